@@ -1,0 +1,39 @@
+package io.fastsafetensors.api;
+
+import io.fastsafetensors.types.TensorInfo;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/// What the headers of a checkpoint say: one file, or all shards of a directory or index. Validated, immutable,
+/// thread-safe; holds no file open and no data.
+public interface Checkpoint {
+    /// The path it was opened by.
+    Path path();
+
+    /// Its files, in the order of the index or of their names.
+    List<Path> files();
+
+    /// Every tensor, by file and then by offset.
+    List<TensorInfo> tensors();
+
+    /// The tensors' names, in the order of [#tensors()].
+    Set<String> names();
+
+    /// One tensor.
+    ///
+    /// @throws io.fastsafetensors.error.TensorNotFoundException if there is none of that name
+    TensorInfo info(String name);
+
+    /// The `__metadata__` of all files together; of keys that several files have, the last file's value.
+    Map<String, String> metadata();
+
+    /// The `__metadata__` of one file, empty if it has none.
+    ///
+    /// @throws IllegalArgumentException if the file is not one of [#files()]
+    Map<String, String> metadata(Path file);
+
+    /// The bytes of all tensors.
+    long byteSize();
+}

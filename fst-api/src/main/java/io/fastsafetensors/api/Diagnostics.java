@@ -1,0 +1,55 @@
+package io.fastsafetensors.api;
+
+import io.fastsafetensors.spi.Probe;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+
+/// What this machine and this class path can do: the facts behind `fst doctor`.
+public final class Diagnostics {
+    private Diagnostics() {
+    }
+
+    /// Every backend on the path, best first. A provider that cannot even be constructed is listed as unavailable.
+    public static List<BackendReport> backends() {
+        return LoaderProvider.instance().backends();
+    }
+
+    /// Every process-group transport on the path.
+    public static List<GroupReport> groups() {
+        return LoaderProvider.instance().groups();
+    }
+
+    /// How each file of a checkpoint would be read, and why.
+    public static List<StorageReport> storage(Path checkpoint) {
+        return LoaderProvider.instance().storage(checkpoint);
+    }
+
+    /// A backend.
+    ///
+    /// @param name its name
+    /// @param deviceType the device type it serves
+    /// @param priority its priority
+    /// @param probe what it found
+    public record BackendReport(String name, String deviceType, int priority, Probe probe) {
+    }
+
+    /// A transport.
+    ///
+    /// @param name its name
+    /// @param unavailable why it does not work here, empty if it does
+    public record GroupReport(String name, Optional<String> unavailable) {
+    }
+
+    /// A file's storage.
+    ///
+    /// @param file the file, symbolic links resolved
+    /// @param fileSystem its file system's type
+    /// @param byteSize its length
+    /// @param cachedBytes how much of it is in the page cache, −1 if unknown
+    /// @param direct whether it can be read past the page cache
+    /// @param reason how it would be read, and why
+    public record StorageReport(Path file, String fileSystem, long byteSize, long cachedBytes, boolean direct,
+            String reason) {
+    }
+}

@@ -1,0 +1,9 @@
+package io.fastsafetensors.api;
+
+/// The two structs of DLPack.
+public enum DlpackVersion {
+    /// `DLManagedTensor`, as taken by older consumers.
+    LEGACY,
+    /// `DLManagedTensorVersioned` (DLPack 1.x).
+    VERSIONED
+}

@@ -1,0 +1,33 @@
+package io.fastsafetensors.api;
+
+import io.fastsafetensors.types.DType;
+import io.fastsafetensors.types.Device;
+import java.util.Optional;
+
+/// What to change on the way to the caller.
+///
+/// @param device another device than the loader's
+/// @param dtype another dtype than the loaded one; any numeric pair, rules in [io.fastsafetensors.spi.Kernels]
+public record GetOptions(Optional<Device> device, Optional<DType> dtype) {
+    private static final GetOptions AS_LOADED = new GetOptions(Optional.empty(), Optional.empty());
+
+    /// As it was loaded.
+    public static GetOptions asLoaded() {
+        return AS_LOADED;
+    }
+
+    /// Converted to `dtype`.
+    public static GetOptions as(DType dtype) {
+        return new GetOptions(Optional.empty(), Optional.of(dtype));
+    }
+
+    /// Copied to `device`.
+    public static GetOptions on(Device device) {
+        return new GetOptions(Optional.of(device), Optional.empty());
+    }
+
+    /// These options, converted to `target`.
+    public GetOptions withDType(DType target) {
+        return new GetOptions(device, Optional.of(target));
+    }
+}

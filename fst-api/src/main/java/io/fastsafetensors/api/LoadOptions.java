@@ -1,0 +1,45 @@
+package io.fastsafetensors.api;
+
+import io.fastsafetensors.group.ProcessGroup;
+import io.fastsafetensors.types.DType;
+import io.fastsafetensors.types.Device;
+import java.util.Map;
+import java.util.Optional;
+
+/// Everything that a load can be told; immutable. Built by [Loader#builder()], whose methods document each one.
+///
+/// @param device see [LoaderBuilder#device(Device)]
+/// @param backend see [LoaderBuilder#backend(String)]
+/// @param backendProperties see [LoaderBuilder#backendProperty(String, String)]
+/// @param strictBackend see [LoaderBuilder#strictBackend(boolean)]
+/// @param dtype see [LoaderBuilder#dtype(DType)]
+/// @param selection see [LoaderBuilder#select(Selection)]
+/// @param alignment see [LoaderBuilder#alignment(long)]
+/// @param readers see [LoaderBuilder#readers(int)]
+/// @param blockBytes see [LoaderBuilder#blockBytes(int)]
+/// @param directIo see [LoaderBuilder#directIo(DirectIo)]
+/// @param transferPath see [LoaderBuilder#transferPath(TransferPath)]
+/// @param numaPinning see [LoaderBuilder#numaPinning(boolean)]
+/// @param deviceBudget see [LoaderBuilder#deviceBudget(long)]
+/// @param hostBudget see [LoaderBuilder#hostBudget(long)]
+/// @param group see [LoaderBuilder#group(ProcessGroup)]
+/// @param distribution see [LoaderBuilder#distribution(Distribution)]
+/// @param open see [LoaderBuilder#open(OpenOptions)]
+/// @param checkDigests see [LoaderBuilder#checkDigests(boolean)]
+/// @param leakDetection see [LoaderBuilder#leakDetection(LeakDetection)]
+/// @param progress see [LoaderBuilder#progress(ProgressListener)]
+public record LoadOptions(Device device, Optional<String> backend, Map<String, String> backendProperties,
+        boolean strictBackend, Optional<DType> dtype, Selection selection, long alignment, int readers, int blockBytes,
+        DirectIo directIo, TransferPath transferPath, boolean numaPinning, long deviceBudget, long hostBudget,
+        Optional<ProcessGroup> group, Distribution distribution, OpenOptions open, boolean checkDigests,
+        LeakDetection leakDetection, ProgressListener progress) {
+    /// Copies the map.
+    public LoadOptions {
+        backendProperties = Map.copyOf(backendProperties);
+    }
+
+    /// What a loader does that is told nothing: CPU memory, strict headers, everything else automatic.
+    public static LoadOptions defaults() {
+        return Loader.builder().options();
+    }
+}

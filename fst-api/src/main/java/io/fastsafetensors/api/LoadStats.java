@@ -1,0 +1,29 @@
+package io.fastsafetensors.api;
+
+import java.util.List;
+
+/// What a load has done so far. Times are in seconds since the call of `load`.
+///
+/// @param files files of the load
+/// @param tensors tensors of the load
+/// @param bytes bytes of these tensors in the files
+/// @param bytesRead bytes read from storage or page cache, padding included
+/// @param bytesFromCache of these, copied out of the page cache
+/// @param bytesDirect of these, read past the page cache
+/// @param secondsPlan until headers were read and the plan stood
+/// @param secondsFirstTensor until the first tensor was complete, 0 while none is
+/// @param secondsAll until the last one was, 0 while it is not
+/// @param readers reader threads
+/// @param readSeconds time spent in reads, summed over readers
+/// @param placeSeconds time spent copying or converting into place, summed over readers
+/// @param stagingBytes the most staging memory held
+/// @param deviceBytes device memory held by the load's buffers
+/// @param storage how each file was read and why, one line a file
+public record LoadStats(int files, int tensors, long bytes, long bytesRead, long bytesFromCache, long bytesDirect,
+        double secondsPlan, double secondsFirstTensor, double secondsAll, int readers, double readSeconds,
+        double placeSeconds, long stagingBytes, long deviceBytes, List<String> storage) {
+    /// Copies the list.
+    public LoadStats {
+        storage = List.copyOf(storage);
+    }
+}

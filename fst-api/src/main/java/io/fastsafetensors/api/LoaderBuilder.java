@@ -1,0 +1,194 @@
+package io.fastsafetensors.api;
+
+import io.fastsafetensors.group.ProcessGroup;
+import io.fastsafetensors.types.DType;
+import io.fastsafetensors.types.Device;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Optional;
+
+/// Collects the options of a [Loader]. Not thread-safe; reusable: each [#build()] takes what is set then.
+public final class LoaderBuilder {
+    private Device device = Device.CPU;
+    private Optional<String> backend = Optional.empty();
+    private final Map<String, String> backendProperties = new HashMap<>();
+    private boolean strictBackend;
+    private Optional<DType> dtype = Optional.empty();
+    private Selection selection = Selection.all();
+    private long alignment;
+    private int readers;
+    private int blockBytes;
+    private DirectIo directIo = DirectIo.AUTO;
+    private TransferPath transferPath = TransferPath.AUTO;
+    private boolean numaPinning = true;
+    private long deviceBudget = Long.MAX_VALUE;
+    private long hostBudget = Long.MAX_VALUE;
+    private Optional<ProcessGroup> group = Optional.empty();
+    private Distribution distribution = Distribution.AUTO;
+    private OpenOptions open = OpenOptions.strict();
+    private boolean checkDigests;
+    private LeakDetection leakDetection = LeakDetection.ON;
+    private ProgressListener progress = ProgressListener.NONE;
+
+    LoaderBuilder() {
+    }
+
+    /// Where the tensors go; CPU memory unless set. [Device#AUTO] picks the best device there is.
+    public LoaderBuilder device(Device target) {
+        this.device = target;
+        return this;
+    }
+
+    /// As [#device(Device)], from a text such as `cuda:0`.
+    public LoaderBuilder device(String target) {
+        return device(Device.parse(target));
+    }
+
+    /// The backend by name, such as `cuda-gds`; unless set, the available one of the highest priority.
+    public LoaderBuilder backend(String name) {
+        this.backend = Optional.of(name);
+        return this;
+    }
+
+    /// A switch for the backend; each backend documents its own.
+    public LoaderBuilder backendProperty(String name, String value) {
+        backendProperties.put(name, value);
+        return this;
+    }
+
+    /// Whether a faster way that is missing (direct storage for a file) is an error instead of a recorded fallback.
+    public LoaderBuilder strictBackend(boolean strict) {
+        this.strictBackend = strict;
+        return this;
+    }
+
+    /// Converts every floating-point tensor to this dtype while loading; integers, booleans and C64 stay. Rules of
+    /// rounding: [io.fastsafetensors.spi.Kernels].
+    public LoaderBuilder dtype(DType target) {
+        this.dtype = Optional.of(target);
+        return this;
+    }
+
+    /// Loads only these tensors and reads only their bytes.
+    public LoaderBuilder select(Selection wanted) {
+        this.selection = wanted;
+        return this;
+    }
+
+    /// Makes every tensor's address a multiple of `bytes` (a power of two). 0, the default, is the backend's choice:
+    /// 256 or more on GPUs; on the CPU the element's natural alignment, kept without a copy where the file has it.
+    public LoaderBuilder alignment(long bytes) {
+        if (bytes != 0 && Long.bitCount(bytes) != 1) {
+            throw new IllegalArgumentException("alignment " + bytes + " is no power of two");
+        }
+        this.alignment = bytes;
+        return this;
+    }
+
+    /// How many threads read; 0, the default, is chosen by backend and cores.
+    public LoaderBuilder readers(int threads) {
+        if (threads < 0 || threads > 1024) {
+            throw new IllegalArgumentException(threads + " readers; expected 0 (automatic) to 1024");
+        }
+        this.readers = threads;
+        return this;
+    }
+
+    /// Bytes of one read and one slot, rounded up to 4096; 0, the default, is the backend's choice.
+    public LoaderBuilder blockBytes(int bytes) {
+        if (bytes < 0 || bytes > 1 << 30) {
+            throw new IllegalArgumentException("blocks of " + bytes + " bytes; expected 0 (automatic) to 1 GiB");
+        }
+        this.blockBytes = bytes;
+        return this;
+    }
+
+    /// Whether reads bypass the page cache; [DirectIo#AUTO] unless set.
+    public LoaderBuilder directIo(DirectIo mode) {
+        this.directIo = mode;
+        return this;
+    }
+
+    /// The way into the device; [TransferPath#AUTO] unless set.
+    public LoaderBuilder transferPath(TransferPath path) {
+        this.transferPath = path;
+        return this;
+    }
+
+    /// Whether readers run on the NUMA node that the device hangs on; on unless switched off.
+    public LoaderBuilder numaPinning(boolean pin) {
+        this.numaPinning = pin;
+        return this;
+    }
+
+    /// The most device memory, in bytes, that a load may hold at any time; unlimited unless set.
+    public LoaderBuilder deviceBudget(long bytes) {
+        this.deviceBudget = positive(bytes);
+        return this;
+    }
+
+    /// The most staging memory, in bytes, that a load may hold at any time; unlimited unless set.
+    public LoaderBuilder hostBudget(long bytes) {
+        this.hostBudget = positive(bytes);
+        return this;
+    }
+
+    /// The ranks to load together with; alone unless set. The loader does not close the group.
+    public LoaderBuilder group(ProcessGroup ranks) {
+        this.group = Optional.of(ranks);
+        return this;
+    }
+
+    /// How ranks share the reading; [Distribution#AUTO] unless set.
+    public LoaderBuilder distribution(Distribution way) {
+        this.distribution = way;
+        return this;
+    }
+
+    /// How strictly headers are read; [OpenOptions#strict()] unless set.
+    public LoaderBuilder open(OpenOptions options) {
+        this.open = options;
+        return this;
+    }
+
+    /// Whether digests in the metadata are compared with the bytes loaded; off unless set.
+    public LoaderBuilder checkDigests(boolean check) {
+        this.checkDigests = check;
+        return this;
+    }
+
+    /// What is said of results that are dropped unclosed; [LeakDetection#ON] unless set. The system property
+    /// `fst.leakDetection` (off, on, stack) wins.
+    public LoaderBuilder leakDetection(LeakDetection level) {
+        this.leakDetection = level;
+        return this;
+    }
+
+    /// Who is told how loads are doing.
+    public LoaderBuilder progress(ProgressListener listener) {
+        this.progress = listener;
+        return this;
+    }
+
+    /// The options set so far.
+    public LoadOptions options() {
+        return new LoadOptions(device, backend, backendProperties, strictBackend, dtype, selection, alignment, readers,
+                blockBytes, directIo, transferPath, numaPinning, deviceBudget, hostBudget, group, distribution, open,
+                checkDigests, leakDetection, progress);
+    }
+
+    /// Finds the backend, opens the device and makes a loader.
+    ///
+    /// @throws io.fastsafetensors.error.BackendUnavailableException if no backend can serve the device; it lists why
+    /// @throws io.fastsafetensors.error.BackendException if the device cannot be opened
+    public Loader build() {
+        return LoaderProvider.instance().newLoader(options());
+    }
+
+    private static long positive(long bytes) {
+        if (bytes <= 0) {
+            throw new IllegalArgumentException("a budget of " + bytes + " bytes");
+        }
+        return bytes;
+    }
+}

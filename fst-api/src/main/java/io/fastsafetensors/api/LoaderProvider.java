@@ -1,0 +1,41 @@
+package io.fastsafetensors.api;
+
+import io.fastsafetensors.error.UnsupportedFeatureException;
+import io.fastsafetensors.error.Where;
+import java.nio.file.Path;
+import java.util.List;
+
+/// The implementation behind this package, found by [java.util.ServiceLoader]: fst-core. Programs do not call it.
+public interface LoaderProvider {
+    /// The implementation on the class path or module path.
+    ///
+    /// @throws UnsupportedFeatureException if there is none
+    static LoaderProvider instance() {
+        return Holder.INSTANCE.orElseThrow(() -> new UnsupportedFeatureException(
+                "no implementation of fst on the class path or module path: add fst-core", Where.nowhere()));
+    }
+
+    /// See [Loader#of(LoadOptions)].
+    Loader newLoader(LoadOptions options);
+
+    /// See [Loader#fromConfig()].
+    LoadOptions configuredOptions();
+
+    /// See [Safetensors#open(Path, OpenOptions)].
+    Checkpoint open(Path checkpoint, OpenOptions options);
+
+    /// See [Safetensors#write(Path, List, WriteOptions)].
+    List<Path> write(Path target, List<TensorSource> tensors, WriteOptions options);
+
+    /// See [TensorSource#of(Tensor)].
+    TensorSource sourceOf(Tensor tensor);
+
+    /// See [Diagnostics#backends()].
+    List<Diagnostics.BackendReport> backends();
+
+    /// See [Diagnostics#groups()].
+    List<Diagnostics.GroupReport> groups();
+
+    /// See [Diagnostics#storage(Path)].
+    List<Diagnostics.StorageReport> storage(Path checkpoint);
+}

@@ -1,0 +1,45 @@
+package io.fastsafetensors.api;
+
+import io.fastsafetensors.types.Device;
+import java.nio.file.Path;
+import java.util.List;
+
+/// One-liners: headers, a whole load, writing.
+public final class Safetensors {
+    private Safetensors() {
+    }
+
+    /// Reads and validates headers; no tensor is read.
+    ///
+    /// @param checkpoint a .safetensors file, a directory, an index.json, or a Hugging Face cache folder
+    /// @throws io.fastsafetensors.error.FormatException if a file breaks the format
+    /// @throws io.fastsafetensors.error.StorageException if one cannot be read
+    public static Checkpoint open(Path checkpoint) {
+        return open(checkpoint, OpenOptions.strict());
+    }
+
+    /// As [#open(Path)], more or less strictly.
+    public static Checkpoint open(Path checkpoint, OpenOptions options) {
+        return LoaderProvider.instance().open(checkpoint, options);
+    }
+
+    /// Loads a checkpoint to a device with default options.
+    ///
+    /// @return the tensors, which the caller closes; the device is released with them
+    public static Weights load(Path checkpoint, Device device) {
+        Loader loader = Loader.builder().device(device).build();
+        try (loader) {
+            return loader.load(checkpoint);
+        }
+    }
+
+    /// Writes a checkpoint, streaming and atomically: a file (`x.safetensors`), or with a shard size in the options
+    /// as many shards as it takes and an index beside them.
+    ///
+    /// @param target the file, or the directory for shards
+    /// @return the files written
+    /// @throws io.fastsafetensors.error.StorageException if writing fails; what was there before stays
+    public static List<Path> write(Path target, List<TensorSource> tensors, WriteOptions options) {
+        return LoaderProvider.instance().write(target, tensors, options);
+    }
+}

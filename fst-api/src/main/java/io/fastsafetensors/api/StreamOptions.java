@@ -1,0 +1,21 @@
+package io.fastsafetensors.api;
+
+/// How a [TensorStream] runs.
+///
+/// @param batchesAhead batches read ahead of the consumer: −1 reads the next only when the last was given back, 0
+///        while it is being consumed, N keeps N more in memory
+/// @param owned whether tensors stay valid until closed by the consumer (true), or only until the next one is asked
+///        for (false)
+public record StreamOptions(int batchesAhead, boolean owned) {
+    /// @throws IllegalArgumentException if `batchesAhead` is below −1
+    public StreamOptions {
+        if (batchesAhead < -1) {
+            throw new IllegalArgumentException(batchesAhead + " batches ahead; expected −1 or more");
+        }
+    }
+
+    /// One batch ahead, borrowed tensors.
+    public static StreamOptions defaults() {
+        return new StreamOptions(1, false);
+    }
+}

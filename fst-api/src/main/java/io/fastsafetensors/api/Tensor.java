@@ -1,0 +1,88 @@
+package io.fastsafetensors.api;
+
+import io.fastsafetensors.types.DType;
+import io.fastsafetensors.types.Device;
+import io.fastsafetensors.types.DeviceHandle;
+import io.fastsafetensors.types.Shape;
+import io.fastsafetensors.types.Slice;
+import java.lang.foreign.MemorySegment;
+
+/// A contiguous, row-major tensor in the memory of one device: a view of a buffer that others may share. Its bytes are
+/// there.
+///
+/// A tensor lives in the scope it came from: the [Weights], or the detached tensor it was derived from. When the scope
+/// or the tensor itself is closed, every method but [#close()] and [#isClosed()] throws [IllegalStateException]; when
+/// the scope is closed or the memory goes back, so does every access to a segment that was given out. Thread-safe,
+/// except that writing into the memory is the caller's own business.
+public interface Tensor extends AutoCloseable {
+    /// The name in the checkpoint; derived tensors keep it.
+    String name();
+
+    /// The element type.
+    DType dtype();
+
+    /// The dimensions.
+    Shape shape();
+
+    /// How many bytes.
+    long byteSize();
+
+    /// Where it is.
+    Device device();
+
+    /// The pointer or object of the first byte. Hold [#pin()] while native code uses it.
+    DeviceHandle handle();
+
+    /// The pointer of the first byte. Hold [#pin()] while native code uses it.
+    ///
+    /// @throws io.fastsafetensors.error.UnsupportedFeatureException where the device has no pointers (OpenCL)
+    long address();
+
+    /// Whether [#segment()] works: CPU and unified memory.
+    boolean isHostAddressable();
+
+    /// The bytes. Little-endian; aligned to the element unless the file was loaded unaligned on purpose. For a
+    /// `ByteBuffer` view take slices of less than 2 GiB.
+    ///
+    /// @throws io.fastsafetensors.error.UnsupportedFeatureException if the host cannot address the memory
+    MemorySegment segment();
+
+    /// Copies the bytes to host memory, from whatever device.
+    ///
+    /// @param target exactly [#byteSize()] bytes
+    /// @throws IllegalArgumentException if the size differs
+    void copyTo(MemorySegment target);
+
+    /// Keeps the memory alive for native code.
+    Pin pin();
+
+    /// A part of the tensor: one slice for each of the first dimensions, the rest whole. A contiguous part is a view,
+    /// any other is gathered on the device into memory of its own.
+    ///
+    /// @throws io.fastsafetensors.error.SliceException if it does not fit, or cuts a sub-byte element's byte
+    Tensor slice(Slice... slices);
+
+    /// This tensor in another dtype, in memory of its own; itself if the dtype is the same.
+    ///
+    /// @throws io.fastsafetensors.error.UnsupportedFeatureException for a pair that is not converted (C64)
+    Tensor to(DType dtype);
+
+    /// This tensor on another device, in memory of its own; itself if the device is the same.
+    Tensor to(Device device);
+
+    /// A tensor of the same memory that outlives the scope: the caller owns it, and what is derived from it lives in
+    /// its scope. This tensor stays as it is. It keeps the buffer that it shares: for a tensor as loaded that is its
+    /// file's, for a converted or gathered one its own.
+    Tensor detach();
+
+    /// Hands the tensor to another framework through DLPack, without a copy. The memory stays alive until the consumer
+    /// calls the deleter, whatever is closed meanwhile.
+    Dlpack toDlpack(DlpackVersion version);
+
+    /// Whether it, or its scope, is closed.
+    boolean isClosed();
+
+    /// Closes this tensor. Memory goes back when nobody else holds it. Idempotent, from any thread.
+    @Override
+    void close();
+}

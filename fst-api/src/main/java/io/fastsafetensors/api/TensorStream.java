@@ -1,0 +1,35 @@
+package io.fastsafetensors.api;
+
+import java.util.Iterator;
+import java.util.stream.Stream;
+import java.util.stream.StreamSupport;
+
+/// Tensors in the order in which they arrive, under a fixed memory budget. Passed through once.
+///
+/// The consumer sets the pace. A failure of the reading side reaches it once, from `next`. Closing cancels, from any
+/// thread, and frees everything but owned tensors that were handed out.
+public interface TensorStream extends Iterable<Tensor>, AutoCloseable {
+    /// The headers.
+    Checkpoint checkpoint();
+
+    /// The one iterator.
+    @Override
+    Iterator<Tensor> iterator();
+
+    /// The tensors as a stream; closing it closes this.
+    default Stream<Tensor> stream() {
+        return StreamSupport.stream(spliterator(), false).onClose(this::close);
+    }
+
+    /// A tensor of the current batch by name.
+    ///
+    /// @throws io.fastsafetensors.error.TensorNotFoundException if the batch does not hold it
+    Tensor get(String name);
+
+    /// What was done so far.
+    LoadStats stats();
+
+    /// Cancels and frees. Idempotent, from any thread.
+    @Override
+    void close();
+}

@@ -1,0 +1,101 @@
+package io.fastsafetensors.api;
+
+import io.fastsafetensors.types.Device;
+import io.fastsafetensors.types.TensorInfo;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+
+/// The tensors of one load. They arrive in the background; asking for one waits for its own bytes only.
+///
+/// Thread-safe. Closing invalidates every tensor handed out that was not detached: from then on their methods, and
+/// those of this object, throw [IllegalStateException]. Without a process group the sharding calls give the whole
+/// tensor, as for rank 0 of 1.
+///
+/// If a read fails, every call that needs its bytes throws the same [io.fastsafetensors.error.StorageException].
+public interface Weights extends AutoCloseable {
+    /// The headers.
+    Checkpoint checkpoint();
+
+    /// The names of the loaded (selected) tensors, by file and offset.
+    Set<String> names();
+
+    /// What the header says of a loaded tensor.
+    ///
+    /// @throws io.fastsafetensors.error.TensorNotFoundException if it was not loaded
+    TensorInfo info(String name);
+
+    /// The file that a tensor came from.
+    Path file(String name);
+
+    /// The `__metadata__` of all files together.
+    Map<String, String> metadata();
+
+    /// The device that holds the tensors.
+    Device device();
+
+    /// The plan that is being carried out.
+    LoadPlan plan();
+
+    /// A tensor; waits for its bytes. Costs nothing but the object unless the options change something.
+    ///
+    /// @throws io.fastsafetensors.error.TensorNotFoundException if it was not loaded
+    default Tensor get(String name) {
+        return get(name, GetOptions.asLoaded());
+    }
+
+    /// A tensor, converted or copied as asked. With a group of several ranks this is a collective call.
+    Tensor get(String name, GetOptions options);
+
+    /// Whether a tensor's bytes are there already.
+    boolean isReady(String name);
+
+    /// This rank's part of a tensor cut along `dim`: blocks of ceil(size / ranks), the last ones smaller or empty.
+    /// `dim` −1 gives everybody the whole tensor. Collective.
+    default Tensor getSharded(String name, int dim) {
+        return getSharded(name, dim, GetOptions.asLoaded());
+    }
+
+    /// As [#getSharded(String, int)], converted or copied as asked.
+    Tensor getSharded(String name, int dim, GetOptions options);
+
+    /// This rank's parts of several tensors cut along `dim`, concatenated along `dim` in the order of the names.
+    /// Dtypes and the other dimensions agree. Collective.
+    default Tensor getShardedConcat(List<String> names, int dim) {
+        return getShardedConcat(names, dim, GetOptions.asLoaded());
+    }
+
+    /// As [#getShardedConcat(List, int)], converted or copied as asked.
+    Tensor getShardedConcat(List<String> names, int dim, GetOptions options);
+
+    /// Gives a tensor to one rank only. Collective.
+    ///
+    /// @return the tensor on rank `destination`, empty on the others
+    default Optional<Tensor> push(String name, int destination) {
+        return push(name, destination, GetOptions.asLoaded());
+    }
+
+    /// As [#push(String, int)], converted or copied as asked.
+    Optional<Tensor> push(String name, int destination, GetOptions options);
+
+    /// Several tensors at once, each cut along its dimension (−1: whole), in the map's order. Collective.
+    Map<String, Tensor> getAll(Map<String, Integer> dims);
+
+    /// Waits until every tensor is there.
+    ///
+    /// @throws io.fastsafetensors.error.FstException what failed the load
+    void awaitAll();
+
+    /// What was done so far.
+    LoadStats stats();
+
+    /// Whether [#close()] was called; the one method besides it that never throws [IllegalStateException].
+    boolean isClosed();
+
+    /// Cancels what is still being read, invalidates the tensors and frees their memory, but for what detached
+    /// tensors and pins hold. Idempotent, from any thread; returns when no reader touches the memory any more.
+    @Override
+    void close();
+}

@@ -1,0 +1,35 @@
+package io.fastsafetensors.api;
+
+import java.util.Map;
+
+/// How a checkpoint is written.
+///
+/// @param metadata the `__metadata__` of every file
+/// @param dataAlignment the data section starts at a multiple of this, by spaces after the header; 8 is what the
+///        reference writes, 4096 suits direct reads
+/// @param maxShardBytes the most data bytes a file; more makes shards and an index
+/// @param digests whether each tensor's SHA-256 goes into the metadata
+public record WriteOptions(Map<String, String> metadata, int dataAlignment, long maxShardBytes, boolean digests) {
+    /// @throws IllegalArgumentException if the alignment is no power of two of at least 8, or the shard size not positive
+    public WriteOptions {
+        metadata = Map.copyOf(metadata);
+        if (dataAlignment < 8 || Integer.bitCount(dataAlignment) != 1 || maxShardBytes <= 0) {
+            throw new IllegalArgumentException("data alignment " + dataAlignment + ", shards of " + maxShardBytes);
+        }
+    }
+
+    /// One file, as the reference writes it.
+    public static WriteOptions defaults() {
+        return new WriteOptions(Map.of(), 8, Long.MAX_VALUE, false);
+    }
+
+    /// The same, cut into shards of at most `bytes`.
+    public WriteOptions withMaxShardBytes(long bytes) {
+        return new WriteOptions(metadata, dataAlignment, bytes, digests);
+    }
+
+    /// The same with other metadata.
+    public WriteOptions withMetadata(Map<String, String> entries) {
+        return new WriteOptions(entries, dataAlignment, maxShardBytes, digests);
+    }
+}

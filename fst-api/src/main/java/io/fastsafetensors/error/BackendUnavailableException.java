@@ -1,0 +1,18 @@
+package io.fastsafetensors.error;
+
+import java.io.Serial;
+import java.util.List;
+
+/// No backend on the path can serve the device that was asked for; the message lists each and why it lost.
+public final class BackendUnavailableException extends FstException {
+    @Serial
+    private static final long serialVersionUID = 1L;
+
+    /// @param wanted the device or backend asked for
+    /// @param reasons one line a backend: its name and why it cannot serve
+    public BackendUnavailableException(String wanted, List<String> reasons) {
+        super("no backend for " + wanted + "; " + (reasons.isEmpty()
+                ? "none is on the class path or module path: add a backend jar such as fst-backend-cpu"
+                : String.join("; ", reasons)), Where.nowhere(), null);
+    }
+}

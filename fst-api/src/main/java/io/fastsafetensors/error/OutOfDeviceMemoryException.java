@@ -1,0 +1,32 @@
+package io.fastsafetensors.error;
+
+import java.io.Serial;
+
+/// The device (or the host, for page-locked and CPU memory) has not enough memory left.
+public final class OutOfDeviceMemoryException extends BackendException {
+    @Serial
+    private static final long serialVersionUID = 1L;
+
+    private final long requested;
+    private final long free;
+
+    /// @param requested the bytes asked for
+    /// @param free the bytes the device says are free, −1 if it does not say
+    /// @param where the backend
+    public OutOfDeviceMemoryException(long requested, long free, Where where) {
+        super("out of memory: " + requested + " bytes requested, " + (free < 0 ? "free unknown" : free + " free")
+                + "; load fewer tensors (selection), a smaller dtype, or set a budget", where);
+        this.requested = requested;
+        this.free = free;
+    }
+
+    /// The bytes asked for.
+    public long requested() {
+        return requested;
+    }
+
+    /// The bytes that were free, −1 if unknown.
+    public long free() {
+        return free;
+    }
+}

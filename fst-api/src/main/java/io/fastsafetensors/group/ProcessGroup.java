@@ -1,0 +1,61 @@
+package io.fastsafetensors.group;
+
+import io.fastsafetensors.spi.BufferSlice;
+import io.fastsafetensors.spi.CopyStream;
+import java.time.Duration;
+import java.util.List;
+
+/// The ranks that load together, and the collectives that core needs of them.
+///
+/// Collectives are called in one order by all ranks; a rank that does not come is found by the timeout. Data moves as
+/// bytes, whatever the dtype. With a stream of the backend whose memory is moved the operation is queued there and
+/// returns at once where the transport can; it has finished when a later fence has passed. A null-free contract: the
+/// stream is the one of the loader's device, also for host transports, which wait for it first.
+///
+/// One thread of a rank at a time. Every failure is a [io.fastsafetensors.error.GroupException] that names the ranks.
+public interface ProcessGroup extends AutoCloseable {
+    /// The transport's name, such as `single`, `local`, `mpi`, `nccl`.
+    String transport();
+
+    /// This rank, from 0.
+    int rank();
+
+    /// How many ranks.
+    int size();
+
+    /// How long a collective waits for the others.
+    Duration timeout();
+
+    /// Whether buffers of this device type (see [io.fastsafetensors.types.Device#type()]) can be moved.
+    boolean moves(String deviceType);
+
+    /// Waits until every rank is here.
+    void barrier();
+
+    /// Exchanges a small host message: returns every rank's, by rank. For digests, budgets and agreements; messages
+    /// may differ in length and stay under 1 MiB.
+    List<byte[]> exchange(byte[] message);
+
+    /// Copies `slice` of rank `root` into `slice` of every other rank. Sizes agree.
+    void broadcast(BufferSlice slice, int root, CopyStream stream);
+
+    /// Sends `parts.get(r)` of rank `root` to rank r's `into`. Parts may differ in size and be empty; each size agrees
+    /// with what its receiver expects.
+    ///
+    /// @param parts one slice a rank on `root`; empty on the others
+    void scatter(List<BufferSlice> parts, BufferSlice into, int root, CopyStream stream);
+
+    /// Collects every rank's equally large part: rank r's `part` lands at `r × part.byteSize()` of everybody's `all`.
+    /// `part` may be that place itself (in-place).
+    void allGather(BufferSlice part, BufferSlice all, CopyStream stream);
+
+    /// Sends to rank `to`, which calls [#receive].
+    void send(BufferSlice slice, int to, CopyStream stream);
+
+    /// Receives from rank `from`, which calls [#send]. Sizes agree.
+    void receive(BufferSlice slice, int from, CopyStream stream);
+
+    /// Leaves the group and frees what the transport holds. Idempotent.
+    @Override
+    void close();
+}

@@ -1,0 +1,63 @@
+package io.fastsafetensors.spi;
+
+import java.lang.foreign.MemorySegment;
+import java.util.Optional;
+
+/// One opened device: its memory, the ways into it and its kernels.
+///
+/// Safe for use by many threads at once, except where a returned object says otherwise. [#close()] is idempotent and
+/// is called after everything allocated here was closed; what is still open then is freed, and using it afterwards
+/// throws [IllegalStateException].
+public interface Backend extends AutoCloseable {
+    /// The provider's name.
+    String name();
+
+    /// The device and its facts.
+    DeviceInfo info();
+
+    /// How to feed this device.
+    TransferHints hints();
+
+    /// Free and total memory now.
+    MemoryInfo memory();
+
+    /// Allocates device memory; contents undefined. Zero bytes are legal and give a distinct, closable buffer.
+    ///
+    /// @param bytes the size, any long from 0
+    /// @param alignment a power of two that the address is a multiple of
+    /// @throws io.fastsafetensors.error.OutOfDeviceMemoryException naming requested and free bytes
+    DeviceBuffer allocate(long bytes, long alignment);
+
+    /// Allocates host memory that this device copies from and to fastest (page-locked where that helps), aligned to
+    /// at least 4096 bytes so that direct reads can land in it; contents undefined.
+    ///
+    /// @throws io.fastsafetensors.error.OutOfDeviceMemoryException if the host refuses
+    StagingBuffer allocateStaging(long bytes);
+
+    /// Opens a stream of ordered, possibly asynchronous copies and kernels. Each is used by one thread at a time.
+    CopyStream openCopyStream();
+
+    /// Conversion and strided gather on this device.
+    ///
+    /// @throws io.fastsafetensors.error.UnsupportedFeatureException without [Capability#KERNELS]
+    Kernels kernels();
+
+    /// File → device without the host, where this backend has it.
+    default Optional<DirectStorage> directStorage() {
+        return Optional.empty();
+    }
+
+    /// Page-locks memory that the caller owns (a mapping of a file, say) so that copies from it run at full speed.
+    /// The caller keeps the memory alive until the registration is closed.
+    ///
+    /// @param memory host memory, page-aligned
+    /// @param readOnly whether the mapping forbids writing
+    /// @return the registration, or empty without [Capability#HOST_REGISTRATION]
+    /// @throws io.fastsafetensors.error.BackendException if the driver refuses
+    default Optional<HostRegistration> registerHost(MemorySegment memory, boolean readOnly) {
+        return Optional.empty();
+    }
+
+    @Override
+    void close();
+}

@@ -1,0 +1,35 @@
+package io.fastsafetensors.spi;
+
+import java.lang.foreign.MemorySegment;
+
+/// A queue of copies and kernels that run in order on the device, beside the caller where the device can.
+///
+/// Used by one thread at a time; different streams run at the same time. Source and target memory stay alive and
+/// untouched until a later [Fence] has passed. Ranges are checked: outside is an [IndexOutOfBoundsException] and
+/// nothing is submitted. A copy of zero bytes does nothing.
+public interface CopyStream extends AutoCloseable {
+    /// Copies host memory to the device. Asynchronous only from a [StagingBuffer] or registered memory; other host
+    /// memory may be copied before the call returns.
+    void copyToDevice(MemorySegment source, DeviceBuffer target, long targetOffset);
+
+    /// Copies device memory to the host; the bytes are there when a later fence has passed.
+    void copyToHost(DeviceBuffer source, long sourceOffset, MemorySegment target);
+
+    /// Copies within the device. Source and target do not overlap.
+    void copy(DeviceBuffer source, long sourceOffset, DeviceBuffer target, long targetOffset, long bytes);
+
+    /// Marks this point: the fence passes when everything submitted before has finished.
+    Fence fence();
+
+    /// Makes later work of this stream wait, on the device, for a fence of another stream of the same backend.
+    void waitFor(Fence fence);
+
+    /// Waits until everything submitted has finished.
+    ///
+    /// @throws io.fastsafetensors.error.BackendException if some of it failed
+    void synchronize();
+
+    /// Waits for submitted work, then releases the stream. Idempotent.
+    @Override
+    void close();
+}

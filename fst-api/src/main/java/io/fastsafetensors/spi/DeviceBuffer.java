@@ -1,0 +1,24 @@
+package io.fastsafetensors.spi;
+
+import io.fastsafetensors.types.DeviceHandle;
+import java.lang.foreign.MemorySegment;
+import java.util.Optional;
+
+/// One allocation of device memory. Owned by whoever allocated it, freed by [#close()] (idempotent, from any thread,
+/// after the copies that touch it are done). After that every accessor throws [IllegalStateException].
+///
+/// Core counts references around it; backends need not.
+public interface DeviceBuffer extends AutoCloseable {
+    /// The size asked for, in bytes.
+    long byteSize();
+
+    /// The pointer or object for native code. Never dereferenced by Java.
+    DeviceHandle handle();
+
+    /// The memory itself where the host can address it (CPU, unified memory); core then reads straight into it. The
+    /// segment belongs to a shared arena that [#close()] closes, so that a late access throws and never crashes.
+    Optional<MemorySegment> segment();
+
+    @Override
+    void close();
+}

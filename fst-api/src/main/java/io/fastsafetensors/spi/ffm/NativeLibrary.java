@@ -1,0 +1,114 @@
+package io.fastsafetensors.spi.ffm;
+
+import io.fastsafetensors.error.UnsupportedFeatureException;
+import io.fastsafetensors.error.Where;
+import java.lang.foreign.Arena;
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SymbolLookup;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandle;
+import java.util.Optional;
+
+/// A native library, opened once and never unloaded. Thread-safe.
+///
+/// A binding keeps one in a `static final` field and each function's handle in another, so that calls are constant
+/// folded; the C prototype stands above each handle.
+public final class NativeLibrary {
+    private static final Linker LINKER = Linker.nativeLinker();
+
+    private final String name;
+    private final SymbolLookup symbols;
+
+    private NativeLibrary(String name, SymbolLookup symbols) {
+        this.name = name;
+        this.symbols = symbols;
+    }
+
+    /// The C library as this process sees it: where the system has `dlsym`, through the global scope, so that a
+    /// preloaded library (a profiler, a fault injector) comes first as it does for C programs.
+    public static NativeLibrary standard() {
+        SymbolLookup library = LINKER.defaultLookup();
+        return new NativeLibrary("libc", library.find("dlsym").map(GlobalScope::new).map(SymbolLookup.class::cast)
+                .map(scope -> scope.or(library)).orElse(library));
+    }
+
+    /// Opens the first of the names that the system's loader finds.
+    ///
+    /// @param names file names or absolute paths, best first, such as `libcufile.so.0`, `libcufile.so`
+    /// @throws UnsupportedFeatureException listing every name tried and the loader's words
+    @SuppressWarnings("restricted")
+    public static NativeLibrary open(String... names) {
+        StringBuilder tried = new StringBuilder();
+        for (String candidate : names) {
+            try {
+                return new NativeLibrary(candidate, SymbolLookup.libraryLookup(candidate, Arena.global()));
+            } catch (IllegalArgumentException e) {
+                tried.append(tried.isEmpty() ? "" : "; ").append(candidate).append(": ").append(e.getMessage());
+            }
+        }
+        throw new UnsupportedFeatureException("native library not found; tried " + tried, Where.nowhere());
+    }
+
+    /// For probes: `NAME is installed` of the first name found, or what was tried. Never throws.
+    public static String describe(String... names) {
+        try {
+            return open(names).name() + " is installed";
+        } catch (UnsupportedFeatureException | IllegalCallerException e) {
+            return String.valueOf(e.getMessage());
+        }
+    }
+
+    /// The name under which it was found.
+    public String name() {
+        return name;
+    }
+
+    /// Binds a function.
+    ///
+    /// @throws UnsupportedFeatureException if the library does not have it
+    public MethodHandle bind(String function, FunctionDescriptor descriptor, Linker.Option... options) {
+        return find(function, descriptor, options).orElseThrow(
+                () -> new UnsupportedFeatureException(name + " has no function " + function, Where.nowhere()));
+    }
+
+    /// Binds a function that some versions of the library lack.
+    @SuppressWarnings("restricted")
+    public Optional<MethodHandle> find(String function, FunctionDescriptor descriptor, Linker.Option... options) {
+        return symbols.find(function).map(address -> LINKER.downcallHandle(address, descriptor, options));
+    }
+
+    /// The address of a data symbol.
+    ///
+    /// @throws UnsupportedFeatureException if the library does not have it
+    public MemorySegment symbol(String symbol) {
+        return symbols.find(symbol).orElseThrow(
+                () -> new UnsupportedFeatureException(name + " has no symbol " + symbol, Where.nowhere()));
+    }
+
+    /// `dlsym(RTLD_DEFAULT, name)`.
+    private static final class GlobalScope implements SymbolLookup {
+        private static final long RTLD_DEFAULT = 0;
+
+        // void *dlsym(void *handle, const char *symbol)
+        private final MethodHandle dlsym;
+
+        @SuppressWarnings("restricted")
+        GlobalScope(MemorySegment address) {
+            dlsym = LINKER.downcallHandle(address, FunctionDescriptor.of(ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG,
+                    ValueLayout.ADDRESS));
+        }
+
+        @Override
+        public Optional<MemorySegment> find(String symbol) {
+            long found;
+            try (Arena arena = Arena.ofConfined()) {
+                found = (long) dlsym.invokeExact(RTLD_DEFAULT, arena.allocateFrom(symbol));
+            } catch (Throwable e) {
+                throw new AssertionError(e);
+            }
+            return found == 0 ? Optional.empty() : Optional.of(MemorySegment.ofAddress(found));
+        }
+    }
+}

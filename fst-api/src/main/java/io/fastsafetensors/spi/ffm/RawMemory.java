@@ -1,0 +1,17 @@
+package io.fastsafetensors.spi.ffm;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+
+/// Segments over memory that native code allocated.
+public final class RawMemory {
+    private RawMemory() {
+    }
+
+    /// A view of host memory that lives as long as `arena`; the caller vouches for the address, and frees the memory
+    /// after the arena is closed.
+    @SuppressWarnings("restricted")
+    public static MemorySegment view(long address, long byteSize, Arena arena) {
+        return MemorySegment.ofAddress(address).reinterpret(byteSize, arena, null);
+    }
+}

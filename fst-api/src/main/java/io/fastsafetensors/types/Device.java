@@ -1,0 +1,49 @@
+package io.fastsafetensors.types;
+
+import java.util.Locale;
+
+/// One device, such as `cpu` or `cuda:1`. The set of types is open: a backend may bring its own.
+///
+/// `gpu:N` is device N of the best GPU backend, `auto` the best device there is; both are resolved when a loader is
+/// built and never reported by a loaded tensor.
+///
+/// @param type lower-case letters and digits, such as `cpu`, `cuda`, `rocm`, `opencl`, `gpu`, `auto`
+/// @param index the device's number in its runtime's own order, from 0
+public record Device(String type, int index) {
+    /// Host memory.
+    public static final Device CPU = new Device("cpu", 0);
+    /// The best device that some backend offers.
+    public static final Device AUTO = new Device("auto", 0);
+
+    /// @throws IllegalArgumentException if the type is not a lower-case word or the index negative
+    public Device {
+        if (!type.matches("[a-z][a-z0-9]*") || index < 0) {
+            throw new IllegalArgumentException("no device: \"" + type + ":" + index
+                    + "\"; expected a form such as cpu, cuda:0, rocm:0, opencl:1, gpu:0 or auto");
+        }
+    }
+
+    /// Reads `cpu`, `cuda`, `cuda:1`; a missing index is 0.
+    ///
+    /// @throws IllegalArgumentException if it is none of these forms
+    public static Device parse(String text) {
+        int colon = text.indexOf(':');
+        String type = (colon < 0 ? text : text.substring(0, colon)).toLowerCase(Locale.ROOT);
+        try {
+            return new Device(type, colon < 0 ? 0 : Integer.parseInt(text.substring(colon + 1)));
+        } catch (NumberFormatException e) {
+            throw new IllegalArgumentException("no device: \"" + text + "\"; expected a form such as cpu or cuda:0", e);
+        }
+    }
+
+    /// Whether this is host memory.
+    public boolean isCpu() {
+        return type.equals("cpu");
+    }
+
+    /// `cpu`, `auto`, or `type:index`.
+    @Override
+    public String toString() {
+        return isCpu() || type.equals("auto") ? type : type + ":" + index;
+    }
+}

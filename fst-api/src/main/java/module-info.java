@@ -1,0 +1,16 @@
+/// The stable surface of fst: what programs compile against and what backends implement.
+///
+/// Programs use `io.fastsafetensors.api`; backends implement `io.fastsafetensors.spi`; transports between ranks
+/// implement `io.fastsafetensors.group`. Nothing here depends on anything but the JDK.
+module io.fastsafetensors.api {
+    requires static transitive org.jspecify;
+
+    exports io.fastsafetensors.api;
+    exports io.fastsafetensors.error;
+    exports io.fastsafetensors.group;
+    exports io.fastsafetensors.spi;
+    exports io.fastsafetensors.spi.ffm;
+    exports io.fastsafetensors.types;
+
+    uses io.fastsafetensors.api.LoaderProvider;
+}

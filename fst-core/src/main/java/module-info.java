@@ -1,0 +1,10 @@
+/// The implementation behind fst-api. Exports nothing: programs reach it through `io.fastsafetensors.api`.
+module io.fastsafetensors.core {
+    requires io.fastsafetensors.api;
+    requires tools.jackson.core;
+    requires jdk.jfr;
+    requires static org.jspecify;
+
+    uses io.fastsafetensors.spi.BackendProvider;
+    uses io.fastsafetensors.group.ProcessGroupProvider;
+}
