@@ -1,0 +1,41 @@
+package io.fastsafetensors.core.plan;
+
+import io.fastsafetensors.api.LoadOptions;
+import io.fastsafetensors.spi.TransferHints;
+import io.fastsafetensors.types.DType;
+import io.fastsafetensors.types.TensorInfo;
+import java.util.Optional;
+
+/// What a plan depends on besides headers.
+///
+/// @param hostAddressable whether blocks can be read straight into the device's memory
+/// @param tensorAlignment what every tensor's place is a multiple of; 0 asks for the element's own alignment
+/// @param blockBytes bytes of one read, a multiple of the page size
+/// @param dtype what floating-point tensors are converted to, if anything
+public record PlanSettings(boolean hostAddressable, long tensorAlignment, int blockBytes, Optional<DType> dtype) {
+    /// Where tensors that are moved anyway are aligned on the CPU: a cache line, the widest vector.
+    private static final long MOVED_ALIGNMENT = 64;
+
+    /// The settings that the user's options and the backend's hints make together.
+    public static PlanSettings of(LoadOptions options, TransferHints hints, boolean hostAddressable, boolean cpu) {
+        long alignment = options.alignment() != 0 ? options.alignment() : cpu ? 0 : hints.tensorAlignment();
+        int block = options.blockBytes() != 0 ? options.blockBytes() : hints.blockBytes();
+        return new PlanSettings(hostAddressable, alignment, (int) Math.min(1 << 30, Pages.ceil(block)),
+                options.dtype());
+    }
+
+    /// The alignment that a tensor must have.
+    long alignmentOf(TensorInfo tensor) {
+        return tensorAlignment != 0 ? tensorAlignment : tensor.dtype().alignment();
+    }
+
+    /// The alignment that a tensor gets when it is moved anyway.
+    long movedAlignment() {
+        return Math.max(tensorAlignment, MOVED_ALIGNMENT);
+    }
+
+    /// What a tensor is loaded as: the dtype asked for if it is a float, its own otherwise.
+    DType target(TensorInfo tensor) {
+        return tensor.dtype().isFloat() ? dtype.orElse(tensor.dtype()) : tensor.dtype();
+    }
+}

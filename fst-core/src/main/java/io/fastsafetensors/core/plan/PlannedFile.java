@@ -1,0 +1,25 @@
+package io.fastsafetensors.core.plan;
+
+import java.nio.file.Path;
+import java.util.List;
+
+/// What is done to one file.
+///
+/// @param path the file
+/// @param fileLength its length when its header was read
+/// @param tensors the selected tensors, by offset
+/// @param ranges how many separate ranges are read
+/// @param bytesToRead their bytes
+/// @param bufferBytes the size of the device buffer that receives them, 0 if there is nothing to receive
+/// @param landing how blocks reach their place
+/// @param why why that way
+public record PlannedFile(Path path, long fileLength, List<PlannedTensor> tensors, int ranges, long bytesToRead,
+        long bufferBytes, Landing landing, String why) {
+    /// How blocks reach their place.
+    public enum Landing {
+        /// Read straight to where the tensors are; the buffer keeps the file's phase.
+        IN_PLACE,
+        /// Read into a slot, then each tensor's part is copied or converted to its aligned place.
+        MOVED
+    }
+}

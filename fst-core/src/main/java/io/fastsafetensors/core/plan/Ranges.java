@@ -1,0 +1,63 @@
+package io.fastsafetensors.core.plan;
+
+import io.fastsafetensors.types.TensorInfo;
+import java.util.Arrays;
+import java.util.List;
+
+/// The byte ranges of a file that tensors cover, neighbours merged.
+final class Ranges {
+    private long[] start = new long[4];
+    private long[] end = new long[4];
+    private int size;
+
+    /// @param tensors by offset
+    /// @param gap how many unwanted bytes between two tensors are read rather than skipped
+    static Ranges of(List<TensorInfo> tensors, long gap) {
+        Ranges ranges = new Ranges();
+        for (TensorInfo tensor : tensors) {
+            if (tensor.byteSize() > 0) {
+                ranges.add(tensor.fileOffset(), tensor.fileEnd(), gap);
+            }
+        }
+        return ranges;
+    }
+
+    private void add(long from, long to, long gap) {
+        if (size > 0 && from - end[size - 1] <= gap) {
+            end[size - 1] = to;
+            return;
+        }
+        if (size == start.length) {
+            start = Arrays.copyOf(start, size * 2);
+            end = Arrays.copyOf(end, size * 2);
+        }
+        start[size] = from;
+        end[size++] = to;
+    }
+
+    int size() {
+        return size;
+    }
+
+    long start(int index) {
+        return start[index];
+    }
+
+    long end(int index) {
+        return end[index];
+    }
+
+    long bytes() {
+        long sum = 0;
+        for (int i = 0; i < size; i++) {
+            sum += end[i] - start[i];
+        }
+        return sum;
+    }
+
+    /// The range that byte `offset` is in.
+    int find(long offset) {
+        int found = Arrays.binarySearch(start, 0, size, offset);
+        return found >= 0 ? found : -found - 2;
+    }
+}

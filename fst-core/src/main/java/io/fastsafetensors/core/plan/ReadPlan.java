@@ -1,0 +1,136 @@
+package io.fastsafetensors.core.plan;
+
+import io.fastsafetensors.api.LoadPlan;
+import io.fastsafetensors.error.BudgetException;
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
+import java.util.List;
+
+/// What a load will do: files, their tensors' places, and the blocks in reading order. Immutable.
+public final class ReadPlan implements LoadPlan {
+    private final List<PlannedFile> files;
+    private final BlockTable blocks;
+    private final PlanSettings settings;
+
+    ReadPlan(List<PlannedFile> files, BlockTable blocks, PlanSettings settings) {
+        this.files = List.copyOf(files);
+        this.blocks = blocks;
+        this.settings = settings;
+    }
+
+    /// The files with their tensors.
+    public List<PlannedFile> planned() {
+        return files;
+    }
+
+    /// The blocks.
+    public BlockTable blocks() {
+        return blocks;
+    }
+
+    /// What the plan was made with.
+    public PlanSettings settings() {
+        return settings;
+    }
+
+    /// Bytes of a slot that can take any block, both ends widened to whole pages.
+    public long slotBytes() {
+        return settings.blockBytes() + 2L * Pages.SIZE;
+    }
+
+    /// Whether some blocks need a slot.
+    public boolean needsSlots() {
+        return files.stream().anyMatch(f -> f.landing() == PlannedFile.Landing.MOVED && f.bytesToRead() > 0);
+    }
+
+    /// Fails unless the buffers fit.
+    ///
+    /// @throws BudgetException naming the first tensor that does not
+    public void requireDeviceBudget(long budget) {
+        long needed = deviceBytes();
+        if (needed <= budget) {
+            return;
+        }
+        long before = 0;
+        for (PlannedFile file : files) {
+            for (PlannedTensor tensor : file.tensors()) {
+                if (before + tensor.bufferOffset() + tensor.byteSize() > budget) {
+                    throw new BudgetException(tensor.info().name(), needed, budget);
+                }
+            }
+            before += file.bufferBytes();
+        }
+        throw new BudgetException("(padding)", needed, budget);
+    }
+
+    @Override
+    public long bytesToRead() {
+        return files.stream().mapToLong(PlannedFile::bytesToRead).sum();
+    }
+
+    @Override
+    public long deviceBytes() {
+        return files.stream().mapToLong(PlannedFile::bufferBytes).sum();
+    }
+
+    @Override
+    public long stagingBytes() {
+        return needsSlots() ? slotBytes() : 0;
+    }
+
+    @Override
+    public List<FilePlan> files() {
+        return files.stream().map(f -> new FilePlan(f.path().toString(), f.tensors().size(), f.ranges(),
+                f.bytesToRead(), f.bufferBytes(), f.landing() + ": " + f.why())).toList();
+    }
+
+    @Override
+    public String digest() {
+        try {
+            MessageDigest sha = MessageDigest.getInstance("SHA-256");
+            update(sha, settings.toString());
+            for (PlannedFile file : files) {
+                update(sha, file.path().getFileName() + "|" + file.fileLength() + "|" + file.bufferBytes());
+                for (PlannedTensor t : file.tensors()) {
+                    update(sha, t.info().name() + "|" + t.info().dtype() + "|" + t.dtype() + "|" + t.info().shape()
+                            + "|" + t.info().fileOffset() + "|" + t.bufferOffset());
+                }
+            }
+            return HexFormat.of().formatHex(sha.digest());
+        } catch (NoSuchAlgorithmException e) {
+            throw new AssertionError("every JDK has SHA-256", e);
+        }
+    }
+
+    private static void update(MessageDigest sha, String text) {
+        byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
+        sha.update((byte) (bytes.length >>> 24));
+        sha.update((byte) (bytes.length >>> 16));
+        sha.update((byte) (bytes.length >>> 8));
+        sha.update((byte) bytes.length);
+        sha.update(bytes);
+    }
+
+    @Override
+    public String describe() {
+        StringBuilder text = new StringBuilder();
+        text.append(files.size()).append(" files, ").append(blocks.size()).append(" blocks of up to ")
+                .append(settings.blockBytes()).append(" bytes, ").append(bytesToRead()).append(" bytes to read, ")
+                .append(deviceBytes()).append(" device bytes\n");
+        for (PlannedFile file : files) {
+            text.append(file.path()).append(": ").append(file.tensors().size()).append(" tensors, ")
+                    .append(file.ranges()).append(" ranges, ").append(file.bytesToRead())
+                    .append(" bytes into a buffer of ")
+                    .append(file.bufferBytes()).append(", ").append(file.landing()).append(" since ").append(file.why())
+                    .append('\n');
+        }
+        return text.toString();
+    }
+
+    @Override
+    public String toString() {
+        return describe();
+    }
+}

@@ -1,0 +1,7 @@
+/// Headers and options → what to read, in which blocks, and where each tensor lands.
+/// Pure arithmetic: no file, no memory, no clock; the same answer on every rank.
+/// Before it: header. After it: read and place carry it out.
+@NullMarked
+package io.fastsafetensors.core.plan;
+
+import org.jspecify.annotations.NullMarked;
