@@ -1,0 +1,51 @@
+package io.fastsafetensors.core.read;
+
+import java.util.concurrent.atomic.LongAdder;
+
+/// What the readers of one load did; counted by many threads, read by any.
+public final class ReadCounters {
+    private final LongAdder cached = new LongAdder();
+    private final LongAdder direct = new LongAdder();
+    private final LongAdder buffered = new LongAdder();
+    private final LongAdder nanos = new LongAdder();
+
+    /// None yet.
+    public ReadCounters() {
+    }
+
+    void addCached(long bytes) {
+        cached.add(bytes);
+    }
+
+    void addDirect(long bytes) {
+        direct.add(bytes);
+    }
+
+    void addBuffered(long bytes) {
+        buffered.add(bytes);
+    }
+
+    void addNanos(long time) {
+        nanos.add(time);
+    }
+
+    /// Bytes copied out of the page cache that held them.
+    public long cachedBytes() {
+        return cached.sum();
+    }
+
+    /// Bytes read past the page cache.
+    public long directBytes() {
+        return direct.sum();
+    }
+
+    /// Bytes of all reads, alignment included.
+    public long bytes() {
+        return cached.sum() + direct.sum() + buffered.sum();
+    }
+
+    /// Time inside reads, summed over threads.
+    public double seconds() {
+        return nanos.sum() / 1e9;
+    }
+}
