@@ -1,0 +1,7 @@
+/// Flight Recorder events of loads, files, waits and leaks.
+/// On by default and cheap: one event a file or a wait that blocked, none a block.
+/// Times are the recorder's; sizes are bytes.
+@NullMarked
+package io.fastsafetensors.core.jfr;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,71 @@
+package io.fastsafetensors.core.memory;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+
+/// What tensors live in: a set of leases that end together. Thread-safe.
+public final class Scope {
+    private final String what;
+    private final Set<Lease> leases = ConcurrentHashMap.newKeySet();
+    private volatile boolean closed;
+
+    /// @param what how messages call it, such as `weights of /models/x`
+    public Scope(String what) {
+        this.what = what;
+    }
+
+    /// A lease on `buffer` that ends with this scope at the latest. Takes over one hold on the buffer.
+    ///
+    /// @throws IllegalStateException if the scope is closed; the hold is released then
+    public Lease lease(SharedBuffer buffer) {
+        Lease lease = new Lease(buffer);
+        leases.add(lease);
+        if (closed) {
+            lease.close();
+            requireOpen();
+        }
+        return lease;
+    }
+
+    /// A user of a lease is gone; the last one ends it.
+    public void release(Lease lease) {
+        if (lease.release()) {
+            leases.remove(lease);
+        }
+    }
+
+    /// Refuses to go on after [#close()].
+    ///
+    /// @throws IllegalStateException if the scope is closed
+    public void requireOpen() {
+        if (closed) {
+            throw new IllegalStateException(what + " is closed");
+        }
+    }
+
+    /// Whether [#close()] was called.
+    public boolean isClosed() {
+        return closed;
+    }
+
+    /// From now on [#requireOpen()] fails; what is leased stays until [#close()].
+    public void markClosed() {
+        closed = true;
+    }
+
+    /// Ends every lease. Idempotent.
+    public void close() {
+        markClosed();
+        List<Lease> all = new ArrayList<>(leases);
+        leases.removeAll(all);
+        all.forEach(Lease::close);
+    }
+
+    /// How messages call it.
+    @Override
+    public String toString() {
+        return what;
+    }
+}

@@ -1,0 +1,59 @@
+package io.fastsafetensors.core.memory;
+
+import io.fastsafetensors.spi.DeviceBuffer;
+import io.fastsafetensors.types.DeviceHandle;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/// A device buffer with a count of its holders; the last one to let go frees it. Starts with one holder.
+public final class SharedBuffer {
+    private final DeviceBuffer buffer;
+    private final SharedBackend backend;
+    private final AtomicInteger holders = new AtomicInteger(1);
+
+    /// Takes over `buffer`, and a hold on the backend that it came from.
+    public SharedBuffer(DeviceBuffer buffer, SharedBackend backend) {
+        this.buffer = buffer;
+        this.backend = backend;
+        backend.retain();
+    }
+
+    /// The buffer; use it only while holding it.
+    public DeviceBuffer buffer() {
+        return buffer;
+    }
+
+    /// The backend that it came from.
+    public SharedBackend backend() {
+        return backend;
+    }
+
+    /// One holder more.
+    ///
+    /// @throws IllegalStateException if it was freed already
+    public SharedBuffer retain() {
+        int now;
+        do {
+            now = holders.get();
+            if (now == 0) {
+                throw new IllegalStateException("the memory was freed: it is closed");
+            }
+        } while (!holders.compareAndSet(now, now + 1));
+        return this;
+    }
+
+    /// One holder less; the last frees the memory.
+    public void release() {
+        int now = holders.decrementAndGet();
+        if (now < 0) {
+            throw new AssertionError("released more often than retained");
+        }
+        if (now == 0) {
+            DeferredClose.close(buffer::close, backend::release);
+        }
+    }
+
+    /// The pointer or object of byte `offset`.
+    public DeviceHandle handle(long offset) {
+        return buffer.handle().plus(offset);
+    }
+}

@@ -1,0 +1,114 @@
+package io.fastsafetensors.core.shard;
+
+import io.fastsafetensors.error.SliceException;
+import io.fastsafetensors.error.SliceException.Reason;
+import io.fastsafetensors.error.Where;
+import io.fastsafetensors.spi.Strided;
+import io.fastsafetensors.types.DType;
+import io.fastsafetensors.types.Shape;
+import io.fastsafetensors.types.Slice;
+import java.util.Arrays;
+
+/// What slices take of a row-major tensor: a shape, and where its elements lie.
+///
+/// @param shape the result's dimensions
+/// @param view the elements, in elements of the tensor; of whole bytes (as [DType#U8]) for sub-byte dtypes that are not
+///        contiguous
+/// @param contiguous whether the elements follow one another
+/// @param byteOffset the first byte, where contiguous
+/// @param byteSize the bytes of the result
+public record SliceView(Shape shape, Strided view, boolean contiguous, long byteOffset, long byteSize) {
+    /// Resolves slices against a tensor; missing ones take their whole dimension.
+    ///
+    /// @param name the tensor's name, for messages
+    /// @throws SliceException if there are too many, one is out of range, or a sub-byte element's byte is cut
+    public static SliceView of(String name, DType dtype, Shape shape, Slice... slices) {
+        if (slices.length > shape.rank()) {
+            throw error(name, Reason.TOO_MANY_SLICES, slices.length + " slices of " + shape + ", rank " + shape.rank());
+        }
+        long[] rowStrides = rowMajor(shape);
+        long[] dims = new long[shape.rank()];
+        long[] strides = new long[shape.rank()];
+        int rank = 0;
+        long offset = 0;
+        for (int d = 0; d < shape.rank(); d++) {
+            Slice slice = d < slices.length ? slices[d] : Slice.all();
+            long size = shape.dim(d);
+            switch (slice) {
+                case Slice.All() -> {
+                    dims[rank] = size;
+                    strides[rank++] = rowStrides[d];
+                }
+                case Slice.At(long index) -> offset += index(name, d, size, index, index) * rowStrides[d];
+                case Slice.Range range -> {
+                    Bounds bounds = Bounds.of(name, d, size, range);
+                    offset += bounds.length() == 0 ? 0 : bounds.start() * rowStrides[d];
+                    dims[rank] = bounds.length();
+                    strides[rank++] = rowStrides[d] * range.step();
+                }
+            }
+        }
+        return of(name, dtype, new Strided(Shape.of(Arrays.copyOf(dims, rank)), offset, Arrays.copyOf(strides, rank)));
+    }
+
+    private static SliceView of(String name, DType dtype, Strided view) {
+        Shape shape = view.shape();
+        long elements = shape.elements();
+        boolean contiguous = elements == 0 || isContiguous(shape, view.strides());
+        if (dtype.isSubByte() && elements > 0) {
+            return contiguous ? subByteRun(name, dtype, view, elements) : SubByte.asBytes(name, dtype, view);
+        }
+        long bytes = dtype.byteSize(elements);
+        return new SliceView(shape, view, contiguous, elements == 0 ? 0 : dtype.byteSize(view.offset()), bytes);
+    }
+
+    private static SliceView subByteRun(String name, DType dtype, Strided view, long elements) {
+        long firstBit = view.offset() * dtype.bits();
+        long bits = elements * dtype.bits();
+        if ((firstBit & 7) != 0 || (bits & 7) != 0) {
+            throw SubByte.misaligned(name, dtype);
+        }
+        return new SliceView(view.shape(), view, true, firstBit / 8, bits / 8);
+    }
+
+    /// The strides of a row-major tensor, in elements.
+    static long[] rowMajor(Shape shape) {
+        long[] strides = new long[shape.rank()];
+        long stride = 1;
+        for (int d = shape.rank() - 1; d >= 0; d--) {
+            strides[d] = stride;
+            stride *= Math.max(1, shape.dim(d));
+        }
+        return strides;
+    }
+
+    private static boolean isContiguous(Shape shape, long[] strides) {
+        long expected = 1;
+        for (int d = shape.rank() - 1; d >= 0; d--) {
+            if (shape.dim(d) != 1) {
+                if (strides[d] != expected) {
+                    return false;
+                }
+                expected *= shape.dim(d);
+            }
+        }
+        return true;
+    }
+
+    static long index(String name, int dim, long size, long index, long asked) {
+        long resolved = index < 0 ? index + size : index;
+        if (resolved < 0 || resolved >= size) {
+            throw outOfRange(name, dim, size, asked);
+        }
+        return resolved;
+    }
+
+    static SliceException outOfRange(String name, int dim, long size, long asked) {
+        return error(name, Reason.SLICE_OUT_OF_RANGE,
+                "index " + asked + " of dimension " + dim + ", which has the size " + size);
+    }
+
+    static SliceException error(String name, Reason reason, String detail) {
+        return new SliceException(reason, detail, Where.nowhere().withTensor(name));
+    }
+}
