@@ -7,4 +7,6 @@ module io.fastsafetensors.core {
 
     uses io.fastsafetensors.spi.BackendProvider;
     uses io.fastsafetensors.group.ProcessGroupProvider;
+
+    provides io.fastsafetensors.api.LoaderProvider with io.fastsafetensors.core.CoreLoaderProvider;
 }

@@ -1,0 +1,73 @@
+package io.fastsafetensors.core;
+
+import io.fastsafetensors.api.Checkpoint;
+import io.fastsafetensors.api.Diagnostics.BackendReport;
+import io.fastsafetensors.api.Diagnostics.GroupReport;
+import io.fastsafetensors.api.Diagnostics.StorageReport;
+import io.fastsafetensors.api.LoadOptions;
+import io.fastsafetensors.api.Loader;
+import io.fastsafetensors.api.LoaderProvider;
+import io.fastsafetensors.api.OpenOptions;
+import io.fastsafetensors.api.Tensor;
+import io.fastsafetensors.api.TensorSource;
+import io.fastsafetensors.api.WriteOptions;
+import io.fastsafetensors.core.checkpoint.CheckpointFiles;
+import io.fastsafetensors.core.deliver.CoreLoader;
+import io.fastsafetensors.core.header.CheckpointReader;
+import io.fastsafetensors.core.read.Storage;
+import io.fastsafetensors.core.select.Providers;
+import io.fastsafetensors.core.write.CheckpointWriter;
+import io.fastsafetensors.core.write.TensorBytes;
+import io.fastsafetensors.error.UnsupportedFeatureException;
+import io.fastsafetensors.error.Where;
+import java.nio.file.Path;
+import java.util.List;
+
+/// What fst-api finds: the way from each of its calls to the package that serves it.
+public final class CoreLoaderProvider implements LoaderProvider {
+    /// For [java.util.ServiceLoader].
+    public CoreLoaderProvider() {
+    }
+
+    @Override
+    public Loader newLoader(LoadOptions options) {
+        return CoreLoader.open(options);
+    }
+
+    @Override
+    public LoadOptions configuredOptions() {
+        throw new UnsupportedFeatureException("configuration files are not in this version; use Loader.builder()",
+                Where.nowhere());
+    }
+
+    @Override
+    public Checkpoint open(Path checkpoint, OpenOptions options) {
+        return CheckpointReader.open(CheckpointFiles.resolve(checkpoint), options);
+    }
+
+    @Override
+    public List<Path> write(Path target, List<TensorSource> tensors, WriteOptions options) {
+        return CheckpointWriter.write(target, tensors, options);
+    }
+
+    @Override
+    public TensorSource sourceOf(Tensor tensor) {
+        return TensorBytes.of(tensor);
+    }
+
+    @Override
+    public List<BackendReport> backends() {
+        return Providers.backendReports();
+    }
+
+    @Override
+    public List<GroupReport> groups() {
+        return Providers.groupReports();
+    }
+
+    @Override
+    public List<StorageReport> storage(Path checkpoint) {
+        return CheckpointReader.open(CheckpointFiles.resolve(checkpoint), OpenOptions.lenientMode()).files().stream()
+                .map(Storage.platform()::report).toList();
+    }
+}

@@ -1,0 +1,241 @@
+package io.fastsafetensors.core.deliver;
+
+import io.fastsafetensors.api.Dlpack;
+import io.fastsafetensors.api.DlpackVersion;
+import io.fastsafetensors.api.LeakDetection;
+import io.fastsafetensors.api.Pin;
+import io.fastsafetensors.api.Tensor;
+import io.fastsafetensors.core.memory.LeakDetector;
+import io.fastsafetensors.core.memory.Lease;
+import io.fastsafetensors.core.memory.Scope;
+import io.fastsafetensors.core.memory.SharedBuffer;
+import io.fastsafetensors.core.shard.SliceView;
+import io.fastsafetensors.error.UnsupportedFeatureException;
+import io.fastsafetensors.error.Where;
+import io.fastsafetensors.types.DType;
+import io.fastsafetensors.types.Device;
+import io.fastsafetensors.types.DeviceHandle;
+import io.fastsafetensors.types.Shape;
+import io.fastsafetensors.types.Slice;
+import java.lang.foreign.MemorySegment;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.jspecify.annotations.Nullable;
+
+/// A view of a leased buffer.
+final class CoreTensor implements Tensor {
+    /// What several tensors of one origin share.
+    ///
+    /// @param keepAlive what the user must not lose while a tensor of it is in use: its collection would free the memory
+    /// @param scope what the tensors live in
+    /// @param device where they are
+    /// @param leaks what detached tensors do when they are dropped
+    record Origin(@Nullable Object keepAlive, Scope scope, Device device, LeakDetection leaks) {
+    }
+
+    private final Origin origin;
+    private final Lease lease;
+    private final boolean countsOnLease;
+    private final String name;
+    private final DType dtype;
+    private final Shape shape;
+    private final long offset;
+    private final long byteSize;
+    private final AtomicBoolean closed = new AtomicBoolean();
+    private LeakDetector.@Nullable Ticket detached;
+
+    /// @param countsOnLease whether this tensor is a user of the lease, which its close takes away
+    CoreTensor(Origin origin, Lease lease, boolean countsOnLease, String name, DType dtype, Shape shape, long offset,
+            long byteSize) {
+        this.origin = origin;
+        this.lease = lease;
+        this.countsOnLease = countsOnLease;
+        this.name = name;
+        this.dtype = dtype;
+        this.shape = shape;
+        this.offset = offset;
+        this.byteSize = byteSize;
+    }
+
+    private void requireOpen() {
+        origin.scope().requireOpen();
+        if (closed.get()) {
+            throw new IllegalStateException("tensor \"" + name + "\" is closed");
+        }
+    }
+
+    Origin origin() {
+        return origin;
+    }
+
+    long offset() {
+        return offset;
+    }
+
+    /// A hold on the buffer for the length of an operation; the caller releases it.
+    SharedBuffer hold() {
+        requireOpen();
+        return lease.hold();
+    }
+
+    @Override
+    public String name() {
+        requireOpen();
+        return name;
+    }
+
+    @Override
+    public DType dtype() {
+        requireOpen();
+        return dtype;
+    }
+
+    @Override
+    public Shape shape() {
+        requireOpen();
+        return shape;
+    }
+
+    @Override
+    public long byteSize() {
+        requireOpen();
+        return byteSize;
+    }
+
+    @Override
+    public Device device() {
+        requireOpen();
+        return origin.device();
+    }
+
+    @Override
+    public DeviceHandle handle() {
+        SharedBuffer held = hold();
+        try {
+            return held.handle(offset);
+        } finally {
+            held.release();
+        }
+    }
+
+    @Override
+    public long address() {
+        return TensorPin.pointer(handle(), name);
+    }
+
+    @Override
+    public boolean isHostAddressable() {
+        SharedBuffer held = hold();
+        try {
+            return held.buffer().segment().isPresent();
+        } finally {
+            held.release();
+        }
+    }
+
+    @Override
+    public MemorySegment segment() {
+        requireOpen();
+        MemorySegment view = lease.view(offset, byteSize);
+        if (view == null) {
+            throw new UnsupportedFeatureException("the host cannot address memory of " + origin.device()
+                    + "; copy it with copyTo", Where.nowhere().withTensor(name));
+        }
+        return view;
+    }
+
+    @Override
+    public void copyTo(MemorySegment target) {
+        requireOpen();
+        if (target.byteSize() != byteSize) {
+            throw new IllegalArgumentException("tensor \"" + name + "\" has " + byteSize + " bytes, the target "
+                    + target.byteSize());
+        }
+        DeviceWork.copyOut(this, target);
+    }
+
+    @Override
+    public Pin pin() {
+        return new TensorPin(hold(), offset, byteSize, name);
+    }
+
+    @Override
+    public Tensor slice(Slice... slices) {
+        requireOpen();
+        SliceView view = SliceView.of(name, dtype, shape, slices);
+        if (view.contiguous()) {
+            return view(view.shape(), offset + view.byteOffset(), view.byteSize());
+        }
+        return DeviceWork.gather(this, view);
+    }
+
+    /// Other elements of the same memory, in the same scope.
+    private CoreTensor view(Shape newShape, long newOffset, long newBytes) {
+        if (countsOnLease) {
+            lease.retain();
+        }
+        return new CoreTensor(derivedOrigin(), lease, countsOnLease, name, dtype, newShape, newOffset, newBytes);
+    }
+
+    @Override
+    public Tensor to(DType target) {
+        requireOpen();
+        return target == dtype ? this : DeviceWork.convert(this, target);
+    }
+
+    @Override
+    public Tensor to(Device target) {
+        requireOpen();
+        if (target.equals(origin.device())) {
+            return this;
+        }
+        throw new UnsupportedFeatureException("copying a loaded tensor from " + origin.device() + " to " + target
+                + " is not in this version; load the checkpoint to " + target, Where.nowhere().withTensor(name));
+    }
+
+    @Override
+    public Tensor detach() {
+        SharedBuffer held = hold();
+        Scope own = new Scope("detached tensor \"" + name + "\"");
+        Lease ownLease = own.lease(held);
+        CoreTensor tensor = new CoreTensor(new Origin(null, own, origin.device(), origin.leaks()), ownLease, false,
+                name, dtype, shape, offset, byteSize);
+        tensor.detached = LeakDetector.watch(tensor, "detached tensor \"" + name + "\"", origin.leaks(), own::close);
+        return tensor;
+    }
+
+    /// The origin of what is derived from this tensor: a detached one must outlive its derivatives.
+    Origin derivedOrigin() {
+        return detached == null ? origin : new Origin(this, origin.scope(), origin.device(), origin.leaks());
+    }
+
+    @Override
+    public Dlpack toDlpack(DlpackVersion version) {
+        requireOpen();
+        throw new UnsupportedFeatureException("DLPack is not in this version; pass address() or segment() on",
+                Where.nowhere().withTensor(name));
+    }
+
+    @Override
+    public boolean isClosed() {
+        return closed.get() || origin.scope().isClosed();
+    }
+
+    @Override
+    public void close() {
+        if (!closed.compareAndSet(false, true)) {
+            return;
+        }
+        if (detached != null) {
+            detached.close();
+            origin.scope().close();
+        } else if (countsOnLease) {
+            origin.scope().release(lease);
+        }
+    }
+
+    @Override
+    public String toString() {
+        return "Tensor[" + name + ", " + dtype + " " + shape + ", " + origin.device()
+                + (isClosed() ? ", closed]" : "]");
+    }
+}

@@ -1,0 +1,129 @@
+package io.fastsafetensors.core.deliver;
+
+import io.fastsafetensors.core.memory.Lease;
+import io.fastsafetensors.core.memory.SharedBackend;
+import io.fastsafetensors.core.memory.SharedBuffer;
+import io.fastsafetensors.core.shard.SliceView;
+import io.fastsafetensors.error.UnsupportedFeatureException;
+import io.fastsafetensors.error.Where;
+import io.fastsafetensors.spi.Backend;
+import io.fastsafetensors.spi.BufferSlice;
+import io.fastsafetensors.spi.CopyStream;
+import io.fastsafetensors.spi.DeviceBuffer;
+import io.fastsafetensors.types.DType;
+import io.fastsafetensors.types.Shape;
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+
+/// What tensors ask of their device: conversions, gathers, copies. Each call waits for its work.
+final class DeviceWork {
+    /// Fills a new buffer from the sources' memory.
+    private interface Fill {
+        void into(Backend backend, CopyStream stream, DeviceBuffer target);
+    }
+
+    private DeviceWork() {
+    }
+
+    static CoreTensor convert(CoreTensor source, DType target) {
+        DType from = source.dtype();
+        SharedBuffer held = source.hold();
+        try {
+            if (!held.backend().get().kernels().supports(from, target)) {
+                throw new UnsupportedFeatureException("no conversion from " + from + " to " + target,
+                        Where.backend(held.backend().get().name()).withTensor(source.name()));
+            }
+            long elements = source.shape().elements();
+            long bytes = convertedBytes(source, target, elements);
+            return derived(source, held, target, source.shape(), bytes,
+                    (backend, stream, buffer) -> backend.kernels().convert(stream,
+                            new BufferSlice(held.buffer(), source.offset(), source.byteSize()), from,
+                            BufferSlice.of(buffer), target, elements));
+        } finally {
+            held.release();
+        }
+    }
+
+    private static long convertedBytes(CoreTensor source, DType target, long elements) {
+        try {
+            return target.byteSize(elements);
+        } catch (ArithmeticException e) {
+            throw new UnsupportedFeatureException(elements + " elements of " + target + " do not fill whole bytes",
+                    Where.nowhere().withTensor(source.name()), e);
+        }
+    }
+
+    static CoreTensor gather(CoreTensor source, SliceView view) {
+        DType unit = source.dtype().isSubByte() ? DType.U8 : source.dtype();
+        SharedBuffer held = source.hold();
+        try {
+            return derived(source, held, source.dtype(), view.shape(), view.byteSize(),
+                    (backend, stream, buffer) -> backend.kernels().gather(stream,
+                            new BufferSlice(held.buffer(), source.offset(), source.byteSize()), unit, view.view(),
+                            BufferSlice.of(buffer), unit));
+        } finally {
+            held.release();
+        }
+    }
+
+    /// Tensors of one scope, dtype and outer dimensions, joined along `dim`.
+    static CoreTensor concat(List<CoreTensor> parts, int dim, Shape shape) {
+        CoreTensor first = parts.getFirst();
+        long outer = 1;
+        for (int d = 0; d < dim; d++) {
+            outer *= shape.dim(d);
+        }
+        long rows = outer;
+        long bytes = parts.stream().mapToLong(CoreTensor::byteSize).sum();
+        SharedBuffer held = first.hold();
+        try {
+            return derived(first, held, first.dtype(), shape, bytes,
+                    (backend, stream, buffer) -> interleave(parts, rows, stream, buffer));
+        } finally {
+            held.release();
+        }
+    }
+
+    private static void interleave(List<CoreTensor> parts, long rows, CopyStream stream, DeviceBuffer target) {
+        long at = 0;
+        for (long row = 0; row < rows; row++) {
+            for (CoreTensor part : parts) {
+                long rowBytes = part.byteSize() / rows;
+                SharedBuffer held = part.hold();
+                try {
+                    stream.copy(held.buffer(), part.offset() + row * rowBytes, target, at, rowBytes);
+                } finally {
+                    held.release();
+                }
+                at += rowBytes;
+            }
+        }
+    }
+
+    private static CoreTensor derived(CoreTensor source, SharedBuffer held, DType dtype, Shape shape, long bytes,
+            Fill fill) {
+        SharedBackend backend = held.backend();
+        DeviceBuffer buffer = backend.get().allocate(bytes, backend.get().hints().tensorAlignment());
+        SharedBuffer shared = new SharedBuffer(buffer, backend);
+        try (CopyStream stream = backend.get().openCopyStream()) {
+            fill.into(backend.get(), stream, buffer);
+            stream.synchronize();
+        } catch (RuntimeException | Error e) {
+            shared.release();
+            throw e;
+        }
+        CoreTensor.Origin origin = source.derivedOrigin();
+        Lease lease = origin.scope().lease(shared);
+        return new CoreTensor(origin, lease, true, source.name(), dtype, shape, 0, bytes);
+    }
+
+    static void copyOut(CoreTensor source, MemorySegment target) {
+        SharedBuffer held = source.hold();
+        try (CopyStream stream = held.backend().get().openCopyStream()) {
+            stream.copyToHost(held.buffer(), source.offset(), target);
+            stream.synchronize();
+        } finally {
+            held.release();
+        }
+    }
+}

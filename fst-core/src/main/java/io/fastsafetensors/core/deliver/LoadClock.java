@@ -1,0 +1,33 @@
+package io.fastsafetensors.core.deliver;
+
+import io.fastsafetensors.api.LoadStats;
+import io.fastsafetensors.core.place.LoadJob;
+import io.fastsafetensors.core.plan.PlannedFile;
+import io.fastsafetensors.core.plan.PlannedTensor;
+import io.fastsafetensors.core.plan.ReadPlan;
+
+/// When a load began and when its plan stood.
+///
+/// @param startNanos `System.nanoTime()` of the call
+/// @param planNanos when the plan stood
+record LoadClock(long startNanos, long planNanos) {
+    LoadStats stats(ReadPlan plan, LoadJob job) {
+        int tensors = 0;
+        long bytes = 0;
+        for (PlannedFile file : plan.planned()) {
+            tensors += file.tensors().size();
+            for (PlannedTensor tensor : file.tensors()) {
+                bytes += tensor.info().byteSize();
+            }
+        }
+        long staging = plan.needsSlots() ? job.readers() * plan.slotBytes() : 0;
+        return new LoadStats(plan.planned().size(), tensors, bytes, job.counters().bytes(),
+                job.counters().cachedBytes(), job.counters().directBytes(), (planNanos - startNanos) / 1e9,
+                since(job.firstTensorNanos()), since(job.allDoneNanos()), job.readers(), job.counters().seconds(),
+                job.placeSeconds(), staging, plan.deviceBytes(), job.storageReport());
+    }
+
+    private double since(long nanos) {
+        return nanos == 0 ? 0 : (nanos - startNanos) / 1e9;
+    }
+}

@@ -1,0 +1,28 @@
+package io.fastsafetensors.core.deliver;
+
+import io.fastsafetensors.api.LoadOptions;
+import io.fastsafetensors.api.TransferPath;
+import io.fastsafetensors.error.UnsupportedFeatureException;
+import io.fastsafetensors.error.Where;
+
+/// What the API can say and this version cannot do: said before anything is opened.
+final class Unsupported {
+    private Unsupported() {
+    }
+
+    static void check(LoadOptions options) {
+        if (options.group().isPresent() && options.group().get().size() > 1) {
+            throw feature("loading with several ranks");
+        }
+        if (options.transferPath() == TransferPath.MAPPED || options.transferPath() == TransferPath.DIRECT) {
+            throw feature("the transfer path " + options.transferPath());
+        }
+        if (options.checkDigests()) {
+            throw feature("checking digests while loading");
+        }
+    }
+
+    static UnsupportedFeatureException feature(String what) {
+        return new UnsupportedFeatureException(what + ": not in this version", Where.nowhere());
+    }
+}

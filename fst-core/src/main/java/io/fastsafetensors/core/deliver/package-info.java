@@ -1,0 +1,7 @@
+/// What the user holds: loaders, weights, lazy tensors, and what is derived from them.
+/// A tensor is a view made when asked for; it waits for its own blocks only.
+/// The end of the way: nothing of core imports this but the door.
+@NullMarked
+package io.fastsafetensors.core.deliver;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,36 @@
+package io.fastsafetensors.core.place;
+
+import io.fastsafetensors.core.plan.PlannedTensor;
+import io.fastsafetensors.core.plan.ReadPlan;
+
+/// Notes when the first tensor of a load is complete.
+final class FirstTensor {
+    private final ReadPlan plan;
+    private final Arrivals arrivals;
+    private volatile long nanos;
+
+    FirstTensor(ReadPlan plan, Arrivals arrivals) {
+        this.plan = plan;
+        this.arrivals = arrivals;
+    }
+
+    long nanos() {
+        return nanos;
+    }
+
+    /// Looks only at tensors that the block carries, and at none once one was complete.
+    void arrived(int block) {
+        if (nanos != 0) {
+            return;
+        }
+        for (PlannedTensor tensor : plan.planned().get(plan.blocks().file(block)).tensors()) {
+            if (tensor.firstBlock() > block) {
+                return;
+            }
+            if (tensor.lastBlock() >= block && arrivals.isThere(tensor.firstBlock(), tensor.lastBlock())) {
+                nanos = System.nanoTime();
+                return;
+            }
+        }
+    }
+}
