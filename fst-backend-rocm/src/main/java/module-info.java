@@ -1,0 +1,8 @@
+/// AMD GPUs by HIP, and anything with OpenCL.
+module io.fastsafetensors.backend.rocm {
+    requires io.fastsafetensors.api;
+    requires static org.jspecify;
+
+    provides io.fastsafetensors.spi.BackendProvider with io.fastsafetensors.backend.rocm.HipBackendProvider,
+            io.fastsafetensors.backend.rocm.OpenClBackendProvider;
+}
