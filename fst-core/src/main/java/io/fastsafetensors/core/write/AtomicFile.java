@@ -1,0 +1,156 @@
+package io.fastsafetensors.core.write;
+
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
+import java.nio.channels.OverlappingFileLockException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.util.HexFormat;
+import java.util.Locale;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ThreadLocalRandom;
+
+/// A file that is written beside its target and appears under the target's name complete, or not at all. Not
+/// thread-safe; several writers of one target do not disturb each other, and the last one wins.
+///
+/// The temporary file is called `.NAME.RANDOM.fst-tmp`. A writer holds a lock on its own, so that the next writer of
+/// the same target can tell, and remove, what a killed one left behind.
+final class AtomicFile implements AutoCloseable {
+    static final String SUFFIX = ".fst-tmp";
+
+    private static final int RANDOM_DIGITS = 16;
+    private static final int LONGEST_STEM = 60;
+    private static final int TRIES = 10;
+    // Opening and closing a file drops this process's own lock on it, so our own are never examined.
+    private static final Set<Path> OURS = ConcurrentHashMap.newKeySet();
+
+    private final Path target;
+    private final Path temporary;
+    private final FileChannel channel;
+    private boolean published;
+
+    private AtomicFile(Path target, Path temporary, FileChannel channel) {
+        this.target = target;
+        this.temporary = temporary;
+        this.channel = channel;
+    }
+
+    /// Makes the temporary file, and removes those of dead writers.
+    static AtomicFile create(Path target) throws IOException {
+        Path absolute = target.toAbsolutePath();
+        Path directory = absolute.getParent();
+        Path name = absolute.getFileName();
+        if (directory == null || name == null || Files.isDirectory(absolute)) {
+            throw new IOException("it is a directory; name a file");
+        }
+        Path real = directory.toRealPath();
+        String prefix = prefix(name.toString());
+        removeStale(real, prefix);
+        for (int i = 0; i < TRIES; i++) {
+            String random = HexFormat.of().toHexDigits(ThreadLocalRandom.current().nextLong());
+            Path temporary = real.resolve(prefix + random + SUFFIX);
+            FileChannel channel = open(temporary);
+            if (lock(channel) && Files.exists(temporary)) {
+                return new AtomicFile(real.resolve(name), temporary, channel);
+            }
+            // Another writer took it for stale in the moment before the lock.
+            channel.close();
+            OURS.remove(temporary);
+        }
+        throw new IOException("another process keeps removing the temporary files");
+    }
+
+    /// Where the content goes.
+    FileChannel channel() {
+        return channel;
+    }
+
+    /// Makes the content durable.
+    void complete() throws IOException {
+        channel.force(true);
+    }
+
+    /// Puts the file in place, over what was there.
+    void publish() throws IOException {
+        Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+        published = true;
+    }
+
+    /// Makes the renames in this file's directory durable, where the system can.
+    void syncDirectory() throws IOException {
+        Path directory = target.getParent();
+        if (directory != null && !System.getProperty("os.name").toLowerCase(Locale.ROOT).contains("windows")) {
+            try (FileChannel handle = FileChannel.open(directory, StandardOpenOption.READ)) {
+                handle.force(true);
+            }
+        }
+    }
+
+    /// Removes the temporary file unless it was published.
+    @Override
+    public void close() throws IOException {
+        try (channel) {
+            if (!published) {
+                Files.deleteIfExists(temporary);
+            }
+        } finally {
+            OURS.remove(temporary);
+        }
+    }
+
+    private static String prefix(String name) {
+        // Short enough that no file system finds the temporary name too long.
+        return "." + (name.length() > LONGEST_STEM ? name.substring(0, LONGEST_STEM) : name) + ".";
+    }
+
+    private static void removeStale(Path directory, String prefix) throws IOException {
+        int length = prefix.length() + RANDOM_DIGITS + SUFFIX.length();
+        try (DirectoryStream<Path> entries = Files.newDirectoryStream(directory, entry -> {
+            String name = entry.getFileName().toString();
+            return name.length() == length && name.startsWith(prefix) && name.endsWith(SUFFIX);
+        })) {
+            for (Path entry : entries) {
+                if (!OURS.contains(entry)) {
+                    removeIfDead(entry);
+                }
+            }
+        }
+    }
+
+    private static void removeIfDead(Path temporary) {
+        try (FileChannel channel = FileChannel.open(temporary, StandardOpenOption.WRITE)) {
+            FileLock lock = channel.tryLock();
+            if (lock != null) {
+                Files.deleteIfExists(temporary);
+            }
+        } catch (IOException | OverlappingFileLockException e) {
+            // Somebody else's, or gone: only tidying up, so not worth failing for.
+            return;
+        }
+    }
+
+    private static FileChannel open(Path temporary) throws IOException {
+        OURS.add(temporary);
+        try {
+            return FileChannel.open(temporary, StandardOpenOption.CREATE_NEW, StandardOpenOption.READ,
+                    StandardOpenOption.WRITE);
+        } catch (IOException e) {
+            OURS.remove(temporary);
+            throw e;
+        }
+    }
+
+    private static boolean lock(FileChannel channel) {
+        try {
+            return channel.tryLock() != null;
+        } catch (IOException e) {
+            // No locks on this file system: then no writer can take ours for stale either.
+            return true;
+        }
+    }
+}

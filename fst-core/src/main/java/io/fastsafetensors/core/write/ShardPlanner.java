@@ -1,0 +1,63 @@
+package io.fastsafetensors.core.write;
+
+import io.fastsafetensors.api.TensorSource;
+import io.fastsafetensors.error.FormatError;
+import io.fastsafetensors.error.FormatException;
+import io.fastsafetensors.error.Where;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+
+/// Which tensor goes into which file, and where in it. Pure.
+final class ShardPlanner {
+    private ShardPlanner() {
+    }
+
+    /// Fills shards in the order of the sources; a tensor larger than a shard gets one to itself. At least one shard.
+    ///
+    /// @param tensors what to write
+    /// @param maxShardBytes the most data bytes a shard
+    /// @param target named in errors
+    /// @return the shards, each in the order of its file
+    /// @throws FormatException if a name is taken or unusable, or a size impossible
+    static List<List<Item>> plan(List<TensorSource> tensors, long maxShardBytes, Path target) {
+        Set<String> names = new HashSet<>();
+        List<List<Item>> shards = new ArrayList<>();
+        List<Item> shard = new ArrayList<>();
+        long held = 0;
+        for (TensorSource source : tensors) {
+            Item item = Item.of(source);
+            if (!names.add(item.name()) || item.name().equals(HeaderText.METADATA)) {
+                throw new FormatException(FormatError.DUPLICATE_TENSOR_NAME,
+                        item.name().equals(HeaderText.METADATA) ? "the format keeps this name for its metadata"
+                                : "two tensors of one name",
+                        Where.file(target).withTensor(item.name()));
+            }
+            if (!shard.isEmpty() && item.byteSize() > maxShardBytes - held) {
+                shards.add(inFileOrder(shard));
+                shard = new ArrayList<>();
+                held = 0;
+            }
+            shard.add(item);
+            held = Math.addExact(held, item.byteSize());
+        }
+        shards.add(inFileOrder(shard));
+        return shards;
+    }
+
+    /// The name of shard `index` (from 0) of `count`, as the Hugging Face libraries spell it.
+    static String fileName(int index, int count) {
+        return "model-" + fiveDigits(index + 1) + "-of-" + fiveDigits(count) + ".safetensors";
+    }
+
+    private static List<Item> inFileOrder(List<Item> items) {
+        return items.stream().sorted(Item.IN_FILE).toList();
+    }
+
+    private static String fiveDigits(int number) {
+        String digits = Integer.toString(number);
+        return "0".repeat(Math.max(0, 5 - digits.length())) + digits;
+    }
+}

@@ -1,0 +1,185 @@
+package io.fastsafetensors.core.write;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.fastsafetensors.api.TensorSource;
+import io.fastsafetensors.api.WriteOptions;
+import io.fastsafetensors.error.FormatError;
+import io.fastsafetensors.error.FormatException;
+import io.fastsafetensors.error.StorageException;
+import io.fastsafetensors.types.DType;
+import io.fastsafetensors.types.Shape;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/// Whatever goes wrong, the error names it, what was there before stays, and nothing is left lying about.
+class WriteFailureTest {
+    private static final WriteOptions DEFAULTS = WriteOptions.defaults();
+    private static final byte[] OLD = {1, 2, 3};
+
+    @TempDir
+    private Path directory;
+    private Path file;
+
+    @BeforeEach
+    void writeOldFile() throws Exception {
+        file = Files.write(directory.resolve("x.safetensors"), OLD);
+    }
+
+    @Test
+    void aSourceThatWritesTooLittle() throws Exception {
+        assertRefused(FormatError.INVALID_TENSOR_VIEW, "short", DEFAULTS, Sources.counting("a", DType.U8, 4),
+                Sources.writing(7, "short", DType.F32, 2));
+    }
+
+    @Test
+    void aSourceThatWritesTooMuch() throws Exception {
+        assertRefused(FormatError.INVALID_TENSOR_VIEW, "long", DEFAULTS, Sources.writing(9, "long", DType.F32, 2));
+    }
+
+    @Test
+    void aSourceThatWritesTooMuchAndHidesIt() throws Exception {
+        assertRefused(FormatError.INVALID_TENSOR_VIEW, "sly", DEFAULTS,
+                TensorSource.of("sly", DType.U8, Shape.of(2), channel -> {
+                    channel.write(ByteBuffer.allocate(2));
+                    assertThrows(FormatException.class, () -> channel.write(ByteBuffer.allocate(1)));
+                }));
+    }
+
+    @Test
+    void aSourceThatClosesTheChannelEarly() throws Exception {
+        assertRefused(FormatError.INVALID_TENSOR_VIEW, "a", DEFAULTS,
+                TensorSource.of("a", DType.U8, Shape.of(2), channel -> channel.close()));
+    }
+
+    @Test
+    void fourBitElementsThatDoNotFillBytes() throws Exception {
+        assertRefused(FormatError.MISALIGNED_SLICE, "odd", DEFAULTS, Sources.writing(1, "odd", DType.F4, 1, 3));
+    }
+
+    @Test
+    void aShapeThatOverflows() throws Exception {
+        assertRefused(FormatError.VALIDATION_OVERFLOW, "big", DEFAULTS,
+                Sources.writing(0, "big", DType.F32, 2, Long.MAX_VALUE));
+    }
+
+    @Test
+    void namesTwice() throws Exception {
+        assertRefused(FormatError.DUPLICATE_TENSOR_NAME, "twin", DEFAULTS, Sources.counting("twin", DType.U8, 1),
+                Sources.counting("twin", DType.F32, 1));
+    }
+
+    @Test
+    void namesTwiceOverShards() {
+        Path target = directory.resolve("shards");
+        assertThrows(FormatException.class,
+                () -> CheckpointWriter.write(target,
+                        List.of(Sources.counting("twin", DType.U8, 1), Sources.counting("twin", DType.U8, 1)),
+                        DEFAULTS.withMaxShardBytes(1)));
+        assertTrue(Files.notExists(target));
+    }
+
+    @Test
+    void theMetadatasName() throws Exception {
+        assertRefused(FormatError.DUPLICATE_TENSOR_NAME, "__metadata__", DEFAULTS,
+                Sources.counting("__metadata__", DType.U8, 1));
+    }
+
+    @Test
+    void namesThatAreNoUnicode() throws Exception {
+        assertRefused(FormatError.INVALID_HEADER, "lone surrogate", DEFAULTS, Sources.counting("\ud800", DType.U8, 1));
+        assertRefused(FormatError.INVALID_HEADER, "lone surrogate", DEFAULTS,
+                Sources.counting("\udc00\ud800", DType.U8, 1));
+    }
+
+    @Test
+    void aHeaderOverTheCap() throws Exception {
+        String tooLong = "x".repeat(100_000_000);
+        assertRefused(FormatError.HEADER_TOO_LARGE, "100000000", DEFAULTS.withMetadata(Map.of("k", tooLong)),
+                TensorSource.of("a", DType.U8, Shape.of(1), channel -> {
+                    throw new AssertionError("nothing may be written");
+                }));
+    }
+
+    @Test
+    void theLargestHeaderThatFits() throws Exception {
+        String longest = "x".repeat(100_000_000 - "{\"__metadata__\":{\"k\":\"\"}}".length());
+        CheckpointWriter.write(file, List.of(), DEFAULTS.withMetadata(Map.of("k", longest)));
+        assertEquals(100_000_008, Files.size(file));
+    }
+
+    @Test
+    void aSourceThatFails() throws Exception {
+        IOException cause = new IOException("the source's disk is gone");
+        StorageException e = assertThrows(StorageException.class,
+                () -> CheckpointWriter.write(file, List.of(TensorSource.of("a", DType.U8, Shape.of(2), channel -> {
+                    channel.write(ByteBuffer.allocate(1));
+                    throw cause;
+                })), DEFAULTS));
+        assertEquals(cause, e.getCause());
+        assertTrue(e.getMessage().contains(file.toString()), e.getMessage());
+        assertNothingChanged();
+    }
+
+    @Test
+    void aSourceWithABug() throws Exception {
+        assertThrows(IllegalStateException.class,
+                () -> CheckpointWriter.write(file, List.of(TensorSource.of("a", DType.U8, Shape.of(2), channel -> {
+                    throw new IllegalStateException("closed");
+                })), DEFAULTS));
+        assertNothingChanged();
+    }
+
+    @Test
+    void aFailureInTheLastShardLeavesTheOldCheckpoint() throws Exception {
+        Path target = directory.resolve("shards");
+        WriteOptions each = DEFAULTS.withMaxShardBytes(4);
+        List<TensorSource> good = List.of(Sources.counting("a", DType.U8, 4), Sources.counting("b", DType.U8, 4));
+        List<Path> files = CheckpointWriter.write(target, good, each);
+        List<String> before = Sources.listing(target);
+        byte[] index = Files.readAllBytes(files.getLast());
+
+        List<TensorSource> bad = List.of(Sources.writing(4, "a", DType.U8, 4), Sources.writing(3, "b", DType.U8, 4));
+        assertThrows(FormatException.class, () -> CheckpointWriter.write(target, bad, each));
+
+        assertEquals(before, Sources.listing(target));
+        assertArrayEquals(new byte[] {0, 1, 2, 3}, Sources.data(files.getFirst()));
+        assertArrayEquals(index, Files.readAllBytes(files.getLast()));
+    }
+
+    @Test
+    void targetsThatCannotBeWritten() throws Exception {
+        for (Path target : List.of(directory, directory.resolve("absent/x.safetensors"), file.resolve("below"))) {
+            StorageException e = assertThrows(StorageException.class,
+                    () -> CheckpointWriter.write(target, List.of(), DEFAULTS));
+            assertTrue(e.getMessage().contains(target.toString()), e.getMessage());
+        }
+        assertThrows(StorageException.class,
+                () -> CheckpointWriter.write(file, List.of(), DEFAULTS.withMaxShardBytes(1)));
+        assertNothingChanged();
+    }
+
+    private void assertRefused(FormatError error, String named, WriteOptions options, TensorSource... tensors)
+            throws Exception {
+        FormatException e = assertThrows(FormatException.class,
+                () -> CheckpointWriter.write(file, List.of(tensors), options));
+        assertEquals(error, e.error());
+        assertTrue(e.getMessage().contains(named), e.getMessage());
+        assertNothingChanged();
+    }
+
+    private void assertNothingChanged() throws Exception {
+        assertEquals(List.of("x.safetensors"), Sources.listing(directory));
+        assertArrayEquals(OLD, Files.readAllBytes(file));
+    }
+}
