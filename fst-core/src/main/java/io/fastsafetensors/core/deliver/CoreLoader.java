@@ -28,6 +28,7 @@ import io.fastsafetensors.error.BudgetException;
 import io.fastsafetensors.error.UnsupportedFeatureException;
 import io.fastsafetensors.error.Where;
 import io.fastsafetensors.spi.Backend;
+import io.fastsafetensors.spi.TransferHints;
 import io.fastsafetensors.types.Device;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -134,8 +135,16 @@ public final class CoreLoader implements Loader {
             throw new UnsupportedFeatureException("staging copies into " + device + " are not in this version",
                     Where.backend(choice.name()));
         }
-        PlanSettings settings = PlanSettings.of(options, backend.get().hints(), true, device.isCpu());
-        return Planner.plan(checkpoint.headers(), options.selection(), settings);
+        return Planner.plan(checkpoint.headers(), options.selection(), settings());
+    }
+
+    /// The user's word first, the backend's hints after it.
+    private PlanSettings settings() {
+        TransferHints hints = backend.get().hints();
+        long alignment = options.alignment() != 0 ? options.alignment() : device.isCpu() ? 0 : hints.tensorAlignment();
+        int block = options.blockBytes() != 0 ? options.blockBytes() : hints.blockBytes();
+        return new PlanSettings(hostAddressable, alignment, (int) Math.min(1 << 30, Pages.ceil(block)),
+                options.dtype());
     }
 
     /// As asked, or as the backend likes it, or enough to keep a drive busy; fewer if the host budget asks for it.

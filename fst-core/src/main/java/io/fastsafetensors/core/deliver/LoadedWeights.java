@@ -170,6 +170,7 @@ final class LoadedWeights implements Weights {
 
     @Override
     public Map<String, Tensor> getAll(Map<String, Integer> dims) {
+        requireOpen();
         Map<String, Tensor> all = new LinkedHashMap<>();
         dims.forEach((name, dim) -> all.put(name, getSharded(name, dim)));
         return all;

@@ -1,7 +1,5 @@
 package io.fastsafetensors.core.plan;
 
-import io.fastsafetensors.api.LoadOptions;
-import io.fastsafetensors.spi.TransferHints;
 import io.fastsafetensors.types.DType;
 import io.fastsafetensors.types.TensorInfo;
 import java.util.Optional;
@@ -15,14 +13,6 @@ import java.util.Optional;
 public record PlanSettings(boolean hostAddressable, long tensorAlignment, int blockBytes, Optional<DType> dtype) {
     /// Where tensors that are moved anyway are aligned on the CPU: a cache line, the widest vector.
     private static final long MOVED_ALIGNMENT = 64;
-
-    /// The settings that the user's options and the backend's hints make together.
-    public static PlanSettings of(LoadOptions options, TransferHints hints, boolean hostAddressable, boolean cpu) {
-        long alignment = options.alignment() != 0 ? options.alignment() : cpu ? 0 : hints.tensorAlignment();
-        int block = options.blockBytes() != 0 ? options.blockBytes() : hints.blockBytes();
-        return new PlanSettings(hostAddressable, alignment, (int) Math.min(1 << 30, Pages.ceil(block)),
-                options.dtype());
-    }
 
     /// The alignment that a tensor must have.
     long alignmentOf(TensorInfo tensor) {
