@@ -182,6 +182,7 @@ final class LoadedWeights implements Weights {
         state.job().arrivals().await(0, plan.blocks().size() - 1);
         state.job().join();
         requireOpen();
+        state.job().arrivals().requireSuccess();
     }
 
     @Override

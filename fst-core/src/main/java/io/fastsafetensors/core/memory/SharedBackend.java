@@ -1,12 +1,11 @@
 package io.fastsafetensors.core.memory;
 
 import io.fastsafetensors.spi.Backend;
-import java.util.concurrent.atomic.AtomicInteger;
 
 /// An opened backend with a count of its holders (the loader, and every buffer); the last one closes it.
 public final class SharedBackend {
     private final Backend backend;
-    private final AtomicInteger holders = new AtomicInteger(1);
+    private final Holders holders = new Holders();
 
     /// Takes over `backend`; one holder.
     public SharedBackend(Backend backend) {
@@ -22,18 +21,12 @@ public final class SharedBackend {
     ///
     /// @throws IllegalStateException if it was closed already
     public void retain() {
-        int now;
-        do {
-            now = holders.get();
-            if (now == 0) {
-                throw new IllegalStateException("the device is closed");
-            }
-        } while (!holders.compareAndSet(now, now + 1));
+        holders.add("the device");
     }
 
     /// One holder less; the last closes the backend.
     public void release() {
-        if (holders.decrementAndGet() == 0) {
+        if (holders.remove()) {
             backend.close();
         }
     }

@@ -2,13 +2,12 @@ package io.fastsafetensors.core.memory;
 
 import io.fastsafetensors.spi.DeviceBuffer;
 import io.fastsafetensors.types.DeviceHandle;
-import java.util.concurrent.atomic.AtomicInteger;
 
 /// A device buffer with a count of its holders; the last one to let go frees it. Starts with one holder.
 public final class SharedBuffer {
     private final DeviceBuffer buffer;
     private final SharedBackend backend;
-    private final AtomicInteger holders = new AtomicInteger(1);
+    private final Holders holders = new Holders();
 
     /// Takes over `buffer`, and a hold on the backend that it came from.
     public SharedBuffer(DeviceBuffer buffer, SharedBackend backend) {
@@ -31,23 +30,13 @@ public final class SharedBuffer {
     ///
     /// @throws IllegalStateException if it was freed already
     public SharedBuffer retain() {
-        int now;
-        do {
-            now = holders.get();
-            if (now == 0) {
-                throw new IllegalStateException("the memory was freed: it is closed");
-            }
-        } while (!holders.compareAndSet(now, now + 1));
+        holders.add("the memory");
         return this;
     }
 
     /// One holder less; the last frees the memory.
     public void release() {
-        int now = holders.decrementAndGet();
-        if (now < 0) {
-            throw new AssertionError("released more often than retained");
-        }
-        if (now == 0) {
+        if (holders.remove()) {
             DeferredClose.close(buffer::close, backend::release);
         }
     }

@@ -43,6 +43,14 @@ public final class Arrivals {
         return failure;
     }
 
+    /// Throws what failed the load, if anything did.
+    public void requireSuccess() {
+        RuntimeException why = failure;
+        if (why != null) {
+            throw why;
+        }
+    }
+
     /// Whether the blocks `[first, last]` are in place; true for an empty range.
     public boolean isThere(int first, int last) {
         for (int block = first; block <= last; block++) {

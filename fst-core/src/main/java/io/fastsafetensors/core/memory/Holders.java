@@ -1,0 +1,32 @@
+package io.fastsafetensors.core.memory;
+
+import java.util.concurrent.atomic.AtomicInteger;
+
+/// A count of who holds something; it begins with one holder and never comes back from none.
+final class Holders {
+    private final AtomicInteger count = new AtomicInteger(1);
+
+    /// One more.
+    ///
+    /// @throws IllegalStateException if there are none any more
+    void add(String what) {
+        int now;
+        do {
+            now = count.get();
+            if (now == 0) {
+                throw new IllegalStateException(what + " is closed");
+            }
+        } while (!count.compareAndSet(now, now + 1));
+    }
+
+    /// One less.
+    ///
+    /// @return whether it was the last
+    boolean remove() {
+        int now = count.decrementAndGet();
+        if (now < 0) {
+            throw new AssertionError("released more often than retained");
+        }
+        return now == 0;
+    }
+}
