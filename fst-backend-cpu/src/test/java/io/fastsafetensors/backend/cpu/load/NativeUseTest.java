@@ -42,7 +42,8 @@ class NativeUseTest {
     void a_call_in_flight_keeps_its_memory_and_close_does_not_wait_for_it() throws InterruptedException {
         assumeTrue(System.getProperty("os.name").equals("Linux"), "struct timespec is two longs on Linux");
         Path file = directory.resolve("timespec.safetensors");
-        ByteBuffer bytes = ByteBuffer.allocate(16).order(ByteOrder.LITTLE_ENDIAN).putLong(0).putLong(400_000_000).flip();
+        ByteBuffer bytes =
+                ByteBuffer.allocate(16).order(ByteOrder.LITTLE_ENDIAN).putLong(0).putLong(400_000_000).flip();
         Safetensors.write(file, List.of(TensorSource.of("t", DType.I64, Shape.of(2), c -> c.write(bytes))),
                 WriteOptions.defaults());
         Weights weights = Safetensors.load(file, Device.CPU);
