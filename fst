@@ -1,0 +1,117 @@
+#!/usr/bin/env bash
+# Starts the fst command; on the first run, and after a change of the sources, builds it.
+#   FST_JAVA_HOME    a JDK 25 or newer, instead of the first one found
+#   FST_JAVA_OPTS    options for the JVM, such as -Xmx64m
+#   FST_MODULE_PATH  more jars or directories of jars: backends and process groups of your own
+set -euo pipefail
+
+self=${BASH_SOURCE[0]}
+while [[ -L $self ]]; do
+    link=$(readlink "$self")
+    [[ $link == /* ]] && self=$link || self=${self%/*}/$link
+done
+[[ $self == */* ]] || self=./$self
+root=$(cd "${self%/*}" && pwd -P)
+target=$root/fst-cli/target
+lib=$target/lib
+
+# Sets $version of the JDK in directory $1 from its release file, which is faster than starting it.
+jdk_version() {
+    local line
+    version=
+    [[ -x $1/bin/java && -r $1/release ]] || return 1
+    while IFS= read -r line; do
+        if [[ $line == JAVA_VERSION=* ]]; then
+            version=${line#JAVA_VERSION=}
+            version=${version//\"/}
+            break
+        fi
+    done <"$1/release"
+    [[ ${version%%[!0-9]*} ]] && ((${version%%[!0-9]*} >= 25))
+}
+
+find_jdk() {
+    local candidate on_path
+    if [[ ${FST_JAVA_HOME:-} ]]; then
+        jdk_version "$FST_JAVA_HOME" && jdk=$FST_JAVA_HOME && return
+        echo "fst: FST_JAVA_HOME=$FST_JAVA_HOME is no JDK 25 or newer" >&2
+        exit 1
+    fi
+    for candidate in ${JAVA_HOME:+"$JAVA_HOME"} /usr/lib/jvm/* /opt/java/* /opt/jdk* "${HOME:-}"/.sdkman/candidates/java/* \
+        "${HOME:-}"/.jdks/*; do
+        jdk_version "$candidate" && jdk=$candidate && return
+    done
+    if on_path=$(command -v java); then
+        on_path=$(readlink -f "$on_path")
+        jdk_version "${on_path%/bin/java}" && jdk=${on_path%/bin/java} && return
+    fi
+    echo 'fst: needs a JDK 25 or newer and found none; install one, or set FST_JAVA_HOME to it' >&2
+    exit 1
+}
+
+# Whether the jars are missing, or older than a source. A directory's time tells of deleted files.
+is_stale() {
+    local jar newest=$lib/fst-cli.jar
+    [[ -f $newest ]] || return 0
+    [[ -d $root/fst-cli/src ]] || return 1
+    for jar in "$lib"/fst-*.jar "$target"/fst-built; do
+        [[ $jar -nt $newest ]] && newest=$jar
+    done
+    [[ $(find "$root"/pom.xml "$root"/fst-*/pom.xml "$root"/fst-*/src/main -newer "$newest" -print -quit) ]]
+}
+
+build() {
+    local log=$target/fst-build.log
+    mkdir -p "$target"
+    if command -v flock >/dev/null; then
+        # Another fst may be building: wait for it, and look again.
+        exec 9>"$target/fst-build.lock"
+        flock 9
+        is_stale || return 0
+    fi
+    if ! command -v mvn >/dev/null; then
+        echo 'fst: needs Maven (mvn) to build itself, and there is none' >&2
+        exit 1
+    fi
+    [[ -f $lib/fst-cli.jar ]] && echo 'building fst (sources changed)…' >&2 || echo 'building fst (first run)…' >&2
+    : >"$target/fst-building"
+    if ! (cd "$root" && mvn -B -q -ntp -DskipTests -Dformatter.skip package) >"$log" 2>&1 9>&-; then
+        tail -n 40 "$log" >&2
+        echo "fst: the build failed; all of it is in $log" >&2
+        exit 1
+    fi
+    mv "$target/fst-building" "$target/fst-built"
+    exec 9>&-
+}
+
+find_jdk
+if is_stale; then
+    build
+fi
+
+modules=io.fastsafetensors.api
+for automatic in jcuda jocl; do
+    [[ -f $lib/$automatic.jar ]] && modules+=,$automatic
+done
+java=("$jdk/bin/java" -XX:+UseSerialGC -XX:-UsePerfData -Xlog:disable -Xlog:all=error:stderr
+    -Djdk.console=java.base "--enable-native-access=$modules" -p "$lib${FST_MODULE_PATH:+:$FST_MODULE_PATH}")
+
+# A cache of loaded classes halves the start-up. It belongs to one JDK and one set of jars; without it all works too.
+cache=$target/fst-$version.aot
+if [[ ! -f $cache || $lib/fst-cli.jar -nt $cache || $lib/fst-core.jar -nt $cache || $lib/fst-api.jar -nt $cache ]]; then
+    if [[ -w $target && -z ${FST_MODULE_PATH:-} ]]; then
+        "${java[@]}" "-XX:AOTCacheOutput=$cache.$$" -m io.fastsafetensors.cli/io.fastsafetensors.cli.Training \
+            >"$target/fst-aot.log" 2>&1 </dev/null && mv "$cache.$$" "$cache" || : >"$cache"
+        rm -f "$cache.$$" "$cache.$$.config"
+    fi
+fi
+[[ -s $cache ]] && java+=("-XX:AOTCache=$cache")
+
+# Commands that end in a moment gain from the quick compiler; those that move gigabytes need the good one.
+case "${1:-} $*" in
+ls\ *--sha256* | load\ * | demo\ *) ;;
+*) java+=(-XX:TieredStopAtLevel=1) ;;
+esac
+
+# shellcheck disable=SC2086 # several options in one variable
+exec "${java[@]}" ${FST_JAVA_OPTS:-} -m io.fastsafetensors.cli/io.fastsafetensors.cli.Main "$@"

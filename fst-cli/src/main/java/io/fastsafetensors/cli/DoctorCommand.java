@@ -1,0 +1,114 @@
+package io.fastsafetensors.cli;
+
+import io.fastsafetensors.api.Diagnostics;
+import io.fastsafetensors.error.FstException;
+import io.fastsafetensors.spi.DeviceInfo;
+import io.fastsafetensors.spi.Probe;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.TreeMap;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.ParseResult;
+
+/// `fst doctor`: what is on the path, what works here, and why the rest does not.
+final class DoctorCommand implements Command {
+    @Override
+    public void describe(CommandSpec spec) {
+        Options.paths(spec, "0..1", "a checkpoint: say how its storage would be read, and why");
+        Options.format(spec);
+    }
+
+    @Override
+    public int run(ParseResult line, Screen screen) {
+        Table.Format format = Options.format(line);
+        Table table = new Table("kind", "name", "available", "reason");
+        List<Diagnostics.BackendReport> backends = Diagnostics.backends();
+        for (Diagnostics.BackendReport backend : backends) {
+            addBackend(table, backend);
+        }
+        for (Diagnostics.BackendReport backend : backends) {
+            if (backend.probe() instanceof Probe.Available found) {
+                for (DeviceInfo device : found.devices()) {
+                    add(table, "device", device.device().toString(), true, describe(device, backend.name()));
+                }
+            }
+        }
+        for (Diagnostics.GroupReport group : Diagnostics.groups()) {
+            add(table, "group", group.name(), group.unavailable().isEmpty(), group.unavailable().orElse("works here"));
+        }
+        int status = 0;
+        for (String argument : Options.paths(line)) {
+            status |= addStorage(table, argument, screen, Options.isSet(line, "--stacktrace"));
+        }
+        if (format == Table.Format.TEXT) {
+            screen.out().println("Java " + Runtime.version() + " (" + System.getProperty("java.vendor") + "), "
+                    + System.getProperty("os.name") + " " + System.getProperty("os.version") + " "
+                    + System.getProperty("os.arch") + ", "
+                    + Sizes.count(Runtime.getRuntime().availableProcessors(), "core"));
+        }
+        table.print(format, screen);
+        return status;
+    }
+
+    private static void addBackend(Table table, Diagnostics.BackendReport backend) {
+        String reason = switch (backend.probe()) {
+            case Probe.Unavailable missing -> missing.reason();
+            case Probe.Available found -> sentence(List.of("priority " + backend.priority() + " for "
+                    + backend.deviceType(), pairs(found.versions()), words(found.capabilities())));
+        };
+        add(table, "backend", backend.name(), backend.probe().isAvailable(), reason);
+    }
+
+    private static int addStorage(Table table, String argument, Screen screen, boolean stacktrace) {
+        try {
+            for (Diagnostics.StorageReport file : Diagnostics.storage(Options.path(argument))) {
+                String cached = file.cachedBytes() < 0 ? "residency unknown"
+                        : Sizes.human(file.cachedBytes()) + " cached";
+                add(table, "storage", file.file().toString(), true, sentence(List.of(file.fileSystem(),
+                        Sizes.human(file.byteSize()), cached, file.direct() ? "direct reads" : "buffered reads only",
+                        file.reason())));
+            }
+            return 0;
+        } catch (FstException e) {
+            add(table, "storage", argument, false, String.valueOf(e.getMessage()));
+            if (stacktrace) {
+                e.printStackTrace(screen.err());
+            }
+            return 1;
+        }
+    }
+
+    private static String describe(DeviceInfo device, String backend) {
+        List<String> parts = new ArrayList<>();
+        parts.add(device.name());
+        parts.add(Sizes.human(device.totalBytes()));
+        if (device.numaNode() >= 0) {
+            parts.add("NUMA node " + device.numaNode());
+        }
+        parts.add(pairs(device.attributes()));
+        parts.add("through " + backend);
+        return sentence(parts);
+    }
+
+    private static void add(Table table, String kind, String name, boolean available, String reason) {
+        table.add(Cell.text(kind), Cell.text(name), Cell.yesNo(available), Cell.text(reason));
+    }
+
+    private static String pairs(Map<String, String> facts) {
+        List<String> parts = new ArrayList<>();
+        new TreeMap<>(facts).forEach((key, value) -> parts.add(key + " " + value));
+        return String.join(", ", parts);
+    }
+
+    private static String words(Collection<? extends Enum<?>> constants) {
+        return String.join(", ", constants.stream().map(constant -> constant.name().toLowerCase(Locale.ROOT)
+                .replace('_', ' ')).sorted().toList());
+    }
+
+    private static String sentence(List<String> parts) {
+        return String.join(", ", parts.stream().filter(part -> !part.isBlank()).toList());
+    }
+}

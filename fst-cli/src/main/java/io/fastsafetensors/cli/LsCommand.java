@@ -1,0 +1,105 @@
+package io.fastsafetensors.cli;
+
+import io.fastsafetensors.api.Checkpoint;
+import io.fastsafetensors.api.Loader;
+import io.fastsafetensors.api.Safetensors;
+import io.fastsafetensors.api.Weights;
+import io.fastsafetensors.error.FstException;
+import io.fastsafetensors.types.Device;
+import io.fastsafetensors.types.TensorInfo;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.ParseResult;
+
+/// `fst ls`: tensors from headers alone, or with `--sha256` from a load.
+final class LsCommand implements Command {
+    private static final String[] COLUMNS = {"file", "name", "dtype", "shape", "file_offset", "nbytes"};
+    private static final String[] WITH_DIGEST = {"file", "name", "dtype", "shape", "file_offset", "nbytes", "sha256"};
+
+    @Override
+    public void describe(CommandSpec spec) {
+        Options.paths(spec, "1..*", "files, directories or index files");
+        Options.flag(spec, "--sha256", "load every tensor and digest its bytes");
+        Options.value(spec, "--device", "DEVICE", "where --sha256 loads to, such as cuda:0 (default cpu)");
+        Options.format(spec);
+    }
+
+    @Override
+    public int run(ParseResult line, Screen screen) {
+        boolean digest = Options.isSet(line, "--sha256");
+        Device device = Options.read(line, "--device", "cpu", Device::parse);
+        if (!digest && Options.isSet(line, "--device")) {
+            throw new UsageException("--device is of use with --sha256 only: a list reads headers, on the CPU");
+        }
+        Table.Format format = Options.format(line);
+        Table table = new Table(digest ? WITH_DIGEST : COLUMNS).alignRight("file_offset", "nbytes").grouped();
+        int status = 0;
+        long tensors = 0;
+        long files = 0;
+        long bytes = 0;
+        for (String argument : Options.paths(line)) {
+            Path path = Options.path(argument);
+            try {
+                Checkpoint checkpoint = digest ? addDigested(table, argument, path, device)
+                        : addHeaders(table, argument, path);
+                tensors += checkpoint.tensors().size();
+                files += checkpoint.files().size();
+                bytes += checkpoint.byteSize();
+            } catch (FstException e) {
+                // As the system's ls does: complain, list the others.
+                screen.err().println("fst ls: " + Main.message(e));
+                if (Options.isSet(line, "--stacktrace")) {
+                    e.printStackTrace(screen.err());
+                }
+                status = 1;
+            }
+        }
+        table.print(format, screen);
+        if (format == Table.Format.TEXT && files > 0) {
+            screen.out().println(Sizes.count(tensors, "tensor") + " in " + Sizes.count(files, "file") + ", "
+                    + Sizes.human(bytes));
+        }
+        return status;
+    }
+
+    private static Checkpoint addHeaders(Table table, String argument, Path path) {
+        Checkpoint checkpoint = Safetensors.open(path);
+        for (TensorInfo tensor : checkpoint.tensors()) {
+            table.add(Cell.text(shownFile(argument, path, tensor.file())), Cell.name(tensor.name()),
+                    Cell.text(tensor.dtype().name()), Cell.json(tensor.shape().toString()),
+                    Cell.number(tensor.fileOffset()), Cell.bytes(tensor.byteSize()));
+        }
+        return checkpoint;
+    }
+
+    private static Checkpoint addDigested(Table table, String argument, Path path, Device device) {
+        try (Loader loader = Loader.builder().device(device).build(); Weights weights = loader.load(path)) {
+            Checkpoint checkpoint = weights.checkpoint();
+            List<TensorInfo> tensors = checkpoint.tensors();
+            Map<String, String> digests = Digests.sha256(weights);
+            for (TensorInfo tensor : tensors) {
+                table.add(Cell.text(shownFile(argument, path, tensor.file())), Cell.name(tensor.name()),
+                        Cell.text(tensor.dtype().name()), Cell.json(tensor.shape().toString()),
+                        Cell.number(tensor.fileOffset()), Cell.bytes(tensor.byteSize()),
+                        Cell.text(digests.getOrDefault(tensor.name(), "")));
+            }
+            return checkpoint;
+        }
+    }
+
+    /// A file as the user would name it: the argument itself, or the file's place below the directory given.
+    static String shownFile(String argument, Path path, Path file) {
+        if (Files.isDirectory(path)) {
+            Path base = path.toAbsolutePath();
+            Path below = file.toAbsolutePath();
+            return below.startsWith(base) ? path.resolve(base.relativize(below)).toString() : file.toString();
+        }
+        if (argument.endsWith(".json")) {
+            return path.resolveSibling(file.getFileName()).toString();
+        }
+        return argument;
+    }
+}

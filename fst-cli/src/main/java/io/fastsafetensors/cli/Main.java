@@ -1,0 +1,134 @@
+package io.fastsafetensors.cli;
+
+import io.fastsafetensors.error.FstException;
+import java.io.BufferedOutputStream;
+import java.io.Console;
+import java.io.FileDescriptor;
+import java.io.FileOutputStream;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Objects;
+import picocli.CommandLine;
+import picocli.CommandLine.Help.Ansi;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ParseResult;
+
+/// The `fst` command. Exit status: 0 done, 1 the data or the machine says no, 2 wrong usage; an error is one line on
+/// standard error.
+public final class Main {
+    private static final String STACKTRACE = "--stacktrace";
+    private static final int DONE = 0;
+    private static final int REFUSED = 1;
+    private static final int WRONG_USAGE = 2;
+
+    private Main() {
+    }
+
+    /// Runs a command and ends the JVM with its exit status.
+    public static void main(String[] args) {
+        Stdout stdout = new Stdout(new FileOutputStream(FileDescriptor.out));
+        PrintStream out = new PrintStream(new BufferedOutputStream(stdout, 1 << 16), false, StandardCharsets.UTF_8);
+        PrintStream err = new PrintStream(new FileOutputStream(FileDescriptor.err), true, StandardCharsets.UTF_8);
+        int status = run(args, new Screen(out, err, isTerminal()));
+        out.flush();
+        System.exit(stdout.failure().map(reason -> complain(err, reason)).orElse(status));
+    }
+
+    /// Runs a command as if nobody watched.
+    ///
+    /// @param args the command line
+    /// @param out takes results
+    /// @param err takes errors
+    /// @return the exit status
+    public static int run(String[] args, PrintStream out, PrintStream err) {
+        int status = run(args, new Screen(out, err, false));
+        out.flush();
+        return status;
+    }
+
+    private static int run(String[] args, Screen screen) {
+        String name = args.length == 0 ? "" : args[0];
+        List<String> rest = args.length == 0 ? List.of() : Arrays.asList(args).subList(1, args.length);
+        return switch (name) {
+            case "" -> {
+                Usage.print(screen.err());
+                yield WRONG_USAGE;
+            }
+            case "help", "--help", "-h" -> {
+                Usage.print(screen.out());
+                yield DONE;
+            }
+            case "version", "--version", "-V" -> {
+                String version = Main.class.getPackage().getImplementationVersion();
+                screen.out().println("fst " + (version == null ? "(built from source)" : version));
+                yield DONE;
+            }
+            default -> {
+                Command command = Usage.command(name);
+                if (command == null) {
+                    screen.err().println("fst: no command \"" + Json.printable(name) + "\"; fst --help lists them");
+                    yield WRONG_USAGE;
+                }
+                yield run(name, command, rest, screen);
+            }
+        };
+    }
+
+    private static int run(String name, Command command, List<String> args, Screen screen) {
+        CommandSpec spec = CommandSpec.create().name("fst " + name);
+        spec.usageMessage().description(Usage.summary(name)).sortOptions(false);
+        command.describe(spec);
+        Options.flag(spec, STACKTRACE, "show where an error came from");
+        Options.flag(spec, "--help", "print this");
+        CommandLine parser = new CommandLine(spec).setExpandAtFiles(false).setInterpolateVariables(false);
+        try {
+            if (args.contains("--help")) {
+                parser.usage(screen.out(), Ansi.OFF);
+                return DONE;
+            }
+            ParseResult line = parser.parseArgs(args.toArray(new String[0]));
+            return command.run(line, screen);
+        } catch (UsageException | ParameterException e) {
+            screen.err().println("fst " + name + ": " + Json.printable(String.valueOf(e.getMessage())) + " (see fst "
+                    + name + " --help)");
+            return WRONG_USAGE;
+        } catch (RuntimeException | OutOfMemoryError e) {
+            // What was found before the error comes first.
+            screen.out().flush();
+            screen.err().println("fst " + name + ": " + message(e));
+            if (args.contains(STACKTRACE)) {
+                e.printStackTrace(screen.err());
+            }
+            return REFUSED;
+        }
+    }
+
+    /// An error in one line.
+    static String message(Throwable e) {
+        String text = String.valueOf(e.getMessage());
+        if (e instanceof OutOfMemoryError) {
+            text = "not enough memory for Java: " + text + "; FST_JAVA_OPTS=-Xmx2g gives it more";
+        } else if (!(e instanceof FstException) && !(e instanceof CommandException)) {
+            text = "internal error: " + e.getClass().getSimpleName() + ": " + text + " (" + STACKTRACE
+                    + " shows where)";
+        }
+        return Json.printable(text.replace('\n', ' '));
+    }
+
+    private static int complain(PrintStream err, String reason) {
+        // A reader that has seen enough (head, less) is not worth a word.
+        if (!reason.contains("Broken pipe")) {
+            err.println("fst: cannot write the output: " + reason);
+        }
+        return REFUSED;
+    }
+
+    private static boolean isTerminal() {
+        return System.console() instanceof Console console && console.isTerminal()
+                && !"dumb".equals(System.getenv("TERM"))
+                && Objects.requireNonNullElse(System.getenv("NO_COLOR"), "").isEmpty();
+    }
+}

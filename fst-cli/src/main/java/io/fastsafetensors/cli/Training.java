@@ -1,0 +1,52 @@
+package io.fastsafetensors.cli;
+
+import io.fastsafetensors.api.Safetensors;
+import io.fastsafetensors.api.TensorSource;
+import io.fastsafetensors.api.WriteOptions;
+import io.fastsafetensors.types.DType;
+import io.fastsafetensors.types.Shape;
+import java.io.OutputStream;
+import java.io.PrintStream;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+
+/// What the launcher runs once under `-XX:AOTCacheOutput`, so that the cache holds what commands need: every command
+/// but the demo, in silence, on a small checkpoint in a temporary directory.
+final class Training {
+    private static final int TENSORS = 200;
+
+    private Training() {
+    }
+
+    /// Runs it.
+    public static void main(String[] args) {
+        PrintStream nowhere = new PrintStream(OutputStream.nullOutputStream(), false, StandardCharsets.UTF_8);
+        try (TemporaryDirectory directory = TemporaryDirectory.create(Path.of(System.getProperty("java.io.tmpdir")),
+                false)) {
+            String checkpoint = directory.path().toString();
+            Safetensors.write(directory.path(), tensors(), WriteOptions.defaults().withMaxShardBytes(4L * TENSORS));
+            for (String format : List.of("text", "tsv", "json")) {
+                Main.run(new String[] {"ls", "--format", format, checkpoint}, nowhere, nowhere);
+                Main.run(new String[] {"verify", "--format", format, checkpoint}, nowhere, nowhere);
+            }
+            Main.run(new String[] {"doctor", checkpoint}, nowhere, nowhere);
+            Main.run(new String[] {"load", checkpoint}, nowhere, nowhere);
+            Main.run(new String[] {"ls", "--sha256", checkpoint}, nowhere, nowhere);
+            Main.run(new String[] {"ls", "--help"}, nowhere, nowhere);
+            Main.run(new String[] {"ls", "--wrong"}, nowhere, nowhere);
+            Main.run(new String[] {"verify", checkpoint + "/absent"}, nowhere, nowhere);
+        }
+    }
+
+    private static List<TensorSource> tensors() {
+        List<TensorSource> tensors = new ArrayList<>();
+        for (int i = 0; i < TENSORS; i++) {
+            tensors.add(TensorSource.of("layer." + i, DType.BF16, Shape.of(2, 2),
+                    channel -> channel.write(ByteBuffer.allocate(8))));
+        }
+        return tensors;
+    }
+}
