@@ -44,8 +44,9 @@ public final class Storage {
         try {
             return over(new FileLibCFfm());
         } catch (IllegalCallerException | LinkageError e) {
-            return plain("native access is off (" + e.getMessage()
-                    + "); start java with --enable-native-access=io.fastsafetensors.core");
+            Throwable cause = e.getCause() == null ? e : e.getCause();
+            return plain("native access is off (" + cause.getMessage()
+                    + "); start java with --enable-native-access=io.fastsafetensors.api, or ALL-UNNAMED on the class path");
         }
     }
 
