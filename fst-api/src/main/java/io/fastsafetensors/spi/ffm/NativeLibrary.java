@@ -2,6 +2,8 @@ package io.fastsafetensors.spi.ffm;
 
 import io.fastsafetensors.error.UnsupportedFeatureException;
 import io.fastsafetensors.error.Where;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
@@ -17,6 +19,7 @@ import java.util.Optional;
 /// folded; the C prototype stands above each handle.
 public final class NativeLibrary {
     private static final Linker LINKER = Linker.nativeLinker();
+    private static final Logger LOG = System.getLogger("io.fastsafetensors.spi");
 
     private final String name;
     private final SymbolLookup symbols;
@@ -37,18 +40,18 @@ public final class NativeLibrary {
     /// Opens the first of the names that the system's loader finds.
     ///
     /// @param names file names or absolute paths, best first, such as `libcufile.so.0`, `libcufile.so`
-    /// @throws UnsupportedFeatureException listing every name tried and the loader's words
+    /// @throws UnsupportedFeatureException listing every name tried
     @SuppressWarnings("restricted")
     public static NativeLibrary open(String... names) {
-        StringBuilder tried = new StringBuilder();
         for (String candidate : names) {
             try {
                 return new NativeLibrary(candidate, SymbolLookup.libraryLookup(candidate, Arena.global()));
             } catch (IllegalArgumentException e) {
-                tried.append(tried.isEmpty() ? "" : "; ").append(candidate).append(": ").append(e.getMessage());
+                LOG.log(Level.DEBUG, e::getMessage);
             }
         }
-        throw new UnsupportedFeatureException("native library not found; tried " + tried, Where.nowhere());
+        throw new UnsupportedFeatureException("native library not found; tried " + String.join(", ", names),
+                Where.nowhere());
     }
 
     /// For probes: `NAME is installed` of the first name found, or what was tried. Never throws.
