@@ -1,0 +1,157 @@
+package io.fastsafetensors.core.header;
+
+import io.fastsafetensors.error.Printable;
+import io.fastsafetensors.types.DType;
+import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
+import tools.jackson.core.JsonToken;
+import tools.jackson.core.io.SerializedString;
+
+/// Reads one tensor's entry after the other. Only the shape and the result are allocated for an entry whose fields come
+/// in the usual order.
+final class EntryParser {
+    private enum Field {
+        DTYPE, SHAPE, DATA_OFFSETS, UNKNOWN, END
+    }
+
+    private static final SerializedString DTYPE = new SerializedString("dtype");
+    private static final SerializedString SHAPE = new SerializedString("shape");
+    private static final SerializedString DATA_OFFSETS = new SerializedString("data_offsets");
+    private static final int INITIAL_RANK = 8;
+
+    private final JsonCursor json;
+    private long[] dims = new long[INITIAL_RANK];
+    private @Nullable DType dtype;
+    private long @Nullable [] shape;
+    private boolean hasRange;
+    private long begin;
+    private long end;
+
+    EntryParser(JsonCursor json) {
+        this.json = json;
+    }
+
+    /// Reads the value that follows `name`.
+    RawTensor parse(String name) {
+        // The reference takes an array, too; fst does not.
+        if (json.next() != JsonToken.START_OBJECT) {
+            throw json.problem("the entry of tensor \"" + Printable.escape(name) + "\" is not an object");
+        }
+        dtype = null;
+        shape = null;
+        hasRange = false;
+        for (Field field = next(DTYPE, Field.DTYPE); field != Field.END;) {
+            field = switch (field) {
+                case DTYPE -> {
+                    requireFirst(dtype == null, "dtype");
+                    dtype = readDType();
+                    yield next(SHAPE, Field.SHAPE);
+                }
+                case SHAPE -> {
+                    requireFirst(shape == null, "shape");
+                    shape = readShape();
+                    yield next(DATA_OFFSETS, Field.DATA_OFFSETS);
+                }
+                case DATA_OFFSETS -> {
+                    requireFirst(!hasRange, "data_offsets");
+                    readRange();
+                    yield next(DTYPE, Field.DTYPE);
+                }
+                case UNKNOWN, END -> {
+                    json.skipValue();
+                    yield next(DTYPE, Field.DTYPE);
+                }
+            };
+        }
+        return new RawTensor(name, present(dtype, "dtype"), present(shape, "shape"), range(), end);
+    }
+
+    // A guess in the order of most writers costs no string where it is right.
+    private Field next(SerializedString guess, Field guessed) {
+        if (json.nextNameIs(guess)) {
+            return guessed;
+        }
+        return switch (json.name()) {
+            case "dtype" -> Field.DTYPE;
+            case "shape" -> Field.SHAPE;
+            case "data_offsets" -> Field.DATA_OFFSETS;
+            case null -> Field.END;
+            default -> Field.UNKNOWN;
+        };
+    }
+
+    private void requireFirst(boolean first, String field) {
+        if (!first) {
+            throw json.problem(field + " twice in an entry");
+        }
+    }
+
+    private DType readDType() {
+        // {"F32":null} is another spelling of an enum's constant for the reference.
+        boolean wrapped = json.next() == JsonToken.START_OBJECT;
+        DType found;
+        if (wrapped) {
+            String text = json.nextName();
+            found = text == null ? null : DType.byName(text).orElse(null);
+            if (found == null || json.next() != JsonToken.VALUE_NULL || json.nextName() != null) {
+                throw json.problem("unknown dtype");
+            }
+        } else {
+            char[] text = json.characters("dtype");
+            found = DTypeNames.find(text, json.offset(), json.length());
+            if (found == null) {
+                throw json.problem(
+                        "unknown dtype \"" + Printable.escape(new String(text, json.offset(), json.length())) + '"');
+            }
+        }
+        return found;
+    }
+
+    private long[] readShape() {
+        beginArray("shape");
+        int rank = 0;
+        while (json.next() != JsonToken.END_ARRAY) {
+            if (rank == dims.length) {
+                dims = Arrays.copyOf(dims, rank * 2);
+            }
+            dims[rank++] = json.unsigned("a dimension");
+        }
+        return Arrays.copyOf(dims, rank);
+    }
+
+    private void readRange() {
+        beginArray("data_offsets");
+        json.next();
+        begin = json.unsigned("the first of data_offsets");
+        json.next();
+        end = json.unsigned("the second of data_offsets");
+        if (json.next() != JsonToken.END_ARRAY) {
+            throw json.problem("data_offsets has more than two numbers");
+        }
+        hasRange = true;
+    }
+
+    private void beginArray(String what) {
+        if (json.next() != JsonToken.START_ARRAY) {
+            throw json.problem(what + " is not an array");
+        }
+    }
+
+    private long range() {
+        if (!hasRange) {
+            throw missing("data_offsets");
+        }
+        return begin;
+    }
+
+    private <T> T present(@Nullable T value, String field) {
+        if (value == null) {
+            throw missing(field);
+        }
+        return value;
+    }
+
+    private RuntimeException missing(String field) {
+        return json.problem(field + " is missing");
+    }
+}

@@ -1,0 +1,51 @@
+package io.fastsafetensors.core.header;
+
+import io.fastsafetensors.error.FormatError;
+import io.fastsafetensors.error.FormatException;
+import io.fastsafetensors.error.Printable;
+import io.fastsafetensors.error.Where;
+import io.fastsafetensors.types.TensorInfo;
+import java.nio.file.Path;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/// Whether an index and the shards that it names say the same.
+final class IndexCheck {
+    private IndexCheck() {
+    }
+
+    /// Checks both ways: what the index names, then what the shards hold, then the sum.
+    static void check(ShardIndex index, ParsedCheckpoint checkpoint) {
+        for (Map.Entry<String, String> entry : index.weightMap().entrySet()) {
+            TensorInfo tensor = checkpoint.find(entry.getKey());
+            if (tensor == null || !isIn(tensor, entry.getValue())) {
+                throw new FormatException(FormatError.TENSOR_NOT_IN_SHARD,
+                        "the index maps it to " + Printable.escape(entry.getValue()) + elsewhere(tensor),
+                        Where.file(index.path()).withTensor(entry.getKey()));
+            }
+        }
+        for (TensorInfo tensor : checkpoint.tensors()) {
+            if (!index.weightMap().containsKey(tensor.name())) {
+                throw new FormatException(FormatError.TENSOR_NOT_IN_INDEX,
+                        "the file holds a tensor that " + Printable.escape(index.path().toString()) + " does not name",
+                        Where.file(tensor.file()).withTensor(tensor.name()));
+            }
+        }
+        if (index.totalSize().isPresent() && index.totalSize().getAsLong() != checkpoint.byteSize()) {
+            throw new FormatException(FormatError.TOTAL_SIZE_MISMATCH,
+                    "total_size is " + Long.toUnsignedString(index.totalSize().getAsLong()) + ", the tensors have "
+                            + checkpoint.byteSize() + " bytes",
+                    Where.file(index.path()));
+        }
+    }
+
+    private static boolean isIn(TensorInfo tensor, String shard) {
+        Path name = tensor.file().getFileName();
+        return name != null && name.toString().equals(shard);
+    }
+
+    private static String elsewhere(@Nullable TensorInfo tensor) {
+        return tensor == null ? ", where it is not"
+                : ", but it is in " + Printable.escape(String.valueOf(tensor.file().getFileName()));
+    }
+}

@@ -1,0 +1,152 @@
+package io.fastsafetensors.core.header;
+
+import io.fastsafetensors.error.FormatError;
+import io.fastsafetensors.error.FormatException;
+import io.fastsafetensors.error.Printable;
+import io.fastsafetensors.error.StorageException;
+import io.fastsafetensors.error.Where;
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.OptionalLong;
+import org.jspecify.annotations.Nullable;
+import tools.jackson.core.JacksonException;
+import tools.jackson.core.JsonToken;
+
+/// Reads `model.safetensors.index.json`: `weight_map`, and of `metadata` the `total_size`. Other keys are passed
+/// over. Every shard name is checked here, before anybody can make a path of it.
+final class IndexReader {
+    // A tensor takes about 100 bytes of an index: this is for millions.
+    private static final long LONGEST = 256L << 20;
+    private static final String WEIGHT_MAP = "weight_map";
+    private static final String METADATA = "metadata";
+    private static final String TOTAL_SIZE = "total_size";
+
+    private final JsonCursor json;
+    // One string per shard, not one per tensor.
+    private final Map<String, String> shards = new HashMap<>();
+    private @Nullable Map<String, String> weightMap;
+    private @Nullable String duplicate;
+    private OptionalLong totalSize = OptionalLong.empty();
+
+    private IndexReader(JsonCursor json) {
+        this.json = json;
+    }
+
+    /// Reads the index; shards are not looked at.
+    ///
+    /// @throws FormatException InvalidIndex, DuplicateTensorName or UnsafeShardName, found in this order
+    /// @throws StorageException if it cannot be read
+    static ShardIndex read(Path file) {
+        try (FileChannel channel = RegularFile.open(file)) {
+            long length = channel.size();
+            if (length > LONGEST) {
+                throw new FormatException(FormatError.INVALID_INDEX,
+                        "an index of " + length + " bytes, more than " + LONGEST, Where.file(file));
+            }
+            return parse(channel, file, length);
+        } catch (IOException e) {
+            throw new StorageException("cannot read the index: " + e.getMessage(), Where.file(file).withOffset(0), e);
+        }
+    }
+
+    private static ShardIndex parse(FileChannel channel, Path file, long length) {
+        Utf8Section text = new Utf8Section(channel, file, 0, length, FormatError.INVALID_INDEX);
+        try (JsonCursor json = new JsonCursor(text)) {
+            return new IndexReader(json).parse(file);
+        } catch (JacksonException e) {
+            throw new FormatException(FormatError.INVALID_INDEX,
+                    "the index is not as it must be: " + JsonCursor.describe(e), Where.file(file));
+        }
+    }
+
+    private ShardIndex parse(Path file) {
+        boolean metadata = false;
+        json.beginDocument();
+        for (String key = json.nextName(); key != null; key = json.nextName()) {
+            if (key.equals(WEIGHT_MAP)) {
+                readWeightMap();
+            } else if (key.equals(METADATA)) {
+                if (metadata) {
+                    throw json.problem(METADATA + " twice");
+                }
+                metadata = true;
+                readMetadata();
+            } else {
+                json.skipValue();
+            }
+        }
+        if (weightMap == null) {
+            throw json.problem(WEIGHT_MAP + " is missing");
+        }
+        json.endDocument();
+        if (duplicate != null) {
+            throw new FormatException(FormatError.DUPLICATE_TENSOR_NAME, "one name twice in " + WEIGHT_MAP,
+                    Where.file(file).withTensor(duplicate));
+        }
+        weightMap.forEach((tensor, shard) -> requirePlainName(file, tensor, shard));
+        return new ShardIndex(file, weightMap, totalSize);
+    }
+
+    private void readWeightMap() {
+        if (weightMap != null) {
+            throw json.problem(WEIGHT_MAP + " twice");
+        }
+        if (json.next() != JsonToken.START_OBJECT) {
+            throw json.problem(WEIGHT_MAP + " is not an object");
+        }
+        Map<String, String> read = new LinkedHashMap<>();
+        for (String name = json.nextName(); name != null; name = json.nextName()) {
+            json.next();
+            String shard = json.string("a shard's name");
+            if (read.put(name, shards.computeIfAbsent(shard, key -> key)) != null && duplicate == null) {
+                duplicate = name;
+            }
+        }
+        weightMap = read;
+    }
+
+    // {"total_size": 123, …}; null is as good as none.
+    private void readMetadata() {
+        JsonToken token = json.next();
+        if (token == JsonToken.VALUE_NULL) {
+            return;
+        }
+        if (token != JsonToken.START_OBJECT) {
+            throw json.problem(METADATA + " is not an object");
+        }
+        for (String key = json.nextName(); key != null; key = json.nextName()) {
+            if (!key.equals(TOTAL_SIZE)) {
+                json.skipValue();
+            } else if (totalSize.isPresent()) {
+                throw json.problem(TOTAL_SIZE + " twice");
+            } else {
+                json.next();
+                totalSize = OptionalLong.of(json.unsigned(TOTAL_SIZE));
+            }
+        }
+    }
+
+    private static void requirePlainName(Path index, String tensor, String shard) {
+        boolean plain = !shard.isEmpty() && !shard.equals(".") && !shard.equals("..") && shard.indexOf('/') < 0
+                && shard.indexOf('\\') < 0 && shard.indexOf('\0') < 0;
+        if (plain) {
+            try {
+                Path path = index.getFileSystem().getPath(shard);
+                plain = !path.isAbsolute() && path.getRoot() == null && path.getNameCount() == 1;
+            } catch (InvalidPathException e) {
+                plain = false;
+            }
+        }
+        if (!plain) {
+            throw new FormatException(FormatError.UNSAFE_SHARD_NAME,
+                    "a shard must be named by a plain file name inside the directory, not \""
+                            + Printable.escape(shard) + '"',
+                    Where.file(index).withTensor(tensor));
+        }
+    }
+}

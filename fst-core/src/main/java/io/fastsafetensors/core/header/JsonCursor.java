@@ -1,0 +1,192 @@
+package io.fastsafetensors.core.header;
+
+import io.fastsafetensors.error.Printable;
+import java.io.Reader;
+import org.jspecify.annotations.Nullable;
+import tools.jackson.core.JacksonException;
+import tools.jackson.core.JsonParser;
+import tools.jackson.core.JsonToken;
+import tools.jackson.core.ObjectReadContext;
+import tools.jackson.core.SerializableString;
+import tools.jackson.core.StreamReadConstraints;
+import tools.jackson.core.TokenStreamFactory;
+import tools.jackson.core.TokenStreamLocation;
+import tools.jackson.core.exc.StreamConstraintsException;
+import tools.jackson.core.exc.StreamReadException;
+import tools.jackson.core.exc.UnexpectedEndOfInputException;
+import tools.jackson.core.json.JsonFactory;
+
+/// A walk over one JSON object, with what the reference implementation refuses beyond JSON's grammar: escapes that
+/// are half a surrogate pair, numbers that overflow a double, nesting deeper than 127. Every complaint is a
+/// [JacksonException]. Not thread-safe.
+final class JsonCursor implements AutoCloseable {
+    // The reference counts 128 levels down and refuses the last; the root object is the first.
+    private static final int MAX_DEPTH = 127;
+
+    // Size is limited by the header's cap alone. Names are not interned: a header's names are all different.
+    private static final JsonFactory FACTORY = JsonFactory.builder()
+            .streamReadConstraints(StreamReadConstraints.builder().maxNestingDepth(MAX_DEPTH)
+                    .maxStringLength(Integer.MAX_VALUE).maxNameLength(Integer.MAX_VALUE)
+                    .maxNumberLength(Integer.MAX_VALUE).maxDocumentLength(-1).maxTokenCount(-1).build())
+            .disable(TokenStreamFactory.Feature.CANONICALIZE_PROPERTY_NAMES)
+            .disable(TokenStreamFactory.Feature.INTERN_PROPERTY_NAMES).build();
+
+    private final JsonParser parser;
+
+    JsonCursor(Reader text) {
+        parser = FACTORY.createParser(ObjectReadContext.empty(), text);
+    }
+
+    /// Steps into the root object.
+    void beginDocument() {
+        if (next() != JsonToken.START_OBJECT) {
+            throw problem("not an object");
+        }
+    }
+
+    /// Makes sure that nothing but white space follows the root object.
+    void endDocument() {
+        if (next() != null) {
+            throw problem("more text after the object");
+        }
+    }
+
+    /// The next token, null at the end.
+    @Nullable
+    JsonToken next() {
+        return parser.nextToken();
+    }
+
+    /// The next name of the object, null at its end.
+    @Nullable
+    String nextName() {
+        return checked(parser.nextName());
+    }
+
+    /// Whether the next name is `guess`, which then costs no string; [#name()] is the name if not.
+    boolean nextNameIs(SerializableString guess) {
+        return parser.nextName(guess);
+    }
+
+    /// The name just read, null at the object's end.
+    @Nullable
+    String name() {
+        return parser.currentToken() == JsonToken.PROPERTY_NAME ? checked(parser.currentName()) : null;
+    }
+
+    /// The string just read.
+    ///
+    /// @param what what it is, for the complaint if it is no string
+    String string(String what) {
+        requireString(what);
+        String text = parser.getString();
+        checked(text);
+        return text;
+    }
+
+    /// The characters of the string just read: [#offset()], [#length()].
+    char[] characters(String what) {
+        requireString(what);
+        return parser.getStringCharacters();
+    }
+
+    /// Where the string begins in its characters.
+    int offset() {
+        return parser.getStringOffset();
+    }
+
+    /// How many characters the string has.
+    int length() {
+        return parser.getStringLength();
+    }
+
+    /// The unsigned 64-bit integer just read.
+    ///
+    /// @param what what it is, for the complaint if it is none
+    long unsigned(String what) {
+        if (parser.currentToken() != JsonToken.VALUE_NUMBER_INT) {
+            throw problem(what + " is not an integer");
+        }
+        char[] text = parser.getStringCharacters();
+        int offset = parser.getStringOffset();
+        int end = offset + parser.getStringLength();
+        if (text[offset] == '-') {
+            throw problem(what + " is negative");
+        }
+        long value = 0;
+        for (int i = offset; i < end; i++) {
+            int digit = text[i] - '0';
+            if (JsonNumbers.overflows(value, digit)) {
+                throw problem(what + " does not fit 64 bits");
+            }
+            value = value * 10 + digit;
+        }
+        return value;
+    }
+
+    /// Passes over the next value, whatever it is.
+    void skipValue() {
+        int depth = 0;
+        do {
+            JsonToken token = next();
+            switch (token) {
+                case START_OBJECT, START_ARRAY -> depth++;
+                case END_OBJECT, END_ARRAY -> depth--;
+                case PROPERTY_NAME -> checked(parser.currentName());
+                case VALUE_STRING -> checked(parser.getString());
+                case VALUE_NUMBER_INT, VALUE_NUMBER_FLOAT -> requireReadable(parser.getStringCharacters());
+                case null, default -> {
+                }
+            }
+        } while (depth > 0);
+    }
+
+    /// A complaint at the current place.
+    StreamReadException problem(String text) {
+        return new StreamReadException(parser, text);
+    }
+
+    @Override
+    public void close() {
+        parser.close();
+    }
+
+    /// What is wrong, and where in the text.
+    static String describe(JacksonException e) {
+        TokenStreamLocation place = e.getLocation();
+        String where = place == null ? "" : " at line " + place.getLineNr() + ", column " + place.getColumnNr();
+        String text = switch (e) {
+            case UnexpectedEndOfInputException _ -> "the JSON ends too early";
+            case StreamConstraintsException _ -> "nested deeper than " + MAX_DEPTH;
+            default -> Printable.escape(String.valueOf(e.getOriginalMessage()));
+        };
+        return text + where;
+    }
+
+    private void requireString(String what) {
+        if (parser.currentToken() != JsonToken.VALUE_STRING) {
+            throw problem(what + " is not a string");
+        }
+    }
+
+    private void requireReadable(char[] text) {
+        if (!JsonNumbers.isReadable(text, parser.getStringOffset(), parser.getStringLength())) {
+            throw problem("a number out of range");
+        }
+    }
+
+    // Decoded UTF-8 has whole pairs only: a half one comes from an escape.
+    private @Nullable String checked(@Nullable String text) {
+        if (text != null) {
+            for (int i = 0; i < text.length(); i++) {
+                if (Character.isSurrogate(text.charAt(i))) {
+                    if (i + 1 == text.length() || !Character.isSurrogatePair(text.charAt(i), text.charAt(i + 1))) {
+                        throw problem("half a surrogate pair");
+                    }
+                    i++;
+                }
+            }
+        }
+        return text;
+    }
+}

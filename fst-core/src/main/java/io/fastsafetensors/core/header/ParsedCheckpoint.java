@@ -1,0 +1,149 @@
+package io.fastsafetensors.core.header;
+
+import io.fastsafetensors.api.Checkpoint;
+import io.fastsafetensors.error.FormatError;
+import io.fastsafetensors.error.FormatException;
+import io.fastsafetensors.error.Printable;
+import io.fastsafetensors.error.TensorNotFoundException;
+import io.fastsafetensors.error.Where;
+import io.fastsafetensors.types.TensorInfo;
+import java.nio.file.Path;
+import java.util.AbstractSet;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.HashMap;
+import java.util.Iterator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/// The headers of a checkpoint's files, put together. Immutable and thread-safe.
+public final class ParsedCheckpoint implements Checkpoint {
+    private final Path path;
+    private final List<FileHeader> headers;
+    private final List<TensorInfo> tensors;
+    private final Map<String, TensorInfo> byName;
+    private final Map<String, String> metadata;
+    private final long byteSize;
+
+    /// @throws FormatException DuplicateTensorName if two files hold a tensor of one name
+    ParsedCheckpoint(Path path, List<FileHeader> headers) {
+        this.path = path;
+        this.headers = List.copyOf(headers);
+        this.tensors = concatenate(headers);
+        this.byName = HashMap.newHashMap(tensors.size());
+        Map<String, String> merged = new LinkedHashMap<>();
+        long bytes = 0;
+        for (TensorInfo tensor : tensors) {
+            TensorInfo other = byName.putIfAbsent(tensor.name(), tensor);
+            if (other != null) {
+                throw new FormatException(FormatError.DUPLICATE_TENSOR_NAME,
+                        "it is also in " + Printable.escape(other.file().toString()),
+                        Where.file(tensor.file()).withTensor(tensor.name()));
+            }
+            bytes += tensor.byteSize();
+        }
+        for (FileHeader header : headers) {
+            merged.putAll(header.metadata());
+        }
+        this.metadata = Collections.unmodifiableMap(merged);
+        this.byteSize = bytes;
+    }
+
+    private static List<TensorInfo> concatenate(List<FileHeader> headers) {
+        if (headers.size() == 1) {
+            return headers.getFirst().tensors();
+        }
+        List<TensorInfo> all = new ArrayList<>(headers.stream().mapToInt(header -> header.tensors().size()).sum());
+        headers.forEach(header -> all.addAll(header.tensors()));
+        return Collections.unmodifiableList(all);
+    }
+
+    /// The header of each file, in the order of [#files()].
+    public List<FileHeader> headers() {
+        return headers;
+    }
+
+    @Override
+    public Path path() {
+        return path;
+    }
+
+    @Override
+    public List<Path> files() {
+        return headers.stream().map(FileHeader::path).toList();
+    }
+
+    @Override
+    public List<TensorInfo> tensors() {
+        return tensors;
+    }
+
+    @Override
+    public Set<String> names() {
+        return new Names();
+    }
+
+    @Override
+    public TensorInfo info(String name) {
+        TensorInfo tensor = find(name);
+        if (tensor == null) {
+            throw new TensorNotFoundException(name, "not among the " + tensors.size() + " of "
+                    + Printable.escape(path.toString()) + CloseNames.hint(name, names()));
+        }
+        return tensor;
+    }
+
+    /// The tensor of that name, null if there is none.
+    @Nullable
+    TensorInfo find(String name) {
+        return byName.get(name);
+    }
+
+    @Override
+    public Map<String, String> metadata() {
+        return metadata;
+    }
+
+    @Override
+    public Map<String, String> metadata(Path file) {
+        return headers.stream().filter(header -> header.path().equals(file)).findFirst()
+                .orElseThrow(() -> new IllegalArgumentException(file + " is not a file of " + path)).metadata();
+    }
+
+    @Override
+    public long byteSize() {
+        return byteSize;
+    }
+
+    /// A view, in the order of the tensors.
+    private final class Names extends AbstractSet<String> {
+        @Override
+        public Iterator<String> iterator() {
+            Iterator<TensorInfo> all = tensors.iterator();
+            return new Iterator<>() {
+                @Override
+                public boolean hasNext() {
+                    return all.hasNext();
+                }
+
+                @Override
+                public String next() {
+                    return all.next().name();
+                }
+            };
+        }
+
+        @Override
+        public boolean contains(Object name) {
+            return byName.containsKey(name);
+        }
+
+        @Override
+        public int size() {
+            return tensors.size();
+        }
+    }
+}

@@ -1,0 +1,118 @@
+package io.fastsafetensors.core.header;
+
+import io.fastsafetensors.error.FormatError;
+import io.fastsafetensors.error.FormatException;
+import io.fastsafetensors.error.Where;
+import io.fastsafetensors.types.Shape;
+import io.fastsafetensors.types.TensorInfo;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+
+/// The reference implementation's checks of ranges and shapes, in its order, on unsigned 64-bit numbers.
+final class RangeCheck {
+    private final Path file;
+    private final long dataStart;
+    private final long dataLength;
+
+    /// For a file whose data section begins at `dataStart` and has `dataLength` bytes.
+    RangeCheck(Path file, long dataStart, long dataLength) {
+        this.file = file;
+        this.dataStart = dataStart;
+        this.dataLength = dataLength;
+    }
+
+    /// The tensors by range, if they fill the data section; sorts the given list.
+    ///
+    /// @param lenient whether bytes may follow the last tensor
+    List<TensorInfo> check(List<RawTensor> tensors, boolean lenient) {
+        tensors.sort(RawTensor.BY_RANGE);
+        long end = 0;
+        for (RawTensor tensor : tensors) {
+            checkTensor(tensor, end);
+            end = tensor.end();
+        }
+        checkEnd(end, lenient);
+        List<TensorInfo> checked = new ArrayList<>(tensors.size());
+        for (RawTensor tensor : tensors) {
+            checked.add(supported(tensor));
+        }
+        return checked;
+    }
+
+    private void checkTensor(RawTensor tensor, long previousEnd) {
+        long begin = tensor.begin();
+        long end = tensor.end();
+        if (begin != previousEnd || Long.compareUnsigned(end, begin) < 0) {
+            throw error(FormatError.INVALID_OFFSET, tensor, "data_offsets " + text(begin, end) + " where "
+                    + Long.toUnsignedString(previousEnd) + " is next: tensors must fill the data without holes and"
+                    + " overlaps");
+        }
+        long count = 1;
+        for (long dim : tensor.shape()) {
+            count = multiply(tensor, count, dim);
+        }
+        long bits = multiply(tensor, count, tensor.dtype().bits());
+        if ((bits & 7) != 0) {
+            throw error(FormatError.MISALIGNED_SLICE, tensor,
+                    Long.toUnsignedString(bits) + " bits do not fill whole bytes");
+        }
+        if (end - begin != bits >>> 3) {
+            throw error(FormatError.TENSOR_INVALID_INFO, tensor, tensor.dtype() + " " + shape(tensor) + " takes "
+                    + (bits >>> 3) + " bytes, data_offsets " + text(begin, end) + " say otherwise");
+        }
+    }
+
+    private long multiply(RawTensor tensor, long a, long b) {
+        if (Math.unsignedMultiplyHigh(a, b) != 0) {
+            throw error(FormatError.VALIDATION_OVERFLOW, tensor,
+                    tensor.dtype() + " " + shape(tensor) + " does not fit 64 bits");
+        }
+        return a * b;
+    }
+
+    private void checkEnd(long end, boolean lenient) {
+        int order = Long.compareUnsigned(end, dataLength);
+        if (order > 0) {
+            throw new FormatException(FormatError.METADATA_INCOMPLETE_BUFFER, "the tensors take "
+                    + Long.toUnsignedString(end) + " bytes, the file has " + dataLength
+                    + ": it is cut off; copy it again",
+                    Where.file(file).withOffset(dataStart + dataLength));
+        }
+        if (order < 0 && !lenient) {
+            throw new FormatException(FormatError.METADATA_INCOMPLETE_BUFFER, (dataLength - end)
+                    + " bytes follow the last tensor; the lenient option accepts them",
+                    Where.file(file).withOffset(dataStart + end));
+        }
+    }
+
+    // Valid, and yet nothing that a Java long can count: a dimension, or dimensions before the one that is zero.
+    private TensorInfo supported(RawTensor tensor) {
+        long count = 1;
+        for (long dim : tensor.shape()) {
+            if (dim < 0 || Math.multiplyHigh(count, dim) != 0 || count * dim < 0) {
+                throw error(FormatError.UNSUPPORTED_SHAPE, tensor,
+                        "the empty tensor " + shape(tensor) + " has dimensions of 2^63 elements and more");
+            }
+            count *= dim;
+        }
+        return new TensorInfo(tensor.name(), tensor.dtype(), Shape.of(tensor.shape()), file,
+                dataStart + tensor.begin(), tensor.end() - tensor.begin());
+    }
+
+    private FormatException error(FormatError error, RawTensor tensor, String detail) {
+        return new FormatException(error, detail, Where.file(file).withTensor(tensor.name()));
+    }
+
+    private static String text(long begin, long end) {
+        return "[" + Long.toUnsignedString(begin) + "," + Long.toUnsignedString(end) + "]";
+    }
+
+    private static String shape(RawTensor tensor) {
+        // As much as a message can show of a shape that may have any rank.
+        int shown = Math.min(tensor.shape().length, 16);
+        List<String> dims = Arrays.stream(tensor.shape(), 0, shown).mapToObj(Long::toUnsignedString).toList();
+        return "[" + String.join(",", dims) + (shown < tensor.shape().length ? ",…]" : "]");
+    }
+}

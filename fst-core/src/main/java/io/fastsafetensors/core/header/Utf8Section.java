@@ -1,0 +1,92 @@
+package io.fastsafetensors.core.header;
+
+import io.fastsafetensors.error.FormatError;
+import io.fastsafetensors.error.FormatException;
+import io.fastsafetensors.error.StorageException;
+import io.fastsafetensors.error.Where;
+import java.io.IOException;
+import java.io.Reader;
+import java.nio.ByteBuffer;
+import java.nio.CharBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.charset.CharsetDecoder;
+import java.nio.charset.CoderResult;
+import java.nio.charset.CodingErrorAction;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.Objects;
+
+/// The characters of one section of a file, strictly decoded as they are asked for: what is not UTF-8 is refused with
+/// the given error, and a file that ends early is a [StorageException]. Both are thrown as they are, so that they
+/// pass through the JSON parser. Closing does nothing: the channel is the caller's.
+final class Utf8Section extends Reader {
+    private static final int BUFFER = 64 * 1024;
+
+    private final FileChannel channel;
+    private final Path file;
+    private final FormatError notUtf8;
+    private final long end;
+    private final ByteBuffer bytes;
+    private final CharsetDecoder decoder = StandardCharsets.UTF_8.newDecoder()
+            .onMalformedInput(CodingErrorAction.REPORT).onUnmappableCharacter(CodingErrorAction.REPORT);
+    private long position;
+
+    /// The bytes [begin, end) of `file`.
+    Utf8Section(FileChannel channel, Path file, long begin, long end, FormatError notUtf8) {
+        this.channel = channel;
+        this.file = file;
+        this.notUtf8 = notUtf8;
+        this.position = begin;
+        this.end = end;
+        this.bytes = ByteBuffer.allocate((int) Math.min(BUFFER, end - begin)).limit(0);
+    }
+
+    /// Room for two characters at least must be given, since some come in pairs.
+    @Override
+    public int read(char[] target, int offset, int length) {
+        Objects.checkIndex(1, length);
+        CharBuffer out = CharBuffer.wrap(target, offset, length);
+        while (true) {
+            CoderResult result = decoder.decode(bytes, out, position == end);
+            if (result.isError()) {
+                throw new FormatException(notUtf8, "the text is not UTF-8",
+                        Where.file(file).withOffset(position - bytes.remaining()));
+            }
+            if (out.position() > offset) {
+                return out.position() - offset;
+            }
+            if (position == end) {
+                return -1;
+            }
+            fill();
+        }
+    }
+
+    /// Decodes what is left, for its errors only.
+    void drain() {
+        char[] ignored = new char[8 * 1024];
+        while (read(ignored, 0, ignored.length) >= 0) {
+            // Reading is all.
+        }
+    }
+
+    private void fill() {
+        bytes.compact();
+        bytes.limit((int) Math.min(bytes.capacity(), bytes.position() + end - position));
+        try {
+            int count = channel.read(bytes, position);
+            if (count < 0) {
+                throw new StorageException("the file became shorter while its header was read; is it being written?",
+                        Where.file(file).withOffset(position));
+            }
+            position += count;
+        } catch (IOException e) {
+            throw new StorageException("cannot read: " + e.getMessage(), Where.file(file).withOffset(position), e);
+        }
+        bytes.flip();
+    }
+
+    @Override
+    public void close() {
+    }
+}
