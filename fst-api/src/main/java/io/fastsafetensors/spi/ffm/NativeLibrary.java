@@ -9,7 +9,6 @@ import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SymbolLookup;
-import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 import java.util.Optional;
 
@@ -76,6 +75,14 @@ public final class NativeLibrary {
                 () -> new UnsupportedFeatureException(name + " has no function " + function, Where.nowhere()));
     }
 
+    /// Binds a function whose arguments (at most six) and result are integers or pointers, saving errno. Cheaper to
+    /// bind than any other: see [WordFunction].
+    ///
+    /// @throws UnsupportedFeatureException if the library does not have it
+    public WordFunction words(String function) {
+        return new WordFunction(bind(function, WordFunction.SHAPE, Errno.option()));
+    }
+
     /// Binds a function that some versions of the library lack.
     @SuppressWarnings("restricted")
     public Optional<MethodHandle> find(String function, FunctionDescriptor descriptor, Linker.Option... options) {
@@ -95,23 +102,19 @@ public final class NativeLibrary {
         private static final long RTLD_DEFAULT = 0;
 
         // void *dlsym(void *handle, const char *symbol)
-        private final MethodHandle dlsym;
+        private final WordFunction dlsym;
 
         @SuppressWarnings("restricted")
         GlobalScope(MemorySegment address) {
-            dlsym = LINKER.downcallHandle(address, FunctionDescriptor.of(ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG,
-                    ValueLayout.ADDRESS));
+            dlsym = new WordFunction(LINKER.downcallHandle(address, WordFunction.SHAPE, Errno.option()));
         }
 
         @Override
         public Optional<MemorySegment> find(String symbol) {
-            long found;
             try (Arena arena = Arena.ofConfined()) {
-                found = (long) dlsym.invokeExact(RTLD_DEFAULT, arena.allocateFrom(symbol));
-            } catch (Throwable e) {
-                throw new AssertionError(e);
+                long found = dlsym.call(RTLD_DEFAULT, arena.allocateFrom(symbol).address());
+                return found == 0 ? Optional.empty() : Optional.of(MemorySegment.ofAddress(found));
             }
-            return found == 0 ? Optional.empty() : Optional.of(MemorySegment.ofAddress(found));
         }
     }
 }
