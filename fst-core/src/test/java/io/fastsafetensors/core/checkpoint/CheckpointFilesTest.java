@@ -1,0 +1,182 @@
+package io.fastsafetensors.core.checkpoint;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.fastsafetensors.error.FormatError;
+import io.fastsafetensors.error.FormatException;
+import io.fastsafetensors.error.StorageException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class CheckpointFilesTest {
+    @TempDir
+    Path directory;
+
+    @Test
+    void fileIsItself() throws IOException {
+        for (String name : List.of("m.safetensors", "blob-without-suffix")) {
+            Path file = create(name);
+            assertEquals(new CheckpointFiles(file, Optional.empty(), directory, List.of(file)),
+                    CheckpointFiles.resolve(file));
+        }
+    }
+
+    @Test
+    void relativeFileLiesInTheWorkingDirectory() throws IOException {
+        // Maven runs tests in the module's directory.
+        Path file = Path.of("pom.xml");
+        assertEquals(new CheckpointFiles(file, Optional.empty(), Path.of(""), List.of(file)),
+                CheckpointFiles.resolve(file));
+    }
+
+    @Test
+    void jsonFileIsAnIndex() throws IOException {
+        for (String name : List.of("model.safetensors.index.json", "any.json")) {
+            Path file = create(name);
+            assertEquals(new CheckpointFiles(file, Optional.of(file), directory, List.of()),
+                    CheckpointFiles.resolve(file));
+        }
+    }
+
+    @Test
+    void directoryGivesItsFilesByName() throws IOException {
+        Path b = create("b.safetensors");
+        Path a = create("a.safetensors");
+        Path upper = create("C.safetensors");
+        create(".hidden.safetensors");
+        create("c.safetensors.tmp");
+        create("config.json");
+        create("pytorch_model.bin.index.json");
+        Files.createDirectories(directory.resolve("d.safetensors"));
+        assertEquals(new CheckpointFiles(directory, Optional.empty(), directory, List.of(upper, a, b)),
+                CheckpointFiles.resolve(directory));
+    }
+
+    @Test
+    void directoryWithAnIndexGivesTheIndex() throws IOException {
+        create("a.safetensors");
+        create(".b.safetensors.index.json");
+        Path index = create("model.safetensors.index.json");
+        assertEquals(new CheckpointFiles(directory, Optional.of(index), directory, List.of()),
+                CheckpointFiles.resolve(directory));
+    }
+
+    @Test
+    void severalIndexesAreNamed() throws IOException {
+        create("a.safetensors.index.json");
+        create("b.safetensors.index.json");
+        FormatException e = assertThrows(FormatException.class, () -> CheckpointFiles.resolve(directory));
+        assertEquals(FormatError.INVALID_INDEX, e.error());
+        assertTrue(e.getMessage().contains("a.safetensors.index.json, b.safetensors.index.json"), e.getMessage());
+    }
+
+    @Test
+    void danglingLinkIsLeftToWhoOpensIt() throws IOException {
+        Path link = Files.createSymbolicLink(directory.resolve("m.safetensors"), Path.of("nowhere"));
+        assertEquals(List.of(link), CheckpointFiles.resolve(directory).files());
+    }
+
+    @Test
+    void emptyDirectoryHoldsNoCheckpoint() {
+        assertError(FormatError.NO_CHECKPOINT, directory);
+    }
+
+    @Test
+    void missingPathIsAStorageError() {
+        Path missing = directory.resolve("missing");
+        StorageException e = assertThrows(StorageException.class, () -> CheckpointFiles.resolve(missing));
+        assertTrue(e.getMessage().contains(missing.toString()), e.getMessage());
+    }
+
+    @Test
+    void cacheFolderGivesTheSnapshotOfMain() throws IOException {
+        Path folder = directory.resolve("models--org--name");
+        create("models--org--name/blobs/0123");
+        createSnapshot(folder, "aaaa");
+        Path snapshot = createSnapshot(folder, "bbbb");
+        Path main = create("models--org--name/refs/main");
+        for (String text : List.of("bbbb", "bbbb\n")) {
+            Files.writeString(main, text);
+            assertEquals(
+                    new CheckpointFiles(folder, Optional.empty(), snapshot,
+                            List.of(snapshot.resolve("model.safetensors"))),
+                    CheckpointFiles.resolve(folder));
+        }
+    }
+
+    @Test
+    void cacheFolderGivesItsOnlySnapshot() throws IOException {
+        Path folder = directory.resolve("models--org--name");
+        create("models--org--name/blobs/0123");
+        Path snapshot = createSnapshot(folder, "aaaa");
+        assertEquals(snapshot, CheckpointFiles.resolve(folder).directory());
+        Path main = create("models--org--name/refs/main");
+        Files.writeString(main, "cccc");
+        assertEquals(snapshot, CheckpointFiles.resolve(folder).directory());
+    }
+
+    @Test
+    void referenceNeverLeadsOutOfTheCache() throws IOException {
+        Path folder = directory.resolve("models--org--name");
+        create("models--org--name/blobs/0123");
+        createSnapshot(folder, "aaaa");
+        createSnapshot(folder, "bbbb");
+        create("outside/model.safetensors");
+        Path main = create("models--org--name/refs/main");
+        for (String text : List.of("../../outside", directory + "/outside", "..", "", "x".repeat(100_000), "aaaa\0")) {
+            Files.writeString(main, text);
+            assertError(FormatError.NO_CHECKPOINT, folder);
+        }
+        Files.delete(main);
+        assertError(FormatError.NO_CHECKPOINT, folder);
+    }
+
+    @Test
+    void emptySnapshotHoldsNoCheckpoint() throws IOException {
+        Path folder = directory.resolve("models--org--name");
+        Files.createDirectories(folder.resolve("snapshots"));
+        assertError(FormatError.NO_CHECKPOINT, folder);
+        Files.createDirectories(folder.resolve("snapshots/aaaa"));
+        assertError(FormatError.NO_CHECKPOINT, folder);
+    }
+
+    @Test
+    void listIsTakenAsItIs() {
+        List<Path> files = new ArrayList<>(List.of(directory.resolve("b"), directory.resolve("a")));
+        CheckpointFiles taken = CheckpointFiles.of(files);
+        assertEquals(new CheckpointFiles(files.getFirst(), Optional.empty(), directory, List.copyOf(files)), taken);
+        files.clear();
+        assertEquals(2, taken.files().size());
+    }
+
+    @Test
+    void emptyListHoldsNoCheckpoint() {
+        FormatException e = assertThrows(FormatException.class, () -> CheckpointFiles.of(List.of()));
+        assertEquals(FormatError.NO_CHECKPOINT, e.error());
+    }
+
+    private static void assertError(FormatError error, Path path) {
+        assertEquals(error, assertThrows(FormatException.class, () -> CheckpointFiles.resolve(path)).error());
+    }
+
+    private Path create(String name) throws IOException {
+        Path file = directory.resolve(name);
+        Files.createDirectories(file.getParent());
+        return Files.writeString(file, "");
+    }
+
+    // As the cache makes it: the file is a link to a blob.
+    private static Path createSnapshot(Path folder, String hash) throws IOException {
+        Path snapshot = Files.createDirectories(folder.resolve("snapshots").resolve(hash));
+        Files.createSymbolicLink(snapshot.resolve("model.safetensors"), Path.of("../../blobs/0123"));
+        return snapshot;
+    }
+}

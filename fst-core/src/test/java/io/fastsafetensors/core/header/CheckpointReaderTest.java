@@ -1,0 +1,209 @@
+package io.fastsafetensors.core.header;
+
+import static io.fastsafetensors.core.header.TestFile.entry;
+import static io.fastsafetensors.core.header.TestFile.header;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertSame;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.fastsafetensors.api.OpenOptions;
+import io.fastsafetensors.core.checkpoint.CheckpointFiles;
+import io.fastsafetensors.error.FormatError;
+import io.fastsafetensors.error.FormatException;
+import io.fastsafetensors.error.StorageException;
+import io.fastsafetensors.error.TensorNotFoundException;
+import io.fastsafetensors.types.TensorInfo;
+import java.io.IOException;
+import java.io.RandomAccessFile;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/// What a checkpoint of several files gives beside its verdict.
+class CheckpointReaderTest {
+    @TempDir
+    Path directory;
+
+    @Test
+    void filesAreTakenTogetherInOrder() {
+        Path a = write("a", header("\"__metadata__\":{\"k\":\"1\",\"x\":\"a\"}", u8("t2", 4, 8), u8("t1", 0, 4)), 8);
+        Path b = write("b", header("\"__metadata__\":{\"y\":\"b\",\"k\":\"2\"}", u8("t0", 0, 4)), 4);
+        Path c = write("c", "{}", 0);
+        ParsedCheckpoint checkpoint = open(directory);
+        assertEquals(directory, checkpoint.path());
+        assertEquals(List.of(a, b, c), checkpoint.files());
+        assertEquals(checkpoint.files(), checkpoint.headers().stream().map(FileHeader::path).toList());
+        assertEquals(List.of("t1", "t2", "t0"), checkpoint.tensors().stream().map(TensorInfo::name).toList());
+        assertEquals(List.of("t1", "t2", "t0"), List.copyOf(checkpoint.names()));
+        assertTrue(checkpoint.names().contains("t0"));
+        assertFalse(checkpoint.names().contains("t3"));
+        assertSame(checkpoint.tensors().get(2), checkpoint.info("t0"));
+        assertEquals(b, checkpoint.info("t0").file());
+        assertEquals(12, checkpoint.byteSize());
+        assertEquals(Map.of("k", "2", "x", "a", "y", "b"), checkpoint.metadata());
+        assertEquals(Map.of("k", "1", "x", "a"), checkpoint.metadata(a));
+        assertEquals(Map.of(), checkpoint.metadata(c));
+        assertThrows(IllegalArgumentException.class, () -> checkpoint.metadata(directory));
+        assertThrows(UnsupportedOperationException.class, () -> checkpoint.tensors().clear());
+        assertThrows(UnsupportedOperationException.class, () -> checkpoint.headers().clear());
+        assertThrows(UnsupportedOperationException.class, () -> checkpoint.metadata().clear());
+        assertThrows(UnsupportedOperationException.class, () -> checkpoint.names().remove("t0"));
+    }
+
+    @Test
+    void listKeepsItsOrder() {
+        Path a = write("a", header(u8("t1", 0, 4)), 4);
+        Path b = write("b", header(u8("t0", 0, 4)), 4);
+        ParsedCheckpoint checkpoint = CheckpointReader.open(CheckpointFiles.of(List.of(b, a)), OpenOptions.strict());
+        assertEquals(List.of(b, a), checkpoint.files());
+        assertEquals(List.of("t0", "t1"), List.copyOf(checkpoint.names()));
+    }
+
+    @Test
+    void shardsOfAnIndexComeByName() throws IOException {
+        CheckpointVerdicts.index(directory, CheckpointVerdicts.map("b", "m-2.safetensors", "a", "m-1.safetensors"));
+        Path index = directory.resolve("model.safetensors.index.json");
+        for (Path path : List.of(directory, index)) {
+            ParsedCheckpoint checkpoint = open(path);
+            assertEquals(path, checkpoint.path());
+            assertEquals(List.of(directory.resolve("m-1.safetensors"), directory.resolve("m-2.safetensors")),
+                    checkpoint.files());
+            assertEquals(8, checkpoint.byteSize());
+        }
+    }
+
+    @Test
+    void snapshotOfLinksIsOpened() throws IOException {
+        Path folder = directory.resolve("models--org--name");
+        Path blobs = folder.resolve("blobs");
+        CheckpointVerdicts.index(blobs, CheckpointVerdicts.map("b", "m-2.safetensors", "a", "m-1.safetensors"));
+        Path snapshot = Files.createDirectories(folder.resolve("snapshots/0123"));
+        for (String name : List.of("m-1.safetensors", "m-2.safetensors", "model.safetensors.index.json")) {
+            Files.move(blobs.resolve(name), blobs.resolve("blob-of-" + name));
+            Files.createSymbolicLink(snapshot.resolve(name), Path.of("../../blobs/blob-of-" + name));
+        }
+        TestFile.write(folder.resolve("refs/main"), "0123");
+        ParsedCheckpoint checkpoint = open(folder);
+        assertEquals(folder, checkpoint.path());
+        assertEquals(List.of(snapshot.resolve("m-1.safetensors"), snapshot.resolve("m-2.safetensors")),
+                checkpoint.files());
+        Files.delete(blobs.resolve("blob-of-m-2.safetensors"));
+        assertError(FormatError.MISSING_SHARD, folder, snapshot.resolve("m-2.safetensors").toString());
+    }
+
+    @Test
+    void errorOfTheFirstFileWins() {
+        List<Path> files = new ArrayList<>();
+        for (int i = 0; i < 40; i++) {
+            // The first bad one takes longest to be found bad.
+            String text = i == 20 ? "{" + " ".repeat(2_000_000) + "]" : i > 20 ? "{]" : "{}";
+            files.add(write(String.format("m-%02d", i), text, 0));
+        }
+        for (int round = 0; round < 10; round++) {
+            FormatException e = assertThrows(FormatException.class, () -> open(directory));
+            assertEquals(files.get(20).toString(), e.where().file());
+        }
+    }
+
+    @Test
+    void noThreadStaysBehind() {
+        for (int i = 0; i < 8; i++) {
+            write("m-" + i, i < 4 ? "{}" : "{]", 0);
+        }
+        assertThrows(FormatException.class, () -> open(directory));
+        assertTrue(Thread.getAllStackTraces().keySet().stream()
+                .noneMatch(thread -> thread.getName().startsWith("fst-header")));
+    }
+
+    @Test
+    void interruptEndsTheWait() {
+        write("a", "{}", 0);
+        write("b", "{}", 0);
+        Thread.currentThread().interrupt();
+        assertThrows(StorageException.class, () -> open(directory));
+        assertTrue(Thread.interrupted());
+    }
+
+    @Test
+    void duplicateNamesBothFiles() {
+        Path a = write("a", header(u8("t", 0, 4)), 4);
+        Path b = write("b", header(u8("t", 0, 4)), 4);
+        assertError(FormatError.DUPLICATE_TENSOR_NAME, directory, a.toString());
+        assertError(FormatError.DUPLICATE_TENSOR_NAME, directory, b.toString());
+    }
+
+    @Test
+    void brokenIndexIsToldWithItsPlace() {
+        CheckpointVerdicts.index(directory, "{\n  \"weight_map\": {\n    \"a\": 17\n  }\n}");
+        assertError(FormatError.INVALID_INDEX, directory, "line 3, column ");
+    }
+
+    @Test
+    void unsafeShardNameIsEscaped() {
+        CheckpointVerdicts.index(directory, CheckpointVerdicts.map("a", "../\\u001b[2J"));
+        assertError(FormatError.UNSAFE_SHARD_NAME, directory, "../\\u001b[2J");
+    }
+
+    @Test
+    void indexThatIsADirectoryOrTooLongIsRefused() throws IOException {
+        Path index = directory.resolve("x.json");
+        Files.createDirectory(index);
+        assertThrows(FormatException.class, () -> open(index));
+        Path sparse = directory.resolve("y.json");
+        try (RandomAccessFile file = new RandomAccessFile(sparse.toFile(), "rw")) {
+            file.setLength((256L << 20) + 1);
+        }
+        assertError(FormatError.INVALID_INDEX, sparse, "more than");
+    }
+
+    @Test
+    void shardThatIsADirectoryIsAStorageError() throws IOException {
+        TestFile.write(directory.resolve("x.json"), CheckpointVerdicts.map("a", "sub"));
+        Files.createDirectory(directory.resolve("sub"));
+        assertThrows(StorageException.class, () -> open(directory.resolve("x.json")));
+    }
+
+    @Test
+    void unknownNameHintsAtCloseOnes() {
+        String[] entries =
+                IntStream.range(0, 100).mapToObj(i -> u8("model.layers." + i + ".mlp.weight", 4L * i, 4L * i + 4))
+                        .toArray(String[]::new);
+        write("a", header(entries), 400);
+        ParsedCheckpoint checkpoint = open(directory);
+        assertHint(checkpoint, "layers.7.mlp.weight", "\"model.layers.7.mlp.weight\"");
+        assertHint(checkpoint, "model.layers.42.mlp.weights", "\"model.layers.42.mlp.weight\"");
+        assertHint(checkpoint, "MODEL.LAYERS.5.MLP.WEIGHT", "\"model.layers.5.mlp.weight\"");
+        TensorNotFoundException e = assertThrows(TensorNotFoundException.class, () -> checkpoint.info("zzz\u001b"));
+        assertFalse(e.getMessage().contains("did you mean") || e.getMessage().contains("\u001b"), e.getMessage());
+    }
+
+    private static void assertHint(ParsedCheckpoint checkpoint, String asked, String hint) {
+        TensorNotFoundException e = assertThrows(TensorNotFoundException.class, () -> checkpoint.info(asked));
+        assertTrue(e.getMessage().contains("did you mean " + hint), e.getMessage());
+    }
+
+    private static void assertError(FormatError error, Path path, String part) {
+        FormatException e = assertThrows(FormatException.class, () -> open(path));
+        assertEquals(error, e.error(), e.getMessage());
+        assertTrue(e.getMessage().contains(part), e.getMessage());
+    }
+
+    private static ParsedCheckpoint open(Path path) {
+        return CheckpointReader.open(CheckpointFiles.resolve(path), OpenOptions.strict());
+    }
+
+    private Path write(String name, String header, int dataBytes) {
+        return TestFile.write(directory.resolve(name + ".safetensors"), TestFile.of(header, dataBytes));
+    }
+
+    private static String u8(String name, long begin, long end) {
+        return entry(name, "U8", "[4]", begin, end);
+    }
+}

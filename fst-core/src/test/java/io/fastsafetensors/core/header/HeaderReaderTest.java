@@ -1,0 +1,177 @@
+package io.fastsafetensors.core.header;
+
+import static io.fastsafetensors.core.header.TestFile.entry;
+import static io.fastsafetensors.core.header.TestFile.header;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import io.fastsafetensors.api.OpenOptions;
+import io.fastsafetensors.error.FormatError;
+import io.fastsafetensors.error.FormatException;
+import io.fastsafetensors.error.StorageException;
+import io.fastsafetensors.types.DType;
+import io.fastsafetensors.types.Shape;
+import io.fastsafetensors.types.TensorInfo;
+import java.io.IOException;
+import java.io.ObjectOutputStream;
+import java.io.OutputStream;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/// What a header gives beside its verdict.
+class HeaderReaderTest {
+    @TempDir
+    Path directory;
+
+    @Test
+    void tensorsComeByOffsetWithTheirPlaces() {
+        String text =
+                header("\"__metadata__\":{\"b\":\"1\",\"a\":\"2\",\"b\":\"3\"}", entry("y", "F32", "[2,1]", 4, 12),
+                        entry("x\\u0000\\ud83d\\ude00", "U8", "[4]", 0, 4), entry("e", "F64", "[0,3]", 12, 12));
+        Path file = write(text, 12);
+        FileHeader read = HeaderReader.read(file, OpenOptions.strict());
+        long start = 8 + text.length();
+        assertEquals(List.of(new TensorInfo("x\0😀", DType.U8, Shape.of(4), file, start, 4),
+                new TensorInfo("y", DType.F32, Shape.of(2, 1), file, start + 4, 8),
+                new TensorInfo("e", DType.F64, Shape.of(0, 3), file, start + 12, 0)), read.tensors());
+        assertEquals(new FileHeader(file, start + 12, start, read.tensors(), Map.of("b", "3", "a", "2")), read);
+        assertEquals(List.of("b", "a"), List.copyOf(read.metadata().keySet()));
+        assertThrows(UnsupportedOperationException.class, () -> read.tensors().clear());
+        assertThrows(UnsupportedOperationException.class, () -> read.metadata().clear());
+    }
+
+    @Test
+    void emptyTensorComesBeforeItsNeighbour() {
+        Path file = write(header(entry("a", "U8", "[4]", 0, 4), entry("z", "U8", "[0]", 0, 0)), 4);
+        List<TensorInfo> tensors = HeaderReader.read(file, OpenOptions.strict()).tensors();
+        assertEquals(List.of("z", "a"), tensors.stream().map(TensorInfo::name).toList());
+    }
+
+    @Test
+    void lenientModeTakesTrailingBytesAndNothingElse() {
+        String text = header(entry("a", "F4", "[2]", 0, 1));
+        OpenOptions lenient = OpenOptions.lenientMode();
+        assertEquals(1, HeaderReader.read(write(text, 64), lenient).tensors().size());
+        assertEquals(0, HeaderReader.read(write("{}", 1), lenient).tensors().size());
+        assertError(FormatError.METADATA_INCOMPLETE_BUFFER, write(text, 0), lenient);
+        assertError(FormatError.INVALID_OFFSET, write(header(entry("a", "U8", "[1]", 1, 2)), 2), lenient);
+        assertError(FormatError.DUPLICATE_TENSOR_NAME,
+                write(header(entry("a", "U8", "[1]", 0, 1), entry("a", "U8", "[1]", 0, 1)), 1), lenient);
+        assertError(FormatError.INVALID_HEADER_DESERIALIZATION, write("{\"a\":[\"U8\",[1],[0,1]]}", 1), lenient);
+        assertError(FormatError.UNSUPPORTED_SHAPE,
+                write(header(entry("a", "U8", "[0,9223372036854775808]", 0, 0)), 0), lenient);
+    }
+
+    @Test
+    void capOfTheOptionsCounts() throws IOException {
+        Path file = write(" ".repeat(98) + "{}", 0);
+        assertEquals(0, HeaderReader.read(file, new OpenOptions(false, 100)).tensors().size());
+        assertError(FormatError.HEADER_TOO_LARGE, file, new OpenOptions(false, 99));
+        Path claim = TestFile.write(directory.resolve("claim"), TestFile.raw(100_000_001, new byte[8], 0));
+        assertError(FormatError.HEADER_TOO_LARGE, claim, OpenOptions.strict());
+        assertError(FormatError.INVALID_HEADER_LENGTH, claim, OpenOptions.lenientMode());
+    }
+
+    @Test
+    void headerOverTheFormatsCapIsReadInLenientMode() throws IOException {
+        Path file = directory.resolve("large");
+        int length = 100_000_008;
+        // White space up to the end, written in pieces.
+        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.CREATE,
+                StandardOpenOption.WRITE)) {
+            channel.write(ByteBuffer.wrap(TestFile.raw(length, "{}".getBytes(), 0)));
+            byte[] spaces = " ".repeat(length / 8).getBytes();
+            for (long end = 10; end < length + 8L; end = channel.position()) {
+                channel.write(ByteBuffer.wrap(spaces, 0, (int) Math.min(spaces.length, length + 8L - end)));
+            }
+        }
+        assertError(FormatError.HEADER_TOO_LARGE, file, OpenOptions.strict());
+        assertEquals(length + 8L, HeaderReader.read(file, OpenOptions.lenientMode()).dataStart());
+        Files.delete(file);
+    }
+
+    @Test
+    void messagesNameFileTensorAndWayOut() {
+        Path cut = write(header(entry("a\\u001b[2J", "U8", "[4]", 0, 4)), 3);
+        assertMessage(cut, "cut off", "copy it again", cut.toString());
+        Path hole = write(header(entry("a\\u001b[2J", "U8", "[4]", 4, 8)), 8);
+        assertMessage(hole, "tensor a\\u001b[2J", "[4,8]", "without holes", hole.toString());
+        Path trailing = write(header(entry("a", "U8", "[4]", 0, 4)), 9);
+        assertMessage(trailing, "5 bytes follow", "lenient");
+        Path json = write("{\n \"a\":{\"dtype\":\"\\u001bX\"}}", 0);
+        assertMessage(json, "unknown dtype \"\\u001bX\"", "line 2", "column");
+        assertMessage(write("{\"a\":", 0), "ends too early");
+        assertMessage(write("{\"a\":" + "[".repeat(300), 0), "not an object");
+        assertMessage(write("{\"a\":{\"x\":" + "[".repeat(300), 0), "nested deeper than 127");
+    }
+
+    @Test
+    void errorsAreSerialisable() throws IOException {
+        Path file = write("{]", 0);
+        FormatException e = assertThrows(FormatException.class, () -> HeaderReader.read(file, OpenOptions.strict()));
+        try (ObjectOutputStream out = new ObjectOutputStream(OutputStream.nullOutputStream())) {
+            out.writeObject(e);
+        }
+        assertEquals(file.toString(), e.where().file());
+    }
+
+    @Test
+    void whatIsNoRegularFileIsAStorageError() throws IOException, InterruptedException {
+        assertStorageError(directory, "not a regular file");
+        assertStorageError(directory.resolve("missing"), "no such file");
+        assertStorageError(Files.createSymbolicLink(directory.resolve("dangling"), Path.of("nowhere")), "no such file");
+        Path fifo = directory.resolve("fifo");
+        try {
+            assumeTrue(new ProcessBuilder("mkfifo", fifo.toString()).start().waitFor() == 0, "mkfifo failed");
+        } catch (IOException e) {
+            assumeTrue(false, "no mkfifo here");
+        }
+        assertStorageError(fifo, "not a regular file");
+    }
+
+    @Test
+    void linksAreFollowed() throws IOException {
+        Path file = write("{}", 0);
+        Path link = Files.createSymbolicLink(directory.resolve("link"), file.getFileName());
+        assertEquals(link, HeaderReader.read(link, OpenOptions.strict()).path());
+    }
+
+    @Test
+    void interruptIsAStorageErrorAndStays() {
+        Path file = write("{}", 0);
+        Thread.currentThread().interrupt();
+        assertThrows(StorageException.class, () -> HeaderReader.read(file, OpenOptions.strict()));
+        assertTrue(Thread.interrupted());
+    }
+
+    private Path write(String header, int dataBytes) {
+        return TestFile.write(directory.resolve("file.safetensors"), TestFile.of(header, dataBytes));
+    }
+
+    private static void assertError(FormatError error, Path file, OpenOptions options) {
+        FormatException e = assertThrows(FormatException.class, () -> HeaderReader.read(file, options));
+        assertEquals(error, e.error(), e.getMessage());
+    }
+
+    private static void assertMessage(Path file, String... parts) {
+        FormatException e = assertThrows(FormatException.class, () -> HeaderReader.read(file, OpenOptions.strict()));
+        for (String part : parts) {
+            assertTrue(e.getMessage().contains(part), e.getMessage());
+        }
+    }
+
+    private static void assertStorageError(Path file, String part) {
+        StorageException e = assertThrows(StorageException.class, () -> HeaderReader.read(file, OpenOptions.strict()));
+        assertTrue(e.getMessage().contains(part) && e.getMessage().contains("file " + file + ", offset 0"),
+                e.getMessage());
+    }
+}

@@ -1,0 +1,84 @@
+package io.fastsafetensors.core.header;
+
+import static io.fastsafetensors.core.header.TestFile.entry;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.fastsafetensors.api.OpenOptions;
+import io.fastsafetensors.error.FormatException;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/// Headers made to be dear, read in a JVM that has little memory.
+class HostileHeaderTest {
+    @TempDir
+    Path directory;
+
+    @Test
+    void overlapsAreRefused() throws IOException, InterruptedException {
+        assertVerdict("InvalidOffset",
+                TestFile.of(TestFile.header(IntStream.range(0, 100_000)
+                        .mapToObj(i -> entry("tensor.number." + i, "I32", "[2,2]", 0, 16)).toArray(String[]::new)),
+                        16));
+    }
+
+    @Test
+    void namesOfOneHashAreRead() throws IOException, InterruptedException {
+        // "Aa" and "BB" have one hash, and so have all strings of them.
+        assertVerdict(VerdictFiles.OK, TestFile.of(
+                TestFile.header(IntStream.range(0, 1 << 16).mapToObj(i -> entry(collision(i), "U8", "[0]", 0, 0))
+                        .toArray(String[]::new)),
+                0));
+    }
+
+    @Test
+    void depthWithoutEndIsRefused() throws IOException, InterruptedException {
+        assertVerdict("InvalidHeaderDeserialization", TestFile.of("{\"a\":{\"x\":" + "[".repeat(8_000_000), 0));
+    }
+
+    @Test
+    void longNumberIsRefused() throws IOException, InterruptedException {
+        assertVerdict("InvalidHeaderDeserialization", TestFile
+                .of("{\"a\":{\"x\":" + "9".repeat(4_000_000)
+                        + ",\"dtype\":\"U8\",\"shape\":[],\"data_offsets\":[0,1]}}", 1));
+    }
+
+    private static String collision(int number) {
+        return IntStream.range(0, 16).mapToObj(bit -> (number >> bit & 1) == 0 ? "Aa" : "BB")
+                .collect(Collectors.joining());
+    }
+
+    private void assertVerdict(String verdict, byte[] bytes) throws IOException, InterruptedException {
+        Path file = TestFile.write(directory.resolve("hostile.safetensors"), bytes);
+        Process process = new ProcessBuilder(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-Xmx64m",
+                "-cp", System.getProperty("java.class.path"), HostileHeaderTest.class.getName(), file.toString())
+                .redirectErrorStream(true).start();
+        try {
+            // A word of output fits the pipe: nobody need read while it runs.
+            assertTrue(process.waitFor(10, TimeUnit.SECONDS), "still running");
+            String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+            assertEquals(verdict, output);
+        } finally {
+            process.destroyForcibly();
+        }
+    }
+
+    /// Prints the verdict on one file.
+    ///
+    /// @param args the file
+    public static void main(String[] args) {
+        try {
+            HeaderReader.read(Path.of(args[0]), OpenOptions.strict());
+            System.out.print(VerdictFiles.OK);
+        } catch (FormatException e) {
+            System.out.print(e.errorName());
+        }
+    }
+}
