@@ -7,8 +7,8 @@ import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JsonToken;
 import tools.jackson.core.io.SerializedString;
 
-/// Reads one tensor's entry after the other. Only the shape and the result are allocated for an entry whose fields come
-/// in the usual order.
+/// Reads one tensor's entry after the other. Only the result is allocated for an entry whose fields come in the
+/// usual order and whose shape was seen before.
 final class EntryParser {
     private enum Field {
         DTYPE, SHAPE, DATA_OFFSETS, UNKNOWN, END
@@ -20,9 +20,10 @@ final class EntryParser {
     private static final int INITIAL_RANK = 8;
 
     private final JsonCursor json;
+    private final ShapeTable shapes = new ShapeTable();
     private long[] dims = new long[INITIAL_RANK];
     private @Nullable DType dtype;
-    private long @Nullable [] shape;
+    private @Nullable RawShape shape;
     private boolean hasRange;
     private long begin;
     private long end;
@@ -107,7 +108,7 @@ final class EntryParser {
         return found;
     }
 
-    private long[] readShape() {
+    private RawShape readShape() {
         beginArray("shape");
         int rank = 0;
         while (json.next() != JsonToken.END_ARRAY) {
@@ -116,7 +117,7 @@ final class EntryParser {
             }
             dims[rank++] = json.unsigned("a dimension");
         }
-        return Arrays.copyOf(dims, rank);
+        return shapes.get(dims, rank);
     }
 
     private void readRange() {

@@ -3,11 +3,9 @@ package io.fastsafetensors.core.header;
 import io.fastsafetensors.error.FormatError;
 import io.fastsafetensors.error.FormatException;
 import io.fastsafetensors.error.Where;
-import io.fastsafetensors.types.Shape;
 import io.fastsafetensors.types.TensorInfo;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 
 /// The reference implementation's checks of ranges and shapes, in its order, on unsigned 64-bit numbers.
@@ -50,8 +48,8 @@ final class RangeCheck {
                     + " overlaps");
         }
         long count = 1;
-        for (long dim : tensor.shape()) {
-            count = multiply(tensor, count, dim);
+        for (int i = 0; i < tensor.shape().rank(); i++) {
+            count = multiply(tensor, count, tensor.shape().dim(i));
         }
         long bits = multiply(tensor, count, tensor.dtype().bits());
         if ((bits & 7) != 0) {
@@ -59,7 +57,7 @@ final class RangeCheck {
                     Long.toUnsignedString(bits) + " bits do not fill whole bytes");
         }
         if (end - begin != bits >>> 3) {
-            throw error(FormatError.TENSOR_INVALID_INFO, tensor, tensor.dtype() + " " + shape(tensor) + " takes "
+            throw error(FormatError.TENSOR_INVALID_INFO, tensor, tensor.dtype() + " " + tensor.shape() + " takes "
                     + (bits >>> 3) + " bytes, data_offsets " + text(begin, end) + " say otherwise");
         }
     }
@@ -67,7 +65,7 @@ final class RangeCheck {
     private long multiply(RawTensor tensor, long a, long b) {
         if (Math.unsignedMultiplyHigh(a, b) != 0) {
             throw error(FormatError.VALIDATION_OVERFLOW, tensor,
-                    tensor.dtype() + " " + shape(tensor) + " does not fit 64 bits");
+                    tensor.dtype() + " " + tensor.shape() + " does not fit 64 bits");
         }
         return a * b;
     }
@@ -90,14 +88,15 @@ final class RangeCheck {
     // Valid, and yet nothing that a Java long can count: a dimension, or dimensions before the one that is zero.
     private TensorInfo supported(RawTensor tensor) {
         long count = 1;
-        for (long dim : tensor.shape()) {
+        for (int i = 0; i < tensor.shape().rank(); i++) {
+            long dim = tensor.shape().dim(i);
             if (dim < 0 || Math.multiplyHigh(count, dim) != 0 || count * dim < 0) {
                 throw error(FormatError.UNSUPPORTED_SHAPE, tensor,
-                        "the empty tensor " + shape(tensor) + " has dimensions of 2^63 elements and more");
+                        "the empty tensor " + tensor.shape() + " has dimensions of 2^63 elements and more");
             }
             count *= dim;
         }
-        return new TensorInfo(tensor.name(), tensor.dtype(), Shape.of(tensor.shape()), file,
+        return new TensorInfo(tensor.name(), tensor.dtype(), tensor.shape().toShape(), file,
                 dataStart + tensor.begin(), tensor.end() - tensor.begin());
     }
 
@@ -107,12 +106,5 @@ final class RangeCheck {
 
     private static String text(long begin, long end) {
         return "[" + Long.toUnsignedString(begin) + "," + Long.toUnsignedString(end) + "]";
-    }
-
-    private static String shape(RawTensor tensor) {
-        // As much as a message can show of a shape that may have any rank.
-        int shown = Math.min(tensor.shape().length, 16);
-        List<String> dims = Arrays.stream(tensor.shape(), 0, shown).mapToObj(Long::toUnsignedString).toList();
-        return "[" + String.join(",", dims) + (shown < tensor.shape().length ? ",…]" : "]");
     }
 }

@@ -1,0 +1,51 @@
+package io.fastsafetensors.core.header;
+
+import io.fastsafetensors.types.Shape;
+import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
+
+/// A shape as the header spells it: unsigned 64-bit dimensions. Shared by the tensors that have it.
+final class RawShape {
+    private final long[] dims;
+    private @Nullable Shape shape;
+
+    /// Takes the array over.
+    RawShape(long[] dims) {
+        this.dims = dims;
+    }
+
+    int rank() {
+        return dims.length;
+    }
+
+    /// Unsigned.
+    long dim(int index) {
+        return dims[index];
+    }
+
+    /// Whether it is made of the first `rank` numbers of `other`.
+    boolean is(long[] other, int rank) {
+        return Arrays.equals(dims, 0, dims.length, other, 0, rank);
+    }
+
+    /// The same for the world outside; no dimension may exceed a long.
+    Shape toShape() {
+        Shape made = shape;
+        if (made == null) {
+            made = Shape.of(dims);
+            shape = made;
+        }
+        return made;
+    }
+
+    @Override
+    public String toString() {
+        // As much as a message can show of a shape that may have any rank.
+        int shown = Math.min(dims.length, 16);
+        StringBuilder text = new StringBuilder("[");
+        for (int i = 0; i < shown; i++) {
+            text.append(i == 0 ? "" : ",").append(Long.toUnsignedString(dims[i]));
+        }
+        return text.append(shown < dims.length ? ",…]" : "]").toString();
+    }
+}
