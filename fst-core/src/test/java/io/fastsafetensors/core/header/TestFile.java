@@ -57,17 +57,4 @@ final class TestFile {
     static Path write(Path file, String text) {
         return write(file, text.getBytes(StandardCharsets.UTF_8));
     }
-
-    /// A header of `count` tensors named as in a large language model, two bytes each, in two dimensions.
-    static String manyTensors(int count) {
-        String[] parts = {"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj",
-            "mlp.gate_proj", "mlp.up_proj", "mlp.down_proj", "input_layernorm"};
-        StringBuilder text = new StringBuilder("{\"__metadata__\":{\"format\":\"pt\"}");
-        for (int i = 0; i < count; i++) {
-            text.append(',')
-                    .append(entry("model.layers." + i / parts.length + "." + parts[i % parts.length] + ".weight",
-                            "BF16", "[1,1]", 2L * i, 2L * i + 2));
-        }
-        return text.append('}').toString();
-    }
 }
