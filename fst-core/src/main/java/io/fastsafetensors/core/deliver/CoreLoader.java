@@ -12,7 +12,8 @@ import io.fastsafetensors.api.Weights;
 import io.fastsafetensors.core.checkpoint.CheckpointFiles;
 import io.fastsafetensors.core.header.CheckpointReader;
 import io.fastsafetensors.core.header.ParsedCheckpoint;
-import io.fastsafetensors.core.jfr.LoadEvent;
+import io.fastsafetensors.core.jfr.Recorder;
+import io.fastsafetensors.core.jfr.Span;
 import io.fastsafetensors.core.memory.Lease;
 import io.fastsafetensors.core.memory.Scope;
 import io.fastsafetensors.core.memory.SharedBackend;
@@ -115,9 +116,9 @@ public final class CoreLoader implements Loader {
             scope.close();
             throw e;
         }
-        LoadEvent event = new LoadEvent(checkpoint.path().toString(), choice.name(), plan.planned().size(),
+        Span span = Recorder.load(checkpoint.path().toString(), choice.name(), plan.planned().size(),
                 plan.planned().stream().mapToInt(f -> f.tensors().size()).sum(), plan.bytesToRead());
-        LoadJob job = new LoadJob(plan, buffers, backend, options, event);
+        LoadJob job = new LoadJob(plan, buffers, backend, options, span);
         LoadState state = new LoadState(scope, leases, job, backend);
         LoadedWeights weights = new LoadedWeights(checkpoint, plan, state, clock, device, options.leakDetection());
         job.start(readers);

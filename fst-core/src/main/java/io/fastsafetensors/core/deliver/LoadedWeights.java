@@ -7,7 +7,8 @@ import io.fastsafetensors.api.LoadPlan;
 import io.fastsafetensors.api.LoadStats;
 import io.fastsafetensors.api.Tensor;
 import io.fastsafetensors.api.Weights;
-import io.fastsafetensors.core.jfr.WaitEvent;
+import io.fastsafetensors.core.jfr.Recorder;
+import io.fastsafetensors.core.jfr.Span;
 import io.fastsafetensors.core.memory.LeakDetector;
 import io.fastsafetensors.core.memory.Lease;
 import io.fastsafetensors.core.plan.PlannedFile;
@@ -126,9 +127,9 @@ final class LoadedWeights implements Weights {
     private CoreTensor loaded(String name) {
         PlannedTensor tensor = planned(name);
         if (!state.job().arrivals().isThere(tensor.firstBlock(), tensor.lastBlock())) {
-            WaitEvent event = new WaitEvent(name);
+            Span span = Recorder.wait(name);
             state.job().arrivals().await(tensor.firstBlock(), tensor.lastBlock());
-            event.finish();
+            span.finish("done");
         }
         requireOpen();
         Lease lease = state.lease(tensor.file());

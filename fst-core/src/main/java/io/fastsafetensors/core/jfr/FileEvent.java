@@ -12,7 +12,7 @@ import jdk.jfr.StackTrace;
 @Label("File Read")
 @Category("fst")
 @StackTrace(false)
-public final class FileEvent extends Event {
+final class FileEvent extends Event implements Span {
     @Label("File")
     String file;
 
@@ -24,15 +24,13 @@ public final class FileEvent extends Event {
     String storage = "";
 
     /// Starts the clock.
-    public FileEvent(String file, long bytes) {
+    FileEvent(String file, long bytes) {
         this.file = file;
         this.bytes = bytes;
         begin();
     }
 
-    /// Stops the clock and records.
-    ///
-    /// @param how how the file was read, and why
+    @Override
     public void finish(String how) {
         end();
         if (shouldCommit()) {

@@ -11,7 +11,7 @@ import jdk.jfr.StackTrace;
 @Label("Unclosed Tensors")
 @Category("fst")
 @StackTrace(false)
-public final class LeakEvent extends Event {
+final class LeakEvent extends Event {
     @Label("What")
     String what = "";
 
@@ -20,7 +20,7 @@ public final class LeakEvent extends Event {
     }
 
     /// Says that `what` leaked.
-    public static void emit(String what) {
+    static void emit(String what) {
         LeakEvent event = new LeakEvent();
         if (event.shouldCommit()) {
             event.what = what;

@@ -12,7 +12,7 @@ import jdk.jfr.StackTrace;
 @Label("Load")
 @Category("fst")
 @StackTrace(false)
-public final class LoadEvent extends Event {
+final class LoadEvent extends Event implements Span {
     @Label("Checkpoint")
     String checkpoint;
 
@@ -33,7 +33,7 @@ public final class LoadEvent extends Event {
     String outcome = "";
 
     /// Starts the clock.
-    public LoadEvent(String checkpoint, String backend, int files, int tensors, long bytes) {
+    LoadEvent(String checkpoint, String backend, int files, int tensors, long bytes) {
         this.checkpoint = checkpoint;
         this.backend = backend;
         this.files = files;
@@ -42,9 +42,7 @@ public final class LoadEvent extends Event {
         begin();
     }
 
-    /// Stops the clock and records.
-    ///
-    /// @param how `done`, `cancelled` or the failure
+    @Override
     public void finish(String how) {
         end();
         if (shouldCommit()) {

@@ -9,20 +9,24 @@ import jdk.jfr.Name;
 @Name("fst.Wait")
 @Label("Tensor Wait")
 @Category("fst")
-public final class WaitEvent extends Event {
+final class WaitEvent extends Event implements Span {
     @Label("Tensor")
     String tensor;
 
+    @Label("Outcome")
+    String outcome = "";
+
     /// Starts the clock.
-    public WaitEvent(String tensor) {
+    WaitEvent(String tensor) {
         this.tensor = tensor;
         begin();
     }
 
-    /// Stops the clock and records.
-    public void finish() {
+    @Override
+    public void finish(String how) {
         end();
         if (shouldCommit()) {
+            outcome = how;
             commit();
         }
     }

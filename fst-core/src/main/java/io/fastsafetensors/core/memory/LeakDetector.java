@@ -1,7 +1,7 @@
 package io.fastsafetensors.core.memory;
 
 import io.fastsafetensors.api.LeakDetection;
-import io.fastsafetensors.core.jfr.LeakEvent;
+import io.fastsafetensors.core.jfr.Recorder;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.lang.ref.Cleaner;
@@ -62,7 +62,7 @@ public final class LeakDetector {
             if (closed) {
                 return;
             }
-            LeakEvent.emit(what);
+            Recorder.leak(what);
             if (!silent) {
                 LOG.log(Level.WARNING, what + " was never closed; its memory is freed now. Close it"
                         + (opened == null ? "; -Dfst.leakDetection=stack shows where it was opened" : ""), opened);

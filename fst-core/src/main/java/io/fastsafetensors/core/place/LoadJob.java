@@ -2,7 +2,7 @@ package io.fastsafetensors.core.place;
 
 import io.fastsafetensors.api.LoadOptions;
 import io.fastsafetensors.api.ProgressListener;
-import io.fastsafetensors.core.jfr.LoadEvent;
+import io.fastsafetensors.core.jfr.Span;
 import io.fastsafetensors.core.memory.SharedBackend;
 import io.fastsafetensors.core.memory.SharedBuffer;
 import io.fastsafetensors.core.plan.BlockTable;
@@ -31,7 +31,7 @@ public final class LoadJob {
     private final OpenFiles files;
     private final ProgressListener progress;
     private final Arrivals arrivals;
-    private final LoadEvent event;
+    private final Span span;
     private final ReadCounters counters = new ReadCounters();
     private final LongAdder placeNanos = new LongAdder();
     private final AtomicInteger next = new AtomicInteger();
@@ -46,7 +46,7 @@ public final class LoadJob {
 
     /// @param buffers one a file, null where nothing is read; held by the caller until [#join()] has returned
     public LoadJob(ReadPlan plan, List<@Nullable SharedBuffer> buffers, SharedBackend backend, LoadOptions options,
-            LoadEvent event) {
+            Span span) {
         this.plan = plan;
         this.buffers = buffers;
         this.backend = backend;
@@ -54,7 +54,7 @@ public final class LoadJob {
         this.progress = options.progress();
         this.arrivals = new Arrivals(plan.blocks().size());
         this.firstTensor = new FirstTensor(plan, arrivals);
-        this.event = event;
+        this.span = span;
     }
 
     /// Starts `threads` readers, fewer if there are fewer blocks.
@@ -141,7 +141,7 @@ public final class LoadJob {
         if (allDoneNanos == 0) {
             allDoneNanos = failure == null ? System.nanoTime() : 0;
         }
-        event.finish(failure == null ? "done" : failure.toString());
+        span.finish(failure == null ? "done" : failure.toString());
         finished.countDown();
     }
 

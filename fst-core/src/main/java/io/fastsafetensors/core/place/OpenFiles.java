@@ -1,7 +1,8 @@
 package io.fastsafetensors.core.place;
 
 import io.fastsafetensors.api.DirectIo;
-import io.fastsafetensors.core.jfr.FileEvent;
+import io.fastsafetensors.core.jfr.Recorder;
+import io.fastsafetensors.core.jfr.Span;
 import io.fastsafetensors.core.plan.BlockTable;
 import io.fastsafetensors.core.plan.PlannedFile;
 import io.fastsafetensors.core.plan.ReadPlan;
@@ -60,7 +61,7 @@ final class OpenFiles implements AutoCloseable {
         private final Opener opener;
         private int remaining;
         private @Nullable BlockReader reader;
-        private @Nullable FileEvent event;
+        private @Nullable Span span;
         private String reason = "";
 
         OneFile(PlannedFile file, int blocks, Opener opener) {
@@ -72,7 +73,7 @@ final class OpenFiles implements AutoCloseable {
         synchronized BlockReader get() {
             if (reader == null) {
                 reader = opener.open();
-                event = new FileEvent(file.path().toString(), file.bytesToRead());
+                span = Recorder.file(file.path().toString(), file.bytesToRead());
             }
             return reader;
         }
@@ -94,9 +95,9 @@ final class OpenFiles implements AutoCloseable {
                 reader.close();
                 reader = null;
             }
-            if (event != null) {
-                event.finish(reason);
-                event = null;
+            if (span != null) {
+                span.finish(reason);
+                span = null;
             }
         }
     }
