@@ -30,7 +30,7 @@ final class JdkMemory implements HostMemory {
             arena.close();
             OutOfDeviceMemoryException refused = new OutOfDeviceMemoryException(bytes, memInfo.read().free(),
                     Where.backend(CpuBackend.NAME));
-            refused.initCause(e);
+            refused.addSuppressed(e);
             throw refused;
         }
     }

@@ -1,0 +1,115 @@
+package io.fastsafetensors.backend.cpu;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.fastsafetensors.error.BackendException;
+import io.fastsafetensors.error.OutOfDeviceMemoryException;
+import io.fastsafetensors.spi.BackendOptions;
+import io.fastsafetensors.spi.BackendProvider;
+import io.fastsafetensors.spi.Capability;
+import io.fastsafetensors.spi.Probe;
+import io.fastsafetensors.types.Device;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.lang.foreign.MemorySegment;
+import java.lang.module.ModuleDescriptor;
+import java.net.URL;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.Optional;
+import java.util.Set;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
+
+class CpuBackendProviderTest {
+    private final CpuBackendProvider provider = new CpuBackendProvider();
+
+    @Test
+    void probeSaysWhatTheMachineIs() {
+        Probe.Available probe = assertInstanceOf(Probe.Available.class, provider.probe());
+        assertEquals(Device.CPU, probe.devices().getFirst().device());
+        assertEquals(1, probe.devices().size());
+        assertEquals(Set.of(Capability.HOST_ADDRESSABLE, Capability.KERNELS, Capability.POINTERS),
+                probe.capabilities());
+        assertTrue(probe.versions().containsKey("memory"), probe.toString());
+        assertEquals("cpu", provider.name());
+        assertEquals("cpu", provider.deviceType());
+        assertEquals(0, provider.priority());
+    }
+
+    @Test
+    @EnabledOnOs(OS.LINUX)
+    void linuxMapsMemory() {
+        Probe.Available probe = (Probe.Available) provider.probe();
+        assertTrue(probe.versions().get("memory").startsWith("anonymous mappings"), probe.toString());
+        assertTrue(probe.devices().getFirst().totalBytes() > 0);
+    }
+
+    @Test
+    void bigEndianMachinesAreNotServed() {
+        Probe probe = CpuBackendProvider.probe(ByteOrder.BIG_ENDIAN);
+        assertTrue(((Probe.Unavailable) probe).reason().contains("big-endian"));
+        assertEquals(Optional.empty(), HostFacts.obstacle(ByteOrder.LITTLE_ENDIAN));
+    }
+
+    @Test
+    void otherDevicesAreNotOpened() {
+        for (String device : new String[] {"cuda:0", "cpu:1"}) {
+            BackendException e = assertThrows(BackendException.class,
+                    () -> provider.open(Device.parse(device), BackendOptions.defaults()));
+            assertTrue(e.getMessage().contains(device), e.getMessage());
+        }
+    }
+
+    @Test
+    void otherSystemsUseTheJdk() {
+        HostMemory memory = HostFacts.chooseMemory("Plan 9");
+        assertTrue(memory.description().contains("Plan 9"), memory.description());
+        for (long bytes : new long[] {0, 1, 10_000}) {
+            HostMemory.Block block = memory.take(bytes, 4096);
+            assertEquals(bytes, block.segment().byteSize());
+            assertEquals(0, block.segment().address() % 4096);
+            MemorySegment kept = block.segment().fill((byte) 1);
+            block.arena().close();
+            block.release().run();
+            assertThrows(IllegalStateException.class, () -> kept.fill((byte) 2));
+        }
+        MemInfo unknown = new MemInfo(Path.of("no such file"));
+        OutOfDeviceMemoryException e = assertThrows(OutOfDeviceMemoryException.class,
+                () -> new JdkMemory("a test wants it", unknown).take(1L << 60, 64));
+        assertEquals(1L << 60, e.requested());
+        assertEquals(-1, e.free());
+        assertThrows(OutOfDeviceMemoryException.class, () -> memory.take(Long.MAX_VALUE, 1L << 62));
+    }
+
+    /// The class path and the module path find the same provider.
+    @Test
+    void serviceFileAndModuleAgree() throws IOException {
+        String service = BackendProvider.class.getName();
+        ClassLoader loader = CpuBackendProvider.class.getClassLoader();
+        String file;
+        try (InputStream in = CpuBackendProvider.class.getResourceAsStream("/META-INF/services/" + service)) {
+            file = new String(in.readAllBytes(), StandardCharsets.UTF_8).strip();
+        }
+        assertEquals(CpuBackendProvider.class.getName(), file);
+        ModuleDescriptor module = loader.resources("module-info.class").map(CpuBackendProviderTest::read)
+                .filter(m -> m.name().equals("io.fastsafetensors.backend.cpu")).findFirst().orElseThrow();
+        ModuleDescriptor.Provides provides = module.provides().iterator().next();
+        assertEquals(service, provides.service());
+        assertEquals(file, provides.providers().getFirst());
+    }
+
+    private static ModuleDescriptor read(URL url) {
+        try (InputStream in = url.openStream()) {
+            return ModuleDescriptor.read(in);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+}
