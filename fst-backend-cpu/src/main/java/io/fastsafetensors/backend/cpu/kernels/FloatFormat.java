@@ -177,4 +177,10 @@ final class FloatFormat {
         }
         return magnitude | sign;
     }
+
+    /// The vector code from F32, for formats of 8 or 16 bits with a sign and a bias below BF16's.
+    Narrowing narrowing() {
+        return new Narrowing(Long.SIZE - Long.numberOfLeadingZeros(sign), mantissaBits, bias, (int) overflow,
+                (int) nan, special == Special.IEEE, special != Special.NAN_FOR_NEGATIVE_ZERO);
+    }
 }

@@ -38,6 +38,12 @@ final class HotLoops {
         }
     }
 
+    static void storeBytes(int[] lanes, MemorySegment target, long at, int count) {
+        for (int i = 0; i < count; i++) {
+            target.set(JAVA_BYTE, at + i, (byte) lanes[i]);
+        }
+    }
+
     static void storeShorts(int[] lanes, MemorySegment target, long at, int count) {
         for (int i = 0; i < count; i++) {
             target.set(JAVA_SHORT_UNALIGNED, at + 2L * i, (short) lanes[i]);
@@ -80,7 +86,7 @@ final class HotLoops {
         return (rounded & ~nan) | ((top | 0x40) & nan);
     }
 
-    /// F16, sign-extended in [Scratch#lanes] → F32 there.
+    /// F16, in the low half of each of [Scratch#lanes] → F32.
     static void f16ToF32(Scratch scratch, int count) {
         int[] lanes = scratch.lanes;
         int[] subnormals = scratch.other;
@@ -91,39 +97,15 @@ final class HotLoops {
         }
         scratch.floatsToOther(count);
         for (int i = 0; i < count; i++) {
-            int h = lanes[i];
-            int magnitude = h & 0x7FFF;
-            int subnormal = (magnitude - 0x400) >> 31;
-            int special = (0x7BFF - magnitude) >> 31;
-            int nan = (0x7C00 - magnitude) >> 31;
-            int normal = (magnitude << 13) + 0x3800_0000;
+            int x = lanes[i] << 16;
+            // The mantissa where F32 has it.
+            int magnitude = (x & MAGNITUDE) >>> 3;
+            int subnormal = (magnitude - 0x0080_0000) >> 31;
+            int special = (0x0F7F_FFFF - magnitude) >> 31;
+            int nan = (0x0F80_0000 - magnitude) >> 31;
+            int normal = magnitude + 0x3800_0000;
             lanes[i] = (normal & ~subnormal) | (subnormals[i] & subnormal) | (special & INFINITY) | (nan & QUIET)
-                    | (h & Integer.MIN_VALUE);
-        }
-    }
-
-    /// F32 in [Scratch#lanes] → F16, in the low half of each lane.
-    static void f32ToF16(Scratch scratch, int count) {
-        int[] lanes = scratch.lanes;
-        int[] subnormals = scratch.other;
-        float[] floats = scratch.floats;
-        scratch.lanesToFloats(count);
-        for (int i = 0; i < count; i++) {
-            // In units of the smallest F16; adding and subtracting 1.5·2^23 rounds to an integer, ties to even. Wrong
-            // only for what is no subnormal F16, and that is not used. F32's own subnormals round to 0 in any mode.
-            subnormals[i] = (int) ((Math.abs(floats[i]) * 0x1p24f + 0x1.8p23f) - 0x1.8p23f);
-        }
-        for (int i = 0; i < count; i++) {
-            int x = lanes[i];
-            int magnitude = x & MAGNITUDE;
-            int subnormal = (magnitude - 0x3880_0000) >> 31;
-            int nan = (INFINITY - magnitude) >> 31;
-            // 2^16 and beyond become 2^16, whose F16 bits are infinity's.
-            int bounded = Math.min(magnitude, 0x4780_0000);
-            int normal = (bounded - 0x3800_0000 + 0xFFF + (bounded >>> 13 & 1)) >>> 13;
-            int quiet = (magnitude >>> 13 & 0x3FF) | 0x7E00;
-            int number = (normal & ~subnormal) | (subnormals[i] & subnormal);
-            lanes[i] = (number & ~nan) | (quiet & nan) | (x >>> 16 & 0x8000);
+                    | (x & Integer.MIN_VALUE);
         }
     }
 
