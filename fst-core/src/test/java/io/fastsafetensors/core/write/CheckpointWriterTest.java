@@ -39,7 +39,7 @@ class CheckpointWriterTest {
     private Path directory;
 
     @Test
-    void whatIsWrittenReadsBack() throws Exception {
+    void what_is_written_reads_back() throws Exception {
         long seed = Long.getLong("fst.seed", System.nanoTime());
         RandomGenerator random = new Random(seed);
         for (int round = 0; round < 50; round++) {
@@ -69,7 +69,7 @@ class CheckpointWriterTest {
     }
 
     @Test
-    void shardsFillInTheOrderOfTheSources() throws Exception {
+    void shards_fill_in_the_order_of_the_sources() throws Exception {
         Path target = directory.resolve("a/b");
         List<Path> files = CheckpointWriter.write(target, List.of(Sources.counting("z", DType.U8, 6),
                 Sources.counting("a", DType.F32, 1), Sources.counting("large", DType.U8, 30),
@@ -95,14 +95,14 @@ class CheckpointWriterTest {
     }
 
     @Test
-    void nothingInShardsIsOneEmptyShard() throws Exception {
+    void nothing_in_shards_is_one_empty_shard() throws Exception {
         List<Path> files = CheckpointWriter.write(directory, List.of(), DEFAULTS.withMaxShardBytes(10));
         assertEquals("{}      ", Sources.header(files.get(0)));
         assertEquals(0, tree(Files.readString(files.get(1))).get("weight_map").size());
     }
 
     @Test
-    void digestsStandInTheMetadata() throws Exception {
+    void digests_stand_in_the_metadata() throws Exception {
         Path file = directory.resolve("x.safetensors");
         byte[] large = new byte[3 << 20];
         new Random(1).nextBytes(large);
@@ -121,7 +121,7 @@ class CheckpointWriterTest {
     }
 
     @Test
-    void anOpenFileKeepsItsOldBytes() throws Exception {
+    void an_open_file_keeps_its_old_bytes() throws Exception {
         Path file = directory.resolve("x.safetensors");
         CheckpointWriter.write(file, List.of(Sources.of("a", DType.U8, new byte[] {1, 2}, 2)), DEFAULTS);
         try (FileChannel old = FileChannel.open(file, StandardOpenOption.READ)) {
@@ -134,7 +134,7 @@ class CheckpointWriterTest {
     }
 
     @Test
-    void aDeadWritersTemporaryFileGoesAndALivingOnesStays() throws Exception {
+    void a_dead_writers_temporary_file_goes_and_a_living_ones_stays() throws Exception {
         Path dead = Files.createFile(directory.resolve(".x.safetensors.0123456789abcdef" + AtomicFile.SUFFIX));
         Path other = Files.createFile(directory.resolve(".y.safetensors.0123456789abcdef" + AtomicFile.SUFFIX));
         Path locked = Files.createFile(directory.resolve(".x.safetensors.fedcba9876543210" + AtomicFile.SUFFIX));

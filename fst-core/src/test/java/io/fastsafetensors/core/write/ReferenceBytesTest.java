@@ -25,19 +25,19 @@ class ReferenceBytesTest {
     private Path directory;
 
     @Test
-    void oneTensor() throws Exception {
+    void one_tensor() throws Exception {
         assertBytes("{\"attn.0\":{\"dtype\":\"F32\",\"shape\":[1,2,3],\"data_offsets\":[0,24]}}", SIX_FLOATS, Map.of(),
                 Sources.of("attn.0", DType.F32, SIX_FLOATS, 1, 2, 3));
     }
 
     @Test
-    void aHeaderThatNeedsPadding() throws Exception {
+    void a_header_that_needs_padding() throws Exception {
         assertBytes("{\"attn0\":{\"dtype\":\"F32\",\"shape\":[1,1,2,3],\"data_offsets\":[0,24]}}       ", SIX_FLOATS,
                 Map.of(), Sources.of("attn0", DType.F32, SIX_FLOATS, 1, 1, 2, 3));
     }
 
     @Test
-    void fourBitFloats() throws Exception {
+    void four_bit_floats() throws Exception {
         assertBytes("{\"attn.0\":{\"dtype\":\"F4\",\"shape\":[1,2],\"data_offsets\":[0,1]}}    ", new byte[1], Map.of(),
                 Sources.of("attn.0", DType.F4, new byte[1], 1, 2));
     }
@@ -48,12 +48,12 @@ class ReferenceBytesTest {
     }
 
     @Test
-    void metadataAlone() throws Exception {
+    void metadata_alone() throws Exception {
         assertBytes("{\"__metadata__\":{\"framework\":\"pt\"}}     ", new byte[0], Map.of("framework", "pt"));
     }
 
     @Test
-    void orderAndEscapes() throws Exception {
+    void order_and_escapes() throws Exception {
         String header = ("{'__metadata__':{'k\\u001f':'v\\b\\f\\r\\t<\u2028'},"
                 + "'c':{'dtype':'F64','shape':[],'data_offsets':[0,8]},"
                 + "'a\\u0001\u007f\\'\\\\/\u00e9\ud83d\ude00\\n':{'dtype':'I32','shape':[2,2],'data_offsets':[8,24]},"

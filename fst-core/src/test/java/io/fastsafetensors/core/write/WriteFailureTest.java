@@ -37,18 +37,18 @@ class WriteFailureTest {
     }
 
     @Test
-    void aSourceThatWritesTooLittle() throws Exception {
+    void a_source_that_writes_too_little() throws Exception {
         assertRefused(FormatError.INVALID_TENSOR_VIEW, "short", DEFAULTS, Sources.counting("a", DType.U8, 4),
                 Sources.writing(7, "short", DType.F32, 2));
     }
 
     @Test
-    void aSourceThatWritesTooMuch() throws Exception {
+    void a_source_that_writes_too_much() throws Exception {
         assertRefused(FormatError.INVALID_TENSOR_VIEW, "long", DEFAULTS, Sources.writing(9, "long", DType.F32, 2));
     }
 
     @Test
-    void aSourceThatWritesTooMuchAndHidesIt() throws Exception {
+    void a_source_that_writes_too_much_and_hides_it() throws Exception {
         assertRefused(FormatError.INVALID_TENSOR_VIEW, "sly", DEFAULTS,
                 TensorSource.of("sly", DType.U8, Shape.of(2), channel -> {
                     channel.write(ByteBuffer.allocate(2));
@@ -57,30 +57,30 @@ class WriteFailureTest {
     }
 
     @Test
-    void aSourceThatClosesTheChannelEarly() throws Exception {
+    void a_source_that_closes_the_channel_early() throws Exception {
         assertRefused(FormatError.INVALID_TENSOR_VIEW, "a", DEFAULTS,
                 TensorSource.of("a", DType.U8, Shape.of(2), channel -> channel.close()));
     }
 
     @Test
-    void fourBitElementsThatDoNotFillBytes() throws Exception {
+    void four_bit_elements_that_do_not_fill_bytes() throws Exception {
         assertRefused(FormatError.MISALIGNED_SLICE, "odd", DEFAULTS, Sources.writing(1, "odd", DType.F4, 1, 3));
     }
 
     @Test
-    void aShapeThatOverflows() throws Exception {
+    void a_shape_that_overflows() throws Exception {
         assertRefused(FormatError.VALIDATION_OVERFLOW, "big", DEFAULTS,
                 Sources.writing(0, "big", DType.F32, 2, Long.MAX_VALUE));
     }
 
     @Test
-    void namesTwice() throws Exception {
+    void names_twice() throws Exception {
         assertRefused(FormatError.DUPLICATE_TENSOR_NAME, "twin", DEFAULTS, Sources.counting("twin", DType.U8, 1),
                 Sources.counting("twin", DType.F32, 1));
     }
 
     @Test
-    void namesTwiceOverShards() {
+    void names_twice_over_shards() {
         Path target = directory.resolve("shards");
         assertThrows(FormatException.class,
                 () -> CheckpointWriter.write(target,
@@ -90,20 +90,20 @@ class WriteFailureTest {
     }
 
     @Test
-    void theMetadatasName() throws Exception {
+    void the_metadatas_name() throws Exception {
         assertRefused(FormatError.DUPLICATE_TENSOR_NAME, "__metadata__", DEFAULTS,
                 Sources.counting("__metadata__", DType.U8, 1));
     }
 
     @Test
-    void namesThatAreNoUnicode() throws Exception {
+    void names_that_are_no_unicode() throws Exception {
         assertRefused(FormatError.INVALID_HEADER, "lone surrogate", DEFAULTS, Sources.counting("\ud800", DType.U8, 1));
         assertRefused(FormatError.INVALID_HEADER, "lone surrogate", DEFAULTS,
                 Sources.counting("\udc00\ud800", DType.U8, 1));
     }
 
     @Test
-    void aHeaderOverTheCap() throws Exception {
+    void a_header_over_the_cap() throws Exception {
         String tooLong = "x".repeat(100_000_000);
         assertRefused(FormatError.HEADER_TOO_LARGE, "100000000", DEFAULTS.withMetadata(Map.of("k", tooLong)),
                 TensorSource.of("a", DType.U8, Shape.of(1), channel -> {
@@ -112,14 +112,14 @@ class WriteFailureTest {
     }
 
     @Test
-    void theLargestHeaderThatFits() throws Exception {
+    void the_largest_header_that_fits() throws Exception {
         String longest = "x".repeat(100_000_000 - "{\"__metadata__\":{\"k\":\"\"}}".length());
         CheckpointWriter.write(file, List.of(), DEFAULTS.withMetadata(Map.of("k", longest)));
         assertEquals(100_000_008, Files.size(file));
     }
 
     @Test
-    void aSourceThatFails() throws Exception {
+    void a_source_that_fails() throws Exception {
         IOException cause = new IOException("the source's disk is gone");
         StorageException e = assertThrows(StorageException.class,
                 () -> CheckpointWriter.write(file, List.of(TensorSource.of("a", DType.U8, Shape.of(2), channel -> {
@@ -132,7 +132,7 @@ class WriteFailureTest {
     }
 
     @Test
-    void aSourceWithABug() throws Exception {
+    void a_source_with_a_bug() throws Exception {
         assertThrows(IllegalStateException.class,
                 () -> CheckpointWriter.write(file, List.of(TensorSource.of("a", DType.U8, Shape.of(2), channel -> {
                     throw new IllegalStateException("closed");
@@ -141,7 +141,7 @@ class WriteFailureTest {
     }
 
     @Test
-    void aFailureInTheLastShardLeavesTheOldCheckpoint() throws Exception {
+    void a_failure_in_the_last_shard_leaves_the_old_checkpoint() throws Exception {
         Path target = directory.resolve("shards");
         WriteOptions each = DEFAULTS.withMaxShardBytes(4);
         List<TensorSource> good = List.of(Sources.counting("a", DType.U8, 4), Sources.counting("b", DType.U8, 4));
@@ -158,7 +158,7 @@ class WriteFailureTest {
     }
 
     @Test
-    void targetsThatCannotBeWritten() throws Exception {
+    void targets_that_cannot_be_written() throws Exception {
         for (Path target : List.of(directory, directory.resolve("absent/x.safetensors"), file.resolve("below"))) {
             StorageException e = assertThrows(StorageException.class,
                     () -> CheckpointWriter.write(target, List.of(), DEFAULTS));
