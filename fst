@@ -67,7 +67,10 @@ build() {
         # Another fst may be building: wait for it, and look again.
         exec 9>"$target/fst-build.lock"
         flock 9
-        is_stale || return 0
+        if ! is_stale; then
+            exec 9>&-
+            return
+        fi
     fi
     if ! command -v mvn >/dev/null; then
         echo 'fst: needs Maven (mvn) to build itself, and there is none' >&2
@@ -81,6 +84,7 @@ build() {
         exit 1
     fi
     mv "$target/fst-building" "$target/fst-built"
+    rm -f "$target"/fst-*.aot
     exec 9>&-
 }
 
@@ -96,14 +100,21 @@ done
 java=("$jdk/bin/java" -XX:+UseSerialGC -XX:-UsePerfData -Xlog:disable -Xlog:all=error:stderr
     -Djdk.console=java.base "--enable-native-access=$modules" -p "$lib${FST_MODULE_PATH:+:$FST_MODULE_PATH}")
 
-# A cache of loaded classes halves the start-up. It belongs to one JDK and one set of jars; without it all works too.
+# A cache of loaded classes halves the start-up. It belongs to one JDK and one set of jars; an empty one says that this
+# JDK could not make it. Without it everything works, later. The module path goes into it as long as it holds jars only.
 cache=$target/fst-$version.aot
-if [[ ! -f $cache || $lib/fst-cli.jar -nt $cache || $lib/fst-core.jar -nt $cache || $lib/fst-api.jar -nt $cache ]]; then
-    if [[ -w $target && -z ${FST_MODULE_PATH:-} ]]; then
-        "${java[@]}" "-XX:AOTCacheOutput=$cache.$$" -m io.fastsafetensors.cli/io.fastsafetensors.cli.Training \
-            >"$target/fst-aot.log" 2>&1 </dev/null && mv "$cache.$$" "$cache" || : >"$cache"
-        rm -f "$cache.$$" "$cache.$$.config"
-    fi
+is_cached() {
+    local jar
+    [[ -f $cache ]] || return 1
+    for jar in "$lib"/*.jar; do
+        [[ $jar -nt $cache ]] && return 1
+    done
+    return 0
+}
+if [[ -w $target && -z ${FST_MODULE_PATH:-} ]] && ! is_cached; then
+    "${java[@]}" "-XX:AOTCacheOutput=$cache.$$" -m io.fastsafetensors.cli/io.fastsafetensors.cli.Training \
+        >"$target/fst-aot.log" 2>&1 </dev/null && mv "$cache.$$" "$cache" || : >"$cache"
+    rm -f "$cache.$$" "$cache.$$.config"
 fi
 [[ -s $cache ]] && java+=("-XX:AOTCache=$cache")
 
