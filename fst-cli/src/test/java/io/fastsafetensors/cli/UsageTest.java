@@ -1,0 +1,119 @@
+package io.fastsafetensors.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/// What every command does alike: help, wrong usage, errors in a line.
+class UsageTest {
+    private static final List<String> COMMANDS = List.of("ls", "verify", "load", "doctor", "demo");
+
+    @TempDir
+    private Path directory;
+
+    @Test
+    void help_lists_every_command() {
+        Cli.Result help = Cli.run("--help");
+        assertEquals(0, help.status());
+        COMMANDS.forEach(command -> assertTrue(help.out().contains("  " + command + " "), help.out()));
+        assertEquals(help, Cli.run("help"));
+        assertEquals(new Cli.Result(2, "", help.out()), Cli.run());
+        assertTrue(Cli.run("--version").out().startsWith("fst "));
+    }
+
+    @Test
+    void each_command_explains_itself() {
+        for (String command : COMMANDS) {
+            Cli.Result help = Cli.run(command, "--help");
+            assertEquals(0, help.status());
+            assertTrue(help.out().contains("fst " + command) && help.out().contains("--stacktrace"), help.out());
+            assertEquals("", help.err());
+        }
+    }
+
+    @Test
+    void wrong_usage_is_status_2_and_one_line() {
+        assertUsage("no command", "frobnicate");
+        assertUsage("no command", "\u001b[2J");
+        for (String command : List.of("ls", "verify", "load")) {
+            assertUsage("PATH", command);
+        }
+        for (String command : COMMANDS) {
+            assertUsage("--frobnicate", command, "--frobnicate", "x");
+        }
+        assertUsage("none of text, tsv, json", "ls", "--format", "xml", "x");
+        assertUsage("--sha256", "ls", "--device", "cuda:0", "x");
+        assertUsage("no device", "load", "--device", "C U D A", "x");
+        assertUsage("no device", "ls", "--sha256", "--device", "cuda:x", "x");
+        assertUsage("no dtype", "load", "--dtype", "F17", "x");
+        assertUsage("is no size", "load", "--budget", "much", "x");
+        assertUsage("budget of 0", "load", "--budget", "0", "x");
+        assertUsage("is no number", "load", "--readers", "some", "x");
+        assertUsage("readers", "load", "--readers", "-3", "x");
+        assertUsage("blocks", "load", "--block", "8GiB", "x");
+        assertUsage("auto, always, never", "load", "--direct", "maybe", "x");
+        assertUsage("at least 1", "load", "--repeat", "0", "x");
+        assertUsage("glob", "load", "--select", "[", "x");
+        assertUsage("is no path", "ls", "a\u0000b");
+    }
+
+    @Test
+    void a_machine_or_file_that_says_no_is_status_1_and_one_line() {
+        Path absent = directory.resolve("absent.safetensors");
+        for (String command : List.of("ls", "load")) {
+            Cli.Result result = Cli.run(command, absent);
+            assertEquals(1, result.status());
+            assertEquals(1, result.errors().size(), result.err());
+            assertTrue(result.err().startsWith("fst " + command + ": ") && result.err().contains(absent.toString()),
+                    result.err());
+        }
+        Path file = Cli.write(directory.resolve("x.safetensors"), Cli.bytes("a", 1));
+        Cli.Result result = Cli.run("load", "--backend", "punchcards", file);
+        assertEquals(1, result.status());
+        assertEquals(1, result.errors().size(), result.err());
+        assertTrue(result.err().contains("punchcards"), result.err());
+    }
+
+    @Test
+    void the_stack_trace_is_there_for_those_who_ask() {
+        Path absent = directory.resolve("absent.safetensors");
+        assertFalse(Cli.run("load", absent).err().contains("\tat "));
+        assertTrue(Cli.run("load", "--stacktrace", absent).err().contains("\tat io.fastsafetensors"));
+        assertTrue(Cli.run("ls", absent, "--stacktrace").err().contains("\tat io.fastsafetensors"));
+    }
+
+    @Test
+    void a_path_that_begins_like_an_argument_file_is_a_path() {
+        Cli.Result result = Cli.run("verify", "--format", "tsv", "@absent");
+        assertEquals("@absent", result.rows().getFirst().getFirst());
+    }
+
+    @Test
+    void options_stand_anywhere_and_take_their_value_either_way() {
+        Path file = Cli.write(directory.resolve("x.safetensors"), Cli.bytes("a", 1));
+        Cli.Result expected = Cli.run("ls", "--format", "tsv", file);
+        assertEquals(0, expected.status());
+        assertEquals(expected, Cli.run("ls", file, "--format=tsv"));
+        assertEquals(expected, Cli.run("ls", "--format=tsv", "--", file));
+        assertUsage("needs a value", "ls", "x", "--format");
+        assertUsage("takes no value", "ls", "--sha256=yes", "x");
+        assertUsage("given twice", "ls", "--format=tsv", "--format=tsv", "x");
+        assertUsage("one argument too many", "doctor", "x", "y");
+        assertUsage("no option -x", "ls", "-x");
+        assertEquals(1, Cli.run("ls", "--", "--format").status());
+    }
+
+    private static void assertUsage(String hint, String... args) {
+        Cli.Result result = Cli.run((Object[]) args);
+        assertEquals(2, result.status(), result.err());
+        assertEquals("", result.out());
+        assertEquals(1, result.errors().size(), result.err());
+        assertTrue(result.err().contains(hint), result.err());
+        assertFalse(result.err().contains("\u001b"), result.err());
+    }
+}

@@ -1,0 +1,79 @@
+package io.fastsafetensors.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class VerifyTest {
+    @TempDir
+    private Path directory;
+
+    @Test
+    void a_row_for_each_path_and_status_1_if_one_is_refused() throws Exception {
+        Path good = Cli.write(directory.resolve("good.safetensors"), Cli.bytes("a", 1));
+        Path small = Files.write(directory.resolve("small.safetensors"), new byte[7]);
+        Path hole = raw("hole.safetensors", "{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[1,2]}}", 2);
+        Path absent = directory.resolve("absent.safetensors");
+        Cli.Result result = Cli.run("verify", "--format", "tsv", good, small, hole, absent);
+        assertEquals(1, result.status());
+        assertEquals("path\tverdict\tmessage", result.lines().getFirst());
+        assertEquals(List.of(List.of(good.toString(), "OK"), List.of(small.toString(), "HeaderTooSmall"),
+                List.of(hole.toString(), "InvalidOffset"), List.of(absent.toString(), "Storage")),
+                result.rows().stream().map(row -> row.subList(0, 2)).toList());
+        assertEquals("", result.err());
+        assertEquals(0, Cli.run("verify", good).status());
+    }
+
+    @Test
+    void lenient_accepts_trailing_bytes() throws Exception {
+        Path file = Cli.write(directory.resolve("x.safetensors"), Cli.bytes("a", 1));
+        Files.write(file, new byte[3], StandardOpenOption.APPEND);
+        assertEquals("MetadataIncompleteBuffer", verdict("verify", "--format", "tsv", file));
+        assertEquals("OK", verdict("verify", "--lenient", "--format", "tsv", file));
+    }
+
+    @Test
+    void directories_are_verified_as_checkpoints() throws Exception {
+        Path shards = Cli.writeShards(directory.resolve("m"), 1, Cli.bytes("a", 1), Cli.bytes("b", 2));
+        assertEquals("OK", verdict("verify", "--format", "tsv", shards));
+        Files.delete(shards.resolve("model-00002-of-00002.safetensors"));
+        assertEquals("MissingShard", verdict("verify", "--format", "tsv", shards));
+    }
+
+    @Test
+    void messages_stay_in_their_row() throws Exception {
+        Path file = raw("x.safetensors",
+                "{\"a\\nb\\t\\u001b\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[1,2]}}", 2);
+        Cli.Result result = Cli.run("verify", "--format", "tsv", file);
+        assertEquals(1, result.rows().size());
+        assertEquals(3, result.rows().getFirst().size());
+        assertTrue(result.out().indexOf('\u001b') < 0, result.out());
+    }
+
+    @Test
+    void text_counts_what_was_refused() {
+        Path good = Cli.write(directory.resolve("good.safetensors"), Cli.bytes("a", 1));
+        List<String> lines = Cli.run("verify", good, directory.resolve("absent")).lines();
+        assertEquals("1 of 2 refused", lines.getLast());
+        assertEquals("all 2 are valid", Cli.run("verify", good, good).lines().getLast());
+    }
+
+    private static String verdict(Object... args) {
+        return Cli.run(args).rows().getFirst().get(1);
+    }
+
+    private Path raw(String name, String header, int dataBytes) throws Exception {
+        byte[] text = header.getBytes(StandardCharsets.UTF_8);
+        return Files.write(directory.resolve(name), ByteBuffer.allocate(8 + text.length + dataBytes)
+                .order(ByteOrder.LITTLE_ENDIAN).putLong(text.length).put(text).array());
+    }
+}
