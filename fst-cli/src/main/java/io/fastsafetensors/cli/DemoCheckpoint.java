@@ -31,7 +31,7 @@ final class DemoCheckpoint {
     /// @param bytes about how large
     DemoCheckpoint(long bytes) {
         parts = LlamaShapes.ofBytes(bytes);
-        byteSize = parts.stream().mapToLong(LlamaShapes.Part::byteSize).sum();
+        byteSize = LlamaShapes.sum(parts);
     }
 
     List<LlamaShapes.Part> parts() {

@@ -10,26 +10,24 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.ParseResult;
 
 /// `fst demo`: the whole way on made-up weights, from writing to a check of every byte.
 final class DemoCommand implements Command {
     @Override
-    public void describe(CommandSpec spec) {
-        Options.value(spec, "--dir", "DIR", "where to write (default: the system's temporary directory)");
-        Options.value(spec, "--size", "SIZE", "how much to write (default 1GiB)");
-        Options.value(spec, "--device", "DEVICE", "where to load to (default auto: the best device there is)");
-        Options.flag(spec, "--keep", "leave the checkpoint there");
+    public void describe(Syntax syntax) {
+        syntax.value("--dir", "DIR", "where to write (default: the system's temporary directory)");
+        syntax.value("--size", "SIZE", "how much to write (default 1GiB)");
+        syntax.value("--device", "DEVICE", "where to load to (default auto: the best device there is)");
+        syntax.flag("--keep", "leave the checkpoint there");
     }
 
     @Override
-    public int run(ParseResult line, Screen screen) {
-        Path parent = Options.path(line.matchedOptionValue("--dir", System.getProperty("java.io.tmpdir")));
-        Device device = Options.read(line, "--device", "auto", Device::parse);
-        boolean keep = Options.isSet(line, "--keep");
+    public int run(Line line, Screen screen) {
+        Path parent = Line.path(line.value("--dir", System.getProperty("java.io.tmpdir")));
+        Device device = line.read("--device", "auto", Device::parse);
+        boolean keep = line.isSet("--keep");
         DemoCheckpoint checkpoint = new DemoCheckpoint(
-                Options.read(line, "--size", "1GiB", text -> Sizes.parse("--size", text)));
+                line.read("--size", "1GiB", text -> Sizes.parse("--size", text)));
         requireRoom(parent, checkpoint.byteSize());
         try (TemporaryDirectory directory = TemporaryDirectory.create(parent, keep)) {
             return run(checkpoint, directory.path(), device, keep, screen);
@@ -59,14 +57,14 @@ final class DemoCommand implements Command {
         screen.out().println(keep ? "The checkpoint stays in " + directory
                 : "Every byte is right, and everything is cleaned up again.");
         screen.out().println();
-        screen.out()
-                .println("Next, with a checkpoint of your own" + (keep ? " or this one:" : " (fst demo --keep leaves"
-                        + " this one for you):"));
-        screen.out().println("  fst ls " + place + "                       what is in it");
-        screen.out()
-                .println("  fst load --drop-cache --repeat 3 " + place + "   how fast it loads from the disk itself");
-        screen.out().println(
-                "  fst doctor " + place + "                   what this machine can do, and how it would read it");
+        screen.out().println("Next, with a checkpoint of your own"
+                + (keep ? " or this one:" : " (fst demo --keep leaves this one for you):"));
+        screen.out().println("  fst ls " + place);
+        screen.out().println("      what is in it");
+        screen.out().println("  fst load --drop-cache --repeat 3 " + place);
+        screen.out().println("      how fast it loads from the disk itself");
+        screen.out().println("  fst doctor " + place);
+        screen.out().println("      what this machine can do, and how it would read it");
         return 0;
     }
 

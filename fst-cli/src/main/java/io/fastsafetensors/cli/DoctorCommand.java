@@ -10,20 +10,18 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
-import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.ParseResult;
 
 /// `fst doctor`: what is on the path, what works here, and why the rest does not.
 final class DoctorCommand implements Command {
     @Override
-    public void describe(CommandSpec spec) {
-        Options.paths(spec, "0..1", "a checkpoint: say how its storage would be read, and why");
-        Options.format(spec);
+    public void describe(Syntax syntax) {
+        syntax.paths(0, 1, "a checkpoint: say how its storage would be read, and why");
+        syntax.format();
     }
 
     @Override
-    public int run(ParseResult line, Screen screen) {
-        Table.Format format = Options.format(line);
+    public int run(Line line, Screen screen) {
+        Table.Format format = line.format();
         Table table = new Table("kind", "name", "available", "reason");
         List<Diagnostics.BackendReport> backends = Diagnostics.backends();
         for (Diagnostics.BackendReport backend : backends) {
@@ -40,8 +38,8 @@ final class DoctorCommand implements Command {
             add(table, "group", group.name(), group.unavailable().isEmpty(), group.unavailable().orElse("works here"));
         }
         int status = 0;
-        for (String argument : Options.paths(line)) {
-            status |= addStorage(table, argument, screen, Options.isSet(line, "--stacktrace"));
+        for (String argument : line.paths()) {
+            status |= addStorage(table, argument, screen, line.isSet("--stacktrace"));
         }
         if (format == Table.Format.TEXT) {
             screen.out().println("Java " + Runtime.version() + " (" + System.getProperty("java.vendor") + "), "
@@ -64,7 +62,7 @@ final class DoctorCommand implements Command {
 
     private static int addStorage(Table table, String argument, Screen screen, boolean stacktrace) {
         try {
-            for (Diagnostics.StorageReport file : Diagnostics.storage(Options.path(argument))) {
+            for (Diagnostics.StorageReport file : Diagnostics.storage(Line.path(argument))) {
                 String cached = file.cachedBytes() < 0 ? "residency unknown"
                         : Sizes.human(file.cachedBytes()) + " cached";
                 add(table, "storage", file.file().toString(), true, sentence(List.of(file.fileSystem(),

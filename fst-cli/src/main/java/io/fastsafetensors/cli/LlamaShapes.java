@@ -23,21 +23,22 @@ final class LlamaShapes {
     private LlamaShapes() {
     }
 
-    /// As many layers as `bytes` have room for, at least one.
+    /// As many layers as `bytes` have room for, at least one, and as many added words as fill the rest.
     static List<Part> ofBytes(long bytes) {
         double scale = Math.cbrt((double) bytes / REFERENCE_BYTES);
         long hidden = Math.max(64, Math.round(REFERENCE_HIDDEN * scale / 64) * 64);
         long vocabulary = Math.max(256, REFERENCE_VOCABULARY * hidden / REFERENCE_HIDDEN);
         List<Part> model = new ArrayList<>();
-        add(model, "model.embed_tokens.weight", vocabulary, hidden);
-        long ends = 2 * model.getFirst().byteSize() + 2 * hidden;
-        List<Part> firstLayer = layer(0, hidden);
-        long layers = Math.max(1, (bytes - ends) / firstLayer.stream().mapToLong(Part::byteSize).sum());
+        long layerBytes = sum(layer(0, hidden));
+        long fixed = 2 * hidden + 4 * vocabulary * hidden;
+        long layers = Math.max(1, (bytes - fixed) / layerBytes);
+        long words = vocabulary + Math.max(0, Math.ceilDiv(bytes - fixed - layers * layerBytes, 4 * hidden));
+        add(model, "model.embed_tokens.weight", words, hidden);
         for (int i = 0; i < layers; i++) {
             model.addAll(layer(i, hidden));
         }
         add(model, "model.norm.weight", hidden);
-        add(model, "lm_head.weight", vocabulary, hidden);
+        add(model, "lm_head.weight", words, hidden);
         return model;
     }
 
@@ -56,6 +57,15 @@ final class LlamaShapes {
         add(layer, prefix + "self_attn.q_proj.weight", hidden, hidden);
         add(layer, prefix + "self_attn.v_proj.weight", keys, hidden);
         return layer;
+    }
+
+    /// The bytes of all parts.
+    static long sum(List<Part> parts) {
+        long bytes = 0;
+        for (Part part : parts) {
+            bytes += part.byteSize();
+        }
+        return bytes;
     }
 
     private static void add(List<Part> parts, String name, long... dims) {

@@ -1,7 +1,6 @@
 package io.fastsafetensors.cli;
 
 import io.fastsafetensors.api.BackendChoice;
-import io.fastsafetensors.api.Checkpoint;
 import io.fastsafetensors.api.Diagnostics;
 import io.fastsafetensors.api.DirectIo;
 import io.fastsafetensors.api.Loader;
@@ -17,42 +16,40 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.ParseResult;
 
 /// `fst load`: loads everything and reports where the time went.
 final class LoadCommand implements Command {
     @Override
-    public void describe(CommandSpec spec) {
-        Options.paths(spec, "1..*", "checkpoints, loaded one after the other");
-        Options.value(spec, "--device", "DEVICE", "cpu (default), cuda:0, rocm:0, opencl:0, gpu:0 or auto");
-        Options.value(spec, "--backend", "NAME", "the backend, such as cuda-gds (default: the best one available)");
-        Options.value(spec, "--dtype", "DTYPE", "convert floating-point tensors, such as BF16");
-        Options.value(spec, "--budget", "SIZE", "the most device memory that a load may hold, such as 8GiB");
-        Options.values(spec, "--select", "GLOB", "load only tensors whose names match; may be repeated");
-        Options.value(spec, "--repeat", "N", "load N times and report medians (default 1)");
-        Options.flag(spec, "--drop-cache", "evict the files from the page cache before each load");
-        Options.value(spec, "--readers", "N", "threads that read (default 0: chosen by backend and cores)");
-        Options.value(spec, "--block", "SIZE", "bytes of one read (default 0: the backend's choice)");
-        Options.value(spec, "--direct", "WHEN", "read past the page cache: auto (default), always or never");
-        Options.flag(spec, "--strict", "fail if a file cannot take the backend's fastest way");
-        Options.format(spec);
+    public void describe(Syntax syntax) {
+        syntax.paths(1, Integer.MAX_VALUE, "checkpoints, loaded one after the other");
+        syntax.value("--device", "DEVICE", "cpu (default), cuda:0, rocm:0, opencl:0, gpu:0 or auto");
+        syntax.value("--backend", "NAME", "the backend, such as cuda-gds (default: the best one available)");
+        syntax.value("--dtype", "DTYPE", "convert floating-point tensors, such as BF16");
+        syntax.value("--budget", "SIZE", "the most device memory that a load may hold, such as 8GiB");
+        syntax.values("--select", "GLOB", "load only tensors whose names match");
+        syntax.value("--repeat", "N", "load N times and report medians (default 1)");
+        syntax.flag("--drop-cache", "evict the files from the page cache before each load");
+        syntax.value("--readers", "N", "threads that read (default 0: chosen by backend and cores)");
+        syntax.value("--block", "SIZE", "bytes of one read (default 0: the backend's choice)");
+        syntax.value("--direct", "WHEN", "read past the page cache: auto (default), always or never");
+        syntax.flag("--strict", "fail if a file cannot take the backend's fastest way");
+        syntax.format();
     }
 
     @Override
-    public int run(ParseResult line, Screen screen) {
+    public int run(Line line, Screen screen) {
         LoaderBuilder builder = builder(line);
-        int repeat = Options.read(line, "--repeat", "1", Integer::parseInt);
+        int repeat = line.read("--repeat", "1", Integer::parseInt);
         if (repeat < 1) {
             throw new UsageException("--repeat: at least 1");
         }
-        Table.Format format = Options.format(line);
-        List<String> paths = Options.paths(line);
+        Table.Format format = line.format();
+        List<String> paths = line.paths();
         boolean many = paths.size() > 1;
         Table table = many ? new Table("path", "metric", "value").grouped() : new Table("metric", "value");
         List<String> headlines = new ArrayList<>();
         for (String argument : paths) {
-            LoadReport report = measure(builder, Options.path(argument), repeat, Options.isSet(line, "--drop-cache"),
+            LoadReport report = measure(builder, Line.path(argument), repeat, line.isSet("--drop-cache"),
                     screen);
             headlines.add((many ? Json.printable(argument) + ": " : "") + report.headline());
             report.forEach((metric, value) -> {
@@ -70,29 +67,29 @@ final class LoadCommand implements Command {
         return 0;
     }
 
-    private static LoaderBuilder builder(ParseResult line) {
+    private static LoaderBuilder builder(Line line) {
         LoaderBuilder builder = Loader.builder();
-        Options.read(line, "--device", "cpu", text -> builder.device(Device.parse(text)));
-        Options.read(line, "--readers", "0", text -> builder.readers(Integer.parseInt(text)));
-        Options.read(line, "--block", "0",
+        line.read("--device", "cpu", text -> builder.device(Device.parse(text)));
+        line.read("--readers", "0", text -> builder.readers(Integer.parseInt(text)));
+        line.read("--block", "0",
                 text -> builder.blockBytes((int) Math.min(Integer.MAX_VALUE, Sizes.parse("--block", text))));
-        builder.directIo(Options.oneOf(line, "--direct", DirectIo.AUTO, DirectIo.values()));
-        builder.strictBackend(Options.isSet(line, "--strict"));
-        String backend = Options.value(line, "--backend");
+        builder.directIo(line.oneOf("--direct", DirectIo.AUTO, DirectIo.values()));
+        builder.strictBackend(line.isSet("--strict"));
+        String backend = line.value("--backend");
         if (backend != null) {
             builder.backend(backend);
         }
-        if (Options.isSet(line, "--dtype")) {
-            Options.read(line, "--dtype", "", text -> builder.dtype(DType.byName(text.toUpperCase(Locale.ROOT))
+        if (line.isSet("--dtype")) {
+            line.read("--dtype", "", text -> builder.dtype(DType.byName(text.toUpperCase(Locale.ROOT))
                     .orElseThrow(
                             () -> new UsageException("--dtype: no dtype \"" + text + "\"; such as BF16 or F8_E4M3"))));
         }
-        if (Options.isSet(line, "--budget")) {
-            Options.read(line, "--budget", "", text -> builder.deviceBudget(Sizes.parse("--budget", text)));
+        if (line.isSet("--budget")) {
+            line.read("--budget", "", text -> builder.deviceBudget(Sizes.parse("--budget", text)));
         }
-        List<String> globs = Options.values(line, "--select");
+        List<String> globs = line.values("--select");
         if (!globs.isEmpty()) {
-            Options.read(line, "--select", "", text -> builder.select(Selection.glob(globs.toArray(new String[0]))));
+            line.read("--select", "", first -> builder.select(Selection.glob(globs.toArray(new String[0]))));
         }
         return builder;
     }
@@ -106,6 +103,10 @@ final class LoadCommand implements Command {
                     dropCache(path);
                 }
                 long cached = cachedBytes(path);
+                if (dropCache) {
+                    // Asking what is cached has read the headers.
+                    dropCache(path);
+                }
                 long start = System.nanoTime();
                 try (Weights weights = loader.load(path)) {
                     weights.awaitAll();
@@ -117,10 +118,10 @@ final class LoadCommand implements Command {
     }
 
     private static void dropCache(Path path) {
-        Checkpoint checkpoint = Safetensors.open(path);
+        List<Path> files = Safetensors.open(path).files();
         PageCache cache = PageCache.system();
         try {
-            for (Path file : checkpoint.files()) {
+            for (Path file : files) {
                 cache.drop(file);
             }
         } catch (IOException e) {

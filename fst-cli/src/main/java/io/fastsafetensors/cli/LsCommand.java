@@ -11,8 +11,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
-import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.ParseResult;
 
 /// `fst ls`: tensors from headers alone, or with `--sha256` from a load.
 final class LsCommand implements Command {
@@ -20,28 +18,28 @@ final class LsCommand implements Command {
     private static final String[] WITH_DIGEST = {"file", "name", "dtype", "shape", "file_offset", "nbytes", "sha256"};
 
     @Override
-    public void describe(CommandSpec spec) {
-        Options.paths(spec, "1..*", "files, directories or index files");
-        Options.flag(spec, "--sha256", "load every tensor and digest its bytes");
-        Options.value(spec, "--device", "DEVICE", "where --sha256 loads to, such as cuda:0 (default cpu)");
-        Options.format(spec);
+    public void describe(Syntax syntax) {
+        syntax.paths(1, Integer.MAX_VALUE, "files, directories or index files");
+        syntax.flag("--sha256", "load every tensor and digest its bytes");
+        syntax.value("--device", "DEVICE", "where --sha256 loads to, such as cuda:0 (default cpu)");
+        syntax.format();
     }
 
     @Override
-    public int run(ParseResult line, Screen screen) {
-        boolean digest = Options.isSet(line, "--sha256");
-        Device device = Options.read(line, "--device", "cpu", Device::parse);
-        if (!digest && Options.isSet(line, "--device")) {
+    public int run(Line line, Screen screen) {
+        boolean digest = line.isSet("--sha256");
+        Device device = line.read("--device", "cpu", Device::parse);
+        if (!digest && line.isSet("--device")) {
             throw new UsageException("--device is of use with --sha256 only: a list reads headers, on the CPU");
         }
-        Table.Format format = Options.format(line);
+        Table.Format format = line.format();
         Table table = new Table(digest ? WITH_DIGEST : COLUMNS).alignRight("file_offset", "nbytes").grouped();
         int status = 0;
         long tensors = 0;
         long files = 0;
         long bytes = 0;
-        for (String argument : Options.paths(line)) {
-            Path path = Options.path(argument);
+        for (String argument : line.paths()) {
+            Path path = Line.path(argument);
             try {
                 Checkpoint checkpoint = digest ? addDigested(table, argument, path, device)
                         : addHeaders(table, argument, path);
@@ -51,7 +49,7 @@ final class LsCommand implements Command {
             } catch (FstException e) {
                 // As the system's ls does: complain, list the others.
                 screen.err().println("fst ls: " + Main.message(e));
-                if (Options.isSet(line, "--stacktrace")) {
+                if (line.isSet("--stacktrace")) {
                     e.printStackTrace(screen.err());
                 }
                 status = 1;

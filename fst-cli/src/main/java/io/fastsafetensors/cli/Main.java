@@ -10,16 +10,13 @@ import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
-import picocli.CommandLine;
-import picocli.CommandLine.Help.Ansi;
-import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.ParameterException;
-import picocli.CommandLine.ParseResult;
+import java.util.Optional;
 
 /// The `fst` command. Exit status: 0 done, 1 the data or the machine says no, 2 wrong usage; an error is one line on
 /// standard error.
 public final class Main {
     private static final String STACKTRACE = "--stacktrace";
+    private static final String HELP = "--help";
     private static final int DONE = 0;
     private static final int REFUSED = 1;
     private static final int WRONG_USAGE = 2;
@@ -34,7 +31,14 @@ public final class Main {
         PrintStream err = new PrintStream(new FileOutputStream(FileDescriptor.err), true, StandardCharsets.UTF_8);
         int status = run(args, new Screen(out, err, isTerminal()));
         out.flush();
-        System.exit(stdout.failure().map(reason -> complain(err, reason)).orElse(status));
+        String failure = stdout.failure();
+        if (failure != null) {
+            status = complain(err, failure);
+        }
+        if (status != DONE) {
+            // Not on the way of success: exit loads the JDK's logging first.
+            System.exit(status);
+        }
     }
 
     /// Runs a command as if nobody watched.
@@ -78,24 +82,20 @@ public final class Main {
     }
 
     private static int run(String name, Command command, List<String> args, Screen screen) {
-        CommandSpec spec = CommandSpec.create().name("fst " + name);
-        spec.usageMessage().description(Usage.summary(name)).sortOptions(false);
-        command.describe(spec);
-        Options.flag(spec, STACKTRACE, "show where an error came from");
-        Options.flag(spec, "--help", "print this");
-        CommandLine parser = new CommandLine(spec).setExpandAtFiles(false).setInterpolateVariables(false);
+        Syntax syntax = new Syntax();
+        command.describe(syntax);
+        syntax.flag(STACKTRACE, "show where an error came from").flag(HELP, "print this");
         try {
-            if (args.contains("--help")) {
-                parser.usage(screen.out(), Ansi.OFF);
+            if (args.contains(HELP)) {
+                syntax.print(name, Usage.summary(name), screen.out());
                 return DONE;
             }
-            ParseResult line = parser.parseArgs(args.toArray(new String[0]));
-            return command.run(line, screen);
-        } catch (UsageException | ParameterException e) {
+            return command.run(syntax.parse(args), screen);
+        } catch (UsageException e) {
             screen.err().println("fst " + name + ": " + Json.printable(String.valueOf(e.getMessage())) + " (see fst "
                     + name + " --help)");
             return WRONG_USAGE;
-        } catch (RuntimeException | OutOfMemoryError e) {
+        } catch (RuntimeException | VirtualMachineError e) {
             // What was found before the error comes first.
             screen.out().flush();
             screen.err().println("fst " + name + ": " + message(e));
@@ -126,8 +126,10 @@ public final class Main {
         return REFUSED;
     }
 
-    private static boolean isTerminal() {
-        return System.console() instanceof Console console && console.isTerminal()
+    /// Whether somebody watches standard output, and wants colours.
+    static boolean isTerminal() {
+        // There is none if standard input or output is a pipe and the plain console of java.base is in use.
+        return Optional.ofNullable(System.console()).map(Console::isTerminal).orElse(false)
                 && !"dumb".equals(System.getenv("TERM"))
                 && Objects.requireNonNullElse(System.getenv("NO_COLOR"), "").isEmpty();
     }

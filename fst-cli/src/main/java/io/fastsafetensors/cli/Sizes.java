@@ -18,8 +18,7 @@ final class Sizes {
     static long parse(String option, String text) {
         String trimmed = text.strip();
         int digits = 0;
-        while (digits < trimmed.length()
-                && (Character.isDigit(trimmed.charAt(digits)) || trimmed.charAt(digits) == '.')) {
+        while (digits < trimmed.length() && "0123456789.".indexOf(trimmed.charAt(digits)) >= 0) {
             digits++;
         }
         long unit = unit(trimmed.substring(digits).strip().toLowerCase(Locale.ROOT));

@@ -2,7 +2,6 @@ package io.fastsafetensors.cli;
 
 import java.io.IOException;
 import java.io.OutputStream;
-import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /// Standard output that remembers why it failed, which a PrintStream swallows.
@@ -14,8 +13,9 @@ final class Stdout extends OutputStream {
         this.target = target;
     }
 
-    Optional<String> failure() {
-        return Optional.ofNullable(failure);
+    @Nullable
+    String failure() {
+        return failure;
     }
 
     @Override

@@ -5,27 +5,25 @@ import io.fastsafetensors.api.OpenOptions;
 import io.fastsafetensors.api.Safetensors;
 import io.fastsafetensors.error.FstException;
 import java.nio.file.Path;
-import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.ParseResult;
 
 /// `fst verify`: the format's verdict on each path.
 final class VerifyCommand implements Command {
     @Override
-    public void describe(CommandSpec spec) {
-        Options.paths(spec, "1..*", "files, directories or index files");
-        Options.flag(spec, "--lenient", "accept bytes after the last tensor, and headers over 100 MB");
-        Options.format(spec);
+    public void describe(Syntax syntax) {
+        syntax.paths(1, Integer.MAX_VALUE, "files, directories or index files");
+        syntax.flag("--lenient", "accept bytes after the last tensor, and headers over 100 MB");
+        syntax.format();
     }
 
     @Override
-    public int run(ParseResult line, Screen screen) {
-        OpenOptions options = Options.isSet(line, "--lenient") ? OpenOptions.lenientMode() : OpenOptions.strict();
-        Table.Format format = Options.format(line);
+    public int run(Line line, Screen screen) {
+        OpenOptions options = line.isSet("--lenient") ? OpenOptions.lenientMode() : OpenOptions.strict();
+        Table.Format format = line.format();
         Table table = new Table("path", "verdict", "message");
         int refused = 0;
         int paths = 0;
-        for (String argument : Options.paths(line)) {
-            Path path = Options.path(argument);
+        for (String argument : line.paths()) {
+            Path path = Line.path(argument);
             paths++;
             try {
                 Checkpoint checkpoint = Safetensors.open(path, options);
@@ -36,7 +34,7 @@ final class VerifyCommand implements Command {
                 table.add(Cell.text(argument), Cell.text(e.errorName(), Screen.Style.BAD),
                         Cell.text(String.valueOf(e.getMessage())));
                 refused++;
-                if (Options.isSet(line, "--stacktrace")) {
+                if (line.isSet("--stacktrace")) {
                     e.printStackTrace(screen.err());
                 }
             }

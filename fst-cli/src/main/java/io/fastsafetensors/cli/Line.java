@@ -1,0 +1,76 @@
+package io.fastsafetensors.cli;
+
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+
+/// A command line, read as what it means.
+///
+/// @param options the values of each option given, by name; an empty text for an option without a value
+/// @param paths the other arguments, as they were given
+record Line(Map<String, List<String>> options, List<String> paths) {
+    boolean isSet(String option) {
+        return options.containsKey(option);
+    }
+
+    @Nullable
+    String value(String option) {
+        List<String> values = options.get(option);
+        return values == null ? null : values.getFirst();
+    }
+
+    String value(String option, String fallback) {
+        String value = value(option);
+        return value == null ? fallback : value;
+    }
+
+    List<String> values(String option) {
+        return options.getOrDefault(option, List.of());
+    }
+
+    /// An option's value, read by a function that throws IllegalArgumentException at what it cannot read.
+    <T> T read(String option, String fallback, Function<String, T> reader) {
+        String text = value(option, fallback);
+        try {
+            return reader.apply(text);
+        } catch (NumberFormatException e) {
+            throw new UsageException(option + ": \"" + text + "\" is no number");
+        } catch (IllegalArgumentException e) {
+            throw new UsageException(option + ": " + e.getMessage());
+        }
+    }
+
+    /// An option whose values are the names of constants in lower case.
+    <E extends Enum<E>> E oneOf(String option, E fallback, E[] constants) {
+        String text = value(option);
+        if (text == null) {
+            return fallback;
+        }
+        List<String> words = new ArrayList<>();
+        for (E constant : constants) {
+            String word = constant.name().toLowerCase(Locale.ROOT);
+            if (word.equals(text)) {
+                return constant;
+            }
+            words.add(word);
+        }
+        throw new UsageException(option + ": \"" + text + "\" is none of " + String.join(", ", words));
+    }
+
+    Table.Format format() {
+        return oneOf("--format", Table.Format.TEXT, Table.Format.values());
+    }
+
+    static Path path(String text) {
+        try {
+            return Path.of(text);
+        } catch (InvalidPathException e) {
+            throw new UsageException("\"" + text + "\" is no path: " + e.getReason());
+        }
+    }
+}
