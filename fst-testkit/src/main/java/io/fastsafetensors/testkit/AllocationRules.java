@@ -1,0 +1,195 @@
+package io.fastsafetensors.testkit;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotSame;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.fastsafetensors.error.OutOfDeviceMemoryException;
+import io.fastsafetensors.spi.BufferSlice;
+import io.fastsafetensors.spi.Capability;
+import io.fastsafetensors.spi.DeviceBuffer;
+import io.fastsafetensors.spi.MemoryInfo;
+import io.fastsafetensors.spi.StagingBuffer;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.random.RandomGenerator;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+
+/// Device memory: sizes, disjointness, and what happens when there is none left.
+abstract class AllocationRules extends RuleGroup {
+    private static final long IMPOSSIBLE = 1L << 60;
+    private static final long OVER_2_GIB = (1L << 31) + 4096 + 1;
+
+    AllocationRules(BackendConformance suite) {
+        super(suite);
+    }
+
+    /// Zero bytes can be allocated: a distinct buffer of size 0 that can be closed.
+    ///
+    /// If it fails: drivers refuse size 0; allocate one byte, and report 0.
+    @Test
+    @DisplayName("A-01 zero bytes can be allocated")
+    void zeroBytes() {
+        try (DeviceBuffer first = bench.backend.allocate(0, 1); DeviceBuffer second = bench.backend.allocate(0, 256)) {
+            assertEquals(0, first.byteSize());
+            assertEquals(0, second.byteSize());
+            assertNotSame(first, second, "the same object twice");
+        }
+    }
+
+    /// A buffer has the size that was asked for, not a rounded one.
+    ///
+    /// If it fails: keep the size asked for beside the size that the driver was given.
+    @Test
+    @DisplayName("A-02 a buffer has the size that was asked for")
+    void sizeIsKept() {
+        for (long bytes : new long[] {1, 7, 255, 4095, 4097, (1 << 20) + 1}) {
+            try (DeviceBuffer buffer = bench.backend.allocate(bytes, 64)) {
+                assertEquals(bytes, buffer.byteSize());
+            }
+        }
+    }
+
+    /// Buffers that live at the same time share no byte.
+    ///
+    /// If it fails: look at the rounding in a pool or sub-allocator, above all for sizes that are no multiple of the
+    /// alignment.
+    @Test
+    @DisplayName("A-03 live buffers do not overlap")
+    void buffersAreDisjoint() {
+        RandomGenerator random = random();
+        List<DeviceBuffer> buffers = new ArrayList<>();
+        List<byte[]> contents = new ArrayList<>();
+        for (int i = 0; i < 24; i++) {
+            contents.add(Workbench.bytes(random, 1 + random.nextInt(i % 3 == 0 ? 20_000 : 600)));
+            buffers.add(bench.track(bench.backend.allocate(contents.get(i).length, 1L << random.nextInt(10))));
+        }
+        for (int i = 0; i < buffers.size(); i++) {
+            bench.upload(contents.get(i), buffers.get(i), 0);
+        }
+        for (int i = 0; i < buffers.size(); i++) {
+            assertBytes(contents.get(i), bench.download(buffers.get(i)), "buffer " + i + " of " + buffers.size());
+        }
+    }
+
+    /// A request that no device can meet throws [OutOfDeviceMemoryException] with the bytes asked for and the bytes
+    /// free, and names the backend.
+    ///
+    /// If it fails: translate the driver's out-of-memory status (and, on the host, [OutOfMemoryError]) in one place;
+    /// check that the size is not cut to 32 bits on its way.
+    @Test
+    @DisplayName("A-04 out of memory names what was asked for and what is free")
+    void outOfMemory() {
+        OutOfDeviceMemoryException refused = assertThrows(OutOfDeviceMemoryException.class,
+                () -> bench.backend.allocate(IMPOSSIBLE, 256).close());
+        assertEquals(IMPOSSIBLE, refused.requested());
+        assertTrue(refused.free() >= -1 && refused.free() < IMPOSSIBLE, () -> "free: " + refused.free());
+        assertEquals(bench.provider.name(), refused.where().backend(), "the backend that the exception names");
+    }
+
+    /// After a refused request the backend works on.
+    ///
+    /// If it fails: some drivers keep the last error and report it at the next call; fetch and clear it.
+    @Test
+    @DisplayName("A-05 a refused request leaves the backend usable")
+    void usableAfterOutOfMemory() {
+        try {
+            bench.backend.allocate(IMPOSSIBLE, 256).close();
+        } catch (OutOfDeviceMemoryException _) {
+            // What is asked here is only what comes after; A-04 looks at the refusal.
+        }
+        byte[] bytes = Workbench.bytes(random(), 1000);
+        assertBytes(bytes, bench.download(bench.upload(bytes)), "bytes written after a refused request");
+    }
+
+    /// Closing a buffer gives its memory back: free memory does not shrink over many rounds. Not applicable where the
+    /// device does not say how much is free.
+    ///
+    /// If it fails: look for a close that only marks the buffer, or a cache without a bound.
+    @Test
+    @DisplayName("A-06 closing a buffer gives its memory back")
+    void memoryComesBack() {
+        MemoryInfo before = bench.backend.memory();
+        if (before.free() < 0) {
+            Assumptions.abort("the device does not say how much memory is free");
+        }
+        long chunk = 8 << 20;
+        int rounds = 64;
+        for (int attempt = 1;; attempt++) {
+            before = bench.backend.memory();
+            for (int i = 0; i < rounds; i++) {
+                bench.backend.allocate(chunk, 256).close();
+            }
+            // Others use the device too: a loss counts when it is seen three times.
+            long lost = before.free() - bench.backend.memory().free();
+            if (lost < chunk * rounds / 2) {
+                return;
+            }
+            assertTrue(attempt < 3, () -> lost + " bytes gone after allocating and closing " + chunk * rounds);
+        }
+    }
+
+    /// Sizes and offsets go beyond 2 GiB. Not applicable where the device has not that much.
+    ///
+    /// If it fails: look for an `int` on the way, or a [java.nio.ByteBuffer].
+    @Test
+    @DisplayName("A-07 sizes and offsets beyond 2 GiB work")
+    void beyondTwoGiB() {
+        if (bench.effort == Effort.QUICK) {
+            Assumptions.abort("quick run: no allocation over 2 GiB");
+        }
+        DeviceBuffer large;
+        try {
+            large = bench.allocate(OVER_2_GIB);
+        } catch (OutOfDeviceMemoryException e) {
+            Assumptions.abort("no room for 2 GiB: " + e.getMessage());
+            return;
+        }
+        byte[] bytes = Workbench.bytes(random(), 5000);
+        long offset = OVER_2_GIB - bytes.length;
+        bench.upload(bytes, large, offset);
+        assertBytes(bytes, bench.download(large, offset, bytes.length), "the last bytes of " + OVER_2_GIB);
+        byte[] part = bench.download(new BufferSlice(large, offset, 100).part(50, 50));
+        assertBytes(Arrays.copyOfRange(bytes, 50, 100), part, "a slice beyond 2 GiB");
+    }
+
+    /// The host sees what copies wrote, and copies see what the host wrote (capability HOST_ADDRESSABLE).
+    ///
+    /// If it fails: the segment must be the memory itself, with the buffer's size, not a copy of it.
+    @Test
+    @DisplayName("A-08 a segment is the buffer's own memory")
+    void segmentIsTheMemory() {
+        bench.need(Capability.HOST_ADDRESSABLE);
+        byte[] bytes = Workbench.bytes(random(), 10_007);
+        DeviceBuffer buffer = bench.upload(bytes);
+        MemorySegment segment = buffer.segment().orElseThrow();
+        assertEquals(buffer.byteSize(), segment.byteSize(), "the segment's size");
+        assertBytes(bytes, segment.toArray(ValueLayout.JAVA_BYTE), "what a copy wrote");
+        byte[] others = Workbench.bytes(random(), 10_006);
+        MemorySegment.copy(MemorySegment.ofArray(others), 0, segment, 0, others.length);
+        assertBytes(others, bench.download(buffer, 0, others.length), "what the host wrote");
+    }
+
+    /// Staging memory has the size that was asked for, 0 included, and every thread can write to it.
+    ///
+    /// If it fails: allocate from a shared arena, or give each thread access to the driver's page-locked memory.
+    @Test
+    @DisplayName("A-09 staging memory has its size and serves every thread")
+    void stagingServesThreads() throws InterruptedException {
+        for (long bytes : new long[] {0, 1, 4096, 4097, (4 << 20) + 1}) {
+            try (StagingBuffer staging = bench.backend.allocateStaging(bytes)) {
+                assertEquals(bytes, staging.segment().byteSize(), "the staging buffer's size");
+                Thread.ofPlatform().start(() -> staging.segment().fill((byte) 7)).join();
+                for (long at = 0; at < bytes; at += 1021) {
+                    assertEquals(7, staging.segment().get(ValueLayout.JAVA_BYTE, at));
+                }
+            }
+        }
+    }
+}

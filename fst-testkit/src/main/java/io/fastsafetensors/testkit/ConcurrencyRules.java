@@ -1,0 +1,160 @@
+package io.fastsafetensors.testkit;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.fastsafetensors.spi.BufferSlice;
+import io.fastsafetensors.spi.Capability;
+import io.fastsafetensors.spi.CopyStream;
+import io.fastsafetensors.spi.DeviceBuffer;
+import io.fastsafetensors.spi.Fence;
+import io.fastsafetensors.spi.StagingBuffer;
+import io.fastsafetensors.testkit.reference.ScalarReference;
+import io.fastsafetensors.types.DType;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.random.RandomGenerator;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+
+/// Many threads on one backend at once.
+abstract class ConcurrencyRules extends RuleGroup {
+    private static final int THREADS = 8;
+
+    ConcurrencyRules(BackendConformance suite) {
+        super(suite);
+    }
+
+    /// Threads allocate, fill, check and close at once, and never see another one's memory.
+    ///
+    /// If it fails: look at the lock (or its absence) around the allocator and the set of open objects.
+    @Test
+    @DisplayName("N-01 many threads allocate and close at once")
+    void allocateTogether() throws InterruptedException {
+        Map<Long, Long> live = new ConcurrentHashMap<>();
+        boolean pointers = bench.claims(Capability.POINTERS);
+        Threads.together(THREADS, thread -> {
+            RandomGenerator random = Seed.random("N-01." + thread);
+            for (int i = 0; i < 60; i++) {
+                byte[] bytes = Workbench.bytes(random, 1 + random.nextInt(3000));
+                try (DeviceBuffer buffer = bench.backend.allocate(bytes.length, 64)) {
+                    if (pointers) {
+                        assertEquals(null, live.put(buffer.handle().value(), (long) thread), "one address twice");
+                    }
+                    bench.upload(bytes, buffer, 0);
+                    assertBytes(bytes, bench.download(buffer), "thread " + thread);
+                    if (pointers) {
+                        live.remove(buffer.handle().value());
+                    }
+                }
+            }
+        });
+    }
+
+    /// Streams on several threads, one each, work at once on parts of one buffer.
+    ///
+    /// If it fails: no state of the backend may belong to "the" stream or "the" current copy.
+    @Test
+    @DisplayName("N-02 streams of several threads work at once")
+    void streamsTogether() throws InterruptedException {
+        int part = 300_001;
+        byte[] bytes = Workbench.bytes(random(), THREADS * part);
+        DeviceBuffer buffer = bench.allocate(bytes.length);
+        Threads.together(THREADS, thread -> {
+            try (StagingBuffer staging = bench.backend.allocateStaging(part);
+                    CopyStream stream = bench.backend.openCopyStream()) {
+                MemorySegment.copy(MemorySegment.ofArray(bytes), (long) thread * part, staging.segment(), 0, part);
+                stream.copyToDevice(staging.segment(), buffer, (long) thread * part);
+                Workbench.settle(stream);
+            }
+        });
+        assertBytes(bytes, bench.download(buffer), "parts of " + THREADS + " threads");
+    }
+
+    /// Several threads wait for one fence and ask it, while it passes.
+    ///
+    /// If it fails: waiting changes nothing in the fence; a result that is taken out by the first one hangs the others.
+    @Test
+    @DisplayName("N-03 several threads wait for one fence")
+    void fenceServesMany() throws InterruptedException {
+        byte[] bytes = Workbench.bytes(random(), 4 << 20);
+        StagingBuffer staging = bench.staged(bytes);
+        StagingBuffer back = bench.staging(bytes.length);
+        DeviceBuffer buffer = bench.allocate(bytes.length);
+        try (CopyStream stream = bench.backend.openCopyStream()) {
+            stream.copyToDevice(staging.segment(), buffer, 0);
+            stream.copyToHost(buffer, 0, back.segment());
+            try (Fence fence = stream.fence()) {
+                Threads.together(THREADS, _ -> {
+                    fence.isPassed();
+                    fence.await();
+                    assertTrue(fence.isPassed(), "awaited, and not passed");
+                    assertBytes(bytes, back.segment().toArray(ValueLayout.JAVA_BYTE), "bytes behind the fence");
+                });
+            }
+        }
+    }
+
+    /// Kernels on streams of several threads give each thread its own result (capability KERNELS).
+    ///
+    /// If it fails: scratch memory and arguments of a kernel belong to its stream.
+    @Test
+    @DisplayName("N-04 kernels of several threads run at once")
+    void kernelsTogether() throws InterruptedException {
+        bench.need(Capability.KERNELS);
+        Threads.together(THREADS, thread -> {
+            byte[] source = Workbench.bytes(Seed.random("N-04." + thread), 40_000);
+            byte[] expected = new byte[20_000];
+            ScalarReference.convert(MemorySegment.ofArray(source), DType.F32, MemorySegment.ofArray(expected),
+                    DType.BF16, 10_000);
+            DeviceBuffer from = bench.upload(source);
+            DeviceBuffer to = bench.allocate(expected.length);
+            try (CopyStream stream = bench.backend.openCopyStream()) {
+                for (int i = 0; i < 5; i++) {
+                    bench.backend.kernels().convert(stream, BufferSlice.of(from), DType.F32, BufferSlice.of(to),
+                            DType.BF16, 10_000);
+                    Workbench.settle(stream);
+                    assertBytes(expected, bench.download(to), "thread " + thread);
+                }
+            }
+        });
+    }
+
+    /// Threads that close one buffer at the same time free it once.
+    ///
+    /// If it fails: test and set the flag in one atomic step.
+    @Test
+    @DisplayName("N-05 threads that close one buffer at once free it once")
+    void closeTogether() throws InterruptedException {
+        byte[] bytes = Workbench.bytes(random(), 2000);
+        for (int round = 0; round < 20; round++) {
+            DeviceBuffer buffer = bench.backend.allocate(bytes.length, 64);
+            Threads.together(4, _ -> buffer.close());
+            DeviceBuffer other = bench.upload(bytes);
+            assertBytes(bytes, bench.download(other), "a buffer after another one was closed by 4 threads");
+            other.close();
+        }
+    }
+
+    /// A stream may move from thread to thread, as long as one uses it at a time.
+    ///
+    /// If it fails: make the driver's context current in each call, not when the stream is opened.
+    @Test
+    @DisplayName("N-06 a stream may move from thread to thread")
+    void streamMoves() throws InterruptedException {
+        int part = 5000;
+        byte[] bytes = Workbench.bytes(random(), 4 * part);
+        StagingBuffer staging = bench.staged(bytes);
+        DeviceBuffer buffer = bench.allocate(bytes.length);
+        try (CopyStream stream = bench.backend.openCopyStream()) {
+            for (int i = 0; i < 4; i++) {
+                int at = i * part;
+                Threads.together(1, _ -> stream.copyToDevice(staging.segment().asSlice(at, part), buffer, at));
+            }
+            Workbench.settle(stream);
+        }
+        assertBytes(bytes, bench.download(buffer), "bytes copied by four threads in turn");
+    }
+}

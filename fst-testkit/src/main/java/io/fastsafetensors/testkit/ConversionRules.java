@@ -1,0 +1,265 @@
+package io.fastsafetensors.testkit;
+
+import static org.junit.jupiter.api.Assertions.assertAll;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assertions.fail;
+
+import io.fastsafetensors.error.UnsupportedFeatureException;
+import io.fastsafetensors.spi.BufferSlice;
+import io.fastsafetensors.spi.Capability;
+import io.fastsafetensors.spi.CopyStream;
+import io.fastsafetensors.spi.DeviceBuffer;
+import io.fastsafetensors.spi.Kernels;
+import io.fastsafetensors.spi.StagingBuffer;
+import io.fastsafetensors.testkit.reference.Elements;
+import io.fastsafetensors.testkit.reference.ScalarReference;
+import io.fastsafetensors.types.DType;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
+import java.util.function.Predicate;
+import java.util.random.RandomGenerator;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestFactory;
+
+/// Conversion, bit for bit as [ScalarReference] does it (capability KERNELS).
+abstract class ConversionRules extends RuleGroup {
+    private static final DType[][] TAIL_PAIRS = {{DType.F32, DType.BF16}, {DType.BF16, DType.F32},
+        {DType.F16, DType.F32}, {DType.F32, DType.F16}, {DType.F32, DType.F8_E4M3}, {DType.F8_E5M2, DType.BF16},
+        {DType.U8, DType.F16}, {DType.F64, DType.F32}, {DType.I64, DType.F64}, {DType.F4, DType.BF16},
+        {DType.F32, DType.F6_E3M2}, {DType.I16, DType.I16}, {DType.F6_E2M3, DType.F4}};
+
+    ConversionRules(BackendConformance suite) {
+        super(suite);
+    }
+
+    @BeforeEach
+    void needKernels() {
+        bench.need(Capability.KERNELS);
+    }
+
+    /// Every pair without C64 is supported, and C64 to itself.
+    ///
+    /// If it fails: a backend with kernels brings all of them; one without does not claim KERNELS.
+    @Test
+    @DisplayName("K-01 every pair without C64 is supported")
+    void pairsAreSupported() {
+        Kernels kernels = bench.backend.kernels();
+        assertAll(Arrays.stream(DType.values()).flatMap(from -> Arrays.stream(DType.values())
+                .filter(to -> ScalarReference.converts(from, to))
+                .map(to -> () -> assertTrue(kernels.supports(from, to), () -> from + " to " + to))));
+    }
+
+    /// Equal dtypes are copied bit for bit, NaN payloads and odd BOOL bytes included.
+    ///
+    /// If it fails: copy; do not decode.
+    @TestFactory
+    @DisplayName("K-02 equal dtypes are copied bit for bit")
+    Stream<DynamicTest> equalDtypes() {
+        return Arrays.stream(DType.values()).map(dtype -> test(dtype, dtype));
+    }
+
+    /// Every code of every dtype of up to 8 bits, to every other dtype.
+    ///
+    /// If it fails: the message has the code; a table of 256 entries is the simplest right answer. Sub-byte elements are
+    /// packed from the low bits up.
+    @TestFactory
+    @DisplayName("K-03 every code of up to 8 bits converts right")
+    Stream<DynamicTest> narrowSources() {
+        return tests(from -> from.bits() <= 8);
+    }
+
+    /// Every code of every 16-bit dtype, to every other dtype.
+    ///
+    /// If it fails: subnormals, ties and NaN payloads are where it goes wrong; do not use the float16 instructions of
+    /// the host or the JDK without looking at their NaN.
+    @TestFactory
+    @DisplayName("K-04 every code of 16 bits converts right")
+    Stream<DynamicTest> middleSources() {
+        return tests(from -> from.bits() == 16);
+    }
+
+    /// F32 and F64: specials, every value of the narrower target and the middles between, whole numbers and halves,
+    /// random bits; to every other dtype.
+    ///
+    /// If it fails: do not go from F64 through F32 (it rounds twice); overflow is decided after rounding; compilers
+    /// flush subnormals when they are asked for speed.
+    @TestFactory
+    @DisplayName("K-05 wide floats round once, to nearest even")
+    Stream<DynamicTest> wideFloats() {
+        return tests(from -> from.isFloat() && from.bits() > 16);
+    }
+
+    /// 32-bit and 64-bit integers: limits, powers of two, ties of every precision, random bits; to every other dtype.
+    ///
+    /// If it fails: 64-bit integers have more bits than F64; convert them without a stop there.
+    @TestFactory
+    @DisplayName("K-06 wide integers saturate, and round once to floats")
+    Stream<DynamicTest> wideIntegers() {
+        return tests(from -> !from.isFloat() && from.bits() > 16);
+    }
+
+    /// Any number of elements at any element-aligned offset; what lies around the target stays.
+    ///
+    /// If it fails: look at what vector code does with the last few elements.
+    @TestFactory
+    @DisplayName("K-07 every number of elements converts, and nothing around them")
+    Stream<DynamicTest> everyCount() {
+        return Arrays.stream(TAIL_PAIRS).map(pair -> DynamicTest.dynamicTest(pair[0] + " to " + pair[1],
+                () -> checkCounts(pair[0], pair[1])));
+    }
+
+    /// More elements than a grid of threads or a block of the loader holds.
+    ///
+    /// If it fails: look at the loop over the grid, and at index arithmetic in 32 bits.
+    @Test
+    @DisplayName("K-08 millions of elements convert")
+    void manyElements() {
+        int count = bench.effort == Effort.FULL ? (4 << 20) + 5 : 100_005;
+        byte[] source = Workbench.bytes(random(), count * 4);
+        compare(source, DType.F32, DType.BF16, count);
+    }
+
+    /// A conversion is ordered with the copies of its stream, without fences between.
+    ///
+    /// If it fails: launch the kernel on the stream's own queue.
+    @Test
+    @DisplayName("K-09 conversions stay in the order of their stream")
+    void inOrder() {
+        int count = 1 << 20;
+        byte[] bytes = Workbench.bytes(random(), count * 2);
+        byte[] expected = new byte[count * 4];
+        ScalarReference.convert(MemorySegment.ofArray(bytes), DType.BF16, MemorySegment.ofArray(expected), DType.F32,
+                count);
+        StagingBuffer there = bench.staged(bytes);
+        StagingBuffer back = bench.staging(expected.length);
+        DeviceBuffer source = bench.allocate(bytes.length);
+        DeviceBuffer target = bench.allocate(expected.length);
+        try (CopyStream stream = bench.backend.openCopyStream()) {
+            stream.copyToDevice(there.segment(), source, 0);
+            bench.backend.kernels().convert(stream, BufferSlice.of(source), DType.BF16, BufferSlice.of(target),
+                    DType.F32, count);
+            stream.copyToHost(target, 0, back.segment());
+            stream.copyToDevice(back.segment().asSlice(0, 16), source, 0);
+            Workbench.settle(stream);
+        }
+        assertBytes(expected, back.segment().toArray(ValueLayout.JAVA_BYTE), "copied, converted, copied");
+    }
+
+    /// C64 converts only to itself: other pairs are not supported, and asking throws [UnsupportedFeatureException].
+    ///
+    /// If it fails: there is no agreed way to drop an imaginary part; say no.
+    @Test
+    @DisplayName("K-10 C64 converts only to itself")
+    void complexIsRefused() {
+        Kernels kernels = bench.backend.kernels();
+        BufferSlice source = BufferSlice.of(bench.upload(new byte[64]));
+        BufferSlice target = BufferSlice.of(bench.upload(new byte[32]));
+        assertFalse(kernels.supports(DType.C64, DType.F32), "C64 to F32 is supported");
+        assertFalse(kernels.supports(DType.F32, DType.C64), "F32 to C64 is supported");
+        try (CopyStream stream = bench.backend.openCopyStream()) {
+            assertThrows(UnsupportedFeatureException.class,
+                    () -> kernels.convert(stream, source, DType.C64, target, DType.F32, 8));
+        }
+    }
+
+    /// No elements are no work: nothing is written, nothing is refused.
+    ///
+    /// If it fails: drivers refuse a launch of no threads; return first.
+    @Test
+    @DisplayName("K-11 no elements are no work")
+    void noElements() {
+        DeviceBuffer source = bench.upload(new byte[8]);
+        DeviceBuffer target = bench.upload(Workbench.filler(8));
+        try (CopyStream stream = bench.backend.openCopyStream()) {
+            bench.backend.kernels().convert(stream, new BufferSlice(source, 8, 0), DType.F32,
+                    new BufferSlice(target, 4, 0), DType.F16, 0);
+            Workbench.settle(stream);
+        }
+        assertBytes(Workbench.filler(8), bench.download(target), "the target of no elements");
+    }
+
+    private Stream<DynamicTest> tests(Predicate<DType> sources) {
+        return Arrays.stream(DType.values()).filter(sources).flatMap(from -> Arrays.stream(DType.values())
+                .filter(to -> from != to && ScalarReference.converts(from, to)).map(to -> test(from, to)));
+    }
+
+    private DynamicTest test(DType from, DType to) {
+        return DynamicTest.dynamicTest(from + " to " + to, () -> {
+            long[] raw = Patterns.of(from, to, Seed.random(from + " to " + to), bench.effort);
+            compare(Elements.pack(from, raw), from, to, raw.length);
+        });
+    }
+
+    private void compare(byte[] source, DType from, DType to, int count) {
+        needPair(from, to);
+        byte[] expected = new byte[Math.toIntExact(to.byteSize(count))];
+        ScalarReference.convert(MemorySegment.ofArray(source), from, MemorySegment.ofArray(expected), to, count);
+        byte[] actual;
+        try (DeviceBuffer sourceBuffer = bench.upload(source);
+                DeviceBuffer target = bench.allocate(expected.length);
+                CopyStream stream = bench.backend.openCopyStream()) {
+            bench.backend.kernels().convert(stream, BufferSlice.of(sourceBuffer), from, BufferSlice.of(target), to,
+                    count);
+            Workbench.settle(stream);
+            actual = bench.download(target);
+        }
+        if (!Arrays.equals(expected, actual)) {
+            failAtFirst(source, from, expected, actual, to, count);
+        }
+    }
+
+    private static void failAtFirst(byte[] source, DType from, byte[] expected, byte[] actual, DType to, int count) {
+        int wrong = 0;
+        String first = "";
+        for (int i = 0; i < count; i++) {
+            long should = Elements.get(MemorySegment.ofArray(expected), to, i);
+            long is = Elements.get(MemorySegment.ofArray(actual), to, i);
+            if (should != is && wrong++ == 0) {
+                first = String.format("element %d: %s 0x%X to %s is 0x%X, should be 0x%X", i, from,
+                        Elements.get(MemorySegment.ofArray(source), from, i), to, is, should);
+            }
+        }
+        fail(wrong + " of " + count + " wrong; " + first + Seed.note());
+    }
+
+    private void checkCounts(DType from, DType to) {
+        needPair(from, to);
+        RandomGenerator random = random();
+        for (int count = 1; count <= 67; count++) {
+            if (count * from.bits() % 8 != 0 || count * to.bits() % 8 != 0) {
+                continue;
+            }
+            byte[] source = Workbench.bytes(random, (int) from.byteSize(count));
+            int sourceAt = from.alignment() * random.nextInt(9);
+            int targetAt = to.alignment() * random.nextInt(9);
+            byte[] room = Workbench.filler(sourceAt + source.length);
+            System.arraycopy(source, 0, room, sourceAt, source.length);
+            byte[] expected = Workbench.filler(targetAt + (int) to.byteSize(count) + 40);
+            MemorySegment target = MemorySegment.ofArray(expected).asSlice(targetAt, to.byteSize(count));
+            ScalarReference.convert(MemorySegment.ofArray(source), from, target, to, count);
+            try (DeviceBuffer sourceBuffer = bench.upload(room);
+                    DeviceBuffer targetBuffer = bench.upload(Workbench.filler(expected.length));
+                    CopyStream stream = bench.backend.openCopyStream()) {
+                bench.backend.kernels().convert(stream, new BufferSlice(sourceBuffer, sourceAt, source.length), from,
+                        new BufferSlice(targetBuffer, targetAt, to.byteSize(count)), to, count);
+                Workbench.settle(stream);
+                assertBytes(expected, bench.download(targetBuffer), count + " elements at " + targetAt);
+            }
+        }
+    }
+
+    private void needPair(DType from, DType to) {
+        if (!bench.backend.kernels().supports(from, to)) {
+            Assumptions.abort(from + " to " + to + " is not supported; see rule K-01");
+        }
+    }
+}

@@ -1,0 +1,223 @@
+package io.fastsafetensors.testkit;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import io.fastsafetensors.spi.Capability;
+import io.fastsafetensors.spi.CopyStream;
+import io.fastsafetensors.spi.DeviceBuffer;
+import io.fastsafetensors.spi.HostRegistration;
+import io.fastsafetensors.spi.StagingBuffer;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.Arrays;
+import java.util.random.RandomGenerator;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/// Bytes between host and device: all of them, nothing but them.
+abstract class CopyRules extends RuleGroup {
+    private static final int[] SIZES = {1, 2, 3, 5, 8, 15, 16, 17, 63, 64, 65, 255, 256, 257, 4095, 4096, 4097, 65_537,
+        (1 << 20) + 3};
+
+    CopyRules(BackendConformance suite) {
+        super(suite);
+    }
+
+    /// Bytes go from staging memory to the device and back unchanged, whatever their number.
+    ///
+    /// If it fails at odd sizes: look for a copy in whole words without its tail.
+    @Test
+    @DisplayName("C-01 bytes come back as they were sent, at every size")
+    void roundTrip() {
+        RandomGenerator random = random();
+        for (int size : SIZES) {
+            byte[] bytes = Workbench.bytes(random, size);
+            assertBytes(bytes, bench.download(bench.upload(bytes)), size + " bytes");
+        }
+    }
+
+    /// A copy to the device writes its range and nothing else, at any offset and from any address.
+    ///
+    /// If it fails: offsets are in bytes and need no alignment; check where the target's offset is added.
+    @Test
+    @DisplayName("C-02 a copy to the device writes its range only, at any offset")
+    void copyToDeviceKeepsNeighbours() {
+        RandomGenerator random = random();
+        int room = 9000;
+        for (int round = 0; round < 40; round++) {
+            int size = 1 + random.nextInt(round % 2 == 0 ? 40 : 4200);
+            int from = random.nextInt(70);
+            int to = random.nextInt(room - size);
+            byte[] bytes = Workbench.bytes(random, size);
+            byte[] expected = Workbench.filler(room);
+            System.arraycopy(bytes, 0, expected, to, size);
+            try (DeviceBuffer buffer = bench.backend.allocate(room, 256);
+                    StagingBuffer staging = bench.backend.allocateStaging(from + size);
+                    CopyStream stream = bench.backend.openCopyStream()) {
+                bench.upload(Workbench.filler(room), buffer, 0);
+                MemorySegment source = staging.segment().asSlice(from, size).copyFrom(MemorySegment.ofArray(bytes));
+                stream.copyToDevice(source, buffer, to);
+                Workbench.settle(stream);
+                assertBytes(expected, bench.download(buffer), size + " bytes from " + from + " to " + to);
+            }
+        }
+    }
+
+    /// A copy to the host reads its range and writes nothing around the target, at any offset and address.
+    ///
+    /// If it fails: as C-02, the other way round.
+    @Test
+    @DisplayName("C-03 a copy to the host writes its range only, from any offset")
+    void copyToHostKeepsNeighbours() {
+        RandomGenerator random = random();
+        byte[] bytes = Workbench.bytes(random, 9000);
+        DeviceBuffer buffer = bench.upload(bytes);
+        for (int round = 0; round < 40; round++) {
+            int size = 1 + random.nextInt(round % 2 == 0 ? 40 : 4200);
+            int from = random.nextInt(bytes.length - size);
+            int to = random.nextInt(70);
+            byte[] expected = Workbench.filler(to + size + 70);
+            System.arraycopy(bytes, from, expected, to, size);
+            try (StagingBuffer staging = bench.backend.allocateStaging(expected.length);
+                    CopyStream stream = bench.backend.openCopyStream()) {
+                staging.segment().copyFrom(MemorySegment.ofArray(Workbench.filler(expected.length)));
+                stream.copyToHost(buffer, from, staging.segment().asSlice(to, size));
+                Workbench.settle(stream);
+                assertBytes(expected, staging.segment().toArray(ValueLayout.JAVA_BYTE),
+                        size + " bytes from " + from + " to " + to);
+            }
+        }
+    }
+
+    /// A copy within the device moves its range and nothing else, between buffers and within one.
+    ///
+    /// If it fails: check the order of source and target, and that both offsets are used.
+    @Test
+    @DisplayName("C-04 a copy within the device moves its range only")
+    void copyWithinDevice() {
+        RandomGenerator random = random();
+        byte[] bytes = Workbench.bytes(random, 7000);
+        DeviceBuffer source = bench.upload(bytes);
+        try (CopyStream stream = bench.backend.openCopyStream()) {
+            for (int round = 0; round < 30; round++) {
+                int size = 1 + random.nextInt(round % 2 == 0 ? 40 : 3000);
+                int from = random.nextInt(bytes.length - size);
+                int to = random.nextInt(4000);
+                byte[] expected = Workbench.filler(7001);
+                System.arraycopy(bytes, from, expected, to, size);
+                DeviceBuffer target = bench.upload(Workbench.filler(expected.length));
+                stream.copy(source, from, target, to, size);
+                Workbench.settle(stream);
+                assertBytes(expected, bench.download(target), size + " bytes from " + from + " to " + to);
+            }
+            System.arraycopy(bytes, 0, bytes, 4001, 2999);
+            stream.copy(source, 0, source, 4001, 2999);
+            Workbench.settle(stream);
+            assertBytes(bytes, bench.download(source), "a copy within one buffer");
+        }
+    }
+
+    /// Copies of zero bytes do nothing, in each direction, also at the very end of a buffer.
+    ///
+    /// If it fails: drivers refuse size 0 or a pointer to the end; return before the driver is called.
+    @Test
+    @DisplayName("C-05 copies of zero bytes do nothing")
+    void zeroBytes() {
+        byte[] bytes = Workbench.bytes(random(), 100);
+        DeviceBuffer buffer = bench.upload(bytes);
+        MemorySegment nothing = bench.staging(16).segment().asSlice(3, 0);
+        try (CopyStream stream = bench.backend.openCopyStream()) {
+            stream.copyToDevice(nothing, buffer, 100);
+            stream.copyToHost(buffer, 100, nothing);
+            stream.copy(buffer, 100, buffer, 0, 0);
+            Workbench.settle(stream);
+        }
+        assertBytes(bytes, bench.download(buffer), "a buffer after copies of nothing");
+    }
+
+    /// Any host memory is a source and a target, not only staging memory: here, memory of an arena.
+    ///
+    /// If it fails: page-locked memory makes copies fast; memory that is not must still be copied right.
+    @Test
+    @DisplayName("C-06 host memory of other origin can be copied")
+    void plainHostMemory() {
+        byte[] bytes = Workbench.bytes(random(), 33_333);
+        DeviceBuffer buffer = bench.allocate(bytes.length);
+        try (Arena arena = Arena.ofShared(); CopyStream stream = bench.backend.openCopyStream()) {
+            MemorySegment source = arena.allocate(bytes.length + 1).asSlice(1);
+            source.copyFrom(MemorySegment.ofArray(bytes));
+            MemorySegment target = arena.allocate(bytes.length);
+            stream.copyToDevice(source, buffer, 0);
+            stream.copyToHost(buffer, 0, target);
+            stream.synchronize();
+            assertBytes(bytes, target.toArray(ValueLayout.JAVA_BYTE), "bytes through an arena's memory");
+        }
+    }
+
+    /// A read-only mapping of a file can be copied to the device.
+    ///
+    /// If it fails: take the address of the segment, and no writable view of it.
+    @Test
+    @DisplayName("C-07 a read-only mapping can be copied")
+    void mappedFile(@TempDir Path folder) throws IOException {
+        byte[] bytes = Workbench.bytes(random(), 50_001);
+        Path file = Files.write(folder.resolve("mapped"), bytes);
+        DeviceBuffer buffer = bench.allocate(bytes.length - 1);
+        try (Arena arena = Arena.ofShared();
+                FileChannel channel = FileChannel.open(file);
+                CopyStream stream = bench.backend.openCopyStream()) {
+            MemorySegment mapping = channel.map(FileChannel.MapMode.READ_ONLY, 0, bytes.length, arena);
+            stream.copyToDevice(mapping.asSlice(1), buffer, 0);
+            stream.synchronize();
+        }
+        assertBytes(Arrays.copyOfRange(bytes, 1, bytes.length), bench.download(buffer), "a mapped file");
+    }
+
+    /// A copy may be larger than a block of the hints.
+    ///
+    /// If it fails: the hint is advice to the reader, not a limit of the copy.
+    @Test
+    @DisplayName("C-08 a copy may be larger than the block of the hints")
+    void largerThanBlock() {
+        int size = Math.min(2 * bench.backend.hints().blockBytes(), 24 << 20) + 4097;
+        byte[] bytes = Workbench.bytes(random(), size);
+        assertBytes(bytes, bench.download(bench.upload(bytes)), size + " bytes");
+    }
+
+    /// Memory of the caller can be registered, copied from, and released; closing twice is harmless (capability
+    /// HOST_REGISTRATION).
+    ///
+    /// If it fails for read-only memory: drivers want a flag of their own for read-only mappings.
+    @Test
+    @DisplayName("C-09 the caller's memory can be registered and copied")
+    void registeredMemory(@TempDir Path folder) throws IOException {
+        bench.need(Capability.HOST_REGISTRATION);
+        byte[] bytes = Workbench.bytes(random(), 64 << 10);
+        Path file = Files.write(folder.resolve("mapped"), bytes);
+        for (boolean readOnly : new boolean[] {false, true}) {
+            DeviceBuffer buffer = bench.allocate(bytes.length);
+            try (Arena arena = Arena.ofShared();
+                    FileChannel channel = FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE);
+                    CopyStream stream = bench.backend.openCopyStream()) {
+                MemorySegment mapping = channel.map(
+                        readOnly ? FileChannel.MapMode.READ_ONLY : FileChannel.MapMode.READ_WRITE, 0, bytes.length,
+                        arena);
+                HostRegistration registration = bench.backend.registerHost(mapping, readOnly).orElseThrow();
+                assertEquals(bytes.length, registration.byteSize(),
+                        "registered bytes");
+                stream.copyToDevice(mapping, buffer, 0);
+                Workbench.settle(stream);
+                registration.close();
+                registration.close();
+            }
+            assertBytes(bytes, bench.download(buffer), readOnly ? "a read-only mapping" : "a writable mapping");
+        }
+    }
+}

@@ -1,0 +1,173 @@
+package io.fastsafetensors.testkit;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.fastsafetensors.error.BackendException;
+import io.fastsafetensors.spi.Capability;
+import io.fastsafetensors.spi.DeviceBuffer;
+import io.fastsafetensors.spi.DirectFile;
+import io.fastsafetensors.spi.DirectStorage;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.random.RandomGenerator;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/// Reads from a file straight into device memory (capability DIRECT_STORAGE). Not applicable where the temporary
+/// folder's filesystem does not support it.
+abstract class DirectRules extends RuleGroup {
+    private static final int LENGTH = (1 << 20) + 1234;
+
+    @TempDir
+    Path folder;
+
+    private Path path;
+    private byte[] content;
+    private DirectStorage storage;
+
+    @SuppressWarnings("NullAway.Init")
+    DirectRules(BackendConformance suite) {
+        super(suite);
+    }
+
+    @BeforeEach
+    void writeFile() throws IOException {
+        bench.need(Capability.DIRECT_STORAGE);
+        storage = bench.backend.directStorage().orElseThrow();
+        content = Workbench.bytes(random(), LENGTH);
+        path = Files.write(folder.resolve("direct"), content);
+        DirectStorage.Support support = storage.support(path);
+        if (support.mode() == DirectStorage.Mode.NONE) {
+            Assumptions.abort("no direct reads of " + path + ": " + support.reason());
+        }
+    }
+
+    /// A whole file arrives unchanged.
+    ///
+    /// If it fails: check the bytes after the last full block; the file's length is no multiple of anything.
+    @Test
+    @DisplayName("D-01 a whole file arrives")
+    void wholeFile() {
+        DeviceBuffer buffer = bench.allocate(LENGTH);
+        try (DirectFile file = storage.open(path)) {
+            assertEquals(LENGTH, file.read(0, buffer, 0, LENGTH));
+        }
+        assertBytes(content, bench.download(buffer), "a file read directly");
+    }
+
+    /// Any range arrives at any offset, and nothing around it is written.
+    ///
+    /// If it fails: alignment is the backend's business: read the unaligned edges another way.
+    @Test
+    @DisplayName("D-02 any range arrives at any offset")
+    void anyRange() {
+        RandomGenerator random = random();
+        try (DirectFile file = storage.open(path)) {
+            for (int round = 0; round < 20; round++) {
+                int size = 1 + random.nextInt(round % 2 == 0 ? 100 : 70_000);
+                int from = random.nextInt(LENGTH - size);
+                int to = random.nextInt(9000);
+                byte[] expected = Workbench.filler(to + size + 99);
+                System.arraycopy(content, from, expected, to, size);
+                DeviceBuffer buffer = bench.upload(Workbench.filler(expected.length));
+                assertEquals(size, file.read(from, buffer, to, size), "bytes read");
+                assertBytes(expected, bench.download(buffer), size + " bytes from " + from + " to " + to);
+                buffer.close();
+            }
+        }
+    }
+
+    /// A read over the end of the file gives what there is and says how much; behind the end it gives 0.
+    ///
+    /// If it fails: aligned reads may bring bytes that are not in the file; cut the count at the file's length.
+    @Test
+    @DisplayName("D-03 a read over the end of the file says how much there was")
+    void endOfFile() {
+        byte[] expected = Workbench.filler(1000);
+        System.arraycopy(content, LENGTH - 300, expected, 0, 300);
+        DeviceBuffer buffer = bench.upload(Workbench.filler(1000));
+        try (DirectFile file = storage.open(path)) {
+            assertEquals(300, file.read(LENGTH - 300, buffer, 0, 1000), "bytes at the end");
+            assertEquals(0, file.read(LENGTH, buffer, 500, 100), "bytes behind the end");
+        }
+        assertBytes(Arrays.copyOf(expected, 300), bench.download(buffer, 0, 300), "bytes at the end");
+    }
+
+    /// `support` answers for files that are not there, and for folders: mode NONE with a reason, no exception.
+    ///
+    /// If it fails: it is asked for every file of a checkpoint before any of them is opened.
+    @Test
+    @DisplayName("D-04 support answers for every path")
+    void supportAnswers() {
+        for (Path odd : new Path[] {folder.resolve("missing"), folder}) {
+            DirectStorage.Support support = storage.support(odd);
+            assertEquals(DirectStorage.Mode.NONE, support.mode(), odd::toString);
+            assertTrue(!support.reason().isBlank(), "no reason for " + odd);
+        }
+    }
+
+    /// A file that is not there cannot be opened: [BackendException] that names it.
+    ///
+    /// If it fails: put the path into the exception; the user has many files.
+    @Test
+    @DisplayName("D-05 a missing file is refused by name")
+    void missingFile() {
+        BackendException refused = assertThrows(BackendException.class,
+                () -> storage.open(folder.resolve("missing")).close());
+        assertTrue(String.valueOf(refused.getMessage()).contains("missing"), refused::getMessage);
+    }
+
+    /// A closed file throws [IllegalStateException]; closing it twice is harmless.
+    ///
+    /// If it fails: the descriptor may belong to another file by now; check a flag first.
+    @Test
+    @DisplayName("D-06 a closed file answers with IllegalStateException")
+    void closedFile() {
+        DeviceBuffer buffer = bench.allocate(100);
+        DirectFile file = storage.open(path);
+        file.close();
+        file.close();
+        assertThrows(IllegalStateException.class, () -> file.read(0, buffer, 0, 100));
+    }
+
+    /// A range outside the target is refused with [IndexOutOfBoundsException], and nothing is written.
+    ///
+    /// If it fails: check before the library is called; it trusts its caller.
+    @Test
+    @DisplayName("D-07 a range outside the target is refused")
+    void outsideTarget() {
+        DeviceBuffer buffer = bench.upload(Workbench.filler(1000));
+        try (DirectFile file = storage.open(path)) {
+            assertThrows(IndexOutOfBoundsException.class, () -> file.read(0, buffer, 901, 100));
+            assertThrows(IndexOutOfBoundsException.class, () -> file.read(0, buffer, -1, 100));
+        }
+        assertBytes(Workbench.filler(1000), bench.download(buffer), "the target of a refused read");
+    }
+
+    /// Many threads read one file at once.
+    ///
+    /// If it fails: no shared position, no shared bounce buffer.
+    @Test
+    @DisplayName("D-08 many threads read one file at once")
+    void readTogether() throws InterruptedException {
+        int threads = 8;
+        DeviceBuffer buffer = bench.allocate(LENGTH);
+        try (DirectFile file = storage.open(path)) {
+            Threads.together(threads, thread -> {
+                int block = 33_333;
+                for (int at = thread * block; at < LENGTH; at += threads * block) {
+                    int size = Math.min(block, LENGTH - at);
+                    assertEquals(size, file.read(at, buffer, at, size));
+                }
+            });
+        }
+        assertBytes(content, bench.download(buffer), "a file read by " + threads + " threads");
+    }
+}

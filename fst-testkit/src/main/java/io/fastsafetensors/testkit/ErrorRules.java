@@ -1,0 +1,219 @@
+package io.fastsafetensors.testkit;
+
+import static org.junit.jupiter.api.Assertions.assertAll;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import io.fastsafetensors.spi.BufferSlice;
+import io.fastsafetensors.spi.Capability;
+import io.fastsafetensors.spi.CopyStream;
+import io.fastsafetensors.spi.DeviceBuffer;
+import io.fastsafetensors.spi.Kernels;
+import io.fastsafetensors.spi.StagingBuffer;
+import io.fastsafetensors.spi.Strided;
+import io.fastsafetensors.types.DType;
+import io.fastsafetensors.types.Shape;
+import java.lang.foreign.MemorySegment;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.function.Executable;
+
+/// Wrong arguments are refused before anything happens, and everything works afterwards.
+abstract class ErrorRules extends RuleGroup {
+    private static final int SIZE = 1000;
+
+    ErrorRules(BackendConformance suite) {
+        super(suite);
+    }
+
+    /// Negative sizes are refused with an exception, for device and staging memory.
+    ///
+    /// If it fails: a negative size that is cast to an unsigned one asks for most of the address space.
+    @Test
+    @DisplayName("E-01 negative sizes are refused")
+    void negativeSizes() {
+        assertAll(() -> assertThrows(RuntimeException.class, () -> bench.backend.allocate(-1, 64).close(), "device"),
+                () -> assertThrows(RuntimeException.class, () -> bench.backend.allocate(Long.MIN_VALUE, 64).close(),
+                        "device"),
+                () -> assertThrows(RuntimeException.class, () -> bench.backend.allocateStaging(-1).close(), "staging"));
+    }
+
+    /// An alignment that is no power of two is refused with an exception.
+    ///
+    /// If it fails: `Long.bitCount(alignment) != 1`.
+    @Test
+    @DisplayName("E-02 alignments that are no power of two are refused")
+    void oddAlignments() {
+        for (long alignment : new long[] {0, 3, 48, -64}) {
+            assertThrows(RuntimeException.class, () -> bench.backend.allocate(64, alignment).close(),
+                    () -> "alignment " + alignment);
+        }
+    }
+
+    /// A copy to the device outside its buffer is refused with [IndexOutOfBoundsException]; nothing is written.
+    ///
+    /// If it fails: `Objects.checkFromIndexSize` before the driver sees the address; it sees sums that overflow, too.
+    @Test
+    @DisplayName("E-03 copies to the device outside the buffer are refused")
+    void copyToDeviceOutside() {
+        MemorySegment host = bench.staging(101).segment();
+        refuses((stream, buffer) -> () -> stream.copyToDevice(host, buffer, SIZE - 100),
+                (stream, buffer) -> () -> stream.copyToDevice(host, buffer, -1),
+                (stream, buffer) -> () -> stream.copyToDevice(host, buffer, SIZE + 1),
+                (stream, buffer) -> () -> stream.copyToDevice(host, buffer, Long.MAX_VALUE - 50));
+    }
+
+    /// A copy to the host from outside the buffer is refused with [IndexOutOfBoundsException].
+    ///
+    /// If it fails: as E-03; what lies behind the buffer may be another program's.
+    @Test
+    @DisplayName("E-04 copies to the host from outside the buffer are refused")
+    void copyToHostOutside() {
+        MemorySegment host = bench.staging(101).segment();
+        refuses((stream, buffer) -> () -> stream.copyToHost(buffer, SIZE - 100, host),
+                (stream, buffer) -> () -> stream.copyToHost(buffer, -1, host),
+                (stream, buffer) -> () -> stream.copyToHost(buffer, Long.MAX_VALUE - 50, host));
+    }
+
+    /// A copy within the device outside either buffer, or of a negative size, is refused with
+    /// [IndexOutOfBoundsException].
+    ///
+    /// If it fails: check both ranges.
+    @Test
+    @DisplayName("E-05 copies within the device outside a buffer are refused")
+    void copyOutside() {
+        DeviceBuffer large = bench.allocate(2 * SIZE);
+        refuses((stream, buffer) -> () -> stream.copy(large, 0, buffer, 0, SIZE + 1),
+                (stream, buffer) -> () -> stream.copy(buffer, 1, large, 0, SIZE),
+                (stream, buffer) -> () -> stream.copy(large, 0, buffer, -1, 10),
+                (stream, buffer) -> () -> stream.copy(large, -1, buffer, 0, 10),
+                (stream, buffer) -> () -> stream.copy(large, 0, buffer, 0, -1));
+    }
+
+    /// A conversion whose slices do not have exactly the bytes of its elements is refused with
+    /// [IllegalArgumentException] (capability KERNELS).
+    ///
+    /// If it fails: compare both sizes; exactly, not at least.
+    @Test
+    @DisplayName("E-06 conversions of wrong sizes are refused")
+    void convertWrongSizes() {
+        bench.need(Capability.KERNELS);
+        Kernels kernels = bench.backend.kernels();
+        DeviceBuffer source = bench.allocate(SIZE);
+        DeviceBuffer target = bench.upload(Workbench.filler(SIZE));
+        try (CopyStream stream = bench.backend.openCopyStream()) {
+            long[][] sizes = {{39, 20, 10}, {44, 20, 10}, {40, 22, 10}, {40, 18, 10}, {0, 0, -1}, {0, 0, 1L << 62}};
+            for (long[] wrong : sizes) {
+                assertThrows(IllegalArgumentException.class,
+                        () -> kernels.convert(stream, new BufferSlice(source, 0, wrong[0]), DType.F32,
+                                new BufferSlice(target, 0, wrong[1]), DType.F16, wrong[2]),
+                        () -> wrong[0] + " bytes to " + wrong[1] + " bytes for " + wrong[2] + " elements");
+            }
+            assertThrows(IllegalArgumentException.class, () -> kernels.convert(stream, new BufferSlice(source, 0, 2),
+                    DType.F4, new BufferSlice(target, 0, 3), DType.U8, 3), "half a byte");
+            Workbench.settle(stream);
+        }
+        assertBytes(Workbench.filler(SIZE), bench.download(target), "the target of refused conversions");
+    }
+
+    /// A gather that would read outside its source is refused with [IllegalArgumentException] (capability KERNELS).
+    ///
+    /// If it fails: check the lowest and the highest index of the view against the slice, not the buffer.
+    @Test
+    @DisplayName("E-07 gathers from outside the source are refused")
+    void gatherOutside() {
+        bench.need(Capability.KERNELS);
+        DeviceBuffer source = bench.allocate(SIZE);
+        DeviceBuffer target = bench.upload(Workbench.filler(SIZE));
+        try (CopyStream stream = bench.backend.openCopyStream()) {
+            for (Strided view : new Strided[] {new Strided(Shape.of(10), 1, new long[] {1}),
+                new Strided(Shape.of(10), -1, new long[] {1}), new Strided(Shape.of(10), 8, new long[] {-1}),
+                new Strided(Shape.of(2, 5), 0, new long[] {6, 1}), new Strided(Shape.of(10), 0, new long[] {2})}) {
+                assertThrows(IllegalArgumentException.class, () -> bench.backend.kernels().gather(stream,
+                        new BufferSlice(source, 100, 40), DType.F32, view, new BufferSlice(target, 0, 40), DType.F32),
+                        view::toString);
+            }
+            Workbench.settle(stream);
+        }
+        assertBytes(Workbench.filler(SIZE), bench.download(target), "the target of refused gathers");
+    }
+
+    /// A gather into a slice of another size than its result is refused with [IllegalArgumentException] (capability
+    /// KERNELS).
+    ///
+    /// If it fails: the result has the view's elements, of the target's dtype.
+    @Test
+    @DisplayName("E-08 gathers into a target of another size are refused")
+    void gatherWrongTarget() {
+        bench.need(Capability.KERNELS);
+        DeviceBuffer source = bench.allocate(SIZE);
+        DeviceBuffer target = bench.upload(Workbench.filler(SIZE));
+        Strided view = new Strided(Shape.of(2, 5), 0, new long[] {10, 1});
+        try (CopyStream stream = bench.backend.openCopyStream()) {
+            for (long size : new long[] {0, 19, 21, 40}) {
+                assertThrows(IllegalArgumentException.class, () -> bench.backend.kernels().gather(stream,
+                        BufferSlice.of(source), DType.F32, view, new BufferSlice(target, 0, size), DType.F16),
+                        () -> size + " bytes for 10 elements of F16");
+            }
+            Workbench.settle(stream);
+        }
+        assertBytes(Workbench.filler(SIZE), bench.download(target), "the target of refused gathers");
+    }
+
+    /// Closed buffers are refused with [IllegalStateException] wherever they are given, and nothing crashes.
+    ///
+    /// If it fails: ask the buffer for its size or handle when the call arrives; both throw when it is closed.
+    @Test
+    @DisplayName("E-09 closed buffers are refused by copies")
+    void closedBuffers() {
+        DeviceBuffer closed = bench.backend.allocate(SIZE, 64);
+        closed.close();
+        DeviceBuffer open = bench.allocate(SIZE);
+        MemorySegment host = bench.staging(10).segment();
+        try (CopyStream stream = bench.backend.openCopyStream()) {
+            assertAll(
+                    () -> assertThrows(IllegalStateException.class, () -> stream.copyToDevice(host, closed, 0), "to"),
+                    () -> assertThrows(IllegalStateException.class, () -> stream.copyToHost(closed, 0, host), "from"),
+                    () -> assertThrows(IllegalStateException.class, () -> stream.copy(closed, 0, open, 0, 9), "source"),
+                    () -> assertThrows(IllegalStateException.class, () -> stream.copy(open, 0, closed, 0, 9),
+                            "target"));
+            Workbench.settle(stream);
+        }
+    }
+
+    /// After a refused call the stream works on.
+    ///
+    /// If it fails: a refusal is no failure of the stream; nothing was submitted.
+    @Test
+    @DisplayName("E-10 a stream works on after a refused call")
+    void streamGoesOn() {
+        byte[] bytes = Workbench.bytes(random(), SIZE);
+        StagingBuffer staging = bench.staged(bytes);
+        DeviceBuffer buffer = bench.allocate(SIZE);
+        try (CopyStream stream = bench.backend.openCopyStream()) {
+            try {
+                stream.copyToDevice(staging.segment(), buffer, 1);
+            } catch (IndexOutOfBoundsException _) {
+                // E-03 asks for this refusal; here it only comes before what is asked.
+            }
+            stream.copyToDevice(staging.segment(), buffer, 0);
+            Workbench.settle(stream);
+        }
+        assertBytes(bytes, bench.download(buffer), "a copy after a refused one");
+    }
+
+    private interface Call {
+        Executable on(CopyStream stream, DeviceBuffer buffer);
+    }
+
+    /// Each call is refused, and the buffer keeps its bytes.
+    private void refuses(Call... calls) {
+        DeviceBuffer buffer = bench.upload(Workbench.filler(SIZE));
+        try (CopyStream stream = bench.backend.openCopyStream()) {
+            for (int i = 0; i < calls.length; i++) {
+                assertThrows(IndexOutOfBoundsException.class, calls[i].on(stream, buffer), "call " + i);
+            }
+            Workbench.settle(stream);
+        }
+        assertBytes(Workbench.filler(SIZE), bench.download(buffer), "a buffer after refused copies");
+    }
+}

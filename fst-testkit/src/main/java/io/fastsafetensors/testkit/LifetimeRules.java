@@ -1,0 +1,209 @@
+package io.fastsafetensors.testkit;
+
+import static org.junit.jupiter.api.Assertions.assertAll;
+import static org.junit.jupiter.api.Assertions.assertDoesNotThrow;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.fastsafetensors.spi.Backend;
+import io.fastsafetensors.spi.BackendOptions;
+import io.fastsafetensors.spi.Capability;
+import io.fastsafetensors.spi.CopyStream;
+import io.fastsafetensors.spi.DeviceBuffer;
+import io.fastsafetensors.spi.Fence;
+import io.fastsafetensors.spi.StagingBuffer;
+import io.fastsafetensors.testkit.leak.LeakExtension;
+import io.fastsafetensors.testkit.leak.ProcessSnapshot;
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+
+/// Who closes what, how often, from where; and what is left then.
+abstract class LifetimeRules extends RuleGroup {
+    LifetimeRules(BackendConformance suite) {
+        super(suite);
+    }
+
+    /// Closing a buffer twice does not free what was allocated meanwhile.
+    ///
+    /// If it fails: a flag per buffer, set once, decides whether memory is freed.
+    @Test
+    @DisplayName("L-01 closing a buffer twice frees it once")
+    void bufferClosesOnce() {
+        int size = 5000;
+        byte[] bytes = Workbench.bytes(random(), size);
+        DeviceBuffer first = bench.backend.allocate(size, 256);
+        first.close();
+        DeviceBuffer second = bench.upload(bytes);
+        first.close();
+        DeviceBuffer third = bench.upload(Workbench.filler(size));
+        assertBytes(bytes, bench.download(second), "a buffer after another one was closed twice");
+        assertBytes(Workbench.filler(size), bench.download(third), "a buffer allocated after that");
+    }
+
+    /// After a buffer is closed its accessors throw [IllegalStateException].
+    ///
+    /// If it fails: check the flag in every accessor, the size included.
+    @Test
+    @DisplayName("L-02 a closed buffer answers with IllegalStateException")
+    void closedBufferRefuses() {
+        DeviceBuffer buffer = bench.backend.allocate(64, 64);
+        buffer.close();
+        assertAll(() -> assertThrows(IllegalStateException.class, buffer::byteSize, "byteSize()"),
+                () -> assertThrows(IllegalStateException.class, buffer::handle, "handle()"),
+                () -> assertThrows(IllegalStateException.class, buffer::segment, "segment()"));
+    }
+
+    /// A buffer may be closed by a thread that did not allocate it.
+    ///
+    /// If it fails: no confined arenas, no context that is current on one thread only.
+    @Test
+    @DisplayName("L-03 any thread may close a buffer")
+    void anyThreadCloses() throws InterruptedException {
+        DeviceBuffer buffer = bench.upload(new byte[100]);
+        List<Throwable> thrown = new CopyOnWriteArrayList<>();
+        Thread closer = Thread.ofPlatform().unstarted(buffer::close);
+        closer.setUncaughtExceptionHandler((_, e) -> thrown.add(e));
+        closer.start();
+        closer.join();
+        assertEquals(List.of(), thrown, "what closing from another thread threw");
+        assertThrows(IllegalStateException.class, buffer::handle, "it is not closed");
+    }
+
+    /// Closing a buffer ends the segment that it gave out: late access throws and never crashes (capability
+    /// HOST_ADDRESSABLE).
+    ///
+    /// If it fails: make the segment with a shared arena that the buffer closes; a segment of the global scope outlives
+    /// the memory.
+    @Test
+    @DisplayName("L-04 a segment ends with its buffer")
+    void segmentEnds() {
+        bench.need(Capability.HOST_ADDRESSABLE);
+        DeviceBuffer buffer = bench.backend.allocate(64, 64);
+        MemorySegment segment = buffer.segment().orElseThrow();
+        buffer.close();
+        assertFalse(segment.scope().isAlive(), "the segment is alive after its buffer");
+    }
+
+    /// Closing staging memory twice is harmless, and ends its segment.
+    ///
+    /// If it fails: as L-01 and L-04.
+    @Test
+    @DisplayName("L-05 staging memory closes once and ends its segment")
+    void stagingCloses() {
+        StagingBuffer staging = bench.backend.allocateStaging(5000);
+        MemorySegment segment = staging.segment();
+        staging.close();
+        StagingBuffer other = bench.staged(Workbench.filler(5000));
+        staging.close();
+        assertFalse(segment.scope().isAlive(), "the segment is alive after its staging buffer");
+        assertTrue(other.segment().mismatch(MemorySegment.ofArray(Workbench.filler(5000))) < 0, "another slot changed");
+    }
+
+    /// A stream closes once; after that it throws [IllegalStateException].
+    ///
+    /// If it fails: the driver's handle is gone, and using it may crash; check a flag first.
+    @Test
+    @DisplayName("L-06 a closed stream answers with IllegalStateException")
+    void closedStreamRefuses() {
+        StagingBuffer staging = bench.staging(64);
+        DeviceBuffer buffer = bench.upload(new byte[64]);
+        CopyStream stream = bench.backend.openCopyStream();
+        stream.close();
+        stream.close();
+        MemorySegment host = staging.segment();
+        assertAll(() -> assertThrows(IllegalStateException.class, () -> stream.copyToDevice(host, buffer, 0), "copy"),
+                () -> assertThrows(IllegalStateException.class, () -> stream.copyToHost(buffer, 0, host), "copy back"),
+                () -> assertThrows(IllegalStateException.class, () -> stream.fence().close(), "fence()"),
+                () -> assertThrows(IllegalStateException.class, stream::synchronize, "synchronize()"));
+    }
+
+    /// A fence may be closed, twice, before it has passed; the copies before it are done all the same.
+    ///
+    /// If it fails: closing releases the event, it cancels nothing.
+    @Test
+    @DisplayName("L-07 closing a fence cancels nothing")
+    void fenceCloses() {
+        byte[] bytes = Workbench.bytes(random(), 2 << 20);
+        StagingBuffer staging = bench.staged(bytes);
+        DeviceBuffer buffer = bench.allocate(bytes.length);
+        try (CopyStream stream = bench.backend.openCopyStream()) {
+            stream.copyToDevice(staging.segment(), buffer, 0);
+            Fence fence = stream.fence();
+            fence.close();
+            fence.close();
+            stream.synchronize();
+        }
+        assertBytes(bytes, bench.download(buffer), "bytes behind a fence that was closed");
+    }
+
+    /// Closing a backend closes what is still open there: buffers, staging memory, streams. Using them afterwards, or
+    /// the backend, throws [IllegalStateException]. Closing them, or the backend again, is harmless.
+    ///
+    /// If it fails: keep a set of what is open.
+    @Test
+    @DisplayName("L-08 closing a backend closes what is open there")
+    void backendClosesItsObjects() {
+        Backend backend = bench.provider.open(bench.device, BackendOptions.defaults());
+        DeviceBuffer buffer = backend.allocate(100, 64);
+        StagingBuffer staging = backend.allocateStaging(100);
+        MemorySegment segment = staging.segment();
+        CopyStream stream = backend.openCopyStream();
+        backend.close();
+        assertAll(() -> assertThrows(IllegalStateException.class, buffer::handle, "the buffer is open"),
+                () -> assertFalse(segment.scope().isAlive(), "the staging memory is open"),
+                () -> assertThrows(IllegalStateException.class, stream::synchronize, "the stream is open"),
+                () -> assertThrows(IllegalStateException.class, () -> backend.allocate(1, 1).close(), "allocate()"),
+                () -> assertThrows(IllegalStateException.class, () -> backend.allocateStaging(1).close(), "staging"),
+                () -> assertThrows(IllegalStateException.class, () -> backend.openCopyStream().close(), "stream"));
+        for (AutoCloseable late : List.<AutoCloseable>of(stream, staging, buffer, backend)) {
+            assertDoesNotThrow(late::close, "a close after the backend's");
+        }
+    }
+
+    /// Two backends opened on one device do not know of each other: closing one leaves the other's memory.
+    ///
+    /// If it fails: the driver's context is shared and counted; destroy or reset nothing that others may use.
+    @Test
+    @DisplayName("L-09 closing one backend leaves another one alone")
+    void backendsAreIndependent() {
+        byte[] bytes = Workbench.bytes(random(), 4000);
+        DeviceBuffer buffer = bench.upload(bytes);
+        Backend other = bench.provider.open(bench.device, BackendOptions.defaults());
+        other.allocate(100, 64);
+        other.close();
+        assertBytes(bytes, bench.download(buffer), "memory of a backend after another one was closed");
+        assertBytes(bytes, bench.download(bench.upload(bytes)), "memory allocated after that");
+    }
+
+    /// Many rounds of opening and closing leave no open file, no thread named `fst-…`, no mapping and no memory.
+    ///
+    /// If it fails: the message lists what is left; look for a path that leaves before its close.
+    @Test
+    @DisplayName("L-10 many rounds leave nothing behind")
+    void nothingIsLeft() {
+        round();
+        ProcessSnapshot before = ProcessSnapshot.take("fst-");
+        for (int i = 0; i < 100; i++) {
+            round();
+        }
+        assertEquals(List.of(), LeakExtension.strict().leaksSince(before), "left behind after 100 rounds");
+    }
+
+    private void round() {
+        try (Backend backend = bench.provider.open(bench.device, BackendOptions.defaults())) {
+            for (int i = 0; i < 3; i++) {
+                try (DeviceBuffer buffer = backend.allocate(1 << 20, 256);
+                        StagingBuffer staging = backend.allocateStaging(1 << 20);
+                        CopyStream stream = backend.openCopyStream()) {
+                    stream.copyToDevice(staging.segment(), buffer, 0);
+                    Workbench.settle(stream);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,29 @@
+package io.fastsafetensors.testkit;
+
+import java.util.Arrays;
+import org.junit.jupiter.api.Assertions;
+import org.junit.jupiter.api.Assumptions;
+
+/// The switch that keeps a green run from hiding that nothing ran: backends named in the system property
+/// `fst.testkit.require` (names separated by commas, or `all`) fail where others are skipped.
+final class Requirement {
+    static final String PROPERTY = "fst.testkit.require";
+
+    private Requirement() {
+    }
+
+    static boolean isRequired(String provider) {
+        return Arrays.stream(System.getProperty(PROPERTY, "").split(",", -1)).map(String::strip)
+                .anyMatch(name -> name.equals(provider) || name.equals("all"));
+    }
+
+    /// Ends a test for which the hardware is missing: failed if the provider is required, else aborted. Never returns;
+    /// `throw` before the call tells the compiler.
+    static RuntimeException unavailable(String provider, String reason) {
+        String text = "backend " + provider + " is not available here: " + reason;
+        if (isRequired(provider)) {
+            return Assertions.fail(text + "; -D" + PROPERTY + " asks for it");
+        }
+        return Assumptions.abort(text);
+    }
+}

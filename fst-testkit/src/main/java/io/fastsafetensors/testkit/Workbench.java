@@ -1,0 +1,208 @@
+package io.fastsafetensors.testkit;
+
+import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
+import static org.junit.jupiter.api.Assertions.fail;
+
+import io.fastsafetensors.spi.Backend;
+import io.fastsafetensors.spi.BackendOptions;
+import io.fastsafetensors.spi.BackendProvider;
+import io.fastsafetensors.spi.BufferSlice;
+import io.fastsafetensors.spi.Capability;
+import io.fastsafetensors.spi.CopyStream;
+import io.fastsafetensors.spi.DeviceBuffer;
+import io.fastsafetensors.spi.Fence;
+import io.fastsafetensors.spi.Probe;
+import io.fastsafetensors.spi.StagingBuffer;
+import io.fastsafetensors.types.Device;
+import java.lang.foreign.MemorySegment;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.Arrays;
+import java.util.Deque;
+import java.util.Set;
+import java.util.random.RandomGenerator;
+import org.junit.jupiter.api.Assumptions;
+
+/// One open backend for one test, and the plain ways to get bytes there and back. Closes what was opened through it,
+/// last first. Used by one thread, but for [#track] and what the SPI allows to many.
+final class Workbench implements AutoCloseable {
+    /// How long a test waits for a device before it calls it hung.
+    static final Duration PATIENCE = Duration.ofSeconds(Long.getLong("fst.testkit.patienceSeconds", 60));
+
+    final BackendProvider provider;
+    final Device device;
+    final Backend backend;
+    final Effort effort;
+    private final Set<Capability> capabilities;
+    private final Deque<AutoCloseable> opened = new ArrayDeque<>();
+
+    private Workbench(BackendProvider provider, Device device, Backend backend, Set<Capability> capabilities,
+            Effort effort) {
+        this.provider = provider;
+        this.device = device;
+        this.backend = backend;
+        this.capabilities = capabilities;
+        this.effort = effort;
+    }
+
+    /// Opens the suite's backend; aborts the test where that is not possible, since the probe's rules report it.
+    static Workbench open(BackendConformance suite) {
+        BackendProvider provider = suite.provider();
+        Probe probe;
+        try {
+            probe = provider.probe();
+        } catch (RuntimeException | LinkageError e) {
+            return Assumptions.abort("probe() threw " + e + "; see rule P-01");
+        }
+        if (probe instanceof Probe.Unavailable unavailable) {
+            throw Requirement.unavailable(provider.name(), unavailable.reason());
+        }
+        Probe.Available available = (Probe.Available) probe;
+        if (available.devices().isEmpty()) {
+            return Assumptions.abort("probe() lists no device; see rule P-02");
+        }
+        Device device = suite.device(available);
+        Backend backend;
+        try {
+            backend = provider.open(device, BackendOptions.defaults());
+        } catch (RuntimeException | LinkageError e) {
+            return Assumptions.abort("opening " + device + " threw " + e + "; see rule P-05");
+        }
+        return new Workbench(provider, device, backend, available.capabilities(), suite.effort());
+    }
+
+    /// Aborts the test unless the probe claimed the capability.
+    void need(Capability capability) {
+        if (!claims(capability)) {
+            Assumptions.abort("capability " + capability + " not claimed by " + provider.name());
+        }
+    }
+
+    boolean claims(Capability capability) {
+        return capabilities.contains(capability);
+    }
+
+    /// Closes the object when the test ends, unless it was closed before.
+    <T extends AutoCloseable> T track(T object) {
+        synchronized (opened) {
+            opened.push(object);
+        }
+        return object;
+    }
+
+    DeviceBuffer allocate(long bytes) {
+        return track(backend.allocate(bytes, backend.hints().tensorAlignment()));
+    }
+
+    StagingBuffer staging(long bytes) {
+        return track(backend.allocateStaging(bytes));
+    }
+
+    CopyStream stream() {
+        return track(backend.openCopyStream());
+    }
+
+    /// A staging buffer that holds these bytes.
+    StagingBuffer staged(byte[] bytes) {
+        StagingBuffer staging = staging(bytes.length);
+        MemorySegment.copy(MemorySegment.ofArray(bytes), 0, staging.segment(), 0, bytes.length);
+        return staging;
+    }
+
+    /// A buffer on the device that holds these bytes.
+    DeviceBuffer upload(byte[] bytes) {
+        DeviceBuffer buffer = allocate(bytes.length);
+        upload(bytes, buffer, 0);
+        return buffer;
+    }
+
+    /// Writes bytes into a buffer and waits until they are there.
+    void upload(byte[] bytes, DeviceBuffer buffer, long offset) {
+        try (StagingBuffer staging = backend.allocateStaging(bytes.length);
+                CopyStream stream = backend.openCopyStream()) {
+            MemorySegment.copy(MemorySegment.ofArray(bytes), 0, staging.segment(), 0, bytes.length);
+            stream.copyToDevice(staging.segment().asSlice(0, bytes.length), buffer, offset);
+            settle(stream);
+        }
+    }
+
+    /// Reads a whole buffer back.
+    byte[] download(DeviceBuffer buffer) {
+        return download(buffer, 0, buffer.byteSize());
+    }
+
+    /// Reads a slice back.
+    byte[] download(BufferSlice slice) {
+        return download(slice.buffer(), slice.offset(), slice.byteSize());
+    }
+
+    /// Reads bytes of a buffer back.
+    byte[] download(DeviceBuffer buffer, long offset, long bytes) {
+        try (StagingBuffer staging = backend.allocateStaging(bytes); CopyStream stream = backend.openCopyStream()) {
+            MemorySegment host = staging.segment().asSlice(0, bytes);
+            stream.copyToHost(buffer, offset, host);
+            settle(stream);
+            byte[] read = new byte[Math.toIntExact(bytes)];
+            MemorySegment.copy(host, 0, MemorySegment.ofArray(read), 0, bytes);
+            return read;
+        }
+    }
+
+    /// Waits until everything submitted so far is done.
+    static void settle(CopyStream stream) {
+        try (Fence fence = stream.fence()) {
+            await(fence);
+        }
+    }
+
+    /// Waits for a fence, but not for ever.
+    static void await(Fence fence) {
+        assertTimeoutPreemptively(PATIENCE, fence::await, "the fence does not pass");
+    }
+
+    /// Random bytes for one test.
+    static byte[] bytes(RandomGenerator random, int count) {
+        byte[] bytes = new byte[count];
+        random.nextBytes(bytes);
+        return bytes;
+    }
+
+    /// Bytes that a test can tell from what it writes: what a target holds before.
+    static byte[] filler(int count) {
+        byte[] bytes = new byte[count];
+        Arrays.fill(bytes, (byte) 0xA5);
+        return bytes;
+    }
+
+    /// Compares and names the first difference.
+    static void assertSame(byte[] expected, byte[] actual, String what) {
+        int at = Arrays.mismatch(expected, actual);
+        if (at >= 0) {
+            String lengths = expected.length == actual.length ? ""
+                    : "; " + expected.length + " bytes expected, " + actual.length + " found";
+            fail(what + ": byte " + at + " is " + hex(actual, at) + ", should be " + hex(expected, at) + lengths
+                    + Seed.note());
+        }
+    }
+
+    private static String hex(byte[] bytes, int at) {
+        return at < bytes.length ? String.format("0x%02X", bytes[at]) : "not there";
+    }
+
+    /// Closes everything, whatever some of it throws; the first exception comes out.
+    @Override
+    public void close() {
+        RuntimeException failure = null;
+        opened.addLast(backend);
+        while (!opened.isEmpty()) {
+            try {
+                opened.pop().close();
+            } catch (Exception e) {
+                failure = failure == null ? new IllegalStateException("closing after the test failed", e) : failure;
+            }
+        }
+        if (failure != null) {
+            throw failure;
+        }
+    }
+}

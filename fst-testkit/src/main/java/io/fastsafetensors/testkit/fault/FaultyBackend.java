@@ -1,0 +1,130 @@
+package io.fastsafetensors.testkit.fault;
+
+import io.fastsafetensors.spi.Backend;
+import io.fastsafetensors.spi.CopyStream;
+import io.fastsafetensors.spi.DeviceBuffer;
+import io.fastsafetensors.spi.DeviceInfo;
+import io.fastsafetensors.spi.DirectStorage;
+import io.fastsafetensors.spi.HostRegistration;
+import io.fastsafetensors.spi.Kernels;
+import io.fastsafetensors.spi.MemoryInfo;
+import io.fastsafetensors.spi.StagingBuffer;
+import io.fastsafetensors.spi.TransferHints;
+import java.lang.foreign.MemorySegment;
+import java.util.Optional;
+
+/// A backend that fails, waits and counts as its [FaultPlan] says, and otherwise does what the decorated one does.
+/// Closing it closes the decorated one. Threads: as the SPI asks.
+public final class FaultyBackend implements Backend {
+    private final Backend delegate;
+    private final FaultPlan plan;
+    private final OpenObjects objects;
+    private final Runnable closed;
+
+    /// Decorates an open backend.
+    ///
+    /// @param delegate the backend that does the work; closed with this one
+    /// @param plan what goes wrong
+    /// @param objects where open objects are counted
+    public FaultyBackend(Backend delegate, FaultPlan plan, OpenObjects objects) {
+        this.delegate = delegate;
+        this.plan = plan;
+        this.objects = objects;
+        this.closed = objects.opened(OpenObjects.Kind.BACKEND);
+    }
+
+    @Override
+    public String name() {
+        return delegate.name();
+    }
+
+    @Override
+    public DeviceInfo info() {
+        return delegate.info();
+    }
+
+    @Override
+    public TransferHints hints() {
+        TransferHints hints = delegate.hints();
+        return plan.isDeferred() ? new TransferHints(hints.tensorAlignment(), hints.blockBytes(), hints.readers(),
+                Math.max(2, hints.slotsPerReader())) : hints;
+    }
+
+    @Override
+    public MemoryInfo memory() {
+        return delegate.memory();
+    }
+
+    @Override
+    public DeviceBuffer allocate(long bytes, long alignment) {
+        plan.before(Operation.ALLOCATE, name(), bytes);
+        return new FaultyBuffer(delegate.allocate(bytes, alignment), objects.opened(OpenObjects.Kind.BUFFER));
+    }
+
+    @Override
+    public StagingBuffer allocateStaging(long bytes) {
+        plan.before(Operation.ALLOCATE_STAGING, name(), bytes);
+        StagingBuffer staging = delegate.allocateStaging(bytes);
+        Runnable staged = objects.opened(OpenObjects.Kind.STAGING);
+        return new StagingBuffer() {
+            @Override
+            public MemorySegment segment() {
+                return staging.segment();
+            }
+
+            @Override
+            public boolean isPageLocked() {
+                return staging.isPageLocked();
+            }
+
+            @Override
+            public void close() {
+                staging.close();
+                staged.run();
+            }
+        };
+    }
+
+    @Override
+    public CopyStream openCopyStream() {
+        plan.before(Operation.OPEN_STREAM, name(), 0);
+        CopyStream stream = delegate.openCopyStream();
+        return new FaultyStream(stream, name(), plan, objects);
+    }
+
+    @Override
+    public Kernels kernels() {
+        return new FaultyKernels(delegate.kernels());
+    }
+
+    @Override
+    public Optional<DirectStorage> directStorage() {
+        return delegate.directStorage().map(storage -> new FaultyStorage(storage, name(), plan, objects));
+    }
+
+    @Override
+    public Optional<HostRegistration> registerHost(MemorySegment memory, boolean readOnly) {
+        plan.before(Operation.REGISTER_HOST, name(), memory.byteSize());
+        return delegate.registerHost(memory, readOnly).map(registration -> {
+            Runnable unregistered = objects.opened(OpenObjects.Kind.REGISTRATION);
+            return new HostRegistration() {
+                @Override
+                public long byteSize() {
+                    return registration.byteSize();
+                }
+
+                @Override
+                public void close() {
+                    registration.close();
+                    unregistered.run();
+                }
+            };
+        });
+    }
+
+    @Override
+    public void close() {
+        delegate.close();
+        closed.run();
+    }
+}

@@ -1,0 +1,47 @@
+package io.fastsafetensors.testkit.fault;
+
+import io.fastsafetensors.spi.BufferSlice;
+import io.fastsafetensors.spi.DeviceBuffer;
+import io.fastsafetensors.types.DeviceHandle;
+import java.lang.foreign.MemorySegment;
+import java.util.Optional;
+
+/// A counted buffer. The decorated backend gets the real one back: it may know no other.
+final class FaultyBuffer implements DeviceBuffer {
+    private final DeviceBuffer delegate;
+    private final Runnable closed;
+
+    FaultyBuffer(DeviceBuffer delegate, Runnable closed) {
+        this.delegate = delegate;
+        this.closed = closed;
+    }
+
+    static DeviceBuffer real(DeviceBuffer buffer) {
+        return buffer instanceof FaultyBuffer faulty ? faulty.delegate : buffer;
+    }
+
+    static BufferSlice real(BufferSlice slice) {
+        return new BufferSlice(real(slice.buffer()), slice.offset(), slice.byteSize());
+    }
+
+    @Override
+    public long byteSize() {
+        return delegate.byteSize();
+    }
+
+    @Override
+    public DeviceHandle handle() {
+        return delegate.handle();
+    }
+
+    @Override
+    public Optional<MemorySegment> segment() {
+        return delegate.segment();
+    }
+
+    @Override
+    public void close() {
+        delegate.close();
+        closed.run();
+    }
+}
