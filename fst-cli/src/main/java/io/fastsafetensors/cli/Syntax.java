@@ -1,55 +1,48 @@
 package io.fastsafetensors.cli;
 
 import java.io.PrintStream;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import org.jspecify.annotations.Nullable;
+import picocli.CommandLine;
+import picocli.CommandLine.Help.Ansi;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.OptionSpec;
+import picocli.CommandLine.Model.PositionalParamSpec;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ParseResult;
 
-/// What a command takes. Made by hand rather than by a library: an option parser that the JVM's cache of classes cannot
-/// hold cost more time than everything else that `fst ls` does.
+/// What a command takes. Described in code rather than by annotations, since reflection would cost more time than
+/// everything else that `fst ls` does.
 final class Syntax {
-    /// An option.
-    ///
-    /// @param name with its dashes
-    /// @param label what stands for its value in the help, null if it takes none
-    /// @param repeatable whether it may be given more than once
-    /// @param description one line
-    private record Option(String name, @Nullable String label, boolean repeatable, String description) {
-        String usage() {
-            return label == null ? name : name + " " + label;
-        }
-    }
-
-    private final Map<String, Option> options = new LinkedHashMap<>();
-    private int fewestPaths;
-    private int mostPaths;
-    private String pathDescription = "";
+    private final CommandSpec spec = CommandSpec.create();
 
     /// An option without a value.
     Syntax flag(String name, String description) {
-        options.put(name, new Option(name, null, false, description));
+        spec.addOption(OptionSpec.builder(name).arity("0").type(boolean.class).description(description).build());
         return this;
     }
 
     /// An option with a value.
     Syntax value(String name, String label, String description) {
-        options.put(name, new Option(name, label, false, description));
+        spec.addOption(OptionSpec.builder(name).paramLabel(label).type(String.class).description(description).build());
         return this;
     }
 
     /// An option with a value that may be given more than once.
     Syntax values(String name, String label, String description) {
-        options.put(name, new Option(name, label, true, description + "; may be repeated"));
+        spec.addOption(OptionSpec.builder(name).paramLabel(label).arity("1").type(List.class)
+                .auxiliaryTypes(String.class).description(description + "; may be repeated").build());
         return this;
     }
 
     /// How many paths there are.
     Syntax paths(int fewest, int most, String description) {
-        fewestPaths = fewest;
-        mostPaths = most;
-        pathDescription = description;
+        if (most > 0) {
+            String arity = fewest + ".." + (most == Integer.MAX_VALUE ? "*" : Integer.toString(most));
+            spec.addPositional(PositionalParamSpec.builder().paramLabel("PATH").arity(arity).type(List.class)
+                    .auxiliaryTypes(String.class).description(description).build());
+        }
         return this;
     }
 
@@ -62,70 +55,23 @@ final class Syntax {
     ///
     /// @throws UsageException if it is not of this syntax
     Line parse(List<String> args) {
+        ParseResult result;
+        try {
+            result = new CommandLine(spec).setExpandAtFiles(false).parseArgs(args.toArray(String[]::new));
+        } catch (ParameterException e) {
+            throw new UsageException(String.valueOf(e.getMessage()));
+        }
         Map<String, List<String>> given = new LinkedHashMap<>();
-        List<String> paths = new ArrayList<>();
-        boolean onlyPaths = false;
-        for (int i = 0; i < args.size(); i++) {
-            String arg = args.get(i);
-            if (onlyPaths || !arg.startsWith("-") || arg.equals("-")) {
-                paths.add(arg);
-            } else if (arg.equals("--")) {
-                onlyPaths = true;
-            } else {
-                int equals = arg.indexOf('=');
-                Option option = option(equals < 0 ? arg : arg.substring(0, equals));
-                String value = "";
-                if (option.label != null) {
-                    if (equals < 0 && i + 1 == args.size()) {
-                        throw new UsageException(option.name + " needs a value: " + option.usage());
-                    }
-                    value = equals < 0 ? args.get(++i) : arg.substring(equals + 1);
-                } else if (equals >= 0) {
-                    throw new UsageException(option.name + " takes no value");
-                }
-                List<String> values = given.computeIfAbsent(option.name, key -> new ArrayList<>());
-                if (!values.isEmpty() && !option.repeatable) {
-                    throw new UsageException(option.name + " is given twice");
-                }
-                values.add(value);
-            }
+        for (OptionSpec option : result.matchedOptions()) {
+            given.put(option.longestName(), option.stringValues());
         }
-        if (paths.size() < fewestPaths) {
-            throw new UsageException("a PATH is missing: " + pathDescription);
-        }
-        if (paths.size() > mostPaths) {
-            throw new UsageException("\"" + paths.get(mostPaths) + "\" is one argument too many");
-        }
-        return new Line(given, paths);
+        return new Line(given, result.matchedPositionalValue(0, List.of()));
     }
 
     /// Prints the help of a command.
     void print(String command, String summary, PrintStream target) {
-        String paths = mostPaths == 0 ? "" : mostPaths == 1 ? " [PATH]" : " PATH...";
-        target.println("usage: fst " + command + " [OPTION...]" + paths);
-        target.println(summary);
-        target.println();
-        int width = "PATH".length();
-        for (Option option : options.values()) {
-            width = Math.max(width, option.usage().length());
-        }
-        if (mostPaths > 0) {
-            printLine("PATH", pathDescription, width, target);
-        }
-        for (Option option : options.values()) {
-            printLine(option.usage(), option.description, width, target);
-        }
-    }
-
-    private static void printLine(String left, String right, int width, PrintStream target) {
-        target.println("  " + left + " ".repeat(width - left.length() + 2) + right);
-    }
-
-    private Option option(String name) {
-        Option option = options.get(name);
-        if (option == null) {
-            throw new UsageException("no option " + name);
-        }
-        return option;
+        spec.name("fst " + command);
+        spec.usageMessage().description(summary);
+        new CommandLine(spec).usage(target, Ansi.OFF);
     }
 }

@@ -100,11 +100,11 @@ class UsageTest {
         assertEquals(0, expected.status());
         assertEquals(expected, Cli.run("ls", file, "--format=tsv"));
         assertEquals(expected, Cli.run("ls", "--format=tsv", "--", file));
-        assertUsage("needs a value", "ls", "x", "--format");
-        assertUsage("takes no value", "ls", "--sha256=yes", "x");
-        assertUsage("given twice", "ls", "--format=tsv", "--format=tsv", "x");
-        assertUsage("one argument too many", "doctor", "x", "y");
-        assertUsage("no option -x", "ls", "-x");
+        assertUsage("Missing required parameter for option '--format'", "ls", "x", "--format");
+        assertUsage("--sha256", "ls", "--sha256=yes", "x");
+        assertUsage("only once", "ls", "--format=tsv", "--format=tsv", "x");
+        assertUsage("Unmatched argument", "doctor", "x", "y");
+        assertUsage("Unknown option: '-x'", "ls", "-x");
         assertEquals(1, Cli.run("ls", "--", "--format").status());
     }
 
