@@ -37,7 +37,7 @@ abstract class ConcurrencyRules extends RuleGroup {
         boolean pointers = bench.claims(Capability.POINTERS);
         Threads.together(THREADS, thread -> {
             RandomGenerator random = Seed.random("N-01." + thread);
-            for (int i = 0; i < 60; i++) {
+            for (int i = 0; i < (bench.effort == Effort.FULL ? 60 : 15); i++) {
                 byte[] bytes = Workbench.bytes(random, 1 + random.nextInt(3000));
                 try (DeviceBuffer buffer = bench.backend.allocate(bytes.length, 64)) {
                     if (pointers) {
@@ -129,7 +129,7 @@ abstract class ConcurrencyRules extends RuleGroup {
     @DisplayName("N-05 threads that close one buffer at once free it once")
     void closeTogether() throws InterruptedException {
         byte[] bytes = Workbench.bytes(random(), 2000);
-        for (int round = 0; round < 20; round++) {
+        for (int round = 0; round < (bench.effort == Effort.FULL ? 20 : 5); round++) {
             DeviceBuffer buffer = bench.backend.allocate(bytes.length, 64);
             Threads.together(4, _ -> buffer.close());
             DeviceBuffer other = bench.upload(bytes);

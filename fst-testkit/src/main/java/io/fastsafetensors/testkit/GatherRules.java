@@ -95,7 +95,7 @@ abstract class GatherRules extends RuleGroup {
     @DisplayName("G-06 any view of any rank works")
     void randomViews() {
         RandomGenerator random = random();
-        for (int round = 0; round < (bench.effort == Effort.FULL ? 300 : 60); round++) {
+        for (int round = 0; round < (bench.effort == Effort.FULL ? 300 : 25); round++) {
             DType dtype = EVERY_WIDTH[random.nextInt(EVERY_WIDTH.length)];
             int elements = 300 + random.nextInt(3000);
             check(dtype, dtype, randomView(random, elements), elements);
@@ -110,7 +110,7 @@ abstract class GatherRules extends RuleGroup {
     void converting() {
         RandomGenerator random = random();
         for (DType[] pair : PAIRS) {
-            for (int round = 0; round < 10; round++) {
+            for (int round = 0; round < (bench.effort == Effort.FULL ? 10 : 3); round++) {
                 check(pair[0], pair[1], randomView(random, 900), 900);
             }
         }

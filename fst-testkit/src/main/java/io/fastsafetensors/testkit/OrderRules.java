@@ -100,7 +100,7 @@ abstract class OrderRules extends RuleGroup {
         try (CopyStream stream = bench.backend.openCopyStream()) {
             stream.copyToDevice(staging.segment(), buffer, 0);
             stream.copyToHost(buffer, 0, back.segment());
-            assertTimeoutPreemptively(Workbench.PATIENCE, stream::synchronize, "synchronize() does not return");
+            assertTimeoutPreemptively(Workbench.patience(), stream::synchronize, "synchronize() does not return");
             assertBytes(bytes, back.segment().toArray(ValueLayout.JAVA_BYTE), "bytes after synchronize()");
         }
     }
@@ -163,7 +163,6 @@ abstract class OrderRules extends RuleGroup {
             for (int at = 0, turn = 0; at < bytes.length; at += block, turn ^= 1) {
                 if (fences[turn] != null) {
                     Workbench.await(fences[turn]);
-                    fences[turn].close();
                 }
                 int size = Math.min(block, bytes.length - at);
                 MemorySegment slot = slots[turn].segment().asSlice(0, size);
@@ -177,7 +176,7 @@ abstract class OrderRules extends RuleGroup {
     }
 
     private static void poll(Fence fence) {
-        long end = System.nanoTime() + Workbench.PATIENCE.toNanos();
+        long end = System.nanoTime() + Workbench.patience().toNanos();
         while (!fence.isPassed()) {
             assertTrue(System.nanoTime() < end, "the fence does not pass by itself");
             Thread.onSpinWait();

@@ -34,7 +34,7 @@ final class Threads {
         }
         start.countDown();
         for (Thread thread : threads) {
-            if (!thread.join(Workbench.PATIENCE)) {
+            if (!thread.join(Workbench.patience())) {
                 fail(thread.getName() + " does not end");
             }
         }

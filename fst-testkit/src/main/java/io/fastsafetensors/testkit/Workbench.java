@@ -27,7 +27,9 @@ import org.junit.jupiter.api.Assumptions;
 /// last first. Used by one thread, but for [#track] and what the SPI allows to many.
 final class Workbench implements AutoCloseable {
     /// How long a test waits for a device before it calls it hung.
-    static final Duration PATIENCE = Duration.ofSeconds(Long.getLong("fst.testkit.patienceSeconds", 60));
+    static Duration patience() {
+        return Duration.ofSeconds(Long.getLong("fst.testkit.patienceSeconds", 60));
+    }
 
     final BackendProvider provider;
     final Device device;
@@ -157,7 +159,7 @@ final class Workbench implements AutoCloseable {
 
     /// Waits for a fence, but not for ever.
     static void await(Fence fence) {
-        assertTimeoutPreemptively(PATIENCE, fence::await, "the fence does not pass");
+        assertTimeoutPreemptively(patience(), fence::await, "the fence does not pass");
     }
 
     /// Random bytes for one test.

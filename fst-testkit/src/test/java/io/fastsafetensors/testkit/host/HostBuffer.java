@@ -28,13 +28,7 @@ final class HostBuffer implements DeviceBuffer {
             host.requireOpen();
             return host.memory;
         }
-        return memory(((Wrapper) buffer).inner());
-    }
-
-    /// A buffer around another one.
-    interface Wrapper {
-        /// The other one.
-        DeviceBuffer inner();
+        return memory(((BufferWrapper) buffer).inner());
     }
 
     private void requireOpen() {

@@ -1,0 +1,96 @@
+package io.fastsafetensors.testkit;
+
+import static org.junit.platform.engine.discovery.DiscoverySelectors.selectClass;
+
+import io.fastsafetensors.spi.BackendProvider;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import org.junit.platform.engine.TestDescriptor;
+import org.junit.platform.engine.TestExecutionResult;
+import org.junit.platform.testkit.engine.EngineExecutionResults;
+import org.junit.platform.testkit.engine.EngineTestKit;
+import org.junit.platform.testkit.engine.Event;
+
+/// The conformance suite, run inside a test on any provider.
+final class ConformanceRun {
+    private static final Pattern RULE = Pattern.compile("([A-Z]-\\d\\d) .*");
+
+    private static Optional<BackendProvider> subject = Optional.empty();
+    private static Effort effort = Effort.QUICK;
+
+    private final EngineExecutionResults results;
+
+    private ConformanceRun(EngineExecutionResults results) {
+        this.results = results;
+    }
+
+    /// The class that the inner engine runs.
+    static class Subject extends BackendConformance {
+        @Override
+        protected BackendProvider provider() {
+            return subject.orElseThrow();
+        }
+
+        @Override
+        protected Effort effort() {
+            return effort;
+        }
+    }
+
+    static synchronized ConformanceRun of(BackendProvider provider, Effort wanted) {
+        subject = Optional.of(provider);
+        effort = wanted;
+        return new ConformanceRun(
+                EngineTestKit.engine("junit-jupiter").selectors(selectClass(Subject.class)).execute());
+    }
+
+    /// The rules that failed; a failure outside every rule shows as its name.
+    Set<String> failedRules() {
+        return rules(TestExecutionResult.Status.FAILED);
+    }
+
+    /// The rules of which something was aborted.
+    Set<String> abortedRules() {
+        return rules(TestExecutionResult.Status.ABORTED);
+    }
+
+    /// The rules of which something passed.
+    Set<String> passedRules() {
+        return results.testEvents().succeeded().stream().map(ConformanceRun::rule)
+                .collect(Collectors.toCollection(TreeSet::new));
+    }
+
+    /// How many tests were started.
+    long started() {
+        return results.testEvents().started().count();
+    }
+
+    /// What failed and aborted tests said, each once.
+    List<String> messages() {
+        return results.allEvents().finished().stream().map(e -> e.getRequiredPayload(TestExecutionResult.class))
+                .flatMap(r -> r.getThrowable().stream()).map(t -> String.valueOf(t.getMessage())).distinct().toList();
+    }
+
+    private Set<String> rules(TestExecutionResult.Status status) {
+        return results.allEvents().finished().stream()
+                .filter(e -> e.getRequiredPayload(TestExecutionResult.class).getStatus() == status)
+                .map(ConformanceRun::rule).collect(Collectors.toCollection(TreeSet::new));
+    }
+
+    private static String rule(Event event) {
+        Optional<TestDescriptor> descriptor = Optional.of(event.getTestDescriptor());
+        while (descriptor.isPresent()) {
+            Matcher matcher = RULE.matcher(descriptor.get().getDisplayName());
+            if (matcher.matches()) {
+                return matcher.group(1);
+            }
+            descriptor = descriptor.get().getParent();
+        }
+        return event.getTestDescriptor().getDisplayName();
+    }
+}

@@ -1,0 +1,44 @@
+package io.fastsafetensors.testkit;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import io.fastsafetensors.testkit.mutant.Mutant;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestFactory;
+
+/// Each rule catches what it is for, and nothing else does.
+class MutantsTest {
+    /// Two rules wait for something that a mutant never does; for them a second is patience enough.
+    private static final Set<String> WAITING = Set.of("O-03");
+
+    @TestFactory
+    Stream<DynamicTest> exactlyTheIntendedRuleFails() {
+        return Mutant.all().stream().map(mutant -> DynamicTest.dynamicTest(mutant.toString(), () -> check(mutant)));
+    }
+
+    @Test
+    void everyRuleHasMutant() {
+        Set<String> without = Rules.inCode().keySet().stream().filter(id -> !id.startsWith("F-"))
+                .collect(Collectors.toCollection(TreeSet::new));
+        Mutant.all().forEach(mutant -> without.remove(mutant.rule()));
+        assertEquals(Set.of(), without, "rules that no mutant puts to the test");
+    }
+
+    private static void check(Mutant mutant) {
+        String property = "fst.testkit.patienceSeconds";
+        if (WAITING.contains(mutant.rule())) {
+            System.setProperty(property, "2");
+        }
+        try {
+            ConformanceRun run = ConformanceRun.of(mutant.provider(), mutant.effort());
+            assertEquals(Set.of(mutant.rule()), run.failedRules(), () -> String.join("\n", run.messages()));
+        } finally {
+            System.clearProperty(property);
+        }
+    }
+}
