@@ -67,7 +67,7 @@ final class CpuBackend implements Backend {
     @Override
     public CopyStream openCopyStream() {
         requireOpen();
-        return new CpuCopyStream();
+        return new CpuCopyStream(this);
     }
 
     @Override
@@ -97,6 +97,10 @@ final class CpuBackend implements Backend {
         if (failure != null) {
             throw failure;
         }
+    }
+
+    boolean isClosed() {
+        return closed;
     }
 
     private OwnedMemory take(long bytes, long alignment, String what) {

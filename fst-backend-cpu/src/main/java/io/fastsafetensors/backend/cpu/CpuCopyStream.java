@@ -8,7 +8,13 @@ import java.util.Objects;
 
 /// Copies on the calling thread; everything is done when a call returns.
 final class CpuCopyStream implements CopyStream {
+    private final CpuBackend backend;
     private volatile boolean closed;
+
+    /// @param backend closing it closes this too
+    CpuCopyStream(CpuBackend backend) {
+        this.backend = backend;
+    }
 
     @Override
     public void copyToDevice(MemorySegment source, DeviceBuffer target, long targetOffset) {
@@ -59,7 +65,7 @@ final class CpuCopyStream implements CopyStream {
     }
 
     private void requireOpen() {
-        if (closed) {
+        if (closed || backend.isClosed()) {
             throw new IllegalStateException("the copy stream is closed");
         }
     }
