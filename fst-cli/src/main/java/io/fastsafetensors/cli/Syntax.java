@@ -39,8 +39,10 @@ final class Syntax {
     /// How many paths there are.
     Syntax paths(int fewest, int most, String description) {
         if (most > 0) {
-            String arity = fewest + ".." + (most == Integer.MAX_VALUE ? "*" : Integer.toString(most));
-            spec.addPositional(PositionalParamSpec.builder().paramLabel("PATH").arity(arity).type(List.class)
+            boolean open = most == Integer.MAX_VALUE;
+            spec.addPositional(PositionalParamSpec.builder().paramLabel("PATH")
+                    .index("0.." + (open ? "*" : Integer.toString(most - 1)))
+                    .arity(fewest + ".." + (open ? "*" : Integer.toString(most))).required(fewest > 0).type(List.class)
                     .auxiliaryTypes(String.class).description(description).build());
         }
         return this;
