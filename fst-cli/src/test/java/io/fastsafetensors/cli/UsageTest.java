@@ -104,7 +104,7 @@ class UsageTest {
         assertUsage("--sha256", "ls", "--sha256=yes", "x");
         assertUsage("only once", "ls", "--format=tsv", "--format=tsv", "x");
         assertUsage("Unmatched argument", "doctor", "x", "y");
-        assertUsage("Unknown option: '-x'", "ls", "-x");
+        assertUsage("Unknown option: '-x'", "ls", "-x", "x");
         assertEquals(1, Cli.run("ls", "--", "--format").status());
     }
 
