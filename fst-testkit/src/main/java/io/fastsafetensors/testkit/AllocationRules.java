@@ -166,12 +166,13 @@ abstract class AllocationRules extends RuleGroup {
     @DisplayName("A-08 a segment is the buffer's own memory")
     void segmentIsTheMemory() {
         bench.need(Capability.HOST_ADDRESSABLE);
-        byte[] bytes = Workbench.bytes(random(), 10_007);
+        RandomGenerator random = random();
+        byte[] bytes = Workbench.bytes(random, 10_007);
         DeviceBuffer buffer = bench.upload(bytes);
         MemorySegment segment = buffer.segment().orElseThrow();
         assertEquals(buffer.byteSize(), segment.byteSize(), "the segment's size");
         assertBytes(bytes, segment.toArray(ValueLayout.JAVA_BYTE), "what a copy wrote");
-        byte[] others = Workbench.bytes(random(), 10_006);
+        byte[] others = Workbench.bytes(random, 10_006);
         MemorySegment.copy(MemorySegment.ofArray(others), 0, segment, 0, others.length);
         assertBytes(others, bench.download(buffer, 0, others.length), "what the host wrote");
     }

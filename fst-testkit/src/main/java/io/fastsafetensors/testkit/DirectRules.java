@@ -80,7 +80,6 @@ abstract class DirectRules extends RuleGroup {
                 DeviceBuffer buffer = bench.upload(Workbench.filler(expected.length));
                 assertEquals(size, file.read(from, buffer, to, size), "bytes read");
                 assertBytes(expected, bench.download(buffer), size + " bytes from " + from + " to " + to);
-                buffer.close();
             }
         }
     }

@@ -34,7 +34,7 @@ final class Patterns {
         } else {
             patterns.integers(effort);
         }
-        patterns.random(random, effort == Effort.FULL ? 8192 : 256);
+        patterns.random(random, from.bits() <= 8 ? 64 : effort == Effort.FULL ? 8192 : 256);
         while (patterns.count % 8 != 0) {
             patterns.add(random.nextLong());
         }
@@ -48,11 +48,11 @@ final class Patterns {
         values[count++] = raw & mask;
     }
 
-    /// Every code; of 16-bit ones in a quick run every 11th and the edges of each exponent.
+    /// Every code; of 16-bit ones in a quick run every 37th and the edges of each exponent.
     private void everyCode(Effort effort) {
         for (long code = 0; code <= mask; code++) {
             long place = code & 0x7F;
-            if (effort == Effort.FULL || from.bits() < 16 || code % 11 == 0 || place < 2 || place == 0x7F) {
+            if (effort == Effort.FULL || from.bits() < 16 || code % 37 == 0 || place < 2 || place == 0x7F) {
                 add(code);
             }
         }

@@ -164,7 +164,7 @@ abstract class ProbeRules {
     @DisplayName("P-09 unknown options are ignored")
     void unknownOptionsAreIgnored() {
         BackendProvider provider = suite.provider();
-        Device device = suite.device(available(provider));
+        Device device = device(provider);
         BackendOptions options = new BackendOptions(false, Map.of("fst.testkit.no-such-option", "on"));
         provider.open(device, options).close();
     }
@@ -240,7 +240,15 @@ abstract class ProbeRules {
     }
 
     private Backend open(BackendProvider provider) {
-        return provider.open(suite.device(available(provider)), BackendOptions.defaults());
+        return provider.open(device(provider), BackendOptions.defaults());
+    }
+
+    private Device device(BackendProvider provider) {
+        Probe.Available available = available(provider);
+        if (available.devices().isEmpty()) {
+            Assumptions.abort("probe() lists no device; see rule P-02");
+        }
+        return suite.device(available);
     }
 
     /// The probe's answer; ends the test where the hardware is missing.

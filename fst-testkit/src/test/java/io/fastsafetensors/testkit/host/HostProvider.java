@@ -31,6 +31,22 @@ public final class HostProvider implements BackendProvider {
         return new HostProvider(EnumSet.complementOf(EnumSet.of(Capability.ASYNCHRONOUS_COPIES)));
     }
 
+    /// Everything but kernels: what a defect of memory or copies needs, without the time that conversions take.
+    public static HostProvider copying() {
+        return without(full(), Capability.KERNELS);
+    }
+
+    /// A device that the host cannot address, without kernels.
+    public static HostProvider remote() {
+        return without(discrete(), Capability.KERNELS);
+    }
+
+    private static HostProvider without(HostProvider base, Capability missing) {
+        Set<Capability> capabilities = EnumSet.copyOf(base.capabilities);
+        capabilities.remove(missing);
+        return new HostProvider(capabilities);
+    }
+
     /// As a device that the host cannot address.
     public static HostProvider discrete() {
         return new HostProvider(EnumSet.of(Capability.KERNELS, Capability.POINTERS));

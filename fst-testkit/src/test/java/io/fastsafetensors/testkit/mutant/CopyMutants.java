@@ -58,7 +58,7 @@ final class CopyMutants {
                     }
                     real.copyToDevice(source, target, offset);
                 }),
-                Mutant.ofStream("C-07", "read-only memory is refused", HostProvider.discrete(),
+                Mutant.ofStream("C-07", "read-only memory is refused", HostProvider.remote(),
                         stream -> new ToDevice(stream, (real, source, target, offset) -> {
                             if (source.isReadOnly()) {
                                 throw new IllegalArgumentException("read-only");

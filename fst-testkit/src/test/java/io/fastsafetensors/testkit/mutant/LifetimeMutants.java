@@ -64,7 +64,7 @@ final class LifetimeMutants {
 
                     @Override
                     public Fence fence() {
-                        return closed ? HostProvider.full().open(HostProvider.DEVICE, BackendOptions.defaults())
+                        return closed ? HostProvider.copying().open(HostProvider.DEVICE, BackendOptions.defaults())
                                 .openCopyStream().fence() : super.fence();
                     }
 
@@ -130,7 +130,7 @@ final class LifetimeMutants {
 
     private static BackendProvider contagious() {
         List<Backend> open = new CopyOnWriteArrayList<>();
-        return new Forwarding.OfProvider(HostProvider.full()) {
+        return new Forwarding.OfProvider(HostProvider.copying()) {
             @Override
             public Backend open(Device device, BackendOptions options) {
                 Backend real = super.open(device, options);

@@ -59,7 +59,7 @@ final class MemoryMutants {
                                 return pages;
                             }
                         }),
-                Mutant.ofBackend("M-01", "large alignments are ignored", HostProvider.discrete(),
+                Mutant.ofBackend("M-01", "large alignments are ignored", HostProvider.remote(),
                         real -> Mutant.bufferBackend(real, (buffer, _, alignment) -> alignment < 1 << 20 ? buffer
                                 : new Forwarding.OfBuffer(buffer) {
                                     @Override

@@ -48,9 +48,9 @@ public record Mutant(String rule, String defect, BackendProvider provider, Effor
         return new Mutant(rule, defect, provider, Effort.QUICK);
     }
 
-    /// Another backend around the host's.
+    /// Another backend around the host's, which has no kernels.
     static Mutant ofBackend(String rule, String defect, UnaryOperator<Backend> broken) {
-        return ofBackend(rule, defect, HostProvider.full(), broken);
+        return ofBackend(rule, defect, HostProvider.copying(), broken);
     }
 
     static Mutant ofBackend(String rule, String defect, BackendProvider base, UnaryOperator<Backend> broken) {
@@ -68,7 +68,7 @@ public record Mutant(String rule, String defect, BackendProvider provider, Effor
     }
 
     static Mutant ofBuffer(String rule, String defect, Allocation broken) {
-        return ofBackend(rule, defect, HostProvider.full(), real -> bufferBackend(real, broken));
+        return ofBackend(rule, defect, real -> bufferBackend(real, broken));
     }
 
     static Backend bufferBackend(Backend real, Allocation broken) {
@@ -95,7 +95,7 @@ public record Mutant(String rule, String defect, BackendProvider provider, Effor
     }
 
     static Mutant ofStream(String rule, String defect, Function<CopyStream, CopyStream> broken) {
-        return ofStream(rule, defect, HostProvider.full(), broken);
+        return ofStream(rule, defect, HostProvider.copying(), broken);
     }
 
     static Mutant ofStream(String rule, String defect, BackendProvider base, Function<CopyStream, CopyStream> broken) {
@@ -104,16 +104,11 @@ public record Mutant(String rule, String defect, BackendProvider provider, Effor
             public CopyStream openCopyStream() {
                 return broken.apply(super.openCopyStream());
             }
-
-            @Override
-            public Kernels kernels() {
-                return new Forwarding.OfKernels(super.kernels());
-            }
         });
     }
 
     static Mutant ofKernels(String rule, String defect, Function<Kernels, Kernels> broken) {
-        return ofBackend(rule, defect, real -> new Forwarding.OfBackend(real) {
+        return ofBackend(rule, defect, HostProvider.full(), real -> new Forwarding.OfBackend(real) {
             @Override
             public Kernels kernels() {
                 return broken.apply(super.kernels());
@@ -141,7 +136,7 @@ public record Mutant(String rule, String defect, BackendProvider provider, Effor
 
     /// The host backend with copies that are really late.
     static BackendProvider late() {
-        return new FaultyBackendProvider(HostProvider.full(), FaultPlan.seeded(Seed.value()).deferred()
+        return new FaultyBackendProvider(HostProvider.copying(), FaultPlan.seeded(Seed.value()).deferred()
                 .delay(Operation.COPY_TO_DEVICE, Duration.ofMillis(1)).delay(Operation.COPY_TO_HOST,
                         Duration.ofMillis(1)));
     }

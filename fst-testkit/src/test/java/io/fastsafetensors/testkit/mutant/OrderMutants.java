@@ -119,6 +119,10 @@ final class OrderMutants {
             held = work;
         }
 
+        boolean isHolding() {
+            return held != NOTHING;
+        }
+
         void flush() {
             Runnable work = held;
             held = NOTHING;
@@ -167,9 +171,12 @@ final class OrderMutants {
                 super.copyToDevice(source, target, targetOffset);
                 return;
             }
-            real.copyToDevice(source, target, targetOffset);
-            flush();
-            hold(() -> real.copyToDevice(source, target, targetOffset));
+            if (isHolding()) {
+                real.copyToDevice(source, target, targetOffset);
+                flush();
+            } else {
+                hold(() -> real.copyToDevice(source, target, targetOffset));
+            }
         }
 
         @Override

@@ -28,7 +28,7 @@ final class ProbeMutants {
         return List.of(
                 Mutant.of("P-01", "the probe prints", probing(() -> {
                     System.err.println("no libacme.so");
-                    return HostProvider.full().probe();
+                    return HostProvider.copying().probe();
                 })), Mutant.of("P-01", "the probe throws", probing(() -> {
                     throw new UnsatisfiedLinkError("libacme.so");
                 })), Mutant.of("P-01", "the reason is blank", probing(() -> new Probe.Unavailable(" "))),
@@ -60,7 +60,7 @@ final class ProbeMutants {
                     public MemoryInfo memory() {
                         return new MemoryInfo(super.memory().total() + 1, super.memory().total());
                     }
-                }), Mutant.of("P-09", "unknown options are refused", new Forwarding.OfProvider(HostProvider.full()) {
+                }), Mutant.of("P-09", "unknown options are refused", new Forwarding.OfProvider(HostProvider.copying()) {
                     @Override
                     public Backend open(Device device, BackendOptions options) {
                         if (!options.properties().isEmpty()) {
@@ -68,7 +68,7 @@ final class ProbeMutants {
                         }
                         return super.open(device, options);
                     }
-                }), Mutant.of("P-10", "any index opens", new Forwarding.OfProvider(HostProvider.full()) {
+                }), Mutant.of("P-10", "any index opens", new Forwarding.OfProvider(HostProvider.copying()) {
                     @Override
                     public Backend open(Device device, BackendOptions options) {
                         return super.open(HostProvider.DEVICE, options);
@@ -77,11 +77,11 @@ final class ProbeMutants {
                         EnumSet.of(Capability.DIRECT_STORAGE))),
                 Mutant.of("P-11", "registration is claimed and missing", claiming(HostProvider.minimal(),
                         EnumSet.of(Capability.HOST_REGISTRATION))),
-                Mutant.ofBackend("P-12", "registration is there and not claimed", HostProvider.discrete(),
+                Mutant.ofBackend("P-12", "registration is there and not claimed", HostProvider.remote(),
                         real -> new Forwarding.OfBackend(real) {
                             @Override
                             public Optional<HostRegistration> registerHost(MemorySegment memory, boolean readOnly) {
-                                return HostProvider.full().open(HostProvider.DEVICE, BackendOptions.defaults())
+                                return HostProvider.copying().open(HostProvider.DEVICE, BackendOptions.defaults())
                                         .registerHost(memory, readOnly);
                             }
                         }));
@@ -96,15 +96,15 @@ final class ProbeMutants {
     }
 
     private static Set<Capability> allCapabilities() {
-        return ((Probe.Available) HostProvider.full().probe()).capabilities();
+        return ((Probe.Available) HostProvider.copying().probe()).capabilities();
     }
 
     private static List<DeviceInfo> devices() {
-        return ((Probe.Available) HostProvider.full().probe()).devices();
+        return ((Probe.Available) HostProvider.copying().probe()).devices();
     }
 
     private static BackendProvider probing(Supplier<Probe> probe) {
-        return new Forwarding.OfProvider(HostProvider.full()) {
+        return new Forwarding.OfProvider(HostProvider.copying()) {
             @Override
             public Probe probe() {
                 return probe.get();
@@ -122,7 +122,7 @@ final class ProbeMutants {
     }
 
     private static BackendProvider otherType() {
-        return new Forwarding.OfProvider(HostProvider.full()) {
+        return new Forwarding.OfProvider(HostProvider.copying()) {
             @Override
             public String deviceType() {
                 return "other";
@@ -133,12 +133,12 @@ final class ProbeMutants {
     private static BackendProvider threadDependent() {
         Thread home = Thread.currentThread();
         return probing(() -> probe(devices(),
-                Thread.currentThread() == home ? allCapabilities() : EnumSet.of(Capability.KERNELS)));
+                Thread.currentThread() == home ? allCapabilities() : EnumSet.noneOf(Capability.class)));
     }
 
     private static BackendProvider nondescript() {
         Device device = new Device("gpu", 0);
-        return new Forwarding.OfProvider(HostProvider.full()) {
+        return new Forwarding.OfProvider(HostProvider.copying()) {
             @Override
             public String deviceType() {
                 return "gpu";

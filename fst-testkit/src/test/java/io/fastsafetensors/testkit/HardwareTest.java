@@ -1,0 +1,101 @@
+package io.fastsafetensors.testkit;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.fastsafetensors.spi.Backend;
+import io.fastsafetensors.spi.BackendOptions;
+import io.fastsafetensors.spi.BackendProvider;
+import io.fastsafetensors.spi.Probe;
+import io.fastsafetensors.testkit.host.HostProvider;
+import io.fastsafetensors.types.Device;
+import java.util.Set;
+import java.util.TreeSet;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/// What the suite does where hardware or capabilities are missing.
+class HardwareTest {
+    private static final String REASON = "libacme.so is not installed: apt install libacme";
+
+    private String required = "";
+
+    @BeforeEach
+    void remember() {
+        required = System.getProperty(Requirement.PROPERTY, "");
+        System.clearProperty(Requirement.PROPERTY);
+    }
+
+    @AfterEach
+    void restore() {
+        System.setProperty(Requirement.PROPERTY, required);
+    }
+
+    @Test
+    void missingHardwareAbortsEveryRuleWithItsReason() {
+        ConformanceRun run = ConformanceRun.of(new Missing(), Effort.QUICK);
+        assertEquals(Rules.inCode().keySet(), run.abortedRules());
+        assertEquals(Set.of(), run.failedRules());
+        assertEquals(Set.of(), run.passedRules());
+        assertTrue(run.messages().stream().allMatch(m -> m.contains(REASON)), () -> "messages: " + run.messages());
+    }
+
+    @Test
+    void requiredHardwareFailsEveryRule() {
+        for (String names : Set.of("missing", "cuda, missing", "all")) {
+            System.setProperty(Requirement.PROPERTY, names);
+            ConformanceRun run = ConformanceRun.of(new Missing(), Effort.QUICK);
+            assertEquals(Rules.inCode().keySet(), run.failedRules(), names);
+            assertTrue(run.messages().stream().allMatch(m -> m.contains(REASON)), () -> "messages: " + run.messages());
+        }
+    }
+
+    @Test
+    void otherRequirementsDoNotMatter() {
+        System.setProperty(Requirement.PROPERTY, "missing-too,cuda");
+        assertEquals(Set.of(), ConformanceRun.of(new Missing(), Effort.QUICK).failedRules());
+    }
+
+    @Test
+    void missingCapabilitiesAbortTheirRulesByName() {
+        ConformanceRun run = ConformanceRun.of(HostProvider.minimal(), Effort.QUICK);
+        assertEquals(Set.of(), run.failedRules());
+        Set<String> expected = new TreeSet<>(
+                Set.of("A-07", "A-08", "C-09", "M-01", "M-02", "L-04", "N-04", "E-06", "E-07", "E-08"));
+        Rules.inCode().keySet().stream().filter(id -> id.matches("[KGDF]-.*")).forEach(expected::add);
+        assertEquals(expected, run.abortedRules());
+        for (String capability : Set.of("KERNELS", "HOST_ADDRESSABLE", "POINTERS", "DIRECT_STORAGE",
+                "HOST_REGISTRATION")) {
+            assertTrue(run.messages().contains("capability " + capability + " not claimed by host"), capability);
+        }
+    }
+
+    /// A backend whose library is not there.
+    private static final class Missing implements BackendProvider {
+        @Override
+        public String name() {
+            return "missing";
+        }
+
+        @Override
+        public String deviceType() {
+            return "missing";
+        }
+
+        @Override
+        public int priority() {
+            return 0;
+        }
+
+        @Override
+        public Probe probe() {
+            return new Probe.Unavailable(REASON);
+        }
+
+        @Override
+        public Backend open(Device device, BackendOptions options) {
+            throw new IllegalStateException("opened without a device");
+        }
+    }
+}

@@ -1,0 +1,130 @@
+package io.fastsafetensors.testkit;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.TreeMap;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+
+/// RULES.md says what the code says. After a change of rules, `-Dfst.testkit.writeRules=true` writes it anew.
+class RulesDocumentTest {
+    private static final Path DOCUMENT = Path.of("RULES.md");
+    private static final Path SOURCES = Path.of("src/main/java/io/fastsafetensors/testkit");
+    private static final Pattern RULE = Pattern.compile(
+            "((?:    ///.*\\n)+)    @Test(?:Factory)?\\n    @DisplayName\\(\"([A-Z]-\\d\\d) (.+)\"\\)");
+    private static final Pattern HEADING = Pattern.compile("### ([A-Z]-\\d\\d) (.+)");
+    private static final List<String> ORDER = List.of("P", "A", "M", "C", "O", "L", "N", "K", "G", "D", "E", "F");
+    private static final String INTRODUCTION =
+            """
+                    # What a backend must do
+
+                    The rules that `BackendConformance` checks. A backend's test extends that class, implements `provider()`, and
+                    inherits every rule as a test with the rule's id in its name:
+
+                    ```java
+                    class AcmeConformanceTest extends BackendConformance {
+                        @Override
+                        protected BackendProvider provider() {
+                            return new AcmeBackendProvider();
+                        }
+                    }
+                    ```
+
+                    A rule that needs a capability which `probe()` does not claim is aborted with the reason; claimed and broken is a
+                    failure. Where the hardware is missing every rule is aborted with the probe's reason; name the provider in
+                    `-Dfst.testkit.require=…` (names separated by commas, or `all`) to make that a failure.
+
+                    | system property | effect |
+                    |---|---|
+                    | `fst.testkit.require` | providers whose hardware must be there |
+                    | `fst.testkit.effort` | `full` (default), or `quick`: samples, and nothing over 2 GiB |
+                    | `fst.testkit.patienceSeconds` | how long a test waits for a device before it calls it hung; 60 |
+                    | `fst.seed` | repeats a run; failures print it |
+
+                    This page is made from the Javadoc of the rules; a test compares the two.
+                    """;
+
+    private record Rule(String id, String title, String text, String hint) {
+    }
+
+    @Test
+    void everyRuleIsInTheDocumentAndTheReverse() throws IOException {
+        Map<String, String> documented = new TreeMap<>();
+        for (String line : Files.readAllLines(DOCUMENT)) {
+            Matcher heading = HEADING.matcher(line);
+            if (heading.matches()) {
+                documented.put(heading.group(1), heading.group(2));
+            }
+        }
+        assertTrue(documented.size() >= 90, () -> "only " + documented.size() + " rules");
+        assertEquals(Rules.inCode(), documented);
+    }
+
+    @Test
+    void documentHasTheTextsOfTheCode() throws IOException {
+        String expected = document();
+        if (Boolean.getBoolean("fst.testkit.writeRules")) {
+            Files.writeString(DOCUMENT, expected);
+        }
+        assertEquals(expected, Files.readString(DOCUMENT),
+                "write it anew with -Dtest=RulesDocumentTest -Dfst.testkit.writeRules=true");
+    }
+
+    private static String document() throws IOException {
+        Map<String, List<Rule>> groups = new TreeMap<>();
+        for (Rule rule : rules()) {
+            groups.computeIfAbsent(rule.id.substring(0, 1), _ -> new ArrayList<>()).add(rule);
+        }
+        StringBuilder text = new StringBuilder(INTRODUCTION);
+        for (String group : ORDER) {
+            text.append("\n## ").append(groupTitle(group)).append('\n');
+            for (Rule rule : groups.getOrDefault(group, List.of())) {
+                text.append("\n### ").append(rule.id).append(' ').append(rule.title).append("\n\n").append(rule.text)
+                        .append("\n\n*If it fails*").append(rule.hint).append('\n');
+            }
+        }
+        return text.toString();
+    }
+
+    private static List<Rule> rules() throws IOException {
+        List<Rule> rules = new ArrayList<>();
+        List<Path> files;
+        try (Stream<Path> listing = Files.list(SOURCES)) {
+            files = listing.filter(f -> f.toString().endsWith("Rules.java")).sorted().toList();
+        }
+        for (Path file : files) {
+            Matcher matcher = RULE.matcher(Files.readString(file));
+            while (matcher.find()) {
+                String javadoc = matcher.group(1).replaceAll("(?m)^    /// ?", "").strip();
+                String[] parts = javadoc.split("\n\nIf it fails", 2);
+                assertEquals(2, parts.length, () -> matcher.group(2) + " has no hint");
+                rules.add(new Rule(matcher.group(2), matcher.group(3), plain(parts[0]), plain(parts[1])));
+            }
+        }
+        rules.sort(Comparator.comparing(Rule::id));
+        return rules;
+    }
+
+    /// Links of Javadoc become code: the class's simple name.
+    private static String plain(String javadoc) {
+        return javadoc.replaceAll("\\[(?:[a-z]+\\.)*([A-Z]\\w*)\\]", "`$1`");
+    }
+
+    private static String groupTitle(String letter) {
+        return Stream.of(BackendConformance.class.getDeclaredClasses()).map(c -> c.getAnnotation(DisplayName.class))
+                .filter(Objects::nonNull).map(DisplayName::value).filter(n -> n.startsWith(letter + ":")).findFirst()
+                .orElseThrow();
+    }
+}
