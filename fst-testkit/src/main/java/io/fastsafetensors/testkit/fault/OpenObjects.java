@@ -1,6 +1,8 @@
 package io.fastsafetensors.testkit.fault;
 
+import java.util.Arrays;
 import java.util.EnumMap;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Collectors;
@@ -27,6 +29,10 @@ public final class OpenObjects {
 
     private record Opened(Kind kind, Throwable where) {
     }
+
+    private static final int FRAMES = 4;
+    private static final List<Class<?>> OWN = List.of(OpenObjects.class, FaultyBackend.class, FaultyStream.class,
+            FaultyStorage.class, FaultyBackendProvider.class);
 
     private final Map<Object, Opened> open = new ConcurrentHashMap<>();
 
@@ -66,7 +72,12 @@ public final class OpenObjects {
 
     /// The first frames outside the decorator itself: who opened it.
     private static String line(Opened opened) {
-        String prefix = OpenObjects.class.getPackageName() + ".";
-        return opened.kind + " opened at " + StackTraces.frames(opened.where, prefix, 4);
+        return opened.kind + " opened at "
+                + Arrays.stream(opened.where.getStackTrace()).dropWhile(OpenObjects::isOwn).limit(FRAMES)
+                        .map(StackTraceElement::toString).collect(Collectors.joining(" < "));
+    }
+
+    private static boolean isOwn(StackTraceElement frame) {
+        return OWN.stream().anyMatch(own -> frame.getClassName().equals(own.getName()));
     }
 }
