@@ -140,4 +140,10 @@ public record Mutant(String rule, String defect, BackendProvider provider, Effor
                 .delay(Operation.COPY_TO_DEVICE, Duration.ofMillis(1)).delay(Operation.COPY_TO_HOST,
                         Duration.ofMillis(1)));
     }
+
+    /// The host backend whose copies to the device arrive long after those to the host could have begun.
+    static BackendProvider slowToDevice() {
+        return new FaultyBackendProvider(HostProvider.copying(),
+                FaultPlan.seeded(Seed.value()).deferred().delay(Operation.COPY_TO_DEVICE, Duration.ofMillis(30)));
+    }
 }

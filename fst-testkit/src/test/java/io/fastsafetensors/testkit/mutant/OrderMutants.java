@@ -65,7 +65,7 @@ final class OrderMutants {
                                 }
                             }
                         }),
-                Mutant.ofStream("O-05", "streams do not wait for each other", Mutant.late(),
+                Mutant.ofStream("O-05", "streams do not wait for each other", Mutant.slowToDevice(),
                         real -> new Forwarding.OfStream(real) {
                             @Override
                             public void waitFor(Fence fence) {
