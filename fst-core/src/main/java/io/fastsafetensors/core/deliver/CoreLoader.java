@@ -41,7 +41,7 @@ import org.jspecify.annotations.Nullable;
 
 /// Loads for one rank into host-addressable memory.
 public final class CoreLoader implements Loader {
-    private static final int FEWEST_READERS = 8;
+    private static final int FEWEST_READERS = 4;
     private static final int MOST_READERS = 16;
 
     private final LoadOptions options;
@@ -148,11 +148,12 @@ public final class CoreLoader implements Loader {
                 options.dtype());
     }
 
-    /// As asked, or as the backend likes it, or enough to keep a drive busy; fewer if the host budget asks for it.
+    /// As asked, or as the backend likes it, or two a core: enough to keep a
+    /// drive busy, few enough not to get into each other's way in the page cache; fewer if the host budget asks for it.
     private int readers(ReadPlan plan) {
         int hint = backend.get().hints().readers();
         int wanted = options.readers() != 0 ? options.readers() : hint != 0 ? hint
-                : Math.clamp(Runtime.getRuntime().availableProcessors(), FEWEST_READERS, MOST_READERS);
+                : Math.clamp(2L * Runtime.getRuntime().availableProcessors(), FEWEST_READERS, MOST_READERS);
         if (!plan.needsSlots()) {
             return wanted;
         }
