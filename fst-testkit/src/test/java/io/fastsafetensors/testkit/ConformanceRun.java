@@ -1,6 +1,7 @@
 package io.fastsafetensors.testkit;
 
 import static org.junit.platform.engine.discovery.DiscoverySelectors.selectClass;
+import static org.junit.platform.engine.discovery.DiscoverySelectors.selectNestedClass;
 
 import io.fastsafetensors.spi.BackendProvider;
 import java.util.List;
@@ -10,6 +11,7 @@ import java.util.TreeSet;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import org.junit.platform.engine.DiscoverySelector;
 import org.junit.platform.engine.TestDescriptor;
 import org.junit.platform.engine.TestExecutionResult;
 import org.junit.platform.testkit.engine.EngineExecutionResults;
@@ -42,11 +44,22 @@ final class ConformanceRun {
         }
     }
 
-    static synchronized ConformanceRun of(BackendProvider provider, Effort wanted) {
+    /// Every rule.
+    static ConformanceRun of(BackendProvider provider, Effort wanted) {
+        return run(provider, wanted, selectClass(Subject.class));
+    }
+
+    /// The rules about files alone.
+    static ConformanceRun ofFileRules(BackendProvider provider) {
+        return run(provider, Effort.QUICK,
+                selectNestedClass(List.of(Subject.class), BackendConformance.Loading.class));
+    }
+
+    private static synchronized ConformanceRun run(BackendProvider provider, Effort wanted,
+            DiscoverySelector selector) {
         subject = Optional.of(provider);
         effort = wanted;
-        return new ConformanceRun(
-                EngineTestKit.engine("junit-jupiter").selectors(selectClass(Subject.class)).execute());
+        return new ConformanceRun(EngineTestKit.engine("junit-jupiter").selectors(selector).execute());
     }
 
     /// The rules that failed; a failure outside every rule shows as its name.

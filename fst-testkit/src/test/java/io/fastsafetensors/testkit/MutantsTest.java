@@ -13,7 +13,7 @@ import org.junit.jupiter.api.TestFactory;
 
 /// Each rule catches what it is for, and nothing else does.
 class MutantsTest {
-    /// Two rules wait for something that a mutant never does; for them a second is patience enough.
+    /// Rules that wait for something that their mutant never does; for them two seconds are patience enough.
     private static final Set<String> WAITING = Set.of("O-03");
 
     @TestFactory
@@ -21,6 +21,7 @@ class MutantsTest {
         return Mutant.all().stream().map(mutant -> DynamicTest.dynamicTest(mutant.toString(), () -> check(mutant)));
     }
 
+    /// The rules about files have theirs in [FileRulesTest].
     @Test
     void everyRuleHasMutant() {
         Set<String> without = Rules.inCode().keySet().stream().filter(id -> !id.startsWith("F-"))

@@ -1,0 +1,79 @@
+package io.fastsafetensors.testkit.loader;
+
+import io.fastsafetensors.api.BackendChoice;
+import io.fastsafetensors.api.Checkpoint;
+import io.fastsafetensors.api.Diagnostics;
+import io.fastsafetensors.api.LoadOptions;
+import io.fastsafetensors.api.Loader;
+import io.fastsafetensors.api.LoaderProvider;
+import io.fastsafetensors.api.OpenOptions;
+import io.fastsafetensors.api.Tensor;
+import io.fastsafetensors.api.TensorSource;
+import io.fastsafetensors.api.WriteOptions;
+import io.fastsafetensors.error.BackendUnavailableException;
+import io.fastsafetensors.spi.Backend;
+import io.fastsafetensors.spi.BackendOptions;
+import io.fastsafetensors.spi.BackendProvider;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/// Gives out loaders for the one backend that a test set.
+public final class MiniLoaderProvider implements LoaderProvider {
+    /// The backend that loaders find; none unless a test sets one.
+    public static volatile Optional<BackendProvider> backend = Optional.empty();
+
+    /// The rule that loaders break; none unless a test sets one.
+    public static volatile String defect = "";
+
+    static boolean breaks(String rule) {
+        return defect.equals(rule);
+    }
+
+    @Override
+    public Loader newLoader(LoadOptions options) {
+        BackendProvider provider = backend
+                .orElseThrow(() -> new BackendUnavailableException(options.device().toString(), List.of()));
+        Backend opened = provider.open(options.device(), BackendOptions.defaults());
+        return Stub.of(Loader.class,
+                Map.of("load", arguments -> new MiniWeights(opened, options, (Path) arguments[0]).asWeights(),
+                        "backend",
+                        _ -> new BackendChoice(provider.name(), "set", List.of()), "close", _ -> Optional.empty()));
+    }
+
+    @Override
+    public LoadOptions configuredOptions() {
+        throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public Checkpoint open(Path checkpoint, OpenOptions options) {
+        throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public List<Path> write(Path target, List<TensorSource> tensors, WriteOptions options) {
+        throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public TensorSource sourceOf(Tensor tensor) {
+        throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public List<Diagnostics.BackendReport> backends() {
+        throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public List<Diagnostics.GroupReport> groups() {
+        throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public List<Diagnostics.StorageReport> storage(Path checkpoint) {
+        throw new UnsupportedOperationException();
+    }
+}
