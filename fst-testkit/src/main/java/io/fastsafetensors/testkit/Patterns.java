@@ -29,7 +29,7 @@ final class Patterns {
         if (from.bits() <= 16) {
             patterns.everyCode(effort);
         } else if (from.isFloat()) {
-            patterns.floatSpecials();
+            patterns.floatSpecials(effort);
             patterns.aroundTargets(to, random, effort);
         } else {
             patterns.integers(effort);
@@ -89,7 +89,7 @@ final class Patterns {
         add(-value);
     }
 
-    private void floatSpecials() {
+    private void floatSpecials(Effort effort) {
         int mantissa = from == DType.F64 ? 52 : 23;
         long sign = mask ^ mask >>> 1;
         long infinity = sign - (1L << mantissa);
@@ -102,7 +102,8 @@ final class Patterns {
             addBoth(infinity | 1L << bit);
             addBoth(infinity | (((1L << mantissa) - 1) ^ (1L << bit)));
         }
-        for (long power = 0; power < infinity; power += 1L << mantissa) {
+        long step = effort == Effort.FULL ? 1 : 9;
+        for (long power = 0; power < infinity; power += step << mantissa) {
             addBoth(power - 1);
             addBoth(power);
             addBoth(power + 1);

@@ -10,14 +10,9 @@ import io.fastsafetensors.spi.DirectStorage;
 import io.fastsafetensors.spi.Kernels;
 import io.fastsafetensors.spi.StagingBuffer;
 import io.fastsafetensors.testkit.Effort;
-import io.fastsafetensors.testkit.Seed;
-import io.fastsafetensors.testkit.fault.FaultPlan;
-import io.fastsafetensors.testkit.fault.FaultyBackendProvider;
-import io.fastsafetensors.testkit.fault.Operation;
 import io.fastsafetensors.testkit.host.HostProvider;
 import io.fastsafetensors.types.Device;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Function;
@@ -132,18 +127,5 @@ public record Mutant(String rule, String defect, BackendProvider provider, Effor
                 return broken.apply(super.open(file));
             }
         });
-    }
-
-    /// The host backend with copies that are really late.
-    static BackendProvider late() {
-        return new FaultyBackendProvider(HostProvider.copying(), FaultPlan.seeded(Seed.value()).deferred()
-                .delay(Operation.COPY_TO_DEVICE, Duration.ofMillis(1)).delay(Operation.COPY_TO_HOST,
-                        Duration.ofMillis(1)));
-    }
-
-    /// The host backend whose copies to the device arrive long after those to the host could have begun.
-    static BackendProvider slowToDevice() {
-        return new FaultyBackendProvider(HostProvider.copying(),
-                FaultPlan.seeded(Seed.value()).deferred().delay(Operation.COPY_TO_DEVICE, Duration.ofMillis(30)));
     }
 }

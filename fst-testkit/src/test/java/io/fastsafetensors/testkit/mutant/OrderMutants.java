@@ -1,12 +1,12 @@
 package io.fastsafetensors.testkit.mutant;
 
-import io.fastsafetensors.spi.BackendOptions;
 import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.DeviceBuffer;
 import io.fastsafetensors.spi.Fence;
-import io.fastsafetensors.testkit.host.HostProvider;
 import java.lang.foreign.MemorySegment;
+import java.util.Deque;
 import java.util.List;
+import java.util.concurrent.ConcurrentLinkedDeque;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /// Defects of order: within streams, at fences, between streams.
@@ -48,48 +48,10 @@ final class OrderMutants {
                             }
                         };
                     }
-                }), Mutant.ofStream("O-04", "synchronize returns at once", Mutant.late(),
-                        real -> new Forwarding.OfStream(real) {
-                            private boolean large;
-
-                            @Override
-                            public void copyToHost(DeviceBuffer source, long sourceOffset, MemorySegment target) {
-                                large = target.byteSize() == LARGE;
-                                super.copyToHost(source, sourceOffset, target);
-                            }
-
-                            @Override
-                            public void synchronize() {
-                                if (!large) {
-                                    super.synchronize();
-                                }
-                            }
-                        }),
-                Mutant.ofStream("O-05", "streams do not wait for each other", Mutant.slowToDevice(),
-                        real -> new Forwarding.OfStream(real) {
-                            @Override
-                            public void waitFor(Fence fence) {
-                                // The defect.
-                            }
-                        }),
+                }), Mutant.ofStream("O-04", "synchronize returns at once", Impatient::new),
+                Mutant.ofStream("O-05", "streams do not wait for each other", Lazy::new),
                 Mutant.ofStream("O-06", "closing drops the last copy", Dropping::new),
-                Mutant.ofStream("O-07", "a fence is recorded before its copy", Mutant.late(),
-                        real -> new Forwarding.OfStream(real) {
-                            private boolean early;
-
-                            @Override
-                            public void copyToDevice(MemorySegment source, DeviceBuffer target, long targetOffset) {
-                                early = source.byteSize() == 1 << 20;
-                                super.copyToDevice(source, target, targetOffset);
-                            }
-
-                            @Override
-                            public Fence fence() {
-                                return early ? HostProvider.full()
-                                        .open(HostProvider.DEVICE, BackendOptions.defaults())
-                                        .openCopyStream().fence() : super.fence();
-                            }
-                        }));
+                Mutant.ofStream("O-07", "a fence is recorded before its copy", Early::new));
     }
 
     private abstract static class Fences extends Forwarding.OfStream {
@@ -105,28 +67,18 @@ final class OrderMutants {
         }
     }
 
-    /// Holds one piece of work back until the next call.
+    /// Holds work back until the next call.
     private abstract static class Holding extends Forwarding.OfStream {
-        private static final Runnable NOTHING = () -> {
-        };
-        private Runnable held = NOTHING;
+        final Deque<Runnable> held = new ConcurrentLinkedDeque<>();
 
         Holding(CopyStream real) {
             super(real);
         }
 
-        void hold(Runnable work) {
-            held = work;
-        }
-
-        boolean isHolding() {
-            return held != NOTHING;
-        }
-
         void flush() {
-            Runnable work = held;
-            held = NOTHING;
-            work.run();
+            while (!held.isEmpty()) {
+                held.remove().run();
+            }
         }
 
         @Override
@@ -158,8 +110,15 @@ final class OrderMutants {
             flush();
             super.synchronize();
         }
+
+        @Override
+        public void close() {
+            flush();
+            super.close();
+        }
     }
 
+    /// The second of two large copies to the device comes first.
     private static final class Swapping extends Holding {
         Swapping(CopyStream real) {
             super(real);
@@ -169,23 +128,38 @@ final class OrderMutants {
         public void copyToDevice(MemorySegment source, DeviceBuffer target, long targetOffset) {
             if (source.byteSize() != LARGE) {
                 super.copyToDevice(source, target, targetOffset);
-                return;
-            }
-            if (isHolding()) {
+            } else if (held.isEmpty()) {
+                held.add(() -> real.copyToDevice(source, target, targetOffset));
+            } else {
                 real.copyToDevice(source, target, targetOffset);
                 flush();
+            }
+        }
+    }
+
+    /// A large copy to the host is done at the next call, but not when it is waited for.
+    private static final class Impatient extends Holding {
+        Impatient(CopyStream real) {
+            super(real);
+        }
+
+        @Override
+        public void copyToHost(DeviceBuffer source, long sourceOffset, MemorySegment target) {
+            flush();
+            if (target.byteSize() == LARGE) {
+                held.add(() -> real.copyToHost(source, sourceOffset, target));
             } else {
-                hold(() -> real.copyToDevice(source, target, targetOffset));
+                real.copyToHost(source, sourceOffset, target);
             }
         }
 
         @Override
-        public void close() {
-            flush();
-            super.close();
+        public void synchronize() {
+            real.synchronize();
         }
     }
 
+    /// A large copy to the host is done at the next call, and not when that is the close.
     private static final class Dropping extends Holding {
         Dropping(CopyStream real) {
             super(real);
@@ -193,12 +167,76 @@ final class OrderMutants {
 
         @Override
         public void copyToHost(DeviceBuffer source, long sourceOffset, MemorySegment target) {
-            if (target.byteSize() != LARGE) {
-                super.copyToHost(source, sourceOffset, target);
+            flush();
+            if (target.byteSize() == LARGE) {
+                held.add(() -> real.copyToHost(source, sourceOffset, target));
+            } else {
+                real.copyToHost(source, sourceOffset, target);
+            }
+        }
+
+        @Override
+        public void close() {
+            held.clear();
+            super.close();
+        }
+    }
+
+    /// A large copy to the device is done when its fence is asked; another stream that waits does not ask.
+    private static final class Lazy extends Holding {
+        Lazy(CopyStream real) {
+            super(real);
+        }
+
+        @Override
+        public void copyToDevice(MemorySegment source, DeviceBuffer target, long targetOffset) {
+            flush();
+            if (source.byteSize() == LARGE) {
+                held.add(() -> real.copyToDevice(source, target, targetOffset));
+            } else {
+                real.copyToDevice(source, target, targetOffset);
+            }
+        }
+
+        @Override
+        public Fence fence() {
+            return new Forwarding.OfFence(real.fence()) {
+                @Override
+                public boolean isPassed() {
+                    flush();
+                    return super.isPassed();
+                }
+
+                @Override
+                public void await() {
+                    flush();
+                    super.await();
+                }
+            };
+        }
+    }
+
+    /// Copies of 1 MiB are done two copies later, and their fences have passed at once.
+    private static final class Early extends Holding {
+        Early(CopyStream real) {
+            super(real);
+        }
+
+        @Override
+        public void copyToDevice(MemorySegment source, DeviceBuffer target, long targetOffset) {
+            if (source.byteSize() != 1 << 20) {
+                super.copyToDevice(source, target, targetOffset);
                 return;
             }
-            flush();
-            hold(() -> real.copyToHost(source, sourceOffset, target));
+            held.add(() -> real.copyToDevice(source, target, targetOffset));
+            if (held.size() > 2) {
+                held.remove().run();
+            }
+        }
+
+        @Override
+        public Fence fence() {
+            return real.fence();
         }
     }
 }
