@@ -23,6 +23,7 @@ public final class FaultPlan {
     private final Map<Operation, Duration> delays = new EnumMap<>(Operation.class);
     private final AtomicLong failures = new AtomicLong();
     private boolean deferred;
+    private boolean remote;
     private int shortReads;
 
     private FaultPlan(long seed) {
@@ -66,6 +67,13 @@ public final class FaultPlan {
         return this;
     }
 
+    /// Hides the device's memory from the host, as on a graphics card: buffers show no segment, and the devices do not
+    /// claim [io.fastsafetensors.spi.Capability#HOST_ADDRESSABLE].
+    public FaultPlan remote() {
+        this.remote = true;
+        return this;
+    }
+
     /// Splits direct reads into this many parts: harmless for the caller, who sees whole reads, but each part counts as
     /// a [Operation#DIRECT_READ] that can fail, half the bytes being there.
     public FaultPlan splitDirectReads(int parts) {
@@ -90,6 +98,10 @@ public final class FaultPlan {
 
     boolean isDeferred() {
         return deferred;
+    }
+
+    boolean isRemote() {
+        return remote;
     }
 
     int directParts() {

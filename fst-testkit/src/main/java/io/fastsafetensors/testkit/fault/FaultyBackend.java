@@ -58,7 +58,8 @@ public final class FaultyBackend implements Backend {
     @Override
     public DeviceBuffer allocate(long bytes, long alignment) {
         plan.before(Operation.ALLOCATE, name(), bytes);
-        return new FaultyBuffer(delegate.allocate(bytes, alignment), objects.opened(OpenObjects.Kind.BUFFER));
+        return new FaultyBuffer(delegate.allocate(bytes, alignment), plan.isRemote(),
+                objects.opened(OpenObjects.Kind.BUFFER));
     }
 
     @Override

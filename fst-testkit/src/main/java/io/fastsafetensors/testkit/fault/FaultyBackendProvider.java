@@ -55,11 +55,17 @@ public final class FaultyBackendProvider implements BackendProvider {
     @Override
     public Probe probe() {
         Probe probe = delegate.probe();
-        if (!(probe instanceof Probe.Available available) || !plan.isDeferred()) {
+        if (!(probe instanceof Probe.Available available)) {
             return probe;
         }
-        Set<Capability> capabilities = EnumSet.of(Capability.ASYNCHRONOUS_COPIES);
+        Set<Capability> capabilities = EnumSet.noneOf(Capability.class);
         capabilities.addAll(available.capabilities());
+        if (plan.isDeferred()) {
+            capabilities.add(Capability.ASYNCHRONOUS_COPIES);
+        }
+        if (plan.isRemote()) {
+            capabilities.remove(Capability.HOST_ADDRESSABLE);
+        }
         return new Probe.Available(available.devices(), capabilities, available.versions());
     }
 

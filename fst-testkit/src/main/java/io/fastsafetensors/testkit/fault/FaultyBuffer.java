@@ -9,10 +9,12 @@ import java.util.Optional;
 /// A counted buffer. The decorated backend gets the real one back: it may know no other.
 final class FaultyBuffer implements DeviceBuffer {
     private final DeviceBuffer delegate;
+    private final boolean remote;
     private final Runnable closed;
 
-    FaultyBuffer(DeviceBuffer delegate, Runnable closed) {
+    FaultyBuffer(DeviceBuffer delegate, boolean remote, Runnable closed) {
         this.delegate = delegate;
+        this.remote = remote;
         this.closed = closed;
     }
 
@@ -36,7 +38,8 @@ final class FaultyBuffer implements DeviceBuffer {
 
     @Override
     public Optional<MemorySegment> segment() {
-        return delegate.segment();
+        Optional<MemorySegment> segment = delegate.segment();
+        return remote ? Optional.empty() : segment;
     }
 
     @Override

@@ -3,6 +3,8 @@ package io.fastsafetensors.testkit.fault;
 import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.DeviceBuffer;
 import io.fastsafetensors.spi.Fence;
+import io.fastsafetensors.spi.ffm.RawMemory;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Objects;
 import java.util.function.Consumer;
@@ -26,18 +28,23 @@ final class FaultyStream implements CopyStream {
         this.closed = objects.opened(OpenObjects.Kind.STREAM);
     }
 
+    /// Memory as a device sees it: it does not ask which thread may touch a segment.
+    private static MemorySegment fromAnyThread(MemorySegment memory) {
+        return memory.isNative() ? RawMemory.view(memory.address(), memory.byteSize(), Arena.ofAuto()) : memory;
+    }
+
     @Override
     public void copyToDevice(MemorySegment source, DeviceBuffer target, long targetOffset) {
         check(targetOffset, source.byteSize(), target);
         DeviceBuffer real = FaultyBuffer.real(target);
-        submit(Operation.COPY_TO_DEVICE, () -> delegate.copyToDevice(source, real, targetOffset));
+        submit(Operation.COPY_TO_DEVICE, () -> delegate.copyToDevice(fromAnyThread(source), real, targetOffset));
     }
 
     @Override
     public void copyToHost(DeviceBuffer source, long sourceOffset, MemorySegment target) {
         check(sourceOffset, target.byteSize(), source);
         DeviceBuffer real = FaultyBuffer.real(source);
-        submit(Operation.COPY_TO_HOST, () -> delegate.copyToHost(real, sourceOffset, target));
+        submit(Operation.COPY_TO_HOST, () -> delegate.copyToHost(real, sourceOffset, fromAnyThread(target)));
     }
 
     @Override
