@@ -1,5 +1,6 @@
 package io.fastsafetensors.core.jfr;
 
+import java.nio.file.Path;
 import jdk.jfr.FlightRecorder;
 
 /// Makes spans that Flight Recorder sees, if it is on. Event classes are not even loaded while nobody records: that
@@ -17,6 +18,16 @@ public final class Recorder {
     /// The first block of a file is read.
     public static Span file(String file, long bytes) {
         return FlightRecorder.isInitialized() ? new FileEvent(file, bytes) : Span.UNRECORDED;
+    }
+
+    /// A block is read.
+    public static Span read(Path file, long offset, long bytes) {
+        return FlightRecorder.isInitialized() ? new ReadEvent(file.toString(), offset, bytes) : Span.UNRECORDED;
+    }
+
+    /// A block leaves for the device.
+    public static Span copy(Path file, long offset, long bytes) {
+        return FlightRecorder.isInitialized() ? new CopyEvent(file.toString(), offset, bytes) : Span.UNRECORDED;
     }
 
     /// A caller begins to wait for a tensor.

@@ -43,7 +43,7 @@ class RecordingTest {
         List<RecordedEvent> files = named(events, "fst.File");
         assertEquals(1, files.size());
         assertEquals(file.toString(), files.getFirst().getString("file"));
-        assertTrue(!files.getFirst().getString("storage").isEmpty());
+        assertTrue(!files.getFirst().getString("outcome").isEmpty());
     }
 
     private static List<RecordedEvent> named(List<RecordedEvent> events, String name) {
