@@ -65,6 +65,12 @@ public interface Loader extends AutoCloseable {
     /// Which backend serves it, why, and why the others do not.
     BackendChoice backend();
 
+    /// Gives back the page-locked memory that is kept for the next load and that no load is using: slots, and mappings
+    /// of files that were loaded by [TransferPath#MAPPED]. The next load makes them again.
+    ///
+    /// @throws IllegalStateException if the loader is closed
+    void trim();
+
     /// Takes no further loads, and releases the device when the last [Weights] and detached tensor is closed.
     /// Idempotent, from any thread.
     @Override

@@ -19,17 +19,14 @@ import io.fastsafetensors.core.memory.Scope;
 import io.fastsafetensors.core.memory.SharedBackend;
 import io.fastsafetensors.core.memory.SharedBuffer;
 import io.fastsafetensors.core.place.LoadJob;
+import io.fastsafetensors.core.place.Readers;
+import io.fastsafetensors.core.place.Routing;
+import io.fastsafetensors.core.place.SlotPool;
 import io.fastsafetensors.core.plan.Pages;
-import io.fastsafetensors.core.plan.PlanSettings;
 import io.fastsafetensors.core.plan.PlannedFile;
-import io.fastsafetensors.core.plan.Planner;
 import io.fastsafetensors.core.plan.ReadPlan;
-import io.fastsafetensors.core.select.BackendSelector;
-import io.fastsafetensors.error.BudgetException;
 import io.fastsafetensors.error.UnsupportedFeatureException;
-import io.fastsafetensors.error.Where;
 import io.fastsafetensors.spi.Backend;
-import io.fastsafetensors.spi.TransferHints;
 import io.fastsafetensors.types.Device;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -39,24 +36,15 @@ import java.util.Set;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
-/// Loads for one rank into host-addressable memory.
+/// Loads for one rank.
 public final class CoreLoader implements Loader {
-    private static final int FEWEST_READERS = 4;
-    private static final int MOST_READERS = 16;
-
     private final LoadOptions options;
-    private final Device device;
-    private final boolean hostAddressable;
-    private final BackendChoice choice;
-    private final SharedBackend backend;
+    private final LoadTarget target;
     private final AtomicBoolean closed = new AtomicBoolean();
 
-    private CoreLoader(LoadOptions options, BackendSelector.Selected selected) {
+    private CoreLoader(LoadOptions options, LoadTarget target) {
         this.options = options;
-        this.device = selected.device();
-        this.hostAddressable = selected.hostAddressable();
-        this.choice = selected.choice();
-        this.backend = new SharedBackend(selected.backend());
+        this.target = target;
     }
 
     /// Picks a backend and opens its device.
@@ -64,7 +52,7 @@ public final class CoreLoader implements Loader {
     /// @throws UnsupportedFeatureException if the options ask for what this version does not have
     public static CoreLoader open(LoadOptions options) {
         Unsupported.check(options);
-        return new CoreLoader(options, BackendSelector.open(options));
+        return new CoreLoader(options, LoadTarget.open(options));
     }
 
     @Override
@@ -89,23 +77,24 @@ public final class CoreLoader implements Loader {
         requireOpen();
         long start = System.nanoTime();
         ParsedCheckpoint checkpoint = CheckpointReader.open(files, options.open());
-        ReadPlan plan = plan(checkpoint);
-        int readers = readers(plan);
-        plan.requireDeviceBudget(options.deviceBudget());
-        LoadClock clock = new LoadClock(start, System.nanoTime());
-        backend.retain();
+        Routing routing = target.route(checkpoint);
         try {
-            return start(checkpoint, plan, readers, clock);
+            ReadPlan plan = target.plan(checkpoint, routing);
+            Readers.Crew crew = target.crew(plan);
+            return start(checkpoint, plan, routing, crew, new LoadClock(start, System.nanoTime()));
         } catch (RuntimeException | Error e) {
-            backend.release();
+            routing.close();
             throw e;
         }
     }
 
-    private Weights start(ParsedCheckpoint checkpoint, ReadPlan plan, int readers, LoadClock clock) {
+    private Weights start(ParsedCheckpoint checkpoint, ReadPlan plan, Routing routing, Readers.Crew crew,
+            LoadClock clock) {
+        SharedBackend backend = target.backend();
         Scope scope = new Scope("weights of " + checkpoint.path());
         List<@Nullable SharedBuffer> buffers = new ArrayList<>();
         List<@Nullable Lease> leases = new ArrayList<>();
+        backend.retain();
         try {
             for (PlannedFile file : plan.planned()) {
                 SharedBuffer buffer = file.tensors().isEmpty() ? null : allocate(file);
@@ -114,60 +103,33 @@ public final class CoreLoader implements Loader {
             }
         } catch (RuntimeException | Error e) {
             scope.close();
+            backend.release();
             throw e;
         }
-        Span span = Recorder.load(checkpoint.path().toString(), choice.name(), plan.planned().size(),
+        Span span = Recorder.load(checkpoint.path().toString(), backend().name(), plan.planned().size(),
                 plan.planned().stream().mapToInt(f -> f.tensors().size()).sum(), plan.bytesToRead());
-        LoadJob job = new LoadJob(plan, buffers, backend, options, span);
+        SlotPool pool = target.pool();
+        LoadJob job = new LoadJob(plan, buffers, routing, backend, pool == null ? null : pool.retain(), crew, options,
+                span);
         LoadState state = new LoadState(scope, leases, job, backend);
-        LoadedWeights weights = new LoadedWeights(checkpoint, plan, state, clock, device, options.leakDetection());
-        job.start(readers);
+        LoadedWeights weights = new LoadedWeights(checkpoint, plan, state, clock, device(), options.leakDetection());
+        job.start();
         return weights;
     }
 
     private SharedBuffer allocate(PlannedFile file) {
-        Backend target = backend.get();
-        long alignment = Math.max(Pages.SIZE, Math.max(options.alignment(), target.hints().tensorAlignment()));
-        return new SharedBuffer(target.allocate(file.bufferBytes(), alignment), backend);
-    }
-
-    private ReadPlan plan(ParsedCheckpoint checkpoint) {
-        if (!hostAddressable) {
-            throw new UnsupportedFeatureException("staging copies into " + device + " are not in this version",
-                    Where.backend(choice.name()));
-        }
-        return Planner.plan(checkpoint.headers(), options.selection(), settings());
-    }
-
-    /// The user's word first, the backend's hints after it.
-    private PlanSettings settings() {
-        TransferHints hints = backend.get().hints();
-        long alignment = options.alignment() != 0 ? options.alignment() : device.isCpu() ? 0 : hints.tensorAlignment();
-        int block = options.blockBytes() != 0 ? options.blockBytes() : hints.blockBytes();
-        return new PlanSettings(hostAddressable, alignment, (int) Math.min(1 << 30, Pages.ceil(block)),
-                options.dtype());
-    }
-
-    /// As asked, or as the backend likes it, or two a core: enough to keep a
-    /// drive busy, few enough not to get into each other's way in the page cache; fewer if the host budget asks for it.
-    private int readers(ReadPlan plan) {
-        int hint = backend.get().hints().readers();
-        int wanted = options.readers() != 0 ? options.readers() : hint != 0 ? hint
-                : Math.clamp(2L * Runtime.getRuntime().availableProcessors(), FEWEST_READERS, MOST_READERS);
-        if (!plan.needsSlots()) {
-            return wanted;
-        }
-        long affordable = options.hostBudget() / plan.slotBytes();
-        if (affordable < 1) {
-            throw new BudgetException("(one staging slot)", plan.slotBytes(), options.hostBudget());
-        }
-        return (int) Math.min(wanted, affordable);
+        Backend backend = target.backend().get();
+        long alignment = Math.max(Pages.SIZE, Math.max(options.alignment(), backend.hints().tensorAlignment()));
+        return new SharedBuffer(backend.allocate(file.bufferBytes(), alignment), target.backend());
     }
 
     @Override
     public LoadPlan plan(Path checkpoint) {
         requireOpen();
-        return plan(CheckpointReader.open(CheckpointFiles.resolve(checkpoint), options.open()));
+        ParsedCheckpoint parsed = CheckpointReader.open(CheckpointFiles.resolve(checkpoint), options.open());
+        try (Routing routing = target.route(parsed)) {
+            return target.plan(parsed, routing);
+        }
     }
 
     @Override
@@ -187,24 +149,30 @@ public final class CoreLoader implements Loader {
 
     @Override
     public Device device() {
-        return device;
+        return target.device();
     }
 
     @Override
     public BackendChoice backend() {
-        return choice;
+        return target.choice();
+    }
+
+    @Override
+    public void trim() {
+        requireOpen();
+        target.trim();
     }
 
     private void requireOpen() {
         if (closed.get()) {
-            throw new IllegalStateException("the loader for " + device + " is closed");
+            throw new IllegalStateException("the loader for " + device() + " is closed");
         }
     }
 
     @Override
     public void close() {
         if (closed.compareAndSet(false, true)) {
-            backend.release();
+            target.close();
         }
     }
 }

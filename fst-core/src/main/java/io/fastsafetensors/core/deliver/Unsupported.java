@@ -1,7 +1,6 @@
 package io.fastsafetensors.core.deliver;
 
 import io.fastsafetensors.api.LoadOptions;
-import io.fastsafetensors.api.TransferPath;
 import io.fastsafetensors.error.UnsupportedFeatureException;
 import io.fastsafetensors.error.Where;
 
@@ -13,9 +12,6 @@ final class Unsupported {
     static void check(LoadOptions options) {
         if (options.group().isPresent() && options.group().get().size() > 1) {
             throw feature("loading with several ranks");
-        }
-        if (options.transferPath() == TransferPath.MAPPED || options.transferPath() == TransferPath.DIRECT) {
-            throw feature("the transfer path " + options.transferPath());
         }
         if (options.checkDigests()) {
             throw feature("checking digests while loading");

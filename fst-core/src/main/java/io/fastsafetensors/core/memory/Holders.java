@@ -10,13 +10,21 @@ final class Holders {
     ///
     /// @throws IllegalStateException if there are none any more
     void add(String what) {
+        if (!tryAdd()) {
+            throw new IllegalStateException(what + " is closed");
+        }
+    }
+
+    /// One more, unless there are none any more.
+    boolean tryAdd() {
         int now;
         do {
             now = count.get();
             if (now == 0) {
-                throw new IllegalStateException(what + " is closed");
+                return false;
             }
         } while (!count.compareAndSet(now, now + 1));
+        return true;
     }
 
     /// One less.

@@ -26,9 +26,11 @@ public final class LoadJob {
     private static final ScopedValue<LoadJob> CURRENT = ScopedValue.newInstance();
 
     private final ReadPlan plan;
-    private final List<@Nullable SharedBuffer> buffers;
     private final SharedBackend backend;
     private final OpenFiles files;
+    private final Routing routing;
+    private final LoadContext context;
+    private final int numaNode;
     private final ProgressListener progress;
     private final Arrivals arrivals;
     private final Span span;
@@ -42,24 +44,36 @@ public final class LoadJob {
     private final FirstTensor firstTensor;
     private volatile boolean stopped;
     private volatile long allDoneNanos;
-    private int readers;
+    private volatile long stagingBytes;
+    private final int readers;
 
     /// @param buffers one a file, null where nothing is read; held by the caller until [#join()] has returned
-    public LoadJob(ReadPlan plan, List<@Nullable SharedBuffer> buffers, SharedBackend backend, LoadOptions options,
-            Span span) {
+    /// @param routing the ways of the files; closed when the readers have stopped
+    /// @param backend the device; held by the caller until [#join()] has returned
+    /// @param pool slots and streams, one hold of which is taken over; null if the host can address the device's memory
+    /// @param crew how many readers, fewer if there are fewer blocks
+    public LoadJob(ReadPlan plan, List<@Nullable SharedBuffer> buffers, Routing routing, SharedBackend backend,
+            @Nullable SlotPool pool, Readers.Crew crew, LoadOptions options, Span span) {
         this.plan = plan;
-        this.buffers = buffers;
         this.backend = backend;
-        this.files = new OpenFiles(plan, Storage.platform(), options.directIo(), counters);
+        this.routing = routing;
+        this.files = new OpenFiles(plan, Storage.platform(), backend.get().directStorage(), options.directIo(),
+                counters);
+        this.numaNode = options.numaPinning() ? backend.get().info().numaNode() : -1;
         this.progress = options.progress();
         this.arrivals = new Arrivals(plan.blocks().size());
         this.firstTensor = new FirstTensor(plan, arrivals);
         this.span = span;
+        this.context = new LoadContext(plan, buffers, files, routing, backend, pool,
+                crew.blocksInFlight(), placeNanos, () -> stopped, this::landed);
+        this.readers = Math.min(crew.threads(), plan.blocks().size());
     }
 
-    /// Starts `threads` readers, fewer if there are fewer blocks.
-    public void start(int threads) {
-        readers = Math.min(threads, plan.blocks().size());
+    /// Starts the readers.
+    public void start() {
+        if (context.pool() != null) {
+            context.pool().begin(plan.needsSlots() ? readers * context.blocksInFlight() : 0);
+        }
         if (readers == 0) {
             finish();
             return;
@@ -95,27 +109,40 @@ public final class LoadJob {
     }
 
     private void readAll() {
-        try (Lander lander = new Lander(plan, buffers, files, backend.get(), placeNanos)) {
-            BlockTable blocks = plan.blocks();
-            for (int b = next.getAndIncrement(); !stopped && b < blocks.size(); b = next.getAndIncrement()) {
-                lander.land(b);
-                arrivals.arrive(b);
-                firstTensor.arrived(b);
-                report(blocks.end(b) - blocks.start(b));
-            }
+        NumaNode.pin(numaNode);
+        Landers landers = new Landers(context);
+        failing(() -> carryOut(landers));
+        failing(landers::close);
+        if (running.decrementAndGet() == 0) {
+            finish();
+        }
+    }
+
+    private void carryOut(Lander landers) {
+        int blocks = plan.blocks().size();
+        for (int b = next.getAndIncrement(); !stopped && b < blocks; b = next.getAndIncrement()) {
+            landers.land(b);
+        }
+        if (!stopped) {
+            landers.finish();
+        }
+    }
+
+    /// Whatever goes wrong fails the load.
+    private void failing(Runnable work) {
+        try {
+            work.run();
         } catch (RuntimeException e) {
             fail(e);
         } catch (Error e) {
             fail(new BackendException("a reader thread failed: " + e, Where.backend(backend.get().name()), e));
-        } finally {
-            if (running.decrementAndGet() == 0) {
-                finish();
-            }
         }
     }
 
-    private void report(long bytes) {
-        long done = bytesDone.addAndGet(bytes);
+    private void landed(int block) {
+        arrivals.arrive(block);
+        firstTensor.arrived(block);
+        long done = bytesDone.addAndGet(plan.blocks().end(block) - plan.blocks().start(block));
         if (done == plan.bytesToRead()) {
             allDoneNanos = System.nanoTime();
         }
@@ -129,13 +156,18 @@ public final class LoadJob {
     private void fail(RuntimeException why) {
         stopped = true;
         arrivals.fail(why);
+        if (context.pool() != null) {
+            context.pool().wakeUp();
+        }
     }
 
     private void finish() {
-        try {
-            files.close();
-        } catch (RuntimeException e) {
-            fail(e);
+        failing(files::close);
+        failing(routing::close);
+        if (context.pool() != null) {
+            stagingBytes = context.pool().bytes();
+            context.pool().end();
+            context.pool().release();
         }
         RuntimeException failure = arrivals.failure();
         if (allDoneNanos == 0) {
@@ -154,18 +186,7 @@ public final class LoadJob {
 
     /// Waits until no reader touches memory or files any more.
     public void join() {
-        boolean interrupted = false;
-        while (true) {
-            try {
-                finished.await();
-                break;
-            } catch (InterruptedException e) {
-                interrupted = true;
-            }
-        }
-        if (interrupted) {
-            Thread.currentThread().interrupt();
-        }
+        Uninterruptibly.run(finished::await);
     }
 
     /// Which blocks are in place.
@@ -186,6 +207,17 @@ public final class LoadJob {
     /// How many readers it has.
     public int readers() {
         return readers;
+    }
+
+    /// The page-locked bytes that this load shares with others, 0 if it needs none.
+    public long stagingBytes() {
+        if (!plan.needsSlots()) {
+            return 0;
+        }
+        if (context.pool() == null) {
+            return readers * plan.slotBytes();
+        }
+        return finished.getCount() == 0 ? stagingBytes : context.pool().bytes();
     }
 
     /// How each file was read, and why.

@@ -5,20 +5,26 @@ import io.fastsafetensors.core.jfr.Recorder;
 import io.fastsafetensors.core.jfr.Span;
 import io.fastsafetensors.core.plan.BlockTable;
 import io.fastsafetensors.core.plan.PlannedFile;
+import io.fastsafetensors.core.plan.PlannedFile.Landing;
 import io.fastsafetensors.core.plan.ReadPlan;
 import io.fastsafetensors.core.read.BlockReader;
 import io.fastsafetensors.core.read.ReadCounters;
 import io.fastsafetensors.core.read.Storage;
+import io.fastsafetensors.spi.DirectFile;
+import io.fastsafetensors.spi.DirectStorage;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /// The files of a load: each is opened for its first block and closed after its last, so that a checkpoint of a
-/// thousand shards needs few descriptors.
+/// thousand shards needs few descriptors. Counts what comes from them without the read package's help.
 final class OpenFiles implements AutoCloseable {
     private final List<OneFile> files;
+    private final ReadCounters counters;
 
-    OpenFiles(ReadPlan plan, Storage storage, DirectIo mode, ReadCounters counters) {
+    OpenFiles(ReadPlan plan, Storage storage, Optional<DirectStorage> direct, DirectIo mode, ReadCounters counters) {
+        this.counters = counters;
         int[] blocks = new int[plan.planned().size()];
         BlockTable table = plan.blocks();
         for (int b = 0; b < table.size(); b++) {
@@ -27,14 +33,33 @@ final class OpenFiles implements AutoCloseable {
         files = new ArrayList<>(blocks.length);
         for (int f = 0; f < blocks.length; f++) {
             PlannedFile file = plan.planned().get(f);
-            files.add(new OneFile(file, blocks[f], () -> BlockReader.open(storage, file.path(), file.fileLength(), mode,
-                    counters)));
+            files.add(file.landing() == Landing.DIRECT
+                    ? new OneFile(file, blocks[f], () -> direct.orElseThrow().open(file.path()))
+                    : new OneFile(file, blocks[f], () -> BlockReader.open(storage, file.path(), file.fileLength(), mode,
+                            counters)));
         }
     }
 
     /// The reader of a file, for one block; given back by [#blockDone].
     BlockReader forBlock(int file) {
-        return files.get(file).get();
+        return (BlockReader) files.get(file).get();
+    }
+
+    /// A file for direct storage, for one block; given back by [#readDirectly].
+    DirectFile directForBlock(int file) {
+        return (DirectFile) files.get(file).get();
+    }
+
+    /// A block was read by direct storage.
+    void readDirectly(int file, long bytes, long nanos) {
+        counters.directStorage(bytes, nanos);
+        blockDone(file);
+    }
+
+    /// A block was handed to the device out of a mapping, which needs no file of ours.
+    void mapped(int file, long bytes) {
+        counters.mapped(bytes);
+        files.get(file).mapped();
     }
 
     void blockDone(int file) {
@@ -53,14 +78,14 @@ final class OpenFiles implements AutoCloseable {
     }
 
     private interface Opener {
-        BlockReader open();
+        AutoCloseable open();
     }
 
     private static final class OneFile {
         private final PlannedFile file;
         private final Opener opener;
         private int remaining;
-        private @Nullable BlockReader reader;
+        private @Nullable AutoCloseable open;
         private @Nullable Span span;
         private String reason = "";
 
@@ -70,12 +95,18 @@ final class OpenFiles implements AutoCloseable {
             this.remaining = blocks;
         }
 
-        synchronized BlockReader get() {
-            if (reader == null) {
-                reader = opener.open();
+        synchronized AutoCloseable get() {
+            AutoCloseable mine = open;
+            if (mine == null) {
+                mine = opener.open();
+                open = mine;
                 span = Recorder.file(file.path().toString(), file.bytesToRead());
             }
-            return reader;
+            return mine;
+        }
+
+        synchronized void mapped() {
+            reason = "page-locked mapping";
         }
 
         synchronized void blockDone() {
@@ -85,15 +116,26 @@ final class OpenFiles implements AutoCloseable {
         }
 
         synchronized String report() {
-            String how = reader != null ? reader.reason() : reason;
+            String how = how();
             return how.isEmpty() ? "" : file.path() + ": " + how;
         }
 
+        private String how() {
+            return switch (open) {
+                case BlockReader reader -> reader.reason();
+                case DirectFile direct -> "direct storage in steps of " + direct.alignment() + ": " + file.why();
+                case null, default -> reason;
+            };
+        }
+
         synchronized void close() {
-            if (reader != null) {
-                reason = reader.reason();
+            reason = how();
+            AutoCloseable mine = open;
+            open = null;
+            if (mine instanceof BlockReader reader) {
                 reader.close();
-                reader = null;
+            } else if (mine instanceof DirectFile direct) {
+                direct.close();
             }
             if (span != null) {
                 span.finish(reason);

@@ -1,5 +1,5 @@
-/// Reader threads that carry blocks into place: straight into host-addressable memory, or through a slot where they
-/// must be shifted or converted.
+/// Reader threads that carry blocks into place, each file on the way that [Router] chose: straight into memory that the
+/// host can address, through page-locked slots, out of registered mappings, or by direct storage.
 /// Before it: read. After it: deliver waits for what arrived here.
 @NullMarked
 package io.fastsafetensors.core.place;

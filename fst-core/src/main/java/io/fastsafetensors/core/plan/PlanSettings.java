@@ -6,13 +6,17 @@ import java.util.Optional;
 
 /// What a plan depends on besides headers.
 ///
-/// @param hostAddressable whether blocks can be read straight into the device's memory
 /// @param tensorAlignment what every tensor's place is a multiple of; 0 asks for the element's own alignment
 /// @param blockBytes bytes of one read, a multiple of the page size
 /// @param dtype what floating-point tensors are converted to, if anything
-public record PlanSettings(boolean hostAddressable, long tensorAlignment, int blockBytes, Optional<DType> dtype) {
+public record PlanSettings(long tensorAlignment, int blockBytes, Optional<DType> dtype) {
     /// Where tensors that are moved anyway are aligned on the CPU: a cache line, the widest vector.
     private static final long MOVED_ALIGNMENT = 64;
+
+    /// Bytes of a slot that can take any block, both ends widened to whole pages.
+    public long slotBytes() {
+        return blockBytes + 2L * Pages.SIZE;
+    }
 
     /// The alignment that a tensor must have.
     long alignmentOf(TensorInfo tensor) {

@@ -19,7 +19,28 @@ public record PlannedFile(Path path, long fileLength, List<PlannedTensor> tensor
     public enum Landing {
         /// Read straight to where the tensors are; the buffer keeps the file's phase.
         IN_PLACE,
-        /// Read into a slot, then each tensor's part is copied or converted to its aligned place.
-        MOVED
+        /// Read into a host slot, then each tensor's part is moved or converted to its aligned place by the host.
+        MOVED,
+        /// Read into a page-locked slot, then each tensor's part is copied to its place on the device.
+        STAGED,
+        /// Copied to the device out of a registered mapping of the file; the host reads nothing.
+        MAPPED,
+        /// Read into device memory without the host, then each tensor's part is copied to its place there.
+        DIRECT;
+
+        /// Whether every tensor is placed by itself rather than where its file has it.
+        boolean placesEachTensor() {
+            return this != IN_PLACE;
+        }
+    }
+
+    /// Whether a slot of host memory is needed for this file.
+    boolean needsSlots() {
+        return (landing == Landing.MOVED || landing == Landing.STAGED) && bytesToRead > 0;
+    }
+
+    /// Whether some tensor changes its dtype on the way.
+    public boolean converts() {
+        return tensors.stream().anyMatch(PlannedTensor::isConverted);
     }
 }

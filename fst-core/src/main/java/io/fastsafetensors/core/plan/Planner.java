@@ -28,31 +28,34 @@ public final class Planner {
 
     /// The plan for these files.
     ///
+    /// @param routes the way of each file; one that cannot be in place is moved
     /// @throws UnsupportedFeatureException if a conversion leaves a sub-byte tensor without whole bytes
-    public static ReadPlan plan(List<FileHeader> headers, Selection selection, PlanSettings settings) {
+    public static ReadPlan plan(List<FileHeader> headers, List<Route> routes, Selection selection,
+            PlanSettings settings) {
         Planner planner = new Planner(settings);
         List<PlannedFile> files = new ArrayList<>(headers.size());
         for (FileHeader header : headers) {
-            files.add(planner.planFile(files.size(), header, selection));
+            files.add(planner.planFile(files.size(), header, routes.get(files.size()), selection));
         }
         return new ReadPlan(files, planner.blocks, settings);
     }
 
-    private PlannedFile planFile(int index, FileHeader header, Selection selection) {
+    private PlannedFile planFile(int index, FileHeader header, Route route, Selection selection) {
         List<TensorInfo> selected = new ArrayList<>(header.tensors().size());
         for (TensorInfo tensor : header.tensors()) {
             if (selection.test(tensor)) {
                 selected.add(tensor);
             }
         }
+        if (route.landing().placesEachTensor()) {
+            return placed(index, header, selected, route);
+        }
         String obstacle = obstacleToInPlace(selected);
-        return obstacle == null ? inPlace(index, header, selected) : moved(index, header, selected, obstacle);
+        return obstacle == null ? inPlace(index, header, selected)
+                : placed(index, header, selected, new Route(Landing.MOVED, obstacle));
     }
 
     private @Nullable String obstacleToInPlace(List<TensorInfo> selected) {
-        if (!settings.hostAddressable()) {
-            return "the host cannot address this device's memory";
-        }
         for (TensorInfo tensor : selected) {
             if (settings.target(tensor) != tensor.dtype()) {
                 return "tensors are converted to " + settings.target(tensor);
@@ -93,7 +96,7 @@ public final class Planner {
                 bufferBytes, Landing.IN_PLACE, "the host can address the memory and the file is aligned");
     }
 
-    private PlannedFile moved(int index, FileHeader header, List<TensorInfo> selected, String why) {
+    private PlannedFile placed(int index, FileHeader header, List<TensorInfo> selected, Route route) {
         Ranges ranges = Ranges.of(selected, GAP_LIMIT);
         int firstBlock = blocks.size();
         int tensorAt = 0;
@@ -125,7 +128,7 @@ public final class Planner {
                     empty ? -1 : blocks.find(firstBlock, tensor.fileEnd() - 1)));
         }
         return new PlannedFile(header.path(), header.fileLength(), List.copyOf(tensors), ranges.size(), ranges.bytes(),
-                bufferBytes, Landing.MOVED, why);
+                bufferBytes, route.landing(), route.why());
     }
 
     /// The last cut not after `cut` that leaves whole granules of a tensor that is converted.

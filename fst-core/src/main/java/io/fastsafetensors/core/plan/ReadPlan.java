@@ -37,23 +37,34 @@ public final class ReadPlan implements LoadPlan {
 
     /// Bytes of a slot that can take any block, both ends widened to whole pages.
     public long slotBytes() {
-        return settings.blockBytes() + 2L * Pages.SIZE;
+        return settings.slotBytes();
     }
 
     /// Whether some blocks need a slot.
     public boolean needsSlots() {
-        return files.stream().anyMatch(f -> f.landing() == PlannedFile.Landing.MOVED && f.bytesToRead() > 0);
+        return files.stream().anyMatch(PlannedFile::needsSlots);
+    }
+
+    /// Whether the blocks of some file take this way.
+    public boolean uses(PlannedFile.Landing way) {
+        return files.stream().anyMatch(f -> f.landing() == way && f.bytesToRead() > 0);
+    }
+
+    /// Whether some tensor changes its dtype on the way.
+    public boolean converts() {
+        return files.stream().anyMatch(PlannedFile::converts);
     }
 
     /// Fails unless the buffers fit.
     ///
+    /// @param transientBytes device memory that the load needs besides, while it runs
     /// @throws BudgetException naming the first tensor that does not
-    public void requireDeviceBudget(long budget) {
-        long needed = deviceBytes();
+    public void requireDeviceBudget(long budget, long transientBytes) {
+        long needed = deviceBytes() + transientBytes;
         if (needed <= budget) {
             return;
         }
-        long before = 0;
+        long before = transientBytes;
         for (PlannedFile file : files) {
             for (PlannedTensor tensor : file.tensors()) {
                 if (before + tensor.bufferOffset() + tensor.byteSize() > budget) {

@@ -25,11 +25,22 @@ public final class ReadCounters {
         buffered.add(bytes);
     }
 
+    /// Bytes that direct storage read, and how long it took.
+    public void directStorage(long bytes, long time) {
+        addDirect(bytes);
+        addNanos(time);
+    }
+
+    /// Bytes that the device took out of the page cache by itself.
+    public void mapped(long bytes) {
+        addCached(bytes);
+    }
+
     void addNanos(long time) {
         nanos.add(time);
     }
 
-    /// Bytes copied out of the page cache that held them.
+    /// Bytes taken out of the page cache that held them.
     public long cachedBytes() {
         return cached.sum();
     }

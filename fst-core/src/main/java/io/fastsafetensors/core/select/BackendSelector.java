@@ -3,9 +3,9 @@ package io.fastsafetensors.core.select;
 import io.fastsafetensors.api.BackendChoice;
 import io.fastsafetensors.api.BackendChoice.Rejected;
 import io.fastsafetensors.api.LoadOptions;
+import io.fastsafetensors.core.memory.SharedBackend;
 import io.fastsafetensors.core.select.Providers.Found;
 import io.fastsafetensors.error.BackendUnavailableException;
-import io.fastsafetensors.spi.Backend;
 import io.fastsafetensors.spi.BackendOptions;
 import io.fastsafetensors.spi.BackendProvider;
 import io.fastsafetensors.spi.Capability;
@@ -17,6 +17,7 @@ import java.lang.System.Logger.Level;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /// Picks the backend for a device: the one asked for by name, or the available one of the highest priority.
@@ -28,11 +29,11 @@ public final class BackendSelector {
 
     /// A backend that was picked and opened.
     ///
-    /// @param backend the opened backend; the caller closes it
+    /// @param backend the opened backend, one hold of it; the caller releases it
     /// @param device the device, resolved
-    /// @param hostAddressable whether the host can address its memory
+    /// @param capabilities what it can do
     /// @param choice why it was picked
-    public record Selected(Backend backend, Device device, boolean hostAddressable,
+    public record Selected(SharedBackend backend, Device device, Set<Capability> capabilities,
             BackendChoice choice) {
     }
 
@@ -59,7 +60,7 @@ public final class BackendSelector {
         }
         BackendChoice choice = new BackendChoice(selected.choice().name(), selected.choice().reason(), rejected);
         LOG.log(Level.DEBUG, () -> "backend " + choice);
-        return new Selected(selected.backend(), selected.device(), selected.hostAddressable(), choice);
+        return new Selected(selected.backend(), selected.device(), selected.capabilities(), choice);
     }
 
     private static Optional<String> mismatch(Found<BackendProvider> found, LoadOptions options) {
@@ -100,8 +101,9 @@ public final class BackendSelector {
         String reason = options.backend().isPresent() ? "asked for by name"
                 : "the available backend of the highest priority for " + options.device();
         return new Selected(
-                provider.open(device.get(), new BackendOptions(options.strictBackend(), options.backendProperties())),
-                device.get(), available.capabilities().contains(Capability.HOST_ADDRESSABLE),
+                OpenDevices.open(provider, device.get(),
+                        new BackendOptions(options.strictBackend(), options.backendProperties())),
+                device.get(), available.capabilities(),
                 new BackendChoice(found.name(), reason, List.of()));
     }
 }

@@ -15,6 +15,7 @@ import io.fastsafetensors.types.Shape;
 import io.fastsafetensors.types.TensorInfo;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -26,7 +27,16 @@ class PlannerTest {
     private static final DType[] DTYPES = {DType.F32, DType.BF16, DType.U8, DType.I64, DType.F4, DType.F8_E4M3};
 
     private static PlanSettings settings(long alignment, int block, DType dtype) {
-        return new PlanSettings(true, alignment, block, Optional.ofNullable(dtype));
+        return new PlanSettings(alignment, block, Optional.ofNullable(dtype));
+    }
+
+    private static ReadPlan plan(List<FileHeader> headers, Selection selection, PlanSettings settings) {
+        return plan(headers, Landing.IN_PLACE, selection, settings);
+    }
+
+    private static ReadPlan plan(List<FileHeader> headers, Landing way, Selection selection, PlanSettings settings) {
+        return Planner.plan(headers, Collections.nCopies(headers.size(), new Route(way, "the test")), selection,
+                settings);
     }
 
     private static FileHeader file(String name, long dataStart, RandomGenerator random, int tensors, int largest) {
@@ -53,7 +63,8 @@ class PlannerTest {
             DType dtype = random.nextBoolean() ? null : DTYPES[random.nextInt(2)];
             int kept = random.nextInt(1, 5);
             PlanSettings settings = settings(random.nextBoolean() ? 0 : 256, 4096 * random.nextInt(1, 9), dtype);
-            ReadPlan plan = Planner.plan(List.of(a, b), t -> t.name().hashCode() % kept == 0, settings);
+            Landing way = Landing.values()[random.nextInt(Landing.values().length)];
+            ReadPlan plan = plan(List.of(a, b), way, t -> t.name().hashCode() % kept == 0, settings);
             String message = "seed " + seed + " round " + round + "\n" + plan.describe();
             for (int f = 0; f < 2; f++) {
                 checkPlaces(plan, f, message);
@@ -127,13 +138,13 @@ class PlannerTest {
     private static Landing landing(TensorInfo tensor, PlanSettings settings) {
         FileHeader header = new FileHeader(tensor.file(), tensor.fileEnd(), tensor.fileOffset(), List.of(tensor),
                 Map.of());
-        return Planner.plan(List.of(header), Selection.all(), settings).planned().getFirst().landing();
+        return plan(List.of(header), Selection.all(), settings).planned().getFirst().landing();
     }
 
     @Test
     void only_selected_ranges_are_read() {
         FileHeader header = file("a", 8, new Random(3), 30, 200_000);
-        ReadPlan plan = Planner.plan(List.of(header), Selection.names("a3", "a17"), settings(0, 1 << 20, null));
+        ReadPlan plan = plan(List.of(header), Selection.names("a3", "a17"), settings(0, 1 << 20, null));
         long wanted = header.tensors().get(3).byteSize() + header.tensors().get(17).byteSize();
         assertEquals(wanted, plan.bytesToRead());
         assertEquals(2, plan.planned().getFirst().tensors().size());
@@ -142,10 +153,10 @@ class PlannerTest {
     @Test
     void the_digest_depends_on_what_ranks_must_agree_on() {
         FileHeader header = file("a", 8, new Random(5), 9, 1000);
-        String digest = Planner.plan(List.of(header), Selection.all(), settings(0, 4096, null)).digest();
-        assertEquals(digest, Planner.plan(List.of(header), Selection.all(), settings(0, 4096, null)).digest());
-        assertNotEquals(digest, Planner.plan(List.of(header), Selection.all(), settings(0, 8192, null)).digest());
-        assertNotEquals(digest, Planner.plan(List.of(header), t -> t != header.tensors().get(2),
+        String digest = plan(List.of(header), Selection.all(), settings(0, 4096, null)).digest();
+        assertEquals(digest, plan(List.of(header), Selection.all(), settings(0, 4096, null)).digest());
+        assertNotEquals(digest, plan(List.of(header), Selection.all(), settings(0, 8192, null)).digest());
+        assertNotEquals(digest, plan(List.of(header), t -> t != header.tensors().get(2),
                 settings(0, 4096, null)).digest());
     }
 
@@ -154,9 +165,9 @@ class PlannerTest {
         TensorInfo first = new TensorInfo("first", DType.U8, Shape.of(4096), Path.of("f"), 4096, 4096);
         TensorInfo second = new TensorInfo("second", DType.U8, Shape.of(8192), Path.of("f"), 8192, 8192);
         FileHeader header = new FileHeader(Path.of("f"), 16384, 4096, List.of(first, second), Map.of());
-        ReadPlan plan = Planner.plan(List.of(header), Selection.all(), settings(0, 4096, null));
-        plan.requireDeviceBudget(12288);
-        BudgetException e = assertThrows(BudgetException.class, () -> plan.requireDeviceBudget(12000));
+        ReadPlan plan = plan(List.of(header), Selection.all(), settings(0, 4096, null));
+        plan.requireDeviceBudget(12288, 0);
+        BudgetException e = assertThrows(BudgetException.class, () -> plan.requireDeviceBudget(12000, 0));
         assertEquals("second", e.where().tensor());
         assertEquals(288, e.shortfall());
     }
@@ -166,7 +177,7 @@ class PlannerTest {
         TensorInfo three = new TensorInfo("three", DType.F32, Shape.of(3), Path.of("f"), 8, 12);
         FileHeader header = new FileHeader(Path.of("f"), 20, 8, List.of(three), Map.of());
         UnsupportedFeatureException e = assertThrows(UnsupportedFeatureException.class,
-                () -> Planner.plan(List.of(header), Selection.all(), settings(0, 4096, DType.F4)));
+                () -> plan(List.of(header), Selection.all(), settings(0, 4096, DType.F4)));
         assertEquals("three", e.where().tensor());
     }
 }

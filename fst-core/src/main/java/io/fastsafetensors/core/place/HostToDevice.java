@@ -1,0 +1,85 @@
+package io.fastsafetensors.core.place;
+
+import io.fastsafetensors.core.plan.BlockTable;
+import io.fastsafetensors.core.plan.Pages;
+import io.fastsafetensors.spi.Backend;
+import io.fastsafetensors.spi.BufferSlice;
+import io.fastsafetensors.spi.CopyStream;
+import io.fastsafetensors.spi.DeviceBuffer;
+import io.fastsafetensors.spi.Fence;
+import io.fastsafetensors.types.DType;
+import java.lang.foreign.MemorySegment;
+import org.jspecify.annotations.Nullable;
+
+/// Copies blocks from page-locked host memory to their places on the device. What changes its dtype goes through device
+/// memory of one block's size, so that the unconverted tensor never exists there as a whole.
+final class HostToDevice implements Runs.Sink {
+    private final LoadContext load;
+    private final Backend backend;
+    private final CopyStream stream;
+    private final Runs runs = new Runs(this);
+    private MemorySegment source = MemorySegment.NULL;
+    private @Nullable DeviceBuffer target;
+    private @Nullable DeviceBuffer scratch;
+
+    /// Takes a stream of the pool until [#close()].
+    HostToDevice(LoadContext load) {
+        this.load = load;
+        this.backend = load.backend().get();
+        this.stream = load.slots().takeStream();
+    }
+
+    /// Submits the copies of a block.
+    ///
+    /// @param host memory that stays as it is until the fence has passed
+    /// @param page where in it the page of the block's first byte begins
+    /// @return passes when the block is in place; the caller closes it
+    Fence send(int block, MemorySegment host, long page) {
+        BlockTable blocks = load.blocks();
+        target = load.bufferOf(block);
+        long bytes = blocks.end(block) - Pages.floor(blocks.start(block));
+        source = host.asSlice(page, bytes);
+        runs.forEach(load.fileOf(block), blocks.start(block), blocks.end(block));
+        return stream.fence();
+    }
+
+    @Override
+    public void copy(long from, long bytes, long targetOffset) {
+        stream.copyToDevice(source.asSlice(from, bytes), target(), targetOffset);
+    }
+
+    @Override
+    public void convert(long from, long bytes, DType fromType, long targetOffset, DType to, long elements) {
+        DeviceBuffer between = scratch();
+        stream.copyToDevice(source.asSlice(from, bytes), between, 0);
+        backend.kernels().convert(stream, new BufferSlice(between, 0, bytes), fromType,
+                new BufferSlice(target(), targetOffset, to.byteSize(elements)), to, elements);
+    }
+
+    private DeviceBuffer scratch() {
+        DeviceBuffer mine = scratch;
+        if (mine == null) {
+            mine = backend.allocate(load.plan().slotBytes(), backend.hints().tensorAlignment());
+            scratch = mine;
+        }
+        return mine;
+    }
+
+    private DeviceBuffer target() {
+        if (target == null) {
+            throw new AssertionError("a run without a buffer");
+        }
+        return target;
+    }
+
+    /// Waits until nothing is under way, then gives the stream back.
+    void close() {
+        try {
+            load.slots().giveStream(stream);
+        } finally {
+            if (scratch != null) {
+                scratch.close();
+            }
+        }
+    }
+}

@@ -1,0 +1,52 @@
+package io.fastsafetensors.core.place;
+
+import io.fastsafetensors.core.memory.SharedBackend;
+import io.fastsafetensors.core.memory.SharedBuffer;
+import io.fastsafetensors.core.plan.BlockTable;
+import io.fastsafetensors.core.plan.PlannedFile;
+import io.fastsafetensors.core.plan.ReadPlan;
+import io.fastsafetensors.spi.DeviceBuffer;
+import java.util.List;
+import java.util.concurrent.atomic.LongAdder;
+import java.util.function.BooleanSupplier;
+import java.util.function.IntConsumer;
+import org.jspecify.annotations.Nullable;
+
+/// What all readers of a load share.
+///
+/// @param plan what to do
+/// @param buffers one a file, null where nothing is read
+/// @param files the open files
+/// @param routing the mappings of files that are mapped
+/// @param backend the device; held while the load runs
+/// @param pool slots and streams, null if the host can address the device's memory
+/// @param blocksInFlight how many blocks of a reader may be under way, the one being read included
+/// @param placeNanos time spent moving blocks, over all readers
+/// @param stopped whether the load was cancelled or failed
+/// @param landed told the index of each block that is in place
+record LoadContext(ReadPlan plan, List<@Nullable SharedBuffer> buffers, OpenFiles files, Routing routing,
+        SharedBackend backend, @Nullable SlotPool pool, int blocksInFlight, LongAdder placeNanos,
+        BooleanSupplier stopped, IntConsumer landed) {
+    BlockTable blocks() {
+        return plan.blocks();
+    }
+
+    PlannedFile fileOf(int block) {
+        return plan.planned().get(plan.blocks().file(block));
+    }
+
+    DeviceBuffer bufferOf(int block) {
+        SharedBuffer buffer = buffers.get(plan.blocks().file(block));
+        if (buffer == null) {
+            throw new AssertionError("a block of a file without a buffer");
+        }
+        return buffer.buffer();
+    }
+
+    SlotPool slots() {
+        if (pool == null) {
+            throw new AssertionError("planned for memory that the host can address");
+        }
+        return pool;
+    }
+}

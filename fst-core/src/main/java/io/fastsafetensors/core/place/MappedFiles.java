@@ -1,0 +1,131 @@
+package io.fastsafetensors.core.place;
+
+import io.fastsafetensors.core.memory.Registry;
+import io.fastsafetensors.core.memory.SharedBackend;
+import io.fastsafetensors.core.place.ffm.HostCalls;
+import io.fastsafetensors.error.StorageException;
+import io.fastsafetensors.error.Where;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.nio.file.attribute.FileTime;
+import java.util.ArrayList;
+import java.util.Iterator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/// The registered mappings of one device. They stay registered for the next load of the same files, within a bound,
+/// until the last loader of the device is closed; the ones used longest ago go first. Thread-safe.
+public final class MappedFiles {
+    private static final Registry<SharedBackend, MappedFiles> OPEN = new Registry<>(MappedFiles::new,
+            MappedFiles::dispose);
+
+    private final SharedBackend backend;
+    private final long mostBytes = Long.getLong("fst.mappedBytes", HostMemory.total() / 2);
+    private final Map<Identity, Entry> entries = new LinkedHashMap<>(16, 0.75f, true);
+
+    /// A file as it is now: a changed one is another.
+    private record Identity(Path path, @Nullable Object key, long length, FileTime modified) {
+    }
+
+    private static final class Entry {
+        private final MappedFile file;
+        private int loads;
+
+        Entry(MappedFile file) {
+            this.file = file;
+        }
+    }
+
+    private MappedFiles(SharedBackend backend) {
+        this.backend = backend;
+        backend.retain();
+    }
+
+    /// One hold on the mappings of a device; ended by [#release()].
+    public static MappedFiles open(SharedBackend backend) {
+        return OPEN.hold(backend);
+    }
+
+    /// Ends one hold; the last unmaps everything.
+    public void release() {
+        OPEN.release(backend);
+    }
+
+    /// Takes a file for a load, making room for it. Nothing is mapped yet if it was not before.
+    ///
+    /// @return null if the bound, less what other loads use, has no room for it
+    synchronized @Nullable MappedFile take(Path path, long length) {
+        Identity identity = identity(path);
+        Entry entry = entries.get(identity);
+        if (entry == null) {
+            if (!makeRoom(length)) {
+                return null;
+            }
+            entry = new Entry(new MappedFile(path, length, backend.get(), HostCalls.instance()));
+            entries.put(identity, entry);
+        }
+        entry.loads++;
+        return entry.file;
+    }
+
+    private boolean makeRoom(long bytes) {
+        Iterator<Entry> oldest = entries.values().iterator();
+        while (bytes() + bytes > mostBytes && oldest.hasNext()) {
+            Entry entry = oldest.next();
+            if (entry.loads == 0) {
+                entry.file.close();
+                oldest.remove();
+            }
+        }
+        return bytes() + bytes <= mostBytes;
+    }
+
+    /// A load is done with a file; it stays mapped.
+    synchronized void give(MappedFile file) {
+        for (Entry entry : entries.values()) {
+            if (entry.file == file) {
+                entry.loads--;
+                return;
+            }
+        }
+        throw new AssertionError("given back, never taken");
+    }
+
+    /// The bytes mapped, or about to be.
+    public synchronized long bytes() {
+        return entries.values().stream().mapToLong(e -> e.file.length()).sum();
+    }
+
+    /// The most bytes that stay mapped: half of the machine's memory, or the system property `fst.mappedBytes`.
+    long mostBytes() {
+        return mostBytes;
+    }
+
+    /// Unmaps what no load is using.
+    public void trim() {
+        List<MappedFile> idle = new ArrayList<>();
+        synchronized (this) {
+            entries.values().removeIf(entry -> entry.loads == 0 && idle.add(entry.file));
+        }
+        idle.forEach(MappedFile::close);
+    }
+
+    private void dispose() {
+        trim();
+        backend.release();
+    }
+
+    private static Identity identity(Path path) {
+        try {
+            Path real = path.toRealPath();
+            BasicFileAttributes attributes = Files.readAttributes(real, BasicFileAttributes.class);
+            return new Identity(real, attributes.fileKey(), attributes.size(), attributes.lastModifiedTime());
+        } catch (IOException e) {
+            throw new StorageException("cannot open: " + e, Where.file(path), e);
+        }
+    }
+}

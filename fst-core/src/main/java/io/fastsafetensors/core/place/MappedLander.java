@@ -1,0 +1,50 @@
+package io.fastsafetensors.core.place;
+
+import io.fastsafetensors.core.jfr.Recorder;
+import io.fastsafetensors.core.jfr.Span;
+import io.fastsafetensors.core.plan.BlockTable;
+import io.fastsafetensors.core.plan.Pages;
+import java.lang.foreign.MemorySegment;
+
+/// Copies blocks out of registered mappings: the host only submits.
+final class MappedLander implements Lander {
+    /// Few threads submit much: enough under way that the device never waits for one of them.
+    static final int IN_FLIGHT = 8;
+
+    private final LoadContext load;
+    private final HostToDevice device;
+    private final Flights flights;
+
+    MappedLander(LoadContext load) {
+        this.load = load;
+        this.device = new HostToDevice(load);
+        this.flights = new Flights(load);
+    }
+
+    @Override
+    public void land(int index) {
+        flights.reduceTo(IN_FLIGHT - 1);
+        BlockTable blocks = load.blocks();
+        long start = blocks.start(index);
+        long bytes = blocks.end(index) - start;
+        MemorySegment file = load.routing().mapped(blocks.file(index)).memory();
+        Span copy = Recorder.copy(load.fileOf(index).path(), start, bytes);
+        flights.add(index, device.send(index, file, Pages.floor(start)), null, copy);
+        load.files().mapped(blocks.file(index), bytes);
+        flights.landArrived();
+    }
+
+    @Override
+    public void finish() {
+        flights.reduceTo(0);
+    }
+
+    @Override
+    public void close() {
+        try {
+            device.close();
+        } finally {
+            flights.abandon();
+        }
+    }
+}

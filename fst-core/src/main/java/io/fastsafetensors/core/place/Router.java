@@ -1,0 +1,132 @@
+package io.fastsafetensors.core.place;
+
+import io.fastsafetensors.api.LoadOptions;
+import io.fastsafetensors.api.TransferPath;
+import io.fastsafetensors.core.header.FileHeader;
+import io.fastsafetensors.core.memory.SharedBackend;
+import io.fastsafetensors.core.plan.PlannedFile.Landing;
+import io.fastsafetensors.core.plan.Route;
+import io.fastsafetensors.error.BackendException;
+import io.fastsafetensors.error.UnsupportedFeatureException;
+import io.fastsafetensors.error.Where;
+import io.fastsafetensors.spi.Capability;
+import io.fastsafetensors.spi.DirectStorage;
+import io.fastsafetensors.spi.DirectStorage.Mode;
+import io.fastsafetensors.spi.DirectStorage.Support;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/// Chooses the way of each file into the device, by what the user asked for and what works for that file.
+public final class Router {
+    private static final Route IN_PLACE = new Route(Landing.IN_PLACE,
+            "the host can address the memory and the file is aligned");
+
+    private final LoadOptions options;
+    private final SharedBackend backend;
+    private final Set<Capability> capabilities;
+    private final Optional<DirectStorage> direct;
+
+    /// @param backend the device, held by the caller
+    /// @param capabilities what it can do
+    public Router(LoadOptions options, SharedBackend backend, Set<Capability> capabilities) {
+        this.options = options;
+        this.backend = backend;
+        this.capabilities = capabilities;
+        this.direct = backend.get().directStorage();
+        boolean able = switch (options.transferPath()) {
+            case AUTO, STAGED -> true;
+            case MAPPED -> !isHostAddressable() && capabilities.contains(Capability.HOST_REGISTRATION);
+            case DIRECT -> direct.isPresent();
+        };
+        if (!able) {
+            throw new UnsupportedFeatureException("no transfer path " + options.transferPath()
+                    + " on this device; use AUTO", Where.backend(backend.get().name()));
+        }
+    }
+
+    private boolean isHostAddressable() {
+        return capabilities.contains(Capability.HOST_ADDRESSABLE);
+    }
+
+    /// Whether files go through slots unless something speaks against it.
+    public boolean stagesByDefault() {
+        return options.transferPath() == TransferPath.STAGED
+                || (options.transferPath() == TransferPath.AUTO && direct.isEmpty());
+    }
+
+    /// The ways of these files; the caller closes them when the load has ended.
+    ///
+    /// @throws BackendException if direct storage is demanded and a file cannot have it, with the reason
+    public Routing route(List<FileHeader> headers) {
+        if (options.transferPath() == TransferPath.MAPPED) {
+            return mapped(headers);
+        }
+        List<Route> routes = new ArrayList<>(headers.size());
+        for (FileHeader header : headers) {
+            routes.add(route(header.path()));
+        }
+        return new Routing(routes, noMappings(routes.size()), null);
+    }
+
+    private Route route(Path file) {
+        boolean staged = options.transferPath() == TransferPath.STAGED;
+        if (isHostAddressable() && options.transferPath() != TransferPath.DIRECT) {
+            return staged ? new Route(Landing.MOVED, "slots were asked for") : IN_PLACE;
+        }
+        if (staged || direct.isEmpty()) {
+            return new Route(Landing.STAGED, staged ? "slots were asked for"
+                    : "the host cannot address this device's memory");
+        }
+        Support support = direct.get().support(file);
+        boolean demanded = options.strictBackend() || options.transferPath() == TransferPath.DIRECT;
+        if (support.mode() == Mode.DIRECT || (support.mode() == Mode.COMPATIBILITY && demanded)) {
+            return new Route(Landing.DIRECT, support.reason());
+        }
+        if (support.mode() == Mode.NONE && options.strictBackend()) {
+            throw new BackendException("direct storage is demanded (strict) and this file cannot have it: "
+                    + support.reason(), Where.file(file).withBackend(backend.get().name()));
+        }
+        return new Route(Landing.STAGED, support.mode() == Mode.NONE ? "no direct storage: " + support.reason()
+                : "direct storage would copy through the host, which slots do faster: " + support.reason());
+    }
+
+    private Routing mapped(List<FileHeader> headers) {
+        MappedFiles mappings = MappedFiles.open(backend);
+        List<Route> routes = new ArrayList<>(headers.size());
+        List<Optional<MappedFile>> taken = new ArrayList<>(headers.size());
+        try {
+            long room = options.hostBudget();
+            for (FileHeader header : headers) {
+                MappedFile file = header.fileLength() > room ? null
+                        : mappings.take(header.path(), header.fileLength());
+                room -= file == null ? 0 : file.length();
+                taken.add(Optional.ofNullable(file));
+                routes.add(mapped(file, mappings));
+            }
+            return new Routing(routes, taken, mappings);
+        } catch (RuntimeException | Error e) {
+            taken.forEach(file -> file.ifPresent(mappings::give));
+            mappings.release();
+            throw e;
+        }
+    }
+
+    private Route mapped(@Nullable MappedFile file, MappedFiles mappings) {
+        if (file == null) {
+            return new Route(Landing.STAGED, "a mapping would exceed the "
+                    + Math.min(options.hostBudget(), mappings.mostBytes()) + " bytes that may stay page-locked"
+                    + " (hostBudget, or the property fst.mappedBytes)");
+        }
+        return new Route(Landing.MAPPED, file.isRegistered() ? "asked for; registered by an earlier load"
+                : "asked for; to be registered");
+    }
+
+    private static List<Optional<MappedFile>> noMappings(int files) {
+        return Collections.nCopies(files, Optional.empty());
+    }
+}

@@ -1,0 +1,43 @@
+package io.fastsafetensors.core.place;
+
+import io.fastsafetensors.core.plan.Route;
+import java.util.List;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/// The ways of a checkpoint's files, with the mappings that were taken for those that are mapped. Closed when the load
+/// has ended, or was never begun.
+public final class Routing implements AutoCloseable {
+    private final List<Route> routes;
+    private final List<Optional<MappedFile>> mapped;
+    private final @Nullable MappedFiles mappings;
+    private boolean closed;
+
+    /// @param mapped one a file, present where it is mapped
+    /// @param mappings where those came from, one hold on it; null if none is mapped
+    Routing(List<Route> routes, List<Optional<MappedFile>> mapped, @Nullable MappedFiles mappings) {
+        this.routes = List.copyOf(routes);
+        this.mapped = List.copyOf(mapped);
+        this.mappings = mappings;
+    }
+
+    /// One a file.
+    public List<Route> routes() {
+        return routes;
+    }
+
+    /// The mapping of a file that is mapped.
+    MappedFile mapped(int file) {
+        return mapped.get(file).orElseThrow(() -> new AssertionError("file " + file + " is not mapped"));
+    }
+
+    /// Gives the mappings back. Idempotent.
+    @Override
+    public synchronized void close() {
+        if (!closed && mappings != null) {
+            mapped.forEach(file -> file.ifPresent(mappings::give));
+            mappings.release();
+        }
+        closed = true;
+    }
+}

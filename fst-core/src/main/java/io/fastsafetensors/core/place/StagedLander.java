@@ -1,0 +1,75 @@
+package io.fastsafetensors.core.place;
+
+import io.fastsafetensors.core.jfr.Recorder;
+import io.fastsafetensors.core.jfr.Span;
+import io.fastsafetensors.core.plan.BlockTable;
+import io.fastsafetensors.spi.Fence;
+import io.fastsafetensors.spi.StagingBuffer;
+import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
+
+/// Reads blocks into page-locked slots and copies them from there: while one slot flies, the next one is read.
+final class StagedLander implements Lander {
+    private final LoadContext load;
+    private final HostToDevice device;
+    private final Flights flights;
+    private @Nullable StagingBuffer filling;
+
+    StagedLander(LoadContext load) {
+        this.load = load;
+        this.device = new HostToDevice(load);
+        this.flights = new Flights(load);
+    }
+
+    @Override
+    public void land(int index) {
+        flights.reduceTo(load.blocksInFlight() - 1);
+        StagingBuffer slot = slot();
+        if (slot == null) {
+            return;
+        }
+        filling = slot;
+        BlockTable blocks = load.blocks();
+        int file = blocks.file(index);
+        long start = blocks.start(index);
+        long end = blocks.end(index);
+        Path path = load.fileOf(index).path();
+        Span read = Recorder.read(path, start, end - start);
+        load.files().forBlock(file).read(start, end, slot.segment(), 0);
+        read.finish("read");
+        load.files().blockDone(file);
+        Span copy = Recorder.copy(path, start, end - start);
+        Fence fence = device.send(index, slot.segment(), 0);
+        filling = null;
+        flights.add(index, fence, slot, copy);
+        flights.landArrived();
+    }
+
+    /// A free slot; null if the load was stopped while none was free. Never waits for others while this reader has slots
+    /// under way itself.
+    private @Nullable StagingBuffer slot() {
+        StagingBuffer slot = load.slots().poll();
+        while (slot == null && !flights.isEmpty()) {
+            flights.landOldest();
+            slot = load.slots().poll();
+        }
+        return slot != null ? slot : load.slots().take(load.stopped());
+    }
+
+    @Override
+    public void finish() {
+        flights.reduceTo(0);
+    }
+
+    @Override
+    public void close() {
+        try {
+            device.close();
+        } finally {
+            flights.abandon();
+            if (filling != null) {
+                load.slots().give(filling);
+            }
+        }
+    }
+}

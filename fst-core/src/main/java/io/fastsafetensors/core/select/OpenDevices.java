@@ -1,0 +1,40 @@
+package io.fastsafetensors.core.select;
+
+import io.fastsafetensors.core.memory.SharedBackend;
+import io.fastsafetensors.spi.BackendOptions;
+import io.fastsafetensors.spi.BackendProvider;
+import io.fastsafetensors.types.Device;
+import java.util.HashMap;
+import java.util.Map;
+
+/// The devices that this process has open. Loaders of the same device through the same backend with the same switches
+/// share one, and with it its context and its staging memory.
+final class OpenDevices {
+    private static final Map<Key, SharedBackend> OPEN = new HashMap<>();
+
+    /// @param provider the provider's class and name: two class loaders' worth of a backend are two backends
+    private record Key(Class<?> provider, String name, Device device, BackendOptions options) {
+    }
+
+    private OpenDevices() {
+    }
+
+    /// One hold on the opened device; the caller releases it.
+    static SharedBackend open(BackendProvider provider, Device device, BackendOptions options) {
+        Key key = new Key(provider.getClass(), provider.name(), device, options);
+        synchronized (OPEN) {
+            SharedBackend shared = OPEN.get(key);
+            if (shared == null || !shared.tryRetain()) {
+                shared = new SharedBackend(provider.open(device, options), closing -> forget(key, closing));
+                OPEN.put(key, shared);
+            }
+            return shared;
+        }
+    }
+
+    private static void forget(Key key, SharedBackend closing) {
+        synchronized (OPEN) {
+            OPEN.remove(key, closing);
+        }
+    }
+}
