@@ -67,7 +67,11 @@ public interface Tensor extends AutoCloseable {
     /// @throws io.fastsafetensors.error.UnsupportedFeatureException for a pair that is not converted (C64)
     Tensor to(DType dtype);
 
-    /// This tensor on another device, in memory of its own; itself if the device is the same.
+    /// This tensor on another device, in memory of its own; itself if the device is the same. The best backend of that
+    /// device is taken. Lives in this tensor's scope.
+    ///
+    /// @throws io.fastsafetensors.error.BackendUnavailableException if no backend serves the device
+    /// @throws io.fastsafetensors.error.OutOfDeviceMemoryException if it has no room
     Tensor to(Device device);
 
     /// A tensor of the same memory that outlives the scope: the caller owns it, and what is derived from it lives in

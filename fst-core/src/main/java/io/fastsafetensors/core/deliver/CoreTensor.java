@@ -185,11 +185,7 @@ final class CoreTensor implements Tensor {
     @Override
     public Tensor to(Device target) {
         requireOpen();
-        if (target.equals(origin.device())) {
-            return this;
-        }
-        throw new UnsupportedFeatureException("copying a loaded tensor from " + origin.device() + " to " + target
-                + " is not in this version; load the checkpoint to " + target, Where.nowhere().withTensor(name));
+        return target.equals(origin.device()) ? this : DeviceMove.move(this, target);
     }
 
     @Override

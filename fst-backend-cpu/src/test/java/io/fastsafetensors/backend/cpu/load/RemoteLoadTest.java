@@ -6,12 +6,14 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.fastsafetensors.api.GetOptions;
 import io.fastsafetensors.api.Loader;
 import io.fastsafetensors.api.LoaderBuilder;
 import io.fastsafetensors.api.Tensor;
 import io.fastsafetensors.api.TransferPath;
 import io.fastsafetensors.api.Weights;
 import io.fastsafetensors.error.BackendException;
+import io.fastsafetensors.error.BackendUnavailableException;
 import io.fastsafetensors.error.BudgetException;
 import io.fastsafetensors.error.FstException;
 import io.fastsafetensors.error.UnsupportedFeatureException;
@@ -20,6 +22,7 @@ import io.fastsafetensors.testkit.fault.OpenObjects;
 import io.fastsafetensors.testkit.fault.OpenObjects.Kind;
 import io.fastsafetensors.testkit.fault.Operation;
 import io.fastsafetensors.types.DType;
+import io.fastsafetensors.types.Device;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -315,6 +318,30 @@ class RemoteLoadTest {
                 FstException e = assertThrows(FstException.class, () -> loader.load(files));
                 assertTrue(e.getMessage().contains("direct-0"), e.getMessage());
             }
+        }
+    }
+
+    @Test
+    void tensors_move_between_devices() throws IOException {
+        List<Path> files = checkpoint("a", 1, 8);
+        Map<String, byte[]> expected = load(Loader.builder(), files);
+        try (Loader cpu = Loader.builder().build();
+                Weights near = cpu.load(files);
+                Loader other = remote().build();
+                Weights far = other.load(files)) {
+            for (String name : near.names()) {
+                Tensor there = near.get(name).to(RemoteProvider.DEVICE);
+                Tensor back = there.to(Device.CPU);
+                assertEquals(RemoteProvider.DEVICE, there.device());
+                assertArrayEquals(expected.get(name), back.segment().toArray(ValueLayout.JAVA_BYTE), name);
+                assertArrayEquals(expected.get(name), far.get(name, GetOptions.on(Device.CPU)).segment()
+                        .toArray(ValueLayout.JAVA_BYTE), name);
+                there.close();
+                back.close();
+                assertThrows(IllegalStateException.class, back::segment);
+            }
+            assertThrows(BackendUnavailableException.class,
+                    () -> near.get("a0.0").to(new Device("nowhere", 0)));
         }
     }
 
