@@ -12,29 +12,14 @@ import io.fastsafetensors.api.Weights;
 import io.fastsafetensors.core.checkpoint.CheckpointFiles;
 import io.fastsafetensors.core.header.CheckpointReader;
 import io.fastsafetensors.core.header.ParsedCheckpoint;
-import io.fastsafetensors.core.jfr.Recorder;
-import io.fastsafetensors.core.jfr.Span;
-import io.fastsafetensors.core.memory.Lease;
-import io.fastsafetensors.core.memory.Scope;
-import io.fastsafetensors.core.memory.SharedBackend;
-import io.fastsafetensors.core.memory.SharedBuffer;
-import io.fastsafetensors.core.place.LoadJob;
-import io.fastsafetensors.core.place.Readers;
 import io.fastsafetensors.core.place.Routing;
-import io.fastsafetensors.core.place.SlotPool;
-import io.fastsafetensors.core.plan.Pages;
-import io.fastsafetensors.core.plan.PlannedFile;
-import io.fastsafetensors.core.plan.ReadPlan;
 import io.fastsafetensors.error.UnsupportedFeatureException;
-import io.fastsafetensors.spi.Backend;
 import io.fastsafetensors.types.Device;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicBoolean;
-import org.jspecify.annotations.Nullable;
 
 /// Loads for one rank.
 public final class CoreLoader implements Loader {
@@ -77,50 +62,10 @@ public final class CoreLoader implements Loader {
         requireOpen();
         long start = System.nanoTime();
         ParsedCheckpoint checkpoint = CheckpointReader.open(files, options.open());
-        Routing routing = target.route(checkpoint);
-        try {
-            ReadPlan plan = target.plan(checkpoint, routing);
-            Readers.Crew crew = target.crew(plan);
-            return start(checkpoint, plan, routing, crew, new LoadClock(start, System.nanoTime()));
-        } catch (RuntimeException | Error e) {
-            routing.close();
-            throw e;
+        try (PreparedLoad load = PreparedLoad.of(target, options, checkpoint, options.selection(),
+                options.deviceBudget(), start)) {
+            return load.start(options.progress());
         }
-    }
-
-    private Weights start(ParsedCheckpoint checkpoint, ReadPlan plan, Routing routing, Readers.Crew crew,
-            LoadClock clock) {
-        SharedBackend backend = target.backend();
-        Scope scope = new Scope("weights of " + checkpoint.path());
-        List<@Nullable SharedBuffer> buffers = new ArrayList<>();
-        List<@Nullable Lease> leases = new ArrayList<>();
-        backend.retain();
-        try {
-            for (PlannedFile file : plan.planned()) {
-                SharedBuffer buffer = file.tensors().isEmpty() ? null : allocate(file);
-                buffers.add(buffer);
-                leases.add(buffer == null ? null : scope.lease(buffer));
-            }
-        } catch (RuntimeException | Error e) {
-            scope.close();
-            backend.release();
-            throw e;
-        }
-        Span span = Recorder.load(checkpoint.path().toString(), backend().name(), plan.planned().size(),
-                plan.planned().stream().mapToInt(f -> f.tensors().size()).sum(), plan.bytesToRead());
-        SlotPool pool = target.pool();
-        LoadJob job = new LoadJob(plan, buffers, routing, backend, pool == null ? null : pool.retain(), crew, options,
-                span);
-        LoadState state = new LoadState(scope, leases, job, backend);
-        LoadedWeights weights = new LoadedWeights(checkpoint, plan, state, clock, device(), options.leakDetection());
-        job.start();
-        return weights;
-    }
-
-    private SharedBuffer allocate(PlannedFile file) {
-        Backend backend = target.backend().get();
-        long alignment = Math.max(Pages.SIZE, Math.max(options.alignment(), backend.hints().tensorAlignment()));
-        return new SharedBuffer(backend.allocate(file.bufferBytes(), alignment), target.backend());
     }
 
     @Override
@@ -128,13 +73,16 @@ public final class CoreLoader implements Loader {
         requireOpen();
         ParsedCheckpoint parsed = CheckpointReader.open(CheckpointFiles.resolve(checkpoint), options.open());
         try (Routing routing = target.route(parsed)) {
-            return target.plan(parsed, routing);
+            return target.plan(parsed, routing, options.selection());
         }
     }
 
     @Override
     public TensorStream stream(Path checkpoint, StreamOptions streamOptions) {
-        throw Unsupported.feature("streams under a budget");
+        requireOpen();
+        long start = System.nanoTime();
+        return LoadedStream.open(target, options, streamOptions,
+                CheckpointReader.open(CheckpointFiles.resolve(checkpoint), options.open()), start);
     }
 
     @Override

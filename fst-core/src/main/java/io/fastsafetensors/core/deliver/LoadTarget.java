@@ -2,6 +2,7 @@ package io.fastsafetensors.core.deliver;
 
 import io.fastsafetensors.api.BackendChoice;
 import io.fastsafetensors.api.LoadOptions;
+import io.fastsafetensors.api.Selection;
 import io.fastsafetensors.api.TransferPath;
 import io.fastsafetensors.core.header.ParsedCheckpoint;
 import io.fastsafetensors.core.memory.SharedBackend;
@@ -39,7 +40,7 @@ final class LoadTarget {
         this.choice = selected.choice();
         this.backend = selected.backend();
         this.router = new Router(options, backend, selected.capabilities());
-        this.settings = settings();
+        this.settings = settingsOf();
         boolean addressable = selected.capabilities().contains(Capability.HOST_ADDRESSABLE);
         this.readers = new Readers(options, backend.get().hints(), addressable, settings.slotBytes());
         this.pool = addressable ? null : SlotPool.open(backend, settings.slotBytes());
@@ -63,7 +64,7 @@ final class LoadTarget {
     }
 
     /// The user's word first, the backend's hints after it.
-    private PlanSettings settings() {
+    private PlanSettings settingsOf() {
         TransferHints hints = backend.get().hints();
         long alignment = options.alignment() != 0 ? options.alignment() : device.isCpu() ? 0 : hints.tensorAlignment();
         int block = options.blockBytes() != 0 ? options.blockBytes() : hints.blockBytes();
@@ -93,15 +94,24 @@ final class LoadTarget {
         return router.route(checkpoint.headers());
     }
 
-    ReadPlan plan(ParsedCheckpoint checkpoint, Routing routing) {
-        return Planner.plan(checkpoint.headers(), routing.routes(), options.selection(), settings);
+    ReadPlan plan(ParsedCheckpoint checkpoint, Routing routing, Selection selection) {
+        return Planner.plan(checkpoint.headers(), routing.routes(), selection, settings);
     }
 
     /// How many readers, with how many blocks each, carry out a plan.
     ///
     /// @throws io.fastsafetensors.error.BudgetException if the budgets have no room for it
-    Readers.Crew crew(ReadPlan plan) {
-        return readers.crew(plan);
+    Readers.Crew crew(ReadPlan plan, long deviceBudget) {
+        return readers.crew(plan, deviceBudget);
+    }
+
+    /// Device memory that each reader needs besides the tensors' places, with files routed like this.
+    long transientBytesPerReader(ReadPlan plan) {
+        return readers.transientBytes(plan);
+    }
+
+    PlanSettings planSettings() {
+        return settings;
     }
 
     /// Gives back the page-locked memory that no load is using.

@@ -55,6 +55,11 @@ final class LoadedWeights implements Weights {
         state.scope().requireOpen();
     }
 
+    /// Waits until nothing is read any more, whether it succeeded or not.
+    void join() {
+        state.job().join();
+    }
+
     private PlannedTensor planned(String name) {
         requireOpen();
         PlannedTensor tensor = tensors.get(name);

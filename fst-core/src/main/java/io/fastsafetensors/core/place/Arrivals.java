@@ -1,5 +1,6 @@
 package io.fastsafetensors.core.place;
 
+import io.fastsafetensors.core.memory.Uninterruptibly;
 import java.util.concurrent.atomic.AtomicIntegerArray;
 import org.jspecify.annotations.Nullable;
 
@@ -68,29 +69,13 @@ public final class Arrivals {
         if (isThere(first, last)) {
             return;
         }
-        boolean interrupted = false;
-        try {
-            synchronized (changed) {
-                waiting++;
-                try {
-                    while (!isThere(first, last)) {
-                        if (failure != null) {
-                            throw failure;
-                        }
-                        try {
-                            changed.wait();
-                        } catch (InterruptedException e) {
-                            interrupted = true;
-                        }
-                    }
-                } finally {
-                    waiting--;
-                }
-            }
-        } finally {
-            if (interrupted) {
-                Thread.currentThread().interrupt();
-            }
+        synchronized (changed) {
+            waiting++;
+            Uninterruptibly.await(changed, () -> isThere(first, last) || failure != null);
+            waiting--;
+        }
+        if (!isThere(first, last)) {
+            requireSuccess();
         }
     }
 }

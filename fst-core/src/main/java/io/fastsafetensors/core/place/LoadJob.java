@@ -5,6 +5,7 @@ import io.fastsafetensors.api.ProgressListener;
 import io.fastsafetensors.core.jfr.Span;
 import io.fastsafetensors.core.memory.SharedBackend;
 import io.fastsafetensors.core.memory.SharedBuffer;
+import io.fastsafetensors.core.memory.Uninterruptibly;
 import io.fastsafetensors.core.plan.BlockTable;
 import io.fastsafetensors.core.plan.ReadPlan;
 import io.fastsafetensors.core.read.ReadCounters;
@@ -52,15 +53,17 @@ public final class LoadJob {
     /// @param backend the device; held by the caller until [#join()] has returned
     /// @param pool slots and streams, one hold of which is taken over; null if the host can address the device's memory
     /// @param crew how many readers, fewer if there are fewer blocks
+    /// @param progress told how this load is doing
     public LoadJob(ReadPlan plan, List<@Nullable SharedBuffer> buffers, Routing routing, SharedBackend backend,
-            @Nullable SlotPool pool, Readers.Crew crew, LoadOptions options, Span span) {
+            @Nullable SlotPool pool, Readers.Crew crew, LoadOptions options,
+            ProgressListener progress, Span span) {
         this.plan = plan;
         this.backend = backend;
         this.routing = routing;
         this.files = new OpenFiles(plan, Storage.platform(), backend.get().directStorage(), options.directIo(),
                 counters);
         this.numaNode = options.numaPinning() ? backend.get().info().numaNode() : -1;
-        this.progress = options.progress();
+        this.progress = progress;
         this.arrivals = new Arrivals(plan.blocks().size());
         this.firstTensor = new FirstTensor(plan, arrivals);
         this.span = span;
@@ -102,6 +105,11 @@ public final class LoadJob {
     /// Whether the current thread is one of this load's readers.
     public boolean isReader() {
         return CURRENT.isBound() && CURRENT.get() == this;
+    }
+
+    /// Whether the current thread is a reader of some load.
+    public static boolean isReading() {
+        return CURRENT.isBound();
     }
 
     private void work() {

@@ -25,7 +25,8 @@ public final class Readers {
     ///
     /// @param threads how many
     /// @param blocksInFlight how many blocks each may have under way, the one being read included
-    public record Crew(int threads, int blocksInFlight) {
+    /// @param transientBytes device memory that they need together while they run
+    public record Crew(int threads, int blocksInFlight, long transientBytes) {
     }
 
     /// @param hostAddressable whether blocks are put in place by the host
@@ -51,8 +52,9 @@ public final class Readers {
 
     /// The readers for a plan.
     ///
+    /// @param deviceBudget the most device memory that the load may hold
     /// @throws BudgetException if the host budget has no room for a slot, or the device budget none for the plan
-    public Crew crew(ReadPlan plan) {
+    public Crew crew(ReadPlan plan, long deviceBudget) {
         int threads = wanted;
         if (plan.needsSlots()) {
             if (affordableSlots() < 1) {
@@ -64,14 +66,14 @@ public final class Readers {
         }
         long perReader = transientBytes(plan);
         if (perReader > 0) {
-            threads = Math.clamp((options.deviceBudget() - plan.deviceBytes()) / perReader, 1, threads);
+            threads = Math.clamp((deviceBudget - plan.deviceBytes()) / perReader, 1, threads);
         }
-        plan.requireDeviceBudget(options.deviceBudget(), threads * perReader);
-        return new Crew(threads, blocksInFlight);
+        plan.requireDeviceBudget(deviceBudget, threads * perReader);
+        return new Crew(threads, blocksInFlight, threads * perReader);
     }
 
     /// Device memory that a reader needs while it runs.
-    private long transientBytes(ReadPlan plan) {
+    public long transientBytes(ReadPlan plan) {
         boolean direct = plan.uses(Landing.DIRECT);
         boolean convertsThere = !hostAddressable && plan.converts()
                 && (plan.uses(Landing.STAGED) || plan.uses(Landing.MAPPED));

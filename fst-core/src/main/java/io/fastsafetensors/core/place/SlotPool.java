@@ -2,6 +2,7 @@ package io.fastsafetensors.core.place;
 
 import io.fastsafetensors.core.memory.Registry;
 import io.fastsafetensors.core.memory.SharedBackend;
+import io.fastsafetensors.core.memory.Uninterruptibly;
 import io.fastsafetensors.error.BackendException;
 import io.fastsafetensors.error.Where;
 import io.fastsafetensors.spi.CopyStream;
@@ -126,27 +127,12 @@ public final class SlotPool {
     /// @return null if stopped
     /// @throws RuntimeException why no slot can be made, if there is none at all
     synchronized @Nullable StagingBuffer take(BooleanSupplier stopped) {
-        boolean interrupted = false;
-        try {
-            while (free.isEmpty()) {
-                if (stopped.getAsBoolean()) {
-                    return null;
-                }
-                if (made == 0 && failure != null) {
-                    throw failure;
-                }
-                try {
-                    wait();
-                } catch (InterruptedException e) {
-                    interrupted = true;
-                }
-            }
-            return free.pop();
-        } finally {
-            if (interrupted) {
-                Thread.currentThread().interrupt();
-            }
+        Uninterruptibly.await(this,
+                () -> !free.isEmpty() || stopped.getAsBoolean() || (made == 0 && failure != null));
+        if (free.isEmpty() && !stopped.getAsBoolean() && failure != null) {
+            throw failure;
         }
+        return free.poll();
     }
 
     /// Gives a slot back; no copy from it is under way.

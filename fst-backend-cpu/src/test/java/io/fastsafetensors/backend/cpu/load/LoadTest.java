@@ -14,7 +14,6 @@ import io.fastsafetensors.api.LoadStats;
 import io.fastsafetensors.api.Loader;
 import io.fastsafetensors.api.LoaderBuilder;
 import io.fastsafetensors.api.Selection;
-import io.fastsafetensors.api.StreamOptions;
 import io.fastsafetensors.api.Tensor;
 import io.fastsafetensors.api.TransferPath;
 import io.fastsafetensors.api.Weights;
@@ -255,8 +254,6 @@ class LoadTest {
         assertThrows(UnsupportedFeatureException.class, () -> Loader.builder().checkDigests(true).build());
         try (Loader loader = Loader.builder().distribution(Distribution.OWNER).build();
                 Weights weights = loader.load(List.of(write(0, new float[] {1, 2, 3})))) {
-            assertThrows(UnsupportedFeatureException.class,
-                    () -> loader.stream(directory, StreamOptions.defaults()));
             Tensor f = weights.get("f");
             assertThrows(BackendUnavailableException.class, () -> f.to(new Device("cuda", 0)));
             assertThrows(UnsupportedFeatureException.class, () -> f.to(DType.F4));

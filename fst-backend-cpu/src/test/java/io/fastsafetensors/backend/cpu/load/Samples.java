@@ -53,8 +53,11 @@ final class Samples {
     }
 
     static String digest(Tensor tensor) {
+        return digest(tensor.segment());
+    }
+
+    static String digest(MemorySegment bytes) {
         MessageDigest sha = sha256();
-        MemorySegment bytes = tensor.segment();
         for (long at = 0; at < bytes.byteSize(); at += 1 << 30) {
             sha.update(bytes.asSlice(at, Math.min(1 << 30, bytes.byteSize() - at)).asByteBuffer());
         }

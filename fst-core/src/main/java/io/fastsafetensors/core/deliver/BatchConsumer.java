@@ -1,0 +1,171 @@
+package io.fastsafetensors.core.deliver;
+
+import io.fastsafetensors.api.LoadStats;
+import io.fastsafetensors.api.Tensor;
+import io.fastsafetensors.core.memory.Uninterruptibly;
+import io.fastsafetensors.core.place.LoadJob;
+import java.util.LinkedHashSet;
+import java.util.Set;
+import java.util.concurrent.CountDownLatch;
+import org.jspecify.annotations.Nullable;
+
+/// The consuming side of a stream: the batch at hand, and which of its tensors are still to be handed out.
+final class BatchConsumer {
+    private final BatchFeeder feeder;
+    private final StatsSum sum;
+    private final Set<String> pending = new LinkedHashSet<>();
+    private final CountDownLatch freed = new CountDownLatch(1);
+    private long remaining;
+    private boolean closed;
+    private boolean freeing;
+    private boolean ended;
+    private BatchFeeder.@Nullable Batch current;
+
+    /// @param tensors how many there will be in all
+    BatchConsumer(BatchFeeder feeder, long tensors, StatsSum sum) {
+        this.feeder = feeder;
+        this.remaining = tensors;
+        this.sum = sum;
+    }
+
+    /// Whether a tensor is still to come.
+    ///
+    /// @throws IllegalStateException if the stream was closed before its end
+    synchronized boolean hasNext() {
+        if (closed && remaining > 0 && !ended) {
+            throw new IllegalStateException("the stream is closed");
+        }
+        return remaining > 0 && !ended;
+    }
+
+    /// The next tensor: the first of the batch that is there, or else the first. What fails ends the stream.
+    Tensor next() {
+        try {
+            LoadedWeights weights = batch();
+            String name = choose(weights);
+            Tensor tensor = weights.get(name);
+            synchronized (this) {
+                remaining--;
+            }
+            return tensor;
+        } catch (RuntimeException | Error e) {
+            boolean cancelled;
+            synchronized (this) {
+                cancelled = closed;
+                ended = !cancelled;
+            }
+            close();
+            if (cancelled) {
+                throw new IllegalStateException("the stream is closed", e);
+            }
+            throw e;
+        }
+    }
+
+    /// The batch that the next tensor is in; the one before is freed.
+    private LoadedWeights batch() {
+        BatchFeeder.Batch batch;
+        synchronized (this) {
+            batch = current;
+            if (batch != null && !pending.isEmpty()) {
+                return batch.weights();
+            }
+            current = null;
+        }
+        if (batch != null) {
+            sum.add(batch.weights().stats());
+            feeder.done(batch);
+        }
+        BatchFeeder.Batch next = feeder.next();
+        if (next == null) {
+            throw new AssertionError("the reading side ended " + remaining + " tensors early");
+        }
+        boolean late;
+        synchronized (this) {
+            late = closed;
+            if (!late) {
+                current = next;
+                pending.addAll(next.weights().names());
+            }
+        }
+        if (late) {
+            feeder.done(next);
+            throw new IllegalStateException("the stream is closed");
+        }
+        return next.weights();
+    }
+
+    private synchronized String choose(LoadedWeights weights) {
+        String chosen = pending.iterator().next();
+        for (String name : pending) {
+            if (weights.isReady(name)) {
+                chosen = name;
+                break;
+            }
+        }
+        pending.remove(chosen);
+        return chosen;
+    }
+
+    /// A tensor of the batch at hand, null if it does not hold it.
+    @Nullable
+    Tensor find(String name) {
+        LoadedWeights weights;
+        synchronized (this) {
+            if (closed) {
+                throw new IllegalStateException("the stream is closed");
+            }
+            weights = current == null ? null : current.weights();
+        }
+        return weights != null && weights.names().contains(name) ? weights.get(name) : null;
+    }
+
+    LoadStats stats() {
+        LoadedWeights weights;
+        synchronized (this) {
+            if (closed && !ended && remaining > 0) {
+                throw new IllegalStateException("the stream is closed");
+            }
+            weights = current == null ? null : current.weights();
+        }
+        return sum.with(weights == null ? null : weights.stats());
+    }
+
+    /// Cancels and frees. Idempotent, from any thread; every caller returns when everything is freed.
+    ///
+    /// @throws IllegalStateException on a reader's own thread, which cannot wait for itself: the stream is cancelled then
+    void close() {
+        synchronized (this) {
+            closed = true;
+        }
+        feeder.cancel();
+        if (LoadJob.isReading()) {
+            throw new IllegalStateException("a stream is being closed by its own progress listener: it is cancelled;"
+                    + " close it from another thread to free its memory");
+        }
+        boolean first;
+        BatchFeeder.Batch mine;
+        synchronized (this) {
+            first = !freeing;
+            freeing = true;
+            mine = current;
+            current = null;
+        }
+        if (first) {
+            free(mine);
+        }
+        Uninterruptibly.run(freed::await);
+    }
+
+    private void free(BatchFeeder.@Nullable Batch batch) {
+        try {
+            if (batch != null) {
+                sum.add(batch.weights().stats());
+                feeder.done(batch);
+            }
+            feeder.close();
+        } finally {
+            freed.countDown();
+        }
+    }
+}

@@ -1,0 +1,176 @@
+package io.fastsafetensors.core.deliver;
+
+import io.fastsafetensors.api.LoadOptions;
+import io.fastsafetensors.core.header.ParsedCheckpoint;
+import io.fastsafetensors.core.memory.Uninterruptibly;
+import io.fastsafetensors.core.plan.Batches;
+import java.util.ArrayDeque;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/// The reading side of a stream: a thread that starts one batch after the other, as far ahead as the options and the
+/// budget allow. Thread-safe.
+final class BatchFeeder {
+    /// Loads that read at a time: the next one keeps the readers busy while the last blocks of one arrive.
+    private static final int READING = 2;
+
+    private final LoadTarget target;
+    private final LoadOptions options;
+    private final ParsedCheckpoint checkpoint;
+    private final StreamBudget budget;
+    private final List<Batches.Batch> batches;
+    private final StreamProgress progress;
+    private final long startNanos;
+    private final ArrayDeque<Batch> ready = new ArrayDeque<>();
+    private int inMemory;
+    private long bytesInMemory;
+    private boolean finished;
+    private boolean closed;
+    private @Nullable Throwable failure;
+    private @Nullable Thread thread;
+
+    /// A batch that is being loaded or consumed.
+    ///
+    /// @param weights its tensors
+    /// @param bytes device memory that it holds
+    record Batch(LoadedWeights weights, long bytes) {
+    }
+
+    /// @param batches what each batch loads
+    BatchFeeder(LoadTarget target, LoadOptions options, ParsedCheckpoint checkpoint, StreamBudget budget,
+            List<Batches.Batch> batches, StreamProgress progress, long startNanos) {
+        this.target = target;
+        this.options = options;
+        this.checkpoint = checkpoint;
+        this.budget = budget;
+        this.batches = batches;
+        this.progress = progress;
+        this.startNanos = startNanos;
+    }
+
+    void start() {
+        synchronized (this) {
+            thread = Thread.ofPlatform().daemon().name("fst-stream").unstarted(this::feed);
+            thread.start();
+        }
+    }
+
+    private void feed() {
+        ArrayDeque<LoadedWeights> reading = new ArrayDeque<>();
+        try {
+            for (Batches.Batch batch : batches) {
+                while (reading.size() >= READING) {
+                    reading.remove().join();
+                }
+                try (PreparedLoad load = PreparedLoad.of(target, options, checkpoint, batch.selection(),
+                        budget.ofBatch(batch.bytes()), startNanos)) {
+                    if (!reserve(load.deviceBytes())) {
+                        return;
+                    }
+                    reading.add(start(load));
+                }
+            }
+        } catch (RuntimeException | Error e) {
+            synchronized (this) {
+                failure = e;
+            }
+        } finally {
+            synchronized (this) {
+                finished = true;
+                notifyAll();
+            }
+        }
+    }
+
+    private LoadedWeights start(PreparedLoad load) {
+        LoadedWeights weights = null;
+        try {
+            weights = load.start(progress.ofBatch());
+            return weights;
+        } finally {
+            offer(weights, load.deviceBytes());
+        }
+    }
+
+    private void offer(@Nullable LoadedWeights weights, long bytes) {
+        boolean late;
+        synchronized (this) {
+            late = closed;
+            if (weights == null || late) {
+                inMemory--;
+                bytesInMemory -= bytes;
+            } else {
+                ready.add(new Batch(weights, bytes));
+            }
+            notifyAll();
+        }
+        if (weights != null && late) {
+            weights.close();
+        }
+    }
+
+    /// Waits until there is room for another batch.
+    ///
+    /// @return whether it is still wanted
+    private synchronized boolean reserve(long bytes) {
+        Uninterruptibly.await(this, () -> closed || (inMemory < budget.batchesInMemory()
+                && (inMemory == 0 || bytesInMemory + bytes <= budget.total())));
+        if (closed) {
+            return false;
+        }
+        inMemory++;
+        bytesInMemory += bytes;
+        return true;
+    }
+
+    /// The next batch; null after the last.
+    ///
+    /// @throws IllegalStateException if the stream is closed meanwhile
+    /// @throws RuntimeException what failed the reading side
+    synchronized @Nullable Batch next() {
+        Uninterruptibly.await(this, () -> !ready.isEmpty() || finished || closed);
+        if (closed) {
+            throw new IllegalStateException("the stream is closed");
+        }
+        if (ready.isEmpty() && failure != null) {
+            switch (failure) {
+                case RuntimeException e -> throw e;
+                case Error e -> throw e;
+                default -> throw new AssertionError(failure);
+            }
+        }
+        return ready.poll();
+    }
+
+    /// A batch is consumed: frees it.
+    void done(Batch batch) {
+        batch.weights().close();
+        synchronized (this) {
+            inMemory--;
+            bytesInMemory -= batch.bytes();
+            notifyAll();
+        }
+    }
+
+    /// Nothing more is started; who waits for a batch stops waiting.
+    synchronized void cancel() {
+        closed = true;
+        notifyAll();
+    }
+
+    /// Cancels, frees what is waiting, and returns when the thread has ended.
+    void close() {
+        cancel();
+        List<Batch> waiting;
+        Thread feeding;
+        synchronized (this) {
+            waiting = List.copyOf(ready);
+            ready.clear();
+            feeding = thread;
+        }
+        waiting.forEach(this::done);
+        if (feeding != null) {
+            Uninterruptibly.run(feeding::join);
+        }
+    }
+}

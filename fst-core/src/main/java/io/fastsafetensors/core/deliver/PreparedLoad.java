@@ -1,0 +1,120 @@
+package io.fastsafetensors.core.deliver;
+
+import io.fastsafetensors.api.LoadOptions;
+import io.fastsafetensors.api.ProgressListener;
+import io.fastsafetensors.api.Selection;
+import io.fastsafetensors.core.header.ParsedCheckpoint;
+import io.fastsafetensors.core.jfr.Recorder;
+import io.fastsafetensors.core.jfr.Span;
+import io.fastsafetensors.core.memory.Lease;
+import io.fastsafetensors.core.memory.Scope;
+import io.fastsafetensors.core.memory.SharedBackend;
+import io.fastsafetensors.core.memory.SharedBuffer;
+import io.fastsafetensors.core.place.LoadJob;
+import io.fastsafetensors.core.place.Readers;
+import io.fastsafetensors.core.place.Routing;
+import io.fastsafetensors.core.place.SlotPool;
+import io.fastsafetensors.core.plan.Pages;
+import io.fastsafetensors.core.plan.PlannedFile;
+import io.fastsafetensors.core.plan.ReadPlan;
+import io.fastsafetensors.spi.Backend;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/// A load that is planned and not begun: nothing is allocated yet. Started once, or closed.
+final class PreparedLoad implements AutoCloseable {
+    private final LoadTarget target;
+    private final LoadOptions options;
+    private final ParsedCheckpoint checkpoint;
+    private final Routing routing;
+    private final ReadPlan plan;
+    private final Readers.Crew crew;
+    private final LoadClock clock;
+    private boolean started;
+
+    private PreparedLoad(LoadTarget target, LoadOptions options, ParsedCheckpoint checkpoint, Routing routing,
+            ReadPlan plan, long deviceBudget, long startNanos) {
+        this.target = target;
+        this.options = options;
+        this.checkpoint = checkpoint;
+        this.routing = routing;
+        this.plan = plan;
+        this.crew = target.crew(plan, deviceBudget);
+        this.clock = new LoadClock(startNanos, System.nanoTime());
+    }
+
+    /// Plans the loading of the selected tensors.
+    ///
+    /// @param deviceBudget the most device memory that it may hold
+    /// @param startNanos when the user asked for it, in `System.nanoTime()`
+    /// @throws io.fastsafetensors.error.BudgetException if the budgets have no room for it
+    static PreparedLoad of(LoadTarget target, LoadOptions options, ParsedCheckpoint checkpoint, Selection selection,
+            long deviceBudget, long startNanos) {
+        Routing routing = target.route(checkpoint);
+        try {
+            return new PreparedLoad(target, options, checkpoint, routing, target.plan(checkpoint, routing, selection),
+                    deviceBudget, startNanos);
+        } catch (RuntimeException | Error e) {
+            routing.close();
+            throw e;
+        }
+    }
+
+    ReadPlan plan() {
+        return plan;
+    }
+
+    /// The most device memory that the load holds at any time.
+    long deviceBytes() {
+        return plan.deviceBytes() + crew.transientBytes();
+    }
+
+    /// Allocates every tensor's place and starts the readers.
+    ///
+    /// @param progress told how this load is doing
+    /// @throws io.fastsafetensors.error.OutOfDeviceMemoryException if the device has no room
+    LoadedWeights start(ProgressListener progress) {
+        SharedBackend backend = target.backend();
+        Scope scope = new Scope("weights of " + checkpoint.path());
+        List<@Nullable SharedBuffer> buffers = new ArrayList<>();
+        List<@Nullable Lease> leases = new ArrayList<>();
+        backend.retain();
+        try {
+            for (PlannedFile file : plan.planned()) {
+                SharedBuffer buffer = file.tensors().isEmpty() ? null : allocate(file);
+                buffers.add(buffer);
+                leases.add(buffer == null ? null : scope.lease(buffer));
+            }
+        } catch (RuntimeException | Error e) {
+            scope.close();
+            backend.release();
+            throw e;
+        }
+        Span span = Recorder.load(checkpoint.path().toString(), target.choice().name(), plan.planned().size(),
+                plan.planned().stream().mapToInt(f -> f.tensors().size()).sum(), plan.bytesToRead());
+        SlotPool pool = target.pool();
+        LoadJob job = new LoadJob(plan, buffers, routing, backend, pool == null ? null : pool.retain(), crew,
+                options, progress, span);
+        started = true;
+        LoadState state = new LoadState(scope, leases, job, backend);
+        LoadedWeights weights = new LoadedWeights(checkpoint, plan, state, clock, target.device(),
+                options.leakDetection());
+        job.start();
+        return weights;
+    }
+
+    private SharedBuffer allocate(PlannedFile file) {
+        Backend backend = target.backend().get();
+        long alignment = Math.max(Pages.SIZE, Math.max(options.alignment(), backend.hints().tensorAlignment()));
+        return new SharedBuffer(backend.allocate(file.bufferBytes(), alignment), target.backend());
+    }
+
+    /// Gives back what planning took, unless the load was started.
+    @Override
+    public void close() {
+        if (!started) {
+            routing.close();
+        }
+    }
+}
