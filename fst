@@ -3,6 +3,7 @@
 #   FST_JAVA_HOME    a JDK 25 or newer, instead of the first one found
 #   FST_JAVA_OPTS    options for the JVM, such as -Xmx64m
 #   FST_MODULE_PATH  more jars or directories of jars: backends and process groups of your own
+#   FST_CACHE_DIR    where the cache of loaded classes goes, instead of beside the jars
 set -euo pipefail
 
 self=${BASH_SOURCE[0]}
@@ -13,6 +14,8 @@ done
 [[ $self == */* ]] || self=./$self
 root=$(cd "${self%/*}" && pwd -P)
 target=$root/fst-cli/target
+# Unpacked from a bundle: the jars and a Java runtime lie beside this script.
+[[ -d $root/lib && -d $root/runtime ]] && target=$root
 lib=$target/lib
 
 # Sets $version of the JDK in directory $1 from its release file, which is faster than starting it.
@@ -37,8 +40,8 @@ find_jdk() {
         echo "fst: FST_JAVA_HOME=$FST_JAVA_HOME is no JDK 25 or newer" >&2
         exit 1
     fi
-    for candidate in ${JAVA_HOME:+"$JAVA_HOME"} /usr/lib/jvm/* /opt/java/* /opt/jdk* "${HOME:-}"/.sdkman/candidates/java/* \
-        "${HOME:-}"/.jdks/*; do
+    for candidate in "$root/runtime" ${JAVA_HOME:+"$JAVA_HOME"} /usr/lib/jvm/* /opt/java/* /opt/jdk* \
+        "${HOME:-}"/.sdkman/candidates/java/* "${HOME:-}"/.jdks/*; do
         jdk_version "$candidate" && jdk=$candidate && return
     done
     if on_path=$(command -v java); then
@@ -102,7 +105,8 @@ java=("$jdk/bin/java" -XX:+UseSerialGC -XX:-UsePerfData -Xlog:disable -Xlog:all=
 
 # A cache of loaded classes halves the start-up. It belongs to one JDK and one set of jars; an empty one says that this
 # JDK could not make it. Without it everything works, later. The module path goes into it as long as it holds jars only.
-cache=$target/fst-$version.aot
+caches=${FST_CACHE_DIR:-$target}
+cache=$caches/fst-$version.aot
 is_cached() {
     local jar
     [[ -f $cache ]] || return 1
@@ -111,9 +115,9 @@ is_cached() {
     done
     return 0
 }
-if [[ -w $target && -z ${FST_MODULE_PATH:-} ]] && ! is_cached; then
+if [[ -w $caches && -z ${FST_MODULE_PATH:-} ]] && ! is_cached; then
     "${java[@]}" "-XX:AOTCacheOutput=$cache.$$" -m io.fastsafetensors.cli/io.fastsafetensors.cli.Training \
-        >"$target/fst-aot.log" 2>&1 </dev/null && mv "$cache.$$" "$cache" || : >"$cache"
+        >"$caches/fst-aot.log" 2>&1 </dev/null && mv "$cache.$$" "$cache" || : >"$cache"
     rm -f "$cache.$$" "$cache.$$.config"
 fi
 [[ -s $cache ]] && java+=("-XX:AOTCache=$cache")

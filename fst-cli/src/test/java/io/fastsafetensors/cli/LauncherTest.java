@@ -85,6 +85,17 @@ class LauncherTest {
         assertTrue(run(0, Map.of(), "ls").toString().contains("-XX:AOTCache="));
     }
 
+    @Test
+    void unpacked_from_a_bundle_it_runs_on_the_runtime_and_the_jars_beside_it() throws Exception {
+        Path runtime = jdk("runtime", "25.0.3");
+        Files.move(runtime, root.resolve("runtime"));
+        Files.move(root.resolve("fst-cli/target/lib"), root.resolve("lib"));
+        Path caches = Files.createDirectory(directory.resolve("caches"));
+        List<String> call = run(0, Map.of("FST_JAVA_HOME", "", "FST_CACHE_DIR", caches.toString()), "ls");
+        assertEquals(root.toRealPath() + "/lib", call.get(call.indexOf("-p") + 1));
+        assertTrue(Files.exists(caches.resolve("fst-25.0.3.aot")), "the cache is made for the runtime, where it may");
+    }
+
     private Path jdk(String name, String version) throws Exception {
         Path home = directory.resolve(name);
         Files.createDirectories(home.resolve("bin"));

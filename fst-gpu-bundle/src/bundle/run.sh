@@ -1,0 +1,92 @@
+#!/usr/bin/env bash
+# Tests and measures fst on this machine: Linux on x86-64 with a GPU driver, nothing else. README.md tells more.
+set -euo pipefail
+here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
+
+usage() {
+    cat <<'EOF'
+usage: ./run.sh COMMAND
+  test [-DNAME=VALUE...] [PATTERN]  run the tests whose class names match (default: .*ConformanceTest, every backend's);
+                                    -Dfst.testkit.require=cuda,cpu makes a backend that is not available a failure
+  memcheck [CLASS]                  run the kernel tests under compute-sanitizer (default: the CUDA backend's)
+  bench [OPTION...]                 measure loads; --help lists the options
+  fst ARGUMENT...                   the fst command
+  doctor                            what works here, and why the rest does not
+  java ARGUMENT...                  Java with all of fst on its class path
+FST_RESULTS names the directory for reports (default: fst-results here).
+EOF
+}
+
+# Shared libraries that came along. Linux looks there before the system's directories.
+if [[ -d $here/natives ]]; then
+    export LD_LIBRARY_PATH=$here/natives${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
+fi
+if [[ ! -w $here && -z ${FST_CACHE_DIR:-} ]]; then
+    export FST_CACHE_DIR=${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/fst
+    mkdir -p "$FST_CACHE_DIR"
+fi
+results=${FST_RESULTS:-$PWD/fst-results}
+java=("$here/runtime/bin/java" -Xmx1g --enable-native-access=ALL-UNNAMED --illegal-native-access=deny
+    -cp "$here/lib/*:$here/lib-bench/*:$here/lib-test/*")
+console=org.junit.platform.console.ConsoleLauncher
+
+# Runs the console launcher after the command in "$@"; keeps the whole report and prints the gist of it.
+run_tests() {
+    local status=0 report=$results/$1.txt
+    shift
+    mkdir -p "$results"
+    "$@" --disable-banner --disable-ansi-colors --fail-if-no-tests --details=tree --details-theme=ascii \
+        >"$report" 2>&1 || status=$?
+    echo 'aborted, by reason:'
+    { grep -o '\[A\] .*' "$report" || echo '[A] nothing'; } | sed 's/^\[A\] //' | sort | uniq -c | sort -rn
+    if ((status)); then
+        grep -A 30 -E '^(Failures|Test run .*)|\[X\] |ERROR SUMMARY|^=====' "$report" | tail -n 120
+    fi
+    grep -E 'tests (found|aborted|successful|failed)|ERROR SUMMARY|JUnit .*-' "$report" || tail -n 40 "$report"
+    echo "all of it: $report"
+    return "$status"
+}
+
+run_conformance() {
+    local properties=() pattern='.*ConformanceTest'
+    for argument; do
+        case $argument in
+        -D*) properties+=("$argument") ;;
+        -*) echo "run.sh test: no option $argument" >&2 && exit 2 ;;
+        *) pattern=$argument ;;
+        esac
+    done
+    local jars=("$here"/lib-test/*-tests.jar)
+    local path=${jars[*]}
+    run_tests test "${java[@]}" "${properties[@]}" $console execute "--scan-classpath=${path// /:}" \
+        "--include-classname=$pattern"
+}
+
+run_memcheck() {
+    local class=${1:-io.fastsafetensors.backend.cuda.CudaConformanceTest}
+    local group=io.fastsafetensors.testkit.BackendConformance
+    if ! command -v compute-sanitizer >/dev/null; then
+        echo 'run.sh memcheck: needs compute-sanitizer of the CUDA toolkit on the PATH, and there is none' >&2
+        exit 1
+    fi
+    # A rule takes minutes under the sanitizer, so samples of each are tried.
+    run_tests memcheck compute-sanitizer --tool memcheck --target-processes all --error-exitcode 3 \
+        "${java[@]}" -Dfst.testkit.effort=quick -Dfst.testkit.require=all $console execute \
+        "--select=nested-class:$class/$group\$Conversion" "--select=nested-class:$class/$group\$Gathering"
+}
+
+command=${1:-}
+[[ $command ]] && shift
+case $command in
+test) run_conformance "$@" ;;
+memcheck) run_memcheck "$@" ;;
+bench) exec "${java[@]}" io.fastsafetensors.bench.gpu.GpuBench --bundle "$here" "$@" ;;
+fst) exec "$here/fst" "$@" ;;
+doctor) exec "$here/fst" doctor "$@" ;;
+java) exec "${java[@]}" "$@" ;;
+help | --help | -h) usage ;;
+*)
+    usage >&2
+    exit 2
+    ;;
+esac
