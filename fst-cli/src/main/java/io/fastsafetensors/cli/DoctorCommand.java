@@ -2,7 +2,6 @@ package io.fastsafetensors.cli;
 
 import io.fastsafetensors.api.Diagnostics;
 import io.fastsafetensors.error.FstException;
-import io.fastsafetensors.spi.DeviceInfo;
 import io.fastsafetensors.spi.Probe;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -27,12 +26,10 @@ final class DoctorCommand implements Command {
         for (Diagnostics.BackendReport backend : backends) {
             addBackend(table, backend);
         }
-        for (Diagnostics.BackendReport backend : backends) {
-            if (backend.probe() instanceof Probe.Available found) {
-                for (DeviceInfo device : found.devices()) {
-                    add(table, "device", device.device().toString(), true, describe(device, backend.name()));
-                }
-            }
+        List<DeviceFacts> devices = devices(backends);
+        for (DeviceFacts facts : devices) {
+            add(table, "device", facts.device().device().toString(), true,
+                    format == Table.Format.TEXT ? facts.headline() : facts.sentence());
         }
         for (Diagnostics.GroupReport group : Diagnostics.groups()) {
             add(table, "group", group.name(), group.unavailable().isEmpty(), group.unavailable().orElse("works here"));
@@ -48,7 +45,20 @@ final class DoctorCommand implements Command {
                     + Sizes.count(Runtime.getRuntime().availableProcessors(), "core"));
         }
         table.print(format, screen);
+        if (format == Table.Format.TEXT) {
+            devices.forEach(facts -> facts.print(screen));
+        }
         return status;
+    }
+
+    private static List<DeviceFacts> devices(List<Diagnostics.BackendReport> backends) {
+        List<DeviceFacts> devices = new ArrayList<>();
+        for (Diagnostics.BackendReport backend : backends) {
+            if (backend.probe() instanceof Probe.Available found) {
+                found.devices().forEach(device -> devices.add(new DeviceFacts(device, backend.name())));
+            }
+        }
+        return devices;
     }
 
     private static void addBackend(Table table, Diagnostics.BackendReport backend) {
@@ -77,18 +87,6 @@ final class DoctorCommand implements Command {
             }
             return 1;
         }
-    }
-
-    private static String describe(DeviceInfo device, String backend) {
-        List<String> parts = new ArrayList<>();
-        parts.add(device.name());
-        parts.add(Sizes.human(device.totalBytes()));
-        if (device.numaNode() >= 0) {
-            parts.add("NUMA node " + device.numaNode());
-        }
-        parts.add(pairs(device.attributes()));
-        parts.add("through " + backend);
-        return sentence(parts);
     }
 
     private static void add(Table table, String kind, String name, boolean available, String reason) {

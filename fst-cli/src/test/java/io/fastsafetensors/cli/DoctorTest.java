@@ -46,6 +46,14 @@ class DoctorTest {
         assertTrue(Cli.run("doctor").lines().getFirst().contains(Runtime.version().toString()));
     }
 
+    @Test
+    void people_get_the_facts_of_each_device_below_the_table() {
+        List<String> lines = Cli.run("doctor").lines();
+        int cpu = lines.indexOf(lines.stream().filter(line -> line.startsWith("cpu ")).findFirst().orElseThrow());
+        assertTrue(lines.subList(cpu, lines.size()).stream().anyMatch(line -> line.startsWith("  arch ")),
+                lines.toString());
+    }
+
     private static boolean has(Cli.Result result, String... cells) {
         return result.rows().stream().anyMatch(row -> row.subList(0, cells.length).equals(List.of(cells)));
     }
