@@ -6,13 +6,14 @@ package io.fastsafetensors.cli;
 /// @param tsv for scripts: no tab, no line break
 /// @param json a JSON value
 /// @param style how the text looks on a terminal
-record Cell(String text, String tsv, String json, Screen.Style style) {
+public record Cell(String text, String tsv, String json, Screen.Style style) {
     /// Plain text: a path, a word, a sentence.
-    static Cell text(String value) {
+    public static Cell text(String value) {
         return text(value, Screen.Style.PLAIN);
     }
 
-    static Cell text(String value, Screen.Style style) {
+    /// Plain text, styled.
+    public static Cell text(String value, Screen.Style style) {
         String printable = Json.printable(value);
         return new Cell(printable, printable, Json.quote(value), style);
     }
@@ -24,7 +25,7 @@ record Cell(String text, String tsv, String json, Screen.Style style) {
     }
 
     /// A number, the same everywhere.
-    static Cell number(long value) {
+    public static Cell number(long value) {
         String digits = Long.toString(value);
         return new Cell(digits, digits, digits, Screen.Style.PLAIN);
     }
@@ -36,7 +37,7 @@ record Cell(String text, String tsv, String json, Screen.Style style) {
     }
 
     /// Seconds or a rate: six decimals for scripts.
-    static Cell decimal(double value, String text) {
+    public static Cell decimal(double value, String text) {
         String digits = Sizes.fixed(value, 6);
         return new Cell(text, digits, digits, Screen.Style.PLAIN);
     }

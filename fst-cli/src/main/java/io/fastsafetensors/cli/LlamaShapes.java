@@ -5,13 +5,14 @@ import java.util.ArrayList;
 import java.util.List;
 
 /// The tensors of a small Llama in BF16: Llama 3's proportions and vocabulary, cut to a size.
-final class LlamaShapes {
+public final class LlamaShapes {
     /// One tensor.
     ///
     /// @param name as in the Hugging Face checkpoints
     /// @param shape its dimensions
-    record Part(String name, Shape shape) {
-        long byteSize() {
+    public record Part(String name, Shape shape) {
+        /// Its size in BF16.
+        public long byteSize() {
             return 2 * shape.elements();
         }
     }
@@ -24,7 +25,7 @@ final class LlamaShapes {
     }
 
     /// As many layers as `bytes` have room for, at least one, and as many added words as fill the rest.
-    static List<Part> ofBytes(long bytes) {
+    public static List<Part> ofBytes(long bytes) {
         double scale = Math.cbrt((double) bytes / REFERENCE_BYTES);
         long hidden = Math.max(64, Math.round(REFERENCE_HIDDEN * scale / 64) * 64);
         long vocabulary = Math.max(256, REFERENCE_VOCABULARY * hidden / REFERENCE_HIDDEN);
@@ -60,7 +61,7 @@ final class LlamaShapes {
     }
 
     /// The bytes of all parts.
-    static long sum(List<Part> parts) {
+    public static long sum(List<Part> parts) {
         long bytes = 0;
         for (Part part : parts) {
             bytes += part.byteSize();

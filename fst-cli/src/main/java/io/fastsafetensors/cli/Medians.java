@@ -6,12 +6,12 @@ import java.util.function.ToDoubleFunction;
 import java.util.function.ToLongFunction;
 
 /// What stands for several rounds.
-final class Medians {
+public final class Medians {
     private Medians() {
     }
 
     /// The middle value; the mean of the two middle ones of an even number.
-    static <T> double median(List<T> rounds, ToDoubleFunction<T> value) {
+    public static <T> double median(List<T> rounds, ToDoubleFunction<T> value) {
         double[] sorted = rounds.stream().mapToDouble(value).sorted().toArray();
         int middle = sorted.length / 2;
         return sorted.length % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;

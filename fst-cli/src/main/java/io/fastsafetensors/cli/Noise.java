@@ -5,8 +5,8 @@ import java.nio.ByteOrder;
 import java.nio.LongBuffer;
 
 /// Bytes that look like trained BF16 weights and are the same every time: SplitMix64 from a seed, word by word, so that
-/// any part can be made by itself.
-final class Noise {
+/// any part can be made by itself. Not thread-safe.
+public final class Noise {
     private static final int BLOCK_BYTES = 1 << 20;
     private static final long GAMMA = 0x9E3779B97F4A7C15L;
     // Keeps signs and fractions random, and sets every exponent to that of 0.03: finite values of plausible size.
@@ -18,13 +18,13 @@ final class Noise {
 
     /// Takes blocks of bytes.
     @FunctionalInterface
-    interface Sink<E extends Exception> {
+    public interface Sink<E extends Exception> {
         /// Takes all of a block, which is used again.
         void accept(ByteBuffer block) throws E;
     }
 
     /// Makes `byteSize` bytes from `seed` and hands them over block by block.
-    <E extends Exception> void generate(long seed, long byteSize, Sink<E> sink) throws E {
+    public <E extends Exception> void generate(long seed, long byteSize, Sink<E> sink) throws E {
         long word = 0;
         for (long at = 0; at < byteSize; at += BLOCK_BYTES) {
             int length = (int) Math.min(BLOCK_BYTES, byteSize - at);

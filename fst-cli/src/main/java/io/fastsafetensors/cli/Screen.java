@@ -7,9 +7,9 @@ import java.io.PrintStream;
 /// @param out results
 /// @param err errors and progress
 /// @param terminal whether somebody watches: then there are colours and a progress bar
-record Screen(PrintStream out, PrintStream err, boolean terminal) {
+public record Screen(PrintStream out, PrintStream err, boolean terminal) {
     /// How a piece of text looks on a terminal.
-    enum Style {
+    public enum Style {
         PLAIN(""), STRONG("1"), FAINT("2"), GOOD("32"), BAD("31");
 
         private final String code;

@@ -5,7 +5,7 @@ import java.math.RoundingMode;
 import java.util.Locale;
 
 /// Sizes, speeds and times as people write and read them, the same in every locale.
-final class Sizes {
+public final class Sizes {
     private static final String[] UNITS = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
     private static final long[] POWERS_OF_TEN = {1, 10, 100, 1_000, 10_000, 100_000, 1_000_000};
 
@@ -15,7 +15,7 @@ final class Sizes {
     /// Reads `4096`, `512B`, `64KiB`, `1.5GB`: KB, MB, GB and TB are powers of 1000, KiB and so on of 1024.
     ///
     /// @throws UsageException if it is none of these, negative, or no long
-    static long parse(String option, String text) {
+    public static long parse(String option, String text) {
         String trimmed = text.strip();
         int digits = 0;
         while (digits < trimmed.length() && "0123456789.".indexOf(trimmed.charAt(digits)) >= 0) {
@@ -34,7 +34,7 @@ final class Sizes {
     }
 
     /// `512 B`, `1.5 KiB`, `8.0 GiB`.
-    static String human(long bytes) {
+    public static String human(long bytes) {
         int unit = 0;
         long scale = 1;
         while (unit < UNITS.length - 1 && bytes / scale >= 1024) {
@@ -50,12 +50,12 @@ final class Sizes {
     }
 
     /// `0.45 s`, `12 ms`.
-    static String time(double seconds) {
+    public static String time(double seconds) {
         return seconds < 0.1 ? fixed(seconds * 1e3, 1) + " ms" : fixed(seconds, 2) + " s";
     }
 
     /// A number with exactly `digits` (0 to 6) digits after the point.
-    static String fixed(double value, int digits) {
+    public static String fixed(double value, int digits) {
         if (!Double.isFinite(value) || Math.abs(value) > 1e12) {
             return Double.toString(value);
         }

@@ -4,9 +4,9 @@ import java.util.ArrayList;
 import java.util.List;
 
 /// Rows under named columns, printed as aligned text, as tab-separated values, or as a JSON array of objects.
-final class Table {
+public final class Table {
     /// How a table is printed.
-    enum Format {
+    public enum Format {
         TEXT, TSV, JSON
     }
 
@@ -17,13 +17,14 @@ final class Table {
     private final List<Cell[]> rows = new ArrayList<>();
     private boolean grouped;
 
-    Table(String... columns) {
+    /// @param columns their names, in order
+    public Table(String... columns) {
         this.columns = List.of(columns);
         this.right = new boolean[columns.length];
     }
 
     /// In text, aligns these columns at their right edge.
-    Table alignRight(String... names) {
+    public Table alignRight(String... names) {
         for (String name : names) {
             right[columns.indexOf(name)] = true;
         }
@@ -36,14 +37,16 @@ final class Table {
         return this;
     }
 
-    void add(Cell... cells) {
+    /// Adds a row, a cell for each column.
+    public void add(Cell... cells) {
         if (cells.length != columns.size()) {
             throw new IllegalArgumentException(cells.length + " cells for " + columns);
         }
         rows.add(cells);
     }
 
-    void print(Format format, Screen screen) {
+    /// Prints all rows.
+    public void print(Format format, Screen screen) {
         switch (format) {
             case TEXT -> printText(screen);
             case TSV -> printTsv(screen);
