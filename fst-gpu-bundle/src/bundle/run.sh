@@ -80,7 +80,10 @@ command=${1:-}
 case $command in
 test) run_conformance "$@" ;;
 memcheck) run_memcheck "$@" ;;
-bench) exec "${java[@]}" io.fastsafetensors.bench.gpu.GpuBench --bundle "$here" "$@" ;;
+bench)
+    exec "${java[@]}" io.fastsafetensors.bench.gpu.GpuBench --launcher "$here/fst" \
+        --baseline "$here/safetensors_baseline.py" --results "$results" "$@"
+    ;;
 fst) exec "$here/fst" "$@" ;;
 doctor) exec "$here/fst" doctor "$@" ;;
 java) exec "${java[@]}" "$@" ;;

@@ -14,7 +14,7 @@ import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
 
 /// What a load is compared with: the least that any program must do with the same bytes.
-final class Baselines {
+public final class Baselines {
     private static final long HUGE = 2L << 20;
     private static final long STEP = 8L << 20;
     /// Keeps the touch loop's sum alive.
@@ -24,7 +24,7 @@ final class Baselines {
     }
 
     /// Memory of `bytes` on transparent huge pages, not yet touched.
-    static long hugeMemory(long bytes) {
+    public static long hugeMemory(long bytes) {
         long address = Posix.mmapAnonymous(bytes + HUGE);
         if (address == -1 || Posix.madvise(address, bytes + HUGE, Posix.MADV_HUGEPAGE) != 0) {
             throw new IllegalStateException("no huge-page memory of " + bytes + " bytes");
@@ -32,7 +32,8 @@ final class Baselines {
         return address;
     }
 
-    private static long aligned(long address) {
+    /// The first byte of a huge page in what [#hugeMemory(long)] gave.
+    public static long aligned(long address) {
         return (address + HUGE - 1) & -HUGE;
     }
 
@@ -45,8 +46,13 @@ final class Baselines {
         Posix.munmap(address, bytes + HUGE);
     }
 
+    /// Frees what [#hugeMemory(long)] gave.
+    public static void free(long address, long bytes) {
+        Posix.munmap(address, bytes + HUGE);
+    }
+
     /// Drops the file's pages from the page cache.
-    static void dropCache(Path file) {
+    public static void dropCache(Path file) {
         int fd = Posix.open(file);
         Posix.fadvise(fd, Posix.POSIX_FADV_DONTNEED);
         Posix.close(fd);

@@ -17,8 +17,13 @@ public final class Posix {
     public static final int MADV_HUGEPAGE = 14;
     /// Touch every page for writing.
     public static final int MADV_POPULATE_WRITE = 23;
+    /// Read nothing ahead.
+    public static final int POSIX_FADV_RANDOM = 1;
     /// Forget the file's pages.
     public static final int POSIX_FADV_DONTNEED = 4;
+
+    // <fcntl.h>: the flag's value belongs to the architecture.
+    private static final int O_DIRECT = System.getProperty("os.arch").equals("aarch64") ? 0x10000 : 0x4000;
 
     private static final NativeLibrary LIBC = NativeLibrary.standard();
     // void *mmap(void *addr, size_t length, int prot, int flags, int fd, off_t offset)
@@ -77,8 +82,17 @@ public final class Posix {
 
     /// open(2) for reading.
     public static int open(Path path) {
+        return open(path, 0);
+    }
+
+    /// open(2) for reading past the page cache.
+    public static int openDirect(Path path) {
+        return open(path, O_DIRECT);
+    }
+
+    private static int open(Path path, int flags) {
         try (Arena arena = Arena.ofConfined()) {
-            return (int) OPEN.invokeExact(arena.allocateFrom(path.toString()), 0);
+            return (int) OPEN.invokeExact(arena.allocateFrom(path.toString()), flags);
         } catch (Throwable e) {
             throw new AssertionError(e);
         }

@@ -1,0 +1,35 @@
+package io.fastsafetensors.bench.gpu;
+
+import io.fastsafetensors.api.Loader;
+import java.nio.file.Path;
+
+/// The same bytes in other layouts, each in turns with the four shards. A layout exists only while it is measured, in
+/// the page cache, so that it need not fit on the disk beside the others.
+final class LayoutSection implements Section {
+    @Override
+    public void run(Bench bench) {
+        Checkpoints checkpoints = bench.checkpoints();
+        measure(bench, "one file", checkpoints.single());
+        measure(bench, bench.settings().tensors() + " tensors of one size",
+                checkpoints.small(bench.settings().tensors()));
+        measure(bench, "a header length that is 1 modulo 8", checkpoints.odd());
+    }
+
+    private static void measure(Bench bench, String name, Path layout) {
+        Path plain = bench.sharded();
+        Samples there = new Samples("load, " + name + ", page cache warm", "GB/s");
+        Samples here = new Samples("load, four shards, in turns with " + name, "GB/s");
+        try (Loader loader = bench.builder().build()) {
+            LoadRun.of(loader, plain);
+            LoadRun.of(loader, layout);
+            for (int i = 0; i < bench.settings().rounds(); i++) {
+                here.add(LoadRun.of(loader, plain).rate());
+                there.add(LoadRun.of(loader, layout).rate());
+            }
+        }
+        Checkpoints.delete(layout);
+        bench.report().arm(here);
+        bench.report().arm(there);
+        bench.report().atLeast(name + ": of four shards", 0.95, there.median() / here.median(), "");
+    }
+}
