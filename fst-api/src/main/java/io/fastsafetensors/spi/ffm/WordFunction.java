@@ -3,6 +3,8 @@ package io.fastsafetensors.spi.ffm;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
+import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandle;
 
 /// A C function of at most six arguments, all of which are integers or pointers, as is its result.
@@ -19,6 +21,16 @@ import java.lang.invoke.MethodHandle;
 public record WordFunction(MethodHandle handle) {
     static final FunctionDescriptor SHAPE = FunctionDescriptor.of(JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG,
             JAVA_LONG, JAVA_LONG);
+
+    /// The function at an address that native code gave: a function pointer. Keep it in no constant; it is cheap to
+    /// make again.
+    ///
+    /// @throws IllegalCallerException if native access is denied
+    @SuppressWarnings("restricted")
+    public static WordFunction at(long address) {
+        return new WordFunction(Linker.nativeLinker().downcallHandle(MemorySegment.ofAddress(address), SHAPE,
+                Errno.option()));
+    }
 
     /// Calls with no argument.
     public long call() {

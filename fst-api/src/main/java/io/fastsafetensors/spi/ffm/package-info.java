@@ -1,6 +1,6 @@
 /// The helper with which a native binding becomes one short class: open a library by a list of names, bind a
-/// function once, read errno, view raw memory. With the `ffm` packages of core and backends the only code that
-/// calls restricted methods of the foreign-function API.
+/// function once, read errno, view raw memory, be called back. With the `ffm` packages of core and backends the only
+/// code that calls restricted methods of the foreign-function API.
 @NullMarked
 package io.fastsafetensors.spi.ffm;
 
