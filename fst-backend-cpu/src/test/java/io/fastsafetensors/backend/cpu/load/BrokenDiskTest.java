@@ -5,7 +5,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
-import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -34,14 +33,7 @@ class BrokenDiskTest {
     @BeforeAll
     static void compile() throws IOException, InterruptedException {
         assumeTrue(System.getProperty("os.name").equals("Linux"), "LD_PRELOAD is a matter of Linux");
-        Path source = directory.resolve("faulty_pread.c");
-        try (InputStream in = BrokenDiskTest.class.getResourceAsStream("faulty_pread.c")) {
-            Files.copy(in, source);
-        }
-        shim = directory.resolve("faulty_pread.so");
-        Process cc = new ProcessBuilder("cc", "-shared", "-fPIC", "-O1", "-o", shim.toString(), source.toString())
-                .inheritIO().start();
-        assertEquals(0, cc.waitFor(), "cc must compile the shim");
+        shim = CLibrary.compile("faulty_pread", directory);
         file = directory.resolve("model.safetensors");
         digests = Samples.write(file, 6, (3 << 20) + 77, 9);
     }

@@ -23,9 +23,6 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Random;
 import java.util.function.Supplier;
-import java.util.logging.Handler;
-import java.util.logging.LogRecord;
-import java.util.logging.Logger;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -153,35 +150,10 @@ class LeaksTest {
 
     @Test
     void what_was_dropped_unclosed_is_freed_and_named() throws IOException, InterruptedException {
-        Logger log = Logger.getLogger("io.fastsafetensors.leaks");
-        StringBuffer said = new StringBuffer();
-        Handler handler = new Handler() {
-            @Override
-            public void publish(LogRecord entry) {
-                said.append(entry.getMessage()).append('\n');
-            }
-
-            @Override
-            public void flush() {
-            }
-
-            @Override
-            public void close() {
-            }
-        };
-        log.addHandler(handler);
-        log.setUseParentHandlers(false);
-        try {
+        try (LeakLog log = new LeakLog()) {
             drop();
-            for (int i = 0; i < 100 && !(said.indexOf("weights of") >= 0 && said.indexOf("detached") >= 0); i++) {
-                System.gc();
-                Thread.sleep(20);
-            }
-            assertTrue(said.indexOf("weights of " + file) >= 0, said.toString());
-            assertTrue(said.indexOf("detached tensor \"t1\"") >= 0, said.toString());
-        } finally {
-            log.removeHandler(handler);
-            log.setUseParentHandlers(true);
+            assertTrue(log.waitFor("weights of " + file), log.toString());
+            assertTrue(log.waitFor("detached tensor \"t1\""), log.toString());
         }
     }
 
