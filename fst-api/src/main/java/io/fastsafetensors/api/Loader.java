@@ -50,10 +50,21 @@ public interface Loader extends AutoCloseable {
 
     /// Takes over a tensor from another framework through DLPack, without a copy.
     ///
-    /// @param managedTensor the address of a `DLManagedTensor` or `DLManagedTensorVersioned`; its deleter is called
-    ///        when the tensor is closed
+    /// It must be on this loader's device (for the CPU page-locked host memory is as good), contiguous, aligned to its
+    /// elements, and of a dtype that the format has. What the producer still does on a stream of its own it must have
+    /// finished. Of memory that the struct calls read-only, segments are read-only.
+    ///
+    /// Ownership passes when this returns: the struct's deleter, if it has one, is called once, when the tensor and all
+    /// that keeps its memory (pins, slices, structs made of it) is closed, by the thread that closes the last. If this
+    /// throws, the struct is untouched and still the caller's.
+    ///
+    /// @param managedTensor the address of a `DLManagedTensor` or `DLManagedTensorVersioned`
     /// @param version which of the two
-    /// @return a detached tensor, which the caller closes
+    /// @return a detached tensor named `dlpack`, which the caller closes
+    /// @throws IllegalArgumentException if the struct is broken: null, negative dimensions, elements without data
+    /// @throws io.fastsafetensors.error.UnsupportedFeatureException if it is on another device, of another major version
+    ///         or dtype, strided, unaligned or padded; or if native access is denied
+    /// @throws IllegalStateException if the loader is closed
     Tensor fromDlpack(long managedTensor, DlpackVersion version);
 
     /// The options it was built with.

@@ -80,7 +80,24 @@ public interface Tensor extends AutoCloseable {
     Tensor detach();
 
     /// Hands the tensor to another framework through DLPack, without a copy. The memory stays alive until the consumer
-    /// calls the deleter, whatever is closed meanwhile.
+    /// calls the deleter, whatever is closed meanwhile. The bytes are there: no stream needs to be waited for.
+    ///
+    /// `data` is the tensor's first byte and `byte_offset` 0, but on OpenCL, where they are the `cl_mem` and the offset
+    /// in it; `data` is null if there are no elements. Strides are always given. The device's number is ours, which is
+    /// CUDA's and HIP's own.
+    ///
+    /// | dtype | versioned struct | legacy struct |
+    /// |---|---|---|
+    /// | BOOL, U8 … U64, I8 … I64, F16, F32, F64, BF16, C64 | the same | the same |
+    /// | F8_* | its `kDLFloat8_*` | bytes (`kDLUInt`, 8 bits) |
+    /// | F6_E2M3, F6_E3M2 | its `kDLFloat6_*`, 6 bits, packed | bytes |
+    /// | F4 | `kDLFloat4_e2m1fn`, 4 bits, packed; where the innermost dimension is even that is halved and has 2 lanes, as PyTorch's `float4_e2m1fn_x2` | bytes |
+    ///
+    /// As bytes, the innermost dimension of F6 and F4 counts bytes where it fills whole ones; else the shape is one
+    /// dimension of all bytes.
+    ///
+    /// @throws io.fastsafetensors.error.UnsupportedFeatureException if DLPack does not know the device, the memory is
+    ///         read-only and the struct the legacy one, or native access is denied
     Dlpack toDlpack(DlpackVersion version);
 
     /// Whether it, or its scope, is closed.

@@ -7,7 +7,9 @@ import java.util.Optional;
 /// One allocation of device memory. Owned by whoever allocated it, freed by [#close()] (idempotent, from any thread,
 /// after the copies that touch it are done). After that every accessor throws [IllegalStateException].
 ///
-/// Core counts references around it; backends need not.
+/// Core counts references around it; backends need not. Core also makes some itself, around memory of the device that
+/// another framework allocated: where [#handle()] is a pointer, copies and kernels take any buffer, and go by its handle
+/// or segment.
 public interface DeviceBuffer extends AutoCloseable {
     /// The size asked for, in bytes.
     long byteSize();

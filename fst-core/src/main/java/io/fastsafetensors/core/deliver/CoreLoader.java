@@ -10,6 +10,7 @@ import io.fastsafetensors.api.Tensor;
 import io.fastsafetensors.api.TensorStream;
 import io.fastsafetensors.api.Weights;
 import io.fastsafetensors.core.checkpoint.CheckpointFiles;
+import io.fastsafetensors.core.dlpack.ImportedTensor;
 import io.fastsafetensors.core.header.CheckpointReader;
 import io.fastsafetensors.core.header.ParsedCheckpoint;
 import io.fastsafetensors.core.place.Routing;
@@ -87,7 +88,9 @@ public final class CoreLoader implements Loader {
 
     @Override
     public Tensor fromDlpack(long managedTensor, DlpackVersion version) {
-        throw Unsupported.feature("taking tensors over through DLPack");
+        requireOpen();
+        return CoreTensor.adopt(ImportedTensor.read(managedTensor, version, device), backend, device,
+                options.leakDetection());
     }
 
     @Override

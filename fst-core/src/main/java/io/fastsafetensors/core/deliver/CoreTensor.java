@@ -5,9 +5,12 @@ import io.fastsafetensors.api.DlpackVersion;
 import io.fastsafetensors.api.LeakDetection;
 import io.fastsafetensors.api.Pin;
 import io.fastsafetensors.api.Tensor;
+import io.fastsafetensors.core.dlpack.ExportedTensor;
+import io.fastsafetensors.core.dlpack.ImportedTensor;
 import io.fastsafetensors.core.memory.LeakDetector;
 import io.fastsafetensors.core.memory.Lease;
 import io.fastsafetensors.core.memory.Scope;
+import io.fastsafetensors.core.memory.SharedBackend;
 import io.fastsafetensors.core.memory.SharedBuffer;
 import io.fastsafetensors.core.shard.SliceView;
 import io.fastsafetensors.error.UnsupportedFeatureException;
@@ -190,12 +193,33 @@ final class CoreTensor implements Tensor {
 
     @Override
     public Tensor detach() {
-        SharedBuffer held = hold();
+        return detached(hold(), origin.device(), origin.leaks(), name, dtype, shape, offset, byteSize);
+    }
+
+    /// A tensor in a scope of its own.
+    ///
+    /// @param held with a hold, which the tensor takes over
+    private static CoreTensor detached(SharedBuffer held, Device device, LeakDetection leaks, String name, DType dtype,
+            Shape shape, long offset, long byteSize) {
         Scope own = new Scope("detached tensor \"" + name + "\"");
-        Lease ownLease = own.lease(held);
-        CoreTensor tensor = new CoreTensor(new Origin(null, own, origin.device(), origin.leaks()), ownLease, false,
-                name, dtype, shape, offset, byteSize);
-        tensor.detached = LeakDetector.watch(tensor, "detached tensor \"" + name + "\"", origin.leaks(), own::close);
+        Lease lease = own.lease(held);
+        CoreTensor tensor = new CoreTensor(new Origin(null, own, device, leaks), lease, false, name, dtype, shape,
+                offset, byteSize);
+        tensor.detached = LeakDetector.watch(tensor, own.toString(), leaks, own::close);
+        return tensor;
+    }
+
+    /// A detached tensor in another framework's memory, named `dlpack`.
+    static CoreTensor adopt(ImportedTensor lent, SharedBackend backend, Device device, LeakDetection leaks) {
+        SharedBuffer held;
+        try {
+            held = new SharedBuffer(lent.buffer(), backend);
+        } catch (IllegalStateException closed) {
+            lent.buffer().close();
+            throw closed;
+        }
+        CoreTensor tensor = detached(held, device, leaks, "dlpack", lent.dtype(), lent.shape(), 0, lent.byteSize());
+        lent.buffer().own();
         return tensor;
     }
 
@@ -206,9 +230,9 @@ final class CoreTensor implements Tensor {
 
     @Override
     public Dlpack toDlpack(DlpackVersion version) {
-        requireOpen();
-        throw new UnsupportedFeatureException("DLPack is not in this version; pass address() or segment() on",
-                Where.nowhere().withTensor(name));
+        return ExportedTensor.of(
+                new ExportedTensor.Source(name, dtype, shape, byteSize, origin.device(), hold(), offset), version,
+                origin.leaks());
     }
 
     @Override

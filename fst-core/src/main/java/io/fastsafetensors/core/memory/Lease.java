@@ -24,7 +24,7 @@ public final class Lease {
         return buffer;
     }
 
-    /// A segment of the buffer that lives as long as this lease; empty if the host cannot address it.
+    /// A segment of the buffer that lives as long as this lease; null if the host cannot address it.
     ///
     /// @throws IllegalStateException if the lease is closed
     @SuppressWarnings("MustBeClosed")
@@ -38,7 +38,8 @@ public final class Lease {
             if (arena == null) {
                 arena = Arena.ofShared();
             }
-            return RawMemory.view(whole.address() + offset, byteSize, arena);
+            MemorySegment view = RawMemory.view(whole.address() + offset, byteSize, arena);
+            return whole.isReadOnly() ? view.asReadOnly() : view;
         }
     }
 

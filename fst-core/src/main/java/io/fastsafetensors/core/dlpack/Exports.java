@@ -1,0 +1,95 @@
+package io.fastsafetensors.core.dlpack;
+
+import io.fastsafetensors.core.memory.LeakDetector;
+import io.fastsafetensors.core.memory.SharedBuffer;
+import io.fastsafetensors.spi.ffm.Callback;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import org.jspecify.annotations.Nullable;
+
+/// The structs that are out, and the one function that deletes them.
+///
+/// They are found by their address and not by what they hold (`manager_ctx` is null): a consumer that deletes one twice
+/// passes memory that may not be read any more. A struct's memory is the garbage collector's, so that its address does
+/// not come back while anybody in Java still knows it.
+final class Exports {
+    private static final Logger LOG = System.getLogger("io.fastsafetensors.core");
+    private static final Map<Long, Export> OUT = new ConcurrentHashMap<>();
+    private static long deleter;
+
+    /// One struct that is out.
+    static final class Export {
+        private final ManagedTensor struct;
+        private final SharedBuffer buffer;
+        private volatile LeakDetector.@Nullable Ticket ticket;
+
+        /// @param buffer with a hold, which ends with the struct
+        Export(ManagedTensor struct, SharedBuffer buffer) {
+            this.struct = struct;
+            this.buffer = buffer;
+        }
+
+        ManagedTensor struct() {
+            return struct;
+        }
+
+        /// What to close when the struct is deleted.
+        void watchedBy(LeakDetector.Ticket watch) {
+            ticket = watch;
+        }
+
+        void endWatch() {
+            LeakDetector.Ticket watch = ticket;
+            if (watch != null) {
+                watch.close();
+            }
+        }
+
+        boolean isOut() {
+            return OUT.get(struct.address()) == this;
+        }
+
+        /// Deletes the struct and lets go of its memory, unless somebody did already. From any thread.
+        boolean delete() {
+            if (!OUT.remove(struct.address(), this)) {
+                return false;
+            }
+            endWatch();
+            buffer.release();
+            return true;
+        }
+    }
+
+    private Exports() {
+    }
+
+    /// The address of `void (*deleter)(struct DLManagedTensor… *self)`, the same for all structs of the process.
+    ///
+    /// @throws IllegalCallerException if native access is denied
+    static synchronized long deleter() {
+        if (deleter == 0) {
+            deleter = Callback.of("the deleter of a DLPack struct", Exports::delete);
+        }
+        return deleter;
+    }
+
+    static void add(Export export) {
+        OUT.put(export.struct().address(), export);
+    }
+
+    /// How many structs are out.
+    static int count() {
+        return OUT.size();
+    }
+
+    private static void delete(long address) {
+        Export export = OUT.get(address);
+        if (export == null || !export.delete()) {
+            LOG.log(Level.WARNING, "the deleter of the DLPack struct at 0x" + Long.toHexString(address)
+                    + " was called for a struct that is not there: a consumer deletes it twice, or it was closed"
+                    + " without consumed() though it had been passed on");
+        }
+    }
+}
