@@ -10,6 +10,7 @@ module io.fastsafetensors.api {
     exports io.fastsafetensors.group;
     exports io.fastsafetensors.spi;
     exports io.fastsafetensors.spi.ffm;
+    exports io.fastsafetensors.spi.kernel;
     exports io.fastsafetensors.types;
 
     uses io.fastsafetensors.api.LoaderProvider;
