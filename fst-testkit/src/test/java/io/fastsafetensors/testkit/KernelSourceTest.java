@@ -1,0 +1,122 @@
+package io.fastsafetensors.testkit;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import io.fastsafetensors.spi.kernel.KernelPlan;
+import io.fastsafetensors.testkit.kernel.KernelLibrary;
+import io.fastsafetensors.testkit.reference.ScalarReference;
+import io.fastsafetensors.types.DType;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Set;
+import java.util.random.RandomGenerator;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/// The shared kernels, compiled as C, give the bytes of the scalar reference.
+class KernelSourceTest {
+    private static final Set<DType> FLOATS = Set.of(DType.F64, DType.F32, DType.F16, DType.BF16, DType.F8_E4M3,
+            DType.F8_E5M2);
+    private static final DType[] EVERY_SIZE = {DType.U8, DType.BF16, DType.F32, DType.C64};
+    private static final DType[][] CONVERSIONS = {{DType.F32, DType.BF16}, {DType.BF16, DType.F32},
+        {DType.F16, DType.F8_E4M3}, {DType.F8_E5M2, DType.F32}, {DType.F16, DType.BF16}, {DType.F64, DType.F16},
+        {DType.I64, DType.F64}, {DType.BOOL, DType.I32}};
+
+    @TempDir
+    static Path directory;
+    private static KernelLibrary library;
+
+    private final RandomGenerator random = Seed.random("kernels");
+    private final KernelTrials trials = new KernelTrials(library, random);
+
+    @BeforeAll
+    static void compile() {
+        library = new KernelLibrary(KernelLibrary.compile(directory, "-O2"));
+    }
+
+    @Test
+    void theTableHasEveryFunction() {
+        assertEquals(Set.copyOf(KernelPlan.functions()), Set.copyOf(library.table()));
+        assertEquals(KernelPlan.functions().size(), library.table().size());
+    }
+
+    /// Every code of up to 16 bits, and the edges of wider ones, to every dtype; the functions for common pairs are
+    /// tried with aligned and with shifted units, and element by element.
+    @ParameterizedTest
+    @EnumSource(DType.class)
+    void everyPairConverts(DType from) {
+        targets(from).forEach(to -> {
+            long[] raw = Patterns.of(from, to, random, Effort.FULL);
+            trials.convert(from, raw, to, 0, 0);
+            if (FLOATS.contains(from) && FLOATS.contains(to)) {
+                trials.convert(from, raw, to, 3, 0);
+                trials.convert(from, raw, to, 0, 1);
+            }
+        });
+    }
+
+    @ParameterizedTest
+    @EnumSource(DType.class)
+    void anyCountAtAnyByteConverts(DType from) {
+        targets(from).forEach(to -> {
+            for (int round = 0; round < 60; round++) {
+                int granule = from.isSubByte() || to.isSubByte() ? 4 : 1;
+                int count = granule * random.nextInt(round < 50 ? 100 / granule : 6000);
+                trials.convert(from, to, count, random.nextInt(40), random.nextInt(40));
+            }
+        });
+    }
+
+    @ParameterizedTest
+    @EnumSource(value = DType.class, names = {"F4", "F6_E2M3", "F6_E3M2"}, mode = EnumSource.Mode.EXCLUDE)
+    void anyViewIsGathered(DType dtype) {
+        for (int round = 0; round < 60; round++) {
+            int elements = 300 + random.nextInt(3000);
+            trials.gather(dtype, trials.view(10, elements), elements, dtype, random.nextInt(20), random.nextInt(20));
+        }
+    }
+
+    @Test
+    void anyViewIsConverted() {
+        for (DType[] pair : CONVERSIONS) {
+            for (int round = 0; round < 60; round++) {
+                int elements = 300 + random.nextInt(3000);
+                trials.gather(pair[0], trials.view(9, elements), elements, pair[1], random.nextInt(20),
+                        random.nextInt(20));
+            }
+        }
+    }
+
+    @Test
+    void columnsAreGathered() {
+        for (DType dtype : EVERY_SIZE) {
+            for (int round = 0; round < 60; round++) {
+                columns(dtype, dtype);
+            }
+        }
+        for (DType[] pair : CONVERSIONS) {
+            for (int round = 0; round < 60; round++) {
+                columns(pair[0], pair[1]);
+            }
+        }
+    }
+
+    /// Mostly of many elements that divide well, since those take the paths for wide rows.
+    private void columns(DType from, DType to) {
+        int grain = 1 << random.nextInt(6);
+        int columns = grain * (1 + random.nextInt(20));
+        int column = grain * random.nextInt(4);
+        int width = column + columns + grain * random.nextInt(4);
+        int sourceAt = random.nextBoolean() ? 0 : random.nextInt(33);
+        int targetAt = random.nextBoolean() ? 16 * random.nextInt(3) : random.nextInt(33);
+        trials.columns(from, to, 1 + random.nextInt(40), width, column, columns, sourceAt, targetAt);
+    }
+
+    private static Stream<DType> targets(DType from) {
+        return Arrays.stream(DType.values()).filter(to -> ScalarReference.converts(from, to));
+    }
+}
