@@ -22,7 +22,8 @@
  * is passed by pointer. fst_kernel_table lists the functions by name and ends with a NULL.
  */
 
-#if defined(__OPENCL_VERSION__)
+#if defined(__OPENCL_VERSION__) || defined(__OPENCL_C_VERSION__)
+#define FST_OPENCL
 #define FST_GLOBAL __global
 #define FST_RESTRICT restrict
 #define FST_INLINE static inline
@@ -125,7 +126,7 @@ struct fst_launch {
 struct fst_item {
     fst_u32 group;
     fst_u32 groups;
-    fst_u32 local;
+    fst_u32 member;
     fst_u32 size;
 };
 
@@ -137,12 +138,12 @@ struct fst_item {
     {                                                                                                                  \
         struct fst_item item = {0, groups, 0, group_size};                                                             \
         for (item.group = 0; item.group < groups; item.group++) {                                                      \
-            for (item.local = 0; item.local < group_size; item.local++) {                                              \
+            for (item.member = 0; item.member < group_size; item.member++) {                                              \
                 name##_item((const fst_u8 *)source, source_offset, (fst_u8 *)target, target_offset, launch, item);     \
             }                                                                                                          \
         }                                                                                                              \
     }
-#elif defined(__OPENCL_VERSION__)
+#elif defined(FST_OPENCL)
 #define FST_KERNEL(name)                                                                                               \
     __kernel void name(__global const fst_u8 *restrict source, fst_u64 source_offset,                                  \
                        __global fst_u8 *restrict target, fst_u64 target_offset, struct fst_launch launch)              \
@@ -150,7 +151,7 @@ struct fst_item {
         struct fst_item item;                                                                                          \
         item.group = (fst_u32)get_group_id(0);                                                                         \
         item.groups = (fst_u32)get_num_groups(0);                                                                      \
-        item.local = (fst_u32)get_local_id(0);                                                                         \
+        item.member = (fst_u32)get_local_id(0);                                                                         \
         item.size = (fst_u32)get_local_size(0);                                                                        \
         name##_item(source, source_offset, target, target_offset, &launch, item);                                      \
     }
@@ -190,7 +191,7 @@ FST_INLINE fst_u32 fst_leading_zeros(fst_u32 x)
 {
 #if defined(FST_C)
     return x == 0 ? 32 : (fst_u32)__builtin_clz(x);
-#elif defined(__OPENCL_VERSION__)
+#elif defined(FST_OPENCL)
     return clz(x);
 #else
     return (fst_u32)__clz((int)x);
@@ -201,7 +202,7 @@ FST_INLINE fst_u32 fst_upper_product(fst_u32 a, fst_u32 b)
 {
 #if defined(FST_C)
     return (fst_u32)((fst_u64)a * b >> 32);
-#elif defined(__OPENCL_VERSION__)
+#elif defined(FST_OPENCL)
     return mul_hi(a, b);
 #else
     return __umulhi(a, b);
@@ -606,7 +607,7 @@ FST_INLINE fst_u64 fst_place(fst_u32 index, fst_u32 bytes, const struct fst_laun
         fst_u64 land = target_offset + (fst_u64)launch->head * target_bytes;                                           \
         fst_u32 end = launch->end;                                                                                     \
         fst_u32 step = item.groups * item.size * FST_IN_FLIGHT;                                                        \
-        for (fst_u32 u = item.group * item.size * FST_IN_FLIGHT + item.local; u < end; u += step) {                    \
+        for (fst_u32 u = item.group * item.size * FST_IN_FLIGHT + item.member; u < end; u += step) {                    \
             fst_u32 in[FST_IN_FLIGHT][source_unit / 4];                                                                \
             if (launch->aligned) {                                                                                     \
                 FST_UNROLL                                                                                             \
@@ -632,7 +633,7 @@ FST_INLINE fst_u64 fst_place(fst_u32 index, fst_u32 bytes, const struct fst_laun
             }                                                                                                          \
         }                                                                                                              \
         step = item.groups * item.size;                                                                                \
-        for (fst_u32 i = item.group * item.size + item.local; i < launch->edges; i += step) {                          \
+        for (fst_u32 i = item.group * item.size + item.member; i < launch->edges; i += step) {                          \
             fst_u32 e = i < launch->head ? i : i - launch->head + launch->tail;                                        \
             fst_u64 x = fst_read(source + (source_offset + fst_place(e, source_bytes, launch, 1)), source_bytes);      \
             fst_u32 y = fst_##name##_one((fst_u32)x, (fst_u32)(x >> 32));                                              \
@@ -684,7 +685,7 @@ FST_ON_UNITS(copy, 1, 1, 16, 16)
         fst_u32 count = launch->count;                                                                                 \
         fst_u32 last = launch->rank - 1;                                                                               \
         fst_u32 step = item.groups * item.size * FST_IN_FLIGHT;                                                        \
-        for (fst_u32 i = item.group * item.size * FST_IN_FLIGHT + item.local; i < count; i += step) {                  \
+        for (fst_u32 i = item.group * item.size * FST_IN_FLIGHT + item.member; i < count; i += step) {                  \
             fst_u32 rest[FST_IN_FLIGHT];                                                                               \
             fst_u64 at[FST_IN_FLIGHT];                                                                                 \
             fst_u32 value[FST_IN_FLIGHT][words];                                                                       \
@@ -756,8 +757,8 @@ FST_INLINE fst_u64 fst_round_64(fst_u64 x, fst_u32 shift)
     }
     fst_u64 quotient = shift == 64 ? 0 : x >> shift;
     fst_u64 rest = x << (64 - shift);
-    fst_u64 half = (fst_u64)1 << 63;
-    return quotient + (rest > half || (rest == half && (quotient & 1)) ? 1 : 0);
+    fst_u64 middle = (fst_u64)1 << 63;
+    return quotient + (rest > middle || (rest == middle && (quotient & 1)) ? 1 : 0);
 }
 
 FST_INLINE struct fst_number fst_decode_float(fst_u64 raw, struct fst_format format)
@@ -887,8 +888,8 @@ FST_INLINE fst_u64 fst_encode_scale(struct fst_number number, struct fst_format 
     fst_u32 zeros = fst_leading_zeros_64(number.magnitude);
     fst_i32 code = 63 - (fst_i32)zeros + number.exponent + (fst_i32)format.bias;
     fst_u64 fraction = number.magnitude << zeros << 1;
-    fst_u64 half = (fst_u64)1 << 63;
-    code += fraction > half || (fraction == half && (code & 1)) ? 1 : 0;
+    fst_u64 middle = (fst_u64)1 << 63;
+    code += fraction > middle || (fraction == middle && (code & 1)) ? 1 : 0;
     return (fst_u64)(code < 0 ? 0 : code > 0xFE ? 0xFE : code);
 }
 
@@ -929,7 +930,7 @@ FST_INLINE void fst_convert_item(FST_ARGUMENTS)
     struct fst_format from = launch->from;
     struct fst_format to = launch->to;
     fst_u32 step = item.groups * item.size * launch->chunk;
-    for (fst_u32 i = (item.group * item.size + item.local) * launch->chunk; i < launch->count; i += step) {
+    for (fst_u32 i = (item.group * item.size + item.member) * launch->chunk; i < launch->count; i += step) {
         fst_u32 many = fst_min(launch->chunk, launch->count - i);
         fst_u64 in = source_offset + (launch->rank == 0 ? (fst_u64)i * from.bits / 8 : fst_strided(i, launch));
         fst_u64 out = target_offset + (fst_u64)i * to.bits / 8;
