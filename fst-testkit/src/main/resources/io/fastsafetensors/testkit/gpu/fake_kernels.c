@@ -1,0 +1,30 @@
+/* The shared kernels as plain C functions. fst_kernels.c is written beside this file before it is compiled. */
+#include "fake_gpu.h"
+
+#include <string.h>
+
+#if __has_include("fst_kernels.c")
+#include "fst_kernels.c"
+
+fg_kernel *fg_kernel_named(const char *name) {
+    for (int i = 0; fst_kernel_table[i].name; i++) {
+        if (!strcmp(fst_kernel_table[i].name, name)) {
+            return (fg_kernel *) fst_kernel_table[i].function;
+        }
+    }
+    return NULL;
+}
+
+size_t fg_kernel_launch_size(void) {
+    return sizeof(struct fst_launch);
+}
+#else
+fg_kernel *fg_kernel_named(const char *name) {
+    (void) name;
+    return NULL;
+}
+
+size_t fg_kernel_launch_size(void) {
+    return 0;
+}
+#endif
