@@ -13,7 +13,7 @@ import org.junit.jupiter.api.Assumptions;
 
 /// Makes a shared library of the C sources beside this class.
 final class Compiler {
-    private static final List<String> HEADERS = List.of("fake_gpu.h", "fake_gpu_engine.h");
+    private static final List<String> HEADERS = List.of("fake_gpu.h", "fake_gpu_engine.h", "fake_hip_code.h");
     private static final List<String> ENGINE = List.of("fake_gpu.c", "fake_streams.c", "fake_kernels.c");
     private static final List<String> FLAGS = List.of("-std=c11", "-Wall", "-Wextra", "-Werror", "-O2", "-g", "-fPIC",
             "-shared", "-fvisibility=hidden", "-pthread");
@@ -26,16 +26,35 @@ final class Compiler {
         for (String header : HEADERS) {
             copy(header, sources);
         }
+        List<String> own = switch (face) {
+            case CUDA -> List.of("fake_cuda.c");
+            case HIP_5 -> List.of("fake_hip.c", "fake_hiprtc.c");
+            case HIP_6, HIP_7 -> List.of("fake_hip.c");
+            case HIP_OVER_CUDA -> List.of("hip_over_cuda.c");
+        };
+        List<String> files = new ArrayList<>(own);
+        if (face.isFake()) {
+            files.addAll(ENGINE);
+        }
         Path library = folder.resolve(face.libraryName());
+        link(sources, files, library, List.of("-DFAKE_HIP_MAJOR=" + face.hipMajor(), "-ldl"));
+        if (face.hasCompanion()) {
+            link(sources, List.of("fake_hiprtc.c"), folder.resolve(face.companionName()),
+                    List.of("-L" + folder, "-l:" + face.libraryName()));
+        }
+        return library;
+    }
+
+    private static void link(Path sources, List<String> files, Path library, List<String> options)
+            throws IOException {
         List<String> command = new ArrayList<>(List.of("cc"));
         command.addAll(FLAGS);
-        command.addAll(List.of("-Wl,-soname," + face.libraryName(), "-o", library.toString()));
-        command.add(copy(face.source(), sources).toString());
-        for (String source : ENGINE) {
-            command.add(copy(source, sources).toString());
+        command.addAll(List.of("-Wl,-soname," + library.getFileName(), "-o", library.toString()));
+        for (String file : files) {
+            command.add(copy(file, sources).toString());
         }
+        command.addAll(options);
         run(command);
-        return library;
     }
 
     private static Path copy(String name, Path folder) throws IOException {

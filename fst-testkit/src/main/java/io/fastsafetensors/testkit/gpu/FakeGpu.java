@@ -44,7 +44,7 @@ public final class FakeGpu {
 
     /// Compiles the fake driver. Without a C compiler the test is aborted, or failed where the environment has `CI`.
     ///
-    /// @param folder where the library goes; must exist
+    /// @param folder where the library, and a second one where the face has two, goes; must exist
     /// @return the library
     public static Path build(Path folder, Face face) throws IOException {
         return Compiler.compile(folder, face);
@@ -53,8 +53,17 @@ public final class FakeGpu {
     /// Compiles the fake driver and loads it into this process, for good.
     ///
     /// @param folder where the library goes; must exist
+    /// @throws IllegalArgumentException if the face is no fake
     public static FakeGpu load(Path folder, Face face) throws IOException {
-        return new FakeGpu(build(folder, face));
+        if (!face.isFake()) {
+            throw new IllegalArgumentException(face + " has no fake GPU behind it");
+        }
+        FakeGpu gpu = new FakeGpu(build(folder, face));
+        if (face.hasCompanion()) {
+            // Loaded is enough: it is found by its soname from now on.
+            NativeLibrary.open(folder.resolve(face.companionName()).toString());
+        }
+        return gpu;
     }
 
     /// The loaded library.

@@ -47,8 +47,8 @@ struct fg_function;
  * Every function of a face starts with this: counts the call, and returns the status that it should fail with, or 0.
  * A function that releases something does so nevertheless, as drivers do when they report an earlier error there.
  */
-int fg_enter(const char *function);
-void fg_counted(enum fg_counter counter, int change);
+FG_EXPORT int fg_enter(const char *function);
+FG_EXPORT void fg_counted(enum fg_counter counter, int change);
 /* Writes "0000:0N:00.0". */
 void fg_pci_bus_id(int device, char *text, size_t length);
 void fg_device_name(int device, char *text, size_t length);
@@ -89,7 +89,8 @@ int fg_event_query(struct fg_event *event);
 int fg_event_synchronize(struct fg_event *event);
 int fg_stream_wait(int device, struct fg_stream *stream, struct fg_event *event);
 
-/* Any image that is not empty is accepted: the functions are those that were compiled into this library. */
+/* Any image that is not empty is accepted: the functions are those that were compiled into this library. What fails
+ * to compile for real is found where the real compiler is. */
 int fg_module_load(const void *image, struct fg_module **module);
 int fg_module_unload(struct fg_module *module);
 int fg_module_function(struct fg_module *module, const char *name, struct fg_function **function);
