@@ -1,5 +1,6 @@
 package io.fastsafetensors.testkit.gpu;
 
+import io.fastsafetensors.spi.kernel.KernelSource;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
@@ -26,6 +27,7 @@ final class Compiler {
         for (String header : HEADERS) {
             copy(header, sources);
         }
+        Files.writeString(sources.resolve("fst_kernels.c"), KernelSource.text());
         List<String> own = switch (face) {
             case CUDA -> List.of("fake_cuda.c");
             case HIP_5 -> List.of("fake_hip.c", "fake_hiprtc.c");

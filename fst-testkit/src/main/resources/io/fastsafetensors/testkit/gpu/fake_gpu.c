@@ -155,6 +155,8 @@ static struct range *take_range(uint64_t address, int kind) {
 }
 
 int fg_allocate(int device, size_t bytes, uint64_t *address) {
+    /* Ends as near to the page without access behind it as the alignment allows. */
+    size_t lead = (PAGE - bytes % PAGE) % PAGE / DEVICE_ALIGNMENT * DEVICE_ALIGNMENT;
     size_t inner = (bytes + DEVICE_ALIGNMENT + PAGE - 1) / PAGE * PAGE;
     struct range *range = calloc(1, sizeof *range);
     pthread_mutex_lock(&fg_lock);
@@ -172,7 +174,7 @@ int fg_allocate(int device, size_t bytes, uint64_t *address) {
         range->bytes = bytes;
         range->mapped = inner;
         range->address = (uint64_t) range->reserved + DEVICE_ALIGNMENT;
-        range->storage = range->mapping + PAGE + DEVICE_ALIGNMENT;
+        range->storage = range->mapping + PAGE + lead;
         if (bytes <= FILLED) {
             memset(range->storage, FILLER, bytes);
         }

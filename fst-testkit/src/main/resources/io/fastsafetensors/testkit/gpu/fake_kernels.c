@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#if __has_include("fst_kernels.c")
 #include "fst_kernels.c"
 
 fg_kernel *fg_kernel_named(const char *name) {
@@ -18,13 +17,3 @@ fg_kernel *fg_kernel_named(const char *name) {
 size_t fg_kernel_launch_size(void) {
     return sizeof(struct fst_launch);
 }
-#else
-fg_kernel *fg_kernel_named(const char *name) {
-    (void) name;
-    return NULL;
-}
-
-size_t fg_kernel_launch_size(void) {
-    return 0;
-}
-#endif
