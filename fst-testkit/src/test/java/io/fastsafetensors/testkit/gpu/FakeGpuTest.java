@@ -180,8 +180,10 @@ class FakeGpuTest {
     void workThatFailsIsSeenByEveryLaterCall() {
         long device = made("cuMemAlloc_v2", SIZE);
         gpu.fail("@copy", 1, ILLEGAL_ADDRESS);
+        gpu.hold(true);
         ok("cuMemsetD8Async", device, 5, SIZE, stream);
         ok("cuEventRecord", event, stream);
+        gpu.hold(false);
         assertEquals(ILLEGAL_ADDRESS, call("cuEventSynchronize", event));
         assertEquals(ILLEGAL_ADDRESS, call("cuStreamSynchronize", stream));
         gpu.reset();
