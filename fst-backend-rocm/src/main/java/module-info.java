@@ -3,6 +3,6 @@ module io.fastsafetensors.backend.rocm {
     requires io.fastsafetensors.api;
     requires static org.jspecify;
 
-    provides io.fastsafetensors.spi.BackendProvider with io.fastsafetensors.backend.rocm.HipBackendProvider,
+    provides io.fastsafetensors.spi.BackendProvider with io.fastsafetensors.backend.rocm.hip.HipBackendProvider,
             io.fastsafetensors.backend.rocm.OpenClBackendProvider;
 }

@@ -1,5 +1,5 @@
 /// AMD GPUs by HIP, and devices with an OpenCL driver.
-/// So far its provider only: it tells what this machine has, and that this version cannot use it.
+/// Each lives in a package of its own; nothing is shared but the module.
 /// Nothing here loads native code before [io.fastsafetensors.spi.BackendProvider#probe()] is called.
 @NullMarked
 package io.fastsafetensors.backend.rocm;

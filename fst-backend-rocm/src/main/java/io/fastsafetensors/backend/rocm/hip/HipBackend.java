@@ -1,0 +1,101 @@
+package io.fastsafetensors.backend.rocm.hip;
+
+import io.fastsafetensors.error.UnsupportedFeatureException;
+import io.fastsafetensors.error.Where;
+import io.fastsafetensors.spi.Backend;
+import io.fastsafetensors.spi.CopyStream;
+import io.fastsafetensors.spi.DeviceBuffer;
+import io.fastsafetensors.spi.DeviceInfo;
+import io.fastsafetensors.spi.HostRegistration;
+import io.fastsafetensors.spi.Kernels;
+import io.fastsafetensors.spi.MemoryInfo;
+import io.fastsafetensors.spi.StagingBuffer;
+import io.fastsafetensors.spi.TransferHints;
+import java.lang.foreign.MemorySegment;
+import java.util.Optional;
+
+/// One AMD GPU.
+final class HipBackend implements Backend {
+    /// What saturates a PCIe 5.0 link from the page cache.
+    private static final TransferHints HINTS = new TransferHints(256, 4 << 20, 16, 2);
+
+    private final DeviceInfo info;
+    private final HipDevice device;
+    private final Handles streams = new Handles();
+    private final Handles memories = new Handles();
+    private final HipMemory memory;
+    private final EventPool events;
+    private final Optional<HipKernels> kernels;
+
+    /// @param code where the kernels' code comes from, empty if from nowhere
+    HipBackend(DeviceInfo info, HipDevice device, Optional<KernelCode> code) {
+        this.info = info;
+        this.device = device;
+        this.memory = new HipMemory(device, memories);
+        this.events = new EventPool(device, streams);
+        this.kernels = code.map(source -> new HipKernels(device, events, source));
+    }
+
+    @Override
+    public String name() {
+        return HipRuntime.BACKEND;
+    }
+
+    @Override
+    public DeviceInfo info() {
+        return info;
+    }
+
+    @Override
+    public TransferHints hints() {
+        return HINTS;
+    }
+
+    @Override
+    public MemoryInfo memory() {
+        return memory.info();
+    }
+
+    @Override
+    public DeviceBuffer allocate(long bytes, long alignment) {
+        return memory.allocate(bytes, alignment);
+    }
+
+    @Override
+    public StagingBuffer allocateStaging(long bytes) {
+        return memory.allocateStaging(bytes);
+    }
+
+    @Override
+    public CopyStream openCopyStream() {
+        return HipStream.open(device, events, streams);
+    }
+
+    @Override
+    public Kernels kernels() {
+        streams.requireOpen();
+        return kernels.orElseThrow(() -> new UnsupportedFeatureException(
+                "kernels need hiprtc, which this ROCm installation has not: install it (package hiprtc or libhiprtc), or"
+                        + " name a code object in the backend property " + HipOptions.CODE_OBJECT,
+                Where.backend(HipRuntime.BACKEND)));
+    }
+
+    @Override
+    public Optional<HostRegistration> registerHost(MemorySegment segment, boolean readOnly) {
+        return Optional.of(memory.register(segment, readOnly));
+    }
+
+    /// Finishes and closes the streams, then gives back what is still open. What a native call in flight uses stays,
+    /// and a later close tries again.
+    ///
+    /// @throws IllegalStateException if some memory is in use by a native call
+    @Override
+    public void close() {
+        Releases releases = new Releases();
+        streams.closeAll(releases);
+        kernels.ifPresent(loaded -> releases.then(loaded::close));
+        events.close(releases);
+        memories.closeAll(releases);
+        releases.finish();
+    }
+}

@@ -1,0 +1,89 @@
+package io.fastsafetensors.backend.rocm.hip;
+
+import io.fastsafetensors.backend.rocm.hip.ffm.Hip;
+import io.fastsafetensors.spi.Fence;
+import java.util.function.LongToIntFunction;
+
+/// An event behind the work of a stream. The event goes back to the pool when the fence is closed and nobody is asking
+/// it any more.
+final class HipFence implements Fence {
+    private final HipDevice device;
+    private final EventPool pool;
+    private final long event;
+    private volatile boolean passed;
+    private int users;
+    private boolean closed;
+
+    /// @param event recorded, from the pool
+    HipFence(HipDevice device, EventPool pool, long event) {
+        this.device = device;
+        this.pool = pool;
+        this.event = event;
+    }
+
+    @Override
+    public boolean isPassed() {
+        return passed || isDone("hipEventQuery", device.hip()::hipEventQuery);
+    }
+
+    @Override
+    public void await() {
+        if (!passed) {
+            isDone("hipEventSynchronize", device.hip()::hipEventSynchronize);
+        }
+    }
+
+    /// Whether a stream that draws events from this pool can wait for the fence.
+    boolean isOf(EventPool others) {
+        return pool == others;
+    }
+
+    /// Lets a call use the event.
+    ///
+    /// @throws IllegalStateException if the fence or its backend is closed
+    int use(LongToIntFunction call) {
+        enter();
+        try {
+            return call.applyAsInt(event);
+        } finally {
+            leave();
+        }
+    }
+
+    private boolean isDone(String name, LongToIntFunction call) {
+        int status = use(call);
+        if (status == Hip.NOT_READY) {
+            return false;
+        }
+        device.runtime().check(name, status);
+        passed = true;
+        return true;
+    }
+
+    @Override
+    public synchronized void close() {
+        if (!closed) {
+            closed = true;
+            giveBack();
+        }
+    }
+
+    private synchronized void enter() {
+        if (closed) {
+            throw new IllegalStateException("the fence is closed");
+        }
+        pool.requireOpen();
+        users++;
+    }
+
+    private synchronized void leave() {
+        users--;
+        giveBack();
+    }
+
+    private void giveBack() {
+        if (closed && users == 0) {
+            pool.give(event);
+        }
+    }
+}

@@ -1,0 +1,105 @@
+package io.fastsafetensors.backend.rocm.hip;
+
+import io.fastsafetensors.spi.BufferSlice;
+import io.fastsafetensors.spi.CopyStream;
+import io.fastsafetensors.spi.Kernels;
+import io.fastsafetensors.spi.Strided;
+import io.fastsafetensors.spi.kernel.KernelCall;
+import io.fastsafetensors.spi.kernel.KernelPlan;
+import io.fastsafetensors.types.DType;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/// The shared kernels on a device, compiled or loaded at their first use. Thread-safe.
+final class HipKernels implements Kernels, AutoCloseable {
+    /// Source, its offset, target, its offset, and the struct.
+    private static final int ARGUMENTS = 5;
+
+    private final HipDevice device;
+    private final EventPool streams;
+    private final KernelCode code;
+    private @Nullable HipModule module;
+
+    /// @param streams the pool by which the backend's streams are known
+    HipKernels(HipDevice device, EventPool streams, KernelCode code) {
+        this.device = device;
+        this.streams = streams;
+        this.code = code;
+    }
+
+    @Override
+    public boolean supports(DType from, DType to) {
+        return KernelPlan.supports(from, to);
+    }
+
+    @Override
+    public void convert(CopyStream stream, BufferSlice source, DType from, BufferSlice target, DType to,
+            long elements) {
+        launch(stream, source, target, KernelPlan.convert(source, from, target, to, elements));
+    }
+
+    @Override
+    public void gather(CopyStream stream, BufferSlice source, DType from, Strided view, BufferSlice target,
+            DType to) {
+        launch(stream, source, target, KernelPlan.gather(source, from, view, target, to));
+    }
+
+    private void launch(CopyStream stream, BufferSlice source, BufferSlice target, List<KernelCall> calls) {
+        if (!(stream instanceof HipStream queue && queue.isOf(streams))) {
+            throw new IllegalArgumentException("not a stream of this backend: " + stream);
+        }
+        long queued = queue.stream();
+        if (calls.isEmpty()) {
+            return;
+        }
+        HipModule loaded = loaded();
+        try (HipDevice.Current _ = device.makeCurrent(); Arena arena = Arena.ofConfined()) {
+            for (KernelCall call : calls) {
+                MemorySegment arguments = arguments(call, source, target, arena);
+                Long function = loaded.functions().get(call.function());
+                if (function == null) {
+                    throw new IllegalStateException("the plan calls " + call.function() + ", which it did not list");
+                }
+                device.runtime().check("hipModuleLaunchKernel(" + call.function() + ")", device.hip()
+                        .hipModuleLaunchKernel(function, call.groups(), call.groupSize(), queued, arguments));
+            }
+        }
+    }
+
+    /// The addresses of the arguments, which follow them.
+    private static MemorySegment arguments(KernelCall call, BufferSlice source, BufferSlice target, Arena arena) {
+        MemorySegment values = arena.allocate((ARGUMENTS - 1) * Long.BYTES + call.parameters().length, Long.BYTES);
+        values.setAtIndex(ValueLayout.JAVA_LONG, 0, source.buffer().handle().value());
+        values.setAtIndex(ValueLayout.JAVA_LONG, 1, call.sourceOffset());
+        values.setAtIndex(ValueLayout.JAVA_LONG, 2, target.buffer().handle().value());
+        values.setAtIndex(ValueLayout.JAVA_LONG, 3, call.targetOffset());
+        MemorySegment.copy(call.parameters(), 0, values, ValueLayout.JAVA_BYTE, (ARGUMENTS - 1) * Long.BYTES,
+                call.parameters().length);
+        MemorySegment addresses = arena.allocate(ValueLayout.JAVA_LONG, ARGUMENTS);
+        for (int i = 0; i < ARGUMENTS; i++) {
+            addresses.setAtIndex(ValueLayout.JAVA_LONG, i, values.address() + (long) i * Long.BYTES);
+        }
+        return addresses;
+    }
+
+    private synchronized HipModule loaded() {
+        HipModule loaded = module;
+        if (loaded == null) {
+            loaded = code.load(device.arch(), bytes -> HipModule.load(device, bytes));
+            module = loaded;
+        }
+        return loaded;
+    }
+
+    @Override
+    public synchronized void close() {
+        HipModule loaded = module;
+        if (loaded != null) {
+            module = null;
+            loaded.close();
+        }
+    }
+}

@@ -1,0 +1,68 @@
+package io.fastsafetensors.backend.rocm.hip;
+
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+
+import io.fastsafetensors.spi.Backend;
+import io.fastsafetensors.spi.BackendOptions;
+import io.fastsafetensors.spi.BackendProvider;
+import io.fastsafetensors.spi.Probe;
+import io.fastsafetensors.testkit.gpu.Face;
+import io.fastsafetensors.testkit.gpu.FakeGpu;
+import io.fastsafetensors.types.Device;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+
+/// HIP of this process: the newest version, since its soname is asked for first.
+final class FakeHip {
+    static final Device DEVICE = new Device("rocm", 0);
+    private static final FakeGpu GPU = load();
+
+    private FakeHip() {
+    }
+
+    static FakeGpu gpu() {
+        return GPU;
+    }
+
+    static BackendProvider provider() {
+        HipBackendProvider provider = new HipBackendProvider();
+        assertInstanceOf(Probe.Available.class, provider.probe(),
+                GPU.library() + " was loaded after this process had looked for HIP");
+        return provider;
+    }
+
+    /// Opens the first device without a cache.
+    static Backend open() {
+        return open(Map.of(HipOptions.KERNEL_CACHE, "off"));
+    }
+
+    static Backend open(Map<String, String> properties) {
+        return provider().open(DEVICE, new BackendOptions(false, properties));
+    }
+
+    private static FakeGpu load() {
+        try {
+            Path folder = Files.createTempDirectory("fake-hip");
+            try {
+                return FakeGpu.load(folder, Face.HIP_7);
+            } finally {
+                // What is loaded stays loaded.
+                List<Path> files;
+                try (Stream<Path> found = Files.walk(folder)) {
+                    files = found.sorted(Comparator.reverseOrder()).toList();
+                }
+                for (Path file : files) {
+                    Files.delete(file);
+                }
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+}

@@ -1,0 +1,214 @@
+package io.fastsafetensors.backend.rocm.hip;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assertions.fail;
+
+import io.fastsafetensors.spi.ffm.NativeLibrary;
+import io.fastsafetensors.testkit.gpu.Face;
+import io.fastsafetensors.testkit.gpu.FakeGpu;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
+import org.junit.jupiter.api.io.TempDir;
+
+/// Other HIP libraries than the one of this process, each in a process of its own: older versions, none, the real one.
+@EnabledOnOs(OS.LINUX)
+@Timeout(120)
+class LibrariesTest {
+    private static final String REAL = "libamdhip64.so.5";
+
+    @TempDir
+    static Path builds;
+    @TempDir
+    Path folder;
+
+    private record Outcome(String out, String err) {
+    }
+
+    private static Outcome run(Map<String, String> environment, String... arguments) throws Exception {
+        List<String> command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin/java").toString(),
+                "-Xmx64m", "--enable-native-access=ALL-UNNAMED", "-cp", System.getProperty("java.class.path"),
+                HipProgram.class.getName()));
+        command.addAll(List.of(arguments));
+        Path err = Files.createTempFile("hip-program", ".err");
+        try {
+            ProcessBuilder builder = new ProcessBuilder(command).redirectError(err.toFile());
+            builder.environment().keySet().removeIf(name -> name.matches("LD_.*|FAKE_GPU_.*|HIP_.*|ROC.*"));
+            builder.environment().putAll(environment);
+            Process process = builder.start();
+            String out = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+            assertTrue(process.waitFor(60, TimeUnit.SECONDS), out);
+            String errors = Files.readString(err);
+            assertEquals(0, process.exitValue(), out + errors);
+            return new Outcome(out, errors);
+        } finally {
+            Files.delete(err);
+        }
+    }
+
+    /// `LD_LIBRARY_PATH` with these libraries, each built once.
+    private static String path(Face... faces) throws IOException {
+        List<String> folders = new ArrayList<>();
+        for (Face face : faces) {
+            folders.add(built(face).toString());
+        }
+        return String.join(":", folders);
+    }
+
+    private static Path built(Face face) throws IOException {
+        Path place = builds.resolve(face.name());
+        if (Files.notExists(place)) {
+            FakeGpu.build(Files.createDirectory(place), face);
+        }
+        return place;
+    }
+
+    @Test
+    void rocm5KeepsItsCompilerAndItsOldStructure() throws Exception {
+        assertWorks("versions: {hip=5.2.0, hiprtc=libamdhip64.so.5, library=libamdhip64.so.5}",
+                run(Map.of("LD_LIBRARY_PATH", path(Face.HIP_5))));
+    }
+
+    @Test
+    void rocm6HasItsCompilerApartAndANewStructure() throws Exception {
+        assertWorks("versions: {hip=6.2.0, hiprtc=libhiprtc.so.6, library=libamdhip64.so.6}",
+                run(Map.of("LD_LIBRARY_PATH", path(Face.HIP_6))));
+    }
+
+    @Test
+    void theNewestOfSeveralIsTaken() throws Exception {
+        assertWorks("versions: {hip=7.2.0, hiprtc=libhiprtc.so.7, library=libamdhip64.so.7}",
+                run(Map.of("LD_LIBRARY_PATH", path(Face.CUDA, Face.HIP_5, Face.HIP_6, Face.HIP_7))));
+    }
+
+    @Test
+    void anInstallationThatTheLoaderDoesNotKnowIsFoundByItsFolder() throws Exception {
+        Path library = Files.createDirectories(folder.resolve("rocm/lib"));
+        for (String file : List.of("libamdhip64.so.6", "libhiprtc.so.6")) {
+            Files.copy(built(Face.HIP_6).resolve(file), library.resolve(file));
+        }
+        Files.createSymbolicLink(library.resolve("libamdhip64.so"), Path.of("libamdhip64.so.6"));
+        // The fake hiprtc needs the runtime, which is there already.
+        assertWorks("versions: {hip=6.2.0, hiprtc=" + library + "/libhiprtc.so.6, library=" + library
+                + "/libamdhip64.so}", run(hiding(Map.of("ROCM_PATH", library.getParent().toString()))));
+    }
+
+    @Test
+    void withoutItsCompilerTheRestWorks() throws Exception {
+        Files.copy(built(Face.HIP_6).resolve("libamdhip64.so.6"), folder.resolve("libamdhip64.so.6"));
+        Outcome outcome = run(Map.of("LD_LIBRARY_PATH", folder.toString()));
+        assertEquals("", outcome.err());
+        assertTrue(outcome.out().contains("rocm:0: Fake GPU 0, 8589934592 bytes, gfx90a:sramecc+:xnack-, kernels need"
+                + " hiprtc, which this ROCm installation has not"), outcome.out());
+    }
+
+    @Test
+    void aCallThatFailsInTheProbeIsItsReason() throws Exception {
+        for (String call : List.of("hipGetDeviceCount", "hipRuntimeGetVersion", "hipDeviceGetName",
+                "hipDeviceGetPCIBusId", "hipDeviceTotalMem")) {
+            Outcome outcome = run(
+                    Map.of("LD_LIBRARY_PATH", path(Face.HIP_7), "FAKE_GPU_FAIL", call + ":1:999"));
+            assertEquals("unavailable: libamdhip64.so.7: " + call
+                    + " failed with 999 (hipErrorUnknown: unknown error) [backend hip]", outcome.out().strip());
+            assertEquals("", outcome.err());
+        }
+    }
+
+    @Test
+    void hiddenDevicesAreNamed() throws Exception {
+        Outcome outcome = run(Map.of("LD_LIBRARY_PATH", path(Face.HIP_7), "FAKE_GPU_DEVICES", "0",
+                "HIP_VISIBLE_DEVICES", "7"));
+        assertEquals("unavailable: libamdhip64.so.7: hipGetDeviceCount failed with 100 (hipErrorNoDevice: no"
+                + " ROCm-capable device is detected; no AMD device: HIP_VISIBLE_DEVICES=7 may hide it) [backend hip]",
+                outcome.out().strip());
+    }
+
+    @Test
+    void hipOverTheCudaDriverWorks() throws Exception {
+        Path ptx = Files.writeString(folder.resolve("kernels.ptx"), "// what a fake driver takes");
+        Outcome outcome =
+                run(Map.of("LD_LIBRARY_PATH", path(Face.HIP_OVER_CUDA, Face.CUDA), "FST_HIP_PTX", ptx.toString()));
+        assertEquals("", outcome.err());
+        assertTrue(outcome.out().contains("rocm:1: Fake GPU 1, 8589934592 bytes, sm_90, 1.5 in F16"), outcome.out());
+    }
+
+    @Test
+    void withoutTheLibraryTheNamesAreSaid() throws Exception {
+        Outcome outcome = run(hiding(Map.of()));
+        assertEquals("", outcome.err());
+        for (String name : List.of("unavailable: ", "libamdhip64.so.7, libamdhip64.so.6, libamdhip64.so.5,"
+                + " libamdhip64.so, /opt/rocm/lib/libamdhip64.so", "install")) {
+            assertTrue(outcome.out().contains(name), outcome.out());
+        }
+    }
+
+    @Test
+    void theRealLibraryWithoutADeviceSaysSo() throws Exception {
+        requireReal();
+        Outcome outcome = run(Map.of());
+        assertEquals("", outcome.err());
+        for (String part : List.of("unavailable: ", "hipGetDeviceCount failed with 100 (hipErrorNoDevice",
+                "no AMD device")) {
+            assertTrue(outcome.out().contains(part), outcome.out());
+        }
+    }
+
+    @Test
+    void theRealCompilerTakesTheSharedSource() throws Exception {
+        requireReal();
+        Outcome outcome = run(Map.of(), "gfx90a:sramecc+:xnack-", "gfx1030");
+        assertEquals("gfx90a:sramecc+:xnack-: ELF\ngfx1030: ELF\n", outcome.out());
+    }
+
+    private static void assertWorks(String versions, Outcome outcome) {
+        assertEquals("", outcome.err());
+        assertEquals(versions + "\n"
+                + "rocm:0: Fake GPU 0, 8589934592 bytes, gfx90a:sramecc+:xnack-, 1.5 in F16\n"
+                + "rocm:1: Fake GPU 1, 8589934592 bytes, gfx90a:sramecc+:xnack-, 1.5 in F16\n", outcome.out());
+    }
+
+    /// The real library must be there on CI, and no device.
+    private static void requireReal() {
+        if (Files.exists(Path.of("/dev/kfd"))) {
+            Assumptions.abort("this machine may have an AMD GPU (/dev/kfd): the case without one is not tested");
+        }
+        String found = NativeLibrary.describe(REAL);
+        if (!found.endsWith("is installed")) {
+            String text = "the real HIP runtime is not tested: install libamdhip64-5 and libhiprtc-builtins5 (" + found
+                    + ")";
+            if (System.getenv("CI") != null) {
+                fail(text);
+            }
+            Assumptions.abort(text);
+        }
+    }
+
+    /// An environment in which the system's loader finds no HIP.
+    private Map<String, String> hiding(Map<String, String> more) throws IOException, InterruptedException {
+        Path source = folder.resolve("no_hip.c");
+        try (InputStream in = LibrariesTest.class.getResourceAsStream("no_hip.c")) {
+            Files.copy(in, source);
+        }
+        Path shim = folder.resolve("no_hip.so");
+        Process cc = new ProcessBuilder("cc", "-shared", "-fPIC", "-O1", "-o", shim.toString(), source.toString(),
+                "-ldl").inheritIO().start();
+        assertEquals(0, cc.waitFor(), "cc must compile the shim");
+        Map<String, String> environment = new HashMap<>(more);
+        environment.put("LD_PRELOAD", shim.toString());
+        return environment;
+    }
+}
