@@ -1,0 +1,95 @@
+package io.fastsafetensors.backend.cuda;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.fastsafetensors.spi.kernel.KernelPlan;
+import io.fastsafetensors.spi.kernel.KernelSource;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Set;
+import java.util.regex.MatchResult;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/// The PTX in the jar is that of the kernels' source.
+class PtxTest {
+    private static final Path SCRIPT = Path.of("src/main/kernels/build-ptx.sh");
+    private static final Pattern ENTRY = Pattern.compile("\\.visible \\.entry (\\w+)\\(");
+    private static final Pattern COMPILER = Pattern.compile("(?m)^// compiler: nvcc (\\S+)$");
+
+    @TempDir
+    static Path directory;
+    private static String shipped;
+
+    @BeforeAll
+    static void read() throws IOException {
+        try (InputStream in = PtxTest.class.getResourceAsStream("fst_kernels.ptx")) {
+            shipped = new String(in.readAllBytes(), StandardCharsets.US_ASCII);
+        }
+    }
+
+    @Test
+    void it_was_made_from_the_present_source() {
+        assertTrue(shipped.contains("\n// source sha256: " + KernelSource.digest() + "\n"),
+                "fst_kernels.c was changed after the PTX was made: run " + SCRIPT);
+    }
+
+    @Test
+    void it_has_every_function() {
+        assertEquals(Set.copyOf(KernelPlan.functions()), entries(shipped));
+    }
+
+    @Test
+    void drivers_from_CUDA_12_0_on_can_load_it() {
+        assertTrue(shipped.contains("\n.version 8.0\n.target sm_75\n"));
+        assertFalse(shipped.contains("\n.file"), "no paths of the build machine");
+    }
+
+    /// The same compiler writes the same PTX; another one at least compiles the source to the same functions.
+    @Test
+    void compiling_again_gives_the_same() throws IOException, InterruptedException {
+        String nvcc = version("nvcc", "--version");
+        Assumptions.assumeTrue(Files.exists(SCRIPT), "the PTX was not compared: no source tree here");
+        Path again = directory.resolve("again.ptx");
+        Process build = new ProcessBuilder("sh", SCRIPT.toString(), again.toString()).redirectErrorStream(true)
+                .start();
+        String out = new String(build.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        assertEquals(0, build.waitFor(), out);
+        String made = Files.readString(again, StandardCharsets.US_ASCII);
+        assertEquals(entries(shipped), entries(made));
+        String before = COMPILER.matcher(shipped).results().findFirst().orElseThrow().group(1);
+        String now = COMPILER.matcher(made).results().findFirst().orElseThrow().group(1);
+        Assumptions.assumeTrue(before.equals(now), "the PTX was compared by its functions only: it was made by nvcc "
+                + before + ", this is " + nvcc);
+        assertEquals(code(shipped), code(made));
+    }
+
+    private static String version(String... command) throws IOException, InterruptedException {
+        try {
+            Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
+            String out = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+            assertEquals(0, process.waitFor(), out);
+            return out.strip().lines().reduce((first, last) -> last).orElseThrow();
+        } catch (IOException e) {
+            return Assumptions.abort("the PTX was not compared: no " + command[0] + " (" + e.getMessage() + ")");
+        }
+    }
+
+    private static Set<String> entries(String ptx) {
+        return ENTRY.matcher(ptx).results().map((MatchResult entry) -> entry.group(1)).collect(Collectors.toSet());
+    }
+
+    /// Without the comments.
+    private static String code(String ptx) {
+        return ptx.lines().filter(line -> !line.startsWith("//")).collect(Collectors.joining("\n"));
+    }
+}
