@@ -2,6 +2,9 @@ package io.fastsafetensors.testkit.kernel;
 
 import io.fastsafetensors.spi.BufferSlice;
 import io.fastsafetensors.spi.DeviceBuffer;
+import io.fastsafetensors.spi.ffm.NativeLibrary;
+import io.fastsafetensors.spi.ffm.RawMemory;
+import io.fastsafetensors.spi.ffm.WordFunction;
 import io.fastsafetensors.types.DeviceHandle;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -11,13 +14,26 @@ import java.util.random.RandomGenerator;
 
 /// Host memory of exactly a size, aligned as device memory is, and followed by nothing.
 public final class HostMemory implements DeviceBuffer {
-    private final Arena arena = Arena.ofShared();
+    private static final long ALIGNMENT = 256;
+    private static final NativeLibrary LIBC = NativeLibrary.standard();
+    // int posix_memalign(void **memptr, size_t alignment, size_t size)
+    private static final WordFunction POSIX_MEMALIGN = LIBC.words("posix_memalign");
+    // void free(void *ptr)
+    private static final WordFunction FREE = LIBC.words("free");
+
+    private final Arena arena = Arena.ofConfined();
+    private final long address;
     private final MemorySegment memory;
 
-    /// Random bytes.
+    /// Random bytes. Not from an arena, which would add slack to align them: so that a sanitizer sees every byte that
+    /// is read beyond.
     public HostMemory(long byteSize, RandomGenerator random) {
-        // The end of the allocation is the end of the memory, so that a sanitizer sees every byte read beyond.
-        memory = arena.allocate(Math.max(1, byteSize), 256).asSlice(0, byteSize);
+        MemorySegment result = arena.allocate(ValueLayout.JAVA_LONG);
+        if ((int) POSIX_MEMALIGN.call(result.address(), ALIGNMENT, byteSize) != 0) {
+            throw new OutOfMemoryError("posix_memalign of " + byteSize + " bytes");
+        }
+        address = result.get(ValueLayout.JAVA_LONG, 0);
+        memory = RawMemory.view(address, byteSize, arena);
         byte[] bytes = new byte[Math.toIntExact(byteSize)];
         random.nextBytes(bytes);
         memory.copyFrom(MemorySegment.ofArray(bytes));
@@ -56,5 +72,6 @@ public final class HostMemory implements DeviceBuffer {
     @Override
     public void close() {
         arena.close();
+        FREE.call(address);
     }
 }
