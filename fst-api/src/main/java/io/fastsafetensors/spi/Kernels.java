@@ -6,12 +6,15 @@ import io.fastsafetensors.types.DType;
 ///
 /// All backends agree bit for bit; the conformance suite holds the scalar reference. The rules:
 ///
+/// * equal dtypes are copied bit for bit: a signalling NaN stays one, a BOOL of 7 stays 7. All that follows is about
+///   different ones.
 /// * float → narrower float: round to nearest, ties to even, by integer arithmetic. A value beyond the largest finite
 ///   one becomes infinity where the target has it (F64, F32, F16, BF16, F8_E5M2), and the largest finite value of that
 ///   sign where it has not (F8_E4M3, both FNUZ, F6, F4); an infinity likewise.
 /// * NaN stays NaN: sign kept, payload's top bits kept, and the quiet bit set, where the target has NaN payloads
 ///   (F64, F32, F16, BF16, F8_E5M2); else the target's one NaN (with the sign in F8_E4M3); F4 and F6, which have no
-///   NaN, get their positive zero.
+///   NaN, get their positive zero. The one NaN of a source without payloads becomes the quiet NaN without a further
+///   payload; its sign is kept from F8_E4M3, and positive from the others (both FNUZ, F8_E8M0), which have none.
 /// * to F8_E8M0 (powers of two, no sign, no zero): the nearest power of two of the magnitude, ties to the even
 ///   exponent code; zero and too small become the smallest (2^−127), too large the largest (2^127); NaN and
 ///   infinities become NaN (0xFF).
