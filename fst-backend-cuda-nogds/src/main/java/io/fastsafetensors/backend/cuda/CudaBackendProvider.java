@@ -1,30 +1,39 @@
 package io.fastsafetensors.backend.cuda;
 
+import io.fastsafetensors.backend.cuda.jcuda.JCudaLoader;
 import io.fastsafetensors.error.UnsupportedFeatureException;
 import io.fastsafetensors.error.Where;
 import io.fastsafetensors.spi.Backend;
 import io.fastsafetensors.spi.BackendOptions;
 import io.fastsafetensors.spi.BackendProvider;
 import io.fastsafetensors.spi.Probe;
-import io.fastsafetensors.spi.ffm.NativeLibrary;
 import io.fastsafetensors.types.Device;
+import java.util.Map;
+import java.util.function.Supplier;
 
-/// NVIDIA GPUs by copies through page-locked host memory.
-///
-/// This version brings the provider without a transport: it is never available, and says what is missing.
+/// Serves `cuda:N` where there is an NVIDIA driver, in the driver's order: `CUDA_VISIBLE_DEVICES` and
+/// `CUDA_DEVICE_ORDER` have their usual meaning. Knows no switches.
 public final class CudaBackendProvider implements BackendProvider {
-    /// For [java.util.ServiceLoader].
+    private final Supplier<CudaMachine> machine;
+
+    /// Costs nothing; [#probe()] loads the driver.
     public CudaBackendProvider() {
+        this(() -> ThisMachine.FOUND);
+    }
+
+    /// @param machine always the same one
+    CudaBackendProvider(Supplier<CudaMachine> machine) {
+        this.machine = machine;
     }
 
     @Override
     public String name() {
-        return "cuda";
+        return CudaBackend.NAME;
     }
 
     @Override
     public String deviceType() {
-        return "cuda";
+        return CudaBackend.DEVICE_TYPE;
     }
 
     @Override
@@ -32,14 +41,24 @@ public final class CudaBackendProvider implements BackendProvider {
         return 100;
     }
 
+    /// Starts the driver, but creates no context on any device.
     @Override
     public Probe probe() {
-        return new Probe.Unavailable("this version has no transport for CUDA devices; "
-                + NativeLibrary.describe("libcuda.so.1"));
+        return machine.get().probe();
     }
 
+    /// Retains the device's primary context.
     @Override
     public Backend open(Device device, BackendOptions options) {
-        throw new UnsupportedFeatureException("this version has no transport for CUDA devices", Where.backend(name()));
+        return machine.get().open(device);
+    }
+
+    private static final class ThisMachine {
+        static final CudaMachine FOUND = CudaMachine.find(() -> {
+            CudaMachine.obstacle(System.getProperty("os.name"), System.getProperty("os.arch")).ifPresent(reason -> {
+                throw new UnsupportedFeatureException(reason, Where.nowhere());
+            });
+            return JCudaLoader.load();
+        }, PciFacts.OF_LINUX, () -> Map.of("jcuda", JCudaLoader.version()));
     }
 }

@@ -1,0 +1,158 @@
+package io.fastsafetensors.backend.cuda;
+
+import io.fastsafetensors.error.UnsupportedFeatureException;
+import io.fastsafetensors.error.Where;
+import io.fastsafetensors.spi.CopyStream;
+import io.fastsafetensors.spi.DeviceBuffer;
+import io.fastsafetensors.spi.DeviceInfo;
+import io.fastsafetensors.spi.HostRegistration;
+import io.fastsafetensors.spi.Kernels;
+import io.fastsafetensors.spi.MemoryInfo;
+import io.fastsafetensors.spi.StagingBuffer;
+import io.fastsafetensors.spi.TransferHints;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.locks.ReadWriteLock;
+import java.util.concurrent.locks.ReentrantReadWriteLock;
+import java.util.function.Supplier;
+
+/// One NVIDIA device.
+final class CudaBackend implements ContextBackend {
+    static final String NAME = "cuda";
+    static final String DEVICE_TYPE = "cuda";
+
+    /// 256 bytes is what `cuMemAlloc` aligns to and kernels like. 16 readers with 2 slots of 4 MiB each came closest to
+    /// the PCIe limit on an H200 (52.3 of 55.4 GB/s; with 8 MiB 44 to 52, with 16 MiB 36).
+    private static final TransferHints HINTS = new TransferHints(256, 4 << 20, 16, 2);
+
+    private final DeviceInfo info;
+    private final boolean registersHostMemory;
+    private final CudaContext context;
+    private final DeviceMemory deviceMemory;
+    private final PinnedMemory pinnedMemory;
+    private final EventPool events;
+    private final Set<Lifetime> streams = ConcurrentHashMap.newKeySet();
+    private final Set<Lifetime> memory = ConcurrentHashMap.newKeySet();
+    /// Shared by those who open something, exclusive for closing the backend.
+    private final ReadWriteLock opening = new ReentrantReadWriteLock();
+    private final Lifetime lifetime;
+
+    /// @param context this backend's own; closed with it
+    CudaBackend(CudaContext context, DeviceInfo info, boolean registersHostMemory) {
+        this.context = context;
+        this.info = info;
+        this.registersHostMemory = registersHostMemory;
+        this.deviceMemory = new DeviceMemory(context, info.totalBytes());
+        this.pinnedMemory = new PinnedMemory(context);
+        this.events = new EventPool(context);
+        this.lifetime = new Lifetime("the backend of " + info.device(), ConcurrentHashMap.newKeySet(), this::release);
+    }
+
+    @Override
+    public String name() {
+        return NAME;
+    }
+
+    @Override
+    public DeviceInfo info() {
+        return info;
+    }
+
+    @Override
+    public TransferHints hints() {
+        return HINTS;
+    }
+
+    @Override
+    public MemoryInfo memory() {
+        return whileOpen(deviceMemory::info);
+    }
+
+    @Override
+    public DeviceBuffer allocate(long bytes, long alignment) {
+        if (bytes < 0 || Long.bitCount(alignment) != 1 || alignment < 1) {
+            throw new IllegalArgumentException(
+                    "cannot allocate " + bytes + " bytes at a multiple of " + alignment + ": no size or power of two");
+        }
+        return whileOpen(
+                () -> new CudaBuffer(deviceMemory, bytes, deviceMemory.take(bytes, alignment), memory));
+    }
+
+    @Override
+    public StagingBuffer allocateStaging(long bytes) {
+        if (bytes < 0) {
+            throw new IllegalArgumentException("cannot allocate " + bytes + " bytes");
+        }
+        return whileOpen(() -> new CudaStaging(pinnedMemory, bytes, pinnedMemory.take(bytes), memory));
+    }
+
+    @Override
+    public CopyStream openCopyStream() {
+        return whileOpen(() -> new CudaCopyStream(context, events, streams));
+    }
+
+    @Override
+    public Optional<HostRegistration> registerHost(MemorySegment host, boolean readOnly) {
+        return whileOpen(() -> registersHostMemory
+                ? Optional.of(new CudaRegistration(context, host, readOnly, memory)) : Optional.empty());
+    }
+
+    @Override
+    public Kernels kernels() {
+        lifetime.requireOpen();
+        throw new UnsupportedFeatureException("no kernels in this version", Where.backend(NAME));
+    }
+
+    @Override
+    public <T> T inContext(Supplier<T> work) {
+        lifetime.requireOpen();
+        return context.with(work);
+    }
+
+    /// Frees what is still open, waiting for streams, and gives the context back. What a native call in flight uses
+    /// stays, and so does the backend then; a later close tries again.
+    ///
+    /// @throws IllegalStateException if some staging memory is in use by a native call
+    /// @throws io.fastsafetensors.error.BackendException if the driver refused something; it is closed nevertheless
+    @Override
+    public void close() {
+        lifetime.close();
+    }
+
+    private void release() {
+        opening.writeLock().lock();
+        try {
+            Failures failures = new Failures();
+            // Streams first: what they still copy must not be freed under them.
+            closeAll(streams, failures);
+            closeAll(memory, failures);
+            if (!memory.isEmpty()) {
+                throw failures.inUse("the backend of " + info.device());
+            }
+            events.close(failures);
+            failures.guard(context::close);
+            failures.throwFirst();
+        } finally {
+            opening.writeLock().unlock();
+        }
+    }
+
+    private static void closeAll(Set<Lifetime> open, Failures failures) {
+        for (Lifetime each : new ArrayList<>(open)) {
+            failures.guard(each::close);
+        }
+    }
+
+    private <T> T whileOpen(Supplier<T> action) {
+        opening.readLock().lock();
+        try {
+            lifetime.requireOpen();
+            return action.get();
+        } finally {
+            opening.readLock().unlock();
+        }
+    }
+}

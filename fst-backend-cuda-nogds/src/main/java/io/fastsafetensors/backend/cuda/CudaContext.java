@@ -1,0 +1,91 @@
+package io.fastsafetensors.backend.cuda;
+
+import io.fastsafetensors.backend.cuda.driver.CudaDriver;
+import io.fastsafetensors.backend.cuda.driver.CudaStatus;
+import java.util.function.IntSupplier;
+import java.util.function.Supplier;
+
+/// The primary context of one device, shared with everything else in the process that uses the device. Current on a
+/// thread only while one of these methods runs, whatever was current before; on no thread otherwise. Thread-safe.
+final class CudaContext implements AutoCloseable {
+    private final CudaDriver driver;
+    private final CudaStatus status;
+    private final CudaDriver.Device device;
+    private final CudaDriver.Context context;
+
+    /// Retains the context; the first user of the device in the process creates it, which takes a while.
+    ///
+    /// @throws io.fastsafetensors.error.BackendException if the driver refuses
+    CudaContext(CudaDriver driver, CudaStatus status, CudaDriver.Device device) {
+        this.driver = driver;
+        this.status = status;
+        this.device = device;
+        CudaDriver.Context[] retained = new CudaDriver.Context[1];
+        status.check("cuDevicePrimaryCtxRetain", driver.cuDevicePrimaryCtxRetain(retained, device));
+        this.context = retained[0];
+    }
+
+    CudaDriver driver() {
+        return driver;
+    }
+
+    CudaStatus status() {
+        return status;
+    }
+
+    /// Calls a driver function with the context current.
+    ///
+    /// @param call the function's name
+    /// @param function returns its status
+    /// @throws io.fastsafetensors.error.BackendException if it fails
+    void run(String call, IntSupplier function) {
+        status.check(call, query(function));
+    }
+
+    /// As [#run], for functions whose status is more than success or failure.
+    ///
+    /// @return the status
+    int query(IntSupplier function) {
+        push();
+        int popped = CudaDriver.CUDA_SUCCESS;
+        int result;
+        try {
+            result = function.getAsInt();
+        } finally {
+            popped = driver.cuCtxPopCurrent();
+        }
+        requirePopped(popped, result);
+        return result;
+    }
+
+    /// Does something with the context current that may call other libraries.
+    <T> T with(Supplier<T> work) {
+        push();
+        int popped = CudaDriver.CUDA_SUCCESS;
+        T result;
+        try {
+            result = work.get();
+        } finally {
+            popped = driver.cuCtxPopCurrent();
+        }
+        requirePopped(popped, CudaDriver.CUDA_SUCCESS);
+        return result;
+    }
+
+    private void push() {
+        status.check("cuCtxPushCurrent", driver.cuCtxPushCurrent(context));
+    }
+
+    /// A call's own failure comes first: it is the cause.
+    private void requirePopped(int popped, int result) {
+        if (result == CudaDriver.CUDA_SUCCESS) {
+            status.check("cuCtxPopCurrent", popped);
+        }
+    }
+
+    /// Releases the context; the last user's release destroys it. Called once, when nothing of it is left.
+    @Override
+    public void close() {
+        status.check("cuDevicePrimaryCtxRelease", driver.cuDevicePrimaryCtxRelease(device));
+    }
+}

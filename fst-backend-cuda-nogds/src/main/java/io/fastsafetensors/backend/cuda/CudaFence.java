@@ -1,0 +1,103 @@
+package io.fastsafetensors.backend.cuda;
+
+import io.fastsafetensors.backend.cuda.driver.CudaDriver;
+import io.fastsafetensors.backend.cuda.driver.CudaDriver.Event;
+import io.fastsafetensors.spi.Fence;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/// A recorded event. It goes back to the pool when the fence is closed and nobody waits for it any more.
+final class CudaFence implements Fence {
+    /// How long to ask again and again: a block of 4 MiB takes some 80 µs to copy, waking a sleeper about as long.
+    private static final long SPIN_NANOS = 20_000;
+
+    private final CudaContext context;
+    private final CudaDriver driver;
+    private final EventPool events;
+    private final Event event;
+    /// One for the fence while it is open, one for each thread that uses the event.
+    private final AtomicInteger users = new AtomicInteger(1);
+    private final AtomicBoolean closed = new AtomicBoolean();
+    private volatile boolean passed;
+
+    /// @param event recorded; the fence's own from now on
+    CudaFence(CudaContext context, EventPool events, Event event) {
+        this.context = context;
+        this.driver = context.driver();
+        this.events = events;
+        this.event = event;
+    }
+
+    @Override
+    public boolean isPassed() {
+        enter();
+        try {
+            return ask();
+        } finally {
+            leave();
+        }
+    }
+
+    @Override
+    public void await() {
+        enter();
+        try {
+            long start = System.nanoTime();
+            while (!ask()) {
+                if (System.nanoTime() - start > SPIN_NANOS) {
+                    context.run("cuEventSynchronize", () -> driver.cuEventSynchronize(event));
+                    passed = true;
+                    return;
+                }
+                Thread.onSpinWait();
+            }
+        } finally {
+            leave();
+        }
+    }
+
+    /// Makes later work of a stream wait on the device.
+    void holdBack(CudaDriver.Stream stream) {
+        enter();
+        try {
+            if (!passed) {
+                context.run("cuStreamWaitEvent", () -> driver.cuStreamWaitEvent(stream, event));
+            }
+        } finally {
+            leave();
+        }
+    }
+
+    @Override
+    public void close() {
+        if (closed.compareAndSet(false, true)) {
+            leave();
+        }
+    }
+
+    private boolean ask() {
+        if (passed) {
+            return true;
+        }
+        int result = context.query(() -> driver.cuEventQuery(event));
+        if (result == CudaDriver.CUDA_ERROR_NOT_READY) {
+            return false;
+        }
+        context.status().check("cuEventQuery", result);
+        passed = true;
+        return true;
+    }
+
+    private void enter() {
+        events.requireOpen();
+        if (closed.get() || users.getAndUpdate(n -> n == 0 ? 0 : n + 1) == 0) {
+            throw new IllegalStateException("the fence is closed");
+        }
+    }
+
+    private void leave() {
+        if (users.decrementAndGet() == 0) {
+            events.giveBack(event);
+        }
+    }
+}

@@ -1,0 +1,108 @@
+package io.fastsafetensors.backend.cuda;
+
+import io.fastsafetensors.backend.cuda.driver.CudaDriver;
+import io.fastsafetensors.error.BackendException;
+import io.fastsafetensors.error.Where;
+import io.fastsafetensors.spi.Capability;
+import io.fastsafetensors.spi.DeviceInfo;
+import io.fastsafetensors.spi.Probe;
+import io.fastsafetensors.types.Device;
+import java.util.EnumSet;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.function.Supplier;
+import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
+
+/// The driver and the devices of a machine, found out once; what a provider knows. Creates no context.
+final class CudaMachine {
+    /// The oldest driver whose API this is: CUDA 12.0.
+    private static final int OLDEST = 12_000;
+
+    private final Probe probe;
+    private final @Nullable DeviceFacts facts;
+
+    /// @param facts null where the probe is [Probe.Unavailable]
+    private CudaMachine(Probe probe, @Nullable DeviceFacts facts) {
+        this.probe = probe;
+        this.facts = facts;
+    }
+
+    /// Looks at a machine. Never throws: what is missing is in the probe.
+    ///
+    /// @param loader gives the driver, or throws
+    /// @param versions versions of other libraries, for people
+    static CudaMachine find(Supplier<CudaDriver> loader, PciFacts pci, Supplier<Map<String, String>> versions) {
+        try {
+            DeviceFacts facts = new DeviceFacts(loader.get(), pci);
+            return new CudaMachine(probe(facts, versions.get()), facts);
+        } catch (NoClassDefFoundError e) {
+            return unavailable("JCuda is missing (" + e.getMessage() + "); add the jars org.jcuda:jcuda and"
+                    + " org.jcuda:jcuda-natives", e);
+        } catch (RuntimeException | LinkageError e) {
+            return unavailable(String.valueOf(e.getMessage()), e);
+        }
+    }
+
+    private static CudaMachine unavailable(String reason, Throwable cause) {
+        return new CudaMachine(new Probe.Unavailable(reason, Optional.of(cause)), null);
+    }
+
+    /// Why no version of the driver can work on such a machine.
+    ///
+    /// @param os the system property `os.name`
+    /// @param arch the system property `os.arch`
+    static Optional<String> obstacle(String os, String arch) {
+        return os.equals("Linux") && arch.equals("amd64") ? Optional.empty()
+                : Optional.of("CUDA devices are served on Linux on x86-64, and this is " + os + " on " + arch);
+    }
+
+    private static Probe probe(DeviceFacts facts, Map<String, String> others) {
+        int version = facts.cudaVersion();
+        String cuda = "CUDA " + version / 1000 + "." + version % 1000 / 10;
+        if (version < OLDEST) {
+            return new Probe.Unavailable("the NVIDIA driver is too old: it supports " + cuda
+                    + ", and CUDA 12.0 is needed; install a driver of release 525 or newer");
+        }
+        int count = facts.start();
+        if (count == 0) {
+            return new Probe.Unavailable("no NVIDIA device is visible; see nvidia-smi and CUDA_VISIBLE_DEVICES");
+        }
+        List<DeviceInfo> devices = IntStream.range(0, count).mapToObj(i -> facts.info(i, cuda)).toList();
+        Map<String, String> versions = new HashMap<>(others);
+        versions.put("driver", cuda);
+        return new Probe.Available(devices, capabilities(facts, count), versions);
+    }
+
+    private static Set<Capability> capabilities(DeviceFacts facts, int devices) {
+        Set<Capability> capabilities = EnumSet.of(Capability.ASYNCHRONOUS_COPIES, Capability.POINTERS);
+        if (IntStream.range(0, devices).allMatch(facts::registersHostMemory)) {
+            capabilities.add(Capability.HOST_REGISTRATION);
+        }
+        return capabilities;
+    }
+
+    Probe probe() {
+        return probe;
+    }
+
+    /// @throws BackendException if the device is none of those, or the driver refuses it
+    CudaBackend open(Device device) {
+        if (facts == null || !(probe instanceof Probe.Available available)) {
+            throw new BackendException(((Probe.Unavailable) probe).reason(), Where.backend(CudaBackend.NAME));
+        }
+        DeviceInfo info = available.devices().stream().filter(d -> d.device().equals(device)).findFirst()
+                .orElseThrow(() -> noDevice(device, available));
+        return new CudaBackend(facts.context(device.index()), info,
+                available.capabilities().contains(Capability.HOST_REGISTRATION));
+    }
+
+    private static BackendException noDevice(Device device, Probe.Available available) {
+        List<String> there = available.devices().stream().map(d -> d.device().toString()).toList();
+        return new BackendException("no device " + device + "; there are " + String.join(", ", there),
+                Where.backend(CudaBackend.NAME));
+    }
+}
