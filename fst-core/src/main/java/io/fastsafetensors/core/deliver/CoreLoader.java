@@ -89,7 +89,7 @@ public final class CoreLoader implements Loader {
     @Override
     public Tensor fromDlpack(long managedTensor, DlpackVersion version) {
         requireOpen();
-        return CoreTensor.adopt(ImportedTensor.read(managedTensor, version, device), backend, device,
+        return CoreTensor.adopt(ImportedTensor.read(managedTensor, version, device()), target.backend(), device(),
                 options.leakDetection());
     }
 

@@ -26,7 +26,8 @@ final class FarDevice {
                     }
                     return closed.incrementAndGet() > 0 ? null : this;
                 });
-        return new SharedBackend(backend);
+        return new SharedBackend(backend, closing -> {
+        });
     }
 
     /// A buffer with one hold, and none on the backend but its own.
