@@ -1,7 +1,5 @@
 package io.fastsafetensors.backend.cuda;
 
-import io.fastsafetensors.error.UnsupportedFeatureException;
-import io.fastsafetensors.error.Where;
 import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.DeviceBuffer;
 import io.fastsafetensors.spi.DeviceInfo;
@@ -34,6 +32,8 @@ final class CudaBackend implements ContextBackend {
     private final DeviceMemory deviceMemory;
     private final PinnedMemory pinnedMemory;
     private final EventPool events;
+    private final KernelModule module;
+    private final CudaKernels kernels;
     private final Set<Lifetime> streams = ConcurrentHashMap.newKeySet();
     private final Set<Lifetime> memory = ConcurrentHashMap.newKeySet();
     /// Shared by those who open something, exclusive for closing the backend.
@@ -49,6 +49,8 @@ final class CudaBackend implements ContextBackend {
         this.pinnedMemory = new PinnedMemory(context);
         this.events = new EventPool(context);
         this.lifetime = new Lifetime("the backend of " + info.device(), ConcurrentHashMap.newKeySet(), this::release);
+        this.module = new KernelModule(context);
+        this.kernels = new CudaKernels(context, module, lifetime);
     }
 
     @Override
@@ -103,7 +105,7 @@ final class CudaBackend implements ContextBackend {
     @Override
     public Kernels kernels() {
         lifetime.requireOpen();
-        throw new UnsupportedFeatureException("no kernels in this version", Where.backend(NAME));
+        return kernels;
     }
 
     @Override
@@ -133,6 +135,7 @@ final class CudaBackend implements ContextBackend {
                 throw failures.inUse("the backend of " + info.device());
             }
             events.close(failures);
+            module.close(failures);
             failures.guard(context::close);
             failures.throwFirst();
         } finally {

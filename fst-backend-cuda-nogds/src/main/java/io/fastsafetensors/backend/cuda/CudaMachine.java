@@ -78,7 +78,8 @@ final class CudaMachine {
     }
 
     private static Set<Capability> capabilities(DeviceFacts facts, int devices) {
-        Set<Capability> capabilities = EnumSet.of(Capability.ASYNCHRONOUS_COPIES, Capability.POINTERS);
+        Set<Capability> capabilities = EnumSet.of(Capability.KERNELS, Capability.ASYNCHRONOUS_COPIES,
+                Capability.POINTERS);
         if (IntStream.range(0, devices).allMatch(facts::registersHostMemory)) {
             capabilities.add(Capability.HOST_REGISTRATION);
         }

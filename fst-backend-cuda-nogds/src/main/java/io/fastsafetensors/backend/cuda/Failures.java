@@ -6,6 +6,15 @@ import org.jspecify.annotations.Nullable;
 final class Failures {
     private @Nullable RuntimeException first;
 
+    /// None yet.
+    Failures() {
+    }
+
+    /// One already, in which later ones are suppressed.
+    Failures(RuntimeException first) {
+        this.first = first;
+    }
+
     void guard(Runnable step) {
         try {
             step.run();

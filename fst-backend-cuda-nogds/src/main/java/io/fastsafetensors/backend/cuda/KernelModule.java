@@ -1,0 +1,108 @@
+package io.fastsafetensors.backend.cuda;
+
+import io.fastsafetensors.backend.cuda.driver.CudaDriver;
+import io.fastsafetensors.spi.kernel.KernelPlan;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.util.HashMap;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/// The kernels of one backend, loaded when the first one is asked for: the driver compiles them for its device then,
+/// and keeps the result on disk for the next process. Thread-safe.
+final class KernelModule {
+    private static final String RESOURCE = "fst_kernels.ptx";
+    private static final int LOG_BYTES = 8192;
+
+    private final CudaContext context;
+    private final CudaDriver driver;
+    private volatile @Nullable Loaded loaded;
+
+    KernelModule(CudaContext context) {
+        this.context = context;
+        this.driver = context.driver();
+    }
+
+    /// A function of the shared source.
+    ///
+    /// @throws io.fastsafetensors.error.BackendException if the driver cannot compile the kernels, with its words
+    CudaDriver.Function function(String name) {
+        Loaded kernels = loaded;
+        if (kernels == null) {
+            kernels = load();
+        }
+        CudaDriver.Function function = kernels.functions.get(name);
+        if (function == null) {
+            throw new IllegalArgumentException("no kernel " + name);
+        }
+        return function;
+    }
+
+    private synchronized Loaded load() {
+        Loaded kernels = loaded;
+        if (kernels == null) {
+            CudaDriver.Module module = compile(ptx());
+            try {
+                kernels = new Loaded(module, functions(module));
+            } catch (RuntimeException e) {
+                Failures failures = new Failures(e);
+                unload(module, failures);
+                throw e;
+            }
+            loaded = kernels;
+        }
+        return kernels;
+    }
+
+    private CudaDriver.Module compile(byte[] ptx) {
+        CudaDriver.Module[] module = new CudaDriver.Module[1];
+        byte[] log = new byte[LOG_BYTES];
+        int result = context.query(() -> driver.cuModuleLoadDataEx(module, ptx, log));
+        if (result != CudaDriver.CUDA_SUCCESS) {
+            String words = new String(log, StandardCharsets.US_ASCII).replace("\0", "").strip();
+            throw context.status().failure("cuModuleLoadDataEx", result, words);
+        }
+        return module[0];
+    }
+
+    private Map<String, CudaDriver.Function> functions(CudaDriver.Module module) {
+        Map<String, CudaDriver.Function> functions = new HashMap<>();
+        for (String name : KernelPlan.functions()) {
+            CudaDriver.Function[] function = new CudaDriver.Function[1];
+            context.run("cuModuleGetFunction", () -> driver.cuModuleGetFunction(function, module, name));
+            functions.put(name, function[0]);
+        }
+        return functions;
+    }
+
+    /// Unloads what was loaded.
+    ///
+    /// @param failures takes what goes wrong
+    synchronized void close(Failures failures) {
+        Loaded kernels = loaded;
+        if (kernels != null) {
+            loaded = null;
+            unload(kernels.module, failures);
+        }
+    }
+
+    private void unload(CudaDriver.Module module, Failures failures) {
+        failures.guard(() -> context.run("cuModuleUnload", () -> driver.cuModuleUnload(module)));
+    }
+
+    private static byte[] ptx() {
+        try (InputStream in = KernelModule.class.getResourceAsStream(RESOURCE)) {
+            if (in == null) {
+                throw new IllegalStateException("the jar of the CUDA backend is incomplete: no " + RESOURCE);
+            }
+            return in.readAllBytes();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private record Loaded(CudaDriver.Module module, Map<String, CudaDriver.Function> functions) {
+    }
+}
