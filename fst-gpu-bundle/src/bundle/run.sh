@@ -26,8 +26,8 @@ if [[ ! -w $here && -z ${FST_CACHE_DIR:-} ]]; then
     mkdir -p "$FST_CACHE_DIR"
 fi
 results=${FST_RESULTS:-$PWD/fst-results}
-java=("$here/runtime/bin/java" -Xmx1g --enable-native-access=ALL-UNNAMED --illegal-native-access=deny
-    -cp "$here/lib/*:$here/lib-bench/*:$here/lib-test/*")
+java=("$here/runtime/bin/java" -Xmx1g --enable-native-access=ALL-UNNAMED --illegal-native-access=deny)
+path=$here/lib/*:$here/lib-test/*
 console=org.junit.platform.console.ConsoleLauncher
 
 # Runs the console launcher after the command in "$@"; keeps the whole report and prints the gist of it.
@@ -40,9 +40,9 @@ run_tests() {
     echo 'aborted, by reason:'
     { grep -o '\[A\] .*' "$report" || echo '[A] nothing'; } | sed 's/^\[A\] //' | sort | uniq -c | sort -rn
     if ((status)); then
-        grep -A 30 -E '^(Failures|Test run .*)|\[X\] |ERROR SUMMARY|^=====' "$report" | tail -n 120
+        { grep -A 30 -E '^Failures|\[X\] |^=========' "$report" || cat "$report"; } | tail -n 120
     fi
-    grep -E 'tests (found|aborted|successful|failed)|ERROR SUMMARY|JUnit .*-' "$report" || tail -n 40 "$report"
+    grep -E ' tests (found|aborted|successful|failed)|ERROR SUMMARY' "$report" || echo 'no test ran'
     echo "all of it: $report"
     return "$status"
 }
@@ -56,10 +56,11 @@ run_conformance() {
         *) pattern=$argument ;;
         esac
     done
-    local jars=("$here"/lib-test/*-tests.jar)
-    local path=${jars[*]}
-    run_tests test "${java[@]}" "${properties[@]}" $console execute "--scan-classpath=${path// /:}" \
-        "--include-classname=$pattern"
+    local jars=("$here"/tests/*.jar)
+    # A path with spaces in it stays whole: only the separator between jars is a colon.
+    local IFS=:
+    run_tests test "${java[@]}" -cp "$path:$here/tests/*" "${properties[@]}" $console execute \
+        "--scan-classpath=${jars[*]}" "--include-classname=$pattern"
 }
 
 run_memcheck() {
@@ -71,7 +72,7 @@ run_memcheck() {
     fi
     # A rule takes minutes under the sanitizer, so samples of each are tried.
     run_tests memcheck compute-sanitizer --tool memcheck --target-processes all --error-exitcode 3 \
-        "${java[@]}" -Dfst.testkit.effort=quick -Dfst.testkit.require=all $console execute \
+        "${java[@]}" -cp "$path:$here/tests/*" -Dfst.testkit.effort=quick -Dfst.testkit.require=all $console execute \
         "--select=nested-class:$class/$group\$Conversion" "--select=nested-class:$class/$group\$Gathering"
 }
 
@@ -81,12 +82,12 @@ case $command in
 test) run_conformance "$@" ;;
 memcheck) run_memcheck "$@" ;;
 bench)
-    exec "${java[@]}" io.fastsafetensors.bench.gpu.GpuBench --launcher "$here/fst" \
+    exec "${java[@]}" -cp "$path:$here/lib-bench/*" io.fastsafetensors.bench.gpu.GpuBench --launcher "$here/fst" \
         --baseline "$here/safetensors_baseline.py" --results "$results" "$@"
     ;;
 fst) exec "$here/fst" "$@" ;;
 doctor) exec "$here/fst" doctor "$@" ;;
-java) exec "${java[@]}" "$@" ;;
+java) exec "${java[@]}" -cp "$path:$here/lib-bench/*" "$@" ;;
 help | --help | -h) usage ;;
 *)
     usage >&2
