@@ -24,7 +24,8 @@ final class FaultSection implements Section {
     private static final int TRUNCATIONS = 7;
     private static final int EXHAUSTIONS = 3;
     private static final long LARGEST_CHUNK = 8L << 30;
-    private static final long SMALLEST_CHUNK = 1L << 20;
+    /// What a driver may need for itself.
+    private static final long LEFT_FREE = 64L << 20;
     private static final long ALIGNMENT = 4096;
 
     @Override
@@ -74,7 +75,7 @@ final class FaultSection implements Section {
         for (int i = 0; i < EXHAUSTIONS; i++) {
             Deque<DeviceBuffer> hoard = new ArrayDeque<>();
             try {
-                hoard(backend, hoard);
+                hoard(backend, hoard, Math.min(LEFT_FREE, path.toFile().length() / 4));
                 try (Weights weights = loader.load(path)) {
                     weights.awaitAll();
                     throw new IllegalStateException(path + " was loaded into a device with " + backend.memory().free()
@@ -89,9 +90,9 @@ final class FaultSection implements Section {
         return message;
     }
 
-    /// Takes all the device's memory but for less than a MiB.
-    private static void hoard(Backend backend, Deque<DeviceBuffer> hoard) {
-        for (long chunk = LARGEST_CHUNK; chunk >= SMALLEST_CHUNK;) {
+    /// Takes all the device's memory but for less than `left` bytes.
+    private static void hoard(Backend backend, Deque<DeviceBuffer> hoard, long left) {
+        for (long chunk = LARGEST_CHUNK; chunk >= left;) {
             try {
                 hoard.push(backend.allocate(chunk, ALIGNMENT));
             } catch (OutOfDeviceMemoryException _) {

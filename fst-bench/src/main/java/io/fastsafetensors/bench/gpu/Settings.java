@@ -56,7 +56,7 @@ record Settings(Device device, Optional<String> backend, Path directory, Path re
         Map<String, String> given = new LinkedHashMap<>(OPTIONS);
         for (int i = 0; i < args.length; i += 2) {
             if (!given.containsKey(args[i]) || i + 1 == args.length) {
-                throw new UsageException(args[i] + ": options, each with a value: " + OPTIONS + "; sections: " + known);
+                throw new UsageException(usage(known));
             }
             given.put(args[i], args[i + 1]);
         }
@@ -72,6 +72,12 @@ record Settings(Device device, Optional<String> backend, Path directory, Path re
                 count(given, "--tensors"), count(given, "--rounds"), count(given, "--closes"),
                 Path.of(value(given, "--launcher")), Path.of(value(given, "--baseline")), value(given, "--python"),
                 sections);
+    }
+
+    private static String usage(List<String> known) {
+        StringBuilder text = new StringBuilder("options, each with a value, and what they are by default:");
+        OPTIONS.forEach((name, value) -> text.append("\n  ").append(name).append(' ').append(value));
+        return text.append("\n--only takes some of ").append(String.join(",", known)).toString();
     }
 
     private static String value(Map<String, String> given, String name) {
