@@ -14,7 +14,15 @@ public final class OutOfDeviceMemoryException extends BackendException {
     /// @param free the bytes the device says are free, −1 if it does not say
     /// @param where the backend
     public OutOfDeviceMemoryException(long requested, long free, Where where) {
+        this(requested, free, "", where);
+    }
+
+    /// As above, with the limit that was met where it is another one than the free memory.
+    ///
+    /// @param limit the limit and its value in words
+    public OutOfDeviceMemoryException(long requested, long free, String limit, Where where) {
         super("out of memory: " + requested + " bytes requested, " + (free < 0 ? "free unknown" : free + " free")
+                + (limit.isEmpty() ? "" : "; " + limit)
                 + "; load fewer tensors (selection), a smaller dtype, or set a budget", where);
         this.requested = requested;
         this.free = free;
