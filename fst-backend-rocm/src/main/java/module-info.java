@@ -1,6 +1,8 @@
 /// AMD GPUs by HIP, and anything with OpenCL.
+@SuppressWarnings("requires-automatic")
 module io.fastsafetensors.backend.rocm {
     requires io.fastsafetensors.api;
+    requires jocl;
     requires static org.jspecify;
 
     provides io.fastsafetensors.spi.BackendProvider with io.fastsafetensors.backend.rocm.hip.HipBackendProvider,
