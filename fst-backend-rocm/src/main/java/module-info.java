@@ -6,5 +6,5 @@ module io.fastsafetensors.backend.rocm {
     requires static org.jspecify;
 
     provides io.fastsafetensors.spi.BackendProvider with io.fastsafetensors.backend.rocm.hip.HipBackendProvider,
-            io.fastsafetensors.backend.rocm.OpenClBackendProvider;
+            io.fastsafetensors.backend.rocm.opencl.OpenClBackendProvider;
 }

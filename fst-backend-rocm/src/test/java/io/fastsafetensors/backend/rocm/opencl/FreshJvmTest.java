@@ -1,0 +1,87 @@
+package io.fastsafetensors.backend.rocm.opencl;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.fastsafetensors.spi.Probe;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+import org.jocl.LibUtils;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
+import org.junit.jupiter.api.io.TempDir;
+
+/// What the first probe of a process does to the process, seen from outside: all that it prints, native code included,
+/// is the one line of [ProbeProgram].
+@Timeout(120)
+@EnabledOnOs(OS.LINUX)
+class FreshJvmTest {
+    private static final String NATIVE_ACCESS = "--enable-native-access=ALL-UNNAMED";
+
+    @TempDir
+    Path directory;
+
+    /// Runs the program with a temporary directory of its own and returns its output.
+    private String probe(Map<String, String> environment, String... options) throws Exception {
+        List<String> command = new ArrayList<>(
+                List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-Xmx64m",
+                        "-Djava.io.tmpdir=" + directory, "-cp", System.getProperty("java.class.path")));
+        command.addAll(Arrays.asList(options));
+        command.add(ProbeProgram.class.getName());
+        ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
+        builder.environment().putAll(environment);
+        Process process = builder.start();
+        String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        assertEquals(0, process.waitFor(), output);
+        assertEquals(1, output.lines().count(), output);
+        return output.strip();
+    }
+
+    private List<Path> left() throws IOException {
+        try (Stream<Path> files = Files.list(directory)) {
+            return files.toList();
+        }
+    }
+
+    @Test
+    void a_library_planted_in_the_temporary_directory_is_not_loaded() throws Exception {
+        Probe probe = OpenClDevice.require();
+        Path planted = directory
+                .resolve(LibUtils.createLibraryFileName(LibUtils.createPlatformLibraryName("JOCL_2_0_6")));
+        Files.writeString(planted, "no library: loading this fails");
+        int devices = ((Probe.Available) probe).devices().size();
+        assertEquals("available " + devices, probe(Map.of(), NATIVE_ACCESS));
+        assertEquals(List.of(planted), left(), "files after the JVM ended");
+    }
+
+    @Test
+    void without_a_platform_the_reason_says_so() throws Exception {
+        OpenClDevice.require();
+        String output = probe(Map.of("OCL_ICD_VENDORS", directory.resolve("none").toString()), NATIVE_ACCESS);
+        assertTrue(output.startsWith("unavailable ") && output.contains("finds no platform"), output);
+    }
+
+    @Test
+    void without_the_library_the_reason_names_what_was_tried() throws Exception {
+        for (String name : List.of("libOpenCL.so", "libOpenCL.so.1")) {
+            Files.writeString(directory.resolve(name), "no library: loading this fails");
+        }
+        String output = probe(Map.of("LD_LIBRARY_PATH", directory.toString()), NATIVE_ACCESS);
+        assertTrue(output.startsWith("unavailable ") && output.contains("libOpenCL.so.1"), output);
+    }
+
+    @Test
+    void without_native_access_the_reason_names_the_option() throws Exception {
+        String output = probe(Map.of());
+        assertTrue(output.startsWith("unavailable ") && output.contains("--enable-native-access"), output);
+    }
+}
