@@ -7,12 +7,10 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
-import java.util.function.IntSupplier;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
@@ -21,9 +19,6 @@ import org.jspecify.annotations.Nullable;
 final class FakeDriver implements OpenCl {
     /// A launch of a kernel as the driver saw it.
     record Launch(String function, Map<Integer, byte[]> arguments, long globalSize, long localSize) {
-    }
-
-    private record Pending(long event, IntSupplier work) {
     }
 
     final List<FakePlatform> platforms = new ArrayList<>();
@@ -37,14 +32,11 @@ final class FakeDriver implements OpenCl {
 
     private final Map<Long, String> live = new HashMap<>();
     private final Map<Long, MemorySegment> memory = new HashMap<>();
-    private final Map<Long, Integer> events = new HashMap<>();
+    private final FakeCommands commands = new FakeCommands();
     private final Map<Long, Map<Integer, byte[]>> arguments = new HashMap<>();
-    private final List<Pending> pending = new ArrayList<>();
     private final Map<String, Integer> failing = new HashMap<>();
     private int failingCall = -1;
     private int failingStatus;
-    private int commandStatus;
-    private boolean held;
     private long lastHandle = 4096;
 
     /// One platform with one graphics processor.
@@ -67,21 +59,17 @@ final class FakeDriver implements OpenCl {
 
     /// The next command is accepted, and fails later.
     void failNextCommand(int status) {
-        commandStatus = status;
+        commands.failNext(status);
     }
 
     /// Commands stay pending from now on, until somebody waits for one.
     void hold() {
-        held = true;
+        commands.hold();
     }
 
     /// Does what is pending.
     void proceed() {
-        held = false;
-        while (!pending.isEmpty()) {
-            Pending next = pending.removeFirst();
-            events.put(next.event(), next.work().getAsInt());
-        }
+        commands.proceed();
     }
 
     /// What was made and not released, by kind.
@@ -157,33 +145,15 @@ final class FakeDriver implements OpenCl {
         for (long wait : waits) {
             need("event", wait);
         }
-        int fate = commandStatus;
-        commandStatus = CL_SUCCESS;
-        IntSupplier task = () -> {
-            if (Arrays.stream(waits).anyMatch(wait -> events.get(wait) < 0)) {
-                return CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST;
-            }
-            if (fate == CL_SUCCESS) {
-                work.run();
-            }
-            return fate;
-        };
         if (blocking) {
-            proceed();
-            int result = task.getAsInt();
-            return result;
+            return commands.block(waits, work);
         }
         long own = make("event");
+        commands.queue(own, waits, work);
         if (event == null) {
             live.remove(own);
         } else {
             event[0] = own;
-        }
-        if (held) {
-            events.put(own, 1);
-            pending.add(new Pending(own, task));
-        } else {
-            events.put(own, task.getAsInt());
         }
         return CL_SUCCESS;
     }
@@ -343,14 +313,14 @@ final class FakeDriver implements OpenCl {
             return status;
         }
         proceed();
-        return events.get(event) < 0 ? CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST : CL_SUCCESS;
+        return commands.status(event) < 0 ? CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST : CL_SUCCESS;
     }
 
     @Override
     public int clGetEventInfo(long event, int name, int[] value) {
         int status = step("clGetEventInfo");
         need("event", event);
-        value[0] = events.get(event);
+        value[0] = commands.status(event);
         return status;
     }
 
