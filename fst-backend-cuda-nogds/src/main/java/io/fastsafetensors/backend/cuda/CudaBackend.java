@@ -22,9 +22,9 @@ final class CudaBackend implements ContextBackend {
     static final String NAME = "cuda";
     static final String DEVICE_TYPE = "cuda";
 
-    /// 256 bytes is what `cuMemAlloc` aligns to and kernels like. 16 readers with 2 slots of 4 MiB each came closest to
-    /// the PCIe limit on an H200 (52.3 of 55.4 GB/s; with 8 MiB 44 to 52, with 16 MiB 36).
-    private static final TransferHints HINTS = new TransferHints(256, 4 << 20, 16, 2);
+    /// 256 bytes is what `cuMemAlloc` aligns to and kernels like. Each copy costs the device some 7 µs besides the
+    /// transfer, so 8 MiB come closer to the PCIe limit of an H200 than 4; a page cache gives 3 to 6 GB/s a reader.
+    private static final TransferHints HINTS = new TransferHints(256, 8 << 20, 16, 2);
 
     private final DeviceInfo info;
     private final boolean registersHostMemory;

@@ -20,11 +20,10 @@ record LoadClock(long startNanos, long planNanos) {
                 bytes += tensor.info().byteSize();
             }
         }
-        long staging = plan.needsSlots() ? job.readers() * plan.slotBytes() : 0;
         return new LoadStats(plan.planned().size(), tensors, bytes, job.counters().bytes(),
                 job.counters().cachedBytes(), job.counters().directBytes(), (planNanos - startNanos) / 1e9,
                 since(job.firstTensorNanos()), since(job.allDoneNanos()), job.readers(), job.counters().seconds(),
-                job.placeSeconds(), staging, plan.deviceBytes(), job.storageReport());
+                job.placeSeconds(), job.stagingBytes(), plan.deviceBytes(), job.storageReport());
     }
 
     private double since(long nanos) {

@@ -7,6 +7,7 @@ import io.fastsafetensors.api.TransferPath;
 import io.fastsafetensors.core.header.ParsedCheckpoint;
 import io.fastsafetensors.core.memory.SharedBackend;
 import io.fastsafetensors.core.place.MappedFiles;
+import io.fastsafetensors.core.place.ReaderThreads;
 import io.fastsafetensors.core.place.Readers;
 import io.fastsafetensors.core.place.Router;
 import io.fastsafetensors.core.place.Routing;
@@ -31,6 +32,7 @@ final class LoadTarget {
     private final Router router;
     private final PlanSettings settings;
     private final Readers readers;
+    private final ReaderThreads threads = new ReaderThreads();
     private final @Nullable SlotPool pool;
     private final @Nullable MappedFiles mappings;
 
@@ -89,6 +91,11 @@ final class LoadTarget {
         return pool;
     }
 
+    /// Where readers run.
+    ReaderThreads threads() {
+        return threads;
+    }
+
     /// The ways of a checkpoint's files; the caller closes them.
     Routing route(ParsedCheckpoint checkpoint) {
         return router.route(checkpoint.headers());
@@ -126,6 +133,7 @@ final class LoadTarget {
 
     /// Lets go of the device; what was loaded there holds it itself.
     void close() {
+        threads.end();
         if (mappings != null) {
             mappings.release();
         }

@@ -11,6 +11,7 @@ import io.fastsafetensors.core.memory.Scope;
 import io.fastsafetensors.core.memory.SharedBackend;
 import io.fastsafetensors.core.memory.SharedBuffer;
 import io.fastsafetensors.core.place.LoadJob;
+import io.fastsafetensors.core.place.Places;
 import io.fastsafetensors.core.place.Readers;
 import io.fastsafetensors.core.place.Routing;
 import io.fastsafetensors.core.place.SlotPool;
@@ -76,32 +77,42 @@ final class PreparedLoad implements AutoCloseable {
     /// @throws io.fastsafetensors.error.OutOfDeviceMemoryException if the device has no room
     LoadedWeights start(ProgressListener progress) {
         SharedBackend backend = target.backend();
+        Span span = Recorder.load(checkpoint.path().toString(), target.choice().name(), plan.planned().size(),
+                plan.planned().stream().mapToInt(f -> f.tensors().size()).sum(), plan.bytesToRead());
+        SlotPool pool = target.pool();
+        Places places = new Places(plan.planned().size());
+        LoadJob job = new LoadJob(plan, places, routing, backend, pool == null ? null : pool.retain(), crew,
+                target.threads(), options, progress, span);
         Scope scope = new Scope("weights of " + checkpoint.path());
-        List<@Nullable SharedBuffer> buffers = new ArrayList<>();
-        List<@Nullable Lease> leases = new ArrayList<>();
         backend.retain();
+        started = true;
+        job.start();
+        List<@Nullable Lease> leases;
         try {
-            for (PlannedFile file : plan.planned()) {
-                SharedBuffer buffer = file.tensors().isEmpty() ? null : allocate(file);
-                buffers.add(buffer);
-                leases.add(buffer == null ? null : scope.lease(buffer));
-            }
+            leases = allocate(places, scope);
         } catch (RuntimeException | Error e) {
+            job.cancel(new IllegalStateException("the load ended before it began", e));
+            job.join();
             scope.close();
             backend.release();
             throw e;
         }
-        Span span = Recorder.load(checkpoint.path().toString(), target.choice().name(), plan.planned().size(),
-                plan.planned().stream().mapToInt(f -> f.tensors().size()).sum(), plan.bytesToRead());
-        SlotPool pool = target.pool();
-        LoadJob job = new LoadJob(plan, buffers, routing, backend, pool == null ? null : pool.retain(), crew,
-                options, progress, span);
-        started = true;
         LoadState state = new LoadState(scope, leases, job, backend);
-        LoadedWeights weights = new LoadedWeights(checkpoint, plan, state, clock, target.device(),
-                options.leakDetection());
-        job.start();
-        return weights;
+        return new LoadedWeights(checkpoint, plan, state, clock, target.device(), options.leakDetection());
+    }
+
+    private List<@Nullable Lease> allocate(Places places, Scope scope) {
+        List<@Nullable Lease> leases = new ArrayList<>(plan.planned().size());
+        for (PlannedFile file : plan.planned()) {
+            if (file.tensors().isEmpty()) {
+                leases.add(null);
+            } else {
+                SharedBuffer buffer = allocate(file);
+                places.set(leases.size(), buffer);
+                leases.add(scope.lease(buffer));
+            }
+        }
+        return leases;
     }
 
     private SharedBuffer allocate(PlannedFile file) {

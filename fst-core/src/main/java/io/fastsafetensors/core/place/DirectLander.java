@@ -53,6 +53,9 @@ final class DirectLander implements Lander, Runs.Sink {
         read.finish("direct storage");
         load.files().readDirectly(file, got, System.nanoTime() - before);
         target = load.bufferOf(index);
+        if (target == null) {
+            return;
+        }
         runs.forEach(load.fileOf(index), blocks.start(index), blocks.end(index));
         try (Fence fence = stream.fence()) {
             fence.await();

@@ -29,8 +29,11 @@ final class HostLander implements Lander, Runs.Sink {
     @Override
     public void land(int index) {
         BlockTable blocks = load.blocks();
-        BlockReader reader = load.files().forBlock(blocks.file(index));
         DeviceBuffer buffer = load.bufferOf(index);
+        if (buffer == null) {
+            return;
+        }
+        BlockReader reader = load.files().forBlock(blocks.file(index));
         long start = blocks.start(index);
         long end = blocks.end(index);
         if (blocks.target(index) != BlockTable.MOVED) {

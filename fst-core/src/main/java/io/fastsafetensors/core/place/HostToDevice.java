@@ -33,10 +33,14 @@ final class HostToDevice implements Runs.Sink {
     ///
     /// @param host memory that stays as it is until the fence has passed
     /// @param page where in it the page of the block's first byte begins
-    /// @return passes when the block is in place; the caller closes it
+    /// @return passes when the block is in place; the caller closes it. Null if the load was stopped before
+    @Nullable
     Fence send(int block, MemorySegment host, long page) {
         BlockTable blocks = load.blocks();
         target = load.bufferOf(block);
+        if (target == null) {
+            return null;
+        }
         long bytes = blocks.end(block) - Pages.floor(blocks.start(block));
         source = host.asSlice(page, bytes);
         runs.forEach(load.fileOf(block), blocks.start(block), blocks.end(block));

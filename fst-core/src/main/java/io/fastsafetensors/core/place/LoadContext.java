@@ -1,12 +1,10 @@
 package io.fastsafetensors.core.place;
 
 import io.fastsafetensors.core.memory.SharedBackend;
-import io.fastsafetensors.core.memory.SharedBuffer;
 import io.fastsafetensors.core.plan.BlockTable;
 import io.fastsafetensors.core.plan.PlannedFile;
 import io.fastsafetensors.core.plan.ReadPlan;
 import io.fastsafetensors.spi.DeviceBuffer;
-import java.util.List;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.BooleanSupplier;
 import java.util.function.IntConsumer;
@@ -15,7 +13,7 @@ import org.jspecify.annotations.Nullable;
 /// What all readers of a load share.
 ///
 /// @param plan what to do
-/// @param buffers one a file, null where nothing is read
+/// @param places the buffers of the files
 /// @param files the open files
 /// @param routing the mappings of files that are mapped
 /// @param backend the device; held while the load runs
@@ -24,7 +22,7 @@ import org.jspecify.annotations.Nullable;
 /// @param placeNanos time spent moving blocks, over all readers
 /// @param stopped whether the load was cancelled or failed
 /// @param landed told the index of each block that is in place
-record LoadContext(ReadPlan plan, List<@Nullable SharedBuffer> buffers, OpenFiles files, Routing routing,
+record LoadContext(ReadPlan plan, Places places, OpenFiles files, Routing routing,
         SharedBackend backend, @Nullable SlotPool pool, int blocksInFlight, LongAdder placeNanos,
         BooleanSupplier stopped, IntConsumer landed) {
     BlockTable blocks() {
@@ -35,12 +33,10 @@ record LoadContext(ReadPlan plan, List<@Nullable SharedBuffer> buffers, OpenFile
         return plan.planned().get(plan.blocks().file(block));
     }
 
+    /// Where a block goes; waits until it is allocated. Null if the load was stopped before.
+    @Nullable
     DeviceBuffer bufferOf(int block) {
-        SharedBuffer buffer = buffers.get(plan.blocks().file(block));
-        if (buffer == null) {
-            throw new AssertionError("a block of a file without a buffer");
-        }
-        return buffer.buffer();
+        return places.get(plan.blocks().file(block), stopped);
     }
 
     SlotPool slots() {

@@ -23,13 +23,13 @@ import org.jspecify.annotations.Nullable;
 /// The reader threads of one load. They take blocks in the plan's order; the first failure stops them all and reaches
 /// every waiter once.
 public final class LoadJob {
-    private static final AtomicInteger NUMBER = new AtomicInteger();
     private static final ScopedValue<LoadJob> CURRENT = ScopedValue.newInstance();
 
     private final ReadPlan plan;
     private final SharedBackend backend;
     private final OpenFiles files;
     private final Routing routing;
+    private final ReaderThreads threads;
     private final LoadContext context;
     private final int numaNode;
     private final ProgressListener progress;
@@ -48,18 +48,20 @@ public final class LoadJob {
     private volatile long stagingBytes;
     private final int readers;
 
-    /// @param buffers one a file, null where nothing is read; held by the caller until [#join()] has returned
+    /// @param places the buffers of the files; they may come while the readers read already
     /// @param routing the ways of the files; closed when the readers have stopped
     /// @param backend the device; held by the caller until [#join()] has returned
     /// @param pool slots and streams, one hold of which is taken over; null if the host can address the device's memory
     /// @param crew how many readers, fewer if there are fewer blocks
+    /// @param threads where they run
     /// @param progress told how this load is doing
-    public LoadJob(ReadPlan plan, List<@Nullable SharedBuffer> buffers, Routing routing, SharedBackend backend,
-            @Nullable SlotPool pool, Readers.Crew crew, LoadOptions options,
-            ProgressListener progress, Span span) {
+    public LoadJob(ReadPlan plan, Places places, Routing routing, SharedBackend backend,
+            @Nullable SlotPool pool, Readers.Crew crew, ReaderThreads threads,
+            LoadOptions options, ProgressListener progress, Span span) {
         this.plan = plan;
         this.backend = backend;
         this.routing = routing;
+        this.threads = threads;
         this.files = new OpenFiles(plan, Storage.platform(), backend.get().directStorage(), options.directIo(),
                 counters);
         this.numaNode = options.numaPinning() ? backend.get().info().numaNode() : -1;
@@ -67,7 +69,7 @@ public final class LoadJob {
         this.arrivals = new Arrivals(plan.blocks().size());
         this.firstTensor = new FirstTensor(plan, arrivals);
         this.span = span;
-        this.context = new LoadContext(plan, buffers, files, routing, backend, pool,
+        this.context = new LoadContext(plan, places, files, routing, backend, pool,
                 crew.blocksInFlight(), placeNanos, () -> stopped, this::landed);
         this.readers = Math.min(crew.threads(), plan.blocks().size());
     }
@@ -82,15 +84,10 @@ public final class LoadJob {
             return;
         }
         running.set(readers);
-        int number = NUMBER.incrementAndGet();
-        List<Thread> started = new ArrayList<>(readers);
-        for (int i = 0; i < readers; i++) {
-            started.add(Thread.ofPlatform().daemon().name("fst-reader-" + number + "-" + i).unstarted(this::work));
-        }
         int alive = 0;
         try {
-            for (Thread thread : started) {
-                thread.start();
+            while (alive < readers) {
+                threads.run(this::work);
                 alive++;
             }
         } catch (OutOfMemoryError e) {
@@ -129,7 +126,7 @@ public final class LoadJob {
     private void carryOut(Lander landers) {
         int blocks = plan.blocks().size();
         for (int b = next.getAndIncrement(); !stopped && b < blocks; b = next.getAndIncrement()) {
-            landers.land(b);
+            landers.land(plan.inOrder(b));
         }
         if (!stopped) {
             landers.finish();
@@ -164,6 +161,7 @@ public final class LoadJob {
     private void fail(RuntimeException why) {
         stopped = true;
         arrivals.fail(why);
+        context.places().wakeUp();
         if (context.pool() != null) {
             context.pool().wakeUp();
         }

@@ -4,6 +4,7 @@ import io.fastsafetensors.core.jfr.Recorder;
 import io.fastsafetensors.core.jfr.Span;
 import io.fastsafetensors.core.plan.BlockTable;
 import io.fastsafetensors.core.plan.Pages;
+import io.fastsafetensors.spi.Fence;
 import java.lang.foreign.MemorySegment;
 
 /// Copies blocks out of registered mappings: the host only submits.
@@ -29,7 +30,11 @@ final class MappedLander implements Lander {
         long bytes = blocks.end(index) - start;
         MemorySegment file = load.routing().mapped(blocks.file(index)).memory();
         Span copy = Recorder.copy(load.fileOf(index).path(), start, bytes);
-        flights.add(index, device.send(index, file, Pages.floor(start)), null, copy);
+        Fence fence = device.send(index, file, Pages.floor(start));
+        if (fence == null) {
+            return;
+        }
+        flights.add(index, fence, null, copy);
         load.files().mapped(blocks.file(index), bytes);
         flights.landArrived();
     }

@@ -40,6 +40,9 @@ final class StagedLander implements Lander {
         load.files().blockDone(file);
         Span copy = Recorder.copy(path, start, end - start);
         Fence fence = device.send(index, slot.segment(), 0);
+        if (fence == null) {
+            return;
+        }
         filling = null;
         flights.add(index, fence, slot, copy);
         flights.landArrived();

@@ -2,7 +2,7 @@ package io.fastsafetensors.core.plan;
 
 import java.util.Arrays;
 
-/// The blocks of a plan in the order in which they are read. Flat arrays, since a 700 GB checkpoint has 90,000.
+/// The blocks of a plan, by file and offset. Flat arrays, since a 700 GB checkpoint has 90,000.
 public final class BlockTable {
     /// Stands for "no place in the buffer of its own": the block's tensors are moved one by one.
     public static final long MOVED = -1;
@@ -50,6 +50,26 @@ public final class BlockTable {
     /// Where in its file's buffer the page of the block's first byte lands, or [#MOVED].
     public long target(int index) {
         return target[index];
+    }
+
+    /// All blocks, the first ones of the first `files` files before the others.
+    int[] order(int files) {
+        int[] order = new int[size];
+        int at = 0;
+        boolean[] early = new boolean[size];
+        for (int b = 0, found = 0; b < size && found < files; b++) {
+            if (b == 0 || file[b] != file[b - 1]) {
+                early[b] = true;
+                order[at++] = b;
+                found++;
+            }
+        }
+        for (int b = 0; b < size; b++) {
+            if (!early[b]) {
+                order[at++] = b;
+            }
+        }
+        return order;
     }
 
     /// The block among `[from, size)` that carries byte `offset` of their file.

@@ -18,6 +18,8 @@ public final class Planner {
     /// Conversions cut blocks at multiples of this many elements, so that sub-byte dtypes fill whole bytes.
     private static final int GRANULE = 8;
     private static final int LARGEST_GRANULE = GRANULE * 8;
+    /// A block that the device takes out of a mapping by itself; each copy costs it some microseconds besides.
+    private static final int MAPPED_BLOCK = 64 << 20;
 
     private final PlanSettings settings;
     private final BlockTable blocks = new BlockTable();
@@ -98,13 +100,15 @@ public final class Planner {
 
     private PlannedFile placed(int index, FileHeader header, List<TensorInfo> selected, Route route) {
         Ranges ranges = Ranges.of(selected, GAP_LIMIT);
+        int blockBytes = route.landing() == Landing.MAPPED && selected.stream().noneMatch(this::isConverted)
+                ? Math.max(MAPPED_BLOCK, settings.blockBytes()) : settings.blockBytes();
         int firstBlock = blocks.size();
         int tensorAt = 0;
         for (int r = 0; r < ranges.size(); r++) {
             for (long at = ranges.start(r); at < ranges.end(r);) {
                 // A cut at whole elements may lie just before a page's end; the next block begins there and still ends
                 // on a page.
-                long next = Math.min(ranges.end(r), Pages.floor(at + LARGEST_GRANULE) + settings.blockBytes());
+                long next = Math.min(ranges.end(r), Pages.floor(at + LARGEST_GRANULE) + blockBytes);
                 while (tensorAt < selected.size() && selected.get(tensorAt).fileEnd() <= next) {
                     tensorAt++;
                 }
@@ -133,11 +137,15 @@ public final class Planner {
 
     /// The last cut not after `cut` that leaves whole granules of a tensor that is converted.
     private long wholeElements(TensorInfo tensor, long cut) {
-        if (settings.target(tensor) == tensor.dtype() || cut <= tensor.fileOffset()) {
+        if (!isConverted(tensor) || cut <= tensor.fileOffset()) {
             return cut;
         }
         long granule = (long) tensor.dtype().bits() * GRANULE / 8;
         return tensor.fileOffset() + (cut - tensor.fileOffset()) / granule * granule;
+    }
+
+    private boolean isConverted(TensorInfo tensor) {
+        return settings.target(tensor) != tensor.dtype();
     }
 
     private static long convertedSize(TensorInfo tensor, DType target) {

@@ -10,14 +10,20 @@ import java.util.List;
 
 /// What a load will do: files, their tensors' places, and the blocks in reading order. Immutable.
 public final class ReadPlan implements LoadPlan {
+    /// Of so many files the first block is read before all others: a shard often begins with a tensor of gigabytes, and
+    /// somebody waits for the first one that is complete.
+    private static final int FIRST_OF_FILES = 16;
+
     private final List<PlannedFile> files;
     private final BlockTable blocks;
     private final PlanSettings settings;
+    private final int[] order;
 
     ReadPlan(List<PlannedFile> files, BlockTable blocks, PlanSettings settings) {
         this.files = List.copyOf(files);
         this.blocks = blocks;
         this.settings = settings;
+        this.order = blocks.order(FIRST_OF_FILES);
     }
 
     /// The files with their tensors.
@@ -30,12 +36,17 @@ public final class ReadPlan implements LoadPlan {
         return blocks;
     }
 
+    /// The block that is read as number `position`.
+    public int inOrder(int position) {
+        return order[position];
+    }
+
     /// What the plan was made with.
     public PlanSettings settings() {
         return settings;
     }
 
-    /// Bytes of a slot that can take any block, both ends widened to whole pages.
+    /// Bytes of a slot that can take any block that needs one, both ends widened to whole pages.
     public long slotBytes() {
         return settings.slotBytes();
     }

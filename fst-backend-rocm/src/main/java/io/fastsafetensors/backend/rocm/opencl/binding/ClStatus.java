@@ -59,6 +59,8 @@ public final class ClStatus {
                 || status == OpenCl.CL_OUT_OF_HOST_MEMORY || status == OpenCl.CL_INVALID_BUFFER_SIZE;
     }
 
+    /// Turns a status into an exception.
+    ///
     /// @param call the C function, or what else has the status
     /// @throws BackendException unless the call worked
     public static void check(String call, int status) {
@@ -67,6 +69,8 @@ public final class ClStatus {
         }
     }
 
+    /// Turns the status of a call that returns a handle into an exception.
+    ///
     /// @param handle what the call returned
     /// @return the handle
     /// @throws BackendException unless the call worked
@@ -75,6 +79,8 @@ public final class ClStatus {
         return handle;
     }
 
+    /// The exception of a failed call.
+    ///
     /// @param detail what else is known, starting with its punctuation; may be empty
     public static BackendException failure(String call, int status, String detail) {
         String wayOut = isOutOfMemory(status) ? "; the device or its driver is out of memory: free some" : "";
