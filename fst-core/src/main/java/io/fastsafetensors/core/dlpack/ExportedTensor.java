@@ -50,20 +50,26 @@ public final class ExportedTensor implements Dlpack {
     /// Makes a struct of a tensor. The hold on its buffer belongs to the struct then, and is released if this throws.
     ///
     /// @param leaks what to say if the struct is neither consumed nor closed
-    /// @throws UnsupportedFeatureException if DLPack, or this version of it, cannot say what the tensor is, or if native
-    ///         access is denied
+    /// @throws UnsupportedFeatureException if DLPack, or this version of it, cannot say what the tensor is, or if
+    ///         native access is denied
     public static Dlpack of(Source source, DlpackVersion version, LeakDetection leaks) {
+        // Without elements there is no pointer, and PyTorch before 2.1 deletes nothing that has none: hold no memory.
+        boolean holds = source.byteSize() > 0;
+        ExportedTensor exported;
         try {
-            Exports.Export export = new Exports.Export(struct(source, version), source.buffer());
+            Exports.Export export = new Exports.Export(struct(source, version), holds ? source.buffer() : null);
             String what = "DLPack struct of tensor \"" + source.name() + "\"";
-            ExportedTensor exported = new ExportedTensor(what, version, export);
+            exported = new ExportedTensor(what, version, export);
             export.watchedBy(LeakDetector.watch(exported, what, leaks, export::delete));
             Exports.add(export);
-            return exported;
         } catch (RuntimeException | Error e) {
             source.buffer().release();
             throw e;
         }
+        if (!holds) {
+            source.buffer().release();
+        }
+        return exported;
     }
 
     private static ManagedTensor struct(Source source, DlpackVersion version) {

@@ -22,11 +22,11 @@ final class Exports {
     /// One struct that is out.
     static final class Export {
         private final ManagedTensor struct;
-        private final SharedBuffer buffer;
+        private final @Nullable SharedBuffer buffer;
         private volatile LeakDetector.@Nullable Ticket ticket;
 
-        /// @param buffer with a hold, which ends with the struct
-        Export(ManagedTensor struct, SharedBuffer buffer) {
+        /// @param buffer with a hold, which ends with the struct; or null
+        Export(ManagedTensor struct, @Nullable SharedBuffer buffer) {
             this.struct = struct;
             this.buffer = buffer;
         }
@@ -57,7 +57,9 @@ final class Exports {
                 return false;
             }
             endWatch();
-            buffer.release();
+            if (buffer != null) {
+                buffer.release();
+            }
             return true;
         }
     }
