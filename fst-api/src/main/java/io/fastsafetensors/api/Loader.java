@@ -62,8 +62,8 @@ public interface Loader extends AutoCloseable {
     /// @param version which of the two
     /// @return a detached tensor named `dlpack`, which the caller closes
     /// @throws IllegalArgumentException if the struct is broken: null, negative dimensions, elements without data
-    /// @throws io.fastsafetensors.error.UnsupportedFeatureException if it is on another device, of another major version
-    ///         or dtype, strided, unaligned or padded; or if native access is denied
+    /// @throws io.fastsafetensors.error.UnsupportedFeatureException if it is on another device, of another major
+    ///         version or dtype, strided, unaligned or padded; or if native access is denied
     /// @throws IllegalStateException if the loader is closed
     Tensor fromDlpack(long managedTensor, DlpackVersion version);
 

@@ -91,10 +91,11 @@ public interface Tensor extends AutoCloseable {
     /// | BOOL, U8 … U64, I8 … I64, F16, F32, F64, BF16, C64 | the same | the same |
     /// | F8_* | its `kDLFloat8_*` | bytes (`kDLUInt`, 8 bits) |
     /// | F6_E2M3, F6_E3M2 | its `kDLFloat6_*`, 6 bits, packed | bytes |
-    /// | F4 | `kDLFloat4_e2m1fn`, 4 bits, packed; where the innermost dimension is even that is halved and has 2 lanes, as PyTorch's `float4_e2m1fn_x2` | bytes |
+    /// | F4 | `kDLFloat4_e2m1fn`, 4 bits, packed, in pairs | bytes |
     ///
-    /// As bytes, the innermost dimension of F6 and F4 counts bytes where it fills whole ones; else the shape is one
-    /// dimension of all bytes.
+    /// F4 in pairs is PyTorch's `float4_e2m1fn_x2`: 2 lanes, and the innermost dimension halved; where that is odd it
+    /// goes singly, 1 lane. As bytes, the innermost dimension of F6 and F4 counts bytes where it fills whole ones; else
+    /// the shape is one dimension of all bytes.
     ///
     /// @throws io.fastsafetensors.error.UnsupportedFeatureException if DLPack does not know the device, the memory is
     ///         read-only and the struct the legacy one, or native access is denied

@@ -8,8 +8,8 @@ import java.util.Optional;
 /// after the copies that touch it are done). After that every accessor throws [IllegalStateException].
 ///
 /// Core counts references around it; backends need not. Core also makes some itself, around memory of the device that
-/// another framework allocated: where [#handle()] is a pointer, copies and kernels take any buffer, and go by its handle
-/// or segment.
+/// another framework allocated: where [#handle()] is a pointer, copies and kernels take any buffer, and go by its
+/// handle or segment.
 public interface DeviceBuffer extends AutoCloseable {
     /// The size asked for, in bytes.
     long byteSize();
