@@ -273,7 +273,8 @@ def main():
     fst.loader.call("close", "()V")
     require(fst.deleters.calls == fst.handed, f"{fst.handed} structs, {fst.deleters.calls} deleted")
     missing = free - framework.free_memory(options.device)
-    require(missing < 64 << 20, f"{missing} bytes of {options.device} are still in use")
+    # Both load kernels and open streams on the way, for which the driver keeps memory.
+    require(missing < 256 << 20, f"{missing} bytes of {options.device} are still in use")
     print(f"ok: {fst.handed} structs made, each deleted once")
 
 
