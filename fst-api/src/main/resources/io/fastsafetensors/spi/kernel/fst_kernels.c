@@ -28,6 +28,7 @@
 #define FST_RESTRICT restrict
 #define FST_INLINE static inline
 #define FST_UNROLL _Pragma("unroll")
+#define FST_KEEP_LOOP _Pragma("unroll 1")
 typedef uchar fst_u8;
 typedef ushort fst_u16;
 typedef uint fst_u32;
@@ -38,12 +39,14 @@ typedef ulong fst_u64;
 #define FST_RESTRICT __restrict__
 #define FST_INLINE static __device__ __forceinline__
 #define FST_UNROLL _Pragma("unroll")
+#define FST_KEEP_LOOP _Pragma("unroll 1")
 typedef unsigned char fst_u8;
 typedef unsigned short fst_u16;
 typedef unsigned int fst_u32;
 typedef int fst_i32;
 typedef unsigned long long fst_u64;
 #if defined(__CUDACC__) && !defined(__HIP__)
+#define FST_CUDA
 /* The structure is read where the driver puts it, not copied to each thread's stack. */
 #define FST_BY_VALUE __grid_constant__ const
 #else
@@ -58,6 +61,7 @@ typedef unsigned long long fst_u64;
 #define FST_RESTRICT restrict
 #define FST_INLINE static inline
 #define FST_UNROLL
+#define FST_KEEP_LOOP
 typedef uint8_t fst_u8;
 typedef uint16_t fst_u16;
 typedef uint32_t fst_u32;
@@ -138,7 +142,7 @@ struct fst_item {
     {                                                                                                                  \
         struct fst_item item = {0, groups, 0, group_size};                                                             \
         for (item.group = 0; item.group < groups; item.group++) {                                                      \
-            for (item.member = 0; item.member < group_size; item.member++) {                                              \
+            for (item.member = 0; item.member < group_size; item.member++) {                                           \
                 name##_item((const fst_u8 *)source, source_offset, (fst_u8 *)target, target_offset, launch, item);     \
             }                                                                                                          \
         }                                                                                                              \
@@ -151,7 +155,7 @@ struct fst_item {
         struct fst_item item;                                                                                          \
         item.group = (fst_u32)get_group_id(0);                                                                         \
         item.groups = (fst_u32)get_num_groups(0);                                                                      \
-        item.member = (fst_u32)get_local_id(0);                                                                         \
+        item.member = (fst_u32)get_local_id(0);                                                                        \
         item.size = (fst_u32)get_local_size(0);                                                                        \
         name##_item(source, source_offset, target, target_offset, &launch, item);                                      \
     }
@@ -171,12 +175,21 @@ struct fst_item {
     const FST_GLOBAL fst_u8 *FST_RESTRICT source, fst_u64 source_offset, FST_GLOBAL fst_u8 *FST_RESTRICT target,       \
         fst_u64 target_offset, const struct fst_launch *launch, struct fst_item item
 
-/* Units or items that a work item has in flight: 64 bytes of the wider side. */
-#define FST_IN_FLIGHT 4
+/*
+ * Units or items that a work item has in flight. With as many work items as fit, two of 16 bytes keep the memory of a
+ * large GPU busy while they convert, and more would only make longer code; what only moves bytes takes more.
+ */
+#define FST_CONVERTING 2
+#define FST_MOVING 4
 
 /* ---- arithmetic that the languages spell differently ---- */
 
 FST_INLINE fst_u32 fst_min(fst_u32 a, fst_u32 b)
+{
+    return a < b ? a : b;
+}
+
+FST_INLINE fst_i32 fst_smaller(fst_i32 a, fst_i32 b)
 {
     return a < b ? a : b;
 }
@@ -213,6 +226,42 @@ FST_INLINE fst_u32 fst_upper_product(fst_u32 a, fst_u32 b)
 FST_INLINE fst_u32 fst_divide(fst_u32 n, const struct fst_launch *launch, fst_u32 d)
 {
     return fst_upper_product(n, launch->multipliers[d]) >> launch->shifts[d];
+}
+
+/* All ones if a > b, else 0; both below 2^31. Unlike a comparison it never becomes a branch. */
+FST_INLINE fst_u32 fst_above(fst_u32 a, fst_u32 b)
+{
+    return (fst_u32)((fst_i32)(b - a) >> 31);
+}
+
+/* Bytes 1 and 3 of a, then those of b. */
+FST_INLINE fst_u32 fst_odd_bytes(fst_u32 a, fst_u32 b)
+{
+#if defined(FST_CUDA)
+    return __byte_perm(a, b, 0x7531);
+#else
+    return (a >> 8 & 0xFF) | (a >> 16 & 0xFF00) | (b << 8 & 0xFF0000) | (b & 0xFF000000u);
+#endif
+}
+
+/* Bytes 0 and 1 as the upper bytes of two halves, above zeros. */
+FST_INLINE fst_u32 fst_spread_low(fst_u32 x)
+{
+#if defined(FST_CUDA)
+    return __byte_perm(x, 0, 0x1404);
+#else
+    return (x << 8 & 0xFF00) | (x << 16 & 0xFF000000u);
+#endif
+}
+
+/* Bytes 2 and 3 likewise. */
+FST_INLINE fst_u32 fst_spread_high(fst_u32 x)
+{
+#if defined(FST_CUDA)
+    return __byte_perm(x, 0, 0x3424);
+#else
+    return (x >> 8 & 0xFF00) | (x & 0xFF000000u);
+#endif
 }
 
 /* ---- memory ---- */
@@ -312,23 +361,34 @@ FST_INLINE void fst_write(FST_GLOBAL fst_u8 *p, fst_u32 bytes, fst_u64 value)
     }
 }
 
-/* ---- one element of a common pair: the low and the high word of the source's bits -> the target's bits ---- */
+/*
+ * ---- one element of a common pair ----
+ *
+ * fst_A_to_B_code takes an element without its sign, those of 16 bits in the upper half of the word, so that BF16 is
+ * F32 already; and gives the result without its sign. Most of a NaN first becomes what infinity does, and then gets its
+ * mantissa.
+ */
 
-#define FST_F32_MAGNITUDE 0x7FFFFFFFu
 #define FST_F32_INFINITY 0x7F800000u
+/* In the upper half of a word. */
+#define FST_F16_INFINITY 0x7C000000u
 
-/* The upper bits of x, rounded to nearest, ties to even: x / 2^shift. */
+/*
+ * x / 2^shift, rounded to nearest, ties to even. The last bit that stays may be taken after the addition: where that
+ * has changed it, the rest is too small for it to matter.
+ */
 FST_INLINE fst_u32 fst_round(fst_u32 x, fst_u32 shift)
 {
-    return (x + ((1u << (shift - 1)) - 1) + (x >> shift & 1)) >> shift;
+    fst_u32 y = x + ((1u << (shift - 1)) - 1);
+    return (y + (y << (31 - shift) >> 31)) >> shift;
 }
 
 /*
- * The magnitude of an F32 -> the code of a narrower float: its exponent code and mantissa.
+ * The magnitude of an F32 -> the code of a narrower float.
  *
  * A float's bits, less those of the smallest exponent, are the target's but for rounding as long as the target is
- * normal. Below, the significand is shifted right instead, which is then the larger of the two. The significand's lowest
- * `depth` bits are zero, so that shifting loses none.
+ * normal. Below, the significand is shifted right instead, which is then the larger of the two. Its lowest `depth` bits
+ * are zero, so that shifting loses none.
  *
  * normal: the F32 exponent code of the target's smallest normal number. depth: the target's mantissa bits + 2; numbers
  * that much smaller are 0. shift: the mantissa bits that F32 has more. largest: the bits of what all that is larger
@@ -338,8 +398,9 @@ FST_INLINE fst_u32 fst_narrow(fst_u32 magnitude, fst_i32 normal, fst_i32 depth, 
 {
     fst_i32 x = (fst_i32)fst_min(magnitude, largest);
     x = fst_larger(x, (normal - depth) << 23);
-    fst_i32 below = fst_larger((normal << 23) + 0x7FFFFF - x, 0) >> 23;
-    fst_i32 subnormal = ((x & 0x7FFFFF) | 0x800000) >> below;
+    /* 8 more than the powers of two that x is below normal, since the significand begins 8 bits higher. */
+    fst_i32 below = fst_larger(((normal + 8) << 23) + 0x7FFFFF - x, 8 << 23) >> 23;
+    fst_i32 subnormal = (fst_i32)((magnitude << 8 | 0x80000000u) >> below);
     return fst_round((fst_u32)fst_larger(x - ((normal - 1) << 23), subnormal), shift);
 }
 
@@ -359,214 +420,349 @@ FST_INLINE fst_u32 fst_sticky(fst_u32 x)
     return (((x & 0xFF) + 0xFF) | x) & 0xFFFFFF00u;
 }
 
-FST_INLINE fst_u32 fst_f32_to_bf16_one(fst_u32 x, fst_u32 unused)
+FST_INLINE fst_u32 fst_f32_to_bf16_code(fst_u32 x)
 {
-    (void)unused;
-    fst_u32 nan = x >> 16 | 0x40;
-    return (x & FST_F32_MAGNITUDE) > FST_F32_INFINITY ? nan : fst_round(x, 16);
+    fst_u32 nan = fst_above(x, FST_F32_INFINITY);
+    return (fst_round(x, 16) & ~nan) | ((x >> 16 | 0x40) & nan);
 }
 
-FST_INLINE fst_u32 fst_f32_to_f16_one(fst_u32 x, fst_u32 unused)
+FST_INLINE fst_u32 fst_f32_to_f16_code(fst_u32 x)
 {
-    (void)unused;
-    fst_u32 magnitude = x & FST_F32_MAGNITUDE;
-    fst_i32 exponent = fst_larger((fst_i32)(magnitude >> 23), 101);
+    fst_i32 exponent = fst_larger((fst_i32)(x >> 23), 101);
     fst_i32 normal = fst_larger(exponent, 113);
-    fst_u32 significand = (magnitude & 0x7FFFFF) | 0x800000;
-    fst_u32 rounded = fst_round(significand, (fst_u32)(13 + normal - exponent));
+    fst_u32 significand = (x & 0x7FFFFF) | 0x800000;
+    fst_u32 shift = (fst_u32)(13 + normal - exponent);
+    fst_u32 rounded = (significand + ((1u << (shift - 1)) - 1) + (significand >> shift & 1)) >> shift;
     /* The significand's top bit adds 1 to the exponent code. */
     fst_u32 code = fst_min(((fst_u32)(normal - 113) << 10) + rounded, 0x7C00);
-    fst_u32 nan = (magnitude >> 13 & 0x3FF) | 0x7E00;
-    return (x >> 16 & 0x8000) | (magnitude > FST_F32_INFINITY ? nan : code);
+    return code | ((x >> 13 | 0x200) & 0x3FF & fst_above(x, FST_F32_INFINITY));
 }
 
-FST_INLINE fst_u32 fst_f32_to_f8_e4m3_one(fst_u32 x, fst_u32 unused)
+/* The one NaN of F8_E4M3 comes after the largest number. */
+FST_INLINE fst_u32 fst_f32_to_f8_e4m3_code(fst_u32 x)
 {
-    (void)unused;
-    fst_u32 magnitude = x & FST_F32_MAGNITUDE;
-    fst_u32 code = fst_e4m3_of(fst_sticky(magnitude));
-    return (x >> 24 & 0x80) | (magnitude > FST_F32_INFINITY ? 0x7F : code);
+    return fst_e4m3_of(fst_sticky(x)) - fst_above(x, FST_F32_INFINITY);
 }
 
-FST_INLINE fst_u32 fst_f32_to_f8_e5m2_one(fst_u32 x, fst_u32 unused)
+FST_INLINE fst_u32 fst_f32_to_f8_e5m2_code(fst_u32 x)
 {
-    (void)unused;
-    fst_u32 magnitude = x & FST_F32_MAGNITUDE;
-    fst_u32 code = fst_e5m2_of(fst_sticky(magnitude));
-    fst_u32 nan = (magnitude >> 21 & 3) | 0x7E;
-    return (x >> 24 & 0x80) | (magnitude > FST_F32_INFINITY ? nan : code);
+    return fst_e5m2_of(fst_sticky(x)) | ((x >> 21 | 2) & 3 & fst_above(x, FST_F32_INFINITY));
 }
 
-FST_INLINE fst_u32 fst_bf16_to_f32_one(fst_u32 x, fst_u32 unused)
+FST_INLINE fst_u32 fst_bf16_to_f32_code(fst_u32 x)
 {
-    (void)unused;
-    return x << 16 | ((x & 0x7FFF) > 0x7F80 ? 0x400000u : 0);
+    return x | (fst_above(x, FST_F32_INFINITY) & 0x400000);
 }
 
-FST_INLINE fst_u32 fst_bf16_to_f16_one(fst_u32 x, fst_u32 unused)
+FST_INLINE fst_u32 fst_bf16_to_f16_code(fst_u32 x)
 {
-    (void)unused;
-    fst_u32 magnitude = x & 0x7FFF;
-    fst_u32 code = fst_narrow(magnitude << 16, 113, 12, 13, 0x47800000u);
-    fst_u32 nan = (magnitude << 3 & 0x3FF) | 0x7E00;
-    return (x & 0x8000) | (magnitude > 0x7F80 ? nan : code);
+    fst_u32 code = fst_narrow(x, 113, 12, 13, 0x47800000u);
+    return code | ((x >> 13 | 0x200) & 0x3FF & fst_above(x, FST_F32_INFINITY));
 }
 
-FST_INLINE fst_u32 fst_bf16_to_f8_e4m3_one(fst_u32 x, fst_u32 unused)
+FST_INLINE fst_u32 fst_bf16_to_f8_e4m3_code(fst_u32 x)
 {
-    (void)unused;
-    fst_u32 magnitude = x & 0x7FFF;
-    return (x >> 8 & 0x80) | (magnitude > 0x7F80 ? 0x7F : fst_e4m3_of(magnitude << 16));
+    return fst_e4m3_of(x) - fst_above(x, FST_F32_INFINITY);
 }
 
-FST_INLINE fst_u32 fst_bf16_to_f8_e5m2_one(fst_u32 x, fst_u32 unused)
+FST_INLINE fst_u32 fst_bf16_to_f8_e5m2_code(fst_u32 x)
 {
-    (void)unused;
-    fst_u32 magnitude = x & 0x7FFF;
-    fst_u32 nan = (magnitude >> 5 & 3) | 0x7E;
-    return (x >> 8 & 0x80) | (magnitude > 0x7F80 ? nan : fst_e5m2_of(magnitude << 16));
+    return fst_e5m2_of(x) | ((x >> 21 | 2) & 3 & fst_above(x, FST_F32_INFINITY));
 }
 
-/* The magnitude of an F16 that is no NaN -> that of an F32. */
-FST_INLINE fst_u32 fst_f32_of_f16(fst_u32 magnitude)
+/* How far an F16's mantissa is to be shifted until its top bit is where the exponent begins; 0 if it is normal. */
+FST_INLINE fst_u32 fst_f16_normalising_shift(fst_u32 x)
 {
-    /* Subnormals are shifted until their top bit is where the exponent begins; it adds 1 there. */
-    fst_u32 shift = (fst_u32)fst_larger((fst_i32)fst_leading_zeros(magnitude) - 21, 0);
-    fst_u32 exponent = (magnitude >= 0x7C00 ? 224 : 112) - shift;
-    return magnitude == 0 ? 0 : (magnitude << 13 << shift) + (exponent << 23);
+    return (fst_u32)fst_larger((fst_i32)fst_leading_zeros(x) - 5, 0);
 }
 
-FST_INLINE fst_u32 fst_f16_to_f32_one(fst_u32 x, fst_u32 unused)
+FST_INLINE fst_u32 fst_f16_to_f32_code(fst_u32 x)
 {
-    (void)unused;
-    fst_u32 magnitude = x & 0x7FFF;
-    return (x & 0x8000) << 16 | fst_f32_of_f16(magnitude) | (magnitude > 0x7C00 ? 0x400000u : 0);
+    fst_u32 shift = fst_f16_normalising_shift(x);
+    /* A subnormal's top bit adds 1 to the exponent code; infinity's and NaN's is the largest. */
+    fst_u32 exponent = 112 - shift + (fst_above(x, FST_F16_INFINITY - 1) & 112);
+    fst_u32 code = (x << shift >> 3) + (exponent << 23);
+    return (code & fst_above(x, 0)) | (fst_above(x, FST_F16_INFINITY) & 0x400000);
 }
 
-FST_INLINE fst_u32 fst_f16_to_bf16_one(fst_u32 x, fst_u32 unused)
+FST_INLINE fst_u32 fst_f16_to_bf16_code(fst_u32 x)
 {
-    (void)unused;
-    fst_u32 magnitude = x & 0x7FFF;
-    fst_u32 nan = (magnitude >> 3 & 0x7F) | 0x7FC0;
-    return (x & 0x8000) | (magnitude > 0x7C00 ? nan : fst_round(fst_f32_of_f16(magnitude), 16));
+    fst_u32 shift = fst_f16_normalising_shift(x);
+    fst_u32 nan = fst_above(x, FST_F16_INFINITY);
+    fst_u32 y = (x << shift) + (0x3FFFF & ~nan);
+    fst_u32 rounded = (y + (y >> 19 & 1)) >> 19;
+    /* As above; the sum is 1 in the top bit for infinity and NaN. */
+    fst_u32 code = rounded + (112 - shift) * 128 + ((x + 0x04000000) >> 31) * (112 * 128);
+    /* Any x but 0 is larger than all codes. */
+    return fst_min(code, x) | (nan & 0x40);
 }
 
-FST_INLINE fst_u32 fst_f16_to_f8_e4m3_one(fst_u32 x, fst_u32 unused)
+FST_INLINE fst_u32 fst_f16_to_f8_e4m3_code(fst_u32 x)
 {
-    (void)unused;
-    fst_u32 magnitude = x & 0x7FFF;
     /* Not right for subnormals, which all become 0, and infinity, which becomes the largest number; and so they do. */
-    fst_u32 code = fst_e4m3_of((magnitude << 13) + (112u << 23));
-    return (x >> 8 & 0x80) | (magnitude > 0x7C00 ? 0x7F : code);
+    return fst_e4m3_of((x >> 3) + (112u << 23)) - fst_above(x, FST_F16_INFINITY);
 }
 
-/* F8_E5M2 is the upper byte of F16. */
-FST_INLINE fst_u32 fst_f16_to_f8_e5m2_one(fst_u32 x, fst_u32 unused)
+/* F8_E5M2 is the upper byte of F16. Two elements at once, with their signs; the results are in bytes 1 and 3. */
+FST_INLINE fst_u32 fst_f16_to_f8_e5m2_two(fst_u32 x)
 {
-    (void)unused;
-    return (x & 0x7FFF) > 0x7C00 ? x >> 8 | 2 : fst_round(x, 8);
+    fst_u32 magnitude = x & 0x7FFF7FFFu;
+    /* The upper bit of each half that is a NaN, which is not rounded, and becomes a quiet one. */
+    fst_u32 nan = (magnitude + 0x03FF03FFu) & 0x80008000u;
+    fst_u32 rounding = (0x007F007Fu + (x >> 8 & 0x00010001u)) & ~(nan - (nan >> 15));
+    return (magnitude + rounding) | (x & 0x80008000u) | nan >> 6;
 }
 
-FST_INLINE fst_u32 fst_f8_e5m2_to_f16_one(fst_u32 x, fst_u32 unused)
+/* Likewise back: two elements in the upper bytes of two halves. */
+FST_INLINE fst_u32 fst_f8_e5m2_to_f16_two(fst_u32 x)
 {
-    (void)unused;
-    return x << 8 | ((x & 0x7F) > 0x7C ? 0x200 : 0);
+    fst_u32 nan = ((x & 0x7F007F00u) + 0x03000300u) & 0x80008000u;
+    return x | nan >> 6;
 }
 
 /*
- * The magnitude of an F8 -> the upper bits of the wider float, down to the last mantissa bit that an F8 has. For normal
- * numbers that adds a constant. Of the subnormal ones each exponent has a steeper straight line of its own, and the
- * lowest line is the right one.
+ * The magnitude of an F8_E4M3 -> the upper bits of a wider float, down to the last mantissa bit that an F8 has. The
+ * codes of normal numbers are on a straight line, x + one; so are those of the subnormal ones between two powers of
+ * two, on lines that rise by 2, by 4, and from 0 at once. The lowest line is the right one. A last line is above the
+ * others at NaN only.
+ *
+ * one: what the exponent codes differ by, times 8. nan: the upper bits of the quiet NaN.
  */
-FST_INLINE fst_u32 fst_wider_e4m3(fst_u32 magnitude, fst_u32 rebias)
+FST_INLINE fst_u32 fst_wider_e4m3(fst_u32 x, fst_i32 one, fst_i32 nan)
 {
-    fst_u32 upper = fst_min(magnitude + rebias, 2 * magnitude + (rebias - 8));
-    fst_u32 lower = fst_min(4 * magnitude + (rebias - 16), magnitude * (rebias - 16));
-    return fst_min(upper, lower);
+    fst_i32 y = (fst_i32)x;
+    fst_i32 bend = fst_smaller(fst_smaller(y - 8, 3 * y - 16), 0);
+    fst_i32 number = fst_smaller(y + bend + one, y * (one - 16));
+    return (fst_u32)fst_larger(number, (y - 0x7F) * (nan - one - 0x7E) + nan);
 }
 
-FST_INLINE fst_u32 fst_f8_e4m3_to_f32_one(fst_u32 x, fst_u32 unused)
+FST_INLINE fst_u32 fst_f8_e4m3_to_f32_code(fst_u32 x)
 {
-    (void)unused;
-    fst_u32 magnitude = x & 0x7F;
-    return (x & 0x80) << 24 | (magnitude == 0x7F ? 0x7FCu : fst_wider_e4m3(magnitude, 0x3C0)) << 20;
+    return fst_wider_e4m3(x, 0x3C0, 0x7FC) << 20;
 }
 
-FST_INLINE fst_u32 fst_f8_e4m3_to_bf16_one(fst_u32 x, fst_u32 unused)
+FST_INLINE fst_u32 fst_f8_e4m3_to_bf16_code(fst_u32 x)
 {
-    (void)unused;
-    fst_u32 magnitude = x & 0x7F;
-    return (x & 0x80) << 8 | (magnitude == 0x7F ? 0x7FCu : fst_wider_e4m3(magnitude, 0x3C0)) << 4;
+    return fst_wider_e4m3(x, 0x3C0, 0x7FC) << 4;
 }
 
-FST_INLINE fst_u32 fst_f8_e4m3_to_f16_one(fst_u32 x, fst_u32 unused)
+FST_INLINE fst_u32 fst_f8_e4m3_to_f16_code(fst_u32 x)
 {
-    (void)unused;
-    fst_u32 magnitude = x & 0x7F;
-    return (x & 0x80) << 8 | (magnitude == 0x7F ? 0xFCu : fst_wider_e4m3(magnitude, 0x40)) << 7;
+    return fst_wider_e4m3(x, 0x40, 0xFC) << 7;
 }
 
-/* As fst_wider_e4m3, to F32 and BF16; infinity and NaN included. */
-FST_INLINE fst_u32 fst_wider_e5m2(fst_u32 magnitude)
+/* As above, of F8_E5M2 to F32 and BF16. Infinity and NaN have the largest exponent code of both. */
+FST_INLINE fst_u32 fst_wider_e5m2(fst_u32 x)
 {
-    fst_u32 number = fst_min(fst_min(magnitude + 0x1C0, 2 * magnitude + 0x1BC), magnitude * 0x1BC);
-    fst_u32 special = (magnitude + 0x380) | (magnitude > 0x7C ? 2 : 0);
-    return magnitude < 0x7C ? number : special;
+    fst_i32 y = (fst_i32)x;
+    fst_i32 number = fst_smaller(y + fst_smaller(y - 4, 0) + 0x1C0, y * 0x1BC);
+    return ((fst_u32)number + (fst_above(x, 0x7B) & 0x1C0)) | (fst_above(x, 0x7C) & 2);
 }
 
-FST_INLINE fst_u32 fst_f8_e5m2_to_f32_one(fst_u32 x, fst_u32 unused)
+FST_INLINE fst_u32 fst_f8_e5m2_to_f32_code(fst_u32 x)
 {
-    (void)unused;
-    return (x & 0x80) << 24 | fst_wider_e5m2(x & 0x7F) << 21;
+    return fst_wider_e5m2(x) << 21;
 }
 
-FST_INLINE fst_u32 fst_f8_e5m2_to_bf16_one(fst_u32 x, fst_u32 unused)
+FST_INLINE fst_u32 fst_f8_e5m2_to_bf16_code(fst_u32 x)
 {
-    (void)unused;
-    return (x & 0x80) << 8 | fst_wider_e5m2(x & 0x7F) << 5;
+    return fst_wider_e5m2(x) << 5;
 }
 
 /*
- * F64 -> a narrower IEEE float, without its sign. rebias: what the exponent codes differ by. mantissa, exponents: the
- * target's mantissa bits and largest exponent code.
+ * F64 -> a narrower IEEE float. rebias: what the exponent codes differ by. mantissa, exponents: the target's mantissa
+ * bits and largest exponent code.
  */
 FST_INLINE fst_u32 fst_narrow_f64(fst_u32 low, fst_u32 high, fst_i32 rebias, fst_u32 mantissa, fst_u32 exponents)
 {
-    fst_u32 magnitude = high & 0x7FFFFFFF;
     fst_u32 infinity = exponents << mantissa;
-    if (magnitude > 0x7FF00000 || (magnitude == 0x7FF00000 && low != 0)) {
-        fst_u32 payload = (magnitude << 3 | low >> 29) & 0x7FFFFF;
-        return infinity | 1u << (mantissa - 1) | payload >> (23 - mantissa);
-    }
     /* The upper 31 bits of the significand; the lowest is set if anything follows. */
-    fst_u32 significand = 0x40000000 | (magnitude << 10 & 0x3FFFFC00) | low >> 22 | (low << 10 != 0 ? 1 : 0);
-    fst_i32 exponent = (fst_i32)(magnitude >> 20) - rebias;
-    fst_u32 below = exponent < 1 ? fst_min((fst_u32)(1 - exponent), 30) : 0;
+    fst_u32 significand = 0x40000000 | (high << 10 & 0x3FFFFC00) | low >> 22 | (low << 10 != 0 ? 1 : 0);
+    fst_i32 exponent = (fst_i32)(high >> 20) - rebias;
+    fst_u32 below = (fst_u32)fst_larger(1 - exponent, 0);
+    below = fst_min(below, 30);
     fst_u32 lost = significand & ((1u << below) - 1);
     fst_u32 rounded = fst_round(significand >> below | (lost != 0 ? 1 : 0), 30 - mantissa);
     fst_u32 code = fst_min((fst_u32)fst_larger(exponent, 1), exponents) - 1;
-    return fst_min((code << mantissa) + rounded, infinity);
+    /* A NaN is above infinity by its upper word, or by its lower one. */
+    fst_u32 nan = fst_above(high | (low != 0 ? 1 : 0), 0x7FF00000);
+    fst_u32 payload = ((high << 3 | low >> 29) & 0x7FFFFF) >> (23 - mantissa);
+    return fst_min((code << mantissa) + rounded, infinity) | ((payload | 1u << (mantissa - 1)) & nan);
 }
 
-FST_INLINE fst_u32 fst_f64_to_f32_one(fst_u32 low, fst_u32 high)
+FST_INLINE fst_u32 fst_f64_to_f32_code(fst_u32 low, fst_u32 high)
 {
-    return (high & 0x80000000u) | fst_narrow_f64(low, high, 896, 23, 0xFF);
+    return fst_narrow_f64(low, high, 896, 23, 0xFF);
 }
 
-FST_INLINE fst_u32 fst_f64_to_bf16_one(fst_u32 low, fst_u32 high)
+FST_INLINE fst_u32 fst_f64_to_bf16_code(fst_u32 low, fst_u32 high)
 {
-    return (high >> 16 & 0x8000) | fst_narrow_f64(low, high, 896, 7, 0xFF);
+    return fst_narrow_f64(low, high, 896, 7, 0xFF);
 }
 
-FST_INLINE fst_u32 fst_f64_to_f16_one(fst_u32 low, fst_u32 high)
+FST_INLINE fst_u32 fst_f64_to_f16_code(fst_u32 low, fst_u32 high)
 {
-    return (high >> 16 & 0x8000) | fst_narrow_f64(low, high, 1008, 10, 0x1F);
+    return fst_narrow_f64(low, high, 1008, 10, 0x1F);
 }
 
-FST_INLINE fst_u32 fst_copy_one(fst_u32 x, fst_u32 unused)
+/*
+ * fst_A_to_B_one takes an element's low and high word, and fst_A_to_B_unit the words of a unit; both mind the signs.
+ * FST_ELEMENTS_S_T defines them from fst_A_to_B_code, for elements of S and T bytes.
+ */
+#define FST_ONE(name, source_bits, target_bits, place)                                                                 \
+    FST_INLINE fst_u32 fst_##name##_one(fst_u32 low, fst_u32 high)                                                     \
+    {                                                                                                                  \
+        (void)high;                                                                                                    \
+        fst_u32 code = fst_##name##_code((low & ((1u << (source_bits - 1)) - 1)) << place);                            \
+        return low >> (source_bits - 1) << (target_bits - 1) | code;                                                   \
+    }
+
+#define FST_ELEMENTS_8(name, target_bytes)                                                                             \
+    FST_INLINE fst_u32 fst_##name##_one(fst_u32 low, fst_u32 high)                                                     \
+    {                                                                                                                  \
+        fst_u32 code = fst_##name##_code(low, high & 0x7FFFFFFF);                                                      \
+        return high >> 31 << (8 * target_bytes - 1) | code;                                                            \
+    }
+#define FST_ELEMENTS_8_4(name)                                                                                         \
+    FST_ELEMENTS_8(name, 4)                                                                                            \
+    FST_INLINE void fst_##name##_unit(const fst_u32 *in, fst_u32 *out)                                                 \
+    {                                                                                                                  \
+        out[0] = fst_##name##_one(in[0], in[1]);                                                                       \
+        out[1] = fst_##name##_one(in[2], in[3]);                                                                       \
+    }
+#define FST_ELEMENTS_8_2(name)                                                                                         \
+    FST_ELEMENTS_8(name, 2)                                                                                            \
+    FST_INLINE void fst_##name##_unit(const fst_u32 *in, fst_u32 *out)                                                 \
+    {                                                                                                                  \
+        out[0] = fst_##name##_one(in[0], in[1]) | fst_##name##_one(in[2], in[3]) << 16;                                \
+    }
+
+#define FST_ELEMENTS_4_2(name)                                                                                         \
+    FST_ONE(name, 32, 16, 0)                                                                                           \
+    FST_INLINE void fst_##name##_unit(const fst_u32 *in, fst_u32 *out)                                                 \
+    {                                                                                                                  \
+        FST_UNROLL                                                                                                     \
+        for (fst_u32 k = 0; k < 2; k++) {                                                                              \
+            fst_u32 a = in[2 * k];                                                                                     \
+            fst_u32 b = in[2 * k + 1];                                                                                 \
+            fst_u32 codes = fst_##name##_code(a & 0x7FFFFFFF) | fst_##name##_code(b & 0x7FFFFFFF) << 16;               \
+            out[k] = codes | (a >> 16 & 0x8000) | (b & 0x80000000u);                                                   \
+        }                                                                                                              \
+    }
+#define FST_ELEMENTS_4_1(name)                                                                                         \
+    FST_ONE(name, 32, 8, 0)                                                                                            \
+    FST_INLINE void fst_##name##_unit(const fst_u32 *in, fst_u32 *out)                                                 \
+    {                                                                                                                  \
+        out[0] = 0;                                                                                                    \
+        FST_UNROLL                                                                                                     \
+        for (fst_u32 k = 0; k < 4; k++) {                                                                              \
+            out[0] |= (in[k] >> 24 & 0x80) << 8 * k | fst_##name##_code(in[k] & 0x7FFFFFFF) << 8 * k;                  \
+        }                                                                                                              \
+    }
+
+#define FST_ELEMENTS_2_4(name)                                                                                         \
+    FST_ONE(name, 16, 32, 16)                                                                                          \
+    FST_INLINE void fst_##name##_unit(const fst_u32 *in, fst_u32 *out)                                                 \
+    {                                                                                                                  \
+        FST_UNROLL                                                                                                     \
+        for (fst_u32 k = 0; k < 2; k++) {                                                                              \
+            out[2 * k] = fst_##name##_code(in[k] << 16 & 0x7FFF0000) | (in[k] << 16 & 0x80000000u);                    \
+            out[2 * k + 1] = fst_##name##_code(in[k] & 0x7FFF0000) | (in[k] & 0x80000000u);                            \
+        }                                                                                                              \
+    }
+#define FST_ELEMENTS_2_2(name)                                                                                         \
+    FST_ONE(name, 16, 16, 16)                                                                                          \
+    FST_INLINE void fst_##name##_unit(const fst_u32 *in, fst_u32 *out)                                                 \
+    {                                                                                                                  \
+        FST_UNROLL                                                                                                     \
+        for (fst_u32 k = 0; k < 4; k++) {                                                                              \
+            fst_u32 low = fst_##name##_code(in[k] << 16 & 0x7FFF0000);                                                 \
+            fst_u32 codes = low | fst_##name##_code(in[k] & 0x7FFF0000) << 16;                                         \
+            out[k] = codes | (in[k] & 0x80008000u);                                                                    \
+        }                                                                                                              \
+    }
+#define FST_ELEMENTS_2_1(name)                                                                                         \
+    FST_ONE(name, 16, 8, 16)                                                                                           \
+    FST_INLINE void fst_##name##_unit(const fst_u32 *in, fst_u32 *out)                                                 \
+    {                                                                                                                  \
+        FST_UNROLL                                                                                                     \
+        for (fst_u32 k = 0; k < 2; k++) {                                                                              \
+            fst_u32 a = in[2 * k];                                                                                     \
+            fst_u32 b = in[2 * k + 1];                                                                                 \
+            fst_u32 codes = fst_##name##_code(a << 16 & 0x7FFF0000) | fst_##name##_code(a & 0x7FFF0000) << 8           \
+                            | fst_##name##_code(b << 16 & 0x7FFF0000) << 16                                            \
+                            | fst_##name##_code(b & 0x7FFF0000) << 24;                                                 \
+            out[k] = codes | (fst_odd_bytes(a, b) & 0x80808080u);                                                      \
+        }                                                                                                              \
+    }
+
+#define FST_ELEMENTS_1_4(name)                                                                                         \
+    FST_ONE(name, 8, 32, 0)                                                                                            \
+    FST_INLINE void fst_##name##_unit(const fst_u32 *in, fst_u32 *out)                                                 \
+    {                                                                                                                  \
+        FST_UNROLL                                                                                                     \
+        for (fst_u32 k = 0; k < 4; k++) {                                                                              \
+            fst_u32 sign = in[0] << (24 - 8 * k) & 0x80000000u;                                                        \
+            out[k] = fst_##name##_code(in[0] >> 8 * k & 0x7F) | sign;                                                  \
+        }                                                                                                              \
+    }
+#define FST_ELEMENTS_1_2(name)                                                                                         \
+    FST_ONE(name, 8, 16, 0)                                                                                            \
+    FST_INLINE void fst_##name##_unit(const fst_u32 *in, fst_u32 *out)                                                 \
+    {                                                                                                                  \
+        FST_UNROLL                                                                                                     \
+        for (fst_u32 k = 0; k < 2; k++) {                                                                              \
+            fst_u32 x = in[k];                                                                                         \
+            fst_u32 low = fst_##name##_code(x & 0x7F) | fst_##name##_code(x >> 8 & 0x7F) << 16;                        \
+            fst_u32 high = fst_##name##_code(x >> 16 & 0x7F) | fst_##name##_code(x >> 24 & 0x7F) << 16;                \
+            out[2 * k] = low | (fst_spread_low(x) & 0x80008000u);                                                      \
+            out[2 * k + 1] = high | (fst_spread_high(x) & 0x80008000u);                                                \
+        }                                                                                                              \
+    }
+
+FST_INLINE fst_u32 fst_f16_to_f8_e5m2_one(fst_u32 low, fst_u32 high)
 {
-    (void)unused;
-    return x;
+    (void)high;
+    return fst_f16_to_f8_e5m2_two(low) >> 8 & 0xFF;
+}
+
+FST_INLINE void fst_f16_to_f8_e5m2_unit(const fst_u32 *in, fst_u32 *out)
+{
+    FST_UNROLL
+    for (fst_u32 k = 0; k < 2; k++) {
+        fst_u32 a = fst_f16_to_f8_e5m2_two(in[2 * k]);
+        fst_u32 b = fst_f16_to_f8_e5m2_two(in[2 * k + 1]);
+        out[k] = fst_odd_bytes(a, b);
+    }
+}
+
+FST_INLINE fst_u32 fst_f8_e5m2_to_f16_one(fst_u32 low, fst_u32 high)
+{
+    (void)high;
+    return fst_f8_e5m2_to_f16_two(low << 8);
+}
+
+FST_INLINE void fst_f8_e5m2_to_f16_unit(const fst_u32 *in, fst_u32 *out)
+{
+    FST_UNROLL
+    for (fst_u32 k = 0; k < 2; k++) {
+        out[2 * k] = fst_f8_e5m2_to_f16_two(fst_spread_low(in[k]));
+        out[2 * k + 1] = fst_f8_e5m2_to_f16_two(fst_spread_high(in[k]));
+    }
+}
+
+FST_INLINE fst_u32 fst_copy_one(fst_u32 low, fst_u32 high)
+{
+    (void)high;
+    return low;
+}
+
+FST_INLINE void fst_copy_unit(const fst_u32 *in, fst_u32 *out)
+{
+    FST_UNROLL
+    for (fst_u32 k = 0; k < 4; k++) {
+        out[k] = in[k];
+    }
 }
 
 /* ---- functions on units ---- */
@@ -577,53 +773,36 @@ FST_INLINE fst_u64 fst_place(fst_u32 index, fst_u32 bytes, const struct fst_laun
     return (fst_u64)index * bytes + fst_divide(index, launch, d) * launch->strides[0];
 }
 
-/* The conversion of a unit of fst_NAME, element by element. */
-#define FST_BY_ELEMENT(name, source_bytes, target_bytes, elements, target_words)                                       \
-    FST_INLINE void fst_##name##_unit(const fst_u32 *in, fst_u32 *out)                                                 \
-    {                                                                                                                  \
-        FST_UNROLL                                                                                                     \
-        for (fst_u32 k = 0; k < target_words; k++) {                                                                   \
-            out[k] = 0;                                                                                                \
-        }                                                                                                              \
-        FST_UNROLL                                                                                                     \
-        for (fst_u32 e = 0; e < elements; e++) {                                                                       \
-            fst_u32 low = in[e * source_bytes / 4] >> 8 * (e * source_bytes % 4);                                      \
-            low = source_bytes < 4 ? low & ((1u << (8 * source_bytes & 31)) - 1) : low;                                \
-            fst_u32 high = source_bytes == 8 ? in[e * source_bytes / 4 + source_bytes / 8] : 0;                        \
-            out[e * target_bytes / 4] |= fst_##name##_one(low, high) << 8 * (e * target_bytes % 4);                    \
-        }                                                                                                              \
-    }
-
 /*
  * Defines the function fst_NAME from fst_NAME_unit and fst_NAME_one.
  *
  * source_unit, target_unit: bytes of a unit. All units that a work item has in flight are loaded before the first is
  * converted; past the end the last one is loaded again, and not stored.
  */
-#define FST_ON_UNITS(name, source_bytes, target_bytes, source_unit, target_unit)                                       \
+#define FST_ON_UNITS(name, source_bytes, target_bytes, source_unit, target_unit, in_flight)                            \
     FST_INLINE void fst_##name##_item(FST_ARGUMENTS)                                                                   \
     {                                                                                                                  \
         fst_u64 first = source_offset + (fst_u64)launch->head * source_bytes;                                          \
         fst_u64 land = target_offset + (fst_u64)launch->head * target_bytes;                                           \
         fst_u32 end = launch->end;                                                                                     \
-        fst_u32 step = item.groups * item.size * FST_IN_FLIGHT;                                                        \
-        for (fst_u32 u = item.group * item.size * FST_IN_FLIGHT + item.member; u < end; u += step) {                    \
-            fst_u32 in[FST_IN_FLIGHT][source_unit / 4];                                                                \
+        fst_u32 step = item.groups * item.size * in_flight;                                                            \
+        for (fst_u32 u = item.group * item.size * in_flight + item.member; u < end; u += step) {                       \
+            fst_u32 in[in_flight][source_unit / 4];                                                                    \
             if (launch->aligned) {                                                                                     \
                 FST_UNROLL                                                                                             \
-                for (fst_u32 k = 0; k < FST_IN_FLIGHT; k++) {                                                          \
+                for (fst_u32 k = 0; k < in_flight; k++) {                                                              \
                     fst_u32 v = fst_min(u + k * item.size, end - 1);                                                   \
                     fst_load_##source_unit(source + (first + fst_place(v, source_unit, launch, 0)), in[k]);            \
                 }                                                                                                      \
             } else {                                                                                                   \
                 FST_UNROLL                                                                                             \
-                for (fst_u32 k = 0; k < FST_IN_FLIGHT; k++) {                                                          \
+                for (fst_u32 k = 0; k < in_flight; k++) {                                                              \
                     fst_u32 v = fst_min(u + k * item.size, end - 1);                                                   \
                     fst_load_shifted(source, first + fst_place(v, source_unit, launch, 0), source_unit / 4, in[k]);    \
                 }                                                                                                      \
             }                                                                                                          \
             FST_UNROLL                                                                                                 \
-            for (fst_u32 k = 0; k < FST_IN_FLIGHT; k++) {                                                              \
+            for (fst_u32 k = 0; k < in_flight; k++) {                                                                  \
                 fst_u32 v = u + k * item.size;                                                                         \
                 if (v < end) {                                                                                         \
                     fst_u32 out[target_unit / 4];                                                                      \
@@ -633,7 +812,7 @@ FST_INLINE fst_u64 fst_place(fst_u32 index, fst_u32 bytes, const struct fst_laun
             }                                                                                                          \
         }                                                                                                              \
         step = item.groups * item.size;                                                                                \
-        for (fst_u32 i = item.group * item.size + item.member; i < launch->edges; i += step) {                          \
+        for (fst_u32 i = item.group * item.size + item.member; i < launch->edges; i += step) {                         \
             fst_u32 e = i < launch->head ? i : i - launch->head + launch->tail;                                        \
             fst_u64 x = fst_read(source + (source_offset + fst_place(e, source_bytes, launch, 1)), source_bytes);      \
             fst_u32 y = fst_##name##_one((fst_u32)x, (fst_u32)(x >> 32));                                              \
@@ -643,8 +822,8 @@ FST_INLINE fst_u64 fst_place(fst_u32 index, fst_u32 bytes, const struct fst_laun
     FST_KERNEL(fst_##name)
 
 #define FST_CONVERSION(name, source_bytes, target_bytes, source_unit, target_unit)                                     \
-    FST_BY_ELEMENT(name, source_bytes, target_bytes, (target_unit / target_bytes), (target_unit / 4))                  \
-    FST_ON_UNITS(name, source_bytes, target_bytes, source_unit, target_unit)
+    FST_ELEMENTS_##source_bytes##_##target_bytes(name)                                                                 \
+    FST_ON_UNITS(name, source_bytes, target_bytes, source_unit, target_unit, FST_CONVERTING)
 
 FST_CONVERSION(f64_to_f32, 8, 4, 16, 8)
 FST_CONVERSION(f64_to_f16, 8, 2, 16, 4)
@@ -656,7 +835,7 @@ FST_CONVERSION(f32_to_f8_e5m2, 4, 1, 16, 4)
 FST_CONVERSION(f16_to_f32, 2, 4, 8, 16)
 FST_CONVERSION(f16_to_bf16, 2, 2, 16, 16)
 FST_CONVERSION(f16_to_f8_e4m3, 2, 1, 16, 8)
-FST_CONVERSION(f16_to_f8_e5m2, 2, 1, 16, 8)
+FST_ON_UNITS(f16_to_f8_e5m2, 2, 1, 16, 8, FST_CONVERTING)
 FST_CONVERSION(bf16_to_f32, 2, 4, 8, 16)
 FST_CONVERSION(bf16_to_f16, 2, 2, 16, 16)
 FST_CONVERSION(bf16_to_f8_e4m3, 2, 1, 16, 8)
@@ -665,17 +844,10 @@ FST_CONVERSION(f8_e4m3_to_f32, 1, 4, 4, 16)
 FST_CONVERSION(f8_e4m3_to_f16, 1, 2, 8, 16)
 FST_CONVERSION(f8_e4m3_to_bf16, 1, 2, 8, 16)
 FST_CONVERSION(f8_e5m2_to_f32, 1, 4, 4, 16)
-FST_CONVERSION(f8_e5m2_to_f16, 1, 2, 8, 16)
+FST_ON_UNITS(f8_e5m2_to_f16, 1, 2, 8, 16, FST_CONVERTING)
 FST_CONVERSION(f8_e5m2_to_bf16, 1, 2, 8, 16)
 
-FST_INLINE void fst_copy_unit(const fst_u32 *in, fst_u32 *out)
-{
-    FST_UNROLL
-    for (fst_u32 k = 0; k < 4; k++) {
-        out[k] = in[k];
-    }
-}
-FST_ON_UNITS(copy, 1, 1, 16, 16)
+FST_ON_UNITS(copy, 1, 1, 16, 16, FST_MOVING)
 
 /* ---- gather without conversion: fst_gather_N, items of N bytes, aligned to N ---- */
 
@@ -684,30 +856,31 @@ FST_ON_UNITS(copy, 1, 1, 16, 16)
     {                                                                                                                  \
         fst_u32 count = launch->count;                                                                                 \
         fst_u32 last = launch->rank - 1;                                                                               \
-        fst_u32 step = item.groups * item.size * FST_IN_FLIGHT;                                                        \
-        for (fst_u32 i = item.group * item.size * FST_IN_FLIGHT + item.member; i < count; i += step) {                  \
-            fst_u32 rest[FST_IN_FLIGHT];                                                                               \
-            fst_u64 at[FST_IN_FLIGHT];                                                                                 \
-            fst_u32 value[FST_IN_FLIGHT][words];                                                                       \
+        fst_u32 step = item.groups * item.size * FST_MOVING;                                                           \
+        for (fst_u32 i = item.group * item.size * FST_MOVING + item.member; i < count; i += step) {                    \
+            fst_u32 rest[FST_MOVING];                                                                                  \
+            fst_u64 at[FST_MOVING];                                                                                    \
+            fst_u32 value[FST_MOVING][words];                                                                          \
             FST_UNROLL                                                                                                 \
-            for (fst_u32 k = 0; k < FST_IN_FLIGHT; k++) {                                                              \
+            for (fst_u32 k = 0; k < FST_MOVING; k++) {                                                                 \
                 rest[k] = fst_min(i + k * item.size, count - 1);                                                       \
                 at[k] = source_offset;                                                                                 \
             }                                                                                                          \
+            FST_KEEP_LOOP                                                                                              \
             for (fst_u32 d = 0; d < last; d++) {                                                                       \
                 FST_UNROLL                                                                                             \
-                for (fst_u32 k = 0; k < FST_IN_FLIGHT; k++) {                                                          \
+                for (fst_u32 k = 0; k < FST_MOVING; k++) {                                                             \
                     fst_u32 quotient = fst_divide(rest[k], launch, d);                                                 \
                     at[k] += (rest[k] - quotient * launch->dims[d]) * launch->strides[d];                              \
                     rest[k] = quotient;                                                                                \
                 }                                                                                                      \
             }                                                                                                          \
             FST_UNROLL                                                                                                 \
-            for (fst_u32 k = 0; k < FST_IN_FLIGHT; k++) {                                                              \
+            for (fst_u32 k = 0; k < FST_MOVING; k++) {                                                                 \
                 fst_load_##bytes(source + (at[k] + rest[k] * launch->strides[last]), value[k]);                        \
             }                                                                                                          \
             FST_UNROLL                                                                                                 \
-            for (fst_u32 k = 0; k < FST_IN_FLIGHT; k++) {                                                              \
+            for (fst_u32 k = 0; k < FST_MOVING; k++) {                                                                 \
                 fst_u32 j = i + k * item.size;                                                                         \
                 if (j < count) {                                                                                       \
                     fst_store_##bytes(target + (target_offset + (fst_u64)j * bytes), value[k]);                        \
@@ -913,6 +1086,7 @@ FST_INLINE fst_u64 fst_strided(fst_u32 i, const struct fst_launch *launch)
 {
     fst_u64 at = 0;
     fst_u32 rest = i;
+    FST_KEEP_LOOP
     for (fst_u32 d = 0; d + 1 < launch->rank; d++) {
         fst_u32 quotient = fst_divide(rest, launch, d);
         at += (rest - quotient * launch->dims[d]) * launch->strides[d];
@@ -922,8 +1096,8 @@ FST_INLINE fst_u64 fst_strided(fst_u32 i, const struct fst_launch *launch)
 }
 
 /*
- * A work item converts chunk elements: 1, or 8 where one side has elements smaller than a byte. Eight of those are whole
- * bytes, and so is what is left at the end.
+ * A work item converts chunk elements: 1, or 8 where one side has elements smaller than a byte. Eight of those fill
+ * bytes, and so does what is left at the end.
  */
 FST_INLINE void fst_convert_item(FST_ARGUMENTS)
 {
@@ -936,6 +1110,7 @@ FST_INLINE void fst_convert_item(FST_ARGUMENTS)
         fst_u64 out = target_offset + (fst_u64)i * to.bits / 8;
         fst_u64 unpack = from.bits < 8 ? fst_read(source + in, many * from.bits / 8) : 0;
         fst_u64 pack = 0;
+        FST_KEEP_LOOP
         for (fst_u32 k = 0; k < many; k++) {
             fst_u64 raw = from.bits < 8 ? unpack >> k * from.bits & fst_ones(from.bits)
                                         : fst_read(source + (in + k * (from.bits / 8)), from.bits / 8);
