@@ -2,12 +2,16 @@ package io.fastsafetensors.backend.cuda;
 
 import io.fastsafetensors.backend.cuda.driver.CudaDriver;
 import io.fastsafetensors.backend.cuda.driver.CudaStatus;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
 import java.util.function.IntSupplier;
 import java.util.function.Supplier;
 
 /// The primary context of one device, shared with everything else in the process that uses the device. Current on a
 /// thread only while one of these methods runs, whatever was current before; on no thread otherwise. Thread-safe.
 final class CudaContext implements AutoCloseable {
+    private static final Logger LOG = System.getLogger("io.fastsafetensors.backend.cuda");
+
     private final CudaDriver driver;
     private final CudaStatus status;
     private final CudaDriver.Device device;
@@ -47,39 +51,33 @@ final class CudaContext implements AutoCloseable {
     /// @return the status
     int query(IntSupplier function) {
         push();
-        int popped = CudaDriver.CUDA_SUCCESS;
-        int result;
         try {
-            result = function.getAsInt();
+            return function.getAsInt();
         } finally {
-            popped = driver.cuCtxPopCurrent();
+            pop();
         }
-        requirePopped(popped, result);
-        return result;
     }
 
     /// Does something with the context current that may call other libraries.
     <T> T with(Supplier<T> work) {
         push();
-        int popped = CudaDriver.CUDA_SUCCESS;
-        T result;
         try {
-            result = work.get();
+            return work.get();
         } finally {
-            popped = driver.cuCtxPopCurrent();
+            pop();
         }
-        requirePopped(popped, CudaDriver.CUDA_SUCCESS);
-        return result;
     }
 
     private void push() {
         status.check("cuCtxPushCurrent", driver.cuCtxPushCurrent(context));
     }
 
-    /// A call's own failure comes first: it is the cause.
-    private void requirePopped(int popped, int result) {
-        if (result == CudaDriver.CUDA_SUCCESS) {
-            status.check("cuCtxPopCurrent", popped);
+    /// A failure here is one of earlier work, which its fence reports, or of the context, which the next call reports.
+    /// Thrown, it would lose the result of the call that has just succeeded.
+    private void pop() {
+        int popped = driver.cuCtxPopCurrent();
+        if (popped != CudaDriver.CUDA_SUCCESS) {
+            LOG.log(Level.DEBUG, () -> status.failure("cuCtxPopCurrent", popped, "").getMessage());
         }
     }
 

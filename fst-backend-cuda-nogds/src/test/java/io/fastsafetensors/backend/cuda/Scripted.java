@@ -1,0 +1,20 @@
+package io.fastsafetensors.backend.cuda;
+
+import io.fastsafetensors.backend.cuda.driver.CudaDriver;
+import io.fastsafetensors.types.Device;
+import java.nio.file.Path;
+import java.util.Map;
+
+/// The backend on a [ScriptedDriver].
+final class Scripted {
+    private Scripted() {
+    }
+
+    static CudaMachine machine(CudaDriver driver) {
+        return CudaMachine.find(() -> driver, new PciFacts(Path.of("/nowhere")), Map::of);
+    }
+
+    static CudaBackend open(CudaDriver driver) {
+        return machine(driver).open(new Device("cuda", 0));
+    }
+}
