@@ -15,4 +15,7 @@ public interface ContextBackend extends Backend {
     /// @return what the work returns
     /// @throws io.fastsafetensors.error.BackendException if the driver refuses
     <T> T inContext(Supplier<T> work);
+
+    /// The name of a status of the driver that such a library reports, such as `CUDA_ERROR_OUT_OF_MEMORY`.
+    String nameOf(int status);
 }

@@ -114,6 +114,11 @@ final class CudaBackend implements ContextBackend {
         return context.with(work);
     }
 
+    @Override
+    public String nameOf(int status) {
+        return context.status().nameOf(status);
+    }
+
     /// Frees what is still open, waiting for streams, and gives the context back. What a native call in flight uses
     /// stays, and so does the backend then; a later close tries again.
     ///

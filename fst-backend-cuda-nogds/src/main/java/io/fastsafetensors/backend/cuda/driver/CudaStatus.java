@@ -71,7 +71,7 @@ public final class CudaStatus {
     /// @param call the C function
     /// @param detail more about this failure, or the empty string
     public BackendException failure(String call, int status, String detail) {
-        StringBuilder text = new StringBuilder(name(status));
+        StringBuilder text = new StringBuilder(nameOf(status));
         String advice = ADVICE.get(status);
         if (advice != null) {
             text.append(": ").append(advice);
@@ -82,7 +82,8 @@ public final class CudaStatus {
         return BackendException.ofStatus(backend, "libcuda", call, status, text.toString());
     }
 
-    private String name(int status) {
+    /// The driver's name of a status.
+    public String nameOf(int status) {
         String[] name = {""};
         boolean known = driver.cuGetErrorName(status, name) == CudaDriver.CUDA_SUCCESS;
         return known ? name[0] : "a status that this driver has no name for";
