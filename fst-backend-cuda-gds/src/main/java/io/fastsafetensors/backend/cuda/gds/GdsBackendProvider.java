@@ -1,46 +1,120 @@
 package io.fastsafetensors.backend.cuda.gds;
 
+import io.fastsafetensors.backend.cuda.ContextBackend;
+import io.fastsafetensors.backend.cuda.CudaBackendProvider;
+import io.fastsafetensors.backend.cuda.gds.ffm.DescriptorLibCFfm;
+import io.fastsafetensors.error.BackendException;
 import io.fastsafetensors.error.UnsupportedFeatureException;
 import io.fastsafetensors.error.Where;
 import io.fastsafetensors.spi.Backend;
 import io.fastsafetensors.spi.BackendOptions;
 import io.fastsafetensors.spi.BackendProvider;
+import io.fastsafetensors.spi.Capability;
 import io.fastsafetensors.spi.Probe;
-import io.fastsafetensors.spi.ffm.NativeLibrary;
 import io.fastsafetensors.types.Device;
+import java.util.EnumSet;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.function.Function;
+import java.util.function.Supplier;
 
-/// NVIDIA GPUs by GPUDirect Storage.
+/// Serves `cuda:N` as the backend `cuda` does, and reads files by NVIDIA's cuFile (GPUDirect Storage) where that is
+/// installed. Knows the switches of `cuda`.
 ///
-/// This version brings the provider without a transport: it is never available, and says what is missing.
+/// Which files it reads, and whether by DMA or by cuFile's own copies through the host (compatibility mode), its
+/// [io.fastsafetensors.spi.DirectStorage#support] tells for each. Loading the library is all that [#probe()] does; its
+/// driver is opened by the first such question, since that takes a good part of a second.
 public final class GdsBackendProvider implements BackendProvider {
-    /// For [java.util.ServiceLoader].
+    static final String NAME = "cuda-gds";
+
+    /// Where direct reads are possible: before copies through the host.
+    private static final int DIRECT = 200;
+    /// Where there is only compatibility mode: after the backend `cuda` (100), whose own copies are faster.
+    private static final int COMPATIBILITY = 90;
+
+    private final BackendProvider cuda;
+    private final Function<Backend, CurrentContext> contexts;
+    private final Supplier<CuFileLibrary> library;
+    private final HostSetup host;
+
+    /// Costs nothing; [#probe()] loads the libraries.
     public GdsBackendProvider() {
+        this(new CudaBackendProvider(), backend -> CurrentContext.of((ContextBackend) backend),
+                CuFileLibrary::ofThisProcess, HostSetup.ofThisMachine());
+    }
+
+    /// @param cuda the backend that is decorated
+    /// @param contexts the context of a backend that it opened
+    /// @param library always the same one
+    GdsBackendProvider(BackendProvider cuda, Function<Backend, CurrentContext> contexts,
+            Supplier<CuFileLibrary> library, HostSetup host) {
+        this.cuda = cuda;
+        this.contexts = contexts;
+        this.library = library;
+        this.host = host;
     }
 
     @Override
     public String name() {
-        return "cuda-gds";
+        return NAME;
     }
 
     @Override
     public String deviceType() {
-        return "cuda";
+        return cuda.deviceType();
     }
 
+    /// 200 where nvidia-fs is loaded or cuFile is told to use PCI P2PDMA; 90 elsewhere, below the 100 of `cuda`: cuFile
+    /// then copies through the host, which `cuda` does faster.
     @Override
     public int priority() {
-        return 200;
+        return host.mayReadDirectly() ? DIRECT : COMPATIBILITY;
     }
 
     @Override
     public Probe probe() {
-        return new Probe.Unavailable("this version has no transport for GPUDirect Storage; "
-                + NativeLibrary.describe("libcufile.so.0", "libcufile.so"));
+        return switch (cuda.probe()) {
+            case Probe.Unavailable missing -> new Probe.Unavailable(
+                    "it needs the backend " + cuda.name() + ": " + missing.reason(), missing.cause());
+            case Probe.Available found -> library.get().driver().map(driver -> with(driver, found))
+                    .orElseGet(this::withoutLibrary);
+        };
+    }
+
+    private Probe with(CuFileDriver driver, Probe.Available found) {
+        Set<Capability> capabilities = EnumSet.of(Capability.DIRECT_STORAGE);
+        capabilities.addAll(found.capabilities());
+        Map<String, String> versions = new HashMap<>(found.versions());
+        versions.put("cuFile", driver.version() + (host.hasNvidiaFs() ? " with nvidia-fs"
+                : host.asksForP2pDma() ? " told to use PCI P2PDMA" : " in compatibility mode (no nvidia-fs)"));
+        return new Probe.Available(found.devices(), capabilities, versions);
+    }
+
+    private Probe withoutLibrary() {
+        Optional<Throwable> why = library.get().obstacle();
+        return new Probe.Unavailable("libcufile cannot be used: " + why.map(Throwable::getMessage).orElse("")
+                + "; it comes with the CUDA toolkit (package libcufile or gds-tools)", why);
     }
 
     @Override
     public Backend open(Device device, BackendOptions options) {
-        throw new UnsupportedFeatureException("this version has no transport for GPUDirect Storage",
-                Where.backend(name()));
+        CuFileDriver driver = library.get().driver().orElseThrow(() -> new UnsupportedFeatureException(
+                ((Probe.Unavailable) withoutLibrary()).reason(), Where.backend(NAME)));
+        Backend delegate = openCuda(device, options);
+        CurrentContext context = contexts.apply(delegate);
+        BufferRegistrations registrations = new BufferRegistrations(driver.cuFile(), context);
+        return new GdsBackend(delegate,
+                new GdsStorage(driver, new DescriptorLibCFfm(), context, host, registrations), registrations);
+    }
+
+    /// Users know the backend by the name that they chose.
+    private Backend openCuda(Device device, BackendOptions options) {
+        try {
+            return cuda.open(device, options);
+        } catch (BackendException e) {
+            throw new BackendException(String.valueOf(e.getMessage()), Where.backend(NAME), e);
+        }
     }
 }

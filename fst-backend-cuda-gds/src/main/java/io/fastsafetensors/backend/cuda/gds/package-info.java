@@ -1,6 +1,6 @@
-/// NVIDIA GPUs by GPUDirect Storage.
-/// So far its provider only: it tells what this machine has, and that this version cannot use it.
-/// Nothing here loads native code before [io.fastsafetensors.spi.BackendProvider#probe()] is called.
+/// NVIDIA GPUs by GPUDirect Storage: the backend `cuda`, decorated with direct reads by cuFile.
+/// `GdsStorage` decides for each file and opens it, `GdsFile` reads; buffers are decorated too, since what cuFile has
+/// registered must be given back before it is freed.
 @NullMarked
 package io.fastsafetensors.backend.cuda.gds;
 

@@ -1,0 +1,90 @@
+package io.fastsafetensors.backend.cuda.gds;
+
+import io.fastsafetensors.backend.cuda.gds.ffm.CuFileDrvProps;
+import io.fastsafetensors.backend.cuda.gds.ffm.DescriptorLibC;
+import io.fastsafetensors.error.BackendException;
+import io.fastsafetensors.error.Where;
+import io.fastsafetensors.spi.DirectFile;
+import io.fastsafetensors.spi.DirectStorage;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+
+/// Files by cuFile. The first question opens the library's driver.
+final class GdsStorage implements DirectStorage, AutoCloseable {
+    private final CuFileDriver driver;
+    private final HostSetup host;
+    private final OpenHandle.Libraries libraries;
+    private final BufferRegistrations registrations;
+    private final Set<GdsFile> open = ConcurrentHashMap.newKeySet();
+    private final UseLock lock = new UseLock("the " + GdsBackendProvider.NAME + " backend");
+
+    /// @param registrations those of the backend's buffers
+    GdsStorage(CuFileDriver driver, DescriptorLibC c, CurrentContext cuda, HostSetup host,
+            BufferRegistrations registrations) {
+        this.driver = driver;
+        this.host = host;
+        this.libraries = new OpenHandle.Libraries(c, driver.cuFile(), cuda);
+        this.registrations = registrations;
+    }
+
+    /// Registers the file for a moment: nothing else tells whether cuFile takes it.
+    @Override
+    public Support support(Path file) {
+        try {
+            return lock.using(() -> look(file));
+        } catch (BackendException e) {
+            return new Support(Mode.NONE, String.valueOf(e.getMessage()));
+        }
+    }
+
+    private Support look(Path file) {
+        CuFileDrvProps properties = driver.open(libraries.cuda());
+        requireRegular(file);
+        OpenHandle.open(libraries, file).close();
+        Support found = new Transport(host.hasNvidiaFs(), properties).support(mediumOf(file));
+        return registrations.refusal()
+                .map(why -> new Support(found.mode(), found.reason() + "; memory is not registered: " + why))
+                .orElse(found);
+    }
+
+    private static void requireRegular(Path file) {
+        if (!Files.isRegularFile(file)) {
+            throw new BackendException(Files.exists(file) ? "not a regular file" : "no such file",
+                    Where.file(file).withBackend(GdsBackendProvider.NAME));
+        }
+    }
+
+    private Medium mediumOf(Path file) {
+        try {
+            return Medium.of(file, host.sys());
+        } catch (IOException | UncheckedIOException e) {
+            return new Medium("unknown filesystem", "unknown drive (" + e + ")", Medium.Kind.OTHER);
+        }
+    }
+
+    @Override
+    public DirectFile open(Path file) {
+        return lock.using(() -> {
+            driver.open(libraries.cuda());
+            requireRegular(file);
+            OpenHandle handle = OpenHandle.open(libraries, file);
+            try {
+                return new GdsFile(file, Files.size(file), handle, registrations, open);
+            } catch (IOException e) {
+                handle.close();
+                throw new BackendException("cannot tell the length: " + e,
+                        Where.file(file).withBackend(GdsBackendProvider.NAME), e);
+            }
+        });
+    }
+
+    /// Closes the files that are still open.
+    @Override
+    public void close() {
+        lock.close(() -> GdsBackend.allOf(open.stream().<Runnable>map(file -> file::close).toList()));
+    }
+}
