@@ -11,6 +11,7 @@ import io.fastsafetensors.error.BackendException;
 import io.fastsafetensors.spi.DeviceBuffer;
 import io.fastsafetensors.spi.DirectFile;
 import io.fastsafetensors.spi.DirectStorage.Support;
+import io.fastsafetensors.testkit.fault.OpenObjects;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
@@ -192,7 +193,7 @@ class GdsFileTest {
         BackendException failure = assertThrows(BackendException.class, () -> buffer.close());
         assertTrue(failure.getMessage().contains("cuFileBufDeregister failed with " + status.code()),
                 failure::getMessage);
-        assertEquals(0, rig.objects.count(io.fastsafetensors.testkit.fault.OpenObjects.Kind.BUFFER));
+        assertEquals(0, rig.objects.count(OpenObjects.Kind.BUFFER));
         buffer.close();
     }
 

@@ -1,0 +1,63 @@
+package io.fastsafetensors.backend.cuda.gds;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.fastsafetensors.api.Diagnostics;
+import io.fastsafetensors.api.Diagnostics.BackendReport;
+import io.fastsafetensors.spi.Probe;
+import io.fastsafetensors.testkit.fixture.SafetensorsFixture;
+import io.fastsafetensors.types.DType;
+import io.fastsafetensors.types.Shape;
+import java.io.File;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.stream.Collectors;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/// The backend disturbs nobody who cannot use it.
+@Timeout(60)
+class OtherMachinesTest {
+    @TempDir
+    Path folder;
+
+    @Test
+    void what_is_missing_is_told() {
+        BackendReport report = Diagnostics.backends().stream().filter(b -> b.name().equals("cuda-gds")).findFirst()
+                .orElseThrow();
+        assertEquals("cuda", report.deviceType());
+        if (report.probe() instanceof Probe.Unavailable missing) {
+            assertFalse(missing.reason().isBlank());
+            assertTrue(missing.reason().contains("backend cuda") || missing.reason().contains("libcufile"),
+                    missing::reason);
+        }
+    }
+
+    /// The program runs in another folder.
+    private static String classPath() {
+        return Arrays.stream(System.getProperty("java.class.path").split(File.pathSeparator))
+                .map(entry -> Path.of(entry).toAbsolutePath().toString())
+                .collect(Collectors.joining(File.pathSeparator));
+    }
+
+    /// In a process of its own, so that what native code prints is seen as well.
+    @Test
+    void loads_to_the_cpu_go_on_and_nothing_is_printed() throws IOException, InterruptedException {
+        Path file = SafetensorsFixture.create().tensor("t", DType.F32, Shape.of(1000), 1)
+                .write(folder.resolve("model.safetensors")).path();
+        boolean available = new GdsBackendProvider().probe().isAvailable();
+        Process process = new ProcessBuilder(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "--enable-native-access=ALL-UNNAMED", "-cp", classPath(),
+                QuietProgram.class.getName(), file.toString()).directory(folder.toFile()).redirectErrorStream(true)
+                .start();
+        String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        assertEquals("cpu 1\ncuda-gds " + available + "\n", output);
+        assertEquals(0, process.waitFor());
+        assertEquals(1, folder.toFile().list().length, "files were written");
+    }
+}
