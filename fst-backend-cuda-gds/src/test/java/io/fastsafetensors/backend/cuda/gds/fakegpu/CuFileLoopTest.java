@@ -1,0 +1,56 @@
+package io.fastsafetensors.backend.cuda.gds.fakegpu;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.fastsafetensors.testkit.gpu.Face;
+import io.fastsafetensors.testkit.gpu.FakeGpu;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
+import org.junit.jupiter.api.io.TempDir;
+
+/// The program that fst's direct storage is held against reads all bytes, in each of its ways.
+@EnabledOnOs(OS.LINUX)
+@Timeout(120)
+class CuFileLoopTest {
+    @TempDir
+    Path folder;
+
+    @Test
+    void it_reads_every_byte_in_each_way() throws IOException, InterruptedException {
+        Path program = NativeCode.loop(folder);
+        FakeGpu.build(folder, Face.CUDA);
+        NativeCode.cuFile(folder);
+        Path first = Files.write(folder.resolve("first"), new byte[3_000_001]);
+        Path second = Files.write(folder.resolve("second"), new byte[4096]);
+        for (List<String> way : List.of(List.<String>of(), List.of("-r"), List.of("-l"), List.of("-l", "-r", "-p"))) {
+            List<String> arguments = new ArrayList<>(way);
+            arguments.addAll(List.of("-t", "3", "-b", "64", "-n", "2", first.toString(), second.toString()));
+            String output = run(0, program, arguments.toArray(String[]::new));
+            assertTrue(output.contains("2 files, 3004097 bytes, 3 threads, blocks of 64 KiB"), output);
+            assertTrue(output.contains("repeat 2: ") && output.contains("GB/s"), output);
+        }
+        assertTrue(run(1, program, folder.resolve("missing").toString()).contains("cannot open"));
+        run(2, program);
+    }
+
+    private String run(int status, Path program, String... arguments) throws IOException, InterruptedException {
+        List<String> command = new ArrayList<>(List.of(program.toString()));
+        command.addAll(Arrays.asList(arguments));
+        ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
+        builder.environment().put("LD_LIBRARY_PATH", folder.toString());
+        Process process = builder.start();
+        String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        assertEquals(status, process.waitFor(), output);
+        return output;
+    }
+}
