@@ -146,9 +146,10 @@ class CudaStreamTest {
     @Test
     void host_memory_that_must_not_be_used_never_reaches_the_driver() throws Exception {
         try (DeviceBuffer buffer = backend.allocate(16, 16); Arena mine = Arena.ofConfined()) {
-            Arena ended = Arena.ofShared();
-            MemorySegment closed = ended.allocate(16);
-            ended.close();
+            MemorySegment closed;
+            try (Arena ended = Arena.ofShared()) {
+                closed = ended.allocate(16);
+            }
             assertThrows(IllegalStateException.class, () -> stream.copyToDevice(closed, buffer, 0));
             assertThrows(IllegalStateException.class, () -> stream.copyToHost(buffer, 0, closed));
             MemorySegment readOnly = mine.allocate(16).asReadOnly();

@@ -1,6 +1,7 @@
 package io.fastsafetensors.backend.cuda;
 
 import io.fastsafetensors.backend.cuda.driver.CudaDriver;
+import io.fastsafetensors.spi.ffm.RawMemory;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
@@ -13,6 +14,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.IntSupplier;
 
 /// A driver of one device in host memory. Work is done at once; events pass at once, or when the test says so. A call
@@ -21,7 +23,6 @@ import java.util.function.IntSupplier;
 final class ScriptedDriver implements CudaDriver {
     static final int INVALID_CONTEXT = 201;
     static final long TOTAL = 1L << 30;
-    private static final int INVALID_VALUE = 1;
     private static final Map<Integer, String> NAMES = Map.of(1, "CUDA_ERROR_INVALID_VALUE", 2,
             "CUDA_ERROR_OUT_OF_MEMORY", 100, "CUDA_ERROR_NO_DEVICE", 201, "CUDA_ERROR_INVALID_CONTEXT", 218,
             "CUDA_ERROR_INVALID_PTX", 700, "CUDA_ERROR_ILLEGAL_ADDRESS", 712,
@@ -42,12 +43,11 @@ final class ScriptedDriver implements CudaDriver {
     String compilerLog = "";
     /// The function that failed last as the script says.
     String failed = "none";
-    private final Map<Long, Arena> memory = new ConcurrentHashMap<>();
+    private final Map<Long, MemorySegment> memory = new ConcurrentHashMap<>();
     private final ThreadLocal<Deque<Context>> current = ThreadLocal.withInitial(ArrayDeque::new);
     private final Map<String, Integer> counts = new HashMap<>();
     private final Map<String, Map<Integer, Integer>> script = new HashMap<>();
-    private int retained;
-    private long used;
+    private final AtomicInteger retained = new AtomicInteger();
 
     record Thing(long address) implements Device, Context, Stream, Module, Function {
     }
@@ -84,8 +84,8 @@ final class ScriptedDriver implements CudaDriver {
                 left.put(kind, things.size());
             }
         });
-        if (retained != 0) {
-            left.put("contexts", retained);
+        if (retained.get() != 0) {
+            left.put("contexts", retained.get());
         }
         return left;
     }
@@ -122,7 +122,7 @@ final class ScriptedDriver implements CudaDriver {
             return INVALID_CONTEXT;
         }
         boolean was = remove(kind, thing);
-        return status != CUDA_SUCCESS ? status : was ? CUDA_SUCCESS : INVALID_VALUE;
+        return status != CUDA_SUCCESS ? status : was ? CUDA_SUCCESS : CUDA_ERROR_INVALID_VALUE;
     }
 
     private synchronized int add(String kind, Object thing) {
@@ -137,28 +137,25 @@ final class ScriptedDriver implements CudaDriver {
 
     private synchronized int take(String kind, long[] address, long bytes) {
         if (bytes < 1) {
-            return INVALID_VALUE;
+            return CUDA_ERROR_INVALID_VALUE;
         }
-        if (bytes > TOTAL - used) {
+        if (bytes > TOTAL) {
             return CUDA_ERROR_OUT_OF_MEMORY;
         }
-        Arena arena = Arena.ofShared();
-        address[0] = arena.allocate(bytes + misalignment, 1 << 16).address() + misalignment;
-        memory.put(address[0], arena);
+        MemorySegment taken = Arena.ofAuto().allocate(bytes + misalignment, 1 << 16);
+        address[0] = taken.address() + misalignment;
+        memory.put(address[0], taken);
         return add(kind, address[0]);
     }
 
     private int give(String function, String kind, long address) {
         int status = release(function, kind, address);
-        Arena arena = memory.remove(address);
-        if (arena != null) {
-            arena.close();
-        }
+        memory.remove(address);
         return status;
     }
 
     private static MemorySegment bytes(long address, long bytes) {
-        return MemorySegment.ofAddress(address).reinterpret(bytes);
+        return RawMemory.view(address, bytes, Arena.global());
     }
 
     private int move(String function, long target, long source, long bytes) {
@@ -169,6 +166,11 @@ final class ScriptedDriver implements CudaDriver {
     }
 
     private static int set(int[] result, int value) {
+        result[0] = value;
+        return CUDA_SUCCESS;
+    }
+
+    private static <T> int set(T[] result, T value) {
         result[0] = value;
         return CUDA_SUCCESS;
     }
@@ -193,7 +195,7 @@ final class ScriptedDriver implements CudaDriver {
     @Override
     public int cuGetErrorName(int error, String[] name) {
         name[0] = NAMES.get(error);
-        return name[0] == null ? INVALID_VALUE : CUDA_SUCCESS;
+        return name[0] == null ? CUDA_ERROR_INVALID_VALUE : CUDA_SUCCESS;
     }
 
     @Override
@@ -203,18 +205,12 @@ final class ScriptedDriver implements CudaDriver {
 
     @Override
     public int cuDeviceGet(Device[] device, int ordinal) {
-        return call("cuDeviceGet", () -> {
-            device[0] = new Thing(ordinal);
-            return CUDA_SUCCESS;
-        });
+        return call("cuDeviceGet", () -> set(device, new Thing(ordinal)));
     }
 
     @Override
     public int cuDeviceGetName(String[] name, Device device) {
-        return call("cuDeviceGetName", () -> {
-            name[0] = "Scripted " + device.address();
-            return CUDA_SUCCESS;
-        });
+        return call("cuDeviceGetName", () -> set(name, "Scripted " + device.address()));
     }
 
     @Override
@@ -232,19 +228,14 @@ final class ScriptedDriver implements CudaDriver {
 
     @Override
     public int cuDeviceGetPCIBusId(String[] id, Device device) {
-        return call("cuDeviceGetPCIBusId", () -> {
-            id[0] = "0000:3B:0" + device.address() + ".0";
-            return CUDA_SUCCESS;
-        });
+        return call("cuDeviceGetPCIBusId", () -> set(id, "0000:3B:0" + device.address() + ".0"));
     }
 
     @Override
     public int cuDevicePrimaryCtxRetain(Context[] context, Device device) {
         return call("cuDevicePrimaryCtxRetain", () -> {
             context[0] = new Thing(100 + device.address());
-            synchronized (this) {
-                retained++;
-            }
+            retained.incrementAndGet();
             return CUDA_SUCCESS;
         });
     }
@@ -252,9 +243,7 @@ final class ScriptedDriver implements CudaDriver {
     @Override
     public int cuDevicePrimaryCtxRelease(Device device) {
         int status = scripted("cuDevicePrimaryCtxRelease");
-        synchronized (this) {
-            retained--;
-        }
+        retained.decrementAndGet();
         return status;
     }
 
@@ -276,7 +265,7 @@ final class ScriptedDriver implements CudaDriver {
     @Override
     public int cuMemGetInfo(long[] free, long[] total) {
         return inContext("cuMemGetInfo", () -> {
-            free[0] = TOTAL - used;
+            free[0] = TOTAL;
             total[0] = TOTAL;
             return CUDA_SUCCESS;
         });
