@@ -90,7 +90,8 @@ final class KernelSection implements Section {
                         view(rows, columns / 2, columns / 4, columns, 1), dtype, 1),
                 gather(kernels, device, "gather BF16, rows of a matrix", dtype,
                         view(rows / 2, columns, rows / 4 * columns, columns, 1), dtype, 1),
-                gather(kernels, device, "gather BF16, transposed", dtype, view(columns, rows, 0, 1, columns), dtype, 1),
+                gather(kernels, device, "gather BF16, transposed", dtype, view(columns, rows, 0, 1, columns), dtype, 1,
+                        false),
                 gather(kernels, device, "gather BF16, every other column", dtype,
                         view(rows, columns / 2, 0, columns, 2), dtype, 2),
                 gather(kernels, device, "gather F32 to BF16, columns of a matrix", DType.F32,
@@ -103,10 +104,16 @@ final class KernelSection implements Section {
 
     private static Job gather(Kernels kernels, DeviceCopy device, String name, DType from, Strided view, DType to,
             int spread) {
+        return gather(kernels, device, name, from, view, to, spread, true);
+    }
+
+    /// @param isHot whether slices of tensors are like this: none is transposed
+    private static Job gather(Kernels kernels, DeviceCopy device, String name, DType from, Strided view, DType to,
+            int spread, boolean isHot) {
         long elements = view.shape().elements();
         long written = to.byteSize(elements);
         long span = from.byteSize(view.highest() + 1);
-        return new Job(name, true, from.byteSize(elements) * (double) spread + written,
+        return new Job(name, isHot, from.byteSize(elements) * (double) spread + written,
                 () -> kernels.gather(device.stream(), device.source(span), from, view, device.target(written), to));
     }
 }
