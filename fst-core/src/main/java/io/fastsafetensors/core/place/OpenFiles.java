@@ -34,9 +34,9 @@ final class OpenFiles implements AutoCloseable {
         for (int f = 0; f < blocks.length; f++) {
             PlannedFile file = plan.planned().get(f);
             files.add(file.landing() == Landing.DIRECT
-                    ? new OneFile(file, blocks[f], () -> direct.orElseThrow().open(file.path()))
+                    ? new OneFile(file, blocks[f], () -> direct.orElseThrow().open(file.path()), "")
                     : new OneFile(file, blocks[f], () -> BlockReader.open(storage, file.path(), file.fileLength(), mode,
-                            counters)));
+                            counters), direct.isPresent() ? "; " + file.why() : ""));
         }
     }
 
@@ -84,14 +84,17 @@ final class OpenFiles implements AutoCloseable {
     private static final class OneFile {
         private final PlannedFile file;
         private final Opener opener;
+        private final String whyNotDirectly;
         private int remaining;
         private @Nullable AutoCloseable open;
         private @Nullable Span span;
         private String reason = "";
 
-        OneFile(PlannedFile file, int blocks, Opener opener) {
+        /// @param whyNotDirectly ends the report of a file that goes through slots where there is direct storage
+        OneFile(PlannedFile file, int blocks, Opener opener, String whyNotDirectly) {
             this.file = file;
             this.opener = opener;
+            this.whyNotDirectly = whyNotDirectly;
             this.remaining = blocks;
         }
 
@@ -122,7 +125,7 @@ final class OpenFiles implements AutoCloseable {
 
         private String how() {
             return switch (open) {
-                case BlockReader reader -> reader.reason();
+                case BlockReader reader -> reader.reason() + whyNotDirectly;
                 case DirectFile direct -> "direct storage in steps of " + direct.alignment() + ": " + file.why();
                 case null, default -> reason;
             };
