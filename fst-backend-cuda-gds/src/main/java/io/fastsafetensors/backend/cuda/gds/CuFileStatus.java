@@ -100,6 +100,13 @@ enum CuFileStatus {
                 failed("cuFileRead", result, result == -1 ? errno : words(-result)), where);
     }
 
+    /// What an exception says without the place, for those who name the place themselves.
+    static String detailOf(BackendException e) {
+        String message = String.valueOf(e.getMessage());
+        String where = e.where().toString();
+        return message.endsWith(where) ? message.substring(0, message.length() - where.length()) : message;
+    }
+
     private static String failed(String call, long status, String text) {
         return "libcufile: " + call + " failed with " + status + " (" + text + ")";
     }

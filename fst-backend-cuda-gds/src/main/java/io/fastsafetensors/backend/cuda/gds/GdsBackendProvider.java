@@ -114,7 +114,7 @@ public final class GdsBackendProvider implements BackendProvider {
         try {
             return cuda.open(device, options);
         } catch (BackendException e) {
-            throw new BackendException(String.valueOf(e.getMessage()), Where.backend(NAME), e);
+            throw new BackendException(CuFileStatus.detailOf(e), Where.backend(NAME), e);
         }
     }
 }

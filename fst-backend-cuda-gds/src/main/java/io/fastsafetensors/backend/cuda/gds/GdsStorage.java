@@ -37,7 +37,7 @@ final class GdsStorage implements DirectStorage, AutoCloseable {
         try {
             return lock.using(() -> look(file));
         } catch (BackendException e) {
-            return new Support(Mode.NONE, String.valueOf(e.getMessage()));
+            return new Support(Mode.NONE, CuFileStatus.detailOf(e));
         }
     }
 
