@@ -42,6 +42,9 @@ final class CudaMachine {
         } catch (NoClassDefFoundError e) {
             return unavailable("JCuda is missing (" + e.getMessage() + "); add the jars org.jcuda:jcuda and"
                     + " org.jcuda:jcuda-natives", e);
+        } catch (IllegalCallerException e) {
+            return unavailable(e.getMessage() + "; run with --enable-native-access=ALL-UNNAMED, and for modules with"
+                    + " io.fastsafetensors.api,jcuda", e);
         } catch (RuntimeException | LinkageError e) {
             return unavailable(String.valueOf(e.getMessage()), e);
         }

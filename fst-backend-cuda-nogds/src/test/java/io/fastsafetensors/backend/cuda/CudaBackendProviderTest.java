@@ -105,12 +105,15 @@ class CudaBackendProviderTest {
     }
 
     @Test
-    void jcuda_that_is_missing_is_the_reason() {
+    void whatever_keeps_the_driver_from_loading_is_the_reason() {
         assertTrue(reason(() -> {
             throw new NoClassDefFoundError("jcuda/driver/JCudaDriver");
         }).contains("add the jars org.jcuda:jcuda and org.jcuda:jcuda-natives"));
-        assertEquals("no native access", reason(() -> {
+        assertTrue(reason(() -> {
             throw new IllegalCallerException("no native access");
+        }).startsWith("no native access; run with --enable-native-access=ALL-UNNAMED"));
+        assertEquals("out of luck", reason(() -> {
+            throw new IllegalStateException("out of luck");
         }));
     }
 

@@ -124,12 +124,28 @@ class LibraryLoadingTest {
     @Test
     void without_jcudas_library_the_probe_says_which_jar_is_missing() throws Exception {
         plantLibrary();
-        List<String> rest = Arrays.stream(CLASS_PATH.split(File.pathSeparator))
-                .filter(entry -> !entry.contains("jcuda-natives")).toList();
-        Child child = run(driver.toString(), List.of("--enable-native-access=ALL-UNNAMED", "-cp",
-                String.join(File.pathSeparator, rest), ProbeProgram.class.getName()));
+        Child child = run(driver.toString(), onClassPathWithout("jcuda-natives", ""));
         assertTrue(child.out().startsWith("unavailable: no jar has lib/" + PLANTED), child::toString);
         assertEquals("", child.err());
         assertFalse(Files.exists(executed), "the planted library was loaded");
+    }
+
+    @Test
+    void a_library_of_jcuda_that_cannot_be_loaded_is_told_in_the_loaders_words() throws Exception {
+        plantLibrary();
+        Path classes = Files.createDirectories(folder.resolve("classes/lib")).getParent();
+        Files.writeString(classes.resolve("lib").resolve(PLANTED), "not a library");
+        Child child = run(driver.toString(), onClassPathWithout("jcuda-natives", classes.toString()));
+        assertTrue(child.out().startsWith("unavailable: JCuda's library " + PLANTED + " cannot be loaded (")
+                && child.out().contains("file too short"), child::toString);
+        assertEquals(1, child.out().lines().count(), child::toString);
+        assertFalse(Files.exists(executed), "the planted library was loaded");
+    }
+
+    private static List<String> onClassPathWithout(String jar, String instead) {
+        String rest = Arrays.stream(CLASS_PATH.split(File.pathSeparator)).filter(entry -> !entry.contains(jar))
+                .collect(Collectors.joining(File.pathSeparator));
+        return List.of("--enable-native-access=ALL-UNNAMED", "-cp", rest + File.pathSeparator + instead,
+                ProbeProgram.class.getName());
     }
 }

@@ -32,8 +32,8 @@ public final class JCudaLoader {
             PrivateLibrary.load(JCudaVersion.class, FOLDER + library, JCudaLoader::initialise);
         } catch (LinkageError e) {
             throw new UnsupportedFeatureException("JCuda's library " + library + " cannot be loaded (" + reason(e)
-                    + "); it needs Linux on x86-64 with glibc, and libcuda.so.1 of a complete driver",
-                    Where.nowhere(), e);
+                    + "); it needs glibc, libcuda.so.1 of a complete driver, and in -Djava.io.tmpdir a directory from"
+                    + " which libraries may be loaded", Where.nowhere(), e);
         }
         return new JCudaBinding();
     }

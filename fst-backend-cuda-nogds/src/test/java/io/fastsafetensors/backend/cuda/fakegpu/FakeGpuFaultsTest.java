@@ -128,6 +128,16 @@ class FakeGpuFaultsTest {
     }
 
     @Test
+    void a_staging_buffer_beyond_jcudas_limit_is_refused_and_the_backend_works_on() {
+        try (Backend backend = open()) {
+            BackendException e = assertThrows(BackendException.class, () -> backend.allocateStaging(1L << 31));
+            assertTrue(e.getMessage().contains("smaller than 2 GiB"), e.getMessage());
+            backend.allocateStaging(4096).close();
+        }
+        assertEquals(before, gpu.count("all"));
+    }
+
+    @Test
     void two_hundred_rounds_on_two_backends_leave_nothing() {
         for (int round = 0; round < 200; round++) {
             try (Backend one = open(); Backend two = open()) {
