@@ -3,6 +3,8 @@ module io.fastsafetensors.core {
     requires io.fastsafetensors.api;
     requires tools.jackson.core;
     requires jdk.jfr;
+    // core.write.DirectOption
+    requires jdk.unsupported;
     requires static org.jspecify;
 
     uses io.fastsafetensors.spi.BackendProvider;

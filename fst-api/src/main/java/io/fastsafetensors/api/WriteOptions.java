@@ -6,7 +6,9 @@ import java.util.Map;
 ///
 /// @param metadata the `__metadata__` of every file
 /// @param dataAlignment the data section starts at a multiple of this, by spaces after the header; 8 is what the
-///        reference writes, 4096 suits direct reads
+///        reference writes, 4096 suits direct reads. Above 8, tensors whose size is a multiple of it come first and
+///        start at one too; the others follow by the largest power of two in their size, so that each is aligned to
+///        that. With 8 they stand in the reference's order: largest dtype first, then by name
 /// @param maxShardBytes the most data bytes a file; more makes shards and an index
 /// @param digests whether each tensor's SHA-256 goes into the metadata
 public record WriteOptions(Map<String, String> metadata, int dataAlignment, long maxShardBytes, boolean digests) {
@@ -26,6 +28,16 @@ public record WriteOptions(Map<String, String> metadata, int dataAlignment, long
     /// The same, cut into shards of at most `bytes`.
     public WriteOptions withMaxShardBytes(long bytes) {
         return new WriteOptions(metadata, dataAlignment, bytes, digests);
+    }
+
+    /// The same with the data at multiples of `bytes`.
+    public WriteOptions withDataAlignment(int bytes) {
+        return new WriteOptions(metadata, bytes, maxShardBytes, digests);
+    }
+
+    /// The same with or without digests.
+    public WriteOptions withDigests(boolean write) {
+        return new WriteOptions(metadata, dataAlignment, maxShardBytes, write);
     }
 
     /// The same with other metadata.

@@ -14,6 +14,7 @@ import java.util.Locale;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ThreadLocalRandom;
+import org.jspecify.annotations.Nullable;
 
 /// A file that is written beside its target and appears under the target's name complete, or not at all. Not
 /// thread-safe; several writers of one target do not disturb each other, and the last one wins.
@@ -32,6 +33,7 @@ final class AtomicFile implements AutoCloseable {
     private final Path target;
     private final Path temporary;
     private final FileChannel channel;
+    private @Nullable FileChannel direct;
     private boolean published;
 
     private AtomicFile(Path target, Path temporary, FileChannel channel) {
@@ -70,6 +72,21 @@ final class AtomicFile implements AutoCloseable {
         return channel;
     }
 
+    /// A second way to the content, past the page cache: whole pages only, from page-aligned memory. Null where the
+    /// file system has none.
+    @Nullable
+    FileChannel directChannel() {
+        if (direct == null && DirectOption.VALUE.isPresent()) {
+            try {
+                // Closed with the file and not before: closing any channel of it drops the lock.
+                direct = FileChannel.open(temporary, StandardOpenOption.WRITE, DirectOption.VALUE.get());
+            } catch (IOException | UnsupportedOperationException e) {
+                return null;
+            }
+        }
+        return direct;
+    }
+
     /// Makes the content durable.
     void complete() throws IOException {
         channel.force(true);
@@ -95,6 +112,9 @@ final class AtomicFile implements AutoCloseable {
     @Override
     public void close() throws IOException {
         try (channel) {
+            if (direct != null) {
+                direct.close();
+            }
             if (!published) {
                 Files.deleteIfExists(temporary);
             }

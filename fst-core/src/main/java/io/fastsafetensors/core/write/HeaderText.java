@@ -18,8 +18,6 @@ import java.util.Objects;
 /// leaves to chance, is sorted.
 final class HeaderText {
     static final String METADATA = "__metadata__";
-    /// The key of a tensor's SHA-256 in the metadata, before its name.
-    static final String DIGEST_KEY = "fst.sha256.";
 
     private static final int LENGTH_FIELD = 8;
     private static final String NO_DIGEST = "0".repeat(64);
@@ -59,6 +57,11 @@ final class HeaderText {
         return new HeaderText(json.toArray(), digestOffsets);
     }
 
+    /// How many bytes come before the data section.
+    int byteSize() {
+        return LENGTH_FIELD + text.length;
+    }
+
     /// What the file begins with: the length and the header.
     ByteBuffer toBuffer() {
         return ByteBuffer.allocate(LENGTH_FIELD + text.length).order(ByteOrder.LITTLE_ENDIAN).putLong(text.length)
@@ -75,13 +78,13 @@ final class HeaderText {
         Map<String, String> given = options.metadata();
         List<String> keys = new ArrayList<>();
         for (String key : given.keySet()) {
-            if (!options.digests() || !key.startsWith(DIGEST_KEY)) {
+            if (!options.digests() || !key.startsWith(Sha256.KEY)) {
                 keys.add(key);
             }
         }
         if (options.digests()) {
             for (Item item : items) {
-                keys.add(DIGEST_KEY + item.name());
+                keys.add(Sha256.KEY + item.name());
             }
         }
         if (keys.isEmpty()) {
@@ -92,8 +95,8 @@ final class HeaderText {
         String separator = "{";
         for (String key : keys) {
             json.raw(separator).quoted(key).raw(":");
-            if (options.digests() && key.startsWith(DIGEST_KEY)) {
-                digestOffsets.put(key.substring(DIGEST_KEY.length()), json.length() + 1);
+            if (options.digests() && key.startsWith(Sha256.KEY)) {
+                digestOffsets.put(key.substring(Sha256.KEY.length()), json.length() + 1);
                 json.quoted(NO_DIGEST);
             } else {
                 json.quoted(given.getOrDefault(key, ""));

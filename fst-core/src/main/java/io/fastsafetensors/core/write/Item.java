@@ -1,6 +1,5 @@
 package io.fastsafetensors.core.write;
 
-import io.fastsafetensors.api.TensorSource;
 import io.fastsafetensors.error.FormatError;
 import io.fastsafetensors.error.FormatException;
 import io.fastsafetensors.error.Where;
@@ -8,17 +7,23 @@ import io.fastsafetensors.types.DType;
 import io.fastsafetensors.types.Shape;
 import java.util.Comparator;
 
-/// A tensor to be written, with what its source said of it when it was asked, once.
-record Item(TensorSource source, String name, DType dtype, Shape shape, long byteSize) {
+/// A tensor to be written.
+///
+/// @param name its name
+/// @param dtype its dtype
+/// @param shape its shape
+/// @param byteSize how many bytes it has
+public record Item(String name, DType dtype, Shape shape, long byteSize) {
     /// The reference serializer's order: largest dtype first, so that every tensor is aligned, then by name.
-    static final Comparator<Item> IN_FILE = Comparator.comparing(Item::dtype).reversed().thenComparing(Item::name,
-            JsonBytes.BY_CODE_POINT);
+    private static final Comparator<Item> REFERENCE = Comparator.comparing(Item::dtype).reversed()
+            .thenComparing(Item::name, JsonBytes.BY_CODE_POINT);
+    /// Where the reference lets the data begin, and tensors by their dtype.
+    private static final int REFERENCE_ALIGNMENT = 8;
 
+    /// The tensor of that dtype and shape.
+    ///
     /// @throws FormatException if dtype and shape make no whole number of bytes
-    static Item of(TensorSource source) {
-        String name = source.name();
-        DType dtype = source.dtype();
-        Shape shape = source.shape();
+    public static Item of(String name, DType dtype, Shape shape) {
         long bits;
         try {
             bits = Math.multiplyExact(shape.elements(), (long) dtype.bits());
@@ -32,6 +37,17 @@ record Item(TensorSource source, String name, DType dtype, Shape shape, long byt
                     bits + " bits of " + dtype + " " + shape + " do not fill whole bytes: pad the last dimension",
                     Where.nowhere().withTensor(name));
         }
-        return new Item(source, name, dtype, shape, bits / 8);
+        return new Item(name, dtype, shape, bits / 8);
+    }
+
+    /// The order of a file's tensors. Beyond the reference's alignment, those come first whose size is a multiple of it,
+    /// then those of half of it, and so on: the format allows no padding between tensors, so this aligns each as well as
+    /// its own size can be.
+    static Comparator<Item> inFile(int dataAlignment) {
+        if (dataAlignment <= REFERENCE_ALIGNMENT) {
+            return REFERENCE;
+        }
+        return Comparator.comparingLong((Item item) -> item.byteSize == 0 ? dataAlignment
+                : Math.min(dataAlignment, Long.lowestOneBit(item.byteSize))).reversed().thenComparing(REFERENCE);
     }
 }

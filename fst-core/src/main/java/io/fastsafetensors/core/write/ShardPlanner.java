@@ -1,6 +1,5 @@
 package io.fastsafetensors.core.write;
 
-import io.fastsafetensors.api.TensorSource;
 import io.fastsafetensors.error.FormatError;
 import io.fastsafetensors.error.FormatException;
 import io.fastsafetensors.error.Where;
@@ -15,20 +14,20 @@ final class ShardPlanner {
     private ShardPlanner() {
     }
 
-    /// Fills shards in the order of the sources; a tensor larger than a shard gets one to itself. At least one shard.
+    /// Fills shards in the order given; a tensor larger than a shard gets one to itself. At least one shard.
     ///
-    /// @param tensors what to write
+    /// @param items what to write
     /// @param maxShardBytes the most data bytes a shard
+    /// @param dataAlignment see [Item#inFile(int)]
     /// @param target named in errors
     /// @return the shards, each in the order of its file
-    /// @throws FormatException if a name is taken or unusable, or a size impossible
-    static List<List<Item>> plan(List<TensorSource> tensors, long maxShardBytes, Path target) {
+    /// @throws FormatException if a name is taken or unusable
+    static List<List<Item>> plan(List<Item> items, long maxShardBytes, int dataAlignment, Path target) {
         Set<String> names = new HashSet<>();
         List<List<Item>> shards = new ArrayList<>();
         List<Item> shard = new ArrayList<>();
         long held = 0;
-        for (TensorSource source : tensors) {
-            Item item = Item.of(source);
+        for (Item item : items) {
             if (!names.add(item.name()) || item.name().equals(HeaderText.METADATA)) {
                 throw new FormatException(FormatError.DUPLICATE_TENSOR_NAME,
                         item.name().equals(HeaderText.METADATA) ? "the format keeps this name for its metadata"
@@ -36,14 +35,14 @@ final class ShardPlanner {
                         Where.file(target).withTensor(item.name()));
             }
             if (!shard.isEmpty() && item.byteSize() > maxShardBytes - held) {
-                shards.add(inFileOrder(shard));
+                shards.add(inFileOrder(shard, dataAlignment));
                 shard = new ArrayList<>();
                 held = 0;
             }
             shard.add(item);
             held = Math.addExact(held, item.byteSize());
         }
-        shards.add(inFileOrder(shard));
+        shards.add(inFileOrder(shard, dataAlignment));
         return shards;
     }
 
@@ -52,8 +51,8 @@ final class ShardPlanner {
         return "model-" + fiveDigits(index + 1) + "-of-" + fiveDigits(count) + ".safetensors";
     }
 
-    private static List<Item> inFileOrder(List<Item> items) {
-        return items.stream().sorted(Item.IN_FILE).toList();
+    private static List<Item> inFileOrder(List<Item> items, int dataAlignment) {
+        return items.stream().sorted(Item.inFile(dataAlignment)).toList();
     }
 
     private static String fiveDigits(int number) {

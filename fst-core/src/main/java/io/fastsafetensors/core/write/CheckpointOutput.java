@@ -1,0 +1,266 @@
+package io.fastsafetensors.core.write;
+
+import io.fastsafetensors.api.WriteOptions;
+import io.fastsafetensors.error.FormatError;
+import io.fastsafetensors.error.FormatException;
+import io.fastsafetensors.error.StorageException;
+import io.fastsafetensors.error.Where;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/// A checkpoint being written: a file, or shards and an index. Headers are made first, so every tensor has its place and
+/// tensors may come in any order, each one's bytes in theirs. Every file is complete and durable before the first one
+/// appears under its name; the index appears last; closing before that leaves what was there. Not thread-safe.
+public final class CheckpointOutput implements AutoCloseable {
+    // Digested while still in the processor's cache; also the most that the JDK copies out of a heap buffer at a time.
+    private static final int WINDOW = 1 << 20;
+
+    private final Path target;
+    private final boolean sharded;
+    private final boolean digests;
+    private final List<OpenShard> shards = new ArrayList<>();
+    private final Map<String, Place> places = new LinkedHashMap<>();
+    private final @Nullable PageWriter pages;
+    private @Nullable AtomicFile index;
+
+    /// A tensor's place, and how much of it is there.
+    private static final class Place {
+        private final OpenShard shard;
+        private final Item item;
+        private final long position;
+        private long written;
+        private @Nullable MessageDigest digest;
+
+        private Place(OpenShard shard, Item item, long position) {
+            this.shard = shard;
+            this.item = item;
+            this.position = position;
+        }
+    }
+
+    /// Plans the files; touches none.
+    ///
+    /// @param target the file, whose directory exists, or the directory for shards, made if need be
+    /// @param items what will be written; shards fill in this order
+    /// @param options metadata, alignment, shard size, digests
+    /// @param pastCache whether to leave the page cache to others
+    /// @throws FormatException if names clash or a header is too large
+    public CheckpointOutput(Path target, List<Item> items, WriteOptions options, boolean pastCache) {
+        this.target = target;
+        this.sharded = options.maxShardBytes() != Long.MAX_VALUE;
+        this.digests = options.digests();
+        List<List<Item>> plan = ShardPlanner.plan(items, options.maxShardBytes(), options.dataAlignment(), target);
+        for (int i = 0; i < plan.size(); i++) {
+            Path file = sharded ? target.resolve(ShardPlanner.fileName(i, plan.size())) : target;
+            OpenShard shard = new OpenShard(file, plan.get(i), options);
+            shards.add(shard);
+            long position = shard.dataStart();
+            for (Item item : shard.items()) {
+                places.put(item.name(), new Place(shard, item, position));
+                position += item.byteSize();
+            }
+        }
+        this.pages = pastCache ? new PageWriter() : null;
+    }
+
+    /// Every tensor, in the order that costs the fewest seeks.
+    List<Item> items() {
+        return places.values().stream().map(place -> place.item).toList();
+    }
+
+    /// The file that a tensor goes into.
+    Path fileOf(String tensor) {
+        return place(tensor).shard.target();
+    }
+
+    /// Makes the directory of shards, so that what cannot be written is found out before anything is read.
+    ///
+    /// @throws StorageException if a file cannot be made there
+    public void begin() {
+        try {
+            if (sharded) {
+                Files.createDirectories(target);
+            }
+            shards.getFirst().file();
+        } catch (IOException e) {
+            throw failure(e, shards.getFirst().target());
+        }
+    }
+
+    /// Appends to the bytes of a tensor.
+    ///
+    /// @throws StorageException if writing fails
+    /// @throws FormatException if the tensor has fewer bytes than that
+    public void append(String tensor, ByteBuffer bytes) {
+        Place place = place(tensor);
+        if (bytes.remaining() > place.item.byteSize() - place.written) {
+            throw mismatch(place, "more than " + place.item.byteSize());
+        }
+        try {
+            while (bytes.hasRemaining()) {
+                int limit = bytes.limit();
+                bytes.limit(Math.min(limit, bytes.position() + WINDOW));
+                write(place, bytes);
+                bytes.limit(limit);
+            }
+        } catch (IOException e) {
+            throw failure(e, place.shard.target());
+        }
+    }
+
+    private void write(Place place, ByteBuffer bytes) throws IOException {
+        int count = bytes.remaining();
+        MessageDigest digest = digests ? digestOf(place) : null;
+        if (digest != null) {
+            digest.update(bytes.duplicate());
+        }
+        long position = place.position + place.written;
+        AtomicFile file = place.shard.file();
+        if (pages != null) {
+            pages.write(file, position, bytes);
+        } else {
+            for (long at = position; bytes.hasRemaining();) {
+                at += file.channel().write(bytes, at);
+            }
+        }
+        place.written += count;
+        if (digest != null && place.written == place.item.byteSize()) {
+            place.shard.putDigest(place.item.name(), Sha256.hex(digest));
+        }
+        if (place.shard.wrote(count)) {
+            complete(place.shard);
+        }
+    }
+
+    private static MessageDigest digestOf(Place place) {
+        MessageDigest digest = place.digest;
+        if (digest == null) {
+            digest = Sha256.create();
+            place.digest = digest;
+        }
+        return digest;
+    }
+
+    private void complete(OpenShard shard) throws IOException {
+        if (pages != null) {
+            pages.flush();
+        }
+        shard.complete();
+    }
+
+    /// Makes sure that all of a tensor was written.
+    ///
+    /// @throws FormatException if not
+    void requireWhole(String tensor) {
+        Place place = place(tensor);
+        if (place.written != place.item.byteSize()) {
+            throw mismatch(place, Long.toString(place.written));
+        }
+    }
+
+    /// Puts everything in place.
+    ///
+    /// @return the files written, the index last
+    /// @throws StorageException if that fails
+    /// @throws FormatException if a tensor is not whole
+    public List<Path> publish() {
+        places.keySet().forEach(this::requireWhole);
+        List<Path> files = new ArrayList<>();
+        Path at = target;
+        try {
+            List<AtomicFile> written = new ArrayList<>();
+            for (OpenShard shard : shards) {
+                at = shard.target();
+                if (shard.dataBytes() == 0) {
+                    shard.complete();
+                }
+                files.add(at);
+                written.add(shard.file());
+            }
+            if (sharded) {
+                at = target.resolve(IndexText.FILE_NAME);
+                files.add(at);
+                written.add(writeIndex(at));
+            }
+            for (AtomicFile file : written) {
+                file.publish();
+            }
+            written.getLast().syncDirectory();
+        } catch (IOException e) {
+            throw failure(e, at);
+        }
+        return List.copyOf(files);
+    }
+
+    private AtomicFile writeIndex(Path path) throws IOException {
+        AtomicFile file = AtomicFile.create(path);
+        index = file;
+        ByteBuffer text = IndexText.of(shards.stream().map(OpenShard::items).toList());
+        while (text.hasRemaining()) {
+            file.channel().write(text);
+        }
+        file.complete();
+        return file;
+    }
+
+    /// Removes what was not published.
+    @Override
+    public void close() {
+        try {
+            for (OpenShard shard : shards) {
+                closeQuietly(shard::close);
+            }
+            AtomicFile last = index;
+            if (last != null) {
+                closeQuietly(last::close);
+            }
+        } finally {
+            if (pages != null) {
+                pages.close();
+            }
+        }
+    }
+
+    private interface Closing {
+        void close() throws IOException;
+    }
+
+    private static void closeQuietly(Closing file) {
+        try {
+            file.close();
+        } catch (IOException e) {
+            System.getLogger(CheckpointOutput.class.getName()).log(System.Logger.Level.WARNING,
+                    "a temporary file could not be removed", e);
+        }
+    }
+
+    private Place place(String tensor) {
+        Place place = places.get(tensor);
+        if (place == null) {
+            throw new IllegalArgumentException("no tensor \"" + tensor + "\" was announced");
+        }
+        return place;
+    }
+
+    static StorageException failure(IOException e, Path file) {
+        String message = e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage();
+        return new StorageException("cannot write: " + (e instanceof NoSuchFileException ? "no such directory: " : "")
+                + message + "; what was there before is still there", Where.file(file), e);
+    }
+
+    private static FormatException mismatch(Place place, String count) {
+        Item item = place.item;
+        return new FormatException(FormatError.INVALID_TENSOR_VIEW, "its source wrote " + count + " bytes, but "
+                + item.dtype() + " " + item.shape() + " has " + item.byteSize(),
+                Where.file(place.shard.target()).withTensor(item.name()));
+    }
+}

@@ -1,0 +1,97 @@
+package io.fastsafetensors.core.write;
+
+import io.fastsafetensors.api.WriteOptions;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/// One file of a checkpoint being written: its header stands before the first tensor comes, so every tensor has its
+/// place. Not thread-safe.
+final class OpenShard {
+    private final Path target;
+    private final List<Item> items;
+    private final HeaderText header;
+    private final boolean digests;
+    private @Nullable AtomicFile file;
+    private final long dataBytes;
+    private long missing;
+
+    /// @param items its tensors, in their order
+    OpenShard(Path target, List<Item> items, WriteOptions options) {
+        this.target = target;
+        this.items = items;
+        this.header = HeaderText.of(items, options, target);
+        this.digests = options.digests();
+        this.dataBytes = items.stream().mapToLong(Item::byteSize).sum();
+        this.missing = dataBytes;
+    }
+
+    Path target() {
+        return target;
+    }
+
+    List<Item> items() {
+        return items;
+    }
+
+    long dataBytes() {
+        return dataBytes;
+    }
+
+    /// The position of the data section.
+    long dataStart() {
+        return header.byteSize();
+    }
+
+    /// The temporary file, begun with the header when it is first asked for.
+    AtomicFile file() throws IOException {
+        AtomicFile opened = file;
+        if (opened == null) {
+            opened = AtomicFile.create(target);
+            file = opened;
+            put(opened, 0, header.toBuffer());
+            for (Item item : items) {
+                if (digests && item.byteSize() == 0) {
+                    putDigest(item.name(), Sha256.hex(Sha256.create()));
+                }
+            }
+        }
+        return opened;
+    }
+
+    /// Says that bytes of a tensor were written.
+    ///
+    /// @return whether the file is whole now
+    boolean wrote(long bytes) {
+        missing -= bytes;
+        return missing == 0;
+    }
+
+    /// Puts a tensor's digest into the header.
+    ///
+    /// @param hex 64 digits
+    void putDigest(String tensor, String hex) throws IOException {
+        put(file(), header.digestOffset(tensor), ByteBuffer.wrap(hex.getBytes(StandardCharsets.US_ASCII)));
+    }
+
+    private static void put(AtomicFile file, long position, ByteBuffer bytes) throws IOException {
+        while (bytes.hasRemaining()) {
+            file.channel().write(bytes, position + bytes.position());
+        }
+    }
+
+    /// Makes the content durable.
+    void complete() throws IOException {
+        file().complete();
+    }
+
+    /// Removes the temporary file unless it was published.
+    void close() throws IOException {
+        if (file != null) {
+            file.close();
+        }
+    }
+}

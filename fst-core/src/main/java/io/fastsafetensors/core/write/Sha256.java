@@ -1,0 +1,28 @@
+package io.fastsafetensors.core.write;
+
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
+
+/// The digest of a tensor's bytes, and where a file keeps it.
+public final class Sha256 {
+    /// The key of a tensor's SHA-256 in the metadata, before its name.
+    public static final String KEY = "fst.sha256.";
+
+    private Sha256() {
+    }
+
+    /// A new one.
+    public static MessageDigest create() {
+        try {
+            return MessageDigest.getInstance("SHA-256");
+        } catch (NoSuchAlgorithmException e) {
+            throw new AssertionError("every Java platform has SHA-256", e);
+        }
+    }
+
+    /// What it came to, in lower-case hexadecimal; it begins anew.
+    public static String hex(MessageDigest digest) {
+        return HexFormat.of().formatHex(digest.digest());
+    }
+}
