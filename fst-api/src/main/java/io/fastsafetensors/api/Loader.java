@@ -48,6 +48,22 @@ public interface Loader extends AutoCloseable {
     /// Starts loading and hands tensors out in the order in which they arrive, under the loader's budget.
     TensorStream stream(Path checkpoint, StreamOptions options);
 
+    /// Writes a checkpoint anew: what [#load(Path)] would load, in the dtype it would load it as. It passes through the
+    /// device in pieces, so neither the checkpoint nor a tensor of it has to fit into memory: the loader's device budget
+    /// counts or, without one, 96 MiB. Reading goes on while what was read is written, past the page cache where that
+    /// works. The progress listener hears of what was read.
+    ///
+    /// The metadata of the checkpoint is kept, with what the options add; digests are made anew or left out, as the
+    /// options say. Several files become one unless the options name a shard size.
+    ///
+    /// @param checkpoint what to read, as for [#load(Path)]; may be overwritten
+    /// @param target the file, or the directory for shards
+    /// @return the files written, the index last
+    /// @throws io.fastsafetensors.error.FormatException if a file breaks the format, or the new one would
+    /// @throws io.fastsafetensors.error.StorageException if reading or writing fails; what was there before stays
+    /// @throws io.fastsafetensors.error.BudgetException if the budget has no room for a piece
+    List<Path> rewrite(Path checkpoint, Path target, WriteOptions options);
+
     /// Takes over a tensor from another framework through DLPack, without a copy.
     ///
     /// It must be on this loader's device (for the CPU page-locked host memory is as good), contiguous, aligned to its

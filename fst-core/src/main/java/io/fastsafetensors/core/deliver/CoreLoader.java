@@ -9,6 +9,7 @@ import io.fastsafetensors.api.StreamOptions;
 import io.fastsafetensors.api.Tensor;
 import io.fastsafetensors.api.TensorStream;
 import io.fastsafetensors.api.Weights;
+import io.fastsafetensors.api.WriteOptions;
 import io.fastsafetensors.core.checkpoint.CheckpointFiles;
 import io.fastsafetensors.core.dlpack.ImportedTensor;
 import io.fastsafetensors.core.header.CheckpointReader;
@@ -84,6 +85,14 @@ public final class CoreLoader implements Loader {
         long start = System.nanoTime();
         return LoadedStream.open(target, options, streamOptions,
                 CheckpointReader.open(CheckpointFiles.resolve(checkpoint), options.open()), start);
+    }
+
+    @Override
+    public List<Path> rewrite(Path checkpoint, Path copy, WriteOptions writeOptions) {
+        requireOpen();
+        long start = System.nanoTime();
+        return new Rewriter(target, options).rewrite(
+                CheckpointReader.open(CheckpointFiles.resolve(checkpoint), options.open()), copy, writeOptions, start);
     }
 
     @Override

@@ -96,6 +96,10 @@ final class LoadTarget {
         return threads;
     }
 
+    boolean isHostAddressable() {
+        return pool == null;
+    }
+
     /// The ways of a checkpoint's files; the caller closes them.
     Routing route(ParsedCheckpoint checkpoint) {
         return router.route(checkpoint.headers());

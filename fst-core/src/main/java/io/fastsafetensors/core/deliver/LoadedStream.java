@@ -44,7 +44,8 @@ final class LoadedStream implements TensorStream {
         }
         StreamBudget budget = StreamBudget.of(target, options, stream, whole);
         BatchFeeder feeder = new BatchFeeder(target, options, checkpoint, budget,
-                budget.cut(checkpoint, target, options), new StreamProgress(options.progress(), whole.bytesToRead()),
+                budget.cut(checkpoint, target, options.selection()),
+                new StreamProgress(options.progress(), whole.bytesToRead()),
                 startNanos);
         Set<String> names = new LinkedHashSet<>();
         whole.planned().forEach(file -> file.tensors().forEach(tensor -> names.add(tensor.info().name())));

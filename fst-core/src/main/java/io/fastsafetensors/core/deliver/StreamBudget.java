@@ -1,6 +1,7 @@
 package io.fastsafetensors.core.deliver;
 
 import io.fastsafetensors.api.LoadOptions;
+import io.fastsafetensors.api.Selection;
 import io.fastsafetensors.api.StreamOptions;
 import io.fastsafetensors.core.header.ParsedCheckpoint;
 import io.fastsafetensors.core.plan.Batches;
@@ -22,7 +23,8 @@ record StreamBudget(long total, int batchesInMemory, long transientBytes) {
                 target.transientBytesPerReader(whole));
     }
 
-    private long share() {
+    /// What one batch may take.
+    long share() {
         return total == Long.MAX_VALUE ? UNLIMITED_BATCH : total / batchesInMemory;
     }
 
@@ -34,9 +36,9 @@ record StreamBudget(long total, int batchesInMemory, long transientBytes) {
     /// The batches, of one share each where readers need nothing besides, of three quarters of it where they do.
     ///
     /// @throws io.fastsafetensors.error.BudgetException naming a tensor that is larger than the budget
-    List<Batches.Batch> cut(ParsedCheckpoint checkpoint, LoadTarget target, LoadOptions options) {
+    List<Batches.Batch> cut(ParsedCheckpoint checkpoint, LoadTarget target, Selection selection) {
         long capacity = transientBytes == 0 ? share() : Math.min(share() / 4 * 3, share() - transientBytes);
-        return Batches.cut(checkpoint.headers(), options.selection(), target.planSettings(), capacity,
+        return Batches.cut(checkpoint.headers(), selection, target.planSettings(), capacity,
                 transientBytes, total);
     }
 }

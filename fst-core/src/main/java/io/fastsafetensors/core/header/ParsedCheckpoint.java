@@ -28,8 +28,10 @@ public final class ParsedCheckpoint implements Checkpoint {
     private final Map<String, String> metadata;
     private final long byteSize;
 
+    /// @param path what it was opened by
+    /// @param headers one a file
     /// @throws FormatException DuplicateTensorName if two files hold a tensor of one name
-    ParsedCheckpoint(Path path, List<FileHeader> headers) {
+    public ParsedCheckpoint(Path path, List<FileHeader> headers) {
         this.path = path;
         this.headers = List.copyOf(headers);
         this.tensors = concatenate(headers);

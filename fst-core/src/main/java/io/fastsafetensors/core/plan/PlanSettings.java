@@ -29,7 +29,7 @@ public record PlanSettings(long tensorAlignment, int blockBytes, Optional<DType>
     }
 
     /// What a tensor is loaded as: the dtype asked for if it is a float, its own otherwise.
-    DType target(TensorInfo tensor) {
+    public DType target(TensorInfo tensor) {
         return tensor.dtype().isFloat() ? dtype.orElse(tensor.dtype()) : tensor.dtype();
     }
 }

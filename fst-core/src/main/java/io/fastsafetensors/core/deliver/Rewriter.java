@@ -1,0 +1,106 @@
+package io.fastsafetensors.core.deliver;
+
+import io.fastsafetensors.api.LoadOptions;
+import io.fastsafetensors.api.Selection;
+import io.fastsafetensors.api.Tensor;
+import io.fastsafetensors.api.WriteOptions;
+import io.fastsafetensors.core.header.ParsedCheckpoint;
+import io.fastsafetensors.core.place.Routing;
+import io.fastsafetensors.core.plan.ReadPlan;
+import io.fastsafetensors.core.write.CheckpointOutput;
+import io.fastsafetensors.core.write.Item;
+import io.fastsafetensors.core.write.Sha256;
+import io.fastsafetensors.types.TensorInfo;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+
+/// Streams a checkpoint out of its files into new ones: batches of pieces are read ahead while those before are written.
+final class Rewriter {
+    /// Enough for drives to be busy, little enough for a process of 300 MiB.
+    private static final long DEFAULT_BUDGET = 96L << 20;
+    /// One being written, one that is there, one being read.
+    private static final int BATCHES = 3;
+    private static final int PIECES_PER_BATCH = 4;
+    private static final long LARGEST_PIECE = 8L << 20;
+
+    private final LoadTarget target;
+    private final LoadOptions options;
+
+    /// @param options what to load and as what; their budget, or else the default one
+    Rewriter(LoadTarget target, LoadOptions options) {
+        this.target = target;
+        this.options = options;
+    }
+
+    /// See [io.fastsafetensors.api.Loader#rewrite(Path, Path, WriteOptions)].
+    ///
+    /// @param startNanos when the user asked for it, in `System.nanoTime()`
+    List<Path> rewrite(ParsedCheckpoint source, Path copy, WriteOptions writing, long startNanos) {
+        long budget = options.deviceBudget() == Long.MAX_VALUE ? DEFAULT_BUDGET : options.deviceBudget();
+        Pieces pieces = new Pieces(source, options.selection(), target.planSettings(),
+                Math.min(LARGEST_PIECE, budget / BATCHES / PIECES_PER_BATCH));
+        List<Item> items = source.tensors().stream().filter(options.selection()::test).map(tensor -> Item
+                .of(tensor.name(), target.planSettings().target(tensor), tensor.shape())).toList();
+        try (CheckpointOutput output = new CheckpointOutput(copy, items,
+                writing.withMetadata(metadata(source, writing)), true)) {
+            output.begin();
+            BatchFeeder feeder = feeder(pieces.checkpoint(), budget, startNanos);
+            try (Arena arena = Arena.ofConfined()) {
+                MemorySegment bounce = target.isHostAddressable() ? MemorySegment.NULL : arena.allocate(LARGEST_PIECE);
+                feeder.start();
+                for (BatchFeeder.Batch batch = feeder.next(); batch != null; batch = feeder.next()) {
+                    write(batch, feeder, pieces, output, bounce);
+                }
+            } finally {
+                feeder.close();
+            }
+            return output.publish();
+        }
+    }
+
+    private BatchFeeder feeder(ParsedCheckpoint pieces, long total, long startNanos) {
+        ReadPlan whole;
+        try (Routing routing = target.route(pieces)) {
+            whole = target.plan(pieces, routing, Selection.all());
+        }
+        StreamBudget budget = new StreamBudget(total, BATCHES, target.transientBytesPerReader(whole));
+        return new BatchFeeder(target, options, pieces, budget, budget.cut(pieces, target, Selection.all()),
+                new StreamProgress(options.progress(), whole.bytesToRead()), startNanos);
+    }
+
+    private static void write(BatchFeeder.Batch batch, BatchFeeder feeder, Pieces pieces, CheckpointOutput output,
+            MemorySegment bounce) {
+        try {
+            for (String piece : batch.weights().names()) {
+                try (Tensor tensor = batch.weights().get(piece)) {
+                    TensorInfo origin = pieces.origin(piece);
+                    output.append(origin.name(), bytes(tensor, bounce));
+                }
+            }
+        } finally {
+            feeder.done(batch);
+        }
+    }
+
+    private static ByteBuffer bytes(Tensor tensor, MemorySegment bounce) {
+        if (tensor.isHostAddressable()) {
+            return tensor.segment().asByteBuffer();
+        }
+        MemorySegment copy = bounce.asSlice(0, tensor.byteSize());
+        tensor.copyTo(copy);
+        return copy.asByteBuffer();
+    }
+
+    /// The digests of the source are of other bytes as soon as something is converted, and of other files.
+    private static Map<String, String> metadata(ParsedCheckpoint source, WriteOptions writing) {
+        Map<String, String> all = new HashMap<>(source.metadata());
+        all.keySet().removeIf(key -> key.startsWith(Sha256.KEY));
+        all.putAll(writing.metadata());
+        return all;
+    }
+}
