@@ -1,11 +1,13 @@
 package io.fastsafetensors.cli;
 
+import io.fastsafetensors.types.DType;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
@@ -60,6 +62,12 @@ record Line(Map<String, List<String>> options, List<String> paths) {
             words.add(word);
         }
         throw new UsageException(option + ": \"" + text + "\" is none of " + String.join(", ", words));
+    }
+
+    /// An option whose value is a dtype in whatever case.
+    Optional<DType> dtype(String option) {
+        return Optional.ofNullable(value(option)).map(text -> DType.byName(text.toUpperCase(Locale.ROOT)).orElseThrow(
+                () -> new UsageException(option + ": no dtype \"" + text + "\"; such as BF16 or F8_E4M3")));
     }
 
     Table.Format format() {

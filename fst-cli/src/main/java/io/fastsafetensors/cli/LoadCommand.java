@@ -9,13 +9,11 @@ import io.fastsafetensors.api.Safetensors;
 import io.fastsafetensors.api.Selection;
 import io.fastsafetensors.api.Weights;
 import io.fastsafetensors.cli.ffm.PageCache;
-import io.fastsafetensors.types.DType;
 import io.fastsafetensors.types.Device;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 
 /// `fst load`: loads everything and reports where the time went.
 final class LoadCommand implements Command {
@@ -79,11 +77,7 @@ final class LoadCommand implements Command {
         if (backend != null) {
             builder.backend(backend);
         }
-        if (line.isSet("--dtype")) {
-            line.read("--dtype", "", text -> builder.dtype(DType.byName(text.toUpperCase(Locale.ROOT))
-                    .orElseThrow(
-                            () -> new UsageException("--dtype: no dtype \"" + text + "\"; such as BF16 or F8_E4M3"))));
-        }
+        line.dtype("--dtype").ifPresent(builder::dtype);
         if (line.isSet("--budget")) {
             line.read("--budget", "", text -> builder.deviceBudget(Sizes.parse("--budget", text)));
         }

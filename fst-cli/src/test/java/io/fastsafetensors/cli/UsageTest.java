@@ -11,7 +11,11 @@ import org.junit.jupiter.api.io.TempDir;
 
 /// What every command does alike: help, wrong usage, errors in a line.
 class UsageTest {
-    private static final List<String> COMMANDS = List.of("ls", "verify", "load", "doctor", "demo");
+    private static final List<String> COMMANDS = List.of("ls", "verify", "load", "convert", "align", "split",
+            "merge", "diff", "doctor", "demo");
+
+    /// Those that take two paths.
+    private static final List<String> PAIRS = List.of("convert", "align", "split", "merge", "diff");
 
     @TempDir
     private Path directory;
@@ -40,11 +44,23 @@ class UsageTest {
     void wrong_usage_is_status_2_and_one_line() {
         assertUsage("no command", "frobnicate");
         assertUsage("no command", "\u001b[2J");
-        for (String command : List.of("ls", "verify", "load")) {
+        for (String command : List.of("ls", "verify", "load", "convert", "align", "split", "merge", "diff")) {
             assertUsage("PATH", command);
         }
+        for (String command : PAIRS) {
+            assertUsage("PATH", command, "x");
+            assertUsage("Unmatched argument", command, "x", "y", "z");
+        }
+        assertUsage("which dtype", "convert", "x", "y");
+        assertUsage("no dtype", "convert", "--dtype", "F17", "x", "y");
+        assertUsage("how much", "split", "x", "y");
+        assertUsage("at least a byte", "split", "--max-shard-size", "0", "x", "y");
+        assertUsage("is no size", "split", "--max-shard-size", "large", "x", "y");
+        assertUsage("data alignment 12", "align", "--alignment", "12", "x", "y");
+        assertUsage("is no size", "merge", "--budget", "much", "x", "y");
         for (String command : COMMANDS) {
-            assertUsage("--frobnicate", command, "--frobnicate", "x");
+            assertUsage("--frobnicate", PAIRS.contains(command) ? new String[] {command, "x", "y", "--frobnicate"}
+                    : new String[] {command, "--frobnicate", "x"});
         }
         assertUsage("none of text, tsv, json", "ls", "--format", "xml", "x");
         assertUsage("--sha256", "ls", "--device", "cuda:0", "x");

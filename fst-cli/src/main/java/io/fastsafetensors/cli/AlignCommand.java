@@ -1,0 +1,23 @@
+package io.fastsafetensors.cli;
+
+import java.util.Optional;
+
+/// `fst align`: a checkpoint whose data begins on whole pages, and its tensors as far as their sizes allow.
+final class AlignCommand implements Command {
+    private static final String ALIGNMENT = "--alignment";
+
+    @Override
+    public void describe(Syntax syntax) {
+        Rewriting.describe(syntax, "a file, or a directory if IN has several files");
+        syntax.value(ALIGNMENT, "SIZE",
+                "what data and tensors start at a multiple of (default 4096, for direct reads)");
+    }
+
+    @Override
+    public int run(Line line, Screen screen) {
+        Rewriting rewriting = Rewriting.of(line);
+        line.read(ALIGNMENT, "4096",
+                text -> rewriting.alignment((int) Math.min(Integer.MAX_VALUE, Sizes.parse(ALIGNMENT, text))));
+        return rewriting.intoTheSameForm(Optional.empty(), screen);
+    }
+}

@@ -1,0 +1,22 @@
+package io.fastsafetensors.cli;
+
+import io.fastsafetensors.types.DType;
+import java.util.Optional;
+
+/// `fst convert`: a checkpoint in another dtype.
+final class ConvertCommand implements Command {
+    private static final String DTYPE = "--dtype";
+
+    @Override
+    public void describe(Syntax syntax) {
+        Rewriting.describe(syntax, "a file, or a directory if IN has several files");
+        syntax.value(DTYPE, "DTYPE", "what floating-point tensors become, such as BF16 (required)");
+    }
+
+    @Override
+    public int run(Line line, Screen screen) {
+        DType dtype = line.dtype(DTYPE)
+                .orElseThrow(() -> new UsageException(DTYPE + ": to which dtype? such as BF16"));
+        return Rewriting.of(line).dtype(dtype).intoTheSameForm(Optional.of(dtype), screen);
+    }
+}

@@ -1,0 +1,66 @@
+package io.fastsafetensors.cli;
+
+import io.fastsafetensors.api.Checkpoint;
+import io.fastsafetensors.api.Safetensors;
+import io.fastsafetensors.types.TensorInfo;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/// `fst diff`: what two checkpoints do not have in common, whatever files their tensors are in.
+final class DiffCommand implements Command {
+    @Override
+    public void describe(Syntax syntax) {
+        syntax.paths(2, 2, "A and B, files, directories or index files");
+        syntax.format();
+    }
+
+    @Override
+    public int run(Line line, Screen screen) {
+        Table.Format format = line.format();
+        Path left = Line.path(line.paths().get(0));
+        Path right = Line.path(line.paths().get(1));
+        Map<String, String> differences = differences(left, right, screen);
+        Table table = new Table("name", "difference");
+        differences.forEach((name, difference) -> table.add(Cell.name(name), Cell.text(difference)));
+        table.print(format, screen);
+        if (format == Table.Format.TEXT) {
+            screen.out().println(differences.isEmpty() ? "no difference"
+                    : Sizes.count(differences.size(), "tensor") + (differences.size() == 1 ? " differs" : " differ"));
+        }
+        return differences.isEmpty() ? 0 : 1;
+    }
+
+    /// By name: those of A in its order, then those only in B.
+    private static Map<String, String> differences(Path left, Path right, Screen screen) {
+        Checkpoint a = Safetensors.open(left);
+        Checkpoint b = Safetensors.open(right);
+        Map<String, String> found = new LinkedHashMap<>();
+        List<TensorPair> pairs = new ArrayList<>();
+        for (TensorInfo tensor : a.tensors()) {
+            if (!b.names().contains(tensor.name())) {
+                found.put(tensor.name(), "only in A");
+                continue;
+            }
+            TensorPair pair = new TensorPair(tensor, b.info(tensor.name()));
+            // Holds the place in A's order until the bytes are compared.
+            found.put(tensor.name(), pair.headers());
+            if (pair.hasComparableValues()) {
+                pairs.add(pair);
+            }
+        }
+        for (TensorInfo tensor : b.tensors()) {
+            if (!a.names().contains(tensor.name())) {
+                found.put(tensor.name(), "only in B");
+            }
+        }
+        try (ProgressBar bar = new ProgressBar("comparing", screen)) {
+            new PairedLoads(left, right).compare(pairs, bar, (pair, values) -> found.merge(pair.name(), values,
+                    (before, more) -> before.isEmpty() || more.isEmpty() ? before + more : before + ", " + more));
+        }
+        found.values().removeIf(String::isEmpty);
+        return found;
+    }
+}

@@ -1,0 +1,24 @@
+package io.fastsafetensors.cli;
+
+/// `fst split`: a checkpoint in shards, with an index.
+final class SplitCommand implements Command {
+    private static final String SIZE = "--max-shard-size";
+
+    @Override
+    public void describe(Syntax syntax) {
+        Rewriting.describe(syntax, "a directory");
+        syntax.value(SIZE, "SIZE", "the most data a shard, such as 5GB (required); a larger tensor has one to itself");
+    }
+
+    @Override
+    public int run(Line line, Screen screen) {
+        if (!line.isSet(SIZE)) {
+            throw new UsageException(SIZE + ": how much? such as 5GB");
+        }
+        long bytes = line.read(SIZE, "", text -> Sizes.parse(SIZE, text));
+        if (bytes < 1) {
+            throw new UsageException(SIZE + ": at least a byte");
+        }
+        return Rewriting.of(line).intoShards(bytes, screen);
+    }
+}
