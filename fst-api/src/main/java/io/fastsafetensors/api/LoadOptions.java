@@ -27,12 +27,13 @@ import java.util.Optional;
 /// @param open see [LoaderBuilder#open(OpenOptions)]
 /// @param checkDigests see [LoaderBuilder#checkDigests(boolean)]
 /// @param leakDetection see [LoaderBuilder#leakDetection(LeakDetection)]
+/// @param stream see [LoaderBuilder#stream(StreamOptions)]
 /// @param progress see [LoaderBuilder#progress(ProgressListener)]
 public record LoadOptions(Device device, Optional<String> backend, Map<String, String> backendProperties,
         boolean strictBackend, Optional<DType> dtype, Selection selection, long alignment, int readers, int blockBytes,
         DirectIo directIo, TransferPath transferPath, boolean numaPinning, long deviceBudget, long hostBudget,
         Optional<ProcessGroup> group, Distribution distribution, OpenOptions open, boolean checkDigests,
-        LeakDetection leakDetection, ProgressListener progress) {
+        LeakDetection leakDetection, StreamOptions stream, ProgressListener progress) {
     /// Copies the map.
     public LoadOptions {
         backendProperties = Map.copyOf(backendProperties);
@@ -41,5 +42,10 @@ public record LoadOptions(Device device, Optional<String> backend, Map<String, S
     /// What a loader does that is told nothing: CPU memory, strict headers, everything else automatic.
     public static LoadOptions defaults() {
         return Loader.builder().options();
+    }
+
+    /// A builder that starts with these options.
+    public LoaderBuilder toBuilder() {
+        return new LoaderBuilder(this);
     }
 }

@@ -18,11 +18,21 @@ public interface Loader extends AutoCloseable {
         return LoaderProvider.instance().newLoader(options);
     }
 
-    /// A loader configured by `FASTSAFETENSORS_CONFIG`, `fastsafetensors.json` or fst's own file.
+    /// A loader configured from outside the program: by system properties (`fst.device`), environment variables
+    /// (`FST_DEVICE`), and a file: the one that the property `fst.config` or the variable `FASTSAFETENSORS_CONFIG` names,
+    /// or else `fst.json` or `fastsafetensors.json` in the working directory. The earlier wins; what none of them says
+    /// is at its default. Their keys are listed in docs/configuration.md.
     ///
     /// @throws io.fastsafetensors.error.ConfigException naming the file, line and key that is wrong
     static Loader fromConfig() {
-        return Loader.of(LoaderProvider.instance().configuredOptions());
+        return configuredBuilder().build();
+    }
+
+    /// A builder that starts where [#fromConfig()] ends: what the program sets wins over all configuration.
+    ///
+    /// @throws io.fastsafetensors.error.ConfigException naming the file, line and key that is wrong
+    static LoaderBuilder configuredBuilder() {
+        return LoaderProvider.instance().configuredOptions().toBuilder();
     }
 
     /// Starts loading a checkpoint: a .safetensors file, a directory, an index.json, or a Hugging Face cache folder.
@@ -44,6 +54,11 @@ public interface Loader extends AutoCloseable {
 
     /// What [#load(Path)] would do, without allocating or reading tensors.
     LoadPlan plan(Path checkpoint);
+
+    /// As [#stream(Path, StreamOptions)], as the loader's options say.
+    default TensorStream stream(Path checkpoint) {
+        return stream(checkpoint, options().stream());
+    }
 
     /// Starts loading and hands tensors out in the order in which they arrive, under the loader's budget.
     TensorStream stream(Path checkpoint, StreamOptions options);

@@ -3,6 +3,7 @@ package io.fastsafetensors.api;
 import io.fastsafetensors.group.ProcessGroup;
 import io.fastsafetensors.types.DType;
 import io.fastsafetensors.types.Device;
+import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
@@ -28,9 +29,35 @@ public final class LoaderBuilder {
     private OpenOptions open = OpenOptions.strict();
     private boolean checkDigests;
     private LeakDetection leakDetection = LeakDetection.ON;
+    private StreamOptions stream = StreamOptions.defaults();
     private ProgressListener progress = ProgressListener.NONE;
 
     LoaderBuilder() {
+    }
+
+    /// With the options of another loader.
+    LoaderBuilder(LoadOptions options) {
+        device = options.device();
+        backend = options.backend();
+        backendProperties.putAll(options.backendProperties());
+        strictBackend = options.strictBackend();
+        dtype = options.dtype();
+        selection = options.selection();
+        alignment = options.alignment();
+        readers = options.readers();
+        blockBytes = options.blockBytes();
+        directIo = options.directIo();
+        transferPath = options.transferPath();
+        numaPinning = options.numaPinning();
+        deviceBudget = options.deviceBudget();
+        hostBudget = options.hostBudget();
+        group = options.group();
+        distribution = options.distribution();
+        open = options.open();
+        checkDigests = options.checkDigests();
+        leakDetection = options.leakDetection();
+        stream = options.stream();
+        progress = options.progress();
     }
 
     /// Where the tensors go; CPU memory unless set. [Device#AUTO] picks the best device there is.
@@ -164,6 +191,12 @@ public final class LoaderBuilder {
         return this;
     }
 
+    /// How [Loader#stream(Path)] runs; [StreamOptions#defaults()] unless set.
+    public LoaderBuilder stream(StreamOptions options) {
+        this.stream = options;
+        return this;
+    }
+
     /// Who is told how loads are doing.
     public LoaderBuilder progress(ProgressListener listener) {
         this.progress = listener;
@@ -174,7 +207,7 @@ public final class LoaderBuilder {
     public LoadOptions options() {
         return new LoadOptions(device, backend, backendProperties, strictBackend, dtype, selection, alignment, readers,
                 blockBytes, directIo, transferPath, numaPinning, deviceBudget, hostBudget, group, distribution, open,
-                checkDigests, leakDetection, progress);
+                checkDigests, leakDetection, stream, progress);
     }
 
     /// Finds the backend, opens the device and makes a loader.

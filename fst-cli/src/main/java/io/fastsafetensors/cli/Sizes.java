@@ -1,8 +1,6 @@
 package io.fastsafetensors.cli;
 
-import java.math.BigDecimal;
-import java.math.RoundingMode;
-import java.util.Locale;
+import io.fastsafetensors.types.ByteSize;
 
 /// Sizes, speeds and times as people write and read them, the same in every locale.
 public final class Sizes {
@@ -12,25 +10,15 @@ public final class Sizes {
     private Sizes() {
     }
 
-    /// Reads `4096`, `512B`, `64KiB`, `1.5GB`: KB, MB, GB and TB are powers of 1000, KiB and so on of 1024.
+    /// See [ByteSize#parse(String)].
     ///
-    /// @throws UsageException if it is none of these, negative, or no long
+    /// @throws UsageException if it is no size
     public static long parse(String option, String text) {
-        String trimmed = text.strip();
-        int digits = 0;
-        while (digits < trimmed.length() && "0123456789.".indexOf(trimmed.charAt(digits)) >= 0) {
-            digits++;
+        try {
+            return ByteSize.parse(text);
+        } catch (IllegalArgumentException e) {
+            throw new UsageException(option + ": " + Json.printable(String.valueOf(e.getMessage())));
         }
-        long unit = unit(trimmed.substring(digits).strip().toLowerCase(Locale.ROOT));
-        if (digits > 0 && unit > 0) {
-            try {
-                return new BigDecimal(trimmed.substring(0, digits)).multiply(BigDecimal.valueOf(unit))
-                        .setScale(0, RoundingMode.DOWN).longValueExact();
-            } catch (ArithmeticException | NumberFormatException e) {
-                throw notASize(option, text);
-            }
-        }
-        throw notASize(option, text);
     }
 
     /// `512 B`, `1.5 KiB`, `8.0 GiB`.
@@ -76,25 +64,5 @@ public final class Sizes {
             digits.insert(i, ',');
         }
         return digits.append(' ').append(noun).append(number == 1 ? "" : "s").toString();
-    }
-
-    private static long unit(String name) {
-        return switch (name) {
-            case "", "b" -> 1;
-            case "kb" -> 1_000;
-            case "mb" -> 1_000_000;
-            case "gb" -> 1_000_000_000;
-            case "tb" -> 1_000_000_000_000L;
-            case "kib", "k" -> 1L << 10;
-            case "mib", "m" -> 1L << 20;
-            case "gib", "g" -> 1L << 30;
-            case "tib", "t" -> 1L << 40;
-            default -> 0;
-        };
-    }
-
-    private static UsageException notASize(String option, String text) {
-        return new UsageException(
-                option + ": \"" + Json.printable(text) + "\" is no size; write 4096, 64KiB, 500MB or 8GiB");
     }
 }

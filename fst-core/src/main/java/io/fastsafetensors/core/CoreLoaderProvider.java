@@ -12,14 +12,13 @@ import io.fastsafetensors.api.Tensor;
 import io.fastsafetensors.api.TensorSource;
 import io.fastsafetensors.api.WriteOptions;
 import io.fastsafetensors.core.checkpoint.CheckpointFiles;
+import io.fastsafetensors.core.config.Configuration;
 import io.fastsafetensors.core.deliver.CoreLoader;
 import io.fastsafetensors.core.header.CheckpointReader;
 import io.fastsafetensors.core.read.Storage;
 import io.fastsafetensors.core.select.Providers;
 import io.fastsafetensors.core.write.CheckpointWriter;
 import io.fastsafetensors.core.write.TensorBytes;
-import io.fastsafetensors.error.UnsupportedFeatureException;
-import io.fastsafetensors.error.Where;
 import java.nio.file.Path;
 import java.util.List;
 
@@ -36,8 +35,7 @@ public final class CoreLoaderProvider implements LoaderProvider {
 
     @Override
     public LoadOptions configuredOptions() {
-        throw new UnsupportedFeatureException("configuration files are not in this version; use Loader.builder()",
-                Where.nowhere());
+        return Configuration.load();
     }
 
     @Override

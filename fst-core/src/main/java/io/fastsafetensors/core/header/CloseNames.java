@@ -8,7 +8,7 @@ import java.util.Locale;
 import java.util.stream.Collectors;
 
 /// Names that somebody may have meant: those that begin and end alike. One pass over the names, no distances.
-final class CloseNames {
+public final class CloseNames {
     private static final int MOST = 3;
 
     private record Candidate(String name, int alike) {
@@ -18,7 +18,7 @@ final class CloseNames {
     }
 
     /// `; did you mean …`, or nothing if no name comes close.
-    static String hint(String asked, Collection<String> names) {
+    public static String hint(String asked, Collection<String> names) {
         String wanted = asked.toLowerCase(Locale.ROOT);
         List<Candidate> best = names.stream().map(name -> new Candidate(name, alike(wanted, name)))
                 .filter(candidate -> isClose(candidate, wanted))
