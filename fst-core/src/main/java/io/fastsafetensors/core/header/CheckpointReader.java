@@ -69,6 +69,9 @@ public final class CheckpointReader {
             try {
                 List<FileHeader> headers = new ArrayList<>();
                 for (Future<FileHeader> read : reads) {
+                    if (Thread.interrupted()) {
+                        throw new InterruptedException("interrupted between two headers");
+                    }
                     headers.add(read.get());
                 }
                 return headers;
