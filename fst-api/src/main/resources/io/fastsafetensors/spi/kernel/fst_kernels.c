@@ -2,8 +2,8 @@
  * The device kernels of fst: conversion between element types, and strided gather.
  *
  * One text for four languages, chosen by the compiler's predefined macros: CUDA C++ (nvcc, nvrtc), HIP (hipcc, hiprtc),
- * OpenCL C 1.2 and C11. It needs no option and no extension. All arithmetic is on integers, so that every device gives
- * the same bits. The devices are little-endian.
+ * OpenCL C 1.2 and C11. It needs no option and no extension. All arithmetic is on integers, but for fst_sum, whose
+ * result IEEE 754 says to the bit; so every device gives the same bits. The devices are little-endian.
  *
  * How a backend uses it. Compile the text, once per device; io.fastsafetensors.spi.kernel.KernelPlan says which
  * functions to launch for a request and gives the values of the arguments. Every function has the same five:
@@ -199,6 +199,24 @@ FST_INLINE fst_i32 fst_larger(fst_i32 a, fst_i32 b)
     return a > b ? a : b;
 }
 
+/* The sum of two F32 as bits: rounded to nearest, ties to even, as every language here does unless told otherwise. */
+FST_INLINE fst_u32 fst_sum(fst_u32 a, fst_u32 b)
+{
+#if defined(FST_C)
+    float x;
+    float y;
+    memcpy(&x, &a, sizeof x);
+    memcpy(&y, &b, sizeof y);
+    x += y;
+    memcpy(&a, &x, sizeof x);
+    return a;
+#elif defined(FST_OPENCL)
+    return as_uint(as_float(a) + as_float(b));
+#else
+    return __float_as_uint(__uint_as_float(a) + __uint_as_float(b));
+#endif
+}
+
 /* 32 for 0. */
 FST_INLINE fst_u32 fst_leading_zeros(fst_u32 x)
 {
@@ -387,37 +405,28 @@ FST_INLINE fst_u32 fst_round(fst_u32 x, fst_u32 shift)
  * The magnitude of an F32 -> the code of a narrower float.
  *
  * A float's bits, less those of the smallest exponent, are the target's but for rounding as long as the target is
- * normal. Below, the significand is shifted right instead, which is then the larger of the two. Its lowest `depth` bits
- * are zero, so that shifting loses none.
+ * normal. Below, the target's numbers lie as far apart as F32's do from some power of two on: added to that, x is
+ * rounded to one of them, and the sum's last bits count them.
  *
- * normal: the F32 exponent code of the target's smallest normal number. depth: the target's mantissa bits + 2; numbers
- * that much smaller are 0. shift: the mantissa bits that F32 has more. largest: the bits of what all that is larger
- * becomes.
+ * normal: the F32 exponent code of the target's smallest normal number. shift: the mantissa bits that F32 has more.
+ * largest: the bits of what all that is larger becomes.
  */
-FST_INLINE fst_u32 fst_narrow(fst_u32 magnitude, fst_i32 normal, fst_i32 depth, fst_u32 shift, fst_u32 largest)
+FST_INLINE fst_u32 fst_narrow(fst_u32 magnitude, fst_u32 normal, fst_u32 shift, fst_u32 largest)
 {
-    fst_i32 x = (fst_i32)fst_min(magnitude, largest);
-    x = fst_larger(x, (normal - depth) << 23);
-    /* 8 more than the powers of two that x is below normal, since the significand begins 8 bits higher. */
-    fst_i32 below = fst_larger(((normal + 8) << 23) + 0x7FFFFF - x, 8 << 23) >> 23;
-    fst_i32 subnormal = (fst_i32)((magnitude << 8 | 0x80000000u) >> below);
-    return fst_round((fst_u32)fst_larger(x - ((normal - 1) << 23), subnormal), shift);
+    fst_u32 x = fst_min(magnitude, largest);
+    fst_u32 power = (normal + shift) << 23;
+    fst_u32 subnormal = fst_sum(x, power) - power;
+    return x < normal << 23 ? subnormal : fst_round(x - ((normal - 1) << 23), shift);
 }
 
 FST_INLINE fst_u32 fst_e4m3_of(fst_u32 magnitude)
 {
-    return fst_narrow(magnitude, 121, 5, 20, 0x43E00000u);
+    return fst_narrow(magnitude, 121, 20, 0x43E00000u);
 }
 
 FST_INLINE fst_u32 fst_e5m2_of(fst_u32 magnitude)
 {
-    return fst_narrow(magnitude, 113, 4, 21, 0x47800000u);
-}
-
-/* An F32 whose low 8 bits are zero and which rounds to eight bits like x: the bit above says that they were not. */
-FST_INLINE fst_u32 fst_sticky(fst_u32 x)
-{
-    return (((x & 0xFF) + 0xFF) | x) & 0xFFFFFF00u;
+    return fst_narrow(magnitude, 113, 21, 0x47800000u);
 }
 
 FST_INLINE fst_u32 fst_f32_to_bf16_code(fst_u32 x)
@@ -441,12 +450,12 @@ FST_INLINE fst_u32 fst_f32_to_f16_code(fst_u32 x)
 /* The one NaN of F8_E4M3 comes after the largest number. */
 FST_INLINE fst_u32 fst_f32_to_f8_e4m3_code(fst_u32 x)
 {
-    return fst_e4m3_of(fst_sticky(x)) - fst_above(x, FST_F32_INFINITY);
+    return fst_e4m3_of(x) - fst_above(x, FST_F32_INFINITY);
 }
 
 FST_INLINE fst_u32 fst_f32_to_f8_e5m2_code(fst_u32 x)
 {
-    return fst_e5m2_of(fst_sticky(x)) | ((x >> 21 | 2) & 3 & fst_above(x, FST_F32_INFINITY));
+    return fst_e5m2_of(x) | ((x >> 21 | 2) & 3 & fst_above(x, FST_F32_INFINITY));
 }
 
 FST_INLINE fst_u32 fst_bf16_to_f32_code(fst_u32 x)
@@ -456,7 +465,7 @@ FST_INLINE fst_u32 fst_bf16_to_f32_code(fst_u32 x)
 
 FST_INLINE fst_u32 fst_bf16_to_f16_code(fst_u32 x)
 {
-    fst_u32 code = fst_narrow(x, 113, 12, 13, 0x47800000u);
+    fst_u32 code = fst_narrow(x, 113, 13, 0x47800000u);
     return code | ((x >> 13 | 0x200) & 0x3FF & fst_above(x, FST_F32_INFINITY));
 }
 
