@@ -23,8 +23,9 @@ final class CudaBackend implements ContextBackend {
     static final String DEVICE_TYPE = "cuda";
 
     /// 256 bytes is what `cuMemAlloc` aligns to and kernels like. Each copy costs the device some 7 µs besides the
-    /// transfer, so 8 MiB come closer to the PCIe limit of an H200 than 4; a page cache gives 3 to 6 GB/s a reader.
-    private static final TransferHints HINTS = new TransferHints(256, 8 << 20, 16, 2);
+    /// transfer, so blocks are large; slots of more than some 150 MiB together leave the processor's cache, so they are
+    /// not larger. A page cache gives 3 to 6 GB/s a reader. Measured on an H200: docs/benchmarks/cuda-load.md.
+    private static final TransferHints HINTS = new TransferHints(256, 6 << 20, 12, 2);
 
     private final DeviceInfo info;
     private final boolean registersHostMemory;

@@ -13,6 +13,7 @@ final class WarmSection implements Section {
         Samples limit = new Samples("pinned copy, host to device", "GB/s");
         Samples load = new Samples("load, page cache and slots warm", "GB/s");
         Samples first = new Samples("first tensor, page cache and slots warm", "ms");
+        Samples again = new Samples("load at once after one of that size was closed", "GB/s");
         Samples cpu = new Samples("CPU time of a load, page cache and slots warm", "s");
         long staging = 0;
         try (CopyLimit copies = bench.copyLimit(); Loader loader = bench.builder().build()) {
@@ -26,11 +27,14 @@ final class WarmSection implements Section {
                 first.add(run.stats().secondsFirstTensor() * 1e3);
                 cpu.add(run.cpuSeconds());
                 staging = Math.max(staging, run.stats().stagingBytes());
+                LoadRun.andGoOn(loader, path);
+                again.add(LoadRun.of(loader, path).rate());
             }
         }
         Report report = bench.report();
         report.arm(limit);
         report.arm(load);
+        report.arm(again);
         report.arm(first);
         report.arm(cpu);
         report.atLeast("page cache to device, slots warm: of the pinned copy", 0.92, load.median() / limit.median(),

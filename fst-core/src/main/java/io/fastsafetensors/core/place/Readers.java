@@ -12,8 +12,8 @@ import io.fastsafetensors.spi.TransferHints;
 public final class Readers {
     private static final int FEWEST = 4;
     private static final int MOST = 16;
-    /// Threads that only submit copies.
-    private static final int MAPPED = 2;
+    /// One thread submits copies faster than they are done.
+    private static final int MAPPED = 1;
 
     private final LoadOptions options;
     private final boolean hostAddressable;

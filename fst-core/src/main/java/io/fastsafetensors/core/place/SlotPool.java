@@ -19,8 +19,8 @@ import org.jspecify.annotations.Nullable;
 /// them. Slots are made in the background, one after the other, so that the first copy starts with the first slot; they
 /// stay for the next load until the last loader of the device is closed. Thread-safe.
 public final class SlotPool {
-    /// The most page-locked memory of a pool: 16 readers with two slots of 4 MiB, and half as much again for concurrent
-    /// loads.
+    /// The most page-locked memory of a pool: 12 readers with two slots of 6 MiB, and a third as much again for concurrent
+    /// loads. More does not fit into a processor's cache, and then each byte goes through memory twice more.
     private static final long MOST_BYTES = 192L << 20;
     private static final Logger LOG = System.getLogger("io.fastsafetensors.core");
     private static final Registry<Key, SlotPool> POOLS = new Registry<>(SlotPool::new, SlotPool::dispose);

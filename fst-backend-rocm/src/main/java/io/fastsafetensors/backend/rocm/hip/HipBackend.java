@@ -17,7 +17,7 @@ import java.util.Optional;
 /// One AMD GPU.
 final class HipBackend implements Backend {
     /// What saturates a PCIe 5.0 link from the page cache.
-    private static final TransferHints HINTS = new TransferHints(256, 4 << 20, 16, 2);
+    private static final TransferHints HINTS = new TransferHints(256, 6 << 20, 12, 2);
 
     private final DeviceInfo info;
     private final HipDevice device;
