@@ -10,8 +10,12 @@ import java.util.Map;
 ///        start at one too; the others follow by the largest power of two in their size, so that each is aligned to
 ///        that. With 8 they stand in the reference's order: largest dtype first, then by name
 /// @param maxShardBytes the most data bytes a file; more makes shards and an index
-/// @param digests whether each tensor's SHA-256 goes into the metadata
+/// @param digests whether each tensor's SHA-256 goes into the metadata, see [#DIGEST_KEY]
 public record WriteOptions(Map<String, String> metadata, int dataAlignment, long maxShardBytes, boolean digests) {
+    /// What comes before a tensor's name in the key of its digest: the `__metadata__` of the tensor's file maps
+    /// `fst.sha256.NAME` to the SHA-256 of the tensor's bytes in that file, as 64 lower-case hexadecimal digits.
+    public static final String DIGEST_KEY = "fst.sha256.";
+
     /// @throws IllegalArgumentException if the alignment is no power of two of at least 8, or the shard size not positive
     public WriteOptions {
         metadata = Map.copyOf(metadata);

@@ -3,7 +3,8 @@ package io.fastsafetensors.error;
 import java.io.Serial;
 import org.jspecify.annotations.Nullable;
 
-/// A file or checkpoint breaks the format. Nothing was loaded and nothing is held.
+/// A file or checkpoint breaks the format. Nothing was loaded and nothing is held, but for the other tensors of a load that
+/// finds one whose digest is wrong.
 public final class FormatException extends FstException {
     @Serial
     private static final long serialVersionUID = 1L;

@@ -31,16 +31,18 @@ final class LoadedWeights implements Weights {
     private final ReadPlan plan;
     private final LoadState state;
     private final LoadClock clock;
+    private final DigestCheck digests;
     private final CoreTensor.Origin origin;
     private final Map<String, PlannedTensor> tensors;
     private final LeakDetector.Ticket ticket;
 
-    LoadedWeights(Checkpoint checkpoint, ReadPlan plan, LoadState state, LoadClock clock, Device device,
-            LeakDetection leaks) {
+    LoadedWeights(Checkpoint checkpoint, ReadPlan plan, LoadState state, LoadClock clock, DigestCheck digests,
+            Device device, LeakDetection leaks) {
         this.checkpoint = checkpoint;
         this.plan = plan;
         this.state = state;
         this.clock = clock;
+        this.digests = digests;
         this.origin = new CoreTensor.Origin(this, state.scope(), device, leaks);
         this.tensors = new LinkedHashMap<>();
         for (PlannedFile file : plan.planned()) {
@@ -141,8 +143,10 @@ final class LoadedWeights implements Weights {
         if (lease == null) {
             throw new AssertionError("a tensor of a file without a buffer");
         }
-        return new CoreTensor(origin, lease, false, name, tensor.dtype(), tensor.info().shape(), tensor.bufferOffset(),
-                tensor.byteSize());
+        CoreTensor loaded = new CoreTensor(origin, lease, false, name, tensor.dtype(), tensor.info().shape(),
+                tensor.bufferOffset(), tensor.byteSize());
+        digests.require(name, loaded);
+        return loaded;
     }
 
     @Override
@@ -189,6 +193,7 @@ final class LoadedWeights implements Weights {
         state.job().join();
         requireOpen();
         state.job().arrivals().requireSuccess();
+        OnAllCores.run("fst-digest", digests.names(), this::loaded);
     }
 
     @Override

@@ -12,6 +12,7 @@ import io.fastsafetensors.core.memory.SharedBackend;
 import io.fastsafetensors.core.memory.SharedBuffer;
 import io.fastsafetensors.core.place.LoadJob;
 import io.fastsafetensors.core.place.Places;
+import io.fastsafetensors.core.place.ReadTap;
 import io.fastsafetensors.core.place.Readers;
 import io.fastsafetensors.core.place.Routing;
 import io.fastsafetensors.core.place.SlotPool;
@@ -30,6 +31,7 @@ final class PreparedLoad implements AutoCloseable {
     private final ParsedCheckpoint checkpoint;
     private final Routing routing;
     private final ReadPlan plan;
+    private final DigestCheck digests;
     private final Readers.Crew crew;
     private final LoadClock clock;
     private boolean started;
@@ -41,7 +43,9 @@ final class PreparedLoad implements AutoCloseable {
         this.checkpoint = checkpoint;
         this.routing = routing;
         this.plan = plan;
-        this.crew = target.crew(plan, deviceBudget);
+        this.digests = options.checkDigests() ? DigestCheck.of(checkpoint, plan) : DigestCheck.NONE;
+        Readers.Crew all = target.crew(plan, deviceBudget);
+        this.crew = digests.tap().equals(ReadTap.NONE) ? all : all.alone();
         this.clock = new LoadClock(startNanos, System.nanoTime());
     }
 
@@ -82,7 +86,7 @@ final class PreparedLoad implements AutoCloseable {
         SlotPool pool = target.pool();
         Places places = new Places(plan.planned().size());
         LoadJob job = new LoadJob(plan, places, routing, backend, pool == null ? null : pool.retain(), crew,
-                target.threads(), options, progress, span);
+                target.threads(), digests.tap(), options, progress, span);
         Scope scope = new Scope("weights of " + checkpoint.path());
         backend.retain();
         started = true;
@@ -98,7 +102,7 @@ final class PreparedLoad implements AutoCloseable {
             throw e;
         }
         LoadState state = new LoadState(scope, leases, job, backend);
-        return new LoadedWeights(checkpoint, plan, state, clock, target.device(), options.leakDetection());
+        return new LoadedWeights(checkpoint, plan, state, clock, digests, target.device(), options.leakDetection());
     }
 
     private List<@Nullable Lease> allocate(Places places, Scope scope) {

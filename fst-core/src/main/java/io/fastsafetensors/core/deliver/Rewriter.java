@@ -9,7 +9,6 @@ import io.fastsafetensors.core.place.Routing;
 import io.fastsafetensors.core.plan.ReadPlan;
 import io.fastsafetensors.core.write.CheckpointOutput;
 import io.fastsafetensors.core.write.Item;
-import io.fastsafetensors.core.write.Sha256;
 import io.fastsafetensors.types.TensorInfo;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -46,6 +45,7 @@ final class Rewriter {
                 Math.min(LARGEST_PIECE, budget / BATCHES / PIECES_PER_BATCH));
         List<Item> items = source.tensors().stream().filter(options.selection()::test).map(tensor -> Item
                 .of(tensor.name(), target.planSettings().target(tensor), tensor.shape())).toList();
+        SourceDigests digests = new SourceDigests(source, options, target.planSettings());
         try (CheckpointOutput output = new CheckpointOutput(copy, items,
                 writing.withMetadata(metadata(source, writing)), true)) {
             output.begin();
@@ -54,11 +54,12 @@ final class Rewriter {
                 MemorySegment bounce = target.isHostAddressable() ? MemorySegment.NULL : arena.allocate(LARGEST_PIECE);
                 feeder.start();
                 for (BatchFeeder.Batch batch = feeder.next(); batch != null; batch = feeder.next()) {
-                    write(batch, feeder, pieces, output, bounce);
+                    write(batch, feeder, pieces, digests, output, bounce);
                 }
             } finally {
                 feeder.close();
             }
+            digests.require();
             return output.publish();
         }
     }
@@ -73,13 +74,15 @@ final class Rewriter {
                 new StreamProgress(options.progress(), whole.bytesToRead()), startNanos);
     }
 
-    private static void write(BatchFeeder.Batch batch, BatchFeeder feeder, Pieces pieces, CheckpointOutput output,
-            MemorySegment bounce) {
+    private static void write(BatchFeeder.Batch batch, BatchFeeder feeder, Pieces pieces, SourceDigests digests,
+            CheckpointOutput output, MemorySegment bounce) {
         try {
             for (String piece : batch.weights().names()) {
                 try (Tensor tensor = batch.weights().get(piece)) {
                     TensorInfo origin = pieces.origin(piece);
-                    output.append(origin.name(), bytes(tensor, bounce));
+                    ByteBuffer bytes = bytes(tensor, bounce);
+                    digests.update(origin, bytes);
+                    output.append(origin.name(), bytes);
                 }
             }
         } finally {
@@ -99,7 +102,7 @@ final class Rewriter {
     /// The digests of the source are of other bytes as soon as something is converted, and of other files.
     private static Map<String, String> metadata(ParsedCheckpoint source, WriteOptions writing) {
         Map<String, String> all = new HashMap<>(source.metadata());
-        all.keySet().removeIf(key -> key.startsWith(Sha256.KEY));
+        all.keySet().removeIf(key -> key.startsWith(WriteOptions.DIGEST_KEY));
         all.putAll(writing.metadata());
         return all;
     }

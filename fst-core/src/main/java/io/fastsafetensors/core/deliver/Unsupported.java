@@ -13,8 +13,8 @@ final class Unsupported {
         if (options.group().isPresent() && options.group().get().size() > 1) {
             throw feature("loading with several ranks");
         }
-        if (options.checkDigests()) {
-            throw feature("checking digests while loading");
+        if (options.group().isPresent() && options.group().get().size() > 1 && options.checkDigests()) {
+            throw feature("checking digests in a load by several ranks");
         }
     }
 

@@ -40,6 +40,7 @@ final class HostLander implements Lander, Runs.Sink {
             reader.read(start, end, segment(buffer), blocks.target(index));
         } else {
             reader.read(start, end, segment(slot()), 0);
+            load.tap().read(index, segment(slot()), Pages.floor(start));
             long before = System.nanoTime();
             target = buffer;
             converting = false;

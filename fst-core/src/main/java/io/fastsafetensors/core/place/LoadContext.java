@@ -19,11 +19,12 @@ import org.jspecify.annotations.Nullable;
 /// @param backend the device; held while the load runs
 /// @param pool slots and streams, null if the host can address the device's memory
 /// @param blocksInFlight how many blocks of a reader may be under way, the one being read included
+/// @param tap sees what was read
 /// @param placeNanos time spent moving blocks, over all readers
 /// @param stopped whether the load was cancelled or failed
 /// @param landed told the index of each block that is in place
 record LoadContext(ReadPlan plan, Places places, OpenFiles files, Routing routing,
-        SharedBackend backend, @Nullable SlotPool pool, int blocksInFlight, LongAdder placeNanos,
+        SharedBackend backend, @Nullable SlotPool pool, int blocksInFlight, ReadTap tap, LongAdder placeNanos,
         BooleanSupplier stopped, IntConsumer landed) {
     BlockTable blocks() {
         return plan.blocks();

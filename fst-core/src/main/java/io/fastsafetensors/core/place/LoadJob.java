@@ -54,10 +54,11 @@ public final class LoadJob {
     /// @param pool slots and streams, one hold of which is taken over; null if the host can address the device's memory
     /// @param crew how many readers, fewer if there are fewer blocks
     /// @param threads where they run
+    /// @param tap sees what was read; [ReadTap#NONE], or the crew is one reader
     /// @param progress told how this load is doing
     public LoadJob(ReadPlan plan, Places places, Routing routing, SharedBackend backend,
             @Nullable SlotPool pool, Readers.Crew crew, ReaderThreads threads,
-            LoadOptions options, ProgressListener progress, Span span) {
+            ReadTap tap, LoadOptions options, ProgressListener progress, Span span) {
         this.plan = plan;
         this.backend = backend;
         this.routing = routing;
@@ -70,7 +71,7 @@ public final class LoadJob {
         this.firstTensor = new FirstTensor(plan, arrivals);
         this.span = span;
         this.context = new LoadContext(plan, places, files, routing, backend, pool,
-                crew.blocksInFlight(), placeNanos, () -> stopped, this::landed);
+                crew.blocksInFlight(), tap, placeNanos, () -> stopped, this::landed);
         this.readers = Math.min(crew.threads(), plan.blocks().size());
     }
 

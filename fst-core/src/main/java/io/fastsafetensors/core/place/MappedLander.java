@@ -29,6 +29,7 @@ final class MappedLander implements Lander {
         long start = blocks.start(index);
         long bytes = blocks.end(index) - start;
         MemorySegment file = load.routing().mapped(blocks.file(index)).memory();
+        load.tap().read(index, file, 0);
         Span copy = Recorder.copy(load.fileOf(index).path(), start, bytes);
         Fence fence = device.send(index, file, Pages.floor(start));
         if (fence == null) {

@@ -27,6 +27,10 @@ public final class Readers {
     /// @param blocksInFlight how many blocks each may have under way, the one being read included
     /// @param transientBytes device memory that they need together while they run
     public record Crew(int threads, int blocksInFlight, long transientBytes) {
+        /// One reader of them.
+        public Crew alone() {
+            return new Crew(1, blocksInFlight, transientBytes / threads);
+        }
     }
 
     /// @param hostAddressable whether blocks are put in place by the host

@@ -3,6 +3,7 @@ package io.fastsafetensors.core.place;
 import io.fastsafetensors.core.jfr.Recorder;
 import io.fastsafetensors.core.jfr.Span;
 import io.fastsafetensors.core.plan.BlockTable;
+import io.fastsafetensors.core.plan.Pages;
 import io.fastsafetensors.spi.Fence;
 import io.fastsafetensors.spi.StagingBuffer;
 import java.nio.file.Path;
@@ -37,6 +38,7 @@ final class StagedLander implements Lander {
         Span read = Recorder.read(path, start, end - start);
         load.files().forBlock(file).read(start, end, slot.segment(), 0);
         read.finish("read");
+        load.tap().read(index, slot.segment(), Pages.floor(start));
         load.files().blockDone(file);
         Span copy = Recorder.copy(path, start, end - start);
         Fence fence = device.send(index, slot.segment(), 0);

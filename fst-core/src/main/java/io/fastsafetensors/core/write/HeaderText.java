@@ -78,13 +78,13 @@ final class HeaderText {
         Map<String, String> given = options.metadata();
         List<String> keys = new ArrayList<>();
         for (String key : given.keySet()) {
-            if (!options.digests() || !key.startsWith(Sha256.KEY)) {
+            if (!options.digests() || !key.startsWith(WriteOptions.DIGEST_KEY)) {
                 keys.add(key);
             }
         }
         if (options.digests()) {
             for (Item item : items) {
-                keys.add(Sha256.KEY + item.name());
+                keys.add(WriteOptions.DIGEST_KEY + item.name());
             }
         }
         if (keys.isEmpty()) {
@@ -95,8 +95,8 @@ final class HeaderText {
         String separator = "{";
         for (String key : keys) {
             json.raw(separator).quoted(key).raw(":");
-            if (options.digests() && key.startsWith(Sha256.KEY)) {
-                digestOffsets.put(key.substring(Sha256.KEY.length()), json.length() + 1);
+            if (options.digests() && key.startsWith(WriteOptions.DIGEST_KEY)) {
+                digestOffsets.put(key.substring(WriteOptions.DIGEST_KEY.length()), json.length() + 1);
                 json.quoted(NO_DIGEST);
             } else {
                 json.quoted(given.getOrDefault(key, ""));

@@ -4,11 +4,8 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 
-/// The digest of a tensor's bytes, and where a file keeps it.
+/// The digest of a tensor's bytes. Files keep it under [io.fastsafetensors.api.WriteOptions#DIGEST_KEY].
 public final class Sha256 {
-    /// The key of a tensor's SHA-256 in the metadata, before its name.
-    public static final String KEY = "fst.sha256.";
-
     private Sha256() {
     }
 

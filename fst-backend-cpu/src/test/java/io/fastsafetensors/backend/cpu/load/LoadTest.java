@@ -251,7 +251,6 @@ class LoadTest {
     void what_is_not_there_yet_says_so() {
         assertThrows(UnsupportedFeatureException.class,
                 () -> Loader.builder().transferPath(TransferPath.MAPPED).build());
-        assertThrows(UnsupportedFeatureException.class, () -> Loader.builder().checkDigests(true).build());
         try (Loader loader = Loader.builder().distribution(Distribution.OWNER).build();
                 Weights weights = loader.load(List.of(write(0, new float[] {1, 2, 3})))) {
             Tensor f = weights.get("f");

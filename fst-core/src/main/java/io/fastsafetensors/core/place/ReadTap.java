@@ -1,0 +1,18 @@
+package io.fastsafetensors.core.place;
+
+import java.lang.foreign.MemorySegment;
+
+/// Sees the bytes of a load as they were read, before they leave for their places. Needs a load by one reader: then the
+/// blocks of each file come in its order.
+public interface ReadTap {
+    /// Looks at nothing.
+    ReadTap NONE = (block, memory, base) -> {
+    };
+
+    /// A block was read. Called by the load's one reader; what it throws fails the load.
+    ///
+    /// @param block its index in the plan
+    /// @param memory the host memory that it is in; not to be kept
+    /// @param base the file offset of the memory's first byte
+    void read(int block, MemorySegment memory, long base);
+}
