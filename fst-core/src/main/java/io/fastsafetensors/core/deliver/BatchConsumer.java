@@ -128,7 +128,7 @@ final class BatchConsumer {
             }
             weights = current == null ? null : current.weights();
         }
-        return sum.with(weights == null ? null : weights.stats());
+        return sum.with(weights == null ? null : weights.stats(), feeder.peakBytes());
     }
 
     /// Cancels and frees. Idempotent, from any thread; every caller returns when everything is freed.

@@ -24,6 +24,7 @@ final class BatchFeeder {
     private final ArrayDeque<Batch> ready = new ArrayDeque<>();
     private int inMemory;
     private long bytesInMemory;
+    private long peakBytes;
     private boolean finished;
     private boolean closed;
     private @Nullable Throwable failure;
@@ -120,7 +121,13 @@ final class BatchFeeder {
         }
         inMemory++;
         bytesInMemory += bytes;
+        peakBytes = Math.max(peakBytes, bytesInMemory);
         return true;
+    }
+
+    /// The most device memory that batches and their readers held at any time.
+    synchronized long peakBytes() {
+        return peakBytes;
     }
 
     /// The next batch; null after the last.

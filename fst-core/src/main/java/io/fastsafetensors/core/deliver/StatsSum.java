@@ -21,7 +21,6 @@ final class StatsSum {
     private double readSeconds;
     private double placeSeconds;
     private long staging;
-    private long device;
     private List<String> storage = List.of();
 
     /// @param whole the plan of everything
@@ -43,29 +42,30 @@ final class StatsSum {
         readSeconds += batch.readSeconds();
         placeSeconds += batch.placeSeconds();
         staging = Math.max(staging, batch.stagingBytes());
-        device = Math.max(device, batch.deviceBytes());
         List<String> lines = new ArrayList<>(storage);
         batch.storage().stream().filter(line -> !lines.contains(line)).forEach(lines::add);
         storage = List.copyOf(lines);
     }
 
     /// The sum, with a batch that is not in it yet.
-    synchronized LoadStats with(@Nullable LoadStats current) {
+    ///
+    /// @param deviceBytes the most device memory held at any time
+    synchronized LoadStats with(@Nullable LoadStats current, long deviceBytes) {
         StatsSum sum = this;
         if (current != null) {
             sum = new StatsSum(this);
             sum.add(current);
         }
-        return sum.toStats();
+        return sum.toStats(deviceBytes);
     }
 
     private StatsSum(StatsSum other) {
         files = other.files;
         secondsPlan = other.secondsPlan;
-        add(other.toStats());
+        add(other.toStats(0));
     }
 
-    private LoadStats toStats() {
+    private LoadStats toStats(long device) {
         return new LoadStats(files, tensors, bytes, bytesRead, fromCache, direct, secondsPlan, firstTensor, all,
                 readers, readSeconds, placeSeconds, staging, device, storage);
     }
