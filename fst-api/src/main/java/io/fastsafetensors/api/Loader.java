@@ -35,6 +35,13 @@ public interface Loader extends AutoCloseable {
         return LoaderProvider.instance().configuredOptions().toBuilder();
     }
 
+    /// As [#configuredBuilder()], with this file in place of the one that would be looked for.
+    ///
+    /// @throws io.fastsafetensors.error.ConfigException naming the file, line and key that is wrong
+    static LoaderBuilder configuredBuilder(Path file) {
+        return LoaderProvider.instance().configuredOptions(file).toBuilder();
+    }
+
     /// Starts loading a checkpoint: a .safetensors file, a directory, an index.json, or a Hugging Face cache folder.
     /// Headers are read and every tensor's place is allocated when this returns; the bytes follow in the background.
     ///

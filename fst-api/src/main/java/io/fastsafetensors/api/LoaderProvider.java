@@ -21,6 +21,9 @@ public interface LoaderProvider {
     /// See [Loader#fromConfig()].
     LoadOptions configuredOptions();
 
+    /// See [Loader#configuredBuilder(Path)].
+    LoadOptions configuredOptions(Path file);
+
     /// See [Safetensors#open(Path, OpenOptions)].
     Checkpoint open(Path checkpoint, OpenOptions options);
 

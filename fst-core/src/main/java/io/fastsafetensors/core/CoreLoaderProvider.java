@@ -39,6 +39,11 @@ public final class CoreLoaderProvider implements LoaderProvider {
     }
 
     @Override
+    public LoadOptions configuredOptions(Path file) {
+        return Configuration.load(file);
+    }
+
+    @Override
     public Checkpoint open(Path checkpoint, OpenOptions options) {
         return CheckpointReader.open(CheckpointFiles.resolve(checkpoint), options);
     }

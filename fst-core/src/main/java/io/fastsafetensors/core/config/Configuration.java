@@ -48,6 +48,14 @@ public final class Configuration {
         return new Configuration(System::getProperty, System::getenv, Path.of("")).options();
     }
 
+    /// That of this process, with a file that was named to it.
+    ///
+    /// @throws ConfigException naming the place of what is wrong
+    public static LoadOptions load(Path file) {
+        return new Configuration(name -> name.equals(FILE_PROPERTY) ? file.toString() : System.getProperty(name),
+                System::getenv, Path.of("")).options();
+    }
+
     LoadOptions options() {
         LoaderBuilder builder = Loader.builder();
         boolean avoidsDirectStorage = file().map(file -> apply(builder, file)).orElse(false);

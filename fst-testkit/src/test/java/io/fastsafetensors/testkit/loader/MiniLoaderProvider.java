@@ -48,6 +48,11 @@ public final class MiniLoaderProvider implements LoaderProvider {
     }
 
     @Override
+    public LoadOptions configuredOptions(Path file) {
+        throw new UnsupportedOperationException();
+    }
+
+    @Override
     public Checkpoint open(Path checkpoint, OpenOptions options) {
         throw new UnsupportedOperationException();
     }
