@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
@@ -44,6 +45,16 @@ record Line(Map<String, List<String>> options, List<String> paths) {
             throw new UsageException(option + ": \"" + text + "\" is no number");
         } catch (IllegalArgumentException e) {
             throw new UsageException(option + ": " + e.getMessage());
+        }
+    }
+
+    /// Hands an option's value, if it is given, to somebody who throws IllegalArgumentException at what is none.
+    void ifSet(String option, Consumer<String> taker) {
+        if (isSet(option)) {
+            read(option, "", text -> {
+                taker.accept(text);
+                return text;
+            });
         }
     }
 

@@ -2,14 +2,14 @@ package io.fastsafetensors.cli;
 
 import io.fastsafetensors.api.BackendChoice;
 import io.fastsafetensors.api.Diagnostics;
-import io.fastsafetensors.api.DirectIo;
+import io.fastsafetensors.api.LoadStats;
 import io.fastsafetensors.api.Loader;
 import io.fastsafetensors.api.LoaderBuilder;
 import io.fastsafetensors.api.Safetensors;
-import io.fastsafetensors.api.Selection;
+import io.fastsafetensors.api.Tensor;
+import io.fastsafetensors.api.TensorStream;
 import io.fastsafetensors.api.Weights;
 import io.fastsafetensors.cli.ffm.PageCache;
-import io.fastsafetensors.types.Device;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -20,23 +20,15 @@ final class LoadCommand implements Command {
     @Override
     public void describe(Syntax syntax) {
         syntax.paths(1, Integer.MAX_VALUE, "checkpoints, loaded one after the other");
-        syntax.value("--device", "DEVICE", "cpu (default), cuda:0, rocm:0, opencl:0, gpu:0 or auto");
-        syntax.value("--backend", "NAME", "the backend, such as cuda-gds (default: the best one available)");
-        syntax.value("--dtype", "DTYPE", "convert floating-point tensors, such as BF16");
-        syntax.value("--budget", "SIZE", "the most device memory that a load may hold, such as 8GiB");
-        syntax.values("--select", "GLOB", "load only tensors whose names match");
+        LoadFlags.describe(syntax);
         syntax.value("--repeat", "N", "load N times and report medians (default 1)");
         syntax.flag("--drop-cache", "evict the files from the page cache before each load");
-        syntax.value("--readers", "N", "threads that read (default 0: chosen by backend and cores)");
-        syntax.value("--block", "SIZE", "bytes of one read (default 0: the backend's choice)");
-        syntax.value("--direct", "WHEN", "read past the page cache: auto (default), always or never");
-        syntax.flag("--strict", "fail if a file cannot take the backend's fastest way");
         syntax.format();
     }
 
     @Override
     public int run(Line line, Screen screen) {
-        LoaderBuilder builder = builder(line);
+        LoaderBuilder builder = LoadFlags.builder(line);
         int repeat = line.read("--repeat", "1", Integer::parseInt);
         if (repeat < 1) {
             throw new UsageException("--repeat: at least 1");
@@ -65,32 +57,11 @@ final class LoadCommand implements Command {
         return 0;
     }
 
-    private static LoaderBuilder builder(Line line) {
-        LoaderBuilder builder = Loader.builder();
-        line.read("--device", "cpu", text -> builder.device(Device.parse(text)));
-        line.read("--readers", "0", text -> builder.readers(Integer.parseInt(text)));
-        line.read("--block", "0",
-                text -> builder.blockBytes((int) Math.min(Integer.MAX_VALUE, Sizes.parse("--block", text))));
-        builder.directIo(line.oneOf("--direct", DirectIo.AUTO, DirectIo.values()));
-        builder.strictBackend(line.isSet("--strict"));
-        String backend = line.value("--backend");
-        if (backend != null) {
-            builder.backend(backend);
-        }
-        line.dtype("--dtype").ifPresent(builder::dtype);
-        if (line.isSet("--budget")) {
-            line.read("--budget", "", text -> builder.deviceBudget(Sizes.parse("--budget", text)));
-        }
-        List<String> globs = line.values("--select");
-        if (!globs.isEmpty()) {
-            line.read("--select", "", first -> builder.select(Selection.glob(globs.toArray(new String[0]))));
-        }
-        return builder;
-    }
-
     private static LoadReport measure(LoaderBuilder builder, Path path, int repeat, boolean dropCache, Screen screen) {
         List<LoadReport.Round> rounds = new ArrayList<>();
         try (ProgressBar bar = new ProgressBar("loading", screen); Loader loader = builder.progress(bar).build()) {
+            boolean inBatches = loader.options().deviceBudget() < Long.MAX_VALUE
+                    && loader.plan(path).deviceBytes() > loader.options().deviceBudget();
             BackendChoice choice = loader.backend();
             for (int i = 0; i < repeat; i++) {
                 if (dropCache) {
@@ -101,13 +72,29 @@ final class LoadCommand implements Command {
                     // Asking what is cached has read the headers.
                     dropCache(path);
                 }
+                bar.restart();
                 long start = System.nanoTime();
-                try (Weights weights = loader.load(path)) {
-                    weights.awaitAll();
-                    rounds.add(new LoadReport.Round((System.nanoTime() - start) / 1e9, cached, weights.stats()));
-                }
+                LoadStats stats = inBatches ? stream(loader, path) : load(loader, path);
+                rounds.add(new LoadReport.Round((System.nanoTime() - start) / 1e9, cached, stats));
             }
-            return new LoadReport(loader.device(), choice, rounds);
+            int checked = loader.options().checkDigests() ? TensorDigests.count(path, loader.options()) : 0;
+            return new LoadReport(loader.device(), choice, inBatches, checked, rounds);
+        }
+    }
+
+    private static LoadStats load(Loader loader, Path path) {
+        try (Weights weights = loader.load(path)) {
+            weights.awaitAll();
+            return weights.stats();
+        }
+    }
+
+    private static LoadStats stream(Loader loader, Path path) {
+        try (TensorStream stream = loader.stream(path)) {
+            for (Tensor tensor : stream) {
+                tensor.close();
+            }
+            return stream.stats();
         }
     }
 

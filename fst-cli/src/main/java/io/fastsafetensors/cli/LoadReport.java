@@ -12,8 +12,10 @@ import java.util.function.ToLongFunction;
 ///
 /// @param device where it was loaded to
 /// @param choice the backend and why
+/// @param inBatches whether it passed through the budget rather than staying in memory
+/// @param digests how many tensors were compared with their digests
 /// @param rounds at least one load
-record LoadReport(Device device, BackendChoice choice, List<Round> rounds) {
+record LoadReport(Device device, BackendChoice choice, boolean inBatches, int digests, List<Round> rounds) {
     /// One load.
     ///
     /// @param seconds from the call of `load` to the return of `awaitAll`, by this program's clock
@@ -39,12 +41,15 @@ record LoadReport(Device device, BackendChoice choice, List<Round> rounds) {
         report.accept("place_seconds", seconds(round -> round.stats.placeSeconds()));
         report.accept("readers", Cell.number(last.readers()));
         report.accept("bytes_read", bytes(round -> round.stats.bytesRead()));
+        report.accept("read_per_wanted", Cell.decimal(readPerWanted(), Sizes.fixed(readPerWanted(), 3)));
         report.accept("bytes_from_cache", bytes(round -> round.stats.bytesFromCache()));
         report.accept("bytes_direct", bytes(round -> round.stats.bytesDirect()));
         report.accept("cached_before", bytes(Round::cachedBefore));
         report.accept("peak_rss_bytes", Cell.bytes(ProcessMemory.peakResidentBytes()));
         report.accept("peak_staging_bytes", peak(round -> round.stats.stagingBytes()));
         report.accept("peak_device_bytes", peak(round -> round.stats.deviceBytes()));
+        report.accept("in_batches", Cell.text(inBatches ? "yes" : "no"));
+        report.accept("digests_checked", Cell.number(digests));
         report.accept("device", Cell.text(device.toString()));
         report.accept("backend", Cell.text(choice.name()));
         report.accept("why", Cell.text(why()));
@@ -65,6 +70,12 @@ record LoadReport(Device device, BackendChoice choice, List<Round> rounds) {
 
     private double gigabytesPerSecond() {
         return last().bytes() / 1e9 / Medians.median(rounds, Round::seconds);
+    }
+
+    /// Bytes read for each byte of the tensors asked for: more than 1 by whole pages and by the gaps that were read
+    /// rather than skipped.
+    private double readPerWanted() {
+        return last().bytes() == 0 ? 1 : (double) last().bytesRead() / last().bytes();
     }
 
     private String why() {

@@ -11,12 +11,17 @@ final class ProgressBar implements ProgressListener, AutoCloseable {
 
     private final @Nullable Screen screen;
     private final String label;
-    private final long start = System.nanoTime();
+    private long start = System.nanoTime();
     private long drawn = start - REDRAW_NANOS;
 
     ProgressBar(String label, Screen screen) {
         this.screen = screen.terminal() ? screen : null;
         this.label = label;
+    }
+
+    /// Begins again: speed and remaining time count from now.
+    void restart() {
+        start = System.nanoTime();
     }
 
     @Override
@@ -27,10 +32,17 @@ final class ProgressBar implements ProgressListener, AutoCloseable {
         }
         drawn = now;
         int filled = (int) (WIDTH * Math.min(bytesDone, bytesTotal) / bytesTotal);
+        double seconds = (now - start) / 1e9;
         screen.err().print(ERASE_LINE + label + " " + "━".repeat(filled)
                 + screen.styled(Screen.Style.FAINT, "─".repeat(WIDTH - filled)) + " " + 100 * bytesDone / bytesTotal
-                + " %  " + Sizes.speed(bytesDone, (now - start) / 1e9));
+                + " %  " + Sizes.human(bytesDone) + " of " + Sizes.human(bytesTotal) + "  "
+                + Sizes.speed(bytesDone, seconds) + "  " + remaining(bytesDone, bytesTotal, seconds));
         screen.err().flush();
+    }
+
+    /// At the speed so far.
+    private static String remaining(long bytesDone, long bytesTotal, double seconds) {
+        return bytesDone <= 0 ? "" : Sizes.time(seconds * (bytesTotal - bytesDone) / bytesDone) + " left";
     }
 
     /// Wipes the line.

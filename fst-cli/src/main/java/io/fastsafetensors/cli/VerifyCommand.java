@@ -8,10 +8,13 @@ import java.nio.file.Path;
 
 /// `fst verify`: the format's verdict on each path.
 final class VerifyCommand implements Command {
+    private static final String DIGESTS = "--digests";
+
     @Override
     public void describe(Syntax syntax) {
         syntax.paths(1, Integer.MAX_VALUE, "files, directories or index files");
         syntax.flag("--lenient", "accept bytes after the last tensor, and headers over 100 MB");
+        syntax.flag(DIGESTS, "read everything, and compare every tensor with the SHA-256 in the metadata");
         syntax.format();
     }
 
@@ -29,7 +32,14 @@ final class VerifyCommand implements Command {
                 Checkpoint checkpoint = Safetensors.open(path, options);
                 String found = Sizes.count(checkpoint.tensors().size(), "tensor") + ", "
                         + Sizes.human(checkpoint.byteSize());
-                table.add(Cell.text(argument), Cell.text("OK", Screen.Style.GOOD), Cell.text(found));
+                int missing = line.isSet(DIGESTS) ? withoutDigest(path, checkpoint, options, screen) : 0;
+                if (missing > 0) {
+                    table.add(Cell.text(argument), Cell.text("NoDigest", Screen.Style.BAD),
+                            Cell.text(missing + " of " + found + " have no digest; fst align --digests writes some"));
+                    refused++;
+                } else {
+                    table.add(Cell.text(argument), Cell.text("OK", Screen.Style.GOOD), Cell.text(found));
+                }
             } catch (FstException e) {
                 table.add(Cell.text(argument), Cell.text(e.errorName(), Screen.Style.BAD),
                         Cell.text(String.valueOf(e.getMessage())));
@@ -44,5 +54,11 @@ final class VerifyCommand implements Command {
             screen.out().println(refused == 0 ? "all " + paths + " are valid" : refused + " of " + paths + " refused");
         }
         return refused == 0 ? 0 : 1;
+    }
+
+    private static int withoutDigest(Path path, Checkpoint checkpoint, OpenOptions options, Screen screen) {
+        try (ProgressBar bar = new ProgressBar("digesting", screen)) {
+            return checkpoint.tensors().size() - TensorDigests.compare(path, options, bar);
+        }
     }
 }

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.fastsafetensors.types.DType;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -76,6 +77,99 @@ class LoadTest {
         assertEquals(0, result.status(), result.err());
         assertEquals("2", result.metrics().get("readers"));
         assertEquals("0", result.metrics().get("bytes_direct"));
+    }
+
+    @Test
+    void the_way_and_the_dtype_are_as_asked_for() {
+        // Of the mask a whole page where it is read in place; nothing but the tensors where all go through slots.
+        for (Map.Entry<String, String> way : Map.of("auto", "8096", "staged", "4003").entrySet()) {
+            Map<String, String> metrics = Cli.run("load", "--transfer", way.getKey(), "--dtype", "f16", "--format",
+                    "tsv", shards).metrics();
+            assertEquals("8003", metrics.get("bytes"), "of the files");
+            assertEquals(way.getValue(), metrics.get("peak_device_bytes"), way.getKey());
+        }
+        for (String way : List.of("mapped", "direct")) {
+            Cli.Result result = Cli.run("load", "--transfer", way, "--strict", shards);
+            assertEquals(1, result.status(), "host memory needs no such way");
+            assertEquals(1, result.errors().size(), result.err());
+        }
+    }
+
+    @Test
+    void bytes_read_stand_beside_bytes_wanted() {
+        Map<String, String> metrics =
+                Cli.run("load", "--select", "layer.0.w", "--format", "tsv", shards).metrics();
+        assertEquals("4000", metrics.get("bytes"));
+        assertEquals(Long.parseLong(metrics.get("bytes_read")) / 4000.0,
+                Double.parseDouble(metrics.get("read_per_wanted")), 1e-3);
+    }
+
+    @Test
+    void what_is_larger_than_the_budget_passes_through_it() {
+        Path large = Cli.write(directory.resolve("large.safetensors"), Cli.zeros("a", DType.F32, 100_000),
+                Cli.zeros("b", DType.F32, 100_000), Cli.zeros("c", DType.F32, 100_000),
+                Cli.zeros("d", DType.F32, 100_000));
+        Map<String, String> metrics =
+                Cli.run("load", "--budget", "1MiB", "--repeat", "2", "--format", "tsv", large).metrics();
+        assertEquals("yes", metrics.get("in_batches"));
+        assertEquals("1600000", metrics.get("bytes"));
+        assertTrue(Long.parseLong(metrics.get("peak_device_bytes")) <= 1 << 20, metrics.toString());
+        assertEquals("no", Cli.run("load", "--budget", "2MiB", "--format", "tsv", large).metrics().get("in_batches"));
+        Cli.Result refused = Cli.run("load", "--budget", "300KiB", large);
+        assertEquals(1, refused.status());
+        assertEquals(1, refused.errors().size());
+        assertTrue(refused.err().contains("tensor a") && refused.err().contains("307200"), refused.err());
+    }
+
+    @Test
+    void a_configuration_file_is_the_beginning_and_options_win() throws Exception {
+        Path config = Files.writeString(directory.resolve("my.json"),
+                "{\"select\": \"layer.*\", \"readers\": 1, \"directIo\": \"never\"}");
+        Map<String, String> metrics = Cli.run("load", "--config", config, "--format", "tsv", shards).metrics();
+        assertEquals("8000", metrics.get("bytes"));
+        assertEquals("1", metrics.get("readers"));
+        metrics = Cli.run("load", "--config", config, "--readers", "2", "--select", "*", "--format", "tsv", shards)
+                .metrics();
+        assertEquals("8003", metrics.get("bytes"));
+        assertEquals("2", metrics.get("readers"));
+        Path seed = Files.writeString(directory.resolve("fastsafetensors.json"), "{\"base\": {\"max_threads\": 2}}");
+        assertEquals("2", Cli.run("load", "--config", seed, "--format", "tsv", shards).metrics().get("readers"));
+        Files.writeString(config, "{\n \"reader\": 1}");
+        for (Path wrong : List.of(config, directory.resolve("absent.json"))) {
+            Cli.Result result = Cli.run("load", "--config", wrong, shards);
+            assertEquals(1, result.status());
+            assertEquals(1, result.errors().size(), result.err());
+            assertTrue(result.err().contains(wrong.toString()), result.err());
+        }
+    }
+
+    @Test
+    void digests_are_compared_when_asked_for() throws Exception {
+        Path file = directory.resolve("digests.safetensors");
+        assertEquals(0, Cli.run("merge", "--digests", shards, file).status());
+        Map<String, String> metrics = Cli.run("load", "--check-digests", "--format", "tsv", file).metrics();
+        assertEquals("3", metrics.get("digests_checked"));
+        assertEquals("0", Cli.run("load", "--format", "tsv", file).metrics().get("digests_checked"));
+        assertEquals("0", Cli.run("load", "--check-digests", "--format", "tsv", shards).metrics()
+                .get("digests_checked"));
+        assertEquals("1", Cli.run("load", "--check-digests", "--select", "mask", "--format", "tsv", file).metrics()
+                .get("digests_checked"));
+        damageLastByte(file);
+        for (Object[] args : List.of(new Object[] {"load", "--check-digests", file},
+                new Object[] {"load", "--check-digests", "--dtype", "BF16", file})) {
+            Cli.Result result = Cli.run(args);
+            assertEquals(1, result.status());
+            assertEquals(1, result.errors().size(), result.err());
+            assertTrue(result.err().contains("DigestMismatch") && result.err().contains("tensor mask")
+                    && result.err().contains(file.toString()), result.err());
+        }
+        assertEquals(0, Cli.run("load", file).status());
+    }
+
+    private static void damageLastByte(Path file) throws Exception {
+        byte[] bytes = Files.readAllBytes(file);
+        bytes[bytes.length - 1] ^= 1;
+        Files.write(file, bytes);
     }
 
     @Test

@@ -73,6 +73,7 @@ class UsageTest {
         assertUsage("readers", "load", "--readers", "-3", "x");
         assertUsage("blocks", "load", "--block", "8GiB", "x");
         assertUsage("auto, always, never", "load", "--direct", "maybe", "x");
+        assertUsage("auto, staged, mapped, direct", "load", "--transfer", "pigeon", "x");
         assertUsage("at least 1", "load", "--repeat", "0", "x");
         assertUsage("glob", "load", "--select", "[", "x");
         assertUsage("is no path", "ls", "a\u0000b");

@@ -67,6 +67,31 @@ class VerifyTest {
         assertEquals("all 2 are valid", Cli.run("verify", good, good).lines().getLast());
     }
 
+    @Test
+    void digests_are_compared_and_have_to_be_there() throws Exception {
+        Path plain = Cli.write(directory.resolve("plain.safetensors"), Cli.bytes("a", 1), Cli.bytes("b", 2, 3));
+        Path file = directory.resolve("digests.safetensors");
+        Path shards = directory.resolve("shards");
+        assertEquals(0, Cli.run("align", "--digests", plain, file).status());
+        assertEquals(0, Cli.run("split", "--digests", "--max-shard-size", "1", plain, shards).status());
+        assertEquals("OK", verdict("verify", "--digests", "--format", "tsv", file));
+        assertEquals("OK", verdict("verify", "--digests", "--format", "tsv", shards));
+        Cli.Result missing = Cli.run("verify", "--digests", "--format", "tsv", plain);
+        assertEquals(1, missing.status());
+        assertEquals("NoDigest", missing.rows().getFirst().get(1));
+        assertTrue(missing.rows().getFirst().get(2).startsWith("2 of 2 tensors"), missing.out());
+        byte[] bytes = Files.readAllBytes(file);
+        bytes[bytes.length - 1] ^= 1;
+        Files.write(file, bytes);
+        assertEquals("OK", verdict("verify", "--format", "tsv", file));
+        Cli.Result damaged = Cli.run("verify", "--digests", "--format", "tsv", file);
+        assertEquals(1, damaged.status());
+        assertEquals("DigestMismatch", damaged.rows().getFirst().get(1));
+        assertTrue(damaged.out().contains("tensor a") && damaged.out().contains(file.toString()), damaged.out());
+        Files.write(file, new byte[1], StandardOpenOption.APPEND);
+        assertEquals("DigestMismatch", verdict("verify", "--digests", "--lenient", "--format", "tsv", file));
+    }
+
     private static String verdict(Object... args) {
         return Cli.run(args).rows().getFirst().get(1);
     }
