@@ -14,7 +14,11 @@ import io.fastsafetensors.api.WriteOptions;
 import io.fastsafetensors.types.DType;
 import io.fastsafetensors.types.Shape;
 import io.fastsafetensors.types.TensorInfo;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -176,6 +180,23 @@ class RewriteTest {
             assertEquals(List.of("in.safetensors", "there"),
                     left.map(path -> path.getFileName().toString()).sorted().toList());
         }
+    }
+
+    @Test
+    void a_file_that_is_mapped_or_linked_elsewhere_keeps_its_bytes() throws Exception {
+        Path in = write(new Random(SEED), 20, WriteOptions.defaults());
+        byte[] old = Files.readAllBytes(in);
+        Path link = Files.createLink(directory.resolve("link"), in);
+        try (Arena arena = Arena.ofConfined(); FileChannel channel = FileChannel.open(in);
+                Loader loader = Loader.builder().build(); Weights weights = loader.load(in)) {
+            MemorySegment mapping = channel.map(FileChannel.MapMode.READ_ONLY, 0, old.length, arena);
+            succeed("align", in, in);
+            succeed("convert", "--dtype", "F8_E4M3", in, in);
+            assertArrayEquals(old, mapping.toArray(ValueLayout.JAVA_BYTE), HINT);
+            weights.awaitAll();
+        }
+        assertArrayEquals(old, Files.readAllBytes(link), HINT);
+        assertFalse(Files.isSameFile(link, in));
     }
 
     @Test
