@@ -67,6 +67,11 @@ final class AtomicFile implements AutoCloseable {
         throw new IOException("another process keeps removing the temporary files");
     }
 
+    /// The file that it becomes.
+    Path target() {
+        return target;
+    }
+
     /// Where the content goes.
     FileChannel channel() {
         return channel;

@@ -216,16 +216,16 @@ public final class CheckpointOutput implements AutoCloseable {
     @Override
     public void close() {
         try {
+            if (pages != null) {
+                pages.close();
+            }
+        } finally {
             for (OpenShard shard : shards) {
                 closeQuietly(shard::close);
             }
             AtomicFile last = index;
             if (last != null) {
                 closeQuietly(last::close);
-            }
-        } finally {
-            if (pages != null) {
-                pages.close();
             }
         }
     }

@@ -6,6 +6,9 @@ public interface HostLibC {
     /// madvise(2), Linux 5.14: map the pages now, for reading.
     int MADV_POPULATE_READ = 22;
 
+    /// madvise(2), Linux 6.1: put the range onto huge pages now, whatever it is on.
+    int MADV_COLLAPSE = 25;
+
     /// madvise(2).
     int madvise(long address, long length, int advice);
 
