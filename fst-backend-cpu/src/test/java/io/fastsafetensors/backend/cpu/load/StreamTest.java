@@ -20,7 +20,6 @@ import io.fastsafetensors.testkit.fault.OpenObjects;
 import io.fastsafetensors.testkit.fault.Operation;
 import io.fastsafetensors.testkit.leak.LeakExtension;
 import io.fastsafetensors.types.DType;
-import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
@@ -35,6 +34,8 @@ import java.util.NoSuchElementException;
 import java.util.Random;
 import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicLong;
+import jdk.jfr.Recording;
+import jdk.jfr.consumer.RecordingFile;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -43,6 +44,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /// Streams under a budget, near and far.
 @Timeout(120)
@@ -115,6 +117,24 @@ class StreamTest {
     }
 
     @Test
+    void what_a_budget_cannot_hold_is_refused_before_any_read() throws Exception {
+        Path dump = directory.resolve("dump.jfr");
+        try (Recording recording = new Recording();
+                Loader loader = loader("cpu").deviceBudget(TENSOR).blockBytes(4096).build()) {
+            for (String event : List.of("fst.Load", "fst.File", "fst.Read")) {
+                recording.enable(event).withoutThreshold();
+            }
+            recording.start();
+            assertThrows(BudgetException.class, () -> loader.stream(directory, StreamOptions.defaults()));
+            assertThrows(BudgetException.class, () -> loader.load(directory));
+            recording.dump(dump);
+        }
+        List<String> events = RecordingFile.readAllEvents(dump).stream().map(e -> e.getEventType().getName())
+                .filter(name -> name.startsWith("fst.")).toList();
+        assertEquals(List.of(), events, "nothing was begun; RecordingTest shows that these events come otherwise");
+    }
+
+    @Test
     void owned_tensors_outlive_the_stream() {
         List<Tensor> kept = new ArrayList<>();
         try (Loader loader = loader("cpu").deviceBudget(600_000).build();
@@ -173,53 +193,89 @@ class StreamTest {
         }
     }
 
-    @Test
-    void consumers_that_are_slow_throw_or_cancel_leave_nothing() throws IOException {
+    /// What goes wrong, or does not, somewhere in a stream.
+    private enum Mishap {
+        CONSUMER_SLOW, CONSUMER_THROWS, CANCELLED, FILE_CUT, DEVICE_FAILS
+    }
+
+    /// The consumer's own exception.
+    private static final class HadEnough extends RuntimeException {
+        private static final long serialVersionUID = 1L;
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void each_mishap_200_times_is_one_error_at_most_and_leaves_nothing(Mishap mishap) throws Exception {
         Random random = new Random(SEED);
+        Path file = directory.resolve("model.safetensors");
+        byte[] whole = Files.readAllBytes(file);
+        int failed = 0;
         for (int round = 0; round < 200; round++) {
-            boolean remote = random.nextBoolean();
-            int behaviour = random.nextInt(4);
-            int at = random.nextInt(40);
-            objects = RemoteProvider.behave(FaultPlan.seeded(SEED + round).delay(Operation.COPY_TO_DEVICE,
-                    Duration.ofMillis(behaviour == 3 ? 1 : 0)));
-            Path file = directory.resolve("model.safetensors");
-            byte[] whole = behaviour == 2 ? Files.readAllBytes(file) : new byte[0];
-            try (Loader loader = loader(remote ? "remote" : "cpu").deviceBudget(500_000 + random.nextInt(2_000_000))
-                    .build(); TensorStream stream =
-                            loader.stream(file, new StreamOptions(random.nextInt(4) - 1,
-                                    random.nextInt(8) == 0))) {
-                consume(stream, behaviour, at, file);
-            } catch (FstException | IllegalStateException e) {
-                assertFalse(String.valueOf(e.getMessage()).isEmpty());
-            }
-            if (behaviour == 2) {
-                Files.write(file, whole);
+            String hint = mishap + ", round " + round + ", -Dfst.seed=" + SEED;
+            FaultPlan plan = FaultPlan.seeded(SEED + round);
+            objects = RemoteProvider.behave(mishap == Mishap.DEVICE_FAILS
+                    ? plan.fail(Operation.COPY_TO_DEVICE, 1 + random.nextInt(60)) : plan);
+            String device = mishap == Mishap.DEVICE_FAILS || random.nextBoolean() ? "remote" : "cpu";
+            StreamOptions options = new StreamOptions(random.nextInt(4) - 1, random.nextInt(8) == 0);
+            try (Loader loader = loader(device).deviceBudget(500_000 + random.nextInt(2_000_000)).build();
+                    TensorStream stream = loader.stream(file, options)) {
+                failed += consume(stream, mishap, random.nextInt(40), file, hint) ? 1 : 0;
+            } finally {
+                if (mishap == Mishap.FILE_CUT) {
+                    Files.write(file, whole);
+                }
             }
             nothingIsLeft();
         }
+        assertTrue(mishap == Mishap.CONSUMER_SLOW ? failed == 0 : failed >= 50,
+                mishap + " failed " + failed + " times");
     }
 
-    /// 0 throws, 1 cancels from another thread, 2 has the file cut off under it, 3 is slow.
-    private static void consume(TensorStream stream, int behaviour, int at, Path file) throws IOException {
+    /// @return whether the stream ended early; then by one error of the right kind
+    private static boolean consume(TensorStream stream, Mishap mishap, int at, Path file, String hint)
+            throws Exception {
+        Iterator<Tensor> tensors = stream.iterator();
+        Thread canceller = null;
         int count = 0;
-        for (Tensor tensor : stream) {
-            if (count++ == at) {
-                switch (behaviour) {
-                    case 0 -> {
-                        tensor.close();
-                        throw new IllegalStateException("the consumer had enough");
-                    }
-                    case 1 -> Thread.ofPlatform().start(stream::close);
-                    case 2 -> Files.write(file, Arrays.copyOf(Files.readAllBytes(file), TENSOR * at));
-                    default -> {
+        RuntimeException error = null;
+        try {
+            while (tensors.hasNext()) {
+                try (Tensor tensor = tensors.next()) {
+                    assertFalse(tensor.isClosed(), hint);
+                }
+                if (count++ == at) {
+                    switch (mishap) {
+                        case CONSUMER_THROWS -> throw new HadEnough();
+                        case CANCELLED -> canceller = Thread.ofPlatform().start(stream::close);
+                        case FILE_CUT -> Files.write(file, Arrays.copyOf(Files.readAllBytes(file), TENSOR * at));
+                        default -> {
+                        }
                     }
                 }
+                if (mishap == Mishap.CONSUMER_SLOW) {
+                    Thread.sleep(Duration.ofNanos(200_000));
+                }
             }
-            if (behaviour == 3) {
-                Thread.onSpinWait();
-            }
-            tensor.close();
+        } catch (FstException | IllegalStateException | HadEnough e) {
+            error = e;
         }
+        if (canceller != null) {
+            canceller.join();
+        }
+        if (error == null) {
+            assertEquals(40, count, hint);
+            return false;
+        }
+        switch (mishap) {
+            case CONSUMER_THROWS -> assertEquals(HadEnough.class, error.getClass(), hint);
+            case CANCELLED -> assertEquals("the stream is closed", error.getMessage(), hint);
+            default -> {
+                assertTrue(error instanceof FstException, hint + ": " + error);
+                assertFalse(tensors.hasNext(), "told once; " + hint);
+                assertThrows(NoSuchElementException.class, tensors::next, hint);
+            }
+        }
+        return true;
     }
 
     @Test
