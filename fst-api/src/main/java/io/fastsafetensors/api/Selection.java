@@ -5,7 +5,9 @@ import java.util.List;
 import java.util.Set;
 import java.util.regex.Pattern;
 
-/// Which tensors to load. The bytes of the others are not read.
+/// Which tensors to load. The bytes of the others are not read, but for gaps of up to 64 KiB between two tensors that are
+/// wanted: reading over such a gap costs less than a second read. [LoadPlan#bytesToRead()] has the gaps in it,
+/// [LoadPlan.FilePlan#ranges()] what is left of the neighbours, [LoadStats#bytesRead()] what it came to.
 @FunctionalInterface
 public interface Selection {
     /// Whether to load this tensor. Pure: the same answer every time, on every rank.

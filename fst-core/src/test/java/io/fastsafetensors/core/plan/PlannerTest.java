@@ -152,6 +152,21 @@ class PlannerTest {
     }
 
     @Test
+    void neighbours_are_read_as_one_up_to_the_gap_that_the_api_tells() {
+        long gap = 64 << 10;
+        List<TensorInfo> tensors = new ArrayList<>();
+        long at = 8;
+        for (long bytes : new long[] {5000, gap, 5000, gap + 1, 5000}) {
+            tensors.add(new TensorInfo("t" + tensors.size(), DType.U8, Shape.of(bytes), Path.of("f"), at, bytes));
+            at += bytes;
+        }
+        FileHeader header = new FileHeader(Path.of("f"), at, 8, tensors, Map.of());
+        ReadPlan plan = plan(List.of(header), Selection.names("t0", "t2", "t4"), settings(0, 1 << 20, null));
+        assertEquals(2, plan.files().getFirst().ranges());
+        assertEquals(15_000 + gap, plan.bytesToRead());
+    }
+
+    @Test
     void the_digest_depends_on_what_ranks_must_agree_on() {
         FileHeader header = file("a", 8, new Random(5), 9, 1000);
         String digest = plan(List.of(header), Selection.all(), settings(0, 4096, null)).digest();
