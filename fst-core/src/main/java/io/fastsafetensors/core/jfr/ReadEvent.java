@@ -5,8 +5,7 @@ import jdk.jfr.Enabled;
 import jdk.jfr.Label;
 import jdk.jfr.Name;
 
-/// One block read into memory. Off unless a
-/// recording switches it on: there are thousands a second.
+/// One block read into memory. Off unless a recording switches it on: there are thousands a second.
 @Name("fst.Read")
 @Label("Block Read")
 @Enabled(false)

@@ -1,5 +1,7 @@
 package io.fastsafetensors.core.place;
 
+import io.fastsafetensors.core.jfr.Recorder;
+import io.fastsafetensors.core.jfr.Span;
 import io.fastsafetensors.core.plan.BlockTable;
 import io.fastsafetensors.core.plan.Pages;
 import io.fastsafetensors.core.read.BlockReader;
@@ -36,10 +38,13 @@ final class HostLander implements Lander, Runs.Sink {
         BlockReader reader = load.files().forBlock(blocks.file(index));
         long start = blocks.start(index);
         long end = blocks.end(index);
+        Span read = Recorder.read(load.fileOf(index).path(), start, end - start);
         if (blocks.target(index) != BlockTable.MOVED) {
             reader.read(start, end, segment(buffer), blocks.target(index));
+            read.finish("read");
         } else {
             reader.read(start, end, segment(slot()), 0);
+            read.finish("read");
             load.tap().read(index, segment(slot()), Pages.floor(start));
             long before = System.nanoTime();
             target = buffer;
