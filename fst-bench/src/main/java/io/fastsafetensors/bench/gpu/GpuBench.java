@@ -36,6 +36,7 @@ public final class GpuBench {
         sections.put("cold", new ColdSection());
         sections.put("layouts", new LayoutSection());
         sections.put("convert", new ConvertSection());
+        sections.put("budget", new BudgetSection());
         sections.put("kernels", new KernelSection());
         sections.put("mapped", new MappedSection());
         sections.put("faults", new FaultSection());
