@@ -185,7 +185,7 @@ class ArchitectureTest {
     @Test
     void services_files_agree_with_module_descriptors() {
         for (String service : List.of("io.fastsafetensors.spi.BackendProvider", "io.fastsafetensors.api.LoaderProvider",
-                "io.fastsafetensors.group.ProcessGroupProvider")) {
+                "io.fastsafetensors.group.ProcessGroupProvider", "io.fastsafetensors.group.GroupsProvider")) {
             assertEquals(Services.inDescriptors(MODULES.keySet(), service),
                     Services.inFiles(MODULES.keySet(), service), service);
         }
