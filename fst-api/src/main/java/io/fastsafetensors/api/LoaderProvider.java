@@ -21,6 +21,12 @@ public interface LoaderProvider {
     /// See [Loader#fromConfig()].
     LoadOptions configuredOptions();
 
+    /// See [ShardSpec#read(Path)].
+    ShardSpec shardSpec(Path file);
+
+    /// See [ShardSpec#of(String)].
+    ShardSpec shardSpec(String scheme);
+
     /// See [Safetensors#open(Path, OpenOptions)].
     Checkpoint open(Path checkpoint, OpenOptions options);
 
