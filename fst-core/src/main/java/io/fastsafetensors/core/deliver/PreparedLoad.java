@@ -3,6 +3,7 @@ package io.fastsafetensors.core.deliver;
 import io.fastsafetensors.api.LoadOptions;
 import io.fastsafetensors.api.ProgressListener;
 import io.fastsafetensors.api.Selection;
+import io.fastsafetensors.core.distribute.Way;
 import io.fastsafetensors.core.header.ParsedCheckpoint;
 import io.fastsafetensors.core.jfr.Recorder;
 import io.fastsafetensors.core.jfr.Span;
@@ -28,33 +29,37 @@ final class PreparedLoad implements AutoCloseable {
     private final LoadTarget target;
     private final LoadOptions options;
     private final ParsedCheckpoint checkpoint;
+    private final Way way;
     private final Routing routing;
     private final ReadPlan plan;
     private final Readers.Crew crew;
     private final LoadClock clock;
     private boolean started;
 
-    private PreparedLoad(LoadTarget target, LoadOptions options, ParsedCheckpoint checkpoint, Routing routing,
+    private PreparedLoad(LoadTarget target, LoadOptions options, ParsedCheckpoint checkpoint, Way way, Routing routing,
             ReadPlan plan, long deviceBudget, long startNanos) {
         this.target = target;
         this.options = options;
         this.checkpoint = checkpoint;
+        this.way = way;
         this.routing = routing;
-        this.plan = plan;
         this.crew = target.crew(plan, deviceBudget);
+        this.plan = way.isShared() ? plan.shared(way.sharing(plan, crew.transientBytes())) : plan;
         this.clock = new LoadClock(startNanos, System.nanoTime());
     }
 
     /// Plans the loading of the selected tensors.
     ///
+    /// @param way which part of each tensor this rank loads
     /// @param deviceBudget the most device memory that it may hold
     /// @param startNanos when the user asked for it, in `System.nanoTime()`
     /// @throws io.fastsafetensors.error.BudgetException if the budgets have no room for it
-    static PreparedLoad of(LoadTarget target, LoadOptions options, ParsedCheckpoint checkpoint, Selection selection,
-            long deviceBudget, long startNanos) {
+    static PreparedLoad of(LoadTarget target, LoadOptions options, ParsedCheckpoint checkpoint, Way way,
+            Selection selection, long deviceBudget, long startNanos) {
         Routing routing = target.route(checkpoint);
         try {
-            return new PreparedLoad(target, options, checkpoint, routing, target.plan(checkpoint, routing, selection),
+            return new PreparedLoad(target, options, checkpoint, way, routing,
+                    target.plan(checkpoint, routing, selection, way),
                     deviceBudget, startNanos);
         } catch (RuntimeException | Error e) {
             routing.close();
@@ -98,7 +103,7 @@ final class PreparedLoad implements AutoCloseable {
             throw e;
         }
         LoadState state = new LoadState(scope, leases, job, backend);
-        return new LoadedWeights(checkpoint, plan, state, clock, target.device(), options.leakDetection());
+        return new LoadedWeights(checkpoint, plan, state, clock, target.device(), options.leakDetection(), way);
     }
 
     private List<@Nullable Lease> allocate(Places places, Scope scope) {

@@ -36,7 +36,7 @@ class PlannerTest {
 
     private static ReadPlan plan(List<FileHeader> headers, Landing way, Selection selection, PlanSettings settings) {
         return Planner.plan(headers, Collections.nCopies(headers.size(), new Route(way, "the test")), selection,
-                settings);
+                settings, Cuts.NONE);
     }
 
     private static FileHeader file(String name, long dataStart, RandomGenerator random, int tensors, int largest) {

@@ -1,0 +1,87 @@
+package io.fastsafetensors.core.deliver;
+
+import io.fastsafetensors.api.Distribution;
+import io.fastsafetensors.api.LoadOptions;
+import io.fastsafetensors.api.LoadPlan;
+import io.fastsafetensors.api.Weights;
+import io.fastsafetensors.core.distribute.Chooser;
+import io.fastsafetensors.core.distribute.LoadFacts;
+import io.fastsafetensors.core.distribute.Way;
+import io.fastsafetensors.core.group.Agreement;
+import io.fastsafetensors.core.header.ParsedCheckpoint;
+import io.fastsafetensors.group.ProcessGroup;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Semaphore;
+import java.util.function.Supplier;
+
+/// Loads of several ranks: agrees on what is loaded and how before the first byte is read. What one rank cannot do is an
+/// error on all. One load or collective call of a loader uses the group at a time.
+final class SharedLoads {
+    private final LoadTarget target;
+    private final LoadOptions options;
+    private final ProcessGroup group;
+    private final Agreement agreement;
+    private final Semaphore turn = new Semaphore(1, true);
+
+    SharedLoads(LoadTarget target, LoadOptions options, ProcessGroup group) {
+        this.target = target;
+        this.options = options;
+        this.group = group;
+        this.agreement = new Agreement(group);
+    }
+
+    /// Loads together with the other ranks, which call this too.
+    ///
+    /// @param headers reads them
+    /// @param owners the files of each rank, if the caller said so
+    /// @param startNanos when the user asked for it, in `System.nanoTime()`
+    Weights load(Supplier<ParsedCheckpoint> headers, Map<Integer, List<Path>> owners, long startNanos) {
+        turn.acquireUninterruptibly();
+        try (PreparedLoad load = prepare("load", headers, owners, startNanos)) {
+            return load.start(options.progress());
+        } finally {
+            turn.release();
+        }
+    }
+
+    /// What [#load] would do; the other ranks call this too.
+    LoadPlan plan(Supplier<ParsedCheckpoint> headers) {
+        turn.acquireUninterruptibly();
+        try (PreparedLoad load = prepare("plan", headers, Map.of(), System.nanoTime())) {
+            return load.plan();
+        } finally {
+            turn.release();
+        }
+    }
+
+    private PreparedLoad prepare(String what, Supplier<ParsedCheckpoint> headers, Map<Integer, List<Path>> owners,
+            long startNanos) {
+        ParsedCheckpoint checkpoint = orTell(what, headers);
+        List<Map<String, String>> ranks = agreement.reach(what, LoadFacts.of(checkpoint, owners, options),
+                Chooser.own(group, target.device(), options.deviceBudget()));
+        Way way = Chooser.choose(options, group, !owners.isEmpty(), ranks);
+        String planning = "the planning of a " + what;
+        PreparedLoad load = orTell(planning, () -> PreparedLoad.of(target, options, checkpoint, way,
+                options.selection(), Chooser.budget(ranks), startNanos));
+        try {
+            agreement.reach(planning,
+                    way.distribution() == Distribution.STRIPED ? LoadFacts.ofPlaces(load.plan()) : Map.of());
+            return load;
+        } catch (RuntimeException | Error e) {
+            load.close();
+            throw e;
+        }
+    }
+
+    /// Does something that the others do too, or tells them why it could not.
+    private <T> T orTell(String what, Supplier<T> work) {
+        try {
+            return work.get();
+        } catch (RuntimeException | Error e) {
+            agreement.fail(what, e);
+            throw e;
+        }
+    }
+}
