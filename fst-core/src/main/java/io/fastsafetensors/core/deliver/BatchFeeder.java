@@ -89,7 +89,7 @@ final class BatchFeeder {
     private LoadedWeights start(PreparedLoad load) {
         LoadedWeights weights = null;
         try {
-            weights = load.start(progress.ofBatch());
+            weights = load.start(progress.ofBatch(), null);
             return weights;
         } finally {
             offer(weights, load.deviceBytes());

@@ -81,7 +81,7 @@ public final class CoreLoader implements Loader {
         ParsedCheckpoint checkpoint = CheckpointReader.open(files.get(), options.open());
         try (PreparedLoad load = PreparedLoad.of(target, options, checkpoint, Way.ALONE, options.selection(),
                 options.deviceBudget(), start)) {
-            return load.start(options.progress());
+            return load.start(options.progress(), null);
         }
     }
 

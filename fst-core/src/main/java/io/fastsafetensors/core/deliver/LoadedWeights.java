@@ -230,7 +230,7 @@ final class LoadedWeights implements Weights {
     @Override
     public LoadStats stats() {
         requireOpen();
-        return clock.stats(plan, state.job(), 0);
+        return clock.stats(plan, state.job());
     }
 
     @Override

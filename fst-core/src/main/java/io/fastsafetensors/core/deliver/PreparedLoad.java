@@ -11,6 +11,7 @@ import io.fastsafetensors.core.memory.Lease;
 import io.fastsafetensors.core.memory.Scope;
 import io.fastsafetensors.core.memory.SharedBackend;
 import io.fastsafetensors.core.memory.SharedBuffer;
+import io.fastsafetensors.core.place.Exchange;
 import io.fastsafetensors.core.place.LoadJob;
 import io.fastsafetensors.core.place.Places;
 import io.fastsafetensors.core.place.Readers;
@@ -71,6 +72,11 @@ final class PreparedLoad implements AutoCloseable {
         return plan;
     }
 
+    /// How it is shared with other ranks.
+    Way way() {
+        return way;
+    }
+
     /// The most device memory that the load holds at any time.
     long deviceBytes() {
         return plan.deviceBytes() + crew.transientBytes();
@@ -79,15 +85,16 @@ final class PreparedLoad implements AutoCloseable {
     /// Allocates every tensor's place and starts the readers.
     ///
     /// @param progress told how this load is doing
+    /// @param exchange the other ranks that have this plan too and read some of the blocks; null if there are none
     /// @throws io.fastsafetensors.error.OutOfDeviceMemoryException if the device has no room
-    LoadedWeights start(ProgressListener progress) {
+    LoadedWeights start(ProgressListener progress, @Nullable Exchange exchange) {
         SharedBackend backend = target.backend();
         Span span = Recorder.load(checkpoint.path().toString(), target.choice().name(), plan.planned().size(),
                 plan.planned().stream().mapToInt(f -> f.tensors().size()).sum(), plan.bytesToRead());
         SlotPool pool = target.pool();
         Places places = new Places(plan.planned().size());
         LoadJob job = new LoadJob(plan, places, routing, backend, pool == null ? null : pool.retain(), crew,
-                target.threads(), options, progress, span);
+                target.threads(), options, progress, span, exchange);
         Scope scope = new Scope("weights of " + checkpoint.path());
         backend.retain();
         started = true;

@@ -6,6 +6,7 @@ import io.fastsafetensors.api.LoadPlan;
 import io.fastsafetensors.api.Weights;
 import io.fastsafetensors.core.distribute.Chooser;
 import io.fastsafetensors.core.distribute.LoadFacts;
+import io.fastsafetensors.core.distribute.StripedExchange;
 import io.fastsafetensors.core.distribute.Way;
 import io.fastsafetensors.core.group.Agreement;
 import io.fastsafetensors.core.header.ParsedCheckpoint;
@@ -39,10 +40,29 @@ final class SharedLoads {
     /// @param startNanos when the user asked for it, in `System.nanoTime()`
     Weights load(Supplier<ParsedCheckpoint> headers, Map<Integer, List<Path>> owners, long startNanos) {
         turn.acquireUninterruptibly();
+        boolean passedOn = false;
         try (PreparedLoad load = prepare("load", headers, owners, startNanos)) {
-            return load.start(options.progress());
+            if (load.way().distribution() == Distribution.STRIPED) {
+                passedOn = true;
+                return striped(load);
+            }
+            return load.start(options.progress(), null);
         } finally {
-            turn.release();
+            if (!passedOn) {
+                turn.release();
+            }
+        }
+    }
+
+    /// Starts a load whose blocks are exchanged in the background; its end gives the group free.
+    private Weights striped(PreparedLoad load) {
+        StripedExchange exchange = new StripedExchange(load.plan(), group, agreement,
+                target.backend().get()::openCopyStream, turn::release);
+        try {
+            return load.start(options.progress(), exchange);
+        } catch (RuntimeException | Error e) {
+            exchange.close();
+            throw e;
         }
     }
 

@@ -41,18 +41,27 @@ public final class Chooser {
             List<Map<String, String>> ranks) {
         Optional<String> obstacle = obstacle(ranks);
         Distribution asked = options.distribution();
-        if (asked == Distribution.OWNER || asked == Distribution.STRIPED) {
-            throw new UnsupportedFeatureException("distribution " + asked + ": not in this version; use LOCAL",
+        if (asked == Distribution.OWNER) {
+            throw new UnsupportedFeatureException("distribution OWNER: not in this version; use LOCAL or STRIPED",
                     Where.nowhere());
         }
-        if (asked == Distribution.LOCAL) {
+        if (asked != Distribution.AUTO) {
+            if (asked != Distribution.LOCAL && obstacle.isPresent()) {
+                throw new UnsupportedFeatureException("distribution " + asked + " moves tensors between the ranks, and "
+                        + obstacle.get() + "; use LOCAL or another transport", Where.nowhere());
+            }
             return way(options, group, asked, "it was asked for");
         }
         if (options.shards().isPresent()) {
             return way(options, group, Distribution.LOCAL, "each rank reads just the ranges of its own shards");
         }
-        return way(options, group, Distribution.LOCAL, "every rank reads everything itself"
-                + obstacle.map(why -> " since " + why).orElse(""));
+        if (obstacle.isPresent()) {
+            return way(options, group, Distribution.LOCAL, "every rank reads everything itself since "
+                    + obstacle.get());
+        }
+        return way(options, group, Distribution.STRIPED,
+                "whole tensors go to every rank, and transport " + group.transport() + " moves "
+                        + ranks.getFirst().getOrDefault(DEVICE, "?") + " memory: every byte is read once");
     }
 
     private static Optional<String> obstacle(List<Map<String, String>> ranks) {

@@ -16,7 +16,8 @@ public final class Arrivals {
         arrived = new AtomicIntegerArray(blocks);
     }
 
-    void arrive(int block) {
+    /// A block is in place.
+    public void arrive(int block) {
         arrived.set(block, 1);
         synchronized (changed) {
             if (waiting > 0) {
