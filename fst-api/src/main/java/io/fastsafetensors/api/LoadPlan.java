@@ -5,7 +5,7 @@ import java.util.Optional;
 
 /// What a load will do, computed from headers and options alone: deterministic, printable, the same on every rank.
 public interface LoadPlan {
-    /// Bytes that will be read from files.
+    /// Bytes that will be read from files; with [Distribution#STRIPED] by all ranks together.
     long bytesToRead();
 
     /// Device bytes that the tensors will occupy.

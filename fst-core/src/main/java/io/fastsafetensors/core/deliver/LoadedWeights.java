@@ -12,6 +12,7 @@ import io.fastsafetensors.core.jfr.Recorder;
 import io.fastsafetensors.core.jfr.Span;
 import io.fastsafetensors.core.memory.LeakDetector;
 import io.fastsafetensors.core.memory.Lease;
+import io.fastsafetensors.core.memory.SharedBuffer;
 import io.fastsafetensors.core.plan.PlannedFile;
 import io.fastsafetensors.core.plan.PlannedTensor;
 import io.fastsafetensors.core.plan.ReadPlan;
@@ -19,7 +20,9 @@ import io.fastsafetensors.core.shard.Part;
 import io.fastsafetensors.error.SliceException;
 import io.fastsafetensors.error.TensorNotFoundException;
 import io.fastsafetensors.error.Where;
+import io.fastsafetensors.types.DType;
 import io.fastsafetensors.types.Device;
+import io.fastsafetensors.types.Shape;
 import io.fastsafetensors.types.TensorInfo;
 import java.nio.file.Path;
 import java.util.Collections;
@@ -164,12 +167,51 @@ final class LoadedWeights implements Weights {
             span.finish("done");
         }
         requireOpen();
+        return new CoreTensor(origin, lease(tensor), false, name, tensor.dtype(), tensor.shape(), tensor.bufferOffset(),
+                tensor.byteSize());
+    }
+
+    /// As [#loaded(String)], counted: the tensor keeps its file's memory until it is closed.
+    CoreTensor counted(String name) {
+        PlannedTensor tensor = planned(name);
+        return new CoreTensor(origin, lease(tensor).retain(), true, name, tensor.dtype(), tensor.shape(),
+                tensor.bufferOffset(), tensor.byteSize());
+    }
+
+    /// A tensor in memory of its own, in the scope of these.
+    ///
+    /// @param buffer with a hold, which the tensor takes over
+    CoreTensor derived(SharedBuffer buffer, String name, DType dtype, Shape shape) {
+        return new CoreTensor(origin, state.scope().lease(buffer), true, name, dtype, shape, 0,
+                buffer.buffer().byteSize());
+    }
+
+    private Lease lease(PlannedTensor tensor) {
         Lease lease = state.lease(tensor.file());
         if (lease == null) {
             throw new AssertionError("a tensor of a file without a buffer");
         }
-        return new CoreTensor(origin, lease, false, name, tensor.dtype(), tensor.shape(), tensor.bufferOffset(),
-                tensor.byteSize());
+        return lease;
+    }
+
+    /// The bytes of the buffer that a tensor shares with others of its file.
+    long fileBytes(String name) {
+        return plan.planned().get(planned(name).file()).bufferBytes();
+    }
+
+    /// What a tensor of the checkpoint is loaded as, by whichever rank.
+    DType dtypeOf(TensorInfo tensor) {
+        return plan.settings().target(tensor);
+    }
+
+    /// Lets go of the memory of a tensor's file, of which nothing is asked for any more; counted tensors keep it. What a
+    /// failed load still reads there goes when the load is closed.
+    void free(String name) {
+        PlannedTensor tensor = planned(name);
+        int first = plan.firstBlock(tensor.file());
+        if (state.job().arrivals().awaitEnd(first, plan.firstBlock(tensor.file() + 1) - 1)) {
+            state.scope().release(lease(tensor));
+        }
     }
 
     @Override
@@ -229,8 +271,13 @@ final class LoadedWeights implements Weights {
 
     @Override
     public LoadStats stats() {
+        return stats(state.job().bytesReceived());
+    }
+
+    /// As [#stats()], where other ranks sent so much.
+    LoadStats stats(long bytesReceived) {
         requireOpen();
-        return clock.stats(plan, state.job());
+        return clock.stats(plan, state.job(), bytesReceived);
     }
 
     @Override

@@ -72,6 +72,10 @@ final class PreparedLoad implements AutoCloseable {
         return plan;
     }
 
+    ParsedCheckpoint checkpoint() {
+        return checkpoint;
+    }
+
     /// How it is shared with other ranks.
     Way way() {
         return way;
@@ -103,7 +107,8 @@ final class PreparedLoad implements AutoCloseable {
         try {
             leases = allocate(places, scope);
         } catch (RuntimeException | Error e) {
-            job.cancel(new IllegalStateException("the load ended before it began", e));
+            job.cancel(e instanceof RuntimeException reason ? reason
+                    : new IllegalStateException("the load ended before it began: " + e, e));
             job.join();
             scope.close();
             backend.release();

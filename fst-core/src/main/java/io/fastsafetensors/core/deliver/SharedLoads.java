@@ -3,15 +3,19 @@ package io.fastsafetensors.core.deliver;
 import io.fastsafetensors.api.Distribution;
 import io.fastsafetensors.api.LoadOptions;
 import io.fastsafetensors.api.LoadPlan;
+import io.fastsafetensors.api.Selection;
 import io.fastsafetensors.api.Weights;
 import io.fastsafetensors.core.distribute.Chooser;
+import io.fastsafetensors.core.distribute.FileOwners;
 import io.fastsafetensors.core.distribute.LoadFacts;
 import io.fastsafetensors.core.distribute.StripedExchange;
 import io.fastsafetensors.core.distribute.Way;
 import io.fastsafetensors.core.group.Agreement;
 import io.fastsafetensors.core.header.ParsedCheckpoint;
 import io.fastsafetensors.group.ProcessGroup;
+import io.fastsafetensors.types.TensorInfo;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Semaphore;
@@ -46,6 +50,9 @@ final class SharedLoads {
                 passedOn = true;
                 return striped(load);
             }
+            if (load.way().distribution() == Distribution.OWNER) {
+                return owned(load, owners);
+            }
             return load.start(options.progress(), null);
         } finally {
             if (!passedOn) {
@@ -66,6 +73,37 @@ final class SharedLoads {
         }
     }
 
+    /// Starts a load of this rank's files. That a rank had no memory for its own is known before the first call.
+    private Weights owned(PreparedLoad load, Map<Integer, List<Path>> given) {
+        String starting = "the start of a load";
+        LoadedWeights own = orTell(starting, () -> load.start(options.progress(), null));
+        try {
+            agreement.reach(starting, Map.of());
+        } catch (RuntimeException | Error e) {
+            own.close();
+            throw e;
+        }
+        ParsedCheckpoint checkpoint = load.checkpoint();
+        Map<String, TensorInfo> tensors = new LinkedHashMap<>();
+        checkpoint.tensors().stream().filter(options.selection()::test).forEach(t -> tensors.put(t.name(), t));
+        FileOwners files = owners(checkpoint, given);
+        return new OwnedWeights(own, checkpoint, tensors, files, load.way(), new Deliveries(own,
+                new HandOuts(files, tensors.values()), load.way(), group, agreement, target.backend(), turn));
+    }
+
+    private FileOwners owners(ParsedCheckpoint checkpoint, Map<Integer, List<Path>> given) {
+        return given.isEmpty() ? FileOwners.dealt(checkpoint.headers(), options.selection(), group.size())
+                : FileOwners.given(checkpoint.headers(), given);
+    }
+
+    private Selection selection(Way way, ParsedCheckpoint checkpoint, Map<Integer, List<Path>> given) {
+        if (way.distribution() != Distribution.OWNER) {
+            return options.selection();
+        }
+        FileOwners files = owners(checkpoint, given);
+        return options.selection().and(tensor -> files.owner(tensor) == group.rank());
+    }
+
     /// What [#load] would do; the other ranks call this too.
     LoadPlan plan(Supplier<ParsedCheckpoint> headers) {
         turn.acquireUninterruptibly();
@@ -84,7 +122,7 @@ final class SharedLoads {
         Way way = Chooser.choose(options, group, !owners.isEmpty(), ranks);
         String planning = "the planning of a " + what;
         PreparedLoad load = orTell(planning, () -> PreparedLoad.of(target, options, checkpoint, way,
-                options.selection(), Chooser.budget(ranks), startNanos));
+                selection(way, checkpoint, owners), Chooser.budget(ranks), startNanos));
         try {
             agreement.reach(planning,
                     way.distribution() == Distribution.STRIPED ? LoadFacts.ofPlaces(load.plan()) : Map.of());

@@ -41,16 +41,15 @@ public final class Chooser {
             List<Map<String, String>> ranks) {
         Optional<String> obstacle = obstacle(ranks);
         Distribution asked = options.distribution();
-        if (asked == Distribution.OWNER) {
-            throw new UnsupportedFeatureException("distribution OWNER: not in this version; use LOCAL or STRIPED",
-                    Where.nowhere());
-        }
         if (asked != Distribution.AUTO) {
             if (asked != Distribution.LOCAL && obstacle.isPresent()) {
                 throw new UnsupportedFeatureException("distribution " + asked + " moves tensors between the ranks, and "
                         + obstacle.get() + "; use LOCAL or another transport", Where.nowhere());
             }
             return way(options, group, asked, "it was asked for");
+        }
+        if (filesGiven && obstacle.isEmpty()) {
+            return way(options, group, Distribution.OWNER, "the files were given to ranks");
         }
         if (options.shards().isPresent()) {
             return way(options, group, Distribution.LOCAL, "each rank reads just the ranges of its own shards");

@@ -167,10 +167,11 @@ public final class LoadJob {
 
     private void fail(RuntimeException why) {
         stopped = true;
-        arrivals.fail(why);
         if (exchange != null) {
+            // Before anybody who waits here can close the load and give that as the reason.
             exchange.failed(why);
         }
+        arrivals.fail(why);
         context.places().wakeUp();
         if (context.pool() != null) {
             context.pool().wakeUp();

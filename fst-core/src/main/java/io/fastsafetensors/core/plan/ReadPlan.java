@@ -57,6 +57,11 @@ public final class ReadPlan implements LoadPlan {
         return order[position];
     }
 
+    /// The first block of a file; that of the next file that has any if it has none itself.
+    public int firstBlock(int file) {
+        return blocks.firstOf(file);
+    }
+
     /// What the plan was made with.
     public PlanSettings settings() {
         return settings;

@@ -7,6 +7,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.fastsafetensors.api.Distribution;
 import io.fastsafetensors.api.GetOptions;
+import io.fastsafetensors.api.LoadPlan;
+import io.fastsafetensors.api.LoadStats;
 import io.fastsafetensors.api.Loader;
 import io.fastsafetensors.api.LoaderBuilder;
 import io.fastsafetensors.api.ShardSpec;
@@ -15,9 +17,11 @@ import io.fastsafetensors.api.TensorStream;
 import io.fastsafetensors.api.TransferPath;
 import io.fastsafetensors.api.Weights;
 import io.fastsafetensors.error.SliceException;
+import io.fastsafetensors.error.TensorNotFoundException;
 import io.fastsafetensors.group.ProcessGroup;
 import io.fastsafetensors.testkit.fault.FaultPlan;
 import io.fastsafetensors.testkit.fault.OpenObjects;
+import io.fastsafetensors.testkit.fixture.Content;
 import io.fastsafetensors.testkit.leak.LeakExtension;
 import io.fastsafetensors.types.DType;
 import io.fastsafetensors.types.Device;
@@ -29,6 +33,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -51,6 +57,7 @@ class SharedLoadTest {
     private static Path checkpoint;
     private static Map<String, TensorInfo> infos;
     private static Map<String, byte[]> whole;
+    private static final Map<String, byte[]> CONVERTED = new ConcurrentHashMap<>();
 
     @RegisterExtension
     final LeakExtension leaks = LeakExtension.strict().memoryTolerance(400L << 20);
@@ -86,7 +93,7 @@ class SharedLoadTest {
 
     /// Every way there is without a specification: who asks decides.
     static Stream<Arguments> ways() {
-        return Stream.of(Distribution.LOCAL, Distribution.STRIPED)
+        return Stream.of(Distribution.LOCAL, Distribution.STRIPED, Distribution.OWNER)
                 .flatMap(way -> Stream.of("cpu", "remote")
                         .flatMap(device -> Stream.of(1, 2, 3, 4, 7).map(size -> Arguments.of(way, device, size))));
     }
@@ -230,10 +237,12 @@ class SharedLoadTest {
 
     /// The conversion of the whole tensor by one rank, cut.
     private static byte[] converted(TensorInfo info, int dim, DType dtype, ProcessGroup group) {
-        try (Loader loader = Loader.builder().build(); Weights weights = loader.load(info.file())) {
-            return ShardSamples.part(ShardSamples.bytes(weights.get(info.name(), GetOptions.as(dtype))), info.shape(),
-                    dtype.bits(), dim, group.rank(), group.size());
-        }
+        byte[] all = CONVERTED.computeIfAbsent(info.name() + " as " + dtype, _ -> {
+            try (Loader loader = Loader.builder().build(); Weights weights = loader.load(info.file())) {
+                return ShardSamples.bytes(weights.get(info.name(), GetOptions.as(dtype)));
+            }
+        });
+        return ShardSamples.part(all, info.shape(), dtype.bits(), dim, group.rank(), group.size());
     }
 
     private static void checkRefusals(Weights weights, Map<String, Integer> dims) {
@@ -289,6 +298,170 @@ class SharedLoadTest {
                     tensors++;
                 }
                 assertEquals(infos.size(), tensors);
+                return true;
+            }
+        });
+    }
+
+    private static Map<String, String> digests(Weights weights, Map<String, Tensor> tensors) {
+        Map<String, String> digests = new TreeMap<>();
+        tensors.forEach((name, tensor) -> digests.put(name, Content.sha256(ShardSamples.bytes(tensor))));
+        assertEquals(weights.names(), tensors.keySet());
+        return digests;
+    }
+
+    private static Map<String, Tensor> everything(Weights weights) {
+        Map<String, Integer> dims = new LinkedHashMap<>();
+        weights.names().forEach(name -> dims.put(name, -1));
+        return weights.getAll(dims);
+    }
+
+    @Test
+    void a_hundred_tensors_are_the_same_on_every_rank_in_every_way() {
+        Path hundred = ShardSamples.hundred(directory.resolve("hundred"), SEED);
+        Map<String, String> expected;
+        long bytes;
+        try (Loader loader = Loader.builder().build(); Weights weights = loader.load(hundred)) {
+            expected = digests(weights, everything(weights));
+            bytes = weights.checkpoint().byteSize();
+        }
+        assertEquals(100, expected.size());
+        for (String device : List.of("cpu", "remote")) {
+            for (Distribution way : Distribution.values()) {
+                for (int size : new int[] {2, 3, 7}) {
+                    List<LoadStats> stats = Ranks.all(size, group -> {
+                        try (Loader loader = builder(device, group).distribution(way).build();
+                                Weights weights = loader.load(hundred)) {
+                            assertEquals(expected, digests(weights, everything(weights)), way + " on " + device);
+                            assertEquals(way == Distribution.AUTO ? Distribution.STRIPED : way,
+                                    weights.plan().sharing().orElseThrow().distribution());
+                            assertTrue(weights.plan().describe()
+                                    .startsWith("rank " + group.rank() + " of " + size + ", "),
+                                    weights.plan().describe());
+                            return weights.stats();
+                        }
+                    });
+                    checkTraffic(stats, way, bytes, device + " " + way + " " + size);
+                }
+            }
+        }
+    }
+
+    private static void checkTraffic(List<LoadStats> stats, Distribution way, long bytes, String message) {
+        long read = stats.stream().mapToLong(LoadStats::bytesRead).sum();
+        long received = stats.stream().mapToLong(LoadStats::bytesReceived).sum();
+        if (way == Distribution.LOCAL) {
+            assertEquals(0, received, message);
+            assertTrue(read >= bytes * stats.size(), message);
+        } else {
+            // Once, with whole pages around and the bytes between small files' tensors.
+            assertTrue(read >= bytes && read < bytes + bytes / 2, message + ": " + read + " of " + bytes);
+            long all = bytes * (stats.size() - 1);
+            assertTrue(received >= all && received <= all + all / 10, message + ": " + received + " of " + all);
+        }
+    }
+
+    @Test
+    void files_are_read_by_the_ranks_they_were_given_to() {
+        List<Path> files;
+        try (Loader loader = Loader.builder().build(); Weights weights = loader.load(checkpoint)) {
+            files = weights.checkpoint().files();
+        }
+        Ranks.all(3, group -> {
+            Map<Integer, List<Path>> given = Map.of(2, files.subList(0, 2), 0, files.subList(2, 3));
+            try (Loader loader = builder("remote", group).build(); Weights weights = loader.load(given)) {
+                assertEquals(Distribution.OWNER, weights.plan().sharing().orElseThrow().distribution());
+                weights.awaitAll();
+                assertEquals(group.rank() == 1, weights.stats().bytesRead() == 0);
+                assertEquals(infos.keySet(), weights.names());
+                everything(weights).forEach(
+                        (name, tensor) -> assertArrayEquals(whole.get(name), ShardSamples.bytes(tensor), name));
+                return true;
+            }
+        });
+    }
+
+    @Test
+    void an_owner_frees_a_file_when_its_last_tensor_was_handed_out() {
+        Ranks.all(2, group -> {
+            try (Loader loader = builder("remote", group).distribution(Distribution.OWNER).build();
+                    Weights weights = loader.load(checkpoint)) {
+                weights.awaitAll();
+                group.barrier();
+                long before = objects.count(OpenObjects.Kind.BUFFER);
+                group.barrier();
+                for (String name : weights.names()) {
+                    weights.getSharded(name, -1).close();
+                    // Once more, while its file is still there.
+                    if (!name.equals("wide") && !name.equals("deep") && !name.equals("scalar")) {
+                        weights.getSharded(name, -1).close();
+                    }
+                }
+                group.barrier();
+                assertEquals(3, before);
+                assertEquals(0, objects.count(OpenObjects.Kind.BUFFER), () -> objects.describe());
+                TensorNotFoundException e = assertThrows(TensorNotFoundException.class, () -> weights.get("wide"));
+                assertTrue(e.getMessage().contains("was handed out"), e.getMessage());
+                return true;
+            }
+        });
+    }
+
+    @ParameterizedTest
+    @EnumSource(value = Distribution.class, names = {"LOCAL", "STRIPED", "OWNER"})
+    void device_and_dtype_can_be_said_for_each_call(Distribution way) {
+        Ranks.all(2, group -> {
+            try (Loader loader = builder("remote", group).distribution(way).build();
+                    Weights weights = loader.load(checkpoint)) {
+                Tensor near = weights.getSharded("wide", 0, new GetOptions(Optional.of(Device.CPU),
+                        Optional.of(DType.F32)));
+                assertEquals(Device.CPU, near.device());
+                assertEquals(DType.F32, near.dtype());
+                assertArrayEquals(converted(infos.get("wide"), 0, DType.F32, group), ShardSamples.bytes(near));
+                // Where a tensor goes is each rank's own business.
+                GetOptions options = group.rank() == 0 ? GetOptions.on(Device.CPU) : GetOptions.asLoaded();
+                assertArrayEquals(whole.get("deep"), ShardSamples.bytes(weights.get("deep", options)));
+                return true;
+            }
+        });
+    }
+
+    @Test
+    void two_loads_of_one_group_take_turns() {
+        Ranks.all(3, group -> {
+            try (Loader loader = builder("remote", group).build(); Weights first = loader.load(checkpoint);
+                    Weights second = loader.load(checkpoint)) {
+                first.awaitAll();
+                second.awaitAll();
+                for (String name : List.of("wide", "deep", "F16.0")) {
+                    assertArrayEquals(whole.get(name), ShardSamples.bytes(first.get(name)));
+                    assertArrayEquals(whole.get(name), ShardSamples.bytes(second.get(name)));
+                }
+                return true;
+            }
+        });
+    }
+
+    @Test
+    void ranks_on_devices_of_two_kinds_share_a_load() {
+        Ranks.all(4, group -> {
+            try (Loader loader = builder(group.rank() % 2 == 0 ? "cpu" : "remote", group).alignment(256)
+                    .distribution(Distribution.OWNER).build(); Weights weights = loader.load(checkpoint)) {
+                for (String name : weights.names()) {
+                    assertArrayEquals(whole.get(name), ShardSamples.bytes(weights.get(name)), name);
+                }
+                return true;
+            }
+        });
+    }
+
+    @Test
+    void a_plan_is_made_together_too() {
+        Ranks.all(2, group -> {
+            try (Loader loader = builder("cpu", group).build()) {
+                LoadPlan plan = loader.plan(checkpoint);
+                assertEquals(Distribution.STRIPED, plan.sharing().orElseThrow().distribution());
+                assertTrue(plan.describe().contains("every byte is read once"), plan.describe());
                 return true;
             }
         });
