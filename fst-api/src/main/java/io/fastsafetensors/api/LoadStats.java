@@ -6,7 +6,7 @@ import java.util.List;
 ///
 /// @param files files of the load
 /// @param tensors tensors of the load
-/// @param bytes bytes of these tensors in the files
+/// @param bytes bytes of these tensors, or of this rank's parts of them, in the files
 /// @param bytesRead bytes read from storage or page cache, padding included
 /// @param bytesFromCache of these, copied out of the page cache
 /// @param bytesDirect of these, read past the page cache

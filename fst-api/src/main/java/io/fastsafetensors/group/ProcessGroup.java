@@ -59,7 +59,8 @@ public interface ProcessGroup extends AutoCloseable {
     /// Receives from rank `from`, which calls [#send]. Sizes agree.
     void receive(BufferSlice slice, int from, CopyStream stream);
 
-    /// Leaves the group and frees what the transport holds. Idempotent, from any thread. A rank that waits for this one,
+    /// Leaves the group and frees what the transport holds. Idempotent, from any thread. Other calls throw
+    /// [IllegalStateException] from then on. A rank that waits for this one,
     /// now or later, fails at once where the transport can tell.
     @Override
     void close();

@@ -11,6 +11,14 @@ import java.util.List;
 final class SingleGroup implements ProcessGroup {
     static final String NAME = "single";
 
+    private volatile boolean closed;
+
+    private void requireOpen() {
+        if (closed) {
+            throw new IllegalStateException("the group of one is closed");
+        }
+    }
+
     @Override
     public String transport() {
         return NAME;
@@ -38,21 +46,24 @@ final class SingleGroup implements ProcessGroup {
 
     @Override
     public void barrier() {
-        // Everybody is here.
+        requireOpen();
     }
 
     @Override
     public List<byte[]> exchange(byte[] message) {
+        requireOpen();
         return List.of(message.clone());
     }
 
     @Override
     public void broadcast(BufferSlice slice, int root, CopyStream stream) {
+        requireOpen();
         Call.requireRank(root, 1);
     }
 
     @Override
     public void scatter(List<BufferSlice> parts, BufferSlice into, int root, CopyStream stream) {
+        requireOpen();
         Call.requireRank(root, 1);
         Call.requireParts(parts, 1);
         Call.requireSize(parts.getFirst(), into);
@@ -61,6 +72,7 @@ final class SingleGroup implements ProcessGroup {
 
     @Override
     public void allGather(BufferSlice part, BufferSlice all, CopyStream stream) {
+        requireOpen();
         Call.requireSize(part, all);
         if (!part.equals(all)) {
             copy(part, all, stream);
@@ -73,16 +85,18 @@ final class SingleGroup implements ProcessGroup {
 
     @Override
     public void send(BufferSlice slice, int to, CopyStream stream) {
+        requireOpen();
         Call.requireOther(to, 0, 1);
     }
 
     @Override
     public void receive(BufferSlice slice, int from, CopyStream stream) {
+        requireOpen();
         Call.requireOther(from, 0, 1);
     }
 
     @Override
     public void close() {
-        // Nothing is held.
+        closed = true;
     }
 }

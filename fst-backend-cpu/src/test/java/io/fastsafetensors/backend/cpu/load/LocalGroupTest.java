@@ -342,5 +342,7 @@ class LocalGroupTest {
             assertThrows(IllegalArgumentException.class, () -> single.send(desk.of(new byte[1]), 0, desk.stream));
         }
         single.close();
+        single.close();
+        assertThrows(IllegalStateException.class, single::barrier);
     }
 }

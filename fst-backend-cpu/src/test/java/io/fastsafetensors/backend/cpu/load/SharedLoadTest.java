@@ -10,11 +10,7 @@ import io.fastsafetensors.api.GetOptions;
 import io.fastsafetensors.api.LoadPlan;
 import io.fastsafetensors.api.LoadStats;
 import io.fastsafetensors.api.Loader;
-import io.fastsafetensors.api.LoaderBuilder;
-import io.fastsafetensors.api.ShardSpec;
 import io.fastsafetensors.api.Tensor;
-import io.fastsafetensors.api.TensorStream;
-import io.fastsafetensors.api.TransferPath;
 import io.fastsafetensors.api.Weights;
 import io.fastsafetensors.error.SliceException;
 import io.fastsafetensors.error.TensorNotFoundException;
@@ -34,9 +30,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -54,41 +50,25 @@ class SharedLoadTest {
 
     @TempDir
     static Path directory;
-    private static Path checkpoint;
-    private static Map<String, TensorInfo> infos;
-    private static Map<String, byte[]> whole;
-    private static final Map<String, byte[]> CONVERTED = new ConcurrentHashMap<>();
+    private static ShardSample sample;
 
     @RegisterExtension
     final LeakExtension leaks = LeakExtension.strict().memoryTolerance(400L << 20);
     private OpenObjects objects = new OpenObjects();
 
+    @BeforeAll
+    static void write() {
+        sample = new ShardSample(directory.resolve("all"), SEED);
+    }
+
     @BeforeEach
     void wellBehaved() {
         objects = RemoteProvider.behave(FaultPlan.seeded(SEED));
-        if (checkpoint == null) {
-            checkpoint = ShardSamples.everyDType(directory.resolve("all"), SEED);
-            infos = new LinkedHashMap<>();
-            try (Loader loader = Loader.builder().build(); Weights weights = loader.load(checkpoint)) {
-                whole = ShardSamples.all(weights);
-                weights.names().forEach(name -> infos.put(name, weights.info(name)));
-            }
-        }
     }
 
     @AfterEach
     void nothingIsLeft() {
         assertEquals(Map.of(), objects.counts(), () -> objects.describe());
-    }
-
-    static LoaderBuilder builder(String device, ProcessGroup group) {
-        return Loader.builder().device(device.equals("cpu") ? Device.CPU : RemoteProvider.DEVICE).group(group)
-                .blockBytes(8192);
-    }
-
-    private static byte[] expected(String name, int dim, ProcessGroup group) {
-        TensorInfo info = infos.get(name);
-        return ShardSamples.part(whole.get(name), info.shape(), info.dtype().bits(), dim, group.rank(), group.size());
     }
 
     /// Every way there is without a specification: who asks decides.
@@ -103,10 +83,10 @@ class SharedLoadTest {
     void every_sharding_call_gives_what_slicing_gives(Distribution way, String device, int size) {
         Ranks.all(size, group -> {
             for (int dim = -1; dim < 3; dim++) {
-                try (Loader loader = builder(device, group).distribution(way).build();
-                        Weights weights = loader.load(checkpoint)) {
-                    assertEquals(infos.keySet(), weights.names());
-                    for (TensorInfo info : infos.values()) {
+                try (Loader loader = ShardSample.builder(device, group).distribution(way).build();
+                        Weights weights = loader.load(sample.checkpoint())) {
+                    assertEquals(sample.infos().keySet(), weights.names());
+                    for (TensorInfo info : sample.infos().values()) {
                         checkPart(weights, info, dim, group);
                     }
                     assertTrue(size == 1 || weights.plan().sharing().orElseThrow().distribution() == way);
@@ -124,7 +104,7 @@ class SharedLoadTest {
         } else {
             Tensor part = weights.getSharded(info.name(), dim);
             assertEquals(info.dtype(), part.dtype());
-            assertArrayEquals(expected(info.name(), dim, group), ShardSamples.bytes(part),
+            assertArrayEquals(sample.expected(info.name(), dim, group), ShardSamples.bytes(part),
                     () -> info + " dim " + dim + " rank " + group.rank() + " of " + group.size());
         }
     }
@@ -133,8 +113,8 @@ class SharedLoadTest {
     @MethodSource("ways")
     void tensors_are_joined_pushed_and_handed_out_together(Distribution way, String device, int size) {
         Ranks.all(size, group -> {
-            try (Loader loader = builder(device, group).distribution(way).build();
-                    Weights weights = loader.load(checkpoint)) {
+            try (Loader loader = ShardSample.builder(device, group).distribution(way).build();
+                    Weights weights = loader.load(sample.checkpoint())) {
                 for (int dim = 0; dim < 2; dim++) {
                     checkConcat(weights, List.of("BF16.1", "BF16.6"), dim, group);
                 }
@@ -142,24 +122,24 @@ class SharedLoadTest {
                     Optional<Tensor> pushed = weights.push("F32." + (destination % 2), destination);
                     assertEquals(destination == group.rank(), pushed.isPresent());
                     String name = "F32." + (destination % 2);
-                    pushed.ifPresent(t -> assertArrayEquals(whole.get(name), ShardSamples.bytes(t)));
+                    pushed.ifPresent(t -> assertArrayEquals(sample.whole(name), ShardSamples.bytes(t)));
                 }
                 assertThrows(IllegalArgumentException.class, () -> weights.push("wide", size));
                 return true;
             }
         });
         Ranks.all(size, group -> {
-            try (Loader loader = builder(device, group).distribution(way).build();
-                    Weights weights = loader.load(checkpoint)) {
+            try (Loader loader = ShardSample.builder(device, group).distribution(way).build();
+                    Weights weights = loader.load(sample.checkpoint())) {
                 Map<String, Integer> dims = new LinkedHashMap<>();
                 int next = 0;
-                for (TensorInfo info : infos.values()) {
+                for (TensorInfo info : sample.infos().values()) {
                     int dim = info.dtype().isSubByte() ? -1 : next++ % (info.shape().rank() + 1) - 1;
                     dims.put(info.name(), dim);
                 }
                 Map<String, Tensor> all = weights.getAll(dims);
                 assertEquals(new ArrayList<>(dims.keySet()), new ArrayList<>(all.keySet()));
-                all.forEach((name, tensor) -> assertArrayEquals(expected(name, dims.get(name), group),
+                all.forEach((name, tensor) -> assertArrayEquals(sample.expected(name, dims.get(name), group),
                         ShardSamples.bytes(tensor), name));
                 return true;
             }
@@ -174,11 +154,11 @@ class SharedLoadTest {
     /// The parts joined along a dimension, row by row.
     private static byte[] concat(List<String> names, int dim, ProcessGroup group) {
         long rows = 1;
-        Shape first = infos.get(names.getFirst()).shape();
+        Shape first = sample.infos().get(names.getFirst()).shape();
         for (int d = 0; d < dim; d++) {
             rows *= first.dim(d);
         }
-        List<byte[]> parts = names.stream().map(name -> expected(name, dim, group)).toList();
+        List<byte[]> parts = names.stream().map(name -> sample.expected(name, dim, group)).toList();
         byte[] joined = new byte[parts.stream().mapToInt(p -> p.length).sum()];
         int at = 0;
         for (int row = 0; row < rows; row++) {
@@ -189,118 +169,6 @@ class SharedLoadTest {
             }
         }
         return joined;
-    }
-
-    @ParameterizedTest
-    @EnumSource(TransferPath.class)
-    void with_a_specification_each_rank_reads_its_own_parts(TransferPath path) {
-        for (String device : List.of("cpu", "remote")) {
-            if (device.equals("cpu") && (path == TransferPath.MAPPED || path == TransferPath.DIRECT)) {
-                continue;
-            }
-            for (int size : new int[] {2, 3, 7}) {
-                for (int dim = 0; dim < 3; dim++) {
-                    int cut = dim;
-                    for (Optional<DType> dtype : size == 7 ? List.of(Optional.<DType>empty())
-                            : List.of(Optional.<DType>empty(), Optional.of(DType.F32))) {
-                        Ranks.all(size, group -> loadParts(builder(device, group).transferPath(path), group, cut,
-                                dtype));
-                    }
-                }
-            }
-        }
-    }
-
-    private static boolean loadParts(LoaderBuilder builder, ProcessGroup group, int dim, Optional<DType> dtype) {
-        Map<String, Integer> dims = new LinkedHashMap<>();
-        for (TensorInfo info : infos.values()) {
-            boolean fits = dim < info.shape().rank()
-                    && ShardSamples.isWhole(info.dtype(), info.shape(), dim, group.size());
-            dims.put(info.name(), fits ? dim : -1);
-        }
-        dtype.ifPresent(builder::dtype);
-        try (Loader loader = builder.shards(ShardSpec.of(dims)).build(); Weights weights = loader.load(checkpoint)) {
-            assertEquals(Distribution.LOCAL, weights.plan().sharing().orElseThrow().distribution());
-            for (TensorInfo info : infos.values()) {
-                byte[] expected = expected(info.name(), dims.get(info.name()), group);
-                if (dtype.isPresent() && info.dtype().isFloat() && info.dtype() != dtype.get()) {
-                    expected = converted(info, dims.get(info.name()), dtype.get(), group);
-                }
-                assertArrayEquals(expected, ShardSamples.bytes(weights.getSharded(info.name(), dims.get(info.name()))),
-                        () -> info + " dim " + dim + " rank " + group.rank() + " of " + group.size() + " as " + dtype);
-            }
-            checkRefusals(weights, dims);
-            weights.awaitAll();
-            return true;
-        }
-    }
-
-    /// The conversion of the whole tensor by one rank, cut.
-    private static byte[] converted(TensorInfo info, int dim, DType dtype, ProcessGroup group) {
-        byte[] all = CONVERTED.computeIfAbsent(info.name() + " as " + dtype, _ -> {
-            try (Loader loader = Loader.builder().build(); Weights weights = loader.load(info.file())) {
-                return ShardSamples.bytes(weights.get(info.name(), GetOptions.as(dtype)));
-            }
-        });
-        return ShardSamples.part(all, info.shape(), dtype.bits(), dim, group.rank(), group.size());
-    }
-
-    private static void checkRefusals(Weights weights, Map<String, Integer> dims) {
-        if (dims.get("wide") < 0) {
-            return;
-        }
-        for (SliceException e : List.of(assertThrows(SliceException.class, () -> weights.get("wide")),
-                assertThrows(SliceException.class, () -> weights.push("wide", 0)),
-                assertThrows(SliceException.class, () -> weights.getSharded("wide", 1 - dims.get("wide"))))) {
-            assertTrue(e.getMessage().contains("part along dimension " + dims.get("wide") + " was loaded"),
-                    e.getMessage());
-        }
-    }
-
-    @Test
-    void a_cut_along_the_first_dimension_reads_each_byte_once() {
-        long bytes = whole.get("wide").length + whole.get("deep").length;
-        List<Long> read = Ranks.all(3, group -> {
-            try (Loader loader = builder("cpu", group).shards(ShardSpec.of(Map.of("*", 0)))
-                    .select(t -> t.name().equals("wide") || t.name().equals("deep")).build();
-                    Weights weights = loader.load(checkpoint)) {
-                weights.awaitAll();
-                assertEquals(0, weights.stats().bytesReceived());
-                return weights.plan().bytesToRead();
-            }
-        });
-        assertEquals(bytes, read.stream().mapToLong(Long::longValue).sum());
-    }
-
-    @Test
-    void rows_far_apart_are_read_without_what_is_between() {
-        Ranks.all(2, group -> {
-            try (Loader loader = builder("remote", group).shards(ShardSpec.of(Map.of("deep", 1)))
-                    .select(t -> t.name().equals("deep")).build(); Weights weights = loader.load(checkpoint)) {
-                assertEquals(expected("deep", 1, group).length, weights.plan().bytesToRead());
-                assertEquals(3, weights.plan().files().stream().mapToInt(f -> f.ranges()).sum());
-                assertArrayEquals(expected("deep", 1, group), ShardSamples.bytes(weights.getSharded("deep", 1)));
-                return true;
-            }
-        });
-    }
-
-    @Test
-    void a_stream_hands_out_the_parts_of_a_rank() {
-        Ranks.all(3, group -> {
-            ShardSpec spec = ShardSpec.of(Map.of("*.1", 0, "wide", 1));
-            try (Loader loader = builder("remote", group).shards(spec).deviceBudget(1 << 20).build();
-                    TensorStream stream = loader.stream(checkpoint)) {
-                int tensors = 0;
-                for (Tensor tensor : stream) {
-                    byte[] expected = expected(tensor.name(), spec.dim(tensor.name()), group);
-                    assertArrayEquals(expected, ShardSamples.bytes(tensor), tensor::toString);
-                    tensors++;
-                }
-                assertEquals(infos.size(), tensors);
-                return true;
-            }
-        });
     }
 
     private static Map<String, String> digests(Weights weights, Map<String, Tensor> tensors) {
@@ -330,7 +198,7 @@ class SharedLoadTest {
             for (Distribution way : Distribution.values()) {
                 for (int size : new int[] {2, 3, 7}) {
                     List<LoadStats> stats = Ranks.all(size, group -> {
-                        try (Loader loader = builder(device, group).distribution(way).build();
+                        try (Loader loader = ShardSample.builder(device, group).distribution(way).build();
                                 Weights weights = loader.load(hundred)) {
                             assertEquals(expected, digests(weights, everything(weights)), way + " on " + device);
                             assertEquals(way == Distribution.AUTO ? Distribution.STRIPED : way,
@@ -364,18 +232,18 @@ class SharedLoadTest {
     @Test
     void files_are_read_by_the_ranks_they_were_given_to() {
         List<Path> files;
-        try (Loader loader = Loader.builder().build(); Weights weights = loader.load(checkpoint)) {
+        try (Loader loader = Loader.builder().build(); Weights weights = loader.load(sample.checkpoint())) {
             files = weights.checkpoint().files();
         }
         Ranks.all(3, group -> {
             Map<Integer, List<Path>> given = Map.of(2, files.subList(0, 2), 0, files.subList(2, 3));
-            try (Loader loader = builder("remote", group).build(); Weights weights = loader.load(given)) {
+            try (Loader loader = ShardSample.builder("remote", group).build(); Weights weights = loader.load(given)) {
                 assertEquals(Distribution.OWNER, weights.plan().sharing().orElseThrow().distribution());
                 weights.awaitAll();
                 assertEquals(group.rank() == 1, weights.stats().bytesRead() == 0);
-                assertEquals(infos.keySet(), weights.names());
+                assertEquals(sample.infos().keySet(), weights.names());
                 everything(weights).forEach(
-                        (name, tensor) -> assertArrayEquals(whole.get(name), ShardSamples.bytes(tensor), name));
+                        (name, tensor) -> assertArrayEquals(sample.whole(name), ShardSamples.bytes(tensor), name));
                 return true;
             }
         });
@@ -384,8 +252,8 @@ class SharedLoadTest {
     @Test
     void an_owner_frees_a_file_when_its_last_tensor_was_handed_out() {
         Ranks.all(2, group -> {
-            try (Loader loader = builder("remote", group).distribution(Distribution.OWNER).build();
-                    Weights weights = loader.load(checkpoint)) {
+            try (Loader loader = ShardSample.builder("remote", group).distribution(Distribution.OWNER).build();
+                    Weights weights = loader.load(sample.checkpoint())) {
                 weights.awaitAll();
                 group.barrier();
                 long before = objects.count(OpenObjects.Kind.BUFFER);
@@ -411,16 +279,16 @@ class SharedLoadTest {
     @EnumSource(value = Distribution.class, names = {"LOCAL", "STRIPED", "OWNER"})
     void device_and_dtype_can_be_said_for_each_call(Distribution way) {
         Ranks.all(2, group -> {
-            try (Loader loader = builder("remote", group).distribution(way).build();
-                    Weights weights = loader.load(checkpoint)) {
+            try (Loader loader = ShardSample.builder("remote", group).distribution(way).build();
+                    Weights weights = loader.load(sample.checkpoint())) {
                 Tensor near = weights.getSharded("wide", 0, new GetOptions(Optional.of(Device.CPU),
                         Optional.of(DType.F32)));
                 assertEquals(Device.CPU, near.device());
                 assertEquals(DType.F32, near.dtype());
-                assertArrayEquals(converted(infos.get("wide"), 0, DType.F32, group), ShardSamples.bytes(near));
+                assertArrayEquals(sample.converted("wide", 0, DType.F32, group), ShardSamples.bytes(near));
                 // Where a tensor goes is each rank's own business.
                 GetOptions options = group.rank() == 0 ? GetOptions.on(Device.CPU) : GetOptions.asLoaded();
-                assertArrayEquals(whole.get("deep"), ShardSamples.bytes(weights.get("deep", options)));
+                assertArrayEquals(sample.whole("deep"), ShardSamples.bytes(weights.get("deep", options)));
                 return true;
             }
         });
@@ -429,13 +297,14 @@ class SharedLoadTest {
     @Test
     void two_loads_of_one_group_take_turns() {
         Ranks.all(3, group -> {
-            try (Loader loader = builder("remote", group).build(); Weights first = loader.load(checkpoint);
-                    Weights second = loader.load(checkpoint)) {
+            try (Loader loader = ShardSample.builder("remote", group).build();
+                    Weights first = loader.load(sample.checkpoint());
+                    Weights second = loader.load(sample.checkpoint())) {
                 first.awaitAll();
                 second.awaitAll();
                 for (String name : List.of("wide", "deep", "F16.0")) {
-                    assertArrayEquals(whole.get(name), ShardSamples.bytes(first.get(name)));
-                    assertArrayEquals(whole.get(name), ShardSamples.bytes(second.get(name)));
+                    assertArrayEquals(sample.whole(name), ShardSamples.bytes(first.get(name)));
+                    assertArrayEquals(sample.whole(name), ShardSamples.bytes(second.get(name)));
                 }
                 return true;
             }
@@ -445,10 +314,10 @@ class SharedLoadTest {
     @Test
     void ranks_on_devices_of_two_kinds_share_a_load() {
         Ranks.all(4, group -> {
-            try (Loader loader = builder(group.rank() % 2 == 0 ? "cpu" : "remote", group).alignment(256)
-                    .distribution(Distribution.OWNER).build(); Weights weights = loader.load(checkpoint)) {
+            try (Loader loader = ShardSample.builder(group.rank() % 2 == 0 ? "cpu" : "remote", group).alignment(256)
+                    .distribution(Distribution.OWNER).build(); Weights weights = loader.load(sample.checkpoint())) {
                 for (String name : weights.names()) {
-                    assertArrayEquals(whole.get(name), ShardSamples.bytes(weights.get(name)), name);
+                    assertArrayEquals(sample.whole(name), ShardSamples.bytes(weights.get(name)), name);
                 }
                 return true;
             }
@@ -458,8 +327,8 @@ class SharedLoadTest {
     @Test
     void a_plan_is_made_together_too() {
         Ranks.all(2, group -> {
-            try (Loader loader = builder("cpu", group).build()) {
-                LoadPlan plan = loader.plan(checkpoint);
+            try (Loader loader = ShardSample.builder("cpu", group).build()) {
+                LoadPlan plan = loader.plan(sample.checkpoint());
                 assertEquals(Distribution.STRIPED, plan.sharing().orElseThrow().distribution());
                 assertTrue(plan.describe().contains("every byte is read once"), plan.describe());
                 return true;
