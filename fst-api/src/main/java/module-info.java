@@ -14,4 +14,5 @@ module io.fastsafetensors.api {
     exports io.fastsafetensors.types;
 
     uses io.fastsafetensors.api.LoaderProvider;
+    uses io.fastsafetensors.group.GroupsProvider;
 }

@@ -11,4 +11,5 @@ module io.fastsafetensors.core {
     uses io.fastsafetensors.group.ProcessGroupProvider;
 
     provides io.fastsafetensors.api.LoaderProvider with io.fastsafetensors.core.CoreLoaderProvider;
+    provides io.fastsafetensors.group.GroupsProvider with io.fastsafetensors.core.group.CoreGroupsProvider;
 }

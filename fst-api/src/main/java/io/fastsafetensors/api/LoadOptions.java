@@ -24,6 +24,7 @@ import java.util.Optional;
 /// @param hostBudget see [LoaderBuilder#hostBudget(long)]
 /// @param group see [LoaderBuilder#group(ProcessGroup)]
 /// @param distribution see [LoaderBuilder#distribution(Distribution)]
+/// @param shards see [LoaderBuilder#shards(ShardSpec)]
 /// @param open see [LoaderBuilder#open(OpenOptions)]
 /// @param checkDigests see [LoaderBuilder#checkDigests(boolean)]
 /// @param leakDetection see [LoaderBuilder#leakDetection(LeakDetection)]
@@ -32,7 +33,8 @@ import java.util.Optional;
 public record LoadOptions(Device device, Optional<String> backend, Map<String, String> backendProperties,
         boolean strictBackend, Optional<DType> dtype, Selection selection, long alignment, int readers, int blockBytes,
         DirectIo directIo, TransferPath transferPath, boolean numaPinning, long deviceBudget, long hostBudget,
-        Optional<ProcessGroup> group, Distribution distribution, OpenOptions open, boolean checkDigests,
+        Optional<ProcessGroup> group, Distribution distribution, Optional<ShardSpec> shards, OpenOptions open,
+        boolean checkDigests,
         LeakDetection leakDetection, StreamOptions stream, ProgressListener progress) {
     /// Copies the map.
     public LoadOptions {

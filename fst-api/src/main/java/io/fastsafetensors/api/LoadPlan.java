@@ -1,10 +1,11 @@
 package io.fastsafetensors.api;
 
 import java.util.List;
+import java.util.Optional;
 
 /// What a load will do, computed from headers and options alone: deterministic, printable, the same on every rank.
 public interface LoadPlan {
-    /// Bytes that will be read from files.
+    /// Bytes that will be read from files; with [Distribution#STRIPED] by all ranks together.
     long bytesToRead();
 
     /// Device bytes that the tensors will occupy.
@@ -16,11 +17,27 @@ public interface LoadPlan {
     /// The files, each with what will be done to it.
     List<FilePlan> files();
 
-    /// A SHA-256 over everything that ranks must agree on, in hexadecimal.
+    /// How the load is shared with other ranks; empty if there are none.
+    default Optional<Sharing> sharing() {
+        return Optional.empty();
+    }
+
+    /// A SHA-256 over tensors, their places and the settings, in hexadecimal: the same on every rank that loads the same
+    /// tensors to the same places.
     String digest();
 
     /// The plan for people, a line a file.
     String describe();
+
+    /// A rank's share of a load.
+    ///
+    /// @param rank this rank
+    /// @param ranks how many there are
+    /// @param distribution the way, never [Distribution#AUTO]
+    /// @param why why this one
+    /// @param memory the most device memory that this rank needs at any time, in words
+    record Sharing(int rank, int ranks, Distribution distribution, String why, String memory) {
+    }
 
     /// The plan of one file.
     ///

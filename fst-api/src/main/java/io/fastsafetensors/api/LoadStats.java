@@ -6,10 +6,11 @@ import java.util.List;
 ///
 /// @param files files of the load
 /// @param tensors tensors of the load
-/// @param bytes bytes of these tensors in the files
+/// @param bytes bytes of these tensors, or of this rank's parts of them, in the files
 /// @param bytesRead bytes read from storage or page cache, padding included
 /// @param bytesFromCache of these, copied out of the page cache
 /// @param bytesDirect of these, read past the page cache
+/// @param bytesReceived bytes of tensors that other ranks sent to this one
 /// @param secondsPlan until headers were read and the plan stood
 /// @param secondsFirstTensor until the first tensor was complete, 0 while none is
 /// @param secondsAll until the last one was, 0 while it is not
@@ -21,7 +22,8 @@ import java.util.List;
 ///        with what readers needed besides
 /// @param storage how each file was read and why, one line a file
 public record LoadStats(int files, int tensors, long bytes, long bytesRead, long bytesFromCache, long bytesDirect,
-        double secondsPlan, double secondsFirstTensor, double secondsAll, int readers, double readSeconds,
+        long bytesReceived, double secondsPlan, double secondsFirstTensor, double secondsAll, int readers,
+        double readSeconds,
         double placeSeconds, long stagingBytes, long deviceBytes, List<String> storage) {
     /// Copies the list.
     public LoadStats {

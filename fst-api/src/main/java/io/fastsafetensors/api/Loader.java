@@ -7,6 +7,10 @@ import java.util.Map;
 
 /// Loads checkpoints into the memory of one device. Thread-safe: several loads may run at once. Closing it ends
 /// nothing that was begun: a load belongs to its [Weights].
+///
+/// With a group of several ranks [#load] and [#plan] are called by all ranks, in one order: they agree on files, headers
+/// and options before anything is read, and what fails on one rank fails on all. A loader's loads use its group one after
+/// the other; nobody else uses it meanwhile.
 public interface Loader extends AutoCloseable {
     /// A builder with every option at its default.
     static LoaderBuilder builder() {
@@ -56,7 +60,10 @@ public interface Loader extends AutoCloseable {
     /// As [#load(Path)], from files that belong together, in this order.
     Weights load(List<Path> files);
 
-    /// As [#load(Path)], with the files that each rank owns.
+    /// As [#load(Path)], with the files that each rank owns; the same map on every rank. Every rank reads all headers.
+    ///
+    /// @param filesByRank ranks without files may be missing
+    /// @throws IllegalArgumentException if there is no such rank
     Weights load(Map<Integer, List<Path>> filesByRank);
 
     /// What [#load(Path)] would do, without allocating or reading tensors.
@@ -67,7 +74,8 @@ public interface Loader extends AutoCloseable {
         return stream(checkpoint, options().stream());
     }
 
-    /// Starts loading and hands tensors out in the order in which they arrive, under the loader's budget.
+    /// Starts loading and hands tensors out in the order in which they arrive, under the loader's budget. With a group each
+    /// rank streams by itself: its parts of what the shard specification cuts, and all of the rest.
     TensorStream stream(Path checkpoint, StreamOptions options);
 
     /// Writes a checkpoint anew: what [#load(Path)] would load, in the dtype it would load it as. It passes through the
@@ -84,6 +92,7 @@ public interface Loader extends AutoCloseable {
     /// @throws io.fastsafetensors.error.FormatException if a file breaks the format, or the new one would
     /// @throws io.fastsafetensors.error.StorageException if reading or writing fails; what was there before stays
     /// @throws io.fastsafetensors.error.BudgetException if the budget has no room for a piece
+    /// @throws io.fastsafetensors.error.UnsupportedFeatureException with a group of several ranks
     List<Path> rewrite(Path checkpoint, Path target, WriteOptions options);
 
     /// Takes over a tensor from another framework through DLPack, without a copy.

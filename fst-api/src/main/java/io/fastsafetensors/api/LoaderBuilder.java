@@ -26,6 +26,7 @@ public final class LoaderBuilder {
     private long hostBudget = Long.MAX_VALUE;
     private Optional<ProcessGroup> group = Optional.empty();
     private Distribution distribution = Distribution.AUTO;
+    private Optional<ShardSpec> shards = Optional.empty();
     private OpenOptions open = OpenOptions.strict();
     private boolean checkDigests;
     private LeakDetection leakDetection = LeakDetection.ON;
@@ -53,6 +54,7 @@ public final class LoaderBuilder {
         hostBudget = options.hostBudget();
         group = options.group();
         distribution = options.distribution();
+        shards = options.shards();
         open = options.open();
         checkDigests = options.checkDigests();
         leakDetection = options.leakDetection();
@@ -172,6 +174,13 @@ public final class LoaderBuilder {
         return this;
     }
 
+    /// Which tensors the ranks cut, and how, for [Distribution#LOCAL]: each rank then reads just the ranges of its own
+    /// parts. None unless set. Without a group it changes nothing.
+    public LoaderBuilder shards(ShardSpec spec) {
+        this.shards = Optional.of(spec);
+        return this;
+    }
+
     /// How strictly headers are read; [OpenOptions#strict()] unless set.
     public LoaderBuilder open(OpenOptions options) {
         this.open = options;
@@ -214,7 +223,8 @@ public final class LoaderBuilder {
     /// The options set so far.
     public LoadOptions options() {
         return new LoadOptions(device, backend, backendProperties, strictBackend, dtype, selection, alignment, readers,
-                blockBytes, directIo, transferPath, numaPinning, deviceBudget, hostBudget, group, distribution, open,
+                blockBytes, directIo, transferPath, numaPinning, deviceBudget, hostBudget, group, distribution, shards,
+                open,
                 checkDigests, leakDetection, stream, progress);
     }
 

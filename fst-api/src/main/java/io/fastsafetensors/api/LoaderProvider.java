@@ -24,6 +24,12 @@ public interface LoaderProvider {
     /// See [Loader#configuredBuilder(Path)].
     LoadOptions configuredOptions(Path file);
 
+    /// See [ShardSpec#read(Path)].
+    ShardSpec shardSpec(Path file);
+
+    /// See [ShardSpec#of(String)].
+    ShardSpec shardSpec(String scheme);
+
     /// See [Safetensors#open(Path, OpenOptions)].
     Checkpoint open(Path checkpoint, OpenOptions options);
 

@@ -15,6 +15,13 @@ import java.util.Set;
 /// tensor, as for rank 0 of 1.
 ///
 /// If a read fails, every call that needs its bytes throws the same [io.fastsafetensors.error.StorageException].
+///
+/// *Several ranks.* Which calls are collective depends on [LoadPlan#sharing()]: with [Distribution#OWNER] those marked so
+/// here; with the other ways none, though programs that make them on every rank in the same order work with all ways.
+/// Before a collective call moves anything, the ranks compare what they call: different calls, tensors or dtypes are a
+/// [io.fastsafetensors.error.GroupException] on every rank that names them; a rank that does not come within the group's
+/// timeout is named on the others; so is the reason if a rank cannot go on. The timeout covers the owner's reading. Calls
+/// of one rank are made one after the other.
 public interface Weights extends AutoCloseable {
     /// The headers.
     Checkpoint checkpoint();
@@ -46,14 +53,20 @@ public interface Weights extends AutoCloseable {
         return get(name, GetOptions.asLoaded());
     }
 
-    /// A tensor, converted or copied as asked. With a group of several ranks this is a collective call.
+    /// A tensor, converted or copied as asked. Collective. Each rank may ask for another device.
+    ///
+    /// @throws io.fastsafetensors.error.SliceException if only this rank's part was loaded, as the shard specification
+    ///         says
     Tensor get(String name, GetOptions options);
 
-    /// Whether a tensor's bytes are there already.
+    /// Whether a tensor's bytes are there already; of another owner's tensor, never.
     boolean isReady(String name);
 
     /// This rank's part of a tensor cut along `dim`: blocks of ceil(size / ranks), the last ones smaller or empty.
     /// `dim` −1 gives everybody the whole tensor. Collective.
+    ///
+    /// @throws io.fastsafetensors.error.SliceException if there is no such dimension, a sub-byte element's byte would be
+    ///         cut, or the shard specification had another part loaded
     default Tensor getSharded(String name, int dim) {
         return getSharded(name, dim, GetOptions.asLoaded());
     }
@@ -80,10 +93,11 @@ public interface Weights extends AutoCloseable {
     /// As [#push(String, int)], converted or copied as asked.
     Optional<Tensor> push(String name, int destination, GetOptions options);
 
-    /// Several tensors at once, each cut along its dimension (−1: whole), in the map's order. Collective.
+    /// Several tensors at once, each cut along its dimension (−1: whole), in the map's order. Collective: the ranks compare
+    /// once for tensors of one file that follow one another.
     Map<String, Tensor> getAll(Map<String, Integer> dims);
 
-    /// Waits until every tensor is there.
+    /// Waits until every tensor that this rank reads is there. Collective: it returns when that is so on every rank.
     ///
     /// @throws io.fastsafetensors.error.FstException what failed the load
     void awaitAll();
@@ -95,7 +109,8 @@ public interface Weights extends AutoCloseable {
     boolean isClosed();
 
     /// Cancels what is still being read, invalidates the tensors and frees their memory, but for what detached
-    /// tensors and pins hold. Idempotent, from any thread; returns when no reader touches the memory any more.
+    /// tensors and pins hold. Idempotent, from any thread; returns when no reader touches the memory any more. If blocks
+    /// are still exchanged ([Distribution#STRIPED]), the other ranks are told, and their loads fail.
     @Override
     void close();
 }

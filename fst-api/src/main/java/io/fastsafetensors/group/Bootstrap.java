@@ -4,25 +4,65 @@ import io.fastsafetensors.types.Device;
 import java.time.Duration;
 import java.util.Map;
 
-/// How the ranks of a group find each other.
+/// How the ranks of a group find each other; which place this process has among them.
 ///
 /// @param rank this rank
 /// @param size how many ranks
 /// @param localRank this rank's number on its host
 /// @param device the device that this rank moves memory of
 /// @param timeout how long to wait for the others
-/// @param properties what the rendezvous needs, by name: `MASTER_ADDR`, `MASTER_PORT`, `NCCL_COMM_ID`, a shared
-///        file; each transport documents its own
+/// @param properties what the rendezvous needs, by name: `MASTER_ADDR`, `MASTER_PORT`, `NCCL_COMM_ID`,
+///        `FST_GROUP_DIR` (a directory that all ranks share); each transport documents its own
 public record Bootstrap(int rank, int size, int localRank, Device device, Duration timeout,
         Map<String, String> properties) {
     /// How long collectives wait unless told otherwise.
     public static final Duration DEFAULT_TIMEOUT = Duration.ofMinutes(10);
 
-    /// @throws IllegalArgumentException unless 0 ≤ rank < size
+    /// @throws IllegalArgumentException unless 0 ≤ rank < size and the timeout is positive
     public Bootstrap {
         if (rank < 0 || rank >= size || localRank < 0) {
             throw new IllegalArgumentException("rank " + rank + " (local " + localRank + ") of " + size);
         }
+        if (!timeout.isPositive()) {
+            throw new IllegalArgumentException("a timeout of " + timeout);
+        }
         properties = Map.copyOf(properties);
+    }
+
+    /// What the launcher of this process says. The first of these that is there counts, the one nearest to the program
+    /// first; the others are not looked at:
+    ///
+    /// | launcher | rank | size | local rank |
+    /// |---|---|---|---|
+    /// | torchrun, and whoever sets the same | `RANK` | `WORLD_SIZE` | `LOCAL_RANK` |
+    /// | Open MPI's mpirun | `OMPI_COMM_WORLD_RANK` | `OMPI_COMM_WORLD_SIZE` | `OMPI_COMM_WORLD_LOCAL_RANK` |
+    /// | srun | `SLURM_PROCID` | `SLURM_STEP_NUM_TASKS` | `SLURM_LOCALID` |
+    ///
+    /// The properties are those of `MASTER_ADDR`, `MASTER_PORT`, `NCCL_COMM_ID` and `FST_GROUP_DIR` that are set.
+    ///
+    /// @param environment such as [System#getenv()]
+    /// @param device the device that this rank moves memory of; [#localDevice] is the usual choice
+    /// @return with [#DEFAULT_TIMEOUT]
+    /// @throws io.fastsafetensors.error.ConfigException if no launcher is recognised, or what it says is incomplete, no
+    ///         number or impossible; it names the variables
+    public static Bootstrap fromEnvironment(Map<String, String> environment, Device device) {
+        Launcher.Place place = Launcher.place(environment);
+        return new Bootstrap(place.rank(), place.size(), place.localRank(), device, DEFAULT_TIMEOUT,
+                Launcher.properties(environment));
+    }
+
+    /// The device of a type that belongs to this process among those on its host: the one whose number is the local
+    /// rank; host memory, of which there is one, has number 0.
+    ///
+    /// @param type see [Device#type()]
+    /// @throws io.fastsafetensors.error.ConfigException as for [#fromEnvironment]
+    public static Device localDevice(Map<String, String> environment, String type) {
+        Device first = new Device(type, 0);
+        return first.isCpu() ? first : new Device(type, Launcher.place(environment).localRank());
+    }
+
+    /// The same, with another timeout.
+    public Bootstrap withTimeout(Duration other) {
+        return new Bootstrap(rank, size, localRank, device, other, properties);
     }
 }

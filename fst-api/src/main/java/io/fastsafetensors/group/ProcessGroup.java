@@ -12,7 +12,11 @@ import java.util.List;
 /// returns at once where the transport can; it has finished when a later fence has passed. A null-free contract: the
 /// stream is the one of the loader's device, also for host transports, which wait for it first.
 ///
-/// One thread of a rank at a time. Every failure is a [io.fastsafetensors.error.GroupException] that names the ranks.
+/// One thread of a rank at a time, but for [#close()]. Every failure is a
+/// [io.fastsafetensors.error.GroupException] that names the ranks. Nothing waits longer than [#timeout()] for a rank that
+/// does not come, nor for one that has left. After a failure the group is broken: each later call fails at once, with the
+/// first failure as its cause. When a call returns, no other rank touches this rank's memory for it any more, but for what
+/// is queued on the stream.
 public interface ProcessGroup extends AutoCloseable {
     /// The transport's name, such as `single`, `local`, `mpi`, `nccl`.
     String transport();
@@ -40,7 +44,7 @@ public interface ProcessGroup extends AutoCloseable {
     void broadcast(BufferSlice slice, int root, CopyStream stream);
 
     /// Sends `parts.get(r)` of rank `root` to rank r's `into`. Parts may differ in size and be empty; each size agrees
-    /// with what its receiver expects.
+    /// with what its receiver expects. The parts do not overlap `into`.
     ///
     /// @param parts one slice a rank on `root`; empty on the others
     void scatter(List<BufferSlice> parts, BufferSlice into, int root, CopyStream stream);
@@ -55,7 +59,9 @@ public interface ProcessGroup extends AutoCloseable {
     /// Receives from rank `from`, which calls [#send]. Sizes agree.
     void receive(BufferSlice slice, int from, CopyStream stream);
 
-    /// Leaves the group and frees what the transport holds. Idempotent.
+    /// Leaves the group and frees what the transport holds. Idempotent, from any thread. Other calls throw
+    /// [IllegalStateException] from then on. A rank that waits for this one,
+    /// now or later, fails at once where the transport can tell.
     @Override
     void close();
 }

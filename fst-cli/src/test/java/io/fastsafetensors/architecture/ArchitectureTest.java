@@ -103,7 +103,7 @@ class ArchitectureTest {
 
     @Test
     void data_goes_one_way_through_core() {
-        List<String> way = List.of("checkpoint", "header", "plan", "read", "place", "deliver");
+        List<String> way = List.of("checkpoint", "header", "plan", "read", "place", "distribute", "deliver");
         for (int i = 0; i < way.size(); i++) {
             requireSome(BASE + ".core." + way.get(i), 2);
             for (String later : way.subList(i + 1, way.size())) {
@@ -185,7 +185,7 @@ class ArchitectureTest {
     @Test
     void services_files_agree_with_module_descriptors() {
         for (String service : List.of("io.fastsafetensors.spi.BackendProvider", "io.fastsafetensors.api.LoaderProvider",
-                "io.fastsafetensors.group.ProcessGroupProvider")) {
+                "io.fastsafetensors.group.ProcessGroupProvider", "io.fastsafetensors.group.GroupsProvider")) {
             assertEquals(Services.inDescriptors(MODULES.keySet(), service),
                     Services.inFiles(MODULES.keySet(), service), service);
         }

@@ -8,11 +8,13 @@ import io.fastsafetensors.api.LoadOptions;
 import io.fastsafetensors.api.Loader;
 import io.fastsafetensors.api.LoaderProvider;
 import io.fastsafetensors.api.OpenOptions;
+import io.fastsafetensors.api.ShardSpec;
 import io.fastsafetensors.api.Tensor;
 import io.fastsafetensors.api.TensorSource;
 import io.fastsafetensors.api.WriteOptions;
 import io.fastsafetensors.core.checkpoint.CheckpointFiles;
 import io.fastsafetensors.core.config.Configuration;
+import io.fastsafetensors.core.config.ShardSpecs;
 import io.fastsafetensors.core.deliver.CoreLoader;
 import io.fastsafetensors.core.header.CheckpointReader;
 import io.fastsafetensors.core.read.Storage;
@@ -41,6 +43,16 @@ public final class CoreLoaderProvider implements LoaderProvider {
     @Override
     public LoadOptions configuredOptions(Path file) {
         return Configuration.load(file);
+    }
+
+    @Override
+    public ShardSpec shardSpec(Path file) {
+        return ShardSpecs.read(file);
+    }
+
+    @Override
+    public ShardSpec shardSpec(String scheme) {
+        return ShardSpecs.shipped(scheme);
     }
 
     @Override

@@ -41,7 +41,15 @@ final class ConfigFile {
     ///
     /// @throws ConfigException if it cannot be read or is no JSON object
     static ConfigValue read(Path file) {
-        try (JsonParser parser = FACTORY.createParser(ObjectReadContext.empty(), text(file))) {
+        return parse(file, text(file));
+    }
+
+    /// The object in a text.
+    ///
+    /// @param file what errors call it
+    /// @throws ConfigException if it is no JSON object
+    static ConfigValue parse(Path file, String text) {
+        try (JsonParser parser = FACTORY.createParser(ObjectReadContext.empty(), text)) {
             ConfigFile reader = new ConfigFile(file, parser);
             if (parser.nextToken() != JsonToken.START_OBJECT) {
                 throw reader.place().error("not an object");

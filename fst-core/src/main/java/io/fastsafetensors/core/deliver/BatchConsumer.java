@@ -43,7 +43,7 @@ final class BatchConsumer {
         try {
             LoadedWeights weights = batch();
             String name = choose(weights);
-            Tensor tensor = weights.get(name);
+            Tensor tensor = weights.loaded(name);
             synchronized (this) {
                 remaining--;
             }
@@ -117,7 +117,7 @@ final class BatchConsumer {
             }
             weights = current == null ? null : current.weights();
         }
-        return weights != null && weights.names().contains(name) ? weights.get(name) : null;
+        return weights != null && weights.names().contains(name) ? weights.loaded(name) : null;
     }
 
     LoadStats stats() {

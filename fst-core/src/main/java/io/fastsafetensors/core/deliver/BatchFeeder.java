@@ -1,6 +1,7 @@
 package io.fastsafetensors.core.deliver;
 
 import io.fastsafetensors.api.LoadOptions;
+import io.fastsafetensors.core.distribute.Way;
 import io.fastsafetensors.core.header.ParsedCheckpoint;
 import io.fastsafetensors.core.memory.Uninterruptibly;
 import io.fastsafetensors.core.plan.Batches;
@@ -17,6 +18,7 @@ final class BatchFeeder {
     private final LoadTarget target;
     private final LoadOptions options;
     private final ParsedCheckpoint checkpoint;
+    private final Way way;
     private final StreamBudget budget;
     private final List<Batches.Batch> batches;
     private final StreamProgress progress;
@@ -37,12 +39,14 @@ final class BatchFeeder {
     record Batch(LoadedWeights weights, long bytes) {
     }
 
+    /// @param way which part of each tensor is loaded
     /// @param batches what each batch loads
-    BatchFeeder(LoadTarget target, LoadOptions options, ParsedCheckpoint checkpoint, StreamBudget budget,
+    BatchFeeder(LoadTarget target, LoadOptions options, ParsedCheckpoint checkpoint, Way way, StreamBudget budget,
             List<Batches.Batch> batches, StreamProgress progress, long startNanos) {
         this.target = target;
         this.options = options;
         this.checkpoint = checkpoint;
+        this.way = way;
         this.budget = budget;
         this.batches = batches;
         this.progress = progress;
@@ -63,7 +67,7 @@ final class BatchFeeder {
                 while (reading.size() >= READING) {
                     reading.remove().join();
                 }
-                try (PreparedLoad load = PreparedLoad.of(target, options, checkpoint, batch.selection(),
+                try (PreparedLoad load = PreparedLoad.of(target, options, checkpoint, way, batch.selection(),
                         budget.ofBatch(batch.bytes()), startNanos)) {
                     if (!reserve(load.deviceBytes())) {
                         return;
@@ -86,7 +90,7 @@ final class BatchFeeder {
     private LoadedWeights start(PreparedLoad load) {
         LoadedWeights weights = null;
         try {
-            weights = load.start(progress.ofBatch());
+            weights = load.start(progress.ofBatch(), null);
             return weights;
         } finally {
             offer(weights, load.deviceBytes());

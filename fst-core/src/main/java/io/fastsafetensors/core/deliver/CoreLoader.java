@@ -11,27 +11,34 @@ import io.fastsafetensors.api.TensorStream;
 import io.fastsafetensors.api.Weights;
 import io.fastsafetensors.api.WriteOptions;
 import io.fastsafetensors.core.checkpoint.CheckpointFiles;
+import io.fastsafetensors.core.distribute.Way;
 import io.fastsafetensors.core.dlpack.ImportedTensor;
 import io.fastsafetensors.core.header.CheckpointReader;
 import io.fastsafetensors.core.header.ParsedCheckpoint;
 import io.fastsafetensors.core.place.Routing;
 import io.fastsafetensors.error.UnsupportedFeatureException;
+import io.fastsafetensors.group.ProcessGroup;
 import io.fastsafetensors.types.Device;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
+import java.util.Optional;
+import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Supplier;
 
-/// Loads for one rank.
+/// Loads for one rank, alone or together with others.
 public final class CoreLoader implements Loader {
     private final LoadOptions options;
     private final LoadTarget target;
+    private final Optional<SharedLoads> shared;
     private final AtomicBoolean closed = new AtomicBoolean();
 
     private CoreLoader(LoadOptions options, LoadTarget target) {
         this.options = options;
         this.target = target;
+        this.shared = options.group().filter(group -> group.size() > 1)
+                .map(group -> new SharedLoads(target, options, group));
     }
 
     /// Picks a backend and opens its device.
@@ -44,38 +51,51 @@ public final class CoreLoader implements Loader {
 
     @Override
     public Weights load(Path checkpoint) {
-        return load(CheckpointFiles.resolve(checkpoint));
+        requireOpen();
+        return load(() -> CheckpointFiles.resolve(checkpoint), Map.of());
     }
 
     @Override
     public Weights load(List<Path> files) {
-        return load(CheckpointFiles.of(files));
+        return load(() -> CheckpointFiles.of(files), Map.of());
     }
 
     @Override
     public Weights load(Map<Integer, List<Path>> filesByRank) {
-        if (!filesByRank.keySet().equals(Set.of(0))) {
-            throw new IllegalArgumentException("files for ranks " + filesByRank.keySet() + " in a load by one rank, 0");
+        int ranks = options.group().map(ProcessGroup::size).orElse(1);
+        Map<Integer, List<Path>> owners = new TreeMap<>(filesByRank);
+        for (int rank : owners.keySet()) {
+            if (rank < 0 || rank >= ranks) {
+                throw new IllegalArgumentException("files for ranks " + owners.keySet() + " in a load by " + ranks);
+            }
         }
-        return load(filesByRank.getOrDefault(0, List.of()));
+        return load(() -> CheckpointFiles.of(owners.values().stream().flatMap(List::stream).toList()), owners);
     }
 
-    private Weights load(CheckpointFiles files) {
+    private Weights load(Supplier<CheckpointFiles> files, Map<Integer, List<Path>> owners) {
         requireOpen();
         long start = System.nanoTime();
-        ParsedCheckpoint checkpoint = CheckpointReader.open(files, options.open());
-        try (PreparedLoad load = PreparedLoad.of(target, options, checkpoint, options.selection(),
+        if (shared.isPresent()) {
+            return shared.get().load(() -> CheckpointReader.open(files.get(), options.open()), owners, start);
+        }
+        ParsedCheckpoint checkpoint = CheckpointReader.open(files.get(), options.open());
+        try (PreparedLoad load = PreparedLoad.of(target, options, checkpoint, Way.ALONE, options.selection(),
                 options.deviceBudget(), start)) {
-            return load.start(options.progress());
+            return load.start(options.progress(), null);
         }
     }
 
     @Override
     public LoadPlan plan(Path checkpoint) {
         requireOpen();
-        ParsedCheckpoint parsed = CheckpointReader.open(CheckpointFiles.resolve(checkpoint), options.open());
+        Supplier<ParsedCheckpoint> headers = () -> CheckpointReader.open(CheckpointFiles.resolve(checkpoint),
+                options.open());
+        if (shared.isPresent()) {
+            return shared.get().plan(headers);
+        }
+        ParsedCheckpoint parsed = headers.get();
         try (Routing routing = target.route(parsed)) {
-            return target.plan(parsed, routing, options.selection());
+            return target.plan(parsed, routing, options.selection(), Way.ALONE);
         }
     }
 
@@ -90,6 +110,9 @@ public final class CoreLoader implements Loader {
     @Override
     public List<Path> rewrite(Path checkpoint, Path copy, WriteOptions writeOptions) {
         requireOpen();
+        if (shared.isPresent()) {
+            throw Unsupported.feature("rewriting a checkpoint by several ranks (use a loader without a group)");
+        }
         long start = System.nanoTime();
         return new Rewriter(target, options).rewrite(
                 CheckpointReader.open(CheckpointFiles.resolve(checkpoint), options.open()), copy, writeOptions, start);

@@ -162,7 +162,7 @@ final class CoreTensor implements Tensor {
     }
 
     @Override
-    public Tensor slice(Slice... slices) {
+    public CoreTensor slice(Slice... slices) {
         requireOpen();
         SliceView view = SliceView.of(name, dtype, shape, slices);
         if (view.contiguous()) {

@@ -11,17 +11,18 @@ import io.fastsafetensors.core.plan.ReadPlan;
 /// @param startNanos `System.nanoTime()` of the call
 /// @param planNanos when the plan stood
 record LoadClock(long startNanos, long planNanos) {
-    LoadStats stats(ReadPlan plan, LoadJob job) {
+    LoadStats stats(ReadPlan plan, LoadJob job, long bytesReceived) {
         int tensors = 0;
         long bytes = 0;
         for (PlannedFile file : plan.planned()) {
             tensors += file.tensors().size();
             for (PlannedTensor tensor : file.tensors()) {
-                bytes += tensor.info().byteSize();
+                bytes += tensor.part().byteSize();
             }
         }
         return new LoadStats(plan.planned().size(), tensors, bytes, job.counters().bytes(),
-                job.counters().cachedBytes(), job.counters().directBytes(), (planNanos - startNanos) / 1e9,
+                job.counters().cachedBytes(), job.counters().directBytes(), bytesReceived,
+                (planNanos - startNanos) / 1e9,
                 since(job.firstTensorNanos()), since(job.allDoneNanos()), job.readers(), job.counters().seconds(),
                 job.placeSeconds(), job.stagingBytes(), plan.deviceBytes(), job.storageReport());
     }

@@ -12,6 +12,7 @@ import io.fastsafetensors.core.place.Readers;
 import io.fastsafetensors.core.place.Router;
 import io.fastsafetensors.core.place.Routing;
 import io.fastsafetensors.core.place.SlotPool;
+import io.fastsafetensors.core.plan.Cuts;
 import io.fastsafetensors.core.plan.Pages;
 import io.fastsafetensors.core.plan.PlanSettings;
 import io.fastsafetensors.core.plan.Planner;
@@ -105,8 +106,9 @@ final class LoadTarget {
         return router.route(checkpoint.headers());
     }
 
-    ReadPlan plan(ParsedCheckpoint checkpoint, Routing routing, Selection selection) {
-        return Planner.plan(checkpoint.headers(), routing.routes(), selection, settings);
+    /// @param cuts which part of each selected tensor is loaded
+    ReadPlan plan(ParsedCheckpoint checkpoint, Routing routing, Selection selection, Cuts cuts) {
+        return Planner.plan(checkpoint.headers(), routing.routes(), selection, settings, cuts);
     }
 
     /// How many readers, with how many blocks each, carry out a plan.

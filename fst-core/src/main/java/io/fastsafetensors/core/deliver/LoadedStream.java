@@ -6,6 +6,7 @@ import io.fastsafetensors.api.LoadStats;
 import io.fastsafetensors.api.StreamOptions;
 import io.fastsafetensors.api.Tensor;
 import io.fastsafetensors.api.TensorStream;
+import io.fastsafetensors.core.distribute.Way;
 import io.fastsafetensors.core.header.ParsedCheckpoint;
 import io.fastsafetensors.core.memory.LeakDetector;
 import io.fastsafetensors.core.place.Routing;
@@ -38,13 +39,14 @@ final class LoadedStream implements TensorStream {
     /// @throws io.fastsafetensors.error.BudgetException naming a tensor that is larger than the budget
     static LoadedStream open(LoadTarget target, LoadOptions options, StreamOptions stream,
             ParsedCheckpoint checkpoint, long startNanos) {
+        Way way = Way.local(options, "streams read what they hand out");
         ReadPlan whole;
         try (Routing routing = target.route(checkpoint)) {
-            whole = target.plan(checkpoint, routing, options.selection());
+            whole = target.plan(checkpoint, routing, options.selection(), way);
         }
         StreamBudget budget = StreamBudget.of(target, options, stream, whole);
-        BatchFeeder feeder = new BatchFeeder(target, options, checkpoint, budget,
-                budget.cut(checkpoint, target, options.selection()),
+        BatchFeeder feeder = new BatchFeeder(target, options, checkpoint, way, budget,
+                budget.cut(checkpoint, target, options.selection(), way),
                 new StreamProgress(options.progress(), whole.bytesToRead()),
                 startNanos);
         Set<String> names = new LinkedHashSet<>();

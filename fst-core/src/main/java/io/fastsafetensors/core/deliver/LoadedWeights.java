@@ -7,15 +7,22 @@ import io.fastsafetensors.api.LoadPlan;
 import io.fastsafetensors.api.LoadStats;
 import io.fastsafetensors.api.Tensor;
 import io.fastsafetensors.api.Weights;
+import io.fastsafetensors.core.distribute.Way;
 import io.fastsafetensors.core.jfr.Recorder;
 import io.fastsafetensors.core.jfr.Span;
 import io.fastsafetensors.core.memory.LeakDetector;
 import io.fastsafetensors.core.memory.Lease;
+import io.fastsafetensors.core.memory.SharedBuffer;
 import io.fastsafetensors.core.plan.PlannedFile;
 import io.fastsafetensors.core.plan.PlannedTensor;
 import io.fastsafetensors.core.plan.ReadPlan;
+import io.fastsafetensors.core.shard.Part;
+import io.fastsafetensors.error.SliceException;
 import io.fastsafetensors.error.TensorNotFoundException;
+import io.fastsafetensors.error.Where;
+import io.fastsafetensors.types.DType;
 import io.fastsafetensors.types.Device;
+import io.fastsafetensors.types.Shape;
 import io.fastsafetensors.types.TensorInfo;
 import java.nio.file.Path;
 import java.util.Collections;
@@ -25,7 +32,8 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 
-/// The tensors of one load by one rank.
+/// The tensors that one rank has after a load: all that it asked for, or its parts of them. Asking for one talks to no
+/// other rank.
 final class LoadedWeights implements Weights {
     private final Checkpoint checkpoint;
     private final ReadPlan plan;
@@ -34,15 +42,17 @@ final class LoadedWeights implements Weights {
     private final DigestCheck digests;
     private final CoreTensor.Origin origin;
     private final Map<String, PlannedTensor> tensors;
+    private final Way way;
     private final LeakDetector.Ticket ticket;
 
     LoadedWeights(Checkpoint checkpoint, ReadPlan plan, LoadState state, LoadClock clock, DigestCheck digests,
-            Device device, LeakDetection leaks) {
+            Device device, LeakDetection leaks, Way way) {
         this.checkpoint = checkpoint;
         this.plan = plan;
         this.state = state;
         this.clock = clock;
         this.digests = digests;
+        this.way = way;
         this.origin = new CoreTensor.Origin(this, state.scope(), device, leaks);
         this.tensors = new LinkedHashMap<>();
         for (PlannedFile file : plan.planned()) {
@@ -114,11 +124,30 @@ final class LoadedWeights implements Weights {
 
     @Override
     public Tensor get(String name, GetOptions options) {
-        return as(loaded(name), options);
+        return as(whole(name), options);
+    }
+
+    private CoreTensor whole(String name) {
+        requireWhole(name);
+        return loaded(name);
+    }
+
+    private void requireWhole(String name) {
+        PlannedTensor tensor = planned(name);
+        if (tensor.part().dim() >= 0) {
+            throw otherCut(tensor, "the whole tensor");
+        }
+    }
+
+    private SliceException otherCut(PlannedTensor tensor, String asked) {
+        return new SliceException(SliceException.Reason.INVALID_DIMENSION, "only this rank's part along dimension "
+                + tensor.part().dim() + " was loaded, as the shard specification says; " + asked
+                + " needs another specification, or distribution OWNER or STRIPED",
+                Where.file(tensor.info().file()).withTensor(tensor.info().name()));
     }
 
     /// The tensor as asked for; what is only a step on the way is closed.
-    private static Tensor as(Tensor tensor, GetOptions options) {
+    static Tensor as(Tensor tensor, GetOptions options) {
         Tensor result = tensor;
         try {
             result = options.device().isPresent() ? result.to(options.device().get()) : result;
@@ -131,7 +160,8 @@ final class LoadedWeights implements Weights {
         }
     }
 
-    private CoreTensor loaded(String name) {
+    /// What was loaded of a tensor: all of it, or this rank's part; waits for its bytes.
+    CoreTensor loaded(String name) {
         PlannedTensor tensor = planned(name);
         if (!state.job().arrivals().isThere(tensor.firstBlock(), tensor.lastBlock())) {
             Span span = Recorder.wait(name);
@@ -139,14 +169,53 @@ final class LoadedWeights implements Weights {
             span.finish("done");
         }
         requireOpen();
+        CoreTensor loaded = new CoreTensor(origin, lease(tensor), false, name, tensor.dtype(), tensor.shape(),
+                tensor.bufferOffset(), tensor.byteSize());
+        digests.require(name, loaded);
+        return loaded;
+    }
+
+    /// As [#loaded(String)], counted: the tensor keeps its file's memory until it is closed.
+    CoreTensor counted(String name) {
+        PlannedTensor tensor = planned(name);
+        return new CoreTensor(origin, lease(tensor).retain(), true, name, tensor.dtype(), tensor.shape(),
+                tensor.bufferOffset(), tensor.byteSize());
+    }
+
+    /// A tensor in memory of its own, in the scope of these.
+    ///
+    /// @param buffer with a hold, which the tensor takes over
+    CoreTensor derived(SharedBuffer buffer, String name, DType dtype, Shape shape) {
+        return new CoreTensor(origin, state.scope().lease(buffer), true, name, dtype, shape, 0,
+                buffer.buffer().byteSize());
+    }
+
+    private Lease lease(PlannedTensor tensor) {
         Lease lease = state.lease(tensor.file());
         if (lease == null) {
             throw new AssertionError("a tensor of a file without a buffer");
         }
-        CoreTensor loaded = new CoreTensor(origin, lease, false, name, tensor.dtype(), tensor.info().shape(),
-                tensor.bufferOffset(), tensor.byteSize());
-        digests.require(name, loaded);
-        return loaded;
+        return lease;
+    }
+
+    /// The bytes of the buffer that a tensor shares with others of its file.
+    long fileBytes(String name) {
+        return plan.planned().get(planned(name).file()).bufferBytes();
+    }
+
+    /// What a tensor of the checkpoint is loaded as, by whichever rank.
+    DType dtypeOf(TensorInfo tensor) {
+        return plan.settings().target(tensor);
+    }
+
+    /// Lets go of the memory of a tensor's file, of which nothing is asked for any more; counted tensors keep it. What a
+    /// failed load still reads there goes when the load is closed.
+    void free(String name) {
+        PlannedTensor tensor = planned(name);
+        int first = plan.firstBlock(tensor.file());
+        if (state.job().arrivals().awaitEnd(first, plan.firstBlock(tensor.file() + 1) - 1)) {
+            state.scope().release(lease(tensor));
+        }
     }
 
     @Override
@@ -157,25 +226,34 @@ final class LoadedWeights implements Weights {
 
     @Override
     public Tensor getSharded(String name, int dim, GetOptions options) {
-        Sharding.requireDim(name, planned(name).info().shape(), dim);
-        return get(name, options);
+        return as(part(name, dim), options);
+    }
+
+    private CoreTensor part(String name, int dim) {
+        PlannedTensor tensor = planned(name);
+        Part.requireDim(name, tensor.info().shape(), dim);
+        if (tensor.part().dim() < 0) {
+            return Sharding.part(loaded(name), dim, way);
+        }
+        if (tensor.part().dim() != dim) {
+            throw otherCut(tensor, dim < 0 ? "the whole tensor" : "a part along dimension " + dim);
+        }
+        return loaded(name);
     }
 
     @Override
     public Tensor getShardedConcat(List<String> names, int dim, GetOptions options) {
         requireOpen();
         Sharding.requireConcat(names.stream().map(this::info).toList(), dim);
-        List<CoreTensor> parts = names.stream().map(this::loaded).toList();
-        return as(Sharding.concat(parts, dim), options);
+        return as(Sharding.concat(names.stream().map(name -> part(name, dim)).toList(), dim), options);
     }
 
     @Override
     public Optional<Tensor> push(String name, int destination, GetOptions options) {
         requireOpen();
-        if (destination != 0) {
-            throw new IllegalArgumentException("rank " + destination + " of a load by one rank");
-        }
-        return Optional.of(get(name, options));
+        Sharding.requireRank(destination, way);
+        requireWhole(name);
+        return destination == way.rank() ? Optional.of(get(name, options)) : Optional.empty();
     }
 
     @Override
@@ -198,8 +276,13 @@ final class LoadedWeights implements Weights {
 
     @Override
     public LoadStats stats() {
+        return stats(state.job().bytesReceived());
+    }
+
+    /// As [#stats()], where other ranks sent so much.
+    LoadStats stats(long bytesReceived) {
         requireOpen();
-        return clock.stats(plan, state.job());
+        return clock.stats(plan, state.job(), bytesReceived);
     }
 
     @Override

@@ -3,6 +3,7 @@ package io.fastsafetensors.core.deliver;
 import io.fastsafetensors.api.LoadOptions;
 import io.fastsafetensors.api.ProgressListener;
 import io.fastsafetensors.api.Selection;
+import io.fastsafetensors.core.distribute.Way;
 import io.fastsafetensors.core.header.ParsedCheckpoint;
 import io.fastsafetensors.core.jfr.Recorder;
 import io.fastsafetensors.core.jfr.Span;
@@ -10,6 +11,7 @@ import io.fastsafetensors.core.memory.Lease;
 import io.fastsafetensors.core.memory.Scope;
 import io.fastsafetensors.core.memory.SharedBackend;
 import io.fastsafetensors.core.memory.SharedBuffer;
+import io.fastsafetensors.core.place.Exchange;
 import io.fastsafetensors.core.place.LoadJob;
 import io.fastsafetensors.core.place.Places;
 import io.fastsafetensors.core.place.ReadTap;
@@ -29,6 +31,7 @@ final class PreparedLoad implements AutoCloseable {
     private final LoadTarget target;
     private final LoadOptions options;
     private final ParsedCheckpoint checkpoint;
+    private final Way way;
     private final Routing routing;
     private final ReadPlan plan;
     private final DigestCheck digests;
@@ -36,29 +39,32 @@ final class PreparedLoad implements AutoCloseable {
     private final LoadClock clock;
     private boolean started;
 
-    private PreparedLoad(LoadTarget target, LoadOptions options, ParsedCheckpoint checkpoint, Routing routing,
+    private PreparedLoad(LoadTarget target, LoadOptions options, ParsedCheckpoint checkpoint, Way way, Routing routing,
             ReadPlan plan, long deviceBudget, long startNanos) {
         this.target = target;
         this.options = options;
         this.checkpoint = checkpoint;
+        this.way = way;
         this.routing = routing;
-        this.plan = plan;
         this.digests = options.checkDigests() ? DigestCheck.of(checkpoint, plan) : DigestCheck.NONE;
         Readers.Crew all = target.crew(plan, deviceBudget);
         this.crew = digests.tap().equals(ReadTap.NONE) ? all : all.alone();
+        this.plan = way.isShared() ? plan.shared(way.sharing(plan, crew.transientBytes())) : plan;
         this.clock = new LoadClock(startNanos, System.nanoTime());
     }
 
     /// Plans the loading of the selected tensors.
     ///
+    /// @param way which part of each tensor this rank loads
     /// @param deviceBudget the most device memory that it may hold
     /// @param startNanos when the user asked for it, in `System.nanoTime()`
     /// @throws io.fastsafetensors.error.BudgetException if the budgets have no room for it
-    static PreparedLoad of(LoadTarget target, LoadOptions options, ParsedCheckpoint checkpoint, Selection selection,
-            long deviceBudget, long startNanos) {
+    static PreparedLoad of(LoadTarget target, LoadOptions options, ParsedCheckpoint checkpoint, Way way,
+            Selection selection, long deviceBudget, long startNanos) {
         Routing routing = target.route(checkpoint);
         try {
-            return new PreparedLoad(target, options, checkpoint, routing, target.plan(checkpoint, routing, selection),
+            return new PreparedLoad(target, options, checkpoint, way, routing,
+                    target.plan(checkpoint, routing, selection, way),
                     deviceBudget, startNanos);
         } catch (RuntimeException | Error e) {
             routing.close();
@@ -70,6 +76,15 @@ final class PreparedLoad implements AutoCloseable {
         return plan;
     }
 
+    ParsedCheckpoint checkpoint() {
+        return checkpoint;
+    }
+
+    /// How it is shared with other ranks.
+    Way way() {
+        return way;
+    }
+
     /// The most device memory that the load holds at any time.
     long deviceBytes() {
         return plan.deviceBytes() + crew.transientBytes();
@@ -78,15 +93,16 @@ final class PreparedLoad implements AutoCloseable {
     /// Allocates every tensor's place and starts the readers.
     ///
     /// @param progress told how this load is doing
+    /// @param exchange the other ranks that have this plan too and read some of the blocks; null if there are none
     /// @throws io.fastsafetensors.error.OutOfDeviceMemoryException if the device has no room
-    LoadedWeights start(ProgressListener progress) {
+    LoadedWeights start(ProgressListener progress, @Nullable Exchange exchange) {
         SharedBackend backend = target.backend();
         Span span = Recorder.load(checkpoint.path().toString(), target.choice().name(), plan.planned().size(),
                 plan.planned().stream().mapToInt(f -> f.tensors().size()).sum(), plan.bytesToRead());
         SlotPool pool = target.pool();
         Places places = new Places(plan.planned().size());
         LoadJob job = new LoadJob(plan, places, routing, backend, pool == null ? null : pool.retain(), crew,
-                target.threads(), digests.tap(), options, progress, span);
+                target.threads(), digests.tap(), options, progress, span, exchange);
         Scope scope = new Scope("weights of " + checkpoint.path());
         backend.retain();
         started = true;
@@ -95,14 +111,16 @@ final class PreparedLoad implements AutoCloseable {
         try {
             leases = allocate(places, scope);
         } catch (RuntimeException | Error e) {
-            job.cancel(new IllegalStateException("the load ended before it began", e));
+            job.cancel(e instanceof RuntimeException reason ? reason
+                    : new IllegalStateException("the load ended before it began: " + e, e));
             job.join();
             scope.close();
             backend.release();
             throw e;
         }
         LoadState state = new LoadState(scope, leases, job, backend);
-        return new LoadedWeights(checkpoint, plan, state, clock, digests, target.device(), options.leakDetection());
+        return new LoadedWeights(checkpoint, plan, state, clock, digests, target.device(), options.leakDetection(),
+                way);
     }
 
     private List<@Nullable Lease> allocate(Places places, Scope scope) {

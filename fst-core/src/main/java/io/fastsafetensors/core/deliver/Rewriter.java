@@ -4,6 +4,7 @@ import io.fastsafetensors.api.LoadOptions;
 import io.fastsafetensors.api.Selection;
 import io.fastsafetensors.api.Tensor;
 import io.fastsafetensors.api.WriteOptions;
+import io.fastsafetensors.core.distribute.Way;
 import io.fastsafetensors.core.header.ParsedCheckpoint;
 import io.fastsafetensors.core.place.Routing;
 import io.fastsafetensors.core.plan.ReadPlan;
@@ -67,10 +68,11 @@ final class Rewriter {
     private BatchFeeder feeder(ParsedCheckpoint pieces, long total, long startNanos) {
         ReadPlan whole;
         try (Routing routing = target.route(pieces)) {
-            whole = target.plan(pieces, routing, Selection.all());
+            whole = target.plan(pieces, routing, Selection.all(), Way.ALONE);
         }
         StreamBudget budget = new StreamBudget(total, BATCHES, target.transientBytesPerReader(whole));
-        return new BatchFeeder(target, options, pieces, budget, budget.cut(pieces, target, Selection.all()),
+        return new BatchFeeder(target, options, pieces, Way.ALONE, budget,
+                budget.cut(pieces, target, Selection.all(), Way.ALONE),
                 new StreamProgress(options.progress(), whole.bytesToRead()), startNanos);
     }
 

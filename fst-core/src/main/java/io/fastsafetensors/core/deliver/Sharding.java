@@ -1,23 +1,42 @@
 package io.fastsafetensors.core.deliver;
 
-import io.fastsafetensors.api.Tensor;
+import io.fastsafetensors.core.distribute.Way;
+import io.fastsafetensors.core.shard.Part;
+import io.fastsafetensors.core.shard.Shard;
 import io.fastsafetensors.error.SliceException;
 import io.fastsafetensors.error.SliceException.Reason;
 import io.fastsafetensors.error.Where;
 import io.fastsafetensors.types.Shape;
+import io.fastsafetensors.types.Slice;
 import io.fastsafetensors.types.TensorInfo;
+import java.util.Arrays;
 import java.util.List;
 
-/// Shards for one rank: the whole tensor, under the checks that several ranks make as well.
+/// Parts of loaded tensors, and their joining.
 final class Sharding {
     private Sharding() {
     }
 
-    static void requireDim(String name, Shape shape, int dim) {
-        if (dim < -1 || dim >= shape.rank()) {
-            throw new SliceException(Reason.INVALID_DIMENSION, "dimension " + dim + " of " + shape
-                    + "; expected −1 (whole) to " + (shape.rank() - 1), Where.nowhere().withTensor(name));
+    static void requireRank(int rank, Way way) {
+        if (rank < 0 || rank >= way.ranks()) {
+            throw new IllegalArgumentException("rank " + rank + " of a load by " + way.ranks());
         }
+    }
+
+    /// A rank's part of a tensor that is there as a whole: a view, or gathered on the device.
+    static CoreTensor part(CoreTensor whole, int dim, Way way) {
+        if (dim < 0 || !way.isShared()) {
+            return whole;
+        }
+        long size = whole.shape().dim(dim);
+        Shard shard = Shard.of(size, way.rank(), way.ranks());
+        Slice[] slices = new Slice[dim + 1];
+        Arrays.fill(slices, Slice.all());
+        if (shard.length() < size) {
+            long start = shard.length() == 0 ? 0 : shard.start();
+            slices[dim] = Slice.range(start, start + shard.length());
+        }
+        return whole.slice(slices);
     }
 
     static void requireConcat(List<TensorInfo> infos, int dim) {
@@ -26,7 +45,7 @@ final class Sharding {
         }
         TensorInfo first = infos.getFirst();
         for (TensorInfo info : infos) {
-            requireDim(info.name(), info.shape(), dim);
+            Part.requireDim(info.name(), info.shape(), dim);
             boolean fits = dim >= 0 && info.dtype() == first.dtype() && info.shape().rank() == first.shape().rank()
                     && info.shape().withDim(dim, 0).equals(first.shape().withDim(dim, 0));
             if (!fits) {
@@ -37,21 +56,25 @@ final class Sharding {
         }
     }
 
-    static Tensor concat(List<CoreTensor> parts, int dim) {
+    static CoreTensor concat(List<CoreTensor> parts, int dim) {
         Shape shape = parts.getFirst().shape();
         long size = 0;
         for (CoreTensor part : parts) {
             size = Math.addExact(size, part.shape().dim(dim));
         }
         Shape joined = shape.withDim(dim, size);
-        long inner = 1;
-        for (int d = dim; d < shape.rank(); d++) {
-            inner *= shape.dim(d);
-        }
-        if (parts.getFirst().dtype().isSubByte() && inner * parts.getFirst().dtype().bits() % 8 != 0) {
-            throw new SliceException(Reason.MISALIGNED_SLICE, "rows of " + parts.getFirst().dtype()
-                    + " tensors do not fill whole bytes", Where.nowhere().withTensor(parts.getFirst().name()));
-        }
+        parts.forEach(part -> requireWholeBytes(part, dim));
         return DeviceWork.concat(parts, dim, joined);
+    }
+
+    private static void requireWholeBytes(CoreTensor part, int dim) {
+        long inner = 1;
+        for (int d = dim; d < part.shape().rank(); d++) {
+            inner *= part.shape().dim(d);
+        }
+        if (part.dtype().isSubByte() && inner * part.dtype().bits() % 8 != 0) {
+            throw new SliceException(Reason.MISALIGNED_SLICE, "rows of " + part.dtype()
+                    + " tensors do not fill whole bytes", Where.nowhere().withTensor(part.name()));
+        }
     }
 }

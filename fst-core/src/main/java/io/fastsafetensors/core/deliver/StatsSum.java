@@ -15,6 +15,7 @@ final class StatsSum {
     private long bytesRead;
     private long fromCache;
     private long direct;
+    private long received;
     private double firstTensor;
     private double all;
     private int readers;
@@ -36,6 +37,7 @@ final class StatsSum {
         bytesRead += batch.bytesRead();
         fromCache += batch.bytesFromCache();
         direct += batch.bytesDirect();
+        received += batch.bytesReceived();
         firstTensor = firstTensor == 0 ? batch.secondsFirstTensor() : firstTensor;
         all = Math.max(all, batch.secondsAll());
         readers = Math.max(readers, batch.readers());
@@ -66,7 +68,8 @@ final class StatsSum {
     }
 
     private LoadStats toStats(long device) {
-        return new LoadStats(files, tensors, bytes, bytesRead, fromCache, direct, secondsPlan, firstTensor, all,
+        return new LoadStats(files, tensors, bytes, bytesRead, fromCache, direct, received, secondsPlan, firstTensor,
+                all,
                 readers, readSeconds, placeSeconds, staging, device, storage);
     }
 }

@@ -5,6 +5,7 @@ import io.fastsafetensors.api.Selection;
 import io.fastsafetensors.api.StreamOptions;
 import io.fastsafetensors.core.header.ParsedCheckpoint;
 import io.fastsafetensors.core.plan.Batches;
+import io.fastsafetensors.core.plan.Cuts;
 import io.fastsafetensors.core.plan.ReadPlan;
 import java.util.List;
 
@@ -36,9 +37,10 @@ record StreamBudget(long total, int batchesInMemory, long transientBytes) {
     /// The batches, of one share each where readers need nothing besides, of three quarters of it where they do.
     ///
     /// @throws io.fastsafetensors.error.BudgetException naming a tensor that is larger than the budget
-    List<Batches.Batch> cut(ParsedCheckpoint checkpoint, LoadTarget target, Selection selection) {
+    List<Batches.Batch> cut(ParsedCheckpoint checkpoint, LoadTarget target, Selection selection,
+            Cuts cuts) {
         long capacity = transientBytes == 0 ? share() : Math.min(share() / 4 * 3, share() - transientBytes);
-        return Batches.cut(checkpoint.headers(), selection, target.planSettings(), capacity,
+        return Batches.cut(checkpoint.headers(), selection, target.planSettings(), cuts, capacity,
                 transientBytes, total);
     }
 }

@@ -10,9 +10,6 @@ final class Unsupported {
     }
 
     static void check(LoadOptions options) {
-        if (options.group().isPresent() && options.group().get().size() > 1) {
-            throw feature("loading with several ranks");
-        }
         if (options.group().isPresent() && options.group().get().size() > 1 && options.checkDigests()) {
             throw feature("checking digests in a load by several ranks");
         }

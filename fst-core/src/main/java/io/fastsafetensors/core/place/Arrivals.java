@@ -16,7 +16,8 @@ public final class Arrivals {
         arrived = new AtomicIntegerArray(blocks);
     }
 
-    void arrive(int block) {
+    /// A block is in place.
+    public void arrive(int block) {
         arrived.set(block, 1);
         synchronized (changed) {
             if (waiting > 0) {
@@ -66,16 +67,23 @@ public final class Arrivals {
     ///
     /// @throws RuntimeException what failed the load, if these blocks will not come
     public void await(int first, int last) {
+        if (!awaitEnd(first, last)) {
+            requireSuccess();
+        }
+    }
+
+    /// Waits until the blocks `[first, last]` are there or the load has failed.
+    ///
+    /// @return whether they are there
+    public boolean awaitEnd(int first, int last) {
         if (isThere(first, last)) {
-            return;
+            return true;
         }
         synchronized (changed) {
             waiting++;
             Uninterruptibly.await(changed, () -> isThere(first, last) || failure != null);
             waiting--;
         }
-        if (!isThere(first, last)) {
-            requireSuccess();
-        }
+        return isThere(first, last);
     }
 }

@@ -74,6 +74,13 @@ final class DirectLander implements Lander, Runs.Sink {
                 new BufferSlice(target(), targetOffset, to.byteSize(elements)), to, elements);
     }
 
+    @Override
+    public void gather(long source, Runs.Rows rows, DType from, long targetOffset, DType to) {
+        long elements = rows.count() * rows.bytes() * 8 / from.bits();
+        backend.kernels().gather(stream, new BufferSlice(landing, source, rows.span()), from, rows.view(from),
+                new BufferSlice(target(), targetOffset, to.byteSize(elements)), to);
+    }
+
     private DeviceBuffer target() {
         if (target == null) {
             throw new AssertionError("a run without a buffer");

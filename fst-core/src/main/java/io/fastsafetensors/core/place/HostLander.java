@@ -71,6 +71,20 @@ final class HostLander implements Lander, Runs.Sink {
                 new BufferSlice(target(), targetOffset, to.byteSize(elements)), to, elements);
     }
 
+    @Override
+    public void gather(long source, Runs.Rows rows, DType from, long targetOffset, DType to) {
+        if (from == to) {
+            for (long row = 0; row < rows.count(); row++) {
+                copy(source + row * rows.stride(), rows.bytes(), targetOffset + row * rows.bytes());
+            }
+            return;
+        }
+        converting = true;
+        long elements = rows.count() * rows.bytes() * 8 / from.bits();
+        backend.kernels().gather(stream(), new BufferSlice(slot(), source, rows.span()), from, rows.view(from),
+                new BufferSlice(target(), targetOffset, to.byteSize(elements)), to);
+    }
+
     private DeviceBuffer slot() {
         DeviceBuffer mine = slot;
         if (mine == null) {

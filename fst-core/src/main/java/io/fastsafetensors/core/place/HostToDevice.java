@@ -12,19 +12,24 @@ import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
 
 /// Copies blocks from page-locked host memory to their places on the device. What changes its dtype goes through device
-/// memory of one block's size, so that the unconverted tensor never exists there as a whole.
+/// memory of one block's size, so that the unconverted tensor never exists there as a whole. Rows are gathered in the
+/// slot, so that only what is wanted crosses the link; those of a mapping, which is read-only, on the device.
 final class HostToDevice implements Runs.Sink {
     private final LoadContext load;
     private final Backend backend;
     private final CopyStream stream;
     private final Runs runs = new Runs(this);
+    private final boolean slots;
     private MemorySegment source = MemorySegment.NULL;
     private @Nullable DeviceBuffer target;
     private @Nullable DeviceBuffer scratch;
 
     /// Takes a stream of the pool until [#close()].
-    HostToDevice(LoadContext load) {
+    ///
+    /// @param slots whether the host memory is this reader's own, to be changed
+    HostToDevice(LoadContext load, boolean slots) {
         this.load = load;
+        this.slots = slots;
         this.backend = load.backend().get();
         this.stream = load.slots().takeStream();
     }
@@ -58,6 +63,27 @@ final class HostToDevice implements Runs.Sink {
         stream.copyToDevice(source.asSlice(from, bytes), between, 0);
         backend.kernels().convert(stream, new BufferSlice(between, 0, bytes), fromType,
                 new BufferSlice(target(), targetOffset, to.byteSize(elements)), to, elements);
+    }
+
+    @Override
+    public void gather(long from, Runs.Rows rows, DType fromType, long targetOffset, DType to) {
+        long bytes = rows.count() * rows.bytes();
+        long elements = bytes * 8 / fromType.bits();
+        if (slots) {
+            for (long row = 1; row < rows.count(); row++) {
+                MemorySegment.copy(source, from + row * rows.stride(), source, from + row * rows.bytes(), rows.bytes());
+            }
+            if (fromType == to) {
+                copy(from, bytes, targetOffset);
+            } else {
+                convert(from, bytes, fromType, targetOffset, to, elements);
+            }
+            return;
+        }
+        DeviceBuffer between = scratch();
+        stream.copyToDevice(source.asSlice(from, rows.span()), between, 0);
+        backend.kernels().gather(stream, new BufferSlice(between, 0, rows.span()), fromType, rows.view(fromType),
+                new BufferSlice(target(), targetOffset, to.byteSize(elements)), to);
     }
 
     private DeviceBuffer scratch() {

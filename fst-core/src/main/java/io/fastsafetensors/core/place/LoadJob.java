@@ -6,17 +6,16 @@ import io.fastsafetensors.core.jfr.Span;
 import io.fastsafetensors.core.memory.SharedBackend;
 import io.fastsafetensors.core.memory.SharedBuffer;
 import io.fastsafetensors.core.memory.Uninterruptibly;
-import io.fastsafetensors.core.plan.BlockTable;
 import io.fastsafetensors.core.plan.ReadPlan;
 import io.fastsafetensors.core.read.ReadCounters;
 import io.fastsafetensors.core.read.Storage;
 import io.fastsafetensors.error.BackendException;
 import io.fastsafetensors.error.Where;
+import io.fastsafetensors.spi.DeviceBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.LongAdder;
 import org.jspecify.annotations.Nullable;
 
@@ -32,19 +31,16 @@ public final class LoadJob {
     private final ReaderThreads threads;
     private final LoadContext context;
     private final int numaNode;
-    private final ProgressListener progress;
+    private final Progress progress;
     private final Arrivals arrivals;
+    private final @Nullable Exchange exchange;
     private final Span span;
     private final ReadCounters counters = new ReadCounters();
     private final LongAdder placeNanos = new LongAdder();
     private final AtomicInteger next = new AtomicInteger();
     private final AtomicInteger running = new AtomicInteger();
-    private final AtomicLong bytesDone = new AtomicLong();
-    private final Object progressLock = new Object();
     private final CountDownLatch finished = new CountDownLatch(1);
-    private final FirstTensor firstTensor;
     private volatile boolean stopped;
-    private volatile long allDoneNanos;
     private volatile long stagingBytes;
     private final int readers;
 
@@ -56,9 +52,11 @@ public final class LoadJob {
     /// @param threads where they run
     /// @param tap sees what was read; [ReadTap#NONE], or the crew is one reader
     /// @param progress told how this load is doing
+    /// @param exchange the loads of other ranks that this one works together with, null if there are none; closed when
+    ///        the load has ended
     public LoadJob(ReadPlan plan, Places places, Routing routing, SharedBackend backend,
             @Nullable SlotPool pool, Readers.Crew crew, ReaderThreads threads,
-            ReadTap tap, LoadOptions options, ProgressListener progress, Span span) {
+            ReadTap tap, LoadOptions options, ProgressListener progress, Span span, @Nullable Exchange exchange) {
         this.plan = plan;
         this.backend = backend;
         this.routing = routing;
@@ -66,12 +64,13 @@ public final class LoadJob {
         this.files = new OpenFiles(plan, Storage.platform(), backend.get().directStorage(), options.directIo(),
                 counters);
         this.numaNode = options.numaPinning() ? backend.get().info().numaNode() : -1;
-        this.progress = progress;
         this.arrivals = new Arrivals(plan.blocks().size());
-        this.firstTensor = new FirstTensor(plan, arrivals);
+        this.progress = new Progress(plan, arrivals, progress);
+        this.exchange = exchange;
         this.span = span;
         this.context = new LoadContext(plan, places, files, routing, backend, pool,
-                crew.blocksInFlight(), tap, placeNanos, () -> stopped, this::landed);
+                crew.blocksInFlight(), tap, placeNanos, () -> stopped,
+                exchange == null ? this.progress::arrived : exchange::landed);
         this.readers = Math.min(crew.threads(), plan.blocks().size());
     }
 
@@ -84,17 +83,22 @@ public final class LoadJob {
             finish();
             return;
         }
-        running.set(readers);
+        int workers = exchange == null ? readers : readers + 1;
+        running.set(workers);
         int alive = 0;
         try {
-            while (alive < readers) {
-                threads.run(this::work);
+            if (exchange != null) {
+                threads.run(() -> work(() -> exchange.run(share())));
+                alive++;
+            }
+            while (alive < workers) {
+                threads.run(() -> work(this::readAll));
                 alive++;
             }
         } catch (OutOfMemoryError e) {
             fail(new BackendException("cannot start a reader thread: " + e.getMessage()
                     + "; use fewer readers or raise the limit of threads", Where.backend(backend.get().name()), e));
-            if (running.addAndGet(alive - readers) == 0) {
+            if (running.addAndGet(alive - workers) == 0) {
                 finish();
             }
         }
@@ -110,8 +114,11 @@ public final class LoadJob {
         return CURRENT.isBound();
     }
 
-    private void work() {
-        ScopedValue.where(CURRENT, this).run(this::readAll);
+    private void work(Runnable work) {
+        ScopedValue.where(CURRENT, this).run(() -> failing(work));
+        if (running.decrementAndGet() == 0) {
+            finish();
+        }
     }
 
     private void readAll() {
@@ -119,15 +126,29 @@ public final class LoadJob {
         Landers landers = new Landers(context);
         failing(() -> carryOut(landers));
         failing(landers::close);
-        if (running.decrementAndGet() == 0) {
-            finish();
-        }
+    }
+
+    /// This load, as those of other ranks see it.
+    private Exchange.Load share() {
+        return new Exchange.Load() {
+            @Override
+            public @Nullable DeviceBuffer bufferOf(int block) {
+                return context.bufferOf(block);
+            }
+
+            @Override
+            public void arrived(int block) {
+                progress.arrived(block);
+            }
+        };
     }
 
     private void carryOut(Lander landers) {
         int blocks = plan.blocks().size();
         for (int b = next.getAndIncrement(); !stopped && b < blocks; b = next.getAndIncrement()) {
-            landers.land(plan.inOrder(b));
+            if (exchange == null || exchange.reads(b)) {
+                landers.land(plan.inOrder(b));
+            }
         }
         if (!stopped) {
             landers.finish();
@@ -145,22 +166,12 @@ public final class LoadJob {
         }
     }
 
-    private void landed(int block) {
-        arrivals.arrive(block);
-        firstTensor.arrived(block);
-        long done = bytesDone.addAndGet(plan.blocks().end(block) - plan.blocks().start(block));
-        if (done == plan.bytesToRead()) {
-            allDoneNanos = System.nanoTime();
-        }
-        if (!progress.equals(ProgressListener.NONE)) {
-            synchronized (progressLock) {
-                progress.progress(bytesDone.get(), plan.bytesToRead());
-            }
-        }
-    }
-
     private void fail(RuntimeException why) {
         stopped = true;
+        if (exchange != null) {
+            // Before anybody who waits here can close the load and give that as the reason.
+            exchange.failed(why);
+        }
         arrivals.fail(why);
         context.places().wakeUp();
         if (context.pool() != null) {
@@ -171,15 +182,16 @@ public final class LoadJob {
     private void finish() {
         failing(files::close);
         failing(routing::close);
+        if (exchange != null) {
+            failing(exchange::close);
+        }
         if (context.pool() != null) {
             stagingBytes = context.pool().bytes();
             context.pool().end();
             context.pool().release();
         }
+        progress.ended();
         RuntimeException failure = arrivals.failure();
-        if (allDoneNanos == 0) {
-            allDoneNanos = failure == null ? System.nanoTime() : 0;
-        }
         span.finish(failure == null ? "done" : failure.toString());
         finished.countDown();
     }
@@ -211,6 +223,11 @@ public final class LoadJob {
         return placeNanos.sum() / 1e9;
     }
 
+    /// Bytes that came from other ranks so far.
+    public long bytesReceived() {
+        return exchange == null ? 0 : exchange.bytesReceived();
+    }
+
     /// How many readers it has.
     public int readers() {
         return readers;
@@ -234,11 +251,11 @@ public final class LoadJob {
 
     /// `System.nanoTime()` when the first tensor was complete, 0 before.
     public long firstTensorNanos() {
-        return firstTensor.nanos();
+        return progress.firstTensorNanos();
     }
 
     /// `System.nanoTime()` when everything was in place, 0 before.
     public long allDoneNanos() {
-        return allDoneNanos;
+        return progress.allDoneNanos();
     }
 }

@@ -18,7 +18,7 @@ final class MappedLander implements Lander {
 
     MappedLander(LoadContext load) {
         this.load = load;
-        this.device = new HostToDevice(load);
+        this.device = new HostToDevice(load, false);
         this.flights = new Flights(load);
     }
 

@@ -81,6 +81,6 @@ public final class Readers {
         boolean direct = plan.uses(Landing.DIRECT);
         boolean convertsThere = !hostAddressable && plan.converts()
                 && (plan.uses(Landing.STAGED) || plan.uses(Landing.MAPPED));
-        return (direct ? slotBytes : 0) + (convertsThere ? slotBytes : 0);
+        return (direct ? slotBytes : 0) + (convertsThere || plan.gathers(Landing.MAPPED) ? slotBytes : 0);
     }
 }

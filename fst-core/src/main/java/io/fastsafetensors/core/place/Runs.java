@@ -3,7 +3,10 @@ package io.fastsafetensors.core.place;
 import io.fastsafetensors.core.plan.Pages;
 import io.fastsafetensors.core.plan.PlannedFile;
 import io.fastsafetensors.core.plan.PlannedTensor;
+import io.fastsafetensors.core.shard.Part;
+import io.fastsafetensors.spi.Strided;
 import io.fastsafetensors.types.DType;
+import io.fastsafetensors.types.Shape;
 import java.util.List;
 
 /// Cuts a block into the runs that move as one: consecutive tensors that keep their distances. Most blocks are one run,
@@ -27,7 +30,37 @@ final class Runs {
         /// @param to what they become
         /// @param elements how many
         void convert(long source, long bytes, DType from, long target, DType to, long elements);
+
+        /// Puts the same run of bytes of many rows behind one another, converting them if the dtypes differ.
+        ///
+        /// @param source the first byte of the first run, from the page of the block's first byte
+        /// @param rows where the runs lie
+        /// @param from what their elements are; bytes where elements are smaller
+        /// @param target the first byte in the file's buffer
+        /// @param to what they become
+        void gather(long source, Rows rows, DType from, long target, DType to);
     }
+
+    /// Runs at equal distances.
+    ///
+    /// @param count how many
+    /// @param stride from the first byte of one to that of the next
+    /// @param bytes of each
+    record Rows(long count, long stride, long bytes) {
+        /// From the first byte of the first to the last one of the last.
+        long span() {
+            return (count - 1) * stride + bytes;
+        }
+
+        /// The runs as a view of elements.
+        Strided view(DType dtype) {
+            long elements = bytes * 8 / dtype.bits();
+            return new Strided(Shape.of(count, elements), 0, new long[] {stride * 8 / dtype.bits(), 1});
+        }
+    }
+
+    /// Runs as long as this move as fast one by one.
+    private static final long LONG_RUN = 64 << 10;
 
     private static final long NOWHERE = -1;
 
@@ -53,23 +86,58 @@ final class Runs {
         List<PlannedTensor> tensors = file.tensors();
         for (int t = firstTouching(tensors, start); t < tensors.size(); t++) {
             PlannedTensor tensor = tensors.get(t);
-            long tensorStart = tensor.info().fileOffset();
-            if (tensorStart >= end) {
+            if (tensor.info().fileOffset() >= end) {
                 break;
             }
-            long first = Math.max(start, tensorStart);
-            long last = Math.min(end, tensor.info().fileEnd());
-            if (first < last) {
+            long first = Math.max(start, tensor.fileStart());
+            long last = Math.min(end, tensor.fileEnd());
+            if (first < last && tensor.isGathered()) {
+                addRows(tensor, first, last);
+            } else if (first < last) {
                 add(tensor, first, last);
             }
         }
         flush();
     }
 
+    /// The rows of a tensor between two bytes: those cut by the block's ends one by one, the whole ones together.
+    private void addRows(PlannedTensor tensor, long first, long last) {
+        Part part = tensor.part();
+        long origin = tensor.fileStart();
+        long row = (first - origin) / part.rowBytes();
+        long lastRow = (last - 1 - origin) / part.rowBytes();
+        if (first > origin + row * part.rowBytes()) {
+            addRow(tensor, row++, first, last);
+        }
+        long whole = Math.floorDiv(last - origin - part.runBytes(), part.rowBytes()) + 1 - row;
+        boolean together = whole > 1 && part.runBytes() < LONG_RUN
+                && !(tensor.isConverted() && tensor.info().dtype().isSubByte());
+        if (together) {
+            flush();
+            long start = origin + row * part.rowBytes();
+            DType unit = tensor.info().dtype().isSubByte() ? DType.U8 : tensor.info().dtype();
+            sink.gather(start - base, new Rows(whole, part.rowBytes(), part.runBytes()), unit, tensor.targetOf(start),
+                    tensor.isConverted() ? tensor.dtype() : unit);
+            row += whole;
+        }
+        while (row <= lastRow) {
+            addRow(tensor, row++, first, last);
+        }
+    }
+
+    private void addRow(PlannedTensor tensor, long row, long first, long last) {
+        long start = tensor.fileStart() + row * tensor.part().rowBytes();
+        long from = Math.max(first, start);
+        long to = Math.min(last, start + tensor.part().runBytes());
+        if (from < to) {
+            add(tensor, from, to);
+        }
+    }
+
     private void add(PlannedTensor tensor, long first, long last) {
         DType source = tensor.info().dtype();
         DType result = tensor.dtype();
-        long target = tensor.bufferOffset() + scaled(first - tensor.info().fileOffset(), source, result);
+        long target = tensor.targetOf(first);
         boolean sameKind = tensor.isConverted() ? from == source && to == result : from == to;
         if (first != runEnd || target != runTargetEnd || !sameKind) {
             flush();
@@ -97,6 +165,7 @@ final class Runs {
             sink.convert(runStart - base, bytes, from, runTarget, to, bytes * 8 / from.bits());
         }
         runStart = runEnd;
+        runTargetEnd = NOWHERE;
     }
 
     /// The first tensor that ends after `start`.

@@ -18,7 +18,7 @@ final class StagedLander implements Lander {
 
     StagedLander(LoadContext load) {
         this.load = load;
-        this.device = new HostToDevice(load);
+        this.device = new HostToDevice(load, true);
         this.flights = new Flights(load);
     }
 

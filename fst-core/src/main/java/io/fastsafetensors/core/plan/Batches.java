@@ -13,6 +13,7 @@ import java.util.Set;
 /// answer on every rank.
 public final class Batches {
     private final PlanSettings settings;
+    private final Cuts cuts;
     private final long capacity;
     private final List<Batch> batches = new ArrayList<>();
     private Set<String> names = new HashSet<>();
@@ -25,21 +26,23 @@ public final class Batches {
     public record Batch(Selection selection, long bytes) {
     }
 
-    private Batches(PlanSettings settings, long capacity) {
+    private Batches(PlanSettings settings, Cuts cuts, long capacity) {
         this.settings = settings;
+        this.cuts = cuts;
         this.capacity = capacity;
     }
 
     /// The batches. A tensor that is larger than the capacity is a batch alone.
     ///
     /// @param selection which tensors there are
+    /// @param cuts which part of each is loaded
     /// @param capacity how many bytes of device memory a batch shall take
     /// @param besides how many bytes are needed besides
     /// @param most how many bytes one tensor may take, with those needed besides
     /// @throws BudgetException naming a tensor that is larger than that
-    public static List<Batch> cut(List<FileHeader> headers, Selection selection, PlanSettings settings,
+    public static List<Batch> cut(List<FileHeader> headers, Selection selection, PlanSettings settings, Cuts cuts,
             long capacity, long besides, long most) {
-        Batches cutter = new Batches(settings, capacity);
+        Batches cutter = new Batches(settings, cuts, capacity);
         for (FileHeader header : headers) {
             long end = Long.MIN_VALUE;
             for (TensorInfo tensor : header.tensors()) {
@@ -69,7 +72,7 @@ public final class Batches {
 
     /// What a tensor takes at most, whichever way it is loaded: padding before it, whole pages at both ends of a range.
     private long cost(TensorInfo tensor) {
-        long bits = Math.multiplyExact(tensor.shape().elements(), (long) settings.target(tensor).bits());
+        long bits = Math.multiplyExact(cuts.of(tensor).shape().elements(), (long) settings.target(tensor).bits());
         return Math.ceilDiv(bits, 8L) + Math.max(settings.movedAlignment(), 2L * Pages.SIZE);
     }
 

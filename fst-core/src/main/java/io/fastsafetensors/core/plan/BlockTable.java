@@ -72,6 +72,21 @@ public final class BlockTable {
         return order;
     }
 
+    /// The first block of a file or of one after it; the number of blocks if there is none.
+    int firstOf(int fileIndex) {
+        int low = 0;
+        int high = size;
+        while (low < high) {
+            int middle = (low + high) >>> 1;
+            if (file[middle] < fileIndex) {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        return low;
+    }
+
     /// The block among `[from, size)` that carries byte `offset` of their file.
     int find(int from, long offset) {
         int found = Arrays.binarySearch(start, from, size, offset);

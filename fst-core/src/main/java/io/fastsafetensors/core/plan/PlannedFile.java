@@ -43,4 +43,9 @@ public record PlannedFile(Path path, long fileLength, List<PlannedTensor> tensor
     public boolean converts() {
         return tensors.stream().anyMatch(PlannedTensor::isConverted);
     }
+
+    /// Whether some tensor's bytes are not one run of the file.
+    public boolean gathers() {
+        return tensors.stream().anyMatch(PlannedTensor::isGathered);
+    }
 }

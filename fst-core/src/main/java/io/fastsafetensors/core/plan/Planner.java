@@ -22,19 +22,23 @@ public final class Planner {
     private static final int MAPPED_BLOCK = 64 << 20;
 
     private final PlanSettings settings;
+    private final Cuts cuts;
     private final BlockTable blocks = new BlockTable();
 
-    private Planner(PlanSettings settings) {
+    private Planner(PlanSettings settings, Cuts cuts) {
         this.settings = settings;
+        this.cuts = cuts;
     }
 
     /// The plan for these files.
     ///
     /// @param routes the way of each file; one that cannot be in place is moved
+    /// @param cuts which part of each selected tensor is loaded
     /// @throws UnsupportedFeatureException if a conversion leaves a sub-byte tensor without whole bytes
+    /// @throws io.fastsafetensors.error.SliceException if a tensor cannot be cut as it should be
     public static ReadPlan plan(List<FileHeader> headers, List<Route> routes, Selection selection,
-            PlanSettings settings) {
-        Planner planner = new Planner(settings);
+            PlanSettings settings, Cuts cuts) {
+        Planner planner = new Planner(settings, cuts);
         List<PlannedFile> files = new ArrayList<>(headers.size());
         for (FileHeader header : headers) {
             files.add(planner.planFile(files.size(), header, routes.get(files.size()), selection));
@@ -43,10 +47,10 @@ public final class Planner {
     }
 
     private PlannedFile planFile(int index, FileHeader header, Route route, Selection selection) {
-        List<TensorInfo> selected = new ArrayList<>(header.tensors().size());
+        List<Chosen> selected = new ArrayList<>(header.tensors().size());
         for (TensorInfo tensor : header.tensors()) {
             if (selection.test(tensor)) {
-                selected.add(tensor);
+                selected.add(new Chosen(tensor, cuts.of(tensor)));
             }
         }
         if (route.landing().placesEachTensor()) {
@@ -57,20 +61,23 @@ public final class Planner {
                 : placed(index, header, selected, new Route(Landing.MOVED, obstacle));
     }
 
-    private @Nullable String obstacleToInPlace(List<TensorInfo> selected) {
-        for (TensorInfo tensor : selected) {
-            if (settings.target(tensor) != tensor.dtype()) {
-                return "tensors are converted to " + settings.target(tensor);
+    private @Nullable String obstacleToInPlace(List<Chosen> selected) {
+        for (Chosen tensor : selected) {
+            if (isConverted(tensor.info())) {
+                return "tensors are converted to " + settings.target(tensor.info());
             }
-            long alignment = settings.alignmentOf(tensor);
-            if (alignment > Pages.SIZE || (tensor.fileOffset() % alignment != 0 && tensor.byteSize() > 0)) {
+            if (!tensor.part().isContiguous()) {
+                return "tensors are cut along inner dimensions";
+            }
+            long alignment = settings.alignmentOf(tensor.info());
+            if (alignment > Pages.SIZE || (tensor.start() % alignment != 0 && !tensor.isEmpty())) {
                 return "tensors in the file are not aligned to " + alignment + " bytes";
             }
         }
         return null;
     }
 
-    private PlannedFile inPlace(int index, FileHeader header, List<TensorInfo> selected) {
+    private PlannedFile inPlace(int index, FileHeader header, List<Chosen> selected) {
         Ranges ranges = Ranges.of(selected, GAP_LIMIT);
         long[] spanTarget = new long[ranges.size()];
         int firstBlock = blocks.size();
@@ -86,21 +93,28 @@ public final class Planner {
             bufferBytes += Pages.ceil(ranges.end(r)) - base;
         }
         List<PlannedTensor> tensors = new ArrayList<>(selected.size());
-        for (TensorInfo tensor : selected) {
-            int r = ranges.find(tensor.fileOffset());
-            boolean empty = tensor.byteSize() == 0;
-            long offset = empty ? 0 : spanTarget[r] + tensor.fileOffset() - Pages.floor(ranges.start(r));
-            tensors.add(new PlannedTensor(tensor, index, tensor.dtype(), offset, tensor.byteSize(),
-                    empty ? 0 : blocks.find(firstBlock, tensor.fileOffset()),
-                    empty ? -1 : blocks.find(firstBlock, tensor.fileEnd() - 1)));
+        for (Chosen tensor : selected) {
+            long offset = 0;
+            if (!tensor.isEmpty()) {
+                int r = ranges.find(tensor.start());
+                offset = spanTarget[r] + tensor.start() - Pages.floor(ranges.start(r));
+            }
+            tensors.add(planned(tensor, index, tensor.info().dtype(), offset, tensor.part().byteSize(), firstBlock));
         }
         return new PlannedFile(header.path(), header.fileLength(), List.copyOf(tensors), ranges.size(), ranges.bytes(),
                 bufferBytes, Landing.IN_PLACE, "the host can address the memory and the file is aligned");
     }
 
-    private PlannedFile placed(int index, FileHeader header, List<TensorInfo> selected, Route route) {
+    private PlannedTensor planned(Chosen tensor, int file, DType dtype, long offset, long bytes, int firstBlock) {
+        boolean empty = tensor.isEmpty();
+        return new PlannedTensor(tensor.info(), tensor.part(), file, dtype, offset, bytes,
+                empty ? 0 : blocks.find(firstBlock, tensor.start()),
+                empty ? -1 : blocks.find(firstBlock, tensor.end() - 1));
+    }
+
+    private PlannedFile placed(int index, FileHeader header, List<Chosen> selected, Route route) {
         Ranges ranges = Ranges.of(selected, GAP_LIMIT);
-        int blockBytes = route.landing() == Landing.MAPPED && selected.stream().noneMatch(this::isConverted)
+        int blockBytes = route.landing() == Landing.MAPPED && selected.stream().allMatch(this::isCopied)
                 ? Math.max(MAPPED_BLOCK, settings.blockBytes()) : settings.blockBytes();
         int firstBlock = blocks.size();
         int tensorAt = 0;
@@ -109,7 +123,7 @@ public final class Planner {
                 // A cut at whole elements may lie just before a page's end; the next block begins there and still ends
                 // on a page.
                 long next = Math.min(ranges.end(r), Pages.floor(at + LARGEST_GRANULE) + blockBytes);
-                while (tensorAt < selected.size() && selected.get(tensorAt).fileEnd() <= next) {
+                while (tensorAt < selected.size() && selected.get(tensorAt).end() <= next) {
                     tensorAt++;
                 }
                 if (next < ranges.end(r) && tensorAt < selected.size()) {
@@ -121,40 +135,44 @@ public final class Planner {
         }
         List<PlannedTensor> tensors = new ArrayList<>(selected.size());
         long bufferBytes = 0;
-        for (TensorInfo tensor : selected) {
-            DType target = settings.target(tensor);
-            long bytes = target == tensor.dtype() ? tensor.byteSize() : convertedSize(tensor, target);
-            boolean empty = bytes == 0;
+        for (Chosen tensor : selected) {
+            DType target = settings.target(tensor.info());
+            long bytes = isConverted(tensor.info()) ? convertedSize(tensor, target) : tensor.part().byteSize();
+            boolean empty = tensor.isEmpty();
             long offset = empty ? 0 : Pages.alignUp(bufferBytes, settings.movedAlignment());
             bufferBytes = empty ? bufferBytes : offset + bytes;
-            tensors.add(new PlannedTensor(tensor, index, target, offset, bytes,
-                    empty ? 0 : blocks.find(firstBlock, tensor.fileOffset()),
-                    empty ? -1 : blocks.find(firstBlock, tensor.fileEnd() - 1)));
+            tensors.add(planned(tensor, index, target, offset, bytes, firstBlock));
         }
         return new PlannedFile(header.path(), header.fileLength(), List.copyOf(tensors), ranges.size(), ranges.bytes(),
                 bufferBytes, route.landing(), route.why());
     }
 
-    /// The last cut not after `cut` that leaves whole granules of a tensor that is converted.
-    private long wholeElements(TensorInfo tensor, long cut) {
-        if (!isConverted(tensor) || cut <= tensor.fileOffset()) {
+    /// The last cut not after `cut` that leaves whole granules of a tensor that is converted or gathered.
+    private long wholeElements(Chosen tensor, long cut) {
+        long start = tensor.info().fileOffset();
+        if (isCopied(tensor) || cut <= start) {
             return cut;
         }
-        long granule = (long) tensor.dtype().bits() * GRANULE / 8;
-        return tensor.fileOffset() + (cut - tensor.fileOffset()) / granule * granule;
+        long granule = (long) tensor.info().dtype().bits() * GRANULE / 8;
+        return start + (cut - start) / granule * granule;
+    }
+
+    private boolean isCopied(Chosen tensor) {
+        return tensor.part().isContiguous() && !isConverted(tensor.info());
     }
 
     private boolean isConverted(TensorInfo tensor) {
         return settings.target(tensor) != tensor.dtype();
     }
 
-    private static long convertedSize(TensorInfo tensor, DType target) {
+    private static long convertedSize(Chosen tensor, DType target) {
+        long elements = tensor.part().shape().elements();
         try {
-            return target.byteSize(tensor.shape().elements());
+            return target.byteSize(elements);
         } catch (ArithmeticException e) {
             throw new UnsupportedFeatureException(
-                    "cannot load as " + target + ": " + tensor.shape().elements() + " elements do not fill whole bytes",
-                    Where.file(tensor.file()).withTensor(tensor.name()), e);
+                    "cannot load as " + target + ": " + elements + " elements do not fill whole bytes",
+                    Where.file(tensor.info().file()).withTensor(tensor.info().name()), e);
         }
     }
 }

@@ -1,6 +1,6 @@
 package io.fastsafetensors.core.plan;
 
-import io.fastsafetensors.types.TensorInfo;
+import io.fastsafetensors.core.shard.Part;
 import java.util.Arrays;
 import java.util.List;
 
@@ -11,12 +11,20 @@ final class Ranges {
     private int size;
 
     /// @param tensors by offset
-    /// @param gap how many unwanted bytes between two tensors are read rather than skipped
-    static Ranges of(List<TensorInfo> tensors, long gap) {
+    /// @param gap how many unwanted bytes between two wanted ones are read rather than skipped
+    static Ranges of(List<Chosen> tensors, long gap) {
         Ranges ranges = new Ranges();
-        for (TensorInfo tensor : tensors) {
-            if (tensor.byteSize() > 0) {
-                ranges.add(tensor.fileOffset(), tensor.fileEnd(), gap);
+        for (Chosen tensor : tensors) {
+            Part part = tensor.part();
+            if (part.isContiguous() || part.rowBytes() - part.runBytes() <= gap) {
+                if (!tensor.isEmpty()) {
+                    ranges.add(tensor.start(), tensor.end(), gap);
+                }
+            } else {
+                for (long row = 0; row < part.rows(); row++) {
+                    long start = tensor.start() + row * part.rowBytes();
+                    ranges.add(start, start + part.runBytes(), gap);
+                }
             }
         }
         return ranges;

@@ -7,6 +7,7 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Optional;
 
 /// What a load will do: files, their tensors' places, and the blocks in reading order. Immutable.
 public final class ReadPlan implements LoadPlan {
@@ -18,12 +19,27 @@ public final class ReadPlan implements LoadPlan {
     private final BlockTable blocks;
     private final PlanSettings settings;
     private final int[] order;
+    private final Optional<Sharing> sharing;
 
     ReadPlan(List<PlannedFile> files, BlockTable blocks, PlanSettings settings) {
         this.files = List.copyOf(files);
         this.blocks = blocks;
         this.settings = settings;
         this.order = blocks.order(FIRST_OF_FILES);
+        this.sharing = Optional.empty();
+    }
+
+    private ReadPlan(ReadPlan plan, Sharing sharing) {
+        this.files = plan.files;
+        this.blocks = plan.blocks;
+        this.settings = plan.settings;
+        this.order = plan.order;
+        this.sharing = Optional.of(sharing);
+    }
+
+    /// The same plan, known to be shared like this.
+    public ReadPlan shared(Sharing how) {
+        return new ReadPlan(this, how);
     }
 
     /// The files with their tensors.
@@ -39,6 +55,11 @@ public final class ReadPlan implements LoadPlan {
     /// The block that is read as number `position`.
     public int inOrder(int position) {
         return order[position];
+    }
+
+    /// The first block of a file; that of the next file that has any if it has none itself.
+    public int firstBlock(int file) {
+        return blocks.firstOf(file);
     }
 
     /// What the plan was made with.
@@ -64,6 +85,11 @@ public final class ReadPlan implements LoadPlan {
     /// Whether some tensor changes its dtype on the way.
     public boolean converts() {
         return files.stream().anyMatch(PlannedFile::converts);
+    }
+
+    /// Whether some tensor's bytes are not one run of a file that takes this way.
+    public boolean gathers(PlannedFile.Landing way) {
+        return files.stream().anyMatch(f -> f.landing() == way && f.gathers());
     }
 
     /// Fails unless the buffers fit.
@@ -109,6 +135,11 @@ public final class ReadPlan implements LoadPlan {
     }
 
     @Override
+    public Optional<Sharing> sharing() {
+        return sharing;
+    }
+
+    @Override
     public String digest() {
         try {
             MessageDigest sha = MessageDigest.getInstance("SHA-256");
@@ -117,7 +148,7 @@ public final class ReadPlan implements LoadPlan {
                 update(sha, file.path().getFileName() + "|" + file.fileLength() + "|" + file.bufferBytes());
                 for (PlannedTensor t : file.tensors()) {
                     update(sha, t.info().name() + "|" + t.info().dtype() + "|" + t.dtype() + "|" + t.info().shape()
-                            + "|" + t.info().fileOffset() + "|" + t.bufferOffset());
+                            + "|" + t.info().fileOffset() + "|" + t.part() + "|" + t.bufferOffset());
                 }
             }
             return HexFormat.of().formatHex(sha.digest());
@@ -138,6 +169,9 @@ public final class ReadPlan implements LoadPlan {
     @Override
     public String describe() {
         StringBuilder text = new StringBuilder();
+        sharing.ifPresent(s -> text.append("rank ").append(s.rank()).append(" of ").append(s.ranks()).append(", ")
+                .append(s.distribution()).append(" since ").append(s.why()).append("; memory: ").append(s.memory())
+                .append('\n'));
         text.append(files.size()).append(" files, ").append(blocks.size()).append(" blocks of up to ")
                 .append(settings.blockBytes()).append(" bytes, ").append(bytesToRead()).append(" bytes to read, ")
                 .append(deviceBytes()).append(" device bytes\n");

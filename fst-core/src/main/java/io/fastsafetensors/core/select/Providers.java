@@ -2,6 +2,8 @@ package io.fastsafetensors.core.select;
 
 import io.fastsafetensors.api.Diagnostics.BackendReport;
 import io.fastsafetensors.api.Diagnostics.GroupReport;
+import io.fastsafetensors.error.UnsupportedFeatureException;
+import io.fastsafetensors.error.Where;
 import io.fastsafetensors.group.ProcessGroupProvider;
 import io.fastsafetensors.spi.BackendProvider;
 import io.fastsafetensors.spi.Probe;
@@ -76,17 +78,45 @@ public final class Providers {
                 .toList();
     }
 
-    /// Every transport between ranks with what it says of this machine; `single` needs none and is always there.
-    public static List<GroupReport> groupReports() {
+    private static List<Found<ProcessGroupProvider>> groups() {
         List<Found<ProcessGroupProvider>> found = new ArrayList<>();
         collect(ServiceLoader.load(ProcessGroupProvider.class), found);
+        return found;
+    }
+
+    private static Optional<String> unavailable(Found<ProcessGroupProvider> found) {
+        return found.provider() == null ? Optional.of("its provider cannot be constructed: " + found.error())
+                : found.provider().unavailable();
+    }
+
+    /// Every transport between ranks with what it says of this machine; `single` and `local` need nothing and are always
+    /// there.
+    public static List<GroupReport> groupReports() {
         List<GroupReport> reports = new ArrayList<>();
         reports.add(new GroupReport("single", Optional.empty()));
-        for (Found<ProcessGroupProvider> each : found) {
-            reports.add(new GroupReport(each.name(), each.provider() == null
-                    ? Optional.of("its provider cannot be constructed: " + each.error())
-                    : each.provider().unavailable()));
+        reports.add(new GroupReport("local", Optional.empty()));
+        for (Found<ProcessGroupProvider> each : groups()) {
+            reports.add(new GroupReport(each.name(), unavailable(each)));
         }
         return reports;
+    }
+
+    /// The transport of that name.
+    ///
+    /// @throws UnsupportedFeatureException if there is none or it does not work here; it says why
+    public static ProcessGroupProvider group(String name) {
+        List<Found<ProcessGroupProvider>> found = groups();
+        for (Found<ProcessGroupProvider> each : found) {
+            if (each.name().equals(name)) {
+                Optional<String> reason = unavailable(each);
+                if (each.provider() == null || reason.isPresent()) {
+                    throw new UnsupportedFeatureException("the transport " + name + " does not work here: "
+                            + reason.orElse("no reason given"), Where.nowhere());
+                }
+                return each.provider();
+            }
+        }
+        throw new UnsupportedFeatureException("no transport \"" + name + "\" on the path; there are "
+                + groupReports().stream().map(GroupReport::name).toList(), Where.nowhere());
     }
 }

@@ -36,7 +36,7 @@ class PlannerTest {
 
     private static ReadPlan plan(List<FileHeader> headers, Landing way, Selection selection, PlanSettings settings) {
         return Planner.plan(headers, Collections.nCopies(headers.size(), new Route(way, "the test")), selection,
-                settings);
+                settings, Cuts.NONE);
     }
 
     private static FileHeader file(String name, long dataStart, RandomGenerator random, int tensors, int largest) {
@@ -195,5 +195,45 @@ class PlannerTest {
         UnsupportedFeatureException e = assertThrows(UnsupportedFeatureException.class,
                 () -> plan(List.of(header), Selection.all(), settings(0, 4096, DType.F4)));
         assertEquals("three", e.where().tensor());
+    }
+
+    /// What is moved from rank to rank block by block must be all, once, and nothing else of the buffer's tensors.
+    @Test
+    void every_block_has_one_range_of_its_own_that_holds_its_tensors() {
+        long seed = Long.getLong("fst.seed", System.nanoTime());
+        RandomGenerator random = new Random(seed);
+        for (int round = 0; round < 200; round++) {
+            FileHeader a = file("a", random.nextInt(8, 9000), random, random.nextInt(0, 40), 20_000);
+            FileHeader b = file("b", random.nextInt(8, 9000) & ~7, random, random.nextInt(0, 40), 20_000);
+            DType dtype = random.nextBoolean() ? null : DTYPES[random.nextInt(2)];
+            int kept = random.nextInt(1, 5);
+            Landing way = Landing.values()[random.nextInt(Landing.values().length)];
+            ReadPlan plan = plan(List.of(a, b), way, t -> t.name().hashCode() % kept == 0,
+                    settings(random.nextBoolean() ? 0 : 256, 4096 * random.nextInt(1, 9), dtype));
+            BlockTargets targets = new BlockTargets(plan);
+            String message = "seed " + seed + " round " + round + "\n" + plan.describe();
+            checkTargets(plan, targets, message);
+        }
+    }
+
+    private static void checkTargets(ReadPlan plan, BlockTargets targets, String message) {
+        BlockTable blocks = plan.blocks();
+        for (int b = 0; b < blocks.size(); b++) {
+            assertTrue(targets.bytes(b) >= 0, message);
+            if (b > 0 && blocks.file(b) == blocks.file(b - 1) && targets.bytes(b) > 0 && targets.bytes(b - 1) > 0) {
+                assertTrue(targets.start(b) >= targets.start(b - 1) + targets.bytes(b - 1), message);
+            }
+        }
+        for (PlannedFile file : plan.planned()) {
+            for (PlannedTensor tensor : file.tensors()) {
+                long covered = 0;
+                for (int b = tensor.firstBlock(); b <= tensor.lastBlock(); b++) {
+                    long start = Math.max(targets.start(b), tensor.bufferOffset());
+                    long end = Math.min(targets.start(b) + targets.bytes(b), tensor.bufferOffset() + tensor.byteSize());
+                    covered += Math.max(0, end - start);
+                }
+                assertEquals(tensor.byteSize(), covered, message + tensor);
+            }
+        }
     }
 }

@@ -7,6 +7,7 @@ import io.fastsafetensors.api.LoadOptions;
 import io.fastsafetensors.api.Loader;
 import io.fastsafetensors.api.LoaderProvider;
 import io.fastsafetensors.api.OpenOptions;
+import io.fastsafetensors.api.ShardSpec;
 import io.fastsafetensors.api.Tensor;
 import io.fastsafetensors.api.TensorSource;
 import io.fastsafetensors.api.WriteOptions;
@@ -49,6 +50,16 @@ public final class MiniLoaderProvider implements LoaderProvider {
 
     @Override
     public LoadOptions configuredOptions(Path file) {
+        throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public ShardSpec shardSpec(Path file) {
+        throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public ShardSpec shardSpec(String scheme) {
         throw new UnsupportedOperationException();
     }
 

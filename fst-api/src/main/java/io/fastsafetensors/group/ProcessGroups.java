@@ -1,0 +1,53 @@
+package io.fastsafetensors.group;
+
+import io.fastsafetensors.error.UnsupportedFeatureException;
+import io.fastsafetensors.error.Where;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import java.util.ServiceLoader;
+
+/// The ways to a [ProcessGroup]. Each rank closes what it got.
+public final class ProcessGroups {
+    private ProcessGroups() {
+    }
+
+    /// A group of one: its collectives have nothing to do.
+    public static ProcessGroup single() {
+        return provider().single();
+    }
+
+    /// As [#local(int, Duration)], with [Bootstrap#DEFAULT_TIMEOUT].
+    public static List<ProcessGroup> local(int size) {
+        return local(size, Bootstrap.DEFAULT_TIMEOUT);
+    }
+
+    /// The ranks of one JVM, each for the thread that loads for it: for tests, and for one process that drives several
+    /// devices. Memory of every device is moved, that of devices by way of the host; where a transport of the device's
+    /// own (`nccl`, `rccl`) works it is faster.
+    ///
+    /// @param size how many ranks, at least 1
+    /// @param timeout how long a rank waits for the others in a collective
+    /// @return the ranks' groups, by rank
+    /// @throws IllegalArgumentException if there are no ranks or the timeout is not positive
+    public static List<ProcessGroup> local(int size, Duration timeout) {
+        return provider().local(size, timeout);
+    }
+
+    /// Joins the group that the bootstrap describes; blocks until every rank has.
+    ///
+    /// @param transport the transport's name, such as `mpi` or `nccl`; `single` for a group of one
+    /// @throws UnsupportedFeatureException if no such transport is on the path or it does not work here; it says why
+    /// @throws io.fastsafetensors.error.GroupException if the ranks do not meet within the timeout
+    public static ProcessGroup join(String transport, Bootstrap bootstrap) {
+        return provider().join(transport, bootstrap);
+    }
+
+    private static GroupsProvider provider() {
+        Optional<GroupsProvider> found = ServiceLoader
+                .load(GroupsProvider.class, GroupsProvider.class.getClassLoader()).findFirst()
+                .or(() -> ServiceLoader.load(GroupsProvider.class).findFirst());
+        return found.orElseThrow(() -> new UnsupportedFeatureException(
+                "no implementation of fst on the class path or module path: add fst-core", Where.nowhere()));
+    }
+}

@@ -1,0 +1,220 @@
+package io.fastsafetensors.core.group;
+
+import io.fastsafetensors.core.group.Call.Kind;
+import io.fastsafetensors.error.GroupException;
+import io.fastsafetensors.group.ProcessGroup;
+import io.fastsafetensors.spi.BufferSlice;
+import io.fastsafetensors.spi.CopyStream;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.BitSet;
+import java.util.List;
+import java.util.function.Consumer;
+
+/// One rank of a group whose ranks are threads of this JVM. Receivers copy straight out of a sender's memory where the
+/// host can address that, else out of host buffers that the sender fills. An operation has finished when it returns.
+final class LocalGroup implements ProcessGroup {
+    static final String NAME = "local";
+
+    private final LocalRanks ranks;
+    private final int rank;
+    private final BitSet everybody = new BitSet();
+
+    private LocalGroup(LocalRanks ranks, int rank) {
+        this.ranks = ranks;
+        this.rank = rank;
+        everybody.set(0, ranks.size());
+    }
+
+    /// All ranks of a new group.
+    static List<ProcessGroup> of(int size, Duration timeout) {
+        if (size < 1 || !timeout.isPositive()) {
+            throw new IllegalArgumentException(size + " ranks with a timeout of " + timeout);
+        }
+        LocalRanks shared = new LocalRanks(size, timeout);
+        List<ProcessGroup> groups = new ArrayList<>(size);
+        for (int r = 0; r < size; r++) {
+            groups.add(new LocalGroup(shared, r));
+        }
+        return List.copyOf(groups);
+    }
+
+    @Override
+    public String transport() {
+        return NAME;
+    }
+
+    @Override
+    public int rank() {
+        return rank;
+    }
+
+    @Override
+    public int size() {
+        return ranks.size();
+    }
+
+    @Override
+    public Duration timeout() {
+        return ranks.timeout();
+    }
+
+    @Override
+    public boolean moves(String deviceType) {
+        return true;
+    }
+
+    @Override
+    public void barrier() {
+        talk(Kind.BARRIER, new byte[0]);
+    }
+
+    @Override
+    public List<byte[]> exchange(byte[] message) {
+        return talk(Kind.EXCHANGE, message.clone());
+    }
+
+    private List<byte[]> talk(Kind kind, byte[] message) {
+        ranks.enter(rank);
+        try {
+            return ranks.meet(rank, Call.plain(kind, message), everybody).stream().map(Call::message).toList();
+        } finally {
+            ranks.exit(rank);
+        }
+    }
+
+    @Override
+    public void broadcast(BufferSlice slice, int root, CopyStream stream) {
+        Call.requireRank(root, size());
+        List<Offer> offers = rank == root ? List.of(Offer.of(rank, slice, without(root))) : List.of();
+        move(Call.data(Kind.BROADCAST, root, slice.byteSize(), offers), everybody, stream,
+                calls -> pass(calls.get(root).offers().getFirst(), slice, stream));
+    }
+
+    @Override
+    public void scatter(List<BufferSlice> parts, BufferSlice into, int root, CopyStream stream) {
+        Call.requireRank(root, size());
+        List<Offer> offers = new ArrayList<>();
+        if (rank == root) {
+            Call.requireParts(parts, size());
+            Call.requireSize(parts.get(root), into);
+            for (int r = 0; r < size(); r++) {
+                offers.add(Offer.of(rank, parts.get(r), only(r)));
+            }
+        }
+        move(Call.data(Kind.SCATTER, root, into.byteSize(), offers), everybody, stream, calls -> {
+            List<Offer> offered = calls.get(root).offers();
+            requireExpected(offered, calls);
+            if (rank != root) {
+                pass(offered.get(rank), into, stream);
+                return;
+            }
+            copy(parts.get(root), into, stream);
+            for (int r = 0; r < size(); r++) {
+                if (r != root) {
+                    offered.get(r).serve(ranks, stream);
+                }
+            }
+        });
+    }
+
+    private void requireExpected(List<Offer> offered, List<Call> calls) {
+        for (int r = 0; r < size(); r++) {
+            long sent = offered.get(r).slice().byteSize();
+            if (sent != calls.get(r).bytes()) {
+                throw ranks.breakUp(calls.get(r) + ": rank " + r + " expects " + calls.get(r).bytes()
+                        + " bytes and is sent " + sent, null);
+            }
+        }
+    }
+
+    @Override
+    public void allGather(BufferSlice part, BufferSlice all, CopyStream stream) {
+        long bytes = part.byteSize();
+        if (all.byteSize() != bytes * size()) {
+            throw new IllegalArgumentException(size() + " parts of " + bytes + " bytes into " + all.byteSize());
+        }
+        BufferSlice place = all.part(rank * bytes, bytes);
+        List<Offer> offers = List.of(Offer.of(rank, part, without(rank)));
+        move(Call.data(Kind.ALL_GATHER, -1, bytes, offers), everybody, stream, calls -> {
+            if (!part.equals(place)) {
+                copy(part, place, stream);
+            }
+            for (int r = 0; r < size(); r++) {
+                pass(calls.get(r).offers().getFirst(), all.part(r * bytes, bytes), stream);
+            }
+        });
+    }
+
+    @Override
+    public void send(BufferSlice slice, int to, CopyStream stream) {
+        Call.requireOther(to, rank, size());
+        transfer(rank, to, slice, List.of(Offer.of(rank, slice, only(to))), stream);
+    }
+
+    @Override
+    public void receive(BufferSlice slice, int from, CopyStream stream) {
+        Call.requireOther(from, rank, size());
+        transfer(from, rank, slice, List.of(), stream);
+    }
+
+    private void transfer(int from, int to, BufferSlice slice, List<Offer> offers, CopyStream stream) {
+        BitSet both = only(from);
+        both.set(to);
+        move(Call.data(Kind.TRANSFER, from, slice.byteSize(), offers), both, stream,
+                calls -> pass(calls.get(from).offers().getFirst(), slice, stream));
+    }
+
+    /// This rank's side of what one rank offers to others.
+    private void pass(Offer offer, BufferSlice target, CopyStream stream) {
+        if (offer.owner() == rank) {
+            offer.serve(ranks, stream);
+        } else {
+            offer.take(ranks, rank, target, stream);
+        }
+    }
+
+    private static void copy(BufferSlice from, BufferSlice to, CopyStream stream) {
+        stream.copy(from.buffer(), from.offset(), to.buffer(), to.offset(), from.byteSize());
+    }
+
+    private static BitSet only(int one) {
+        BitSet set = new BitSet();
+        set.set(one);
+        return set;
+    }
+
+    private BitSet without(int one) {
+        BitSet set = (BitSet) everybody.clone();
+        set.clear(one);
+        return set;
+    }
+
+    /// Meets, moves data and meets again, so that nobody's memory is touched when it returns.
+    private void move(Call mine, BitSet members, CopyStream stream, Consumer<List<Call>> work) {
+        ranks.enter(rank);
+        try {
+            stream.synchronize();
+            work.accept(ranks.meet(rank, mine, members));
+            stream.synchronize();
+            ranks.meet(rank, Call.END, members);
+        } catch (GroupException e) {
+            throw e;
+        } catch (RuntimeException | Error e) {
+            ranks.breakUp("rank " + rank + " failed in " + mine + ": " + e.getMessage(), e);
+            throw e;
+        } finally {
+            ranks.exit(rank);
+        }
+    }
+
+    @Override
+    public void close() {
+        ranks.leave(rank);
+    }
+
+    @Override
+    public String toString() {
+        return "rank " + rank + " of " + size() + " (" + NAME + ")";
+    }
+}

@@ -1,0 +1,203 @@
+package io.fastsafetensors.core.group;
+
+import io.fastsafetensors.core.memory.Uninterruptibly;
+import io.fastsafetensors.error.GroupException;
+import io.fastsafetensors.error.Where;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.BitSet;
+import java.util.Collections;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+
+/// What the ranks of a local group share: where they meet, why they do not meet any more, and who touches whose memory.
+/// Thread-safe; everything happens under one monitor.
+final class LocalRanks {
+    private final int size;
+    private final Duration timeout;
+    private final BitSet left = new BitSet();
+    private final Map<BitSet, Round> rounds = new HashMap<>();
+    private final int[] readersOf;
+    private final Map<Integer, MemorySegment[]> staging = new HashMap<>();
+    private @Nullable Arena arena;
+    private int busy;
+    private @Nullable GroupException broken;
+
+    /// One meeting: the calls of those who came.
+    private static final class Round {
+        private final BitSet missing;
+        private final List<Call> calls;
+
+        Round(int size, BitSet members) {
+            missing = (BitSet) members.clone();
+            calls = new ArrayList<>(Collections.nCopies(size, Call.NONE));
+        }
+    }
+
+    LocalRanks(int size, Duration timeout) {
+        this.size = size;
+        this.timeout = timeout;
+        this.readersOf = new int[size];
+    }
+
+    int size() {
+        return size;
+    }
+
+    Duration timeout() {
+        return timeout;
+    }
+
+    /// Waits until every one of some ranks has called.
+    ///
+    /// @return the calls, by rank
+    /// @throws GroupException if one does not come in time, has left, or calls something else
+    synchronized List<Call> meet(int rank, Call call, BitSet members) {
+        requireWhole();
+        Round round = rounds.computeIfAbsent(members, m -> new Round(size, m));
+        if (!round.missing.get(rank)) {
+            throw new IllegalStateException("rank " + rank + " is used by two threads at a time");
+        }
+        for (int other = 0; other < size; other++) {
+            Call theirs = round.calls.get(other);
+            if (theirs != Call.NONE && !theirs.agrees(call)) {
+                throw breakUp("the ranks call different things: rank " + other + " " + theirs + ", rank " + rank + " "
+                        + call, null);
+            }
+        }
+        round.calls.set(rank, call);
+        round.missing.clear(rank);
+        if (round.missing.isEmpty()) {
+            rounds.remove(members);
+            notifyAll();
+        } else if (round.missing.intersects(left)) {
+            BitSet gone = (BitSet) round.missing.clone();
+            gone.and(left);
+            throw breakUp(call + ": " + names(gone) + " left the group", null);
+        }
+        await(round.missing::isEmpty, () -> call + ": " + names(round.missing) + " did not come");
+        return round.calls;
+    }
+
+    private static String names(BitSet ranks) {
+        String numbers = ranks.toString();
+        return (ranks.cardinality() == 1 ? "rank " : "ranks ") + numbers.substring(1, numbers.length() - 1);
+    }
+
+    /// Waits for what other ranks do.
+    ///
+    /// @param over asked under the monitor whenever something happened
+    /// @param what the failure's text if it does not happen in time
+    synchronized void await(BooleanSupplier over, Supplier<String> what) {
+        long end = System.nanoTime() + timeout.toNanos();
+        boolean interrupted = false;
+        while (!over.getAsBoolean()) {
+            requireWhole();
+            long nanos = end - System.nanoTime();
+            if (nanos <= 0) {
+                throw breakUp(what.get() + " within " + timeout.toMillis() / 1e3 + " s", null);
+            }
+            try {
+                wait(TimeUnit.NANOSECONDS.toMillis(nanos) + 1);
+            } catch (InterruptedException e) {
+                interrupted = true;
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    /// Something happens that others may wait for.
+    synchronized void changed(Runnable change) {
+        change.run();
+        notifyAll();
+    }
+
+    /// Ends the group for everybody. The first reason stays.
+    ///
+    /// @return what to throw
+    synchronized GroupException breakUp(String why, @Nullable Throwable cause) {
+        GroupException failure = new GroupException(why, Where.nowhere(), cause);
+        if (broken == null) {
+            broken = failure;
+            notifyAll();
+        }
+        return failure;
+    }
+
+    private void requireWhole() {
+        if (broken != null) {
+            throw new GroupException("the group is broken: " + broken.getMessage(), Where.nowhere(), broken);
+        }
+    }
+
+    /// A rank begins an operation.
+    ///
+    /// @throws GroupException if the group is broken
+    /// @throws IllegalStateException if the rank has left
+    synchronized void enter(int rank) {
+        if (left.get(rank)) {
+            throw new IllegalStateException("rank " + rank + " has left the group: it is closed");
+        }
+        requireWhole();
+        busy++;
+    }
+
+    /// A rank ends an operation; waits until nobody touches its memory any more.
+    synchronized void exit(int rank) {
+        Uninterruptibly.await(this, () -> readersOf[rank] == 0);
+        busy--;
+        freeIfDeserted();
+    }
+
+    /// Reads another rank's memory, which stays until that is done.
+    void reading(int owner, Runnable work) {
+        synchronized (this) {
+            requireWhole();
+            readersOf[owner]++;
+        }
+        try {
+            work.run();
+        } finally {
+            changed(() -> readersOf[owner]--);
+        }
+    }
+
+    /// Two host buffers of a rank for memory that the host cannot address, made when they are first asked for.
+    @SuppressWarnings("MustBeClosed")
+    synchronized MemorySegment[] staging(int rank) {
+        if (arena == null) {
+            arena = Arena.ofShared();
+        }
+        Arena memory = arena;
+        return staging.computeIfAbsent(rank, _ -> new MemorySegment[] {memory.allocate(Relay.STEP, Relay.ALIGNMENT),
+            memory.allocate(Relay.STEP, Relay.ALIGNMENT)});
+    }
+
+    /// A rank leaves; whoever waits for it, now or later, fails.
+    synchronized void leave(int rank) {
+        left.set(rank);
+        for (BitSet members : rounds.keySet()) {
+            if (members.get(rank) && broken == null) {
+                breakUp("rank " + rank + " left the group", null);
+            }
+        }
+        freeIfDeserted();
+    }
+
+    private void freeIfDeserted() {
+        if (busy == 0 && left.cardinality() == size && arena != null) {
+            staging.clear();
+            arena.close();
+            arena = null;
+        }
+    }
+}

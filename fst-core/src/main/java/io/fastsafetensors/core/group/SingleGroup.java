@@ -1,0 +1,102 @@
+package io.fastsafetensors.core.group;
+
+import io.fastsafetensors.group.Bootstrap;
+import io.fastsafetensors.group.ProcessGroup;
+import io.fastsafetensors.spi.BufferSlice;
+import io.fastsafetensors.spi.CopyStream;
+import java.time.Duration;
+import java.util.List;
+
+/// A group of one rank.
+final class SingleGroup implements ProcessGroup {
+    static final String NAME = "single";
+
+    private volatile boolean closed;
+
+    private void requireOpen() {
+        if (closed) {
+            throw new IllegalStateException("the group of one is closed");
+        }
+    }
+
+    @Override
+    public String transport() {
+        return NAME;
+    }
+
+    @Override
+    public int rank() {
+        return 0;
+    }
+
+    @Override
+    public int size() {
+        return 1;
+    }
+
+    @Override
+    public Duration timeout() {
+        return Bootstrap.DEFAULT_TIMEOUT;
+    }
+
+    @Override
+    public boolean moves(String deviceType) {
+        return true;
+    }
+
+    @Override
+    public void barrier() {
+        requireOpen();
+    }
+
+    @Override
+    public List<byte[]> exchange(byte[] message) {
+        requireOpen();
+        return List.of(message.clone());
+    }
+
+    @Override
+    public void broadcast(BufferSlice slice, int root, CopyStream stream) {
+        requireOpen();
+        Call.requireRank(root, 1);
+    }
+
+    @Override
+    public void scatter(List<BufferSlice> parts, BufferSlice into, int root, CopyStream stream) {
+        requireOpen();
+        Call.requireRank(root, 1);
+        Call.requireParts(parts, 1);
+        Call.requireSize(parts.getFirst(), into);
+        copy(parts.getFirst(), into, stream);
+    }
+
+    @Override
+    public void allGather(BufferSlice part, BufferSlice all, CopyStream stream) {
+        requireOpen();
+        Call.requireSize(part, all);
+        if (!part.equals(all)) {
+            copy(part, all, stream);
+        }
+    }
+
+    private static void copy(BufferSlice from, BufferSlice to, CopyStream stream) {
+        stream.copy(from.buffer(), from.offset(), to.buffer(), to.offset(), from.byteSize());
+    }
+
+    @Override
+    public void send(BufferSlice slice, int to, CopyStream stream) {
+        requireOpen();
+        Call.requireOther(to, 0, 1);
+    }
+
+    @Override
+    public void receive(BufferSlice slice, int from, CopyStream stream) {
+        requireOpen();
+        Call.requireOther(from, 0, 1);
+    }
+
+    @Override
+    public void close() {
+        closed = true;
+    }
+}

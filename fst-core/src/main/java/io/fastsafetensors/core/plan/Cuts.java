@@ -1,0 +1,16 @@
+package io.fastsafetensors.core.plan;
+
+import io.fastsafetensors.core.shard.Part;
+import io.fastsafetensors.types.TensorInfo;
+
+/// Which part of each tensor is loaded. Pure: the same answer every time.
+@FunctionalInterface
+public interface Cuts {
+    /// Every tensor as a whole.
+    Cuts NONE = Part::whole;
+
+    /// The part of a tensor.
+    ///
+    /// @throws io.fastsafetensors.error.SliceException if it cannot be cut as it should be
+    Part of(TensorInfo tensor);
+}
