@@ -125,7 +125,7 @@ class OnnxTest {
     }
 
     @Test
-    void a_tensor_that_onnx_runtime_fills_is_filled_in_fst_s_memory() throws OrtException {
+    void the_buffer_of_an_onnx_tensor_is_fst_s_memory() throws OrtException {
         try (Loader loader = loader();
                 Weights weights = loader.load(weightsFile);
                 SharedOnnxTensor shared = new SharedOnnxTensor(OrtEnvironment.getEnvironment(), weights.get("b2"))) {
