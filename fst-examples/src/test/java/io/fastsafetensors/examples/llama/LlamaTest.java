@@ -49,15 +49,31 @@ class LlamaTest {
 
     private void agreesWithNumpy() throws IOException, InterruptedException {
         Reference reference = Reference.compute(directory, COUNT, PROMPT);
-        LlamaConfig config = LlamaConfig.read(directory.resolve("config.json"));
         try (Loader loader = Loader.builder().device("cpu").build(); Weights weights = loader.load(directory)) {
-            Llama model = new Llama(weights, config);
-            KeyValueCache cache = new KeyValueCache(config);
-            for (int i = 0; i < PROMPT.length; i++) {
-                assertArrayEquals(reference.logits().get(i), model.next(PROMPT[i], cache), 1e-4f, "position " + i);
-            }
-            assertEquals(PROMPT.length, cache.length());
+            Llama model = agrees(reference, weights, 1e-4f);
             assertArrayEquals(reference.tokens(), model.generate(PROMPT, COUNT));
+        }
+    }
+
+    private Llama agrees(Reference reference, Weights weights, float tolerance) {
+        LlamaConfig config = LlamaConfig.read(directory.resolve("config.json"));
+        Llama model = new Llama(weights, config);
+        KeyValueCache cache = new KeyValueCache(config);
+        for (int i = 0; i < PROMPT.length; i++) {
+            assertArrayEquals(reference.logits().get(i), model.next(PROMPT[i], cache), tolerance, "position " + i);
+        }
+        assertEquals(PROMPT.length, cache.length());
+        return model;
+    }
+
+    @Test
+    void a_checkpoint_loaded_as_f16_gives_about_the_same() throws IOException, InterruptedException {
+        RandomLlama.write(directory, config(false), VOCABULARY, WIDE, DType.F32, 7, WriteOptions.defaults());
+        Reference reference = Reference.compute(directory, 1, PROMPT);
+        try (Loader loader = Loader.builder().device("cpu").dtype(DType.F16).build();
+                Weights weights = loader.load(directory)) {
+            assertEquals(DType.F16, weights.get("lm_head.weight").dtype());
+            agrees(reference, weights, 0.02f);
         }
     }
 
