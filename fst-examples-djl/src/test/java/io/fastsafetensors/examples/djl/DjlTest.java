@@ -22,12 +22,15 @@ import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /// What PyTorch computes in fst's memory, against plain arithmetic: the numbers are small integers, exact in every type
 /// on the way.
+@EnabledOnOs(value = OS.LINUX, architectures = "amd64", disabledReason = "the pom has no other natives of PyTorch")
 class DjlTest {
     private static final int ROWS = 4;
     private static final int COLUMNS = 6;

@@ -26,9 +26,12 @@ import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.Pointer;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 
 /// The same memory seen by JavaCPP's native code and by fst.
+@EnabledOnOs(value = OS.LINUX, architectures = "amd64", disabledReason = "the pom has no other natives of JavaCPP")
 class TensorPointerTest {
     private static final float[] VALUES = {1, -2.5f, 1e-30f, Float.POSITIVE_INFINITY, 0.1f};
 
