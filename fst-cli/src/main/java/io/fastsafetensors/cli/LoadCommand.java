@@ -14,6 +14,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /// `fst load`: loads everything and reports where the time went.
 final class LoadCommand implements Command {
@@ -23,16 +24,21 @@ final class LoadCommand implements Command {
         LoadFlags.describe(syntax);
         syntax.value("--repeat", "N", "load N times and report medians (default 1)");
         syntax.flag("--drop-cache", "evict the files from the page cache before each load");
+        GroupFlags.describe(syntax);
         syntax.format();
     }
 
     @Override
     public int run(Line line, Screen screen) {
-        LoaderBuilder builder = LoadFlags.builder(line);
         int repeat = line.read("--repeat", "1", Integer::parseInt);
         if (repeat < 1) {
             throw new UsageException("--repeat: at least 1");
         }
+        if (GroupFlags.share(line)) {
+            GroupFlags.load(repeat, line, screen);
+            return 0;
+        }
+        LoaderBuilder builder = LoadFlags.builder(line);
         Table.Format format = line.format();
         List<String> paths = line.paths();
         boolean many = paths.size() > 1;

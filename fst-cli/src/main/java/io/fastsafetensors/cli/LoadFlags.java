@@ -44,9 +44,15 @@ final class LoadFlags {
 
     /// A builder with what the line says.
     static LoaderBuilder builder(Line line) {
+        LoaderBuilder builder = withoutDevice(line);
+        line.ifSet(DEVICE, text -> builder.device(Device.parse(text)));
+        return builder;
+    }
+
+    /// A builder with what the line says but for the device.
+    static LoaderBuilder withoutDevice(Line line) {
         LoaderBuilder builder = line.isSet(CONFIG) ? Loader.configuredBuilder(Line.path(line.value(CONFIG, "")))
                 : Loader.builder();
-        line.ifSet(DEVICE, text -> builder.device(Device.parse(text)));
         line.ifSet(BACKEND, builder::backend);
         line.dtype(DTYPE).ifPresent(builder::dtype);
         line.ifSet(BUDGET, text -> builder.deviceBudget(Sizes.parse(BUDGET, text)));
