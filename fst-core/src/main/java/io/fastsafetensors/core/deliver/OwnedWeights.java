@@ -24,6 +24,9 @@ import java.util.Set;
 
 /// The tensors of a load in which each file is read by one rank, which gives its tensors to the others when all ask.
 final class OwnedWeights implements Weights {
+    /// The most memory, in bytes, of tensors that are being cut along inner dimensions together, unless one alone is larger.
+    private static final long MOST_CUT = 256L << 20;
+
     private final LoadedWeights own;
     private final Checkpoint checkpoint;
     private final Map<String, TensorInfo> tensors;
@@ -152,11 +155,7 @@ final class OwnedWeights implements Weights {
         Map<String, Tensor> all = new LinkedHashMap<>();
         int from = 0;
         while (from < requests.size()) {
-            Path file = requests.get(from).tensor().file();
-            int to = from;
-            while (to < requests.size() && requests.get(to).tensor().file().equals(file)) {
-                to++;
-            }
+            int to = endOfRun(requests, from);
             List<Request> together = requests.subList(from, to);
             List<CoreTensor> got = deliveries.all("getAll, tensors " + from + " to " + (to - 1) + " of "
                     + requests.size(), together);
@@ -166,6 +165,20 @@ final class OwnedWeights implements Weights {
             from = to;
         }
         return all;
+    }
+
+    private static int endOfRun(List<Request> requests, int from) {
+        Path file = requests.get(from).tensor().file();
+        long cut = 0;
+        int to = from;
+        while (to < requests.size() && requests.get(to).tensor().file().equals(file)) {
+            cut += requests.get(to).dim() > 0 ? requests.get(to).tensor().byteSize() : 0;
+            if (cut > MOST_CUT && to > from) {
+                break;
+            }
+            to++;
+        }
+        return to;
     }
 
     @Override

@@ -41,7 +41,7 @@ public record Way(int rank, int ranks, Distribution distribution, String why, Op
         String held = plan.deviceBytes() + " device bytes and " + transientBytes + " while reading";
         return new LoadPlan.Sharing(rank, ranks, distribution, why, switch (distribution) {
             case OWNER -> held + " for what this rank reads, less each file that was handed out; besides, what calls"
-                    + " give to this rank, and one tensor that is being cut";
+                    + " give to this rank, and one tensor that is being cut (getAll: up to 256 MiB of them)";
             case STRIPED -> held + ": everything on every rank";
             case LOCAL -> held + ": what this rank asked for";
             case AUTO -> throw new AssertionError("a way that was not chosen");

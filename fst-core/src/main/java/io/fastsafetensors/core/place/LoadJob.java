@@ -58,15 +58,16 @@ public final class LoadJob {
             @Nullable SlotPool pool, Readers.Crew crew, ReaderThreads threads,
             ReadTap tap, LoadOptions options, ProgressListener progress, Span span, @Nullable Exchange exchange) {
         this.plan = plan;
+        this.exchange = exchange;
         this.backend = backend;
         this.routing = routing;
         this.threads = threads;
-        this.files = new OpenFiles(plan, Storage.platform(), backend.get().directStorage(), options.directIo(),
-                counters);
+        this.files =
+                new OpenFiles(plan, this::reads, Storage.platform(), backend.get().directStorage(), options.directIo(),
+                        counters);
         this.numaNode = options.numaPinning() ? backend.get().info().numaNode() : -1;
         this.arrivals = new Arrivals(plan.blocks().size());
         this.progress = new Progress(plan, arrivals, progress);
-        this.exchange = exchange;
         this.span = span;
         this.context = new LoadContext(plan, places, files, routing, backend, pool,
                 crew.blocksInFlight(), tap, placeNanos, () -> stopped,
@@ -114,6 +115,10 @@ public final class LoadJob {
         return CURRENT.isBound();
     }
 
+    private boolean reads(int position) {
+        return exchange == null || exchange.reads(position);
+    }
+
     private void work(Runnable work) {
         ScopedValue.where(CURRENT, this).run(() -> failing(work));
         if (running.decrementAndGet() == 0) {
@@ -146,7 +151,7 @@ public final class LoadJob {
     private void carryOut(Lander landers) {
         int blocks = plan.blocks().size();
         for (int b = next.getAndIncrement(); !stopped && b < blocks; b = next.getAndIncrement()) {
-            if (exchange == null || exchange.reads(b)) {
+            if (reads(b)) {
                 landers.land(plan.inOrder(b));
             }
         }

@@ -3,7 +3,6 @@ package io.fastsafetensors.core.place;
 import io.fastsafetensors.api.DirectIo;
 import io.fastsafetensors.core.jfr.Recorder;
 import io.fastsafetensors.core.jfr.Span;
-import io.fastsafetensors.core.plan.BlockTable;
 import io.fastsafetensors.core.plan.PlannedFile;
 import io.fastsafetensors.core.plan.PlannedFile.Landing;
 import io.fastsafetensors.core.plan.ReadPlan;
@@ -15,6 +14,7 @@ import io.fastsafetensors.spi.DirectStorage;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.IntPredicate;
 import org.jspecify.annotations.Nullable;
 
 /// The files of a load: each is opened for its first block and closed after its last, so that a checkpoint of a
@@ -23,12 +23,13 @@ final class OpenFiles implements AutoCloseable {
     private final List<OneFile> files;
     private final ReadCounters counters;
 
-    OpenFiles(ReadPlan plan, Storage storage, Optional<DirectStorage> direct, DirectIo mode, ReadCounters counters) {
+    /// @param reads whether the block at a position in the plan's order is read here
+    OpenFiles(ReadPlan plan, IntPredicate reads, Storage storage, Optional<DirectStorage> direct, DirectIo mode,
+            ReadCounters counters) {
         this.counters = counters;
         int[] blocks = new int[plan.planned().size()];
-        BlockTable table = plan.blocks();
-        for (int b = 0; b < table.size(); b++) {
-            blocks[table.file(b)]++;
+        for (int position = 0; position < plan.blocks().size(); position++) {
+            blocks[plan.blocks().file(plan.inOrder(position))] += reads.test(position) ? 1 : 0;
         }
         files = new ArrayList<>(blocks.length);
         for (int f = 0; f < blocks.length; f++) {

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.fastsafetensors.api.DirectIo;
+import io.fastsafetensors.api.Distribution;
 import io.fastsafetensors.api.Loader;
 import io.fastsafetensors.api.Tensor;
 import io.fastsafetensors.api.Weights;
@@ -18,6 +19,8 @@ import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /// Real files, loaded whole, against digests that were computed without fst.
 @Timeout(120)
@@ -59,6 +62,27 @@ class CorpusTest {
             }
         }
         assertTrue(tensors > 4000, "only " + tensors + " tensors");
+    }
+
+    @ParameterizedTest
+    @EnumSource(Distribution.class)
+    void three_ranks_get_them_in_every_way(Distribution way) throws IOException {
+        Map<String, List<Golden>> golden = golden();
+        List<Integer> tensors = Ranks.all(3, group -> {
+            int checked = 0;
+            try (Loader loader = Loader.builder().group(group).distribution(way).blockBytes(4096).build()) {
+                for (Map.Entry<String, List<Golden>> file : golden.entrySet()) {
+                    try (Weights weights = loader.load(CORPUS.resolve(file.getKey()))) {
+                        for (Golden each : file.getValue()) {
+                            check(weights, each, way + " " + file.getKey());
+                            checked++;
+                        }
+                    }
+                }
+            }
+            return checked;
+        });
+        assertTrue(tensors.getFirst() > 1000, tensors + " tensors");
     }
 
     private static void check(Weights weights, Golden golden, String file) {

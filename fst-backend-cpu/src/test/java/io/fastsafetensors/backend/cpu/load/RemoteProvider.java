@@ -1,6 +1,5 @@
 package io.fastsafetensors.backend.cpu.load;
 
-import io.fastsafetensors.backend.cpu.CpuBackendProvider;
 import io.fastsafetensors.spi.Backend;
 import io.fastsafetensors.spi.BackendOptions;
 import io.fastsafetensors.spi.BackendProvider;
@@ -27,7 +26,7 @@ public final class RemoteProvider implements BackendProvider {
     }
 
     private static FaultyBackendProvider faulty(FaultPlan plan) {
-        return new FaultyBackendProvider(new CpuBackendProvider(), plan.remote().deferred());
+        return new FaultyBackendProvider(new MeteredProvider(), plan.remote().deferred());
     }
 
     /// From now on devices behave like this.
