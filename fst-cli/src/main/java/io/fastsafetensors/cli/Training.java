@@ -36,10 +36,23 @@ final class Training {
             Main.run(new String[] {"doctor", checkpoint}, nowhere, nowhere);
             Main.run(new String[] {"load", checkpoint}, nowhere, nowhere);
             Main.run(new String[] {"ls", "--sha256", checkpoint}, nowhere, nowhere);
+            rewrite(checkpoint, directory.path(), nowhere);
             Main.run(new String[] {"ls", "--help"}, nowhere, nowhere);
             Main.run(new String[] {"ls", "--wrong"}, nowhere, nowhere);
             Main.run(new String[] {"verify", checkpoint + "/absent"}, nowhere, nowhere);
         }
+    }
+
+    private static void rewrite(String checkpoint, Path directory, PrintStream nowhere) {
+        String one = directory.resolve("one.safetensors").toString();
+        String other = directory.resolve("other.safetensors").toString();
+        String shards = directory.resolve("shards").toString();
+        Main.run(new String[] {"merge", checkpoint, one}, nowhere, nowhere);
+        Main.run(new String[] {"convert", "--dtype", "F32", one, other}, nowhere, nowhere);
+        Main.run(new String[] {"diff", one, other}, nowhere, nowhere);
+        Main.run(new String[] {"align", "--digests", one, other}, nowhere, nowhere);
+        Main.run(new String[] {"verify", "--digests", other}, nowhere, nowhere);
+        Main.run(new String[] {"split", "--max-shard-size", "1KB", one, shards}, nowhere, nowhere);
     }
 
     private static List<TensorSource> tensors() {
