@@ -38,7 +38,7 @@ public final class Baselines {
     }
 
     /// Touches and frees `bytes`, so that the host has given this machine the memory that a timed arm will touch.
-    static void prewarm(long bytes) {
+    public static void prewarm(long bytes) {
         long address = hugeMemory(bytes);
         if (Posix.madvise(address, bytes, Posix.MADV_POPULATE_WRITE) != 0) {
             throw new IllegalStateException("cannot populate " + bytes + " bytes");
