@@ -45,20 +45,27 @@ public final class Configuration {
     ///
     /// @throws ConfigException naming the place of what is wrong
     public static LoadOptions load() {
-        return new Configuration(System::getProperty, System::getenv, Path.of("")).options();
+        return ofProcess().options();
     }
 
     /// That of this process, with a file that was named to it.
     ///
     /// @throws ConfigException naming the place of what is wrong
     public static LoadOptions load(Path file) {
-        return new Configuration(name -> name.equals(FILE_PROPERTY) ? file.toString() : System.getProperty(name),
-                System::getenv, Path.of("")).options();
+        return ofProcess().options(Optional.of(file));
+    }
+
+    private static Configuration ofProcess() {
+        return new Configuration(System::getProperty, System::getenv, Path.of(""));
     }
 
     LoadOptions options() {
+        return options(file());
+    }
+
+    private LoadOptions options(Optional<Path> found) {
         LoaderBuilder builder = Loader.builder();
-        boolean avoidsDirectStorage = file().map(file -> apply(builder, file)).orElse(false);
+        boolean avoidsDirectStorage = found.map(file -> apply(builder, file)).orElse(false);
         boolean path = false;
         for (String key : Settings.keys()) {
             String variable = VARIABLE_PREFIX + key.replaceAll("([A-Z])", "_$1").toUpperCase(Locale.ROOT);

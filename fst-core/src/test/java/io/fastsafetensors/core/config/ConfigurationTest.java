@@ -69,8 +69,7 @@ class ConfigurationTest {
     @Test
     void nothing_configured_is_the_defaults() throws Exception {
         LoadOptions options = options();
-        assertEquals(DEFAULTS.toString().replaceAll("\\$\\$Lambda\\S*", ""),
-                options.toString().replaceAll("\\$\\$Lambda\\S*", ""));
+        assertEquals(printed(DEFAULTS), printed(options));
         assertEquals(DEFAULTS.device(), own("{}").device());
     }
 
@@ -133,6 +132,22 @@ class ConfigurationTest {
         } finally {
             System.clearProperty("fst.readers");
         }
+    }
+
+    @Test
+    void a_file_can_be_named_in_the_program() throws Exception {
+        write("mine.json", "{\"readers\": 6, \"alignment\": 64}");
+        System.setProperty("fst.readers", "5");
+        try {
+            LoadOptions options = Loader.configuredBuilder(directory.resolve("mine.json")).options();
+            assertEquals(5, options.readers());
+            assertEquals(64, options.alignment());
+        } finally {
+            System.clearProperty("fst.readers");
+        }
+        Path absent = directory.resolve("absent.json");
+        ConfigException e = assertThrows(ConfigException.class, () -> Loader.configuredBuilder(absent));
+        assertTrue(e.getMessage().contains("no such") && e.getMessage().contains(absent.toString()), e.getMessage());
     }
 
     @Test
@@ -295,5 +310,54 @@ class ConfigurationTest {
         for (String key : SeedSettings.keys()) {
             assertTrue(page.contains("`" + key + "`"), key);
         }
+    }
+
+    @Test
+    void schema_and_parser_accept_the_same_values() throws Exception {
+        JsonNode properties = JsonMapper.shared()
+                .readTree(ConfigurationTest.class.getResourceAsStream("fst.schema.json")).get("properties");
+        int checked = 0;
+        for (String key : Settings.keys()) {
+            JsonNode schema = properties.get(key);
+            checked += assertSame(key, schema) ? 1 : 0;
+            if (schema.has("default")) {
+                assertEquals(printed(DEFAULTS), printed(own("{\"" + key + "\": " + schema.get("default") + "}")), key);
+            }
+        }
+        assertTrue(checked >= 15, "keys whose values the schema tells exactly: " + checked);
+    }
+
+    /// @return whether the schema says exactly which values there are
+    private boolean assertSame(String key, JsonNode schema) throws Exception {
+        if (schema.has("enum")) {
+            for (JsonNode value : schema.get("enum")) {
+                own("{\"" + key + "\": " + value + "}");
+            }
+            assertRefused("fst.json", "{\"" + key + "\": \"other\"}");
+        } else if (schema.has("$ref")) {
+            own("{\"" + key + "\": 4096}");
+            own("{\"" + key + "\": \"8MiB\"}");
+            assertRefused("fst.json", "{\"" + key + "\": -1}");
+            assertRefused("fst.json", "{\"" + key + "\": \"much\"}");
+        } else if ("boolean".equals(schema.path("type").asString())) {
+            own("{\"" + key + "\": true}");
+            own("{\"" + key + "\": false}");
+            assertRefused("fst.json", "{\"" + key + "\": 1}");
+        } else if ("integer".equals(schema.path("type").asString())) {
+            long least = schema.get("minimum").asLong();
+            own("{\"" + key + "\": " + least + "}");
+            assertRefused("fst.json", "{\"" + key + "\": " + (least - 1) + "}");
+            if (schema.has("maximum")) {
+                own("{\"" + key + "\": " + schema.get("maximum") + "}");
+                assertRefused("fst.json", "{\"" + key + "\": " + (schema.get("maximum").asLong() + 1) + "}");
+            }
+        } else {
+            return false;
+        }
+        return true;
+    }
+
+    private static String printed(LoadOptions options) {
+        return options.toString().replaceAll("\\$\\$Lambda\\S*", "");
     }
 }
