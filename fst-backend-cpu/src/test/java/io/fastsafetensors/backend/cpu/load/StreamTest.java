@@ -241,7 +241,8 @@ class StreamTest {
         try {
             while (tensors.hasNext()) {
                 try (Tensor tensor = tensors.next()) {
-                    assertFalse(tensor.isClosed(), hint);
+                    // The canceller may be faster than this thread.
+                    assertTrue(mishap == Mishap.CANCELLED || !tensor.isClosed(), hint);
                 }
                 if (count++ == at) {
                     switch (mishap) {
