@@ -72,6 +72,10 @@ final class BatchFeeder {
                     if (!reserve(load.deviceBytes())) {
                         return;
                     }
+                    if (target.isHostAddressable() && !reading.isEmpty()) {
+                        // Where readers copy, more of them than cores are in each other's way.
+                        reading.getLast().awaitLastBlocks();
+                    }
                     reading.add(start(load));
                 }
             }

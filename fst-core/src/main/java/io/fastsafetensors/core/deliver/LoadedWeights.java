@@ -67,6 +67,11 @@ final class LoadedWeights implements Weights {
         state.scope().requireOpen();
     }
 
+    /// Waits until only the last blocks are still to come.
+    void awaitLastBlocks() {
+        state.job().awaitLastBlocks();
+    }
+
     /// Waits until nothing is read any more, whether it succeeded or not.
     void join() {
         state.job().join();

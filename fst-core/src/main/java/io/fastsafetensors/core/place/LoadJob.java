@@ -39,6 +39,7 @@ public final class LoadJob {
     private final LongAdder placeNanos = new LongAdder();
     private final AtomicInteger next = new AtomicInteger();
     private final AtomicInteger running = new AtomicInteger();
+    private final CountDownLatch taken = new CountDownLatch(1);
     private final CountDownLatch finished = new CountDownLatch(1);
     private volatile boolean stopped;
     private volatile long stagingBytes;
@@ -155,6 +156,7 @@ public final class LoadJob {
                 landers.land(plan.inOrder(b));
             }
         }
+        taken.countDown();
         if (!stopped) {
             landers.finish();
         }
@@ -185,6 +187,7 @@ public final class LoadJob {
     }
 
     private void finish() {
+        taken.countDown();
         failing(files::close);
         failing(routing::close);
         if (exchange != null) {
@@ -206,6 +209,11 @@ public final class LoadJob {
         if (finished.getCount() > 0) {
             fail(why);
         }
+    }
+
+    /// Waits until the first reader has nothing to do any more: the last blocks are on their way.
+    public void awaitLastBlocks() {
+        Uninterruptibly.run(taken::await);
     }
 
     /// Waits until no reader touches memory or files any more.
