@@ -1,0 +1,31 @@
+package io.fastsafetensors.group.transport;
+
+import io.fastsafetensors.spi.BufferSlice;
+import io.fastsafetensors.spi.CopyStream;
+import java.util.List;
+
+/// How the ranks of one group move memory. Arguments have been checked, and as far as the [ControlPlane] allows, all
+/// ranks are here. What a method throws ends the group. Each returns within the group's timeout of the last progress, when
+/// the data has arrived here and nobody needs this rank's memory any more. Used by one thread of a rank at a time.
+public interface Mover {
+    /// See [io.fastsafetensors.group.ProcessGroup#broadcast]; never of nothing.
+    void broadcast(BufferSlice slice, int root, CopyStream stream);
+
+    /// See [io.fastsafetensors.group.ProcessGroup#scatter]; the root copies its own part, too.
+    void scatter(List<BufferSlice> parts, BufferSlice into, int root, CopyStream stream);
+
+    /// See [io.fastsafetensors.group.ProcessGroup#allGather]; never of nothing.
+    void allGather(BufferSlice part, BufferSlice all, CopyStream stream);
+
+    /// See [io.fastsafetensors.group.ProcessGroup#send]; never of nothing.
+    void send(BufferSlice slice, int to, CopyStream stream);
+
+    /// See [io.fastsafetensors.group.ProcessGroup#receive]; never of nothing.
+    void receive(BufferSlice slice, int from, CopyStream stream);
+
+    /// Ends what is under way and frees what the transport holds. Called once, when no other method runs; does not wait
+    /// for other ranks if the group is broken.
+    ///
+    /// @param whole whether the group worked to its end
+    void close(boolean whole);
+}
