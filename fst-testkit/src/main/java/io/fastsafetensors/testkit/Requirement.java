@@ -20,7 +20,12 @@ final class Requirement {
     /// Ends a test for which the hardware is missing: failed if the provider is required, else aborted. Never returns;
     /// `throw` before the call tells the compiler.
     static RuntimeException unavailable(String provider, String reason) {
-        String text = "backend " + provider + " is not available here: " + reason;
+        return unavailable("backend", provider, reason);
+    }
+
+    /// @param what what the provider provides
+    static RuntimeException unavailable(String what, String provider, String reason) {
+        String text = what + " " + provider + " is not available here: " + reason;
         if (isRequired(provider)) {
             return Assertions.fail(text + "; -D" + PROPERTY + " asks for it");
         }

@@ -2,28 +2,50 @@ package io.fastsafetensors.testkit;
 
 import java.lang.reflect.Method;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Nested;
 
 /// The rules as the code has them.
 final class Rules {
+    private static final List<Class<?>> SUITES = List.of(BackendConformance.class, ProcessGroupConformance.class);
+
     private Rules() {
     }
 
-    /// Titles by id.
+    /// Titles by id, of what backends do.
     ///
     /// @throws IllegalStateException if an id occurs twice or a test has none
     static Map<String, String> inCode() {
+        return of(List.of(BackendConformance.class));
+    }
+
+    /// Of both suites.
+    static Map<String, String> allInCode() {
+        return of(SUITES);
+    }
+
+    private static Map<String, String> of(List<Class<?>> suites) {
         Map<String, String> rules = new TreeMap<>();
-        for (Class<?> group : BackendConformance.class.getDeclaredClasses()) {
+        for (Class<?> group : groups(suites)) {
             if (group.isAnnotationPresent(Nested.class)) {
                 Arrays.stream(group.getSuperclass().getDeclaredMethods()).filter(Rules::isTest)
                         .forEach(method -> add(rules, method));
             }
         }
         return rules;
+    }
+
+    /// The groups of both suites.
+    static List<Class<?>> groups() {
+        return groups(SUITES);
+    }
+
+    private static List<Class<?>> groups(List<Class<?>> suites) {
+        return suites.stream().<Class<?>>flatMap(suite -> Stream.of(suite.getDeclaredClasses())).toList();
     }
 
     private static boolean isTest(Method method) {

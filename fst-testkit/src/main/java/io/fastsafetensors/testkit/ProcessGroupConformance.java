@@ -1,0 +1,50 @@
+package io.fastsafetensors.testkit;
+
+import io.fastsafetensors.group.ProcessGroup;
+import io.fastsafetensors.spi.Backend;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Nested;
+import org.junit.jupiter.api.Timeout;
+
+/// What every transport between ranks must do, as tests with ranks that are threads of this JVM. A transport whose ranks
+/// are processes runs the same scripts with [io.fastsafetensors.testkit.group.RankProgram].
+///
+/// Each rule has an id; RULES.md lists them all, with what to look at if one fails.
+@Timeout(value = 5, unit = TimeUnit.MINUTES)
+public abstract class ProcessGroupConformance {
+    /// For subclasses.
+    protected ProcessGroupConformance() {
+    }
+
+    /// All ranks of a new group, in order. Called for each rule and each of [#sizes()].
+    protected abstract List<ProcessGroup> groups(int size, Duration timeout) throws Exception;
+
+    /// Opens the device of a rank, whose memory the group moves; the suite closes it.
+    protected abstract Backend open(int rank);
+
+    /// The transport's name, for `fst.testkit.require`.
+    protected abstract String transport();
+
+    /// Why the transport cannot be tested here; empty if it can. Aborts every rule, unless the system property
+    /// `fst.testkit.require` has the transport's name: then it is a failure.
+    protected Optional<String> obstacle() {
+        return Optional.empty();
+    }
+
+    /// With how many ranks to run each rule.
+    protected List<Integer> sizes() {
+        return List.of(1, 2, 4);
+    }
+
+    @Nested
+    @DisplayName("R: ranks")
+    final class Ranks extends RankRules {
+        Ranks() {
+            super(ProcessGroupConformance.this);
+        }
+    }
+}

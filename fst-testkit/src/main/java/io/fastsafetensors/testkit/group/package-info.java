@@ -1,0 +1,7 @@
+/// What tests of process groups are made of: what one rank does in each rule of the conformance suite, the desk it does
+/// that at, and a program that is one rank of several processes.
+/// Ranks of one JVM are threads; a launcher such as mpirun starts the others.
+@NullMarked
+package io.fastsafetensors.testkit.group;
+
+import org.jspecify.annotations.NullMarked;
