@@ -1,0 +1,28 @@
+package io.fastsafetensors.backend.cpu.mpi;
+
+import io.fastsafetensors.backend.cpu.CpuBackendProvider;
+import io.fastsafetensors.group.ProcessGroup;
+import io.fastsafetensors.spi.Backend;
+import io.fastsafetensors.spi.BackendOptions;
+import io.fastsafetensors.testkit.ProcessGroupConformance;
+import io.fastsafetensors.types.Device;
+import java.time.Duration;
+import java.util.List;
+
+/// Every rule, over a library that moves messages between threads.
+class FakeMpiConformanceTest extends ProcessGroupConformance {
+    @Override
+    protected String transport() {
+        return "mpi";
+    }
+
+    @Override
+    protected List<ProcessGroup> groups(int size, Duration timeout) throws Exception {
+        return new FakeRanks(size).join(timeout);
+    }
+
+    @Override
+    protected Backend open(int rank) {
+        return new CpuBackendProvider().open(Device.CPU, BackendOptions.defaults());
+    }
+}

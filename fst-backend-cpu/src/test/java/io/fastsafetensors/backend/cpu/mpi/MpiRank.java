@@ -1,0 +1,126 @@
+package io.fastsafetensors.backend.cpu.mpi;
+
+import static java.util.concurrent.TimeUnit.SECONDS;
+
+import io.fastsafetensors.backend.cpu.CpuBackendProvider;
+import io.fastsafetensors.error.GroupException;
+import io.fastsafetensors.group.Bootstrap;
+import io.fastsafetensors.group.ProcessGroup;
+import io.fastsafetensors.spi.Backend;
+import io.fastsafetensors.spi.BackendOptions;
+import io.fastsafetensors.spi.BufferSlice;
+import io.fastsafetensors.spi.CopyStream;
+import io.fastsafetensors.spi.DeviceBuffer;
+import io.fastsafetensors.testkit.group.RankProgram;
+import io.fastsafetensors.types.Device;
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.Locale;
+
+/// One rank of a test over Open MPI: `MpiRank timeoutMillis script…`, where the first script may be one of those below.
+public final class MpiRank {
+    private static final long BIG = 5L << 29;
+    /// Odd, so that no page is like another.
+    private static final long STRIDE = 4093;
+    private static final long MIX = 0x9E3779B97F4A7C15L;
+
+    private MpiRank() {
+    }
+
+    /// Ends with 0 if every script succeeded, else with 1.
+    public static void main(String[] arguments) throws IOException, InterruptedException {
+        Duration timeout = Duration.ofMillis(Long.parseLong(arguments[0]));
+        switch (arguments[1]) {
+            case "big" -> alone(timeout, MpiRank::big);
+            case "killed" -> alone(timeout, MpiRank::killed);
+            case "speed" -> alone(timeout, (group, backend) -> speed(group, backend, Long.parseLong(arguments[2])));
+            case "throws" -> alone(timeout, MpiRank::fails);
+            default -> {
+                RankProgram program = new RankProgram(new MpiProvider(), new CpuBackendProvider(), System.out);
+                if (!program.run(timeout, Arrays.asList(arguments).subList(1, arguments.length))) {
+                    System.exit(1);
+                }
+            }
+        }
+    }
+
+    private interface Work {
+        void run(ProcessGroup group, Backend backend) throws IOException, InterruptedException;
+    }
+
+    private static void alone(Duration timeout, Work work) throws IOException, InterruptedException {
+        Bootstrap bootstrap = Bootstrap.fromEnvironment(System.getenv(), Device.CPU).withTimeout(timeout);
+        try (Backend backend = new CpuBackendProvider().open(Device.CPU, BackendOptions.defaults());
+                ProcessGroup group = new MpiProvider().join(bootstrap)) {
+            work.run(group, backend);
+        }
+    }
+
+    /// More bytes than an `int` counts.
+    private static void big(ProcessGroup group, Backend backend) {
+        try (DeviceBuffer buffer = backend.allocate(BIG, 64); CopyStream stream = backend.openCopyStream()) {
+            MemorySegment memory = buffer.segment().orElseThrow();
+            for (long at = 0; group.rank() == 0 && at + Long.BYTES <= BIG; at += STRIDE) {
+                memory.set(ValueLayout.JAVA_LONG_UNALIGNED, at, at * MIX);
+            }
+            group.broadcast(BufferSlice.of(buffer), 0, stream);
+            for (long at = 0; at + Long.BYTES <= BIG; at += STRIDE) {
+                if (memory.get(ValueLayout.JAVA_LONG_UNALIGNED, at) != at * MIX) {
+                    throw new AssertionError("wrong at " + at);
+                }
+            }
+            System.out.println("rank " + group.rank() + " has all " + BIG + " bytes");
+        }
+    }
+
+    /// The last rank is killed while the others broadcast on and on.
+    private static void killed(ProcessGroup group, Backend backend) throws IOException, InterruptedException {
+        System.out.println("rank " + group.rank() + " is here");
+        long start = System.nanoTime();
+        try (DeviceBuffer buffer = backend.allocate(64 << 20, 64); CopyStream stream = backend.openCopyStream()) {
+            for (int i = 0;; i++) {
+                start = System.nanoTime();
+                group.broadcast(BufferSlice.of(buffer), 0, stream);
+                if (i == 3 && group.rank() == group.size() - 1) {
+                    new ProcessBuilder("kill", "-9", Long.toString(ProcessHandle.current().pid())).start().waitFor();
+                }
+            }
+        } catch (GroupException e) {
+            System.out.println("rank " + group.rank() + " saw after "
+                    + SECONDS.convert(Duration.ofNanos(System.nanoTime() - start)) + " s: " + e.getMessage());
+        }
+    }
+
+    /// A rank that ends by an exception of the program's own, its group closed on the way.
+    private static void fails(ProcessGroup group, Backend backend) {
+        group.barrier();
+        if (group.rank() == group.size() - 1) {
+            throw new IllegalStateException("the program's own failure");
+        }
+        try {
+            group.barrier();
+        } catch (GroupException e) {
+            System.out.println("rank " + group.rank() + " saw: " + e.getMessage());
+        }
+    }
+
+    /// GB/s of broadcasts of so many bytes, the best of some rounds, from the first rank's barrier to its next.
+    private static void speed(ProcessGroup group, Backend backend, long bytes) {
+        try (DeviceBuffer buffer = backend.allocate(bytes, 64); CopyStream stream = backend.openCopyStream()) {
+            buffer.segment().orElseThrow().fill((byte) group.rank());
+            for (int round = 0; round < 12; round++) {
+                group.barrier();
+                long start = System.nanoTime();
+                group.broadcast(BufferSlice.of(buffer), 0, stream);
+                group.barrier();
+                if (group.rank() == 0) {
+                    System.out.println(String.format(Locale.ROOT, "broadcast %.3f GB/s",
+                            (double) bytes / (System.nanoTime() - start)));
+                }
+            }
+        }
+    }
+}
