@@ -8,6 +8,8 @@ module io.fastsafetensors.api {
     exports io.fastsafetensors.api;
     exports io.fastsafetensors.error;
     exports io.fastsafetensors.group;
+    exports io.fastsafetensors.group.nccl;
+    exports io.fastsafetensors.group.nccl.ffm;
     exports io.fastsafetensors.group.transport;
     exports io.fastsafetensors.spi;
     exports io.fastsafetensors.spi.ffm;

@@ -1,4 +1,4 @@
-/// NVIDIA GPUs by copies through the host. The driver is called through JCuda, an automatic module.
+/// NVIDIA GPUs by copies through the host, and groups of them over NCCL. The driver is called through JCuda, an automatic module.
 @SuppressWarnings({"module", "requires-automatic"})
 module io.fastsafetensors.backend.cuda {
     requires io.fastsafetensors.api;
@@ -8,5 +8,6 @@ module io.fastsafetensors.backend.cuda {
     // Not an API for programs: what adds to this backend needs its context.
     exports io.fastsafetensors.backend.cuda to io.fastsafetensors.backend.cuda.gds;
 
+    provides io.fastsafetensors.group.ProcessGroupProvider with io.fastsafetensors.backend.cuda.NcclProvider;
     provides io.fastsafetensors.spi.BackendProvider with io.fastsafetensors.backend.cuda.CudaBackendProvider;
 }

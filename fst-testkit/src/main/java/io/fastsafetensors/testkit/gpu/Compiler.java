@@ -47,6 +47,18 @@ final class Compiler {
         return library;
     }
 
+    /// @param folder has the driver
+    static Path compileCollectives(Path folder, Face face) throws IOException {
+        Path sources = Files.createTempDirectory(folder, "fake-nccl");
+        for (String header : HEADERS) {
+            copy(header, sources);
+        }
+        Path library = folder.resolve(face.collectivesName());
+        link(sources, List.of("fake_nccl.c"), library, List.of("-DFAKE_HIP_MAJOR=" + face.hipMajor(), "-L" + folder,
+                "-l:" + face.libraryName()));
+        return library;
+    }
+
     private static void link(Path sources, List<String> files, Path library, List<String> options)
             throws IOException {
         List<String> command = new ArrayList<>(List.of("cc"));

@@ -40,6 +40,11 @@ public enum Face {
         return hipMajor;
     }
 
+    /// The library for collectives beside it.
+    String collectivesName() {
+        return this == CUDA ? "libnccl.so.2" : "librccl.so.1";
+    }
+
     /// Whether `libhiprtc.so` is a second library.
     boolean hasCompanion() {
         return isFake() && hipMajor >= HIPRTC_APART;

@@ -66,6 +66,15 @@ public final class FakeGpu {
         return gpu;
     }
 
+    /// Compiles the fake of the library for collectives (NCCL, or RCCL), for ranks that are threads of this process, and
+    /// loads it for good. Its functions are named, counted and made to fail like the driver's.
+    ///
+    /// @param folder where [#load] has put the driver
+    /// @param face the one that was loaded
+    public static void loadCollectives(Path folder, Face face) throws IOException {
+        NativeLibrary.open(Compiler.compileCollectives(folder, face).toString());
+    }
+
     /// The loaded library.
     public Path library() {
         return library;
@@ -97,7 +106,7 @@ public final class FakeGpu {
     }
 
     /// How many there are now: `allocations`, `allocatedBytes` (of devices), `pinned`, `pinnedBytes` (page-locked,
-    /// registered included), `registrations`, `streams`, `events`, `contexts`, `modules`, `programs`, `all` (of what
+    /// registered included), `registrations`, `streams`, `events`, `contexts`, `modules`, `programs`, `communicators`, `all` (of what
     /// was created and not released). Or how many there have been: `pageableCopies` (asynchronous copies that had to be
     /// done at once, since the memory was not page-locked), `launches`, `compilations`.
     ///

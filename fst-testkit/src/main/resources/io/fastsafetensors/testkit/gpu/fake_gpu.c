@@ -405,7 +405,8 @@ static long allocated(void) {
 
 long fake_gpu_count(const char *what) {
     static const char *const names[FG_COUNTERS] = {"allocations", "pinned", "registrations", "streams", "events",
-        "contexts", "modules", "programs", "pageableCopies", "launches", "compilations"};
+        "contexts", "modules", "programs", "communicators",
+        "pageableCopies", "launches", "compilations"};
     long count = -1;
     pthread_mutex_lock(&fg_lock);
     if (!strcmp(what, "allocatedBytes")) {
@@ -414,7 +415,7 @@ long fake_gpu_count(const char *what) {
         count = (long) pinned_bytes;
     } else if (!strcmp(what, "all")) {
         count = 0;
-        for (int i = 0; i <= FG_PROGRAMS; i++) {
+        for (int i = 0; i <= FG_COMMUNICATORS; i++) {
             count += counters[i];
         }
     }

@@ -36,7 +36,7 @@ enum fg_space { FG_ANYWHERE, FG_DEVICE_MEMORY, FG_HOST_MEMORY };
 
 /* What tests count; fake_gpu_count has their names. */
 enum fg_counter { FG_ALLOCATIONS, FG_PINNED, FG_REGISTRATIONS, FG_STREAMS, FG_EVENTS, FG_CONTEXTS, FG_MODULES,
-    FG_PROGRAMS, FG_PAGEABLE_COPIES, FG_LAUNCHES, FG_COMPILATIONS, FG_COUNTERS };
+    FG_PROGRAMS, FG_COMMUNICATORS, FG_PAGEABLE_COPIES, FG_LAUNCHES, FG_COMPILATIONS, FG_COUNTERS };
 
 struct fg_stream;
 struct fg_event;
@@ -80,7 +80,7 @@ int fg_device_synchronize(int device);
 int fg_copy(int device, struct fg_stream *stream, uint64_t target, enum fg_space target_space, uint64_t source,
             enum fg_space source_space, size_t bytes, int asynchronous);
 int fg_fill(int device, struct fg_stream *stream, uint64_t target, int value, size_t bytes, int asynchronous);
-int fg_host_function(int device, struct fg_stream *stream, void (*function)(void *), void *data);
+FG_EXPORT int fg_host_function(int device, struct fg_stream *stream, void (*function)(void *), void *data);
 
 int fg_event_create(int device, struct fg_event **event);
 int fg_event_destroy(struct fg_event *event);
@@ -114,7 +114,7 @@ FG_EXPORT void fake_gpu_reset(void);
 /* How often the function was called. */
 FG_EXPORT long fake_gpu_calls(const char *function);
 /* How many there are now: allocations, allocatedBytes, pinned, pinnedBytes, registrations, streams, events, contexts,
- * modules, programs, all (of those); or were so far: pageableCopies, launches, compilations. -1: no such count. */
+ * modules, programs, communicators, all (of those); or were so far: pageableCopies, launches, compilations. -1: no such count. */
 FG_EXPORT long fake_gpu_count(const char *what);
 /* Each copy and kernel takes this much longer. */
 FG_EXPORT void fake_gpu_delay(long microseconds);

@@ -15,7 +15,7 @@ struct fg_place {
 };
 
 /* Where the bytes behind an address really are; FG_INVALID_VALUE if not all of them are in that space. */
-int fg_resolve(uint64_t address, size_t bytes, enum fg_space space, struct fg_place *place);
+FG_EXPORT int fg_resolve(uint64_t address, size_t bytes, enum fg_space space, struct fg_place *place);
 /* Ends the errors of work that failed on a stream. */
 void fg_forget_errors(void);
 

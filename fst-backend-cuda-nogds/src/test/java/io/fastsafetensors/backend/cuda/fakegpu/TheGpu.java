@@ -24,6 +24,7 @@ final class TheGpu {
         try {
             Path folder = Files.createTempDirectory("fst-fake-gpu");
             FakeGpu gpu = FakeGpu.load(folder, Face.CUDA);
+            FakeGpu.loadCollectives(folder, Face.CUDA);
             Files.delete(gpu.library());
             return gpu;
         } catch (IOException e) {

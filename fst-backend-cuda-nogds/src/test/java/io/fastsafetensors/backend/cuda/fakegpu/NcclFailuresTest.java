@@ -1,0 +1,237 @@
+package io.fastsafetensors.backend.cuda.fakegpu;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.fastsafetensors.backend.cuda.CudaBackendProvider;
+import io.fastsafetensors.backend.cuda.NcclProvider;
+import io.fastsafetensors.error.GroupException;
+import io.fastsafetensors.group.Bootstrap;
+import io.fastsafetensors.group.ProcessGroup;
+import io.fastsafetensors.spi.Backend;
+import io.fastsafetensors.spi.BackendOptions;
+import io.fastsafetensors.spi.BufferSlice;
+import io.fastsafetensors.spi.CopyStream;
+import io.fastsafetensors.spi.DeviceBuffer;
+import io.fastsafetensors.testkit.gpu.FakeGpu;
+import io.fastsafetensors.types.Device;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/// Failures of NCCL, seen from the ranks and from the driver's account of what is open.
+@OnFakeGpu
+@Timeout(300)
+class NcclFailuresTest {
+    private static final Duration PATIENT = Duration.ofSeconds(60);
+    private static final Duration SHORT = Duration.ofMillis(300);
+    private static final int SYSTEM_ERROR = 2;
+    private static FakeGpu gpu;
+    private long before;
+
+    @BeforeAll
+    static void load() {
+        gpu = TheGpu.load();
+        assertEquals(Optional.empty(), new NcclProvider().unavailable());
+    }
+
+    @BeforeEach
+    void count() {
+        gpu.reset();
+        before = gpu.count("all");
+    }
+
+    @AfterEach
+    void nothingIsLeft() {
+        gpu.reset();
+        assertEquals(0, gpu.count("communicators"));
+        assertEquals(before, gpu.count("all"));
+    }
+
+    private interface Work {
+        void run(ProcessGroup group, CopyStream stream, DeviceBuffer buffer);
+    }
+
+    /// What each of two ranks threw; empty if nothing.
+    private static List<Optional<Throwable>> ranks(Duration timeout, Work work) {
+        List<ProcessGroup> groups;
+        try {
+            groups = NcclProvider.local(List.of(new Device("cuda", 0), new Device("cuda", 1)), timeout);
+        } catch (GroupException e) {
+            return List.of(Optional.of(e), Optional.of(e));
+        }
+        List<Optional<Throwable>> ends = new ArrayList<>(Collections.nCopies(2, Optional.empty()));
+        List<Thread> threads = groups.stream().map(group -> Thread.ofPlatform().start(() -> {
+            try (Backend backend = new CudaBackendProvider().open(new Device("cuda", group.rank()),
+                    BackendOptions.defaults()); CopyStream stream = backend.openCopyStream();
+                    DeviceBuffer buffer = backend.allocate(1000, 256); group) {
+                work.run(group, stream, buffer);
+            } catch (RuntimeException | Error e) {
+                ends.set(group.rank(), Optional.of(e));
+            }
+        })).toList();
+        for (Thread thread : threads) {
+            try {
+                thread.join();
+            } catch (InterruptedException e) {
+                throw new AssertionError(e);
+            }
+        }
+        return ends;
+    }
+
+    private static void everything(ProcessGroup group, CopyStream stream, DeviceBuffer buffer) {
+        BufferSlice slice = BufferSlice.of(buffer);
+        BufferSlice part = slice.part(group.rank() * 500L, 500);
+        group.broadcast(slice, 0, stream);
+        group.allGather(part, slice, stream);
+        group.scatter(group.rank() == 0 ? List.of(slice.part(0, 100), slice.part(100, 300)) : List.of(),
+                slice.part(500, group.rank() == 0 ? 100 : 300), 0, stream);
+        if (group.rank() == 0) {
+            group.send(slice, 1, stream);
+        } else {
+            group.receive(slice, 0, stream);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"ncclGetUniqueId", "ncclCommInitRankConfig", "ncclCommGetAsyncError", "ncclBroadcast",
+        "ncclAllGather", "ncclSend", "ncclRecv", "ncclGroupStart", "ncclGroupEnd", "ncclCommFinalize",
+        "ncclCommDestroy"})
+    void whichever_call_fails_the_ranks_hear_of_it_and_nothing_is_left(String function) {
+        assertEquals(List.of(Optional.empty(), Optional.empty()), ranks(PATIENT, NcclFailuresTest::everything));
+        long calls = Math.min(4, gpu.calls(function));
+        assertTrue(calls > 0, function + " was never called");
+        for (long nth = 1; nth <= calls; nth++) {
+            gpu.reset();
+            gpu.fail(function, nth, SYSTEM_ERROR);
+            List<Throwable> thrown = ranks(PATIENT, NcclFailuresTest::everything).stream().flatMap(Optional::stream)
+                    .toList();
+            String what = "call " + nth + " of " + function + ": " + thrown;
+            assertTrue(thrown.stream().anyMatch(e -> e.getMessage()
+                    .contains("libnccl.so.2: " + function + " failed with 2 (a scripted failure")), what);
+            assertEquals(0, gpu.count("communicators"), what);
+            assertEquals(before, gpu.count("all"), what);
+        }
+    }
+
+    @Test
+    void an_error_of_the_communicator_ends_a_wait_long_before_the_timeout() {
+        long start = System.nanoTime();
+        List<Optional<Throwable>> ends = ranks(Duration.ofMinutes(4), (group, stream, buffer) -> {
+            group.barrier();
+            if (group.rank() == 0) {
+                gpu.hold(true);
+                gpu.fail("ncclCommGetAsyncError", 20, SYSTEM_ERROR);
+            }
+            group.barrier();
+            try {
+                group.broadcast(BufferSlice.of(buffer), 0, stream);
+            } finally {
+                gpu.hold(false);
+            }
+        });
+        Throwable failure = ends.stream().flatMap(Optional::stream).findFirst().orElseThrow();
+        assertInstanceOf(GroupException.class, failure);
+        assertTrue(failure.getMessage().contains("ncclCommGetAsyncError failed with 2"), failure.getMessage());
+        assertTrue(Duration.ofNanos(System.nanoTime() - start).toMinutes() < 1);
+    }
+
+    @Test
+    void work_that_never_ends_is_aborted_after_the_timeout() {
+        List<Optional<Throwable>> ends = ranks(SHORT, (group, stream, buffer) -> {
+            group.barrier();
+            gpu.hold(true);
+            try {
+                GroupException e = assertThrows(GroupException.class,
+                        () -> group.broadcast(BufferSlice.of(buffer), 0, stream));
+                assertTrue(e.getMessage().contains("did not end within 0.3 s")
+                        || e.getMessage().contains("failed: "), e.getMessage());
+            } finally {
+                gpu.hold(false);
+            }
+        });
+        assertEquals(List.of(Optional.empty(), Optional.empty()), ends);
+    }
+
+    @Test
+    void processes_meet_in_a_shared_directory(@TempDir Path folder) throws Exception {
+        List<Throwable> failures = Collections.synchronizedList(new ArrayList<>());
+        List<Thread> ranks = new ArrayList<>();
+        for (int r = 0; r < 2; r++) {
+            Bootstrap bootstrap = bootstrap(r, 2, PATIENT, Map.of("FST_GROUP_DIR", folder.toString()));
+            ranks.add(Thread.ofPlatform().start(() -> {
+                try (Backend backend = new CudaBackendProvider().open(bootstrap.device(), BackendOptions.defaults());
+                        CopyStream stream = backend.openCopyStream(); DeviceBuffer buffer = backend.allocate(1000, 256);
+                        ProcessGroup group = new NcclProvider().join(bootstrap)) {
+                    everything(group, stream, buffer);
+                    List<byte[]> all = group.exchange(new byte[] {(byte) group.rank()});
+                    assertEquals(1, all.get(1)[0]);
+                    group.barrier();
+                } catch (RuntimeException | Error e) {
+                    failures.add(e);
+                }
+            }));
+        }
+        for (Thread rank : ranks) {
+            rank.join();
+        }
+        assertEquals(List.of(), failures);
+    }
+
+    @Test
+    void a_process_that_does_not_come_to_the_directory_is_named(@TempDir Path folder) {
+        Bootstrap bootstrap = bootstrap(0, 3, SHORT, Map.of("FST_GROUP_DIR", folder.toString()));
+        GroupException e = assertThrows(GroupException.class, () -> new NcclProvider().join(bootstrap));
+        assertEquals("joining the group: ranks 1, 2 did not come within 0.3 s", e.getMessage());
+    }
+
+    @Test
+    void without_a_way_to_meet_the_error_names_two() {
+        Bootstrap bootstrap = bootstrap(0, 2, SHORT, Map.of());
+        GroupException e = assertThrows(GroupException.class, () -> new NcclProvider().join(bootstrap));
+        assertTrue(e.getMessage().contains("NCCL_COMM_ID") && e.getMessage().contains("FST_GROUP_DIR"), e.getMessage());
+    }
+
+    @Test
+    void a_process_of_its_own_exchanges_with_itself_through_the_device() {
+        try (ProcessGroup group = new NcclProvider().join(bootstrap(0, 1, PATIENT, Map.of()))) {
+            assertEquals(5, group.exchange(new byte[] {5}).getFirst()[0]);
+            assertEquals(0, group.exchange(new byte[0]).getFirst().length);
+            group.barrier();
+        }
+    }
+
+    @Test
+    void ranks_that_never_meet_end_with_the_timeout() {
+        // The environment's rendezvous, which the fake lacks: each process gets an id of its own.
+        Bootstrap bootstrap = bootstrap(0, 2, SHORT, Map.of("NCCL_COMM_ID", "localhost:1"));
+        GroupException e = assertThrows(GroupException.class, () -> new NcclProvider().join(bootstrap));
+        assertTrue(e.getMessage().contains("the ranks did not meet within 0.3 s"), e.getMessage());
+    }
+
+    @Test
+    void an_absent_device_is_an_error_and_the_other_rank_does_not_wait() {
+        GroupException e = assertThrows(GroupException.class,
+                () -> NcclProvider.local(List.of(new Device("cuda", 0), new Device("cuda", 7)), PATIENT));
+        assertTrue(e.getMessage().contains("no device cuda:7"), e.getMessage());
+    }
+
+    private static Bootstrap bootstrap(int rank, int size, Duration timeout, Map<String, String> properties) {
+        return new Bootstrap(rank, size, rank, new Device("cuda", rank % 2), timeout, properties);
+    }
+}
