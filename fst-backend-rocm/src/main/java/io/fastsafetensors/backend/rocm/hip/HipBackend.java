@@ -13,6 +13,7 @@ import io.fastsafetensors.spi.StagingBuffer;
 import io.fastsafetensors.spi.TransferHints;
 import java.lang.foreign.MemorySegment;
 import java.util.Optional;
+import java.util.function.Supplier;
 
 /// One AMD GPU.
 final class HipBackend implements Backend {
@@ -83,6 +84,14 @@ final class HipBackend implements Backend {
     @Override
     public Optional<HostRegistration> registerHost(MemorySegment segment, boolean readOnly) {
         return Optional.of(memory.register(segment, readOnly));
+    }
+
+    /// Does some work with the device current on this thread.
+    <T> T onDevice(Supplier<T> work) {
+        streams.requireOpen();
+        try (HipDevice.Current _ = device.makeCurrent()) {
+            return work.get();
+        }
     }
 
     /// Finishes and closes the streams, then gives back what is still open. What a native call in flight uses stays,

@@ -50,7 +50,9 @@ final class FakeHip {
         try {
             Path folder = Files.createTempDirectory("fake-hip");
             try {
-                return FakeGpu.load(folder, Face.HIP_7);
+                FakeGpu gpu = FakeGpu.load(folder, Face.HIP_7);
+                FakeGpu.loadCollectives(folder, Face.HIP_7);
+                return gpu;
             } finally {
                 // What is loaded stays loaded.
                 List<Path> files;

@@ -1,0 +1,51 @@
+package io.fastsafetensors.backend.rocm.hip;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import io.fastsafetensors.group.ProcessGroup;
+import io.fastsafetensors.spi.Backend;
+import io.fastsafetensors.spi.BackendOptions;
+import io.fastsafetensors.testkit.ProcessGroupConformance;
+import io.fastsafetensors.types.Device;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
+
+/// Every rule over the fake RCCL, the ranks being threads.
+@EnabledOnOs(OS.LINUX)
+class RcclConformanceTest extends ProcessGroupConformance {
+    /// The fake driver has two devices.
+    private static final int DEVICES = 2;
+
+    @BeforeAll
+    static void load() {
+        FakeHip.gpu().reset();
+        FakeHip.provider();
+        assertEquals(Optional.empty(), new RcclProvider().unavailable());
+    }
+
+    private static Device device(int rank) {
+        return new Device("rocm", rank % DEVICES);
+    }
+
+    @Override
+    protected String transport() {
+        return "rccl";
+    }
+
+    @Override
+    protected List<ProcessGroup> groups(int size, Duration timeout) {
+        return RcclProvider.local(IntStream.range(0, size).mapToObj(RcclConformanceTest::device).toList(), timeout);
+    }
+
+    @Override
+    protected Backend open(int rank) {
+        return FakeHip.provider().open(device(rank),
+                new BackendOptions(false, Map.of(HipOptions.KERNEL_CACHE, "off")));
+    }
+}
