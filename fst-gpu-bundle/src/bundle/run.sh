@@ -8,6 +8,8 @@ usage() {
 usage: ./run.sh COMMAND
   test [-DNAME=VALUE...] [PATTERN]  run the tests whose class names match (default: .*ConformanceTest, every backend's);
                                     -Dfst.testkit.require=cuda,cpu makes a backend that is not available a failure
+  ranks [N]                         run every collective between N GPUs (default: 2) by NCCL: in one JVM, and in N processes
+                                    that meet by NCCL_COMM_ID and by a shared directory
   memcheck [CLASS]                  run the kernel tests under compute-sanitizer (default: the CUDA backend's)
   bench [OPTION...]                 measure loads; --help lists the options
   fst ARGUMENT...                   the fst command
@@ -63,6 +65,42 @@ run_conformance() {
         "--scan-classpath=${jars[*]}" "--include-classname=$pattern"
 }
 
+# One process a rank; the environment is torchrun's. Says what each rank did, and on which GPU each holds memory.
+run_processes() {
+    local way=$1 size=$2 status=0 rank report=$results/ranks-$1.txt
+    mkdir -p "$results"
+    : >"$report"
+    local folder pids=()
+    folder=$(mktemp -d)
+    for ((rank = 0; rank < size; rank++)); do
+        local place=(RANK=$rank WORLD_SIZE="$size" LOCAL_RANK=$rank)
+        case $way in
+        comm-id) place+=(NCCL_COMM_ID=127.0.0.1:29517) ;;
+        directory) place+=(FST_GROUP_DIR="$folder") ;;
+        esac
+        env "${place[@]}" "${java[@]}" -Dfst.seed=20261123 -cp "$path:$here/tests/*" \
+            io.fastsafetensors.backend.cuda.NcclRank 120 all memory >>"$report" 2>&1 &
+        pids+=($!)
+    done
+    for pid in "${pids[@]}"; do
+        wait "$pid" || status=1
+    done
+    rm -r "$folder"
+    echo "$size processes that meet by $way: $(grep -c ': ok$' "$report") of $((size * 10)) scripts held"
+    grep -E 'FAILED|Exception|^memory' "$report" || true
+    echo "all of it: $report"
+    return "$status"
+}
+
+run_ranks() {
+    local size=${1:-2} status=0
+    run_conformance -Dfst.testkit.require=nccl '.*[.]NcclConformanceTest' || status=1
+    for way in comm-id directory; do
+        run_processes "$way" "$size" || status=1
+    done
+    return "$status"
+}
+
 run_memcheck() {
     local class=${1:-io.fastsafetensors.backend.cuda.CudaConformanceTest}
     local group=io.fastsafetensors.testkit.BackendConformance
@@ -80,6 +118,7 @@ command=${1:-}
 [[ $command ]] && shift
 case $command in
 test) run_conformance "$@" ;;
+ranks) run_ranks "$@" ;;
 memcheck) run_memcheck "$@" ;;
 bench)
     exec "${java[@]}" -cp "$path:$here/lib-bench/*" io.fastsafetensors.bench.gpu.GpuBench --launcher "$here/fst" \
