@@ -1,5 +1,6 @@
 package io.fastsafetensors.group;
 
+import io.fastsafetensors.types.Device;
 import java.time.Duration;
 import java.util.List;
 
@@ -10,6 +11,9 @@ public interface GroupsProvider {
 
     /// See [ProcessGroups#local(int, Duration)].
     List<ProcessGroup> local(int size, Duration timeout);
+
+    /// See [ProcessGroups#local(String, List, Duration)].
+    List<ProcessGroup> local(String transport, List<Device> devices, Duration timeout);
 
     /// See [ProcessGroups#join(String, Bootstrap)].
     ProcessGroup join(String transport, Bootstrap bootstrap);

@@ -2,6 +2,7 @@ package io.fastsafetensors.group;
 
 import io.fastsafetensors.error.UnsupportedFeatureException;
 import io.fastsafetensors.error.Where;
+import io.fastsafetensors.types.Device;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
@@ -32,6 +33,21 @@ public final class ProcessGroups {
     /// @throws IllegalArgumentException if there are no ranks or the timeout is not positive
     public static List<ProcessGroup> local(int size, Duration timeout) {
         return provider().local(size, timeout);
+    }
+
+    /// The ranks of one JVM over a transport of their devices, such as `nccl`: one a device, each for the thread that drives
+    /// it. Blocks until all have met.
+    ///
+    /// @param transport the transport's name
+    /// @param devices the ranks' devices, by rank
+    /// @param timeout how long a rank waits for the others
+    /// @return the ranks' groups, by rank
+    /// @throws UnsupportedFeatureException if no such transport is on the path, its ranks are processes only, or it does
+    ///         not work here; it says why
+    /// @throws io.fastsafetensors.error.GroupException if they do not meet, or a device cannot be used
+    /// @throws IllegalArgumentException if there are no devices or the timeout is not positive
+    public static List<ProcessGroup> local(String transport, List<Device> devices, Duration timeout) {
+        return provider().local(transport, devices, timeout);
     }
 
     /// Joins the group that the bootstrap describes; blocks until every rank has.

@@ -41,13 +41,15 @@ final class RankChoice {
     }
 
     private static List<Rank> threads(String transport, int size, String[] devices) {
-        List<ProcessGroup> local = transport.equals(LOCAL) ? ProcessGroups.local(size) : List.of();
+        List<Device> each = new ArrayList<>();
+        for (int r = 0; r < size; r++) {
+            each.add(device(devices[r % devices.length], r));
+        }
+        List<ProcessGroup> groups = ProcessGroups.local(transport, each, Bootstrap.DEFAULT_TIMEOUT);
         List<Rank> ranks = new ArrayList<>();
         for (int r = 0; r < size; r++) {
-            Device device = device(devices[r % devices.length], r);
-            Bootstrap bootstrap = new Bootstrap(r, size, r, device, Bootstrap.DEFAULT_TIMEOUT, Map.of());
-            ranks.add(new Rank(device, local.isEmpty() ? () -> ProcessGroups.join(transport, bootstrap)
-                    : () -> local.get(bootstrap.rank())));
+            ProcessGroup group = groups.get(r);
+            ranks.add(new Rank(each.get(r), () -> group));
         }
         return ranks;
     }

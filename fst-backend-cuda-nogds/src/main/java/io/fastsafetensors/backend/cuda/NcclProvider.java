@@ -42,14 +42,9 @@ public final class NcclProvider implements ProcessGroupProvider {
         return groups().join(bootstrap);
     }
 
-    /// Groups for ranks that are threads of this JVM, one a device.
-    ///
-    /// @param devices the ranks' devices, by rank, each once
-    /// @param timeout how long a rank waits for the others
-    /// @return the ranks' groups, by rank; each is closed by its rank
-    /// @throws UnsupportedFeatureException if there is no NCCL
-    /// @throws io.fastsafetensors.error.GroupException if they do not meet, or a device cannot be used
-    public static List<ProcessGroup> local(List<Device> devices, Duration timeout) {
+    /// @param devices each once
+    @Override
+    public List<ProcessGroup> local(List<Device> devices, Duration timeout) {
         return groups().local(devices, timeout);
     }
 

@@ -39,7 +39,7 @@ public class NcclConformanceTest extends ProcessGroupConformance {
 
     @Override
     protected List<ProcessGroup> groups(int size, Duration timeout) {
-        return NcclProvider.local(IntStream.range(0, size).mapToObj(this::device).toList(), timeout);
+        return new NcclProvider().local(IntStream.range(0, size).mapToObj(this::device).toList(), timeout);
     }
 
     @Override

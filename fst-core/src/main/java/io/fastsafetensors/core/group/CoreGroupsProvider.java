@@ -4,6 +4,7 @@ import io.fastsafetensors.core.select.Providers;
 import io.fastsafetensors.group.Bootstrap;
 import io.fastsafetensors.group.GroupsProvider;
 import io.fastsafetensors.group.ProcessGroup;
+import io.fastsafetensors.types.Device;
 import java.time.Duration;
 import java.util.List;
 
@@ -21,6 +22,12 @@ public final class CoreGroupsProvider implements GroupsProvider {
     @Override
     public List<ProcessGroup> local(int size, Duration timeout) {
         return LocalGroup.of(size, timeout);
+    }
+
+    @Override
+    public List<ProcessGroup> local(String transport, List<Device> devices, Duration timeout) {
+        return transport.equals(LocalGroup.NAME) ? local(devices.size(), timeout)
+                : Providers.group(transport).local(devices, timeout);
     }
 
     @Override

@@ -331,6 +331,19 @@ class LocalGroupTest {
     }
 
     @Test
+    void threads_can_name_their_transport() {
+        List<Device> devices = List.of(Device.CPU, Device.CPU);
+        List<ProcessGroup> groups = ProcessGroups.local("local", devices, Duration.ofSeconds(5));
+        assertEquals(List.of(0, 1), groups.stream().map(ProcessGroup::rank).toList());
+        groups.forEach(ProcessGroup::close);
+        UnsupportedFeatureException processes = assertThrows(UnsupportedFeatureException.class,
+                () -> ProcessGroups.local("mpi", devices, Duration.ofSeconds(5)));
+        assertTrue(processes.getMessage().contains("ranks of the transport mpi are processes"), processes.getMessage());
+        assertThrows(UnsupportedFeatureException.class,
+                () -> ProcessGroups.local("pigeon", devices, Duration.ofSeconds(5)));
+    }
+
+    @Test
     void a_group_of_one_has_nothing_to_do() {
         ProcessGroup single = ProcessGroups.single();
         try (Desk desk = new Desk("remote")) {

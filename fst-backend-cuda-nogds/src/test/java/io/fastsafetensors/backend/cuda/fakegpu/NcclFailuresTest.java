@@ -70,7 +70,7 @@ class NcclFailuresTest {
     private static List<Optional<Throwable>> ranks(Duration timeout, Work work) {
         List<ProcessGroup> groups;
         try {
-            groups = NcclProvider.local(List.of(new Device("cuda", 0), new Device("cuda", 1)), timeout);
+            groups = new NcclProvider().local(List.of(new Device("cuda", 0), new Device("cuda", 1)), timeout);
         } catch (GroupException e) {
             return List.of(Optional.of(e), Optional.of(e));
         }
@@ -227,7 +227,7 @@ class NcclFailuresTest {
     @Test
     void an_absent_device_is_an_error_and_the_other_rank_does_not_wait() {
         GroupException e = assertThrows(GroupException.class,
-                () -> NcclProvider.local(List.of(new Device("cuda", 0), new Device("cuda", 7)), PATIENT));
+                () -> new NcclProvider().local(List.of(new Device("cuda", 0), new Device("cuda", 7)), PATIENT));
         assertTrue(e.getMessage().contains("no device cuda:7"), e.getMessage());
     }
 

@@ -40,7 +40,8 @@ class RcclConformanceTest extends ProcessGroupConformance {
 
     @Override
     protected List<ProcessGroup> groups(int size, Duration timeout) {
-        return RcclProvider.local(IntStream.range(0, size).mapToObj(RcclConformanceTest::device).toList(), timeout);
+        return new RcclProvider().local(IntStream.range(0, size).mapToObj(RcclConformanceTest::device).toList(),
+                timeout);
     }
 
     @Override
