@@ -8,8 +8,8 @@ usage() {
 usage: ./run.sh COMMAND
   test [-DNAME=VALUE...] [PATTERN]  run the tests whose class names match (default: .*ConformanceTest, every backend's);
                                     -Dfst.testkit.require=cuda,cpu makes a backend that is not available a failure
-  ranks [N]                         run every collective between N GPUs (default: 2) by NCCL: in one JVM, and in N processes
-                                    that meet by NCCL_COMM_ID and by a shared directory
+  ranks [N]                         run every collective and every sharding call between N GPUs (default: 2) by NCCL: in one JVM,
+                                    and in N processes that meet by NCCL_COMM_ID and by a shared directory
   memcheck [CLASS]                  run the kernel tests under compute-sanitizer (default: the CUDA backend's)
   bench [OPTION...]                 measure loads; --help lists the options
   fst ARGUMENT...                   the fst command
@@ -79,14 +79,14 @@ run_processes() {
         directory) place+=(FST_GROUP_DIR="$folder") ;;
         esac
         env "${place[@]}" "${java[@]}" -Dfst.seed=20261123 -cp "$path:$here/tests/*" \
-            io.fastsafetensors.backend.cuda.NcclRank 120 all memory >>"$report" 2>&1 &
+            io.fastsafetensors.backend.cuda.NcclRank 120 all loads memory >>"$report" 2>&1 &
         pids+=($!)
     done
     for pid in "${pids[@]}"; do
         wait "$pid" || status=1
     done
     rm -r "$folder"
-    echo "$size processes that meet by $way: $(grep -c ': ok$' "$report") of $((size * 10)) scripts held"
+    echo "$size processes that meet by $way: $(grep -c ': ok$' "$report") of $((size * 11)) scripts held"
     grep -E 'FAILED|Exception|^memory' "$report" || true
     echo "all of it: $report"
     return "$status"

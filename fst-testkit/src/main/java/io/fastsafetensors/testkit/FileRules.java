@@ -7,11 +7,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.fastsafetensors.api.Loader;
 import io.fastsafetensors.api.LoaderBuilder;
-import io.fastsafetensors.api.LoaderProvider;
 import io.fastsafetensors.api.Tensor;
 import io.fastsafetensors.api.Weights;
 import io.fastsafetensors.error.BackendUnavailableException;
-import io.fastsafetensors.error.UnsupportedFeatureException;
 import io.fastsafetensors.spi.Capability;
 import io.fastsafetensors.spi.Strided;
 import io.fastsafetensors.testkit.fixture.CheckpointFixture;
@@ -52,11 +50,7 @@ abstract class FileRules extends RuleGroup {
 
     @BeforeEach
     void needLoader() {
-        try {
-            LoaderProvider.instance();
-        } catch (UnsupportedFeatureException e) {
-            Assumptions.abort("no loader here: " + e.getMessage());
-        }
+        Requirement.loader();
     }
 
     /// Tensors of all 22 dtypes arrive with their bytes.

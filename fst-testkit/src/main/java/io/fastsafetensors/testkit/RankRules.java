@@ -6,8 +6,11 @@ import io.fastsafetensors.testkit.group.BrokenScripts;
 import io.fastsafetensors.testkit.group.RankBench;
 import io.fastsafetensors.testkit.group.RankScript;
 import io.fastsafetensors.testkit.group.RankScripts;
+import io.fastsafetensors.testkit.group.SharedLoads;
+import io.fastsafetensors.types.Device;
 import java.time.Duration;
 import java.util.List;
+import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
@@ -196,5 +199,28 @@ abstract class RankRules {
     @DisplayName("R-16 a closed group stays closed")
     void closes() throws Exception {
         withSeveral(Duration.ofSeconds(60), BrokenScripts::closes);
+    }
+
+    /// Loads by two ranks that share the reading, in every way: each call of `Weights` gives every rank what slicing the
+    /// whole tensor gives. Needs fst-core on the path.
+    ///
+    /// If it fails and all others pass: look at slices in the middle of a buffer, and at many operations in a row.
+    @Test
+    @DisplayName("R-17 loads by two ranks")
+    void loads() throws Exception {
+        Assumptions.assumeTrue(suite.sizes().contains(2), "the transport cannot have two ranks here");
+        Requirement.loader();
+        List<ProcessGroup> groups = suite.groups(2, PATIENT);
+        Threads.together(2, rank -> {
+            try (ProcessGroup group = groups.get(rank)) {
+                SharedLoads.run(group, deviceOf(rank));
+            }
+        });
+    }
+
+    private Device deviceOf(int rank) {
+        try (Backend backend = suite.open(rank)) {
+            return backend.info().device();
+        }
     }
 }

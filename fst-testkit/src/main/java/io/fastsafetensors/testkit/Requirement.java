@@ -1,5 +1,7 @@
 package io.fastsafetensors.testkit;
 
+import io.fastsafetensors.api.LoaderProvider;
+import io.fastsafetensors.error.UnsupportedFeatureException;
 import java.util.Arrays;
 import org.junit.jupiter.api.Assertions;
 import org.junit.jupiter.api.Assumptions;
@@ -30,5 +32,14 @@ final class Requirement {
             return Assertions.fail(text + "; -D" + PROPERTY + " asks for it");
         }
         return Assumptions.abort(text);
+    }
+
+    /// Ends a test as aborted where fst-core is not on the path.
+    static void loader() {
+        try {
+            LoaderProvider.instance();
+        } catch (UnsupportedFeatureException e) {
+            Assumptions.abort("no loader here: " + e.getMessage());
+        }
     }
 }

@@ -5,8 +5,10 @@ import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.fastsafetensors.backend.cpu.mpi.MpiProvider;
 import io.fastsafetensors.error.BackendException;
 import io.fastsafetensors.error.OutOfDeviceMemoryException;
+import io.fastsafetensors.group.ProcessGroupProvider;
 import io.fastsafetensors.spi.BackendOptions;
 import io.fastsafetensors.spi.BackendProvider;
 import io.fastsafetensors.spi.Capability;
@@ -22,8 +24,10 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
@@ -89,20 +93,18 @@ class CpuBackendProviderTest {
         assertThrows(OutOfDeviceMemoryException.class, () -> memory.take(Long.MAX_VALUE, 1L << 62));
     }
 
-    /// The class path and the module path find the same provider.
+    /// The class path and the module path find the same providers.
     @Test
-    void serviceFileAndModuleAgree() throws IOException {
-        String service = BackendProvider.class.getName();
+    void serviceFilesAndModuleAgree() {
         ClassLoader loader = CpuBackendProvider.class.getClassLoader();
-        String file = CpuBackendProvider.class.getName();
-        List<String> listed = loader.resources("META-INF/services/" + service).map(CpuBackendProviderTest::text)
-                .toList();
-        assertTrue(listed.contains(file), listed::toString);
         ModuleDescriptor module = loader.resources("module-info.class").map(CpuBackendProviderTest::read)
                 .filter(m -> m.name().equals("io.fastsafetensors.backend.cpu")).findFirst().orElseThrow();
-        ModuleDescriptor.Provides provides = module.provides().iterator().next();
-        assertEquals(service, provides.service());
-        assertEquals(file, provides.providers().getFirst());
+        Map<String, List<String>> provided = new TreeMap<>();
+        module.provides().forEach(each -> provided.put(each.service(), each.providers()));
+        assertEquals(Map.of(BackendProvider.class.getName(), List.of(CpuBackendProvider.class.getName()),
+                ProcessGroupProvider.class.getName(), List.of(MpiProvider.class.getName())), provided);
+        provided.forEach((service, providers) -> assertTrue(loader.resources("META-INF/services/" + service)
+                .map(CpuBackendProviderTest::text).toList().containsAll(providers), service));
     }
 
     private static String text(URL url) {

@@ -17,6 +17,7 @@ import java.util.Optional;
 /// group are given the same `-Dfst.seed`.
 public final class RankProgram {
     private static final String ALL = "all";
+    private static final String LOADS = "loads";
     private static final String MEMORY = "memory";
 
     private final ProcessGroupProvider transport;
@@ -32,8 +33,9 @@ public final class RankProgram {
 
     /// Runs this process's part. The place is read from the launcher's environment; the device is the local rank's.
     ///
-    /// @param scripts `memory`, which says on which GPUs the processes hold memory; names of [RankScripts], which share one group, or `all` of those; or of [BrokenScripts], each of
-    ///        which has one of its own
+    /// @param scripts names of [RankScripts], which share one group, or `all` of those; `loads`, see [SharedLoads];
+    ///        `memory`, which says on which GPUs the processes hold memory; or names of [BrokenScripts], each of which has
+    ///        a group of its own
     /// @return whether all succeeded
     public boolean run(Duration timeout, List<String> scripts) {
         Device device = Bootstrap.localDevice(System.getenv(), backend.deviceType());
@@ -45,6 +47,9 @@ public final class RankProgram {
                     if (scripts.contains(ALL) || scripts.contains(script.getKey())) {
                         well &= run(script.getKey(), script.getValue(), group, opened);
                     }
+                }
+                if (scripts.contains(LOADS)) {
+                    well &= run(LOADS, _ -> SharedLoads.run(group, device), group, opened);
                 }
                 if (scripts.contains(MEMORY)) {
                     out.print(GpuProcesses.describe(group));

@@ -17,6 +17,8 @@ import io.fastsafetensors.error.SliceException;
 import io.fastsafetensors.group.ProcessGroup;
 import io.fastsafetensors.testkit.fault.FaultPlan;
 import io.fastsafetensors.testkit.fault.OpenObjects;
+import io.fastsafetensors.testkit.group.ShardSample;
+import io.fastsafetensors.testkit.group.ShardSamples;
 import io.fastsafetensors.testkit.leak.LeakExtension;
 import io.fastsafetensors.types.DType;
 import io.fastsafetensors.types.TensorInfo;
@@ -50,7 +52,7 @@ class PartLoadTest {
 
     @BeforeAll
     static void write() {
-        sample = new ShardSample(directory.resolve("all"), SEED);
+        sample = new ShardSample(directory.resolve("all"), SEED, Loader::builder);
     }
 
     @BeforeEach
@@ -76,7 +78,7 @@ class PartLoadTest {
                     for (Optional<DType> dtype : size == 7 ? List.of(Optional.<DType>empty())
                             : List.of(Optional.<DType>empty(), Optional.of(DType.F32))) {
                         Ranks.all(size,
-                                group -> loadParts(ShardSample.builder(device, group).transferPath(path), group, cut,
+                                group -> loadParts(Ranks.builder(device, group).transferPath(path), group, cut,
                                         dtype));
                     }
                 }
@@ -125,7 +127,7 @@ class PartLoadTest {
     void a_cut_along_the_first_dimension_reads_each_byte_once() {
         long bytes = sample.whole("wide").length + sample.whole("deep").length;
         List<Long> read = Ranks.all(3, group -> {
-            try (Loader loader = ShardSample.builder("cpu", group).shards(ShardSpec.of(Map.of("*", 0)))
+            try (Loader loader = Ranks.builder("cpu", group).shards(ShardSpec.of(Map.of("*", 0)))
                     .select(t -> t.name().equals("wide") || t.name().equals("deep")).build();
                     Weights weights = loader.load(sample.checkpoint())) {
                 weights.awaitAll();
@@ -139,7 +141,7 @@ class PartLoadTest {
     @Test
     void rows_far_apart_are_read_without_what_is_between() {
         Ranks.all(2, group -> {
-            try (Loader loader = ShardSample.builder("remote", group).shards(ShardSpec.of(Map.of("deep", 1)))
+            try (Loader loader = Ranks.builder("remote", group).shards(ShardSpec.of(Map.of("deep", 1)))
                     .select(t -> t.name().equals("deep")).build(); Weights weights = loader.load(sample.checkpoint())) {
                 assertEquals(sample.expected("deep", 1, group).length, weights.plan().bytesToRead());
                 assertEquals(3, weights.plan().files().stream().mapToInt(f -> f.ranges()).sum());
@@ -153,7 +155,7 @@ class PartLoadTest {
     void a_stream_hands_out_the_parts_of_a_rank() {
         Ranks.all(3, group -> {
             ShardSpec spec = ShardSpec.of(Map.of("*.1", 0, "wide", 1));
-            try (Loader loader = ShardSample.builder("remote", group).shards(spec).deviceBudget(1 << 20).build();
+            try (Loader loader = Ranks.builder("remote", group).shards(spec).deviceBudget(1 << 20).build();
                     TensorStream stream = loader.stream(sample.checkpoint())) {
                 int tensors = 0;
                 for (Tensor tensor : stream) {

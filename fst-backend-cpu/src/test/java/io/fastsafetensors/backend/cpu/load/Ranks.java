@@ -2,8 +2,11 @@ package io.fastsafetensors.backend.cpu.load;
 
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.fastsafetensors.api.Loader;
+import io.fastsafetensors.api.LoaderBuilder;
 import io.fastsafetensors.group.ProcessGroup;
 import io.fastsafetensors.group.ProcessGroups;
+import io.fastsafetensors.types.Device;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -62,6 +65,14 @@ final class Ranks {
             }
         }
         return outcomes;
+    }
+
+    /// Loads in small blocks, so that tensors take many.
+    ///
+    /// @param device `cpu`, or else the remote one
+    static LoaderBuilder builder(String device, ProcessGroup group) {
+        return Loader.builder().device(device.equals("cpu") ? Device.CPU : RemoteProvider.DEVICE).group(group)
+                .blockBytes(8192);
     }
 
     /// As [#run], where every rank succeeds.

@@ -93,7 +93,7 @@ class SharedFailureTest {
     }
 
     private static LoaderBuilder builder(ProcessGroup group, Distribution way) {
-        return ShardSample.builder("remote", group).distribution(way);
+        return Ranks.builder("remote", group).distribution(way);
     }
 
     private static boolean loadAll(LoaderBuilder builder, List<Path> files) {

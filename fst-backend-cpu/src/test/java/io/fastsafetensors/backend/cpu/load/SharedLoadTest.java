@@ -12,19 +12,17 @@ import io.fastsafetensors.api.LoadStats;
 import io.fastsafetensors.api.Loader;
 import io.fastsafetensors.api.Tensor;
 import io.fastsafetensors.api.Weights;
-import io.fastsafetensors.error.SliceException;
 import io.fastsafetensors.error.TensorNotFoundException;
-import io.fastsafetensors.group.ProcessGroup;
 import io.fastsafetensors.testkit.fault.FaultPlan;
 import io.fastsafetensors.testkit.fault.OpenObjects;
 import io.fastsafetensors.testkit.fixture.Content;
+import io.fastsafetensors.testkit.group.ShardSample;
+import io.fastsafetensors.testkit.group.ShardSamples;
+import io.fastsafetensors.testkit.group.ShardingCalls;
 import io.fastsafetensors.testkit.leak.LeakExtension;
 import io.fastsafetensors.types.DType;
 import io.fastsafetensors.types.Device;
-import io.fastsafetensors.types.Shape;
-import io.fastsafetensors.types.TensorInfo;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -58,7 +56,7 @@ class SharedLoadTest {
 
     @BeforeAll
     static void write() {
-        sample = new ShardSample(directory.resolve("all"), SEED);
+        sample = new ShardSample(directory.resolve("all"), SEED, Loader::builder);
     }
 
     @BeforeEach
@@ -82,93 +80,9 @@ class SharedLoadTest {
     @MethodSource("ways")
     void every_sharding_call_gives_what_slicing_gives(Distribution way, String device, int size) {
         Ranks.all(size, group -> {
-            for (int dim = -1; dim < 3; dim++) {
-                try (Loader loader = ShardSample.builder(device, group).distribution(way).build();
-                        Weights weights = loader.load(sample.checkpoint())) {
-                    assertEquals(sample.infos().keySet(), weights.names());
-                    for (TensorInfo info : sample.infos().values()) {
-                        checkPart(weights, info, dim, group);
-                    }
-                    assertTrue(size == 1 || weights.plan().sharing().orElseThrow().distribution() == way);
-                }
-            }
+            new ShardingCalls(sample, group, () -> Ranks.builder(device, group)).all(way);
             return true;
         });
-    }
-
-    private static void checkPart(Weights weights, TensorInfo info, int dim, ProcessGroup group) {
-        if (dim >= info.shape().rank()) {
-            assertThrows(SliceException.class, () -> weights.getSharded(info.name(), dim));
-        } else if (dim >= 0 && !ShardSamples.isWhole(info.dtype(), info.shape(), dim, group.size())) {
-            return;
-        } else {
-            Tensor part = weights.getSharded(info.name(), dim);
-            assertEquals(info.dtype(), part.dtype());
-            assertArrayEquals(sample.expected(info.name(), dim, group), ShardSamples.bytes(part),
-                    () -> info + " dim " + dim + " rank " + group.rank() + " of " + group.size());
-        }
-    }
-
-    @ParameterizedTest
-    @MethodSource("ways")
-    void tensors_are_joined_pushed_and_handed_out_together(Distribution way, String device, int size) {
-        Ranks.all(size, group -> {
-            try (Loader loader = ShardSample.builder(device, group).distribution(way).build();
-                    Weights weights = loader.load(sample.checkpoint())) {
-                for (int dim = 0; dim < 2; dim++) {
-                    checkConcat(weights, List.of("BF16.1", "BF16.6"), dim, group);
-                }
-                for (int destination = 0; destination < size; destination++) {
-                    Optional<Tensor> pushed = weights.push("F32." + (destination % 2), destination);
-                    assertEquals(destination == group.rank(), pushed.isPresent());
-                    String name = "F32." + (destination % 2);
-                    pushed.ifPresent(t -> assertArrayEquals(sample.whole(name), ShardSamples.bytes(t)));
-                }
-                assertThrows(IllegalArgumentException.class, () -> weights.push("wide", size));
-                return true;
-            }
-        });
-        Ranks.all(size, group -> {
-            try (Loader loader = ShardSample.builder(device, group).distribution(way).build();
-                    Weights weights = loader.load(sample.checkpoint())) {
-                Map<String, Integer> dims = new LinkedHashMap<>();
-                int next = 0;
-                for (TensorInfo info : sample.infos().values()) {
-                    int dim = info.dtype().isSubByte() ? -1 : next++ % (info.shape().rank() + 1) - 1;
-                    dims.put(info.name(), dim);
-                }
-                Map<String, Tensor> all = weights.getAll(dims);
-                assertEquals(new ArrayList<>(dims.keySet()), new ArrayList<>(all.keySet()));
-                all.forEach((name, tensor) -> assertArrayEquals(sample.expected(name, dims.get(name), group),
-                        ShardSamples.bytes(tensor), name));
-                return true;
-            }
-        });
-    }
-
-    private static void checkConcat(Weights weights, List<String> names, int dim, ProcessGroup group) {
-        Tensor joined = weights.getShardedConcat(names, dim);
-        assertArrayEquals(concat(names, dim, group), ShardSamples.bytes(joined), names + " dim " + dim);
-    }
-
-    /// The parts joined along a dimension, row by row.
-    private static byte[] concat(List<String> names, int dim, ProcessGroup group) {
-        long rows = 1;
-        Shape first = sample.infos().get(names.getFirst()).shape();
-        for (int d = 0; d < dim; d++) {
-            rows *= first.dim(d);
-        }
-        List<byte[]> parts = names.stream().map(name -> sample.expected(name, dim, group)).toList();
-        byte[] joined = new byte[parts.stream().mapToInt(p -> p.length).sum()];
-        int at = 0;
-        for (int row = 0; row < rows; row++) {
-            for (byte[] part : parts) {
-                int bytes = (int) (part.length / rows);
-                System.arraycopy(part, row * bytes, joined, at, bytes);
-                at += bytes;
-            }
-        }
-        return joined;
     }
 
     private static Map<String, String> digests(Weights weights, Map<String, Tensor> tensors) {
@@ -198,7 +112,7 @@ class SharedLoadTest {
             for (Distribution way : Distribution.values()) {
                 for (int size : new int[] {2, 3, 7}) {
                     List<LoadStats> stats = Ranks.all(size, group -> {
-                        try (Loader loader = ShardSample.builder(device, group).distribution(way).build();
+                        try (Loader loader = Ranks.builder(device, group).distribution(way).build();
                                 Weights weights = loader.load(hundred)) {
                             assertEquals(expected, digests(weights, everything(weights)), way + " on " + device);
                             assertEquals(way == Distribution.AUTO ? Distribution.STRIPED : way,
@@ -237,7 +151,7 @@ class SharedLoadTest {
         }
         Ranks.all(3, group -> {
             Map<Integer, List<Path>> given = Map.of(2, files.subList(0, 2), 0, files.subList(2, 3));
-            try (Loader loader = ShardSample.builder("remote", group).build(); Weights weights = loader.load(given)) {
+            try (Loader loader = Ranks.builder("remote", group).build(); Weights weights = loader.load(given)) {
                 assertEquals(Distribution.OWNER, weights.plan().sharing().orElseThrow().distribution());
                 weights.awaitAll();
                 assertEquals(group.rank() == 1, weights.stats().bytesRead() == 0);
@@ -252,7 +166,7 @@ class SharedLoadTest {
     @Test
     void an_owner_frees_a_file_when_its_last_tensor_was_handed_out() {
         Ranks.all(2, group -> {
-            try (Loader loader = ShardSample.builder("remote", group).distribution(Distribution.OWNER).build();
+            try (Loader loader = Ranks.builder("remote", group).distribution(Distribution.OWNER).build();
                     Weights weights = loader.load(sample.checkpoint())) {
                 weights.awaitAll();
                 group.barrier();
@@ -279,7 +193,7 @@ class SharedLoadTest {
     @EnumSource(value = Distribution.class, names = {"LOCAL", "STRIPED", "OWNER"})
     void device_and_dtype_can_be_said_for_each_call(Distribution way) {
         Ranks.all(2, group -> {
-            try (Loader loader = ShardSample.builder("remote", group).distribution(way).build();
+            try (Loader loader = Ranks.builder("remote", group).distribution(way).build();
                     Weights weights = loader.load(sample.checkpoint())) {
                 Tensor near = weights.getSharded("wide", 0, new GetOptions(Optional.of(Device.CPU),
                         Optional.of(DType.F32)));
@@ -297,7 +211,7 @@ class SharedLoadTest {
     @Test
     void two_loads_of_one_group_take_turns() {
         Ranks.all(3, group -> {
-            try (Loader loader = ShardSample.builder("remote", group).build();
+            try (Loader loader = Ranks.builder("remote", group).build();
                     Weights first = loader.load(sample.checkpoint());
                     Weights second = loader.load(sample.checkpoint())) {
                 first.awaitAll();
@@ -314,7 +228,7 @@ class SharedLoadTest {
     @Test
     void ranks_on_devices_of_two_kinds_share_a_load() {
         Ranks.all(4, group -> {
-            try (Loader loader = ShardSample.builder(group.rank() % 2 == 0 ? "cpu" : "remote", group).alignment(256)
+            try (Loader loader = Ranks.builder(group.rank() % 2 == 0 ? "cpu" : "remote", group).alignment(256)
                     .distribution(Distribution.OWNER).build(); Weights weights = loader.load(sample.checkpoint())) {
                 for (String name : weights.names()) {
                     assertArrayEquals(sample.whole(name), ShardSamples.bytes(weights.get(name)), name);
@@ -327,7 +241,7 @@ class SharedLoadTest {
     @Test
     void a_plan_is_made_together_too() {
         Ranks.all(2, group -> {
-            try (Loader loader = ShardSample.builder("cpu", group).build()) {
+            try (Loader loader = Ranks.builder("cpu", group).build()) {
                 LoadPlan plan = loader.plan(sample.checkpoint());
                 assertEquals(Distribution.STRIPED, plan.sharing().orElseThrow().distribution());
                 assertTrue(plan.describe().contains("every byte is read once"), plan.describe());

@@ -58,7 +58,7 @@ class SharedMemoryTest {
 
     private List<LoadPlan> load(Distribution way, ShardSpec spec) {
         return Ranks.all(RANKS, group -> {
-            LoaderBuilder builder = ShardSample.builder("remote", group).distribution(way).shards(spec);
+            LoaderBuilder builder = Ranks.builder("remote", group).distribution(way).shards(spec);
             try (Loader loader = builder.build(); Weights weights = loader.load(files)) {
                 weights.awaitAll();
                 group.barrier();
@@ -90,7 +90,7 @@ class SharedMemoryTest {
     @ValueSource(ints = {-1, 0, 1})
     void owners_hold_their_files_the_results_and_one_tensor(int dim) {
         Ranks.all(RANKS, group -> {
-            try (Loader loader = ShardSample.builder("remote", group).distribution(Distribution.OWNER).build();
+            try (Loader loader = Ranks.builder("remote", group).distribution(Distribution.OWNER).build();
                     Weights weights = loader.load(files)) {
                 weights.awaitAll();
                 group.barrier();
@@ -116,7 +116,7 @@ class SharedMemoryTest {
     @Test
     void getting_all_cuts_one_file_at_a_time() {
         Ranks.all(RANKS, group -> {
-            try (Loader loader = ShardSample.builder("remote", group).distribution(Distribution.OWNER).build();
+            try (Loader loader = Ranks.builder("remote", group).distribution(Distribution.OWNER).build();
                     Weights weights = loader.load(files)) {
                 Map<String, Integer> dims = new LinkedHashMap<>();
                 weights.names().forEach(name -> dims.put(name, 1));

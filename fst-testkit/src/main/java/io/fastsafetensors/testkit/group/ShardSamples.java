@@ -1,4 +1,4 @@
-package io.fastsafetensors.backend.cpu.load;
+package io.fastsafetensors.testkit.group;
 
 import io.fastsafetensors.api.Tensor;
 import io.fastsafetensors.api.Weights;
@@ -15,12 +15,12 @@ import java.util.Random;
 import java.util.TreeMap;
 
 /// Checkpoints to cut: every dtype, ragged and empty dimensions, small and large rows, odd places in the file.
-final class ShardSamples {
+public final class ShardSamples {
     private ShardSamples() {
     }
 
     /// Several files: `DTYPE.0` … of every dtype, and two large ones that take many blocks.
-    static Path everyDType(Path directory, long seed) {
+    public static Path everyDType(Path directory, long seed) {
         Random random = new Random(seed);
         CheckpointFixture checkpoint = CheckpointFixture.create();
         SafetensorsFixture[] files = new SafetensorsFixture[3];
@@ -31,7 +31,7 @@ final class ShardSamples {
         for (DType dtype : DType.values()) {
             // 8 elements innermost, so that rows of sub-byte elements fill whole bytes.
             Shape[] shapes = {Shape.of(5, 3, 8), Shape.of(12, 16), Shape.of(0, 8), Shape.of(3, 0), Shape.of(8),
-                Shape.of(1 + random.nextInt(40), 8 * (1 + random.nextInt(9))), Shape.of(12, 16)};
+                Shape.of(1 + random.nextInt(40), 8L * (1 + random.nextInt(9))), Shape.of(12, 16)};
             for (int s = 0; s < shapes.length; s++) {
                 files[number++ % files.length].tensor(dtype + "." + s, dtype, shapes[s], random.nextLong());
             }
@@ -46,7 +46,7 @@ final class ShardSamples {
     }
 
     /// 100 tensors of a few dtypes and sizes in 5 files.
-    static Path hundred(Path directory, long seed) {
+    public static Path hundred(Path directory, long seed) {
         Random random = new Random(seed);
         DType[] dtypes = {DType.BF16, DType.F32, DType.F16, DType.U8, DType.I64};
         CheckpointFixture checkpoint = CheckpointFixture.create();
@@ -62,7 +62,7 @@ final class ShardSamples {
     }
 
     /// The bytes of a tensor on whatever device; closes it.
-    static byte[] bytes(Tensor tensor) {
+    public static byte[] bytes(Tensor tensor) {
         try (tensor; Arena arena = Arena.ofConfined()) {
             MemorySegment copy = arena.allocate(Math.max(1, tensor.byteSize())).asSlice(0, tensor.byteSize());
             tensor.copyTo(copy);
@@ -73,7 +73,7 @@ final class ShardSamples {
     /// What a rank's part must be, by plain arithmetic on the bytes of the whole tensor.
     ///
     /// @param bits of an element
-    static byte[] part(byte[] whole, Shape shape, int bits, int dim, int rank, int ranks) {
+    public static byte[] part(byte[] whole, Shape shape, int bits, int dim, int rank, int ranks) {
         if (dim < 0) {
             return whole;
         }
@@ -97,7 +97,7 @@ final class ShardSamples {
     }
 
     /// Whether a dimension can be cut without cutting a byte of a sub-byte dtype in two.
-    static boolean isWhole(DType dtype, Shape shape, int dim, int ranks) {
+    public static boolean isWhole(DType dtype, Shape shape, int dim, int ranks) {
         long inner = 1;
         for (int d = dim + 1; d < shape.rank(); d++) {
             inner *= shape.dim(d);
@@ -106,7 +106,7 @@ final class ShardSamples {
     }
 
     /// The bytes of every tensor, by one rank on the CPU.
-    static Map<String, byte[]> all(Weights weights) {
+    public static Map<String, byte[]> all(Weights weights) {
         Map<String, byte[]> all = new TreeMap<>();
         for (String name : weights.names()) {
             all.put(name, bytes(weights.get(name)));
