@@ -5,8 +5,11 @@ import io.fastsafetensors.api.LoaderBuilder;
 import io.fastsafetensors.spi.Backend;
 import io.fastsafetensors.spi.BackendOptions;
 import io.fastsafetensors.spi.BackendProvider;
+import io.fastsafetensors.spi.DeviceInfo;
+import io.fastsafetensors.spi.Probe;
 import io.fastsafetensors.types.Device;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
 import java.util.ServiceLoader;
 
@@ -29,10 +32,13 @@ final class Bench implements AutoCloseable {
     }
 
     private static Backend open(String name, Device device) {
+        return provider(name).open(device, BackendOptions.defaults());
+    }
+
+    private static BackendProvider provider(String name) {
         return ServiceLoader.load(BackendProvider.class).stream().map(ServiceLoader.Provider::get)
                 .filter(provider -> provider.name().equals(name)).findFirst()
-                .orElseThrow(() -> new IllegalStateException("no provider of the backend " + name))
-                .open(device, BackendOptions.defaults());
+                .orElseThrow(() -> new IllegalStateException("no provider of the backend " + name));
     }
 
     Settings settings() {
@@ -71,6 +77,23 @@ final class Bench implements AutoCloseable {
         LoaderBuilder builder = Loader.builder().device(settings.device());
         settings.backend().ifPresent(builder::backend);
         return builder;
+    }
+
+    /// Two devices of this run's type, its own first; empty if there is one only. Host memory stands for two.
+    Optional<List<Device>> pair() {
+        Device first = settings.device();
+        if (first.isCpu()) {
+            return Optional.of(List.of(first, first));
+        }
+        return provider(backend.name()).probe() instanceof Probe.Available found
+                ? found.devices().stream().map(DeviceInfo::device).filter(other -> !other.equals(first)).findFirst()
+                        .map(other -> List.of(first, other))
+                : Optional.empty();
+    }
+
+    /// Another device of the same backend; closed by the caller.
+    Backend open(Device device) {
+        return open(backend.name(), device);
     }
 
     /// Copies about half of a checkpoint's size, but at least 64 MiB of each copy size.

@@ -38,6 +38,7 @@ public final class GpuBench {
         sections.put("convert", new ConvertSection());
         sections.put("budget", new BudgetSection());
         sections.put("kernels", new KernelSection());
+        sections.put("ranks", new RanksSection());
         sections.put("mapped", new MappedSection());
         sections.put("faults", new FaultSection());
         return sections;

@@ -14,7 +14,7 @@ import java.nio.file.Path;
 record LoadRun(double seconds, double cpuSeconds, LoadStats stats) {
     /// CUDA's driver clears memory that it gets back, beside whatever comes next: 8.7 GB for 40 ms, and for so long
     /// copies to the device run at half their speed.
-    private static final int CLEARED_MILLIS = 200;
+    static final int CLEARED_MILLIS = 200;
 
     /// Loads a checkpoint, closes it, and waits until the device is idle again.
     static LoadRun of(Loader loader, Path checkpoint) {

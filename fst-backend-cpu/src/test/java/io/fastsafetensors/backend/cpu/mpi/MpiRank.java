@@ -18,7 +18,6 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.time.Duration;
 import java.util.Arrays;
-import java.util.Locale;
 
 /// One rank of a test over Open MPI: `MpiRank timeoutMillis script…`, where the first script may be one of those below.
 public final class MpiRank {
@@ -36,7 +35,6 @@ public final class MpiRank {
         switch (arguments[1]) {
             case "big" -> alone(timeout, MpiRank::big);
             case "killed" -> alone(timeout, MpiRank::killed);
-            case "speed" -> alone(timeout, (group, backend) -> speed(group, backend, Long.parseLong(arguments[2])));
             case "throws" -> alone(timeout, MpiRank::fails);
             default -> {
                 RankProgram program = new RankProgram(new MpiProvider(), new CpuBackendProvider(), System.out);
@@ -104,23 +102,6 @@ public final class MpiRank {
             group.barrier();
         } catch (GroupException e) {
             System.out.println("rank " + group.rank() + " saw: " + e.getMessage());
-        }
-    }
-
-    /// GB/s of broadcasts of so many bytes, the best of some rounds, from the first rank's barrier to its next.
-    private static void speed(ProcessGroup group, Backend backend, long bytes) {
-        try (DeviceBuffer buffer = backend.allocate(bytes, 64); CopyStream stream = backend.openCopyStream()) {
-            buffer.segment().orElseThrow().fill((byte) group.rank());
-            for (int round = 0; round < 12; round++) {
-                group.barrier();
-                long start = System.nanoTime();
-                group.broadcast(BufferSlice.of(buffer), 0, stream);
-                group.barrier();
-                if (group.rank() == 0) {
-                    System.out.println(String.format(Locale.ROOT, "broadcast %.3f GB/s",
-                            (double) bytes / (System.nanoTime() - start)));
-                }
-            }
         }
     }
 }

@@ -1,0 +1,106 @@
+package io.fastsafetensors.bench.gpu;
+
+import io.fastsafetensors.api.LoadStats;
+import io.fastsafetensors.api.Loader;
+import io.fastsafetensors.api.LoaderBuilder;
+import io.fastsafetensors.api.Weights;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.function.Consumer;
+import java.util.function.IntFunction;
+
+/// One way for several ranks to load at the same time, measured again and again. Used by one thread.
+final class SharedArm implements AutoCloseable {
+    private final RankThreads ranks;
+    private final Samples samples;
+    private final List<Loader> loaders;
+    private final IntFunction<List<Path>> files;
+    private final long bytes;
+    private long read;
+    private long received;
+
+    /// A rank's load.
+    ///
+    /// @param end when it had everything, as [System#nanoTime()] says
+    private record Done(long end, LoadStats stats) {
+    }
+
+    /// @param name of the arm
+    /// @param bytes what all ranks together load: bytes of the checkpoint, each counted once
+    /// @param builder a rank's options
+    /// @param files what a rank loads
+    SharedArm(RankThreads ranks, String name, long bytes, IntFunction<LoaderBuilder> builder,
+            IntFunction<List<Path>> files) {
+        this.ranks = ranks;
+        this.samples = new Samples(name, "GB/s");
+        this.bytes = bytes;
+        this.files = files;
+        this.loaders = ranks.together(rank -> builder.apply(rank).build());
+    }
+
+    /// One load by every rank, not measured.
+    void warmUp() {
+        load();
+        pause();
+    }
+
+    /// One load by every rank, from the common start until the last rank has what it asked for.
+    void measure() {
+        long start = System.nanoTime();
+        List<Done> done = load();
+        long end = done.stream().mapToLong(each -> each.end - start).max().orElseThrow();
+        samples.add(bytes / 1e9 / (end / 1e9));
+        read = done.stream().mapToLong(each -> each.stats.bytesRead()).sum();
+        received = done.stream().mapToLong(each -> each.stats.bytesReceived()).sum();
+        pause();
+    }
+
+    private List<Done> load() {
+        return ranks.together(rank -> {
+            try (Weights weights = loaders.get(rank).load(files.apply(rank))) {
+                weights.awaitAll();
+                return new Done(System.nanoTime(), weights.stats());
+            }
+        });
+    }
+
+    /// One load by every rank, and something done with what it gave.
+    void check(Consumer<Weights> work) {
+        ranks.together(rank -> {
+            try (Weights weights = loaders.get(rank).load(files.apply(rank))) {
+                work.accept(weights);
+                return rank;
+            }
+        });
+    }
+
+    private static void pause() {
+        try {
+            Thread.sleep(LoadRun.CLEARED_MILLIS);
+        } catch (InterruptedException e) {
+            throw new IllegalStateException("interrupted between two loads", e);
+        }
+    }
+
+    Samples samples() {
+        return samples;
+    }
+
+    /// Bytes that all ranks read from the files in the last load.
+    long bytesRead() {
+        return read;
+    }
+
+    /// Bytes that ranks got from each other in the last load.
+    long bytesReceived() {
+        return received;
+    }
+
+    @Override
+    public void close() {
+        ranks.together(rank -> {
+            loaders.get(rank).close();
+            return rank;
+        });
+    }
+}
