@@ -9,6 +9,7 @@ import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.DeviceBuffer;
 import io.fastsafetensors.spi.Fence;
 import io.fastsafetensors.spi.StagingBuffer;
+import io.fastsafetensors.testkit.fixture.Seed;
 import io.fastsafetensors.testkit.reference.ScalarReference;
 import io.fastsafetensors.types.DType;
 import java.lang.foreign.MemorySegment;

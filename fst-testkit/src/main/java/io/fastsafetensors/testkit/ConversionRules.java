@@ -14,6 +14,7 @@ import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.DeviceBuffer;
 import io.fastsafetensors.spi.Kernels;
 import io.fastsafetensors.spi.StagingBuffer;
+import io.fastsafetensors.testkit.fixture.Seed;
 import io.fastsafetensors.testkit.reference.Elements;
 import io.fastsafetensors.testkit.reference.ScalarReference;
 import io.fastsafetensors.types.DType;

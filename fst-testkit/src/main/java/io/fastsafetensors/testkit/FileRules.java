@@ -15,6 +15,7 @@ import io.fastsafetensors.spi.Strided;
 import io.fastsafetensors.testkit.fixture.CheckpointFixture;
 import io.fastsafetensors.testkit.fixture.Content;
 import io.fastsafetensors.testkit.fixture.SafetensorsFixture;
+import io.fastsafetensors.testkit.fixture.Seed;
 import io.fastsafetensors.testkit.fixture.WrittenCheckpoint;
 import io.fastsafetensors.testkit.fixture.WrittenFile;
 import io.fastsafetensors.testkit.fixture.WrittenTensor;

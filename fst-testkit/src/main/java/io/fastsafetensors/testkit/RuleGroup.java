@@ -2,6 +2,7 @@ package io.fastsafetensors.testkit;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
+import io.fastsafetensors.testkit.fixture.Seed;
 import java.util.random.RandomGenerator;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;

@@ -13,6 +13,7 @@ import io.fastsafetensors.spi.DeviceBuffer;
 import io.fastsafetensors.spi.Fence;
 import io.fastsafetensors.spi.Probe;
 import io.fastsafetensors.spi.StagingBuffer;
+import io.fastsafetensors.testkit.fixture.Seed;
 import io.fastsafetensors.types.Device;
 import java.lang.foreign.MemorySegment;
 import java.time.Duration;

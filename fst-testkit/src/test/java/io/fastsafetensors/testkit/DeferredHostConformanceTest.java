@@ -4,6 +4,7 @@ import io.fastsafetensors.spi.BackendProvider;
 import io.fastsafetensors.testkit.fault.FaultPlan;
 import io.fastsafetensors.testkit.fault.FaultyBackendProvider;
 import io.fastsafetensors.testkit.fault.Operation;
+import io.fastsafetensors.testkit.fixture.Seed;
 import io.fastsafetensors.testkit.host.HostProvider;
 import java.time.Duration;
 

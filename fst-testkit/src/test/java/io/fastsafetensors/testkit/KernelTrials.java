@@ -3,6 +3,7 @@ package io.fastsafetensors.testkit;
 import io.fastsafetensors.spi.Strided;
 import io.fastsafetensors.spi.kernel.KernelCall;
 import io.fastsafetensors.spi.kernel.KernelPlan;
+import io.fastsafetensors.testkit.fixture.Seed;
 import io.fastsafetensors.testkit.kernel.HostMemory;
 import io.fastsafetensors.testkit.kernel.KernelLibrary;
 import io.fastsafetensors.testkit.reference.Elements;

@@ -1,5 +1,6 @@
 package io.fastsafetensors.testkit;
 
+import io.fastsafetensors.testkit.fixture.Seed;
 import io.fastsafetensors.testkit.kernel.KernelLibrary;
 import io.fastsafetensors.testkit.reference.ScalarReference;
 import io.fastsafetensors.types.DType;

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.fastsafetensors.testkit.fixture.Seed;
 import io.fastsafetensors.testkit.kernel.KernelLibrary;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;

@@ -5,7 +5,7 @@ import io.fastsafetensors.spi.Backend;
 import io.fastsafetensors.spi.BufferSlice;
 import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.DeviceBuffer;
-import io.fastsafetensors.testkit.Seed;
+import io.fastsafetensors.testkit.fixture.Seed;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;

@@ -8,7 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.fastsafetensors.group.ProcessGroup;
 import io.fastsafetensors.spi.BufferSlice;
-import io.fastsafetensors.testkit.Seed;
+import io.fastsafetensors.testkit.fixture.Seed;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;

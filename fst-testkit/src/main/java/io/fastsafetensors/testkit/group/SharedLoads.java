@@ -3,7 +3,7 @@ package io.fastsafetensors.testkit.group;
 import io.fastsafetensors.api.Distribution;
 import io.fastsafetensors.api.Loader;
 import io.fastsafetensors.group.ProcessGroup;
-import io.fastsafetensors.testkit.Seed;
+import io.fastsafetensors.testkit.fixture.Seed;
 import io.fastsafetensors.types.Device;
 import java.io.IOException;
 import java.nio.file.Files;

@@ -5,7 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.fastsafetensors.spi.Strided;
-import io.fastsafetensors.testkit.Seed;
+import io.fastsafetensors.testkit.fixture.Seed;
 import io.fastsafetensors.types.DType;
 import io.fastsafetensors.types.Shape;
 import java.lang.foreign.MemorySegment;

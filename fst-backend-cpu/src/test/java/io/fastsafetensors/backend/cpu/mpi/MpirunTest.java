@@ -5,7 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assertions.fail;
 
-import io.fastsafetensors.testkit.Seed;
+import io.fastsafetensors.testkit.fixture.Seed;
 import io.fastsafetensors.testkit.group.BrokenScripts;
 import io.fastsafetensors.testkit.group.RankScripts;
 import java.io.IOException;
