@@ -44,7 +44,7 @@ struct comm {
 /* One collective. */
 struct meeting {
     long number;
-    int came, done;
+    int came, done, broken;
     char *source[MOST_RANKS];
     struct meeting *next;
 };
@@ -242,7 +242,10 @@ static struct meeting *meeting_of(struct clique *clique, long number) {
     return meeting;
 }
 
-/* Nobody goes on before everybody has copied. */
+/*
+ * Nobody goes on before everybody has copied. Who is aborted before that takes its memory along, so that nobody may look at
+ * it from then on: the others wait until they are aborted too, as kernels do whose peer is gone.
+ */
 static void run_collective(struct work *work) {
     struct comm *comm = work->comm;
     int ranks = comm->clique->ranks;
@@ -250,20 +253,23 @@ static void run_collective(struct work *work) {
     meeting->source[comm->rank] = work->source;
     meeting->came++;
     pthread_cond_broadcast(&changed);
-    while (meeting->came < ranks && !comm->aborted) {
+    while ((meeting->came < ranks || meeting->broken) && !comm->aborted) {
         pthread_cond_wait(&changed, &lock);
     }
-    for (int rank = 0; rank < ranks && !comm->aborted; rank++) {
-        char *target = work->target + (work->kind == ALL_GATHER ? rank * work->bytes : 0);
-        if ((work->kind == ALL_GATHER || rank == work->root) && target != meeting->source[rank]) {
-            memcpy(target, meeting->source[rank], work->bytes);
+    if (!comm->aborted) {
+        for (int rank = 0; rank < ranks; rank++) {
+            char *target = work->target + (work->kind == ALL_GATHER ? rank * work->bytes : 0);
+            if ((work->kind == ALL_GATHER || rank == work->root) && target != meeting->source[rank]) {
+                memcpy(target, meeting->source[rank], work->bytes);
+            }
+        }
+        meeting->done++;
+        pthread_cond_broadcast(&changed);
+        while (meeting->done < ranks && !comm->aborted) {
+            pthread_cond_wait(&changed, &lock);
         }
     }
-    meeting->done++;
-    pthread_cond_broadcast(&changed);
-    while (meeting->done < ranks && !comm->aborted) {
-        pthread_cond_wait(&changed, &lock);
-    }
+    meeting->broken |= meeting->done < ranks;
 }
 
 static struct parcel *parcel_for(struct clique *clique, int from, int to) {
@@ -309,6 +315,8 @@ static void run_pieces(struct work *work) {
         while (!sent[i]->taken && !comm->aborted) {
             pthread_cond_wait(&changed, &lock);
         }
+        /* What was not fetched goes with its sender's memory. */
+        sent[i]->taken = 1;
     }
 }
 
