@@ -2,6 +2,9 @@ package io.fastsafetensors.backend.cpu.mpi;
 
 import static java.util.concurrent.TimeUnit.SECONDS;
 
+import io.fastsafetensors.api.Distribution;
+import io.fastsafetensors.api.Loader;
+import io.fastsafetensors.api.Weights;
 import io.fastsafetensors.backend.cpu.CpuBackendProvider;
 import io.fastsafetensors.error.GroupException;
 import io.fastsafetensors.group.Bootstrap;
@@ -16,6 +19,7 @@ import io.fastsafetensors.types.Device;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Arrays;
 
@@ -35,6 +39,7 @@ public final class MpiRank {
         switch (arguments[1]) {
             case "big" -> alone(timeout, MpiRank::big);
             case "killed" -> alone(timeout, MpiRank::killed);
+            case "killedLoading" -> alone(timeout, (group, _) -> killedLoading(group, Path.of(arguments[2])));
             case "throws" -> alone(timeout, MpiRank::fails);
             default -> {
                 RankProgram program = new RankProgram(new MpiProvider(), new CpuBackendProvider(), System.out);
@@ -75,7 +80,7 @@ public final class MpiRank {
     }
 
     /// The last rank is killed while the others broadcast on and on.
-    private static void killed(ProcessGroup group, Backend backend) throws IOException, InterruptedException {
+    private static void killed(ProcessGroup group, Backend backend) {
         System.out.println("rank " + group.rank() + " is here");
         long start = System.nanoTime();
         try (DeviceBuffer buffer = backend.allocate(64 << 20, 64); CopyStream stream = backend.openCopyStream()) {
@@ -83,12 +88,38 @@ public final class MpiRank {
                 start = System.nanoTime();
                 group.broadcast(BufferSlice.of(buffer), 0, stream);
                 if (i == 3 && group.rank() == group.size() - 1) {
-                    new ProcessBuilder("kill", "-9", Long.toString(ProcessHandle.current().pid())).start().waitFor();
+                    kill();
                 }
             }
         } catch (GroupException e) {
             System.out.println("rank " + group.rank() + " saw after "
                     + SECONDS.convert(Duration.ofNanos(System.nanoTime() - start)) + " s: " + e.getMessage());
+        }
+    }
+
+    /// The last rank is killed when a quarter of a load is in place.
+    private static void killedLoading(ProcessGroup group, Path checkpoint) {
+        System.out.println("rank " + group.rank() + " is here");
+        boolean dies = group.rank() == group.size() - 1;
+        long start = System.nanoTime();
+        try (Loader loader = Loader.builder().device(Device.CPU).group(group).distribution(Distribution.STRIPED)
+                .blockBytes(64 << 10).progress((done, total) -> {
+                    if (dies && done >= total / 4) {
+                        kill();
+                    }
+                }).build(); Weights weights = loader.load(checkpoint)) {
+            weights.awaitAll();
+        } catch (GroupException e) {
+            System.out.println("rank " + group.rank() + " saw after "
+                    + SECONDS.convert(Duration.ofNanos(System.nanoTime() - start)) + " s: " + e.getMessage());
+        }
+    }
+
+    private static void kill() {
+        try {
+            new ProcessBuilder("kill", "-9", Long.toString(ProcessHandle.current().pid())).start().waitFor();
+        } catch (IOException | InterruptedException e) {
+            throw new IllegalStateException(e);
         }
     }
 
