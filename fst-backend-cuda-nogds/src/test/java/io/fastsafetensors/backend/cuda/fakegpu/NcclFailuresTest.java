@@ -1,5 +1,6 @@
 package io.fastsafetensors.backend.cuda.fakegpu;
 
+import static org.junit.jupiter.api.Assertions.assertDoesNotThrow;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -24,6 +25,8 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.CyclicBarrier;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
@@ -153,6 +156,7 @@ class NcclFailuresTest {
 
     @Test
     void work_that_never_ends_is_aborted_after_the_timeout() {
+        CyclicBarrier both = new CyclicBarrier(2);
         List<Optional<Throwable>> ends = ranks(SHORT, (group, stream, buffer) -> {
             group.barrier();
             gpu.hold(true);
@@ -162,6 +166,8 @@ class NcclFailuresTest {
                 assertTrue(e.getMessage().contains("did not end within 0.3 s")
                         || e.getMessage().contains("failed: "), e.getMessage());
             } finally {
+                // What one lets go of, the other one's work goes on with.
+                assertDoesNotThrow(() -> both.await(1, TimeUnit.MINUTES));
                 gpu.hold(false);
             }
         });
