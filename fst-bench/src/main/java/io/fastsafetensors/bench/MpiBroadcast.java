@@ -26,7 +26,7 @@ import java.util.Objects;
 /// Arguments: bytes, rounds. Prints medians of the best of each program's run, and the ratio.
 public final class MpiBroadcast {
     private static final int RANKS = 2;
-    private static final int BROADCASTS = 12;
+    private static final int BROADCASTS = 60;
     private static final String RANK = "rank";
 
     private MpiBroadcast() {
