@@ -79,20 +79,18 @@ public final class TransportGroup implements ProcessGroup {
 
     @Override
     public void broadcast(BufferSlice slice, int root, CopyStream stream) {
-        requireRank(root);
+        Arguments.requireRank(root, size());
         move(Call.data(Kind.BROADCAST, root, slice.byteSize()), everybody, slice.byteSize() > 0,
                 () -> mover.broadcast(slice, root, stream));
     }
 
     @Override
     public void scatter(List<BufferSlice> parts, BufferSlice into, int root, CopyStream stream) {
-        requireRank(root);
+        Arguments.requireRank(root, size());
         long[] sizes = {};
         if (rank() == root) {
-            if (parts.size() != size()) {
-                throw new IllegalArgumentException(parts.size() + " parts for " + size() + " ranks");
-            }
-            requireSize(parts.get(root).byteSize(), into);
+            Arguments.requireParts(parts, size());
+            Arguments.requireSize(parts.get(root).byteSize(), into);
             sizes = parts.stream().mapToLong(BufferSlice::byteSize).toArray();
         }
         move(Call.scatter(root, into.byteSize(), sizes), everybody, true,
@@ -101,7 +99,7 @@ public final class TransportGroup implements ProcessGroup {
 
     @Override
     public void allGather(BufferSlice part, BufferSlice all, CopyStream stream) {
-        requireSize(Math.multiplyExact(part.byteSize(), size()), all);
+        Arguments.requireSize(Math.multiplyExact(part.byteSize(), size()), all);
         move(Call.allGather(part.byteSize()), everybody, part.byteSize() > 0,
                 () -> mover.allGather(part, all, stream));
     }
@@ -119,26 +117,11 @@ public final class TransportGroup implements ProcessGroup {
     }
 
     private BitSet pair(int other) {
-        requireRank(other);
-        if (other == rank()) {
-            throw new IllegalArgumentException("rank " + other + " sends to or receives from itself");
-        }
+        Arguments.requireOther(other, rank(), size());
         BitSet both = new BitSet();
         both.set(other);
         both.set(rank());
         return both;
-    }
-
-    private void requireRank(int rank) {
-        if (rank < 0 || rank >= size()) {
-            throw new IllegalArgumentException("rank " + rank + " of " + size());
-        }
-    }
-
-    private static void requireSize(long bytes, BufferSlice into) {
-        if (bytes != into.byteSize()) {
-            throw new IllegalArgumentException(bytes + " bytes into " + into.byteSize());
-        }
     }
 
     private void move(Call mine, BitSet with, boolean something, Runnable work) {

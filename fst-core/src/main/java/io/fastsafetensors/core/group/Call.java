@@ -1,6 +1,5 @@
 package io.fastsafetensors.core.group;
 
-import io.fastsafetensors.spi.BufferSlice;
 import java.util.List;
 import java.util.Locale;
 
@@ -65,30 +64,5 @@ final class Call {
         return kind.name().toLowerCase(Locale.ROOT).replace('_', ' ')
                 + (bytes < 0 || kind == Kind.SCATTER ? "" : " of " + bytes + " bytes")
                 + (root < 0 ? "" : " from rank " + root);
-    }
-
-    static void requireRank(int rank, int size) {
-        if (rank < 0 || rank >= size) {
-            throw new IllegalArgumentException("rank " + rank + " of " + size);
-        }
-    }
-
-    static void requireOther(int other, int rank, int size) {
-        requireRank(other, size);
-        if (other == rank) {
-            throw new IllegalArgumentException("rank " + rank + " sends to or receives from itself");
-        }
-    }
-
-    static void requireParts(List<BufferSlice> parts, int size) {
-        if (parts.size() != size) {
-            throw new IllegalArgumentException(parts.size() + " parts for " + size + " ranks");
-        }
-    }
-
-    static void requireSize(BufferSlice from, BufferSlice to) {
-        if (from.byteSize() != to.byteSize()) {
-            throw new IllegalArgumentException(from.byteSize() + " bytes into " + to.byteSize());
-        }
     }
 }

@@ -3,6 +3,7 @@ package io.fastsafetensors.core.group;
 import io.fastsafetensors.core.group.Call.Kind;
 import io.fastsafetensors.error.GroupException;
 import io.fastsafetensors.group.ProcessGroup;
+import io.fastsafetensors.group.transport.Arguments;
 import io.fastsafetensors.spi.BufferSlice;
 import io.fastsafetensors.spi.CopyStream;
 import java.time.Duration;
@@ -85,7 +86,7 @@ final class LocalGroup implements ProcessGroup {
 
     @Override
     public void broadcast(BufferSlice slice, int root, CopyStream stream) {
-        Call.requireRank(root, size());
+        Arguments.requireRank(root, size());
         List<Offer> offers = rank == root ? List.of(Offer.of(rank, slice, without(root))) : List.of();
         move(Call.data(Kind.BROADCAST, root, slice.byteSize(), offers), everybody, stream,
                 calls -> pass(calls.get(root).offers().getFirst(), slice, stream));
@@ -93,11 +94,11 @@ final class LocalGroup implements ProcessGroup {
 
     @Override
     public void scatter(List<BufferSlice> parts, BufferSlice into, int root, CopyStream stream) {
-        Call.requireRank(root, size());
+        Arguments.requireRank(root, size());
         List<Offer> offers = new ArrayList<>();
         if (rank == root) {
-            Call.requireParts(parts, size());
-            Call.requireSize(parts.get(root), into);
+            Arguments.requireParts(parts, size());
+            Arguments.requireSize(parts.get(root).byteSize(), into);
             for (int r = 0; r < size(); r++) {
                 offers.add(Offer.of(rank, parts.get(r), only(r)));
             }
@@ -148,13 +149,13 @@ final class LocalGroup implements ProcessGroup {
 
     @Override
     public void send(BufferSlice slice, int to, CopyStream stream) {
-        Call.requireOther(to, rank, size());
+        Arguments.requireOther(to, rank, size());
         transfer(rank, to, slice, List.of(Offer.of(rank, slice, only(to))), stream);
     }
 
     @Override
     public void receive(BufferSlice slice, int from, CopyStream stream) {
-        Call.requireOther(from, rank, size());
+        Arguments.requireOther(from, rank, size());
         transfer(from, rank, slice, List.of(), stream);
     }
 

@@ -3,6 +3,7 @@ package io.fastsafetensors.core.group;
 import io.fastsafetensors.core.memory.Uninterruptibly;
 import io.fastsafetensors.error.GroupException;
 import io.fastsafetensors.error.Where;
+import io.fastsafetensors.group.transport.Membership;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.time.Duration;
@@ -80,15 +81,10 @@ final class LocalRanks {
         } else if (round.missing.intersects(left)) {
             BitSet gone = (BitSet) round.missing.clone();
             gone.and(left);
-            throw breakUp(call + ": " + names(gone) + " left the group", null);
+            throw breakUp(call + ": " + Membership.names(gone) + " left the group", null);
         }
-        await(round.missing::isEmpty, () -> call + ": " + names(round.missing) + " did not come");
+        await(round.missing::isEmpty, () -> call + ": " + Membership.names(round.missing) + " did not come");
         return round.calls;
-    }
-
-    private static String names(BitSet ranks) {
-        String numbers = ranks.toString();
-        return (ranks.cardinality() == 1 ? "rank " : "ranks ") + numbers.substring(1, numbers.length() - 1);
     }
 
     /// Waits for what other ranks do.

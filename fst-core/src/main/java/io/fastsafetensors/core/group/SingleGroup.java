@@ -2,6 +2,7 @@ package io.fastsafetensors.core.group;
 
 import io.fastsafetensors.group.Bootstrap;
 import io.fastsafetensors.group.ProcessGroup;
+import io.fastsafetensors.group.transport.Arguments;
 import io.fastsafetensors.spi.BufferSlice;
 import io.fastsafetensors.spi.CopyStream;
 import java.time.Duration;
@@ -58,22 +59,22 @@ final class SingleGroup implements ProcessGroup {
     @Override
     public void broadcast(BufferSlice slice, int root, CopyStream stream) {
         requireOpen();
-        Call.requireRank(root, 1);
+        Arguments.requireRank(root, 1);
     }
 
     @Override
     public void scatter(List<BufferSlice> parts, BufferSlice into, int root, CopyStream stream) {
         requireOpen();
-        Call.requireRank(root, 1);
-        Call.requireParts(parts, 1);
-        Call.requireSize(parts.getFirst(), into);
+        Arguments.requireRank(root, 1);
+        Arguments.requireParts(parts, 1);
+        Arguments.requireSize(parts.getFirst().byteSize(), into);
         copy(parts.getFirst(), into, stream);
     }
 
     @Override
     public void allGather(BufferSlice part, BufferSlice all, CopyStream stream) {
         requireOpen();
-        Call.requireSize(part, all);
+        Arguments.requireSize(part.byteSize(), all);
         if (!part.equals(all)) {
             copy(part, all, stream);
         }
@@ -86,13 +87,13 @@ final class SingleGroup implements ProcessGroup {
     @Override
     public void send(BufferSlice slice, int to, CopyStream stream) {
         requireOpen();
-        Call.requireOther(to, 0, 1);
+        Arguments.requireOther(to, 0, 1);
     }
 
     @Override
     public void receive(BufferSlice slice, int from, CopyStream stream) {
         requireOpen();
-        Call.requireOther(from, 0, 1);
+        Arguments.requireOther(from, 0, 1);
     }
 
     @Override
