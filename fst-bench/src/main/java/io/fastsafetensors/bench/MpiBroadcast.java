@@ -1,6 +1,7 @@
 package io.fastsafetensors.bench;
 
 import io.fastsafetensors.backend.cpu.CpuBackendProvider;
+import io.fastsafetensors.cli.Medians;
 import io.fastsafetensors.group.Bootstrap;
 import io.fastsafetensors.group.ProcessGroup;
 import io.fastsafetensors.group.ProcessGroups;
@@ -69,17 +70,15 @@ public final class MpiBroadcast {
         }
         print("MPI_Bcast in C", c);
         print("the transport mpi", fst);
-        System.out.printf(Locale.ROOT, "ratio %.3f%n", median(fst) / median(c));
+        System.out.printf(Locale.ROOT, "ratio %.3f%n",
+                Medians.median(fst, Double::doubleValue) / Medians.median(c, Double::doubleValue));
     }
 
     private static void print(String what, List<Double> rates) {
-        System.out.printf(Locale.ROOT, "%-20s median %.2f GB/s (%.2f–%.2f, %d runs)%n", what, median(rates),
+        System.out.printf(Locale.ROOT, "%-20s median %.2f GB/s (%.2f–%.2f, %d runs)%n", what,
+                Medians.median(rates, Double::doubleValue),
                 rates.stream().mapToDouble(r -> r).min().orElseThrow(),
                 rates.stream().mapToDouble(r -> r).max().orElseThrow(), rates.size());
-    }
-
-    private static double median(List<Double> values) {
-        return values.stream().sorted().toList().get(values.size() / 2);
     }
 
     private static double best(List<String> program) {

@@ -14,17 +14,22 @@ import java.nio.file.Path;
 record LoadRun(double seconds, double cpuSeconds, LoadStats stats) {
     /// CUDA's driver clears memory that it gets back, beside whatever comes next: 8.7 GB for 40 ms, and for so long
     /// copies to the device run at half their speed.
-    static final int CLEARED_MILLIS = 200;
+    private static final int CLEARED_MILLIS = 200;
 
     /// Loads a checkpoint, closes it, and waits until the device is idle again.
     static LoadRun of(Loader loader, Path checkpoint) {
         LoadRun run = andGoOn(loader, checkpoint);
+        awaitIdleDevice();
+        return run;
+    }
+
+    /// Waits until the driver has cleared what was freed.
+    static void awaitIdleDevice() {
         try {
             Thread.sleep(CLEARED_MILLIS);
         } catch (InterruptedException e) {
             throw new IllegalStateException("interrupted between two loads", e);
         }
-        return run;
     }
 
     /// Loads a checkpoint and closes it.

@@ -41,7 +41,7 @@ final class SharedArm implements AutoCloseable {
     /// One load by every rank, not measured.
     void warmUp() {
         load();
-        pause();
+        LoadRun.awaitIdleDevice();
     }
 
     /// One load by every rank, from the common start until the last rank has what it asked for.
@@ -52,7 +52,7 @@ final class SharedArm implements AutoCloseable {
         samples.add(bytes / 1e9 / (end / 1e9));
         read = done.stream().mapToLong(each -> each.stats.bytesRead()).sum();
         received = done.stream().mapToLong(each -> each.stats.bytesReceived()).sum();
-        pause();
+        LoadRun.awaitIdleDevice();
     }
 
     private List<Done> load() {
@@ -72,14 +72,6 @@ final class SharedArm implements AutoCloseable {
                 return rank;
             }
         });
-    }
-
-    private static void pause() {
-        try {
-            Thread.sleep(LoadRun.CLEARED_MILLIS);
-        } catch (InterruptedException e) {
-            throw new IllegalStateException("interrupted between two loads", e);
-        }
     }
 
     Samples samples() {
