@@ -14,7 +14,8 @@ public interface BackendProvider {
     String deviceType();
 
     /// Higher is tried first among the available providers of a device type. The shipped ones: 0 cpu, 100 host copy,
-    /// 200 direct storage; a third party picks its place among them.
+    /// 200 direct storage; a third party picks its place among them. Between device types `auto` looks at
+    /// [DeviceInfo#kind()] first.
     int priority();
 
     /// Whether it can work here, and with what. Called from any thread, possibly often: expensive findings are cached.

@@ -4,8 +4,8 @@ import java.util.Locale;
 
 /// One device, such as `cpu` or `cuda:1`. The set of types is open: a backend may bring its own.
 ///
-/// `gpu:N` is device N of the best GPU backend, `auto` the best device there is; both are resolved when a loader is
-/// built and never reported by a loaded tensor.
+/// `gpu:N` is device N of the best GPU backend, `auto` the best device there is: a GPU or accelerator if some backend has
+/// one, else `cpu`. Both are resolved when a loader is built and never reported by a loaded tensor.
 ///
 /// @param type lower-case letters and digits, such as `cpu`, `cuda`, `rocm`, `opencl`, `gpu`, `auto`
 /// @param index the device's number in its runtime's own order, from 0

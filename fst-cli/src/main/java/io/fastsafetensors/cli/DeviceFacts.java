@@ -36,6 +36,7 @@ record DeviceFacts(DeviceInfo device, String backend) {
 
     private Map<String, String> facts() {
         Map<String, String> facts = new TreeMap<>(device.attributes());
+        facts.put("kind", device.kind().name());
         if (device.numaNode() >= 0) {
             facts.put("NUMA node", Integer.toString(device.numaNode()));
         }

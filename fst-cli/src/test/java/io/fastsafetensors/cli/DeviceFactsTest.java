@@ -3,6 +3,7 @@ package io.fastsafetensors.cli;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import io.fastsafetensors.spi.DeviceInfo;
+import io.fastsafetensors.spi.DeviceKind;
 import io.fastsafetensors.types.Device;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
@@ -12,8 +13,8 @@ import java.util.Map;
 import org.junit.jupiter.api.Test;
 
 class DeviceFactsTest {
-    private static final DeviceFacts GPU = new DeviceFacts(new DeviceInfo(Device.parse("cuda:0"), "NVIDIA H200",
-            140L << 30, 1, Map.of("PCI bus id", "0000:81:00.0", "link", "PCIe 5.0 x16")), "cuda");
+    private static final DeviceFacts GPU = new DeviceFacts(new DeviceInfo(Device.parse("cuda:0"), DeviceKind.GPU,
+            "NVIDIA H200", 140L << 30, 1, Map.of("PCI bus id", "0000:81:00.0", "link", "PCIe 5.0 x16")), "cuda");
 
     @Test
     void people_get_a_fact_a_line() {
@@ -21,19 +22,20 @@ class DeviceFactsTest {
         PrintStream out = new PrintStream(bytes, true, StandardCharsets.UTF_8);
         GPU.print(new Screen(out, out, false));
         assertEquals(List.of("cuda:0 NVIDIA H200, 140.0 GiB, through cuda", "  NUMA node   1",
-                "  PCI bus id  0000:81:00.0", "  link        PCIe 5.0 x16"),
+                "  PCI bus id  0000:81:00.0", "  kind        GPU", "  link        PCIe 5.0 x16"),
                 bytes.toString(StandardCharsets.UTF_8).lines().toList());
     }
 
     @Test
     void scripts_get_a_sentence() {
-        assertEquals("NVIDIA H200, 140.0 GiB, NUMA node 1, PCI bus id 0000:81:00.0, link PCIe 5.0 x16, through cuda",
+        assertEquals("NVIDIA H200, 140.0 GiB, NUMA node 1, PCI bus id 0000:81:00.0, kind GPU, "
+                + "link PCIe 5.0 x16, through cuda",
                 GPU.sentence());
     }
 
     @Test
     void a_device_that_hangs_on_no_node_says_nothing_of_it() {
-        DeviceInfo device = new DeviceInfo(Device.CPU, "a", 1024, -1, Map.of());
-        assertEquals("a, 1.00 KiB, through cpu", new DeviceFacts(device, "cpu").sentence());
+        DeviceInfo device = new DeviceInfo(Device.CPU, DeviceKind.CPU, "a", 1024, -1, Map.of());
+        assertEquals("a, 1.00 KiB, kind CPU, through cpu", new DeviceFacts(device, "cpu").sentence());
     }
 }

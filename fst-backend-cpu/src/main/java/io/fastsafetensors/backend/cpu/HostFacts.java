@@ -2,6 +2,7 @@ package io.fastsafetensors.backend.cpu;
 
 import io.fastsafetensors.backend.cpu.ffm.MemoryLibCFfm;
 import io.fastsafetensors.spi.DeviceInfo;
+import io.fastsafetensors.spi.DeviceKind;
 import io.fastsafetensors.types.Device;
 import java.io.IOException;
 import java.nio.ByteOrder;
@@ -53,7 +54,7 @@ record HostFacts(HostMemory memory, DeviceInfo info) {
                 "transparent huge pages", firstLine(THP, "").orElse("unknown"));
         String model = firstLine(Path.of("/proc/cpuinfo"), "model name").orElse(arch);
         return new HostFacts(memory,
-                new DeviceInfo(Device.CPU, model, MemInfo.OF_LINUX.read().total(), -1, attributes));
+                new DeviceInfo(Device.CPU, DeviceKind.CPU, model, MemInfo.OF_LINUX.read().total(), -1, attributes));
     }
 
     private static Optional<String> firstLine(Path file, String start) {

@@ -12,6 +12,7 @@ import io.fastsafetensors.error.OutOfDeviceMemoryException;
 import io.fastsafetensors.spi.Backend;
 import io.fastsafetensors.spi.DeviceBuffer;
 import io.fastsafetensors.spi.DeviceInfo;
+import io.fastsafetensors.spi.DeviceKind;
 import io.fastsafetensors.types.Device;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -42,7 +43,7 @@ class MappedMemoryTest {
                 "MemTotal:       2048 kB\nMemFree:  1 kB\nMemAvailable:   1024 kB\n");
         MemInfo memInfo = new MemInfo(file);
         backend = new CpuBackend(new MappedMemory(libc, memInfo),
-                new DeviceInfo(Device.CPU, "a machine", -1, -1, Map.of()), memInfo);
+                new DeviceInfo(Device.CPU, DeviceKind.CPU, "a machine", -1, -1, Map.of()), memInfo);
     }
 
     @AfterEach

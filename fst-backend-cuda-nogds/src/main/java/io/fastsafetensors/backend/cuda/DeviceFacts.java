@@ -3,6 +3,7 @@ package io.fastsafetensors.backend.cuda;
 import io.fastsafetensors.backend.cuda.driver.CudaDriver;
 import io.fastsafetensors.backend.cuda.driver.CudaStatus;
 import io.fastsafetensors.spi.DeviceInfo;
+import io.fastsafetensors.spi.DeviceKind;
 import io.fastsafetensors.types.Device;
 import java.util.HashMap;
 import java.util.Map;
@@ -67,7 +68,7 @@ final class DeviceFacts {
                 String.valueOf(attribute(CudaDriver.CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT, device)));
         attributes.put("driver", cuda);
         pci.link(busId[0]).ifPresent(link -> attributes.put("PCI link", link));
-        return new DeviceInfo(new Device(CudaBackend.DEVICE_TYPE, ordinal), name[0], total[0],
+        return new DeviceInfo(new Device(CudaBackend.DEVICE_TYPE, ordinal), DeviceKind.GPU, name[0], total[0],
                 pci.numaNode(busId[0]), attributes);
     }
 

@@ -10,6 +10,7 @@ import io.fastsafetensors.error.BackendException;
 import io.fastsafetensors.spi.BackendOptions;
 import io.fastsafetensors.spi.Capability;
 import io.fastsafetensors.spi.DeviceInfo;
+import io.fastsafetensors.spi.DeviceKind;
 import io.fastsafetensors.spi.Probe;
 import io.fastsafetensors.types.Device;
 import java.io.IOException;
@@ -47,12 +48,13 @@ class CudaBackendProviderTest {
         driver.devices = 2;
         Probe.Available probe = available(new PciFacts(sys));
         assertEquals(List.of(
-                new DeviceInfo(new Device("cuda", 0), "Scripted 0", ScriptedDriver.TOTAL, 1,
+                new DeviceInfo(new Device("cuda", 0), DeviceKind.GPU, "Scripted 0", ScriptedDriver.TOTAL, 1,
                         Map.of("PCI bus", "0000:3B:00.0", "compute capability", "9.0", "multiprocessors", "132",
                                 "driver", "CUDA 12.4", "PCI link",
                                 "2.5 GT/s PCIe x16 (at most 32.0 GT/s PCIe x16)")),
-                new DeviceInfo(new Device("cuda", 1), "Scripted 1", ScriptedDriver.TOTAL, -1, Map.of("PCI bus",
-                        "0000:3B:01.0", "compute capability", "9.0", "multiprocessors", "132", "driver", "CUDA 12.4"))),
+                new DeviceInfo(new Device("cuda", 1), DeviceKind.GPU, "Scripted 1", ScriptedDriver.TOTAL, -1,
+                        Map.of("PCI bus", "0000:3B:01.0", "compute capability", "9.0", "multiprocessors", "132",
+                                "driver", "CUDA 12.4"))),
                 probe.devices());
         assertEquals(Set.of(Capability.KERNELS, Capability.ASYNCHRONOUS_COPIES, Capability.POINTERS,
                 Capability.HOST_REGISTRATION), probe.capabilities());

@@ -10,6 +10,7 @@ import io.fastsafetensors.spi.BackendOptions;
 import io.fastsafetensors.spi.BackendProvider;
 import io.fastsafetensors.spi.Capability;
 import io.fastsafetensors.spi.DeviceInfo;
+import io.fastsafetensors.spi.DeviceKind;
 import io.fastsafetensors.spi.Probe;
 import io.fastsafetensors.types.Device;
 import java.lang.System.Logger;
@@ -20,9 +21,13 @@ import java.util.Optional;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
-/// Picks the backend for a device: the one asked for by name, or the available one of the highest priority.
+/// Picks the backend for a device: the one asked for by name, or the available one of the highest priority. `auto` takes
+/// a processor last, and then rather as `cpu` than through a driver for devices; `gpu` never takes one.
 public final class BackendSelector {
     private static final Logger LOG = System.getLogger("io.fastsafetensors.core");
+
+    private static final String AUTO = "auto";
+    private static final String GPU = "gpu";
 
     private BackendSelector() {
     }
@@ -41,26 +46,42 @@ public final class BackendSelector {
     ///
     /// @throws BackendUnavailableException if none can serve the device; it lists each with its reason
     public static Selected open(LoadOptions options) {
+        return open(Providers.backends(), options);
+    }
+
+    /// @param providers best first
+    static Selected open(List<Found<BackendProvider>> providers, LoadOptions options) {
         List<Rejected> rejected = new ArrayList<>();
-        Selected selected = null;
-        for (Found<BackendProvider> found : Providers.backends()) {
+        Candidate best = null;
+        for (Found<BackendProvider> found : providers) {
             Optional<String> mismatch = mismatch(found, options);
-            if (selected != null) {
-                rejected.add(new Rejected(found.name(), mismatch.orElse("lower priority")));
-            } else if (mismatch.isPresent()) {
+            if (mismatch.isPresent()) {
                 rejected.add(new Rejected(found.name(), mismatch.get()));
+            } else if (best != null && best.preference() == Candidate.FIRST) {
+                rejected.add(new Rejected(found.name(), "lower priority"));
             } else {
-                selected = tryOpen(found, options, rejected);
+                best = better(best, candidate(found, options, rejected), rejected);
             }
         }
-        if (selected == null) {
+        if (best == null) {
             String wanted = options.device() + options.backend().map(b -> " through backend " + b).orElse("");
             throw new BackendUnavailableException(wanted,
                     rejected.stream().map(r -> r.name() + ": " + r.reason()).toList());
         }
-        BackendChoice choice = new BackendChoice(selected.choice().name(), selected.choice().reason(), rejected);
+        BackendChoice choice = new BackendChoice(best.provider().name(), reason(best, options), rejected);
         LOG.log(Level.DEBUG, () -> "backend " + choice);
-        return new Selected(selected.backend(), selected.device(), selected.capabilities(), choice);
+        return new Selected(
+                OpenDevices.open(best.provider(), best.device().device(),
+                        new BackendOptions(options.strictBackend(), options.backendProperties())),
+                best.device().device(), best.capabilities(), choice);
+    }
+
+    /// A provider that can serve the device asked for.
+    private record Candidate(BackendProvider provider, DeviceInfo device, Set<Capability> capabilities,
+            int preference) {
+        private static final int FIRST = 0;
+        private static final int SECOND = 1;
+        private static final int LAST = 2;
     }
 
     private static Optional<String> mismatch(Found<BackendProvider> found, LoadOptions options) {
@@ -68,22 +89,22 @@ public final class BackendSelector {
         if (options.backend().isPresent() && !options.backend().get().equals(found.name())) {
             return Optional.of("backend " + options.backend().get() + " was asked for");
         }
-        if (provider != null && !serves(provider.deviceType(), options.device().type())) {
+        if (provider != null && !serves(provider.deviceType(), options.device())) {
             return Optional.of("serves " + provider.deviceType() + " devices, not " + options.device());
         }
         return Optional.empty();
     }
 
-    private static boolean serves(String provided, String wanted) {
-        return switch (wanted) {
-            case "auto" -> true;
-            case "gpu" -> !provided.equals(Device.CPU.type());
-            default -> provided.equals(wanted);
+    private static boolean serves(String provided, Device wanted) {
+        return switch (wanted.type()) {
+            case AUTO -> true;
+            case GPU -> !provided.equals(Device.CPU.type());
+            default -> provided.equals(wanted.type());
         };
     }
 
-    private static @Nullable Selected tryOpen(Found<BackendProvider> found,
-            LoadOptions options, List<Rejected> rejected) {
+    private static @Nullable Candidate candidate(Found<BackendProvider> found, LoadOptions options,
+            List<Rejected> rejected) {
         Probe probe = Providers.probe(found);
         BackendProvider provider = found.provider();
         if (provider == null || !(probe instanceof Probe.Available available)) {
@@ -91,19 +112,49 @@ public final class BackendSelector {
                     + (probe instanceof Probe.Unavailable u ? u.reason() : "its provider cannot be constructed")));
             return null;
         }
-        Optional<Device> device = available.devices().stream().map(DeviceInfo::device)
-                .filter(d -> d.index() == options.device().index()).findFirst();
+        Optional<DeviceInfo> device = available.devices().stream()
+                .filter(d -> d.device().index() == options.device().index()).findFirst();
         if (device.isEmpty()) {
             rejected.add(new Rejected(found.name(), "has no device " + options.device().index() + ", only "
                     + available.devices().stream().map(d -> d.device().toString()).toList()));
             return null;
         }
-        String reason = options.backend().isPresent() ? "asked for by name"
-                : "the available backend of the highest priority for " + options.device();
-        return new Selected(
-                OpenDevices.open(provider, device.get(),
-                        new BackendOptions(options.strictBackend(), options.backendProperties())),
-                device.get(), available.capabilities(),
-                new BackendChoice(found.name(), reason, List.of()));
+        if (options.device().type().equals(GPU) && device.get().kind() == DeviceKind.CPU) {
+            rejected.add(new Rejected(found.name(), "its device " + device.get().device() + " is a processor, "
+                    + device.get().name()));
+            return null;
+        }
+        return new Candidate(provider, device.get(), available.capabilities(), preference(device.get(), options));
+    }
+
+    /// Who serves the host's memory through a driver for devices copies what the CPU backend reads in place, so it only
+    /// wins where that one is missing.
+    private static int preference(DeviceInfo device, LoadOptions options) {
+        if (!options.device().type().equals(AUTO) || device.kind() != DeviceKind.CPU) {
+            return Candidate.FIRST;
+        }
+        return device.device().isCpu() ? Candidate.SECOND : Candidate.LAST;
+    }
+
+    private static @Nullable Candidate better(@Nullable Candidate best, @Nullable Candidate other,
+            List<Rejected> rejected) {
+        if (best == null || other == null) {
+            return best == null ? other : best;
+        }
+        boolean replaced = other.preference() < best.preference();
+        Candidate loser = replaced ? best : other;
+        rejected.add(new Rejected(loser.provider().name(), loser.preference() == Candidate.LAST
+                ? "its device " + loser.device().device() + " is a processor, " + loser.device().name()
+                : "lower priority"));
+        return replaced ? other : best;
+    }
+
+    private static String reason(Candidate best, LoadOptions options) {
+        if (options.backend().isPresent()) {
+            return "asked for by name";
+        }
+        return best.preference() == Candidate.FIRST
+                ? "the available backend of the highest priority for " + options.device()
+                : "no GPU and no accelerator is available";
     }
 }

@@ -7,6 +7,7 @@ import io.fastsafetensors.spi.BackendOptions;
 import io.fastsafetensors.spi.BackendProvider;
 import io.fastsafetensors.spi.Capability;
 import io.fastsafetensors.spi.DeviceInfo;
+import io.fastsafetensors.spi.DeviceKind;
 import io.fastsafetensors.spi.Probe;
 import io.fastsafetensors.types.Device;
 import java.util.EnumSet;
@@ -18,7 +19,8 @@ import java.util.Set;
 public final class HostProvider implements BackendProvider {
     /// The device it serves.
     public static final Device DEVICE = new Device("host", 0);
-    private static final DeviceInfo INFO = new DeviceInfo(DEVICE, "host memory", HostBackend.TOTAL, -1, Map.of());
+    private static final DeviceInfo INFO =
+            new DeviceInfo(DEVICE, DeviceKind.CPU, "host memory", HostBackend.TOTAL, -1, Map.of());
 
     private final Set<Capability> capabilities;
 

@@ -5,6 +5,7 @@ import io.fastsafetensors.spi.BackendOptions;
 import io.fastsafetensors.spi.BackendProvider;
 import io.fastsafetensors.spi.Capability;
 import io.fastsafetensors.spi.DeviceInfo;
+import io.fastsafetensors.spi.DeviceKind;
 import io.fastsafetensors.spi.HostRegistration;
 import io.fastsafetensors.spi.MemoryInfo;
 import io.fastsafetensors.spi.Probe;
@@ -88,7 +89,8 @@ final class ProbeMutants {
     }
 
     private static DeviceInfo info(DeviceInfo real, Device device) {
-        return new DeviceInfo(device, real.name(), real.totalBytes(), real.numaNode(), real.attributes());
+        return new DeviceInfo(device, real.kind(), real.name(), real.totalBytes(), real.numaNode(),
+                real.attributes());
     }
 
     private static Probe.Available probe(List<DeviceInfo> devices, Set<Capability> capabilities) {

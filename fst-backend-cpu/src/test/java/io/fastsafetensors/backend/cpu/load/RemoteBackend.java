@@ -6,6 +6,7 @@ import io.fastsafetensors.spi.Backend;
 import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.DeviceBuffer;
 import io.fastsafetensors.spi.DeviceInfo;
+import io.fastsafetensors.spi.DeviceKind;
 import io.fastsafetensors.spi.DirectFile;
 import io.fastsafetensors.spi.DirectStorage;
 import io.fastsafetensors.spi.HostRegistration;
@@ -43,7 +44,7 @@ final class RemoteBackend implements Backend {
 
     @Override
     public DeviceInfo info() {
-        return new DeviceInfo(RemoteProvider.DEVICE, "far memory", 1L << 40, -1, Map.of());
+        return new DeviceInfo(RemoteProvider.DEVICE, DeviceKind.ACCELERATOR, "far memory", 1L << 40, -1, Map.of());
     }
 
     @Override

@@ -5,6 +5,7 @@ import io.fastsafetensors.spi.BackendOptions;
 import io.fastsafetensors.spi.BackendProvider;
 import io.fastsafetensors.spi.Capability;
 import io.fastsafetensors.spi.DeviceInfo;
+import io.fastsafetensors.spi.DeviceKind;
 import io.fastsafetensors.spi.Probe;
 import io.fastsafetensors.testkit.fault.FaultPlan;
 import io.fastsafetensors.testkit.fault.FaultyBackendProvider;
@@ -56,8 +57,8 @@ public final class RemoteProvider implements BackendProvider {
         Set<Capability> capabilities = EnumSet.copyOf(available.capabilities());
         capabilities.add(Capability.HOST_REGISTRATION);
         capabilities.add(Capability.DIRECT_STORAGE);
-        return new Probe.Available(List.of(new DeviceInfo(DEVICE, "far memory", 1L << 40, -1, Map.of())), capabilities,
-                Map.of());
+        return new Probe.Available(List.of(new DeviceInfo(DEVICE, DeviceKind.ACCELERATOR, "far memory", 1L << 40, -1,
+                Map.of())), capabilities, Map.of());
     }
 
     @Override

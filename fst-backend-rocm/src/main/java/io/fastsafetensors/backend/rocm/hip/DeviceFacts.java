@@ -2,6 +2,7 @@ package io.fastsafetensors.backend.rocm.hip;
 
 import io.fastsafetensors.backend.rocm.hip.ffm.Hip;
 import io.fastsafetensors.spi.DeviceInfo;
+import io.fastsafetensors.spi.DeviceKind;
 import io.fastsafetensors.types.Device;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -42,7 +43,8 @@ record DeviceFacts(HipDevice device, DeviceInfo info) {
         int numaNode = line(entry.resolve("numa_node")).filter(text -> text.matches("\\d+")).map(Integer::valueOf)
                 .orElse(-1);
         return new DeviceFacts(new HipDevice(runtime, index, arch[0]),
-                new DeviceInfo(new Device(DEVICE_TYPE, index), name[0], total[0], numaNode, attributes));
+                new DeviceInfo(new Device(DEVICE_TYPE, index), DeviceKind.GPU, name[0], total[0], numaNode,
+                        attributes));
     }
 
     /// A line that the kernel says of the device; empty where it does not.

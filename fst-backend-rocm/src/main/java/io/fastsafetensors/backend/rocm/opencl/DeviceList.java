@@ -5,6 +5,7 @@ import io.fastsafetensors.backend.rocm.opencl.binding.OpenCl;
 import io.fastsafetensors.error.BackendException;
 import io.fastsafetensors.error.Where;
 import io.fastsafetensors.spi.DeviceInfo;
+import io.fastsafetensors.spi.DeviceKind;
 import io.fastsafetensors.types.Device;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -31,8 +32,16 @@ record DeviceList(List<ClDevice> devices, List<String> refusals, Map<String, Str
     /// A device that can be used and has no number yet.
     private record Candidate(long platform, String platformName, long handle, long type) {
         int rank() {
-            return (type & OpenCl.CL_DEVICE_TYPE_GPU) != 0 ? 0
-                    : (type & OpenCl.CL_DEVICE_TYPE_ACCELERATOR) != 0 ? 1 : 2;
+            return switch (kind()) {
+                case GPU -> 0;
+                case ACCELERATOR -> 1;
+                case CPU -> 2;
+            };
+        }
+
+        DeviceKind kind() {
+            return (type & OpenCl.CL_DEVICE_TYPE_GPU) != 0 ? DeviceKind.GPU
+                    : (type & OpenCl.CL_DEVICE_TYPE_CPU) != 0 ? DeviceKind.CPU : DeviceKind.ACCELERATOR;
         }
     }
 
@@ -135,21 +144,15 @@ record DeviceList(List<ClDevice> devices, List<String> refusals, Map<String, Str
                 "vendor", facts.text(device, OpenCl.CL_DEVICE_VENDOR),
                 "version", facts.text(device, OpenCl.CL_DEVICE_VERSION),
                 "driver", facts.text(device, OpenCl.CL_DRIVER_VERSION),
-                "type", typeName(candidate.type()),
                 "largest buffer", largest + " bytes",
                 "base alignment", facts.small(device, OpenCl.CL_DEVICE_MEM_BASE_ADDR_ALIGN) / Byte.SIZE + " bytes");
-        DeviceInfo info = new DeviceInfo(new Device("opencl", number), facts.text(device, OpenCl.CL_DEVICE_NAME),
-                facts.number(device, OpenCl.CL_DEVICE_GLOBAL_MEM_SIZE), -1, attributes);
+        DeviceInfo info = new DeviceInfo(new Device("opencl", number), candidate.kind(),
+                facts.text(device, OpenCl.CL_DEVICE_NAME), facts.number(device, OpenCl.CL_DEVICE_GLOBAL_MEM_SIZE), -1,
+                attributes);
         boolean tellsFree = Arrays.asList(facts.text(device, OpenCl.CL_DEVICE_EXTENSIONS).split("\\s+"))
                 .contains(FREE_MEMORY_EXTENSION);
         return new ClDevice(candidate.platform(), device, info, largest,
-                (candidate.type() & OpenCl.CL_DEVICE_TYPE_CPU) != 0,
-                tellsFree);
+                (candidate.type() & OpenCl.CL_DEVICE_TYPE_CPU) != 0, tellsFree);
     }
 
-    private static String typeName(long type) {
-        return (type & OpenCl.CL_DEVICE_TYPE_GPU) != 0 ? "GPU"
-                : (type & OpenCl.CL_DEVICE_TYPE_ACCELERATOR) != 0 ? "accelerator"
-                        : (type & OpenCl.CL_DEVICE_TYPE_CPU) != 0 ? "CPU" : "other";
-    }
 }

@@ -12,6 +12,7 @@ import io.fastsafetensors.backend.rocm.opencl.binding.OpenCl;
 import io.fastsafetensors.error.BackendException;
 import io.fastsafetensors.spi.Capability;
 import io.fastsafetensors.spi.DeviceInfo;
+import io.fastsafetensors.spi.DeviceKind;
 import io.fastsafetensors.spi.Probe;
 import io.fastsafetensors.types.Device;
 import java.util.List;
@@ -57,9 +58,9 @@ class InstallationTest {
         DeviceInfo info = probe.devices().getFirst();
         assertEquals(FakeDevice.TOTAL, info.totalBytes());
         assertEquals(-1, info.numaNode());
-        assertEquals(Set.of("platform", "vendor", "version", "driver", "type", "largest buffer", "base alignment"),
+        assertEquals(Set.of("platform", "vendor", "version", "driver", "largest buffer", "base alignment"),
                 info.attributes().keySet());
-        assertEquals("GPU", info.attributes().get("type"));
+        assertEquals(DeviceKind.GPU, info.kind());
         assertEquals(FakeDevice.LARGEST + " bytes", info.attributes().get("largest buffer"));
         assertEquals("128 bytes", info.attributes().get("base alignment"));
         assertEquals(Set.of(Capability.KERNELS, Capability.ASYNCHRONOUS_COPIES), probe.capabilities());
