@@ -43,7 +43,9 @@ final class AtomicFile implements AutoCloseable {
     }
 
     /// Makes the temporary file, and removes those of dead writers.
-    static AtomicFile create(Path target) throws IOException {
+    ///
+    /// @param bytes how long it will be
+    static AtomicFile create(Path target, long bytes) throws IOException {
         Path absolute = target.toAbsolutePath();
         Path directory = absolute.getParent();
         Path name = absolute.getFileName();
@@ -56,7 +58,7 @@ final class AtomicFile implements AutoCloseable {
         for (int i = 0; i < TRIES; i++) {
             String random = HexFormat.of().toHexDigits(ThreadLocalRandom.current().nextLong());
             Path temporary = real.resolve(prefix + random + SUFFIX);
-            FileChannel channel = open(temporary);
+            FileChannel channel = open(temporary, bytes);
             if (lock(channel) && Files.exists(temporary)) {
                 return new AtomicFile(real.resolve(name), temporary, channel);
             }
@@ -159,12 +161,19 @@ final class AtomicFile implements AutoCloseable {
         }
     }
 
-    private static FileChannel open(Path temporary) throws IOException {
+    private static FileChannel open(Path temporary, long bytes) throws IOException {
         OURS.add(temporary);
+        FileChannel channel = null;
         try {
-            return FileChannel.open(temporary, StandardOpenOption.CREATE_NEW, StandardOpenOption.READ,
+            channel = FileChannel.open(temporary, StandardOpenOption.CREATE_NEW, StandardOpenOption.READ,
                     StandardOpenOption.WRITE);
+            DiskSpace.platform().reserve(temporary, bytes);
+            return channel;
         } catch (IOException e) {
+            if (channel != null) {
+                channel.close();
+                Files.deleteIfExists(temporary);
+            }
             OURS.remove(temporary);
             throw e;
         }

@@ -202,9 +202,9 @@ public final class CheckpointOutput implements AutoCloseable {
     }
 
     private AtomicFile writeIndex(Path path) throws IOException {
-        AtomicFile file = AtomicFile.create(path);
-        index = file;
         ByteBuffer text = IndexText.of(shards.stream().map(OpenShard::items).toList());
+        AtomicFile file = AtomicFile.create(path, text.remaining());
+        index = file;
         while (text.hasRemaining()) {
             file.channel().write(text);
         }

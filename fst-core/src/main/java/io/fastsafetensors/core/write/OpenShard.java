@@ -50,7 +50,7 @@ final class OpenShard {
     AtomicFile file() throws IOException {
         AtomicFile opened = file;
         if (opened == null) {
-            opened = AtomicFile.create(target);
+            opened = AtomicFile.create(target, dataStart() + dataBytes);
             file = opened;
             put(opened, 0, header.toBuffer());
             for (Item item : items) {

@@ -1,0 +1,83 @@
+package io.fastsafetensors.core.write;
+
+import io.fastsafetensors.core.write.ffm.SpaceLibC;
+import io.fastsafetensors.core.write.ffm.SpaceLibCFfm;
+import java.io.IOException;
+import java.lang.System.Logger.Level;
+import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
+
+/// Gives a new file its space before anything is written: a disk that is too small says so at once, and writes that do
+/// not grow the file may run side by side (ext4 lets one at a time extend a file). Thread-safe.
+final class DiskSpace {
+    private static final int EINTR = 4;
+    private static final int EFBIG = 27;
+    private static final int ENOSPC = 28;
+    private static final int EDQUOT = 122;
+    private static final int TRIES = 100;
+
+    private final @Nullable SpaceLibC c;
+
+    /// @param c the calls, null where there are none
+    DiskSpace(@Nullable SpaceLibC c) {
+        this.c = c;
+    }
+
+    private static final class Holder {
+        private static final DiskSpace PLATFORM = new DiskSpace(bind());
+
+        private static @Nullable SpaceLibC bind() {
+            if (!System.getProperty("os.name").equals("Linux")) {
+                return null;
+            }
+            try {
+                return new SpaceLibCFfm();
+            } catch (IllegalCallerException | LinkageError e) {
+                System.getLogger(DiskSpace.class.getName()).log(Level.DEBUG, "no space is reserved for files", e);
+                return null;
+            }
+        }
+    }
+
+    /// This machine's.
+    static DiskSpace platform() {
+        return Holder.PLATFORM;
+    }
+
+    /// Makes an empty file `bytes` long, its content zeros. Does nothing where the file system cannot.
+    ///
+    /// Opens and closes the file, which drops this process's locks on it.
+    ///
+    /// @throws IOException if there is not as much room
+    void reserve(Path file, long bytes) throws IOException {
+        if (c == null || bytes == 0) {
+            return;
+        }
+        int fd = c.open(file, SpaceLibC.O_WRONLY | SpaceLibC.O_CLOEXEC);
+        if (fd < 0) {
+            return;
+        }
+        try {
+            allocate(c, fd, bytes);
+        } finally {
+            c.close(fd);
+        }
+    }
+
+    private static void allocate(SpaceLibC c, int fd, long bytes) throws IOException {
+        for (int attempt = 0; c.fallocate(fd, 0, 0, bytes) != 0; attempt++) {
+            int errno = c.errno();
+            switch (errno) {
+                case ENOSPC -> throw new IOException("No space left on device: it takes " + bytes + " bytes");
+                case EDQUOT -> throw new IOException("Disk quota exceeded: it takes " + bytes + " bytes");
+                case EFBIG -> throw new IOException("File too large: it takes " + bytes
+                        + " bytes, more than the file system or the process's limit (ulimit -f) allows");
+                default -> {
+                    if (errno != EINTR || attempt == TRIES) {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+}
