@@ -5,38 +5,43 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
-import java.nio.file.Path;
+import java.util.ArrayDeque;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import org.jspecify.annotations.Nullable;
 
-/// Writes runs of bytes past the page cache: one is gathered while the one before is written by a thread of its own.
+/// Writes runs of bytes past the page cache: one is gathered while those before are written by threads of their own.
 /// Where the file system has no direct writes, everything goes through the page cache. Used by one thread.
 ///
 /// A checkpoint that is larger than memory would otherwise drive everything else out of the cache, and the kernel would
 /// put the writing off until it has to be waited for.
 final class PageWriter implements AutoCloseable {
+    /// Runs being written at a time: a drive that also reads serves one at a time at half its rate.
+    private static final int FLYING = 3;
+
     private final Arena arena = Arena.ofShared();
-    private final ExecutorService thread =
-            Executors.newSingleThreadExecutor(Thread.ofPlatform().daemon().name("fst-writer").factory());
+    private final ExecutorService threads =
+            Executors.newFixedThreadPool(FLYING, Thread.ofPlatform().daemon().name("fst-writer-", 1).factory());
+    private final ArrayDeque<Flight> flights = new ArrayDeque<>();
+    private final ArrayDeque<PageRun> spares = new ArrayDeque<>();
     private PageRun filling = new PageRun(arena);
-    private PageRun spare = new PageRun(arena);
-    private @Nullable Flight flight;
 
     /// A run that is being written.
     private static final class Flight {
-        private final Path target;
+        private final PageRun run;
+        private final AtomicFile target;
         private final CountDownLatch landed = new CountDownLatch(1);
         private volatile @Nullable Throwable failure;
 
-        private Flight(Path target) {
+        private Flight(PageRun run, AtomicFile target) {
+            this.run = run;
             this.target = target;
         }
 
-        private void write(PageRun run, FileChannel cached, @Nullable FileChannel direct) {
+        private void write(@Nullable FileChannel direct) {
             try {
-                run.writeTo(cached, direct);
+                run.writeTo(target.channel(), direct);
             } catch (IOException | RuntimeException | Error e) {
                 failure = e;
             } finally {
@@ -47,7 +52,7 @@ final class PageWriter implements AutoCloseable {
         private void await() {
             Uninterruptibly.run(landed::await);
             switch (failure) {
-                case IOException e -> throw CheckpointOutput.failure(e, target);
+                case IOException e -> throw CheckpointOutput.failure(e, target.target());
                 case RuntimeException e -> throw e;
                 case Error e -> throw e;
                 case null, default -> {
@@ -58,7 +63,7 @@ final class PageWriter implements AutoCloseable {
 
     /// Takes bytes for `target`. They are written when the run is long enough or ends.
     ///
-    /// @throws io.fastsafetensors.error.StorageException if the run before could not be written
+    /// @throws io.fastsafetensors.error.StorageException if a run before could not be written
     void write(AtomicFile target, long position, ByteBuffer bytes) {
         if (!filling.continuesAt(target, position)) {
             send();
@@ -80,7 +85,9 @@ final class PageWriter implements AutoCloseable {
         if (target != null) {
             next(target);
         }
-        await();
+        while (!flights.isEmpty()) {
+            land();
+        }
     }
 
     /// Sends the run; the next one follows on.
@@ -90,37 +97,33 @@ final class PageWriter implements AutoCloseable {
         filling.begin(target, end);
     }
 
-    /// Hands the run to the thread; from then on the other one is filled.
+    /// Hands the run to a thread; from then on another one is filled.
     private void send() {
         AtomicFile target = filling.file();
         if (target == null || filling.isEmpty()) {
             return;
         }
-        await();
-        PageRun run = filling;
+        while (flights.size() >= FLYING) {
+            land();
+        }
         FileChannel direct = target.directChannel();
-        Flight begun = new Flight(target.target());
-        flight = begun;
-        filling = spare;
-        spare = run;
-        thread.execute(() -> begun.write(run, target.channel(), direct));
+        Flight flight = new Flight(filling, target);
+        flights.add(flight);
+        PageRun spare = spares.poll();
+        filling = spare == null ? new PageRun(arena) : spare;
+        threads.execute(() -> flight.write(direct));
     }
 
-    private void await() {
-        Flight before = flight;
-        flight = null;
-        if (before != null) {
-            before.await();
-        }
+    private void land() {
+        Flight oldest = flights.remove();
+        oldest.await();
+        spares.add(oldest.run);
     }
 
     /// Drops what was not flushed, and the memory.
     @Override
     public void close() {
-        if (flight != null) {
-            Uninterruptibly.run(flight.landed::await);
-        }
-        thread.close();
+        threads.close();
         arena.close();
     }
 }
