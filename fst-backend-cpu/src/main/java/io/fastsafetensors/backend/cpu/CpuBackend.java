@@ -27,6 +27,7 @@ final class CpuBackend implements Backend {
     private final Kernels kernels = new CpuKernels();
     private volatile boolean closed;
 
+    /// @param host closed with this backend
     CpuBackend(HostMemory host, DeviceInfo info, MemInfo memInfo) {
         this.host = host;
         this.info = info;
@@ -82,21 +83,12 @@ final class CpuBackend implements Backend {
     @Override
     public void close() {
         closed = true;
-        RuntimeException failure = null;
+        Failures failures = new Failures();
         for (OwnedMemory memory : new ArrayList<>(open)) {
-            try {
-                memory.close();
-            } catch (RuntimeException e) {
-                if (failure == null) {
-                    failure = e;
-                } else {
-                    failure.addSuppressed(e);
-                }
-            }
+            failures.collect(memory::close);
         }
-        if (failure != null) {
-            throw failure;
-        }
+        failures.collect(host::close);
+        failures.rethrow();
     }
 
     boolean isClosed() {

@@ -64,6 +64,6 @@ public final class CpuBackendProvider implements BackendProvider {
             throw new BackendException(reason, Where.backend(CpuBackend.NAME));
         });
         HostFacts facts = HostFacts.ofThisMachine();
-        return new CpuBackend(facts.memory(), facts.info(), MemInfo.OF_LINUX);
+        return new CpuBackend(new RecycledMemory(facts.memory()), facts.info(), MemInfo.OF_LINUX);
     }
 }

@@ -4,7 +4,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /// Where buffers come from. Thread-safe.
-interface HostMemory {
+interface HostMemory extends AutoCloseable {
     /// Takes memory; contents undefined.
     ///
     /// @param bytes the size, any long from 0
@@ -15,6 +15,12 @@ interface HostMemory {
 
     /// How memory is taken, and why this way; one sentence for people.
     String description();
+
+    /// Gives back what it keeps for later; what is taken stays its owner's.
+    @Override
+    default void close() {
+        // Most keep nothing.
+    }
 
     /// One piece of memory.
     ///
