@@ -17,6 +17,7 @@ import java.util.List;
 /// but the demo, in silence, on a small checkpoint in a temporary directory.
 final class Training {
     private static final int TENSORS = 200;
+    private static final int ELEMENTS = 8 << 20;
 
     private Training() {
     }
@@ -37,6 +38,7 @@ final class Training {
             Main.run(new String[] {"load", checkpoint}, nowhere, nowhere);
             Main.run(new String[] {"ls", "--sha256", checkpoint}, nowhere, nowhere);
             rewrite(checkpoint, directory.path(), nowhere);
+            convert(directory.path(), nowhere);
             Main.run(new String[] {"ls", "--help"}, nowhere, nowhere);
             Main.run(new String[] {"ls", "--wrong"}, nowhere, nowhere);
             Main.run(new String[] {"verify", checkpoint + "/absent"}, nowhere, nowhere);
@@ -53,6 +55,20 @@ final class Training {
         Main.run(new String[] {"align", "--digests", one, other}, nowhere, nowhere);
         Main.run(new String[] {"verify", "--digests", other}, nowhere, nowhere);
         Main.run(new String[] {"split", "--max-shard-size", "1KB", one, shards}, nowhere, nowhere);
+    }
+
+    /// Enough of the common pairs that their loops are compiled as soon as a command begins to convert.
+    private static void convert(Path directory, PrintStream nowhere) {
+        String from = directory.resolve("large.safetensors").toString();
+        String to = directory.resolve("converted.safetensors").toString();
+        for (DType dtype : List.of(DType.F32, DType.BF16, DType.F16)) {
+            Safetensors.write(Path.of(from), List.of(TensorSource.of("large", dtype, Shape.of(ELEMENTS),
+                    channel -> channel.write(ByteBuffer.allocate((int) dtype.byteSize(ELEMENTS))))),
+                    WriteOptions.defaults());
+            for (DType other : List.of(DType.F32, DType.BF16, DType.F16)) {
+                Main.run(new String[] {"convert", "--dtype", other.name(), from, to}, nowhere, nowhere);
+            }
+        }
     }
 
     private static List<TensorSource> tensors() {
