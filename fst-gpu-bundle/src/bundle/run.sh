@@ -9,7 +9,8 @@ usage: ./run.sh COMMAND
   test [-DNAME=VALUE...] [PATTERN]  run the tests whose class names match (default: .*ConformanceTest, every backend's);
                                     -Dfst.testkit.require=cuda,cpu makes a backend that is not available a failure
   ranks [N]                         run every collective and every sharding call between N GPUs (default: 2) by NCCL: in one JVM,
-                                    and in N processes that meet by NCCL_COMM_ID and by a shared directory
+                                    and in N processes that meet by NCCL_COMM_ID and by a shared directory; with
+                                    NCCL_MULTI_RANK_GPU_ENABLE=1 ranks may share a GPU, as far as NCCL can
   memcheck [CLASS]                  run the kernel tests under compute-sanitizer (default: the CUDA backend's)
   bench [OPTION...]                 measure loads; --help lists the options
   fst ARGUMENT...                   the fst command
@@ -70,10 +71,13 @@ run_processes() {
     local way=$1 size=$2 status=0 rank report=$results/ranks-$1.txt
     mkdir -p "$results"
     : >"$report"
-    local folder pids=()
+    local folder pids=() gpus=$size
+    if [[ ${NCCL_MULTI_RANK_GPU_ENABLE:-} == 1 ]]; then
+        gpus=$(nvidia-smi -L | wc -l)
+    fi
     folder=$(mktemp -d)
     for ((rank = 0; rank < size; rank++)); do
-        local place=(RANK=$rank WORLD_SIZE="$size" LOCAL_RANK=$rank)
+        local place=(RANK=$rank WORLD_SIZE="$size" LOCAL_RANK=$((rank % gpus)))
         case $way in
         comm-id) place+=(NCCL_COMM_ID=127.0.0.1:29517) ;;
         directory) place+=(FST_GROUP_DIR="$folder") ;;

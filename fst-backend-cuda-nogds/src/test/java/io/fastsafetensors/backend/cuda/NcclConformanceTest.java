@@ -11,7 +11,8 @@ import java.util.List;
 import java.util.Optional;
 import java.util.stream.IntStream;
 
-/// Every rule over this machine's NCCL, the ranks being threads with a GPU each.
+/// Every rule over this machine's NCCL, the ranks being threads with a GPU each; or sharing one, if
+/// `NCCL_MULTI_RANK_GPU_ENABLE=1` lets them.
 public class NcclConformanceTest extends ProcessGroupConformance {
     private static final int MOST = 4;
 
@@ -25,16 +26,20 @@ public class NcclConformanceTest extends ProcessGroupConformance {
         return new NcclProvider().unavailable();
     }
 
-    /// NCCL takes one rank a GPU.
     @Override
     protected List<Integer> sizes() {
-        int devices = ((Probe.Available) new CudaBackendProvider().probe()).devices().size();
-        return IntStream.of(1, 2, MOST).filter(size -> size <= devices).boxed().toList();
+        boolean shared = "1".equals(System.getenv("NCCL_MULTI_RANK_GPU_ENABLE"));
+        int most = shared ? MOST : devices();
+        return IntStream.of(1, 2, MOST).filter(size -> size <= most).boxed().toList();
+    }
+
+    private static int devices() {
+        return ((Probe.Available) new CudaBackendProvider().probe()).devices().size();
     }
 
     /// A rank's GPU.
     protected Device device(int rank) {
-        return new Device("cuda", rank);
+        return new Device("cuda", rank % devices());
     }
 
     @Override
