@@ -3,6 +3,7 @@ package io.fastsafetensors.core.deliver;
 import io.fastsafetensors.api.LoadOptions;
 import io.fastsafetensors.core.distribute.Way;
 import io.fastsafetensors.core.header.ParsedCheckpoint;
+import io.fastsafetensors.core.memory.SpareBuffers;
 import io.fastsafetensors.core.memory.Uninterruptibly;
 import io.fastsafetensors.core.plan.Batches;
 import java.util.ArrayDeque;
@@ -62,13 +63,13 @@ final class BatchFeeder {
 
     private void feed() {
         ArrayDeque<LoadedWeights> reading = new ArrayDeque<>();
-        try {
+        try (SpareBuffers buffers = budget.buffers(target)) {
             for (Batches.Batch batch : batches) {
                 while (reading.size() >= READING) {
                     reading.remove().join();
                 }
                 try (PreparedLoad load = PreparedLoad.of(target, options, checkpoint, way, batch.selection(),
-                        budget.ofBatch(batch.bytes()), startNanos)) {
+                        budget.ofBatch(batch.bytes()), startNanos).reusing(buffers)) {
                     if (!reserve(load.deviceBytes())) {
                         return;
                     }

@@ -11,6 +11,7 @@ import io.fastsafetensors.core.memory.Lease;
 import io.fastsafetensors.core.memory.Scope;
 import io.fastsafetensors.core.memory.SharedBackend;
 import io.fastsafetensors.core.memory.SharedBuffer;
+import io.fastsafetensors.core.memory.SpareBuffers;
 import io.fastsafetensors.core.place.Exchange;
 import io.fastsafetensors.core.place.LoadJob;
 import io.fastsafetensors.core.place.Places;
@@ -37,6 +38,7 @@ final class PreparedLoad implements AutoCloseable {
     private final DigestCheck digests;
     private final Readers.Crew crew;
     private final LoadClock clock;
+    private @Nullable SpareBuffers spares;
     private boolean started;
 
     private PreparedLoad(LoadTarget target, LoadOptions options, ParsedCheckpoint checkpoint, Way way, Routing routing,
@@ -87,7 +89,14 @@ final class PreparedLoad implements AutoCloseable {
 
     /// The most device memory that the load holds at any time.
     long deviceBytes() {
-        return plan.deviceBytes() + crew.transientBytes();
+        return plan.deviceBytes() + crew.transientBytes()
+                + plan.planned().stream().mapToLong(file -> sizeOf(file) - file.bufferBytes()).sum();
+    }
+
+    /// Takes memory from there and gives it back there.
+    PreparedLoad reusing(SpareBuffers buffers) {
+        spares = buffers;
+        return this;
     }
 
     /// Allocates every tensor's place and starts the readers.
@@ -140,7 +149,14 @@ final class PreparedLoad implements AutoCloseable {
     private SharedBuffer allocate(PlannedFile file) {
         Backend backend = target.backend().get();
         long alignment = Math.max(Pages.SIZE, Math.max(options.alignment(), backend.hints().tensorAlignment()));
-        return new SharedBuffer(backend.allocate(file.bufferBytes(), alignment), target.backend());
+        return spares == null
+                ? new SharedBuffer(backend.allocate(file.bufferBytes(), alignment), target.backend())
+                : spares.allocate(sizeOf(file), alignment);
+    }
+
+    private long sizeOf(PlannedFile file) {
+        boolean alone = plan.planned().stream().filter(other -> !other.tensors().isEmpty()).count() == 1;
+        return spares == null || !alone ? file.bufferBytes() : spares.sizeFor(file.bufferBytes());
     }
 
     /// Gives back what planning took, unless the load was started.

@@ -4,6 +4,7 @@ import io.fastsafetensors.api.LoadOptions;
 import io.fastsafetensors.api.Selection;
 import io.fastsafetensors.api.StreamOptions;
 import io.fastsafetensors.core.header.ParsedCheckpoint;
+import io.fastsafetensors.core.memory.SpareBuffers;
 import io.fastsafetensors.core.plan.Batches;
 import io.fastsafetensors.core.plan.Cuts;
 import io.fastsafetensors.core.plan.ReadPlan;
@@ -34,13 +35,23 @@ record StreamBudget(long total, int batchesInMemory, long transientBytes) {
         return Math.max(share(), Math.min(total, batchBytes + transientBytes));
     }
 
-    /// The batches, of one share each where readers need nothing besides, of three quarters of it where they do.
+    /// What the tensors of one batch may take, unless one alone is larger: a share where readers need nothing besides,
+    /// three quarters of it where they do.
+    private long capacity() {
+        return transientBytes == 0 ? share() : Math.min(share() / 4 * 3, share() - transientBytes);
+    }
+
+    /// Where batches get their memory; the caller closes it.
+    SpareBuffers buffers(LoadTarget target) {
+        return new SpareBuffers(target.backend(), capacity(), batchesInMemory);
+    }
+
+    /// The batches.
     ///
     /// @throws io.fastsafetensors.error.BudgetException naming a tensor that is larger than the budget
     List<Batches.Batch> cut(ParsedCheckpoint checkpoint, LoadTarget target, Selection selection,
             Cuts cuts) {
-        long capacity = transientBytes == 0 ? share() : Math.min(share() / 4 * 3, share() - transientBytes);
-        return Batches.cut(checkpoint.headers(), selection, target.planSettings(), cuts, capacity,
+        return Batches.cut(checkpoint.headers(), selection, target.planSettings(), cuts, capacity(),
                 transientBytes, total);
     }
 }

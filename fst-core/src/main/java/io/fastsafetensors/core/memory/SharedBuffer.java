@@ -2,17 +2,25 @@ package io.fastsafetensors.core.memory;
 
 import io.fastsafetensors.spi.DeviceBuffer;
 import io.fastsafetensors.types.DeviceHandle;
+import java.util.function.Predicate;
 
 /// A device buffer with a count of its holders; the last one to let go frees it. Starts with one holder.
 public final class SharedBuffer {
     private final DeviceBuffer buffer;
     private final SharedBackend backend;
+    private final Predicate<DeviceBuffer> keeper;
     private final Holders holders = new Holders();
 
     /// Takes over `buffer`, and a hold on the backend that it came from.
     public SharedBuffer(DeviceBuffer buffer, SharedBackend backend) {
+        this(buffer, backend, _ -> false);
+    }
+
+    /// @param keeper asked once, when the last holder has let go, whether it takes the buffer instead
+    SharedBuffer(DeviceBuffer buffer, SharedBackend backend, Predicate<DeviceBuffer> keeper) {
         this.buffer = buffer;
         this.backend = backend;
+        this.keeper = keeper;
         backend.retain();
     }
 
@@ -36,7 +44,12 @@ public final class SharedBuffer {
 
     /// One holder less; the last frees the memory.
     public void release() {
-        if (holders.remove()) {
+        if (!holders.remove()) {
+            return;
+        }
+        if (keeper.test(buffer)) {
+            backend.release();
+        } else {
             DeferredClose.close(buffer::close, backend::release);
         }
     }
