@@ -26,6 +26,9 @@ import org.jspecify.annotations.Nullable;
 /// The device that a loader loads to, with what stays there between loads: the open device, page-locked slots,
 /// registered mappings.
 final class LoadTarget {
+    /// What the host converts while it is still in the processor's cache; a slot of it lies on a huge page.
+    private static final int CONVERTED_BLOCK = 2 << 20;
+
     private final LoadOptions options;
     private final Device device;
     private final BackendChoice choice;
@@ -43,8 +46,8 @@ final class LoadTarget {
         this.choice = selected.choice();
         this.backend = selected.backend();
         this.router = new Router(options, backend, selected.capabilities());
-        this.settings = settingsOf();
         boolean addressable = selected.capabilities().contains(Capability.HOST_ADDRESSABLE);
+        this.settings = settingsOf(addressable);
         this.readers = new Readers(options, backend.get().hints(), addressable, settings.slotBytes());
         this.pool = addressable ? null : SlotPool.open(backend, settings.slotBytes());
         this.mappings = options.transferPath() == TransferPath.MAPPED ? MappedFiles.open(backend) : null;
@@ -67,10 +70,12 @@ final class LoadTarget {
     }
 
     /// The user's word first, the backend's hints after it.
-    private PlanSettings settingsOf() {
+    private PlanSettings settingsOf(boolean addressable) {
         TransferHints hints = backend.get().hints();
         long alignment = options.alignment() != 0 ? options.alignment() : device.isCpu() ? 0 : hints.tensorAlignment();
-        int block = options.blockBytes() != 0 ? options.blockBytes() : hints.blockBytes();
+        int preferred = addressable && options.dtype().isPresent() ? Math.min(CONVERTED_BLOCK, hints.blockBytes())
+                : hints.blockBytes();
+        int block = options.blockBytes() != 0 ? options.blockBytes() : preferred;
         return new PlanSettings(alignment, (int) Math.min(1 << 30, Pages.ceil(block)), options.dtype());
     }
 
