@@ -10,6 +10,7 @@ import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
@@ -64,7 +65,8 @@ public record CheckpointFiles(Path path, Optional<Path> index, Path directory, L
     }
 
     private static Optional<CheckpointFiles> inDirectory(Path asked, Path directory) {
-        List<Path> indexes = list(directory, INDEX_SUFFIX);
+        List<Path> entries = list(directory, INDEX_SUFFIX, FILE_SUFFIX);
+        List<Path> indexes = entries.stream().filter(entry -> nameOf(entry).endsWith(INDEX_SUFFIX)).toList();
         if (indexes.size() > 1) {
             List<String> names = indexes.stream().map(CheckpointFiles::nameOf).toList();
             throw new FormatException(FormatError.INVALID_INDEX,
@@ -74,19 +76,19 @@ public record CheckpointFiles(Path path, Optional<Path> index, Path directory, L
         if (!indexes.isEmpty()) {
             return Optional.of(new CheckpointFiles(asked, Optional.of(indexes.getFirst()), directory, List.of()));
         }
-        List<Path> files = list(directory, FILE_SUFFIX);
-        return files.isEmpty() ? Optional.empty()
-                : Optional.of(new CheckpointFiles(asked, Optional.empty(), directory, files));
+        return entries.isEmpty() ? Optional.empty()
+                : Optional.of(new CheckpointFiles(asked, Optional.empty(), directory, entries));
     }
 
-    /// The entries that are no directories, not hidden, and end in `suffix`, by name. A dangling link is among them:
-    /// opening it says what is wrong.
-    static List<Path> list(Path directory, String suffix) {
+    /// The entries that are no directories, not hidden, and end in one of `suffixes`, by name. A dangling link is among
+    /// them: opening it says what is wrong.
+    static List<Path> list(Path directory, String... suffixes) {
         List<Path> found = new ArrayList<>();
         try (DirectoryStream<Path> entries = Files.newDirectoryStream(directory)) {
             for (Path entry : entries) {
                 String name = nameOf(entry);
-                if (name.endsWith(suffix) && !name.startsWith(".") && !Files.isDirectory(entry)) {
+                if (Arrays.stream(suffixes).anyMatch(name::endsWith) && !name.startsWith(".")
+                        && !Files.isDirectory(entry)) {
                     found.add(entry);
                 }
             }

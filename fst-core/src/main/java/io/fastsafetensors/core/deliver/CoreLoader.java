@@ -76,20 +76,23 @@ public final class CoreLoader implements Loader {
         requireOpen();
         long start = System.nanoTime();
         if (shared.isPresent()) {
-            return shared.get().load(() -> CheckpointReader.open(files.get(), options.open()), owners, start);
+            return shared.get().load(() -> open(files.get()), owners, start);
         }
-        ParsedCheckpoint checkpoint = CheckpointReader.open(files.get(), options.open());
+        ParsedCheckpoint checkpoint = open(files.get());
         try (PreparedLoad load = PreparedLoad.of(target, options, checkpoint, Way.ALONE, options.selection(),
                 options.deviceBudget(), start)) {
             return load.start(options.progress(), null);
         }
     }
 
+    private ParsedCheckpoint open(CheckpointFiles files) {
+        return CheckpointReader.open(files, options.open(), target.threads()::run);
+    }
+
     @Override
     public LoadPlan plan(Path checkpoint) {
         requireOpen();
-        Supplier<ParsedCheckpoint> headers = () -> CheckpointReader.open(CheckpointFiles.resolve(checkpoint),
-                options.open());
+        Supplier<ParsedCheckpoint> headers = () -> open(CheckpointFiles.resolve(checkpoint));
         if (shared.isPresent()) {
             return shared.get().plan(headers);
         }
@@ -104,7 +107,7 @@ public final class CoreLoader implements Loader {
         requireOpen();
         long start = System.nanoTime();
         return LoadedStream.open(target, options, streamOptions,
-                CheckpointReader.open(CheckpointFiles.resolve(checkpoint), options.open()), start);
+                open(CheckpointFiles.resolve(checkpoint)), start);
     }
 
     @Override
@@ -115,7 +118,7 @@ public final class CoreLoader implements Loader {
         }
         long start = System.nanoTime();
         return new Rewriter(target, options).rewrite(
-                CheckpointReader.open(CheckpointFiles.resolve(checkpoint), options.open()), copy, writeOptions, start);
+                open(CheckpointFiles.resolve(checkpoint)), copy, writeOptions, start);
     }
 
     @Override

@@ -2,6 +2,7 @@ package io.fastsafetensors.core.header;
 
 import io.fastsafetensors.api.OpenOptions;
 import io.fastsafetensors.core.checkpoint.CheckpointFiles;
+import io.fastsafetensors.core.memory.Uninterruptibly;
 import io.fastsafetensors.error.FormatError;
 import io.fastsafetensors.error.FormatException;
 import io.fastsafetensors.error.StorageException;
@@ -12,9 +13,9 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.TreeSet;
 import java.util.concurrent.ExecutionException;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
+import java.util.concurrent.Executor;
+import java.util.concurrent.FutureTask;
+import java.util.concurrent.Semaphore;
 import org.jspecify.annotations.Nullable;
 
 /// Opens a checkpoint: reads the headers of its files in parallel and checks that files and index agree.
@@ -31,12 +32,19 @@ public final class CheckpointReader {
     /// @throws FormatException if a file or the index breaks the format, or they do not agree
     /// @throws StorageException if one cannot be read, or the calling thread is interrupted
     public static ParsedCheckpoint open(CheckpointFiles files, OpenOptions options) {
+        return open(files, options, work -> Thread.ofPlatform().daemon().name("fst-header").start(work));
+    }
+
+    /// As [#open(CheckpointFiles, OpenOptions)].
+    ///
+    /// @param helpers runs work beside the caller, at once
+    public static ParsedCheckpoint open(CheckpointFiles files, OpenOptions options, Executor helpers) {
         if (files.index().isEmpty()) {
-            return new ParsedCheckpoint(files.path(), readAll(files.files(), options));
+            return new ParsedCheckpoint(files.path(), readAll(files.files(), options, helpers));
         }
         ShardIndex index = IndexReader.read(files.index().get());
         List<Path> shards = shards(index, files.directory());
-        ParsedCheckpoint checkpoint = new ParsedCheckpoint(files.path(), readAll(shards, options));
+        ParsedCheckpoint checkpoint = new ParsedCheckpoint(files.path(), readAll(shards, options, helpers));
         IndexCheck.check(index, checkpoint);
         return checkpoint;
     }
@@ -57,35 +65,39 @@ public final class CheckpointReader {
         return shards;
     }
 
-    private static List<FileHeader> readAll(List<Path> files, OpenOptions options) {
-        int threads = Math.min(files.size(), Math.min(MOST_THREADS, Runtime.getRuntime().availableProcessors()));
-        if (threads <= 1) {
-            return files.stream().map(file -> HeaderReader.read(file, options)).toList();
+    /// The caller reads too: a helper that comes late finds nothing left to do.
+    private static List<FileHeader> readAll(List<Path> files, OpenOptions options, Executor helpers) {
+        List<FutureTask<FileHeader>> reads = files.stream()
+                .map(file -> new FutureTask<>(() -> HeaderReader.read(file, options))).toList();
+        int others = Math.min(files.size(), Math.min(MOST_THREADS, Runtime.getRuntime().availableProcessors())) - 1;
+        Semaphore ended = new Semaphore(0);
+        for (int i = 0; i < others; i++) {
+            helpers.execute(() -> {
+                reads.forEach(FutureTask::run);
+                ended.release();
+            });
         }
-        try (ExecutorService readers = Executors.newFixedThreadPool(threads,
-                Thread.ofPlatform().daemon().name("fst-header-", 0).factory())) {
-            List<Future<FileHeader>> reads = files.stream()
-                    .map(file -> readers.submit(() -> HeaderReader.read(file, options))).toList();
-            try {
-                List<FileHeader> headers = new ArrayList<>();
-                for (Future<FileHeader> read : reads) {
-                    if (Thread.interrupted()) {
-                        throw new InterruptedException("interrupted between two headers");
-                    }
-                    headers.add(read.get());
+        try {
+            List<FileHeader> headers = new ArrayList<>(files.size());
+            for (FutureTask<FileHeader> read : reads) {
+                if (Thread.interrupted()) {
+                    throw new InterruptedException("interrupted between two headers");
                 }
-                return headers;
-            } catch (ExecutionException e) {
-                readers.shutdownNow();
-                throw failure(e.getCause());
-            } catch (InterruptedException e) {
-                readers.shutdownNow();
-                Thread.currentThread().interrupt();
-                throw new StorageException("interrupted while headers were read", Where.file(files.getFirst()), e);
+                read.run();
+                headers.add(read.get());
             }
+            return headers;
+        } catch (ExecutionException e) {
+            reads.forEach(other -> other.cancel(true));
+            Uninterruptibly.run(() -> ended.acquire(others));
+            throw failure(e.getCause());
+        } catch (InterruptedException e) {
+            reads.forEach(other -> other.cancel(true));
+            Uninterruptibly.run(() -> ended.acquire(others));
+            Thread.currentThread().interrupt();
+            throw new StorageException("interrupted while headers were read", Where.file(files.getFirst()), e);
         }
     }
-
     // As it was thrown: reading a header throws nothing that is checked.
     private static RuntimeException failure(@Nullable Throwable cause) {
         return switch (cause) {

@@ -73,7 +73,7 @@ public final class HeaderReader {
 
     private static HeaderParser.Result parse(FileChannel channel, Path file, long end) {
         Utf8Section text = new Utf8Section(channel, file, LENGTH_BYTES, end, FormatError.INVALID_HEADER);
-        try (JsonCursor json = new JsonCursor(text)) {
+        try (JsonCursor json = new JsonCursor(text, text::hasEscapes)) {
             return HeaderParser.parse(json, end - LENGTH_BYTES);
         } catch (JacksonException e) {
             // The reference looks for UTF-8 errors before it looks at the JSON.

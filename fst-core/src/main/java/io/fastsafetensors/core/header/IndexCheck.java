@@ -6,6 +6,7 @@ import io.fastsafetensors.error.Printable;
 import io.fastsafetensors.error.Where;
 import io.fastsafetensors.types.TensorInfo;
 import java.nio.file.Path;
+import java.util.HashMap;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -16,9 +17,10 @@ final class IndexCheck {
 
     /// Checks both ways: what the index names, then what the shards hold, then the sum.
     static void check(ShardIndex index, ParsedCheckpoint checkpoint) {
+        Map<Path, String> names = new HashMap<>();
         for (Map.Entry<String, String> entry : index.weightMap().entrySet()) {
             TensorInfo tensor = checkpoint.find(entry.getKey());
-            if (tensor == null || !isIn(tensor, entry.getValue())) {
+            if (tensor == null || !names.computeIfAbsent(tensor.file(), IndexCheck::nameOf).equals(entry.getValue())) {
                 throw new FormatException(FormatError.TENSOR_NOT_IN_SHARD,
                         "the index maps it to " + Printable.escape(entry.getValue()) + elsewhere(tensor),
                         Where.file(index.path()).withTensor(entry.getKey()));
@@ -39,13 +41,12 @@ final class IndexCheck {
         }
     }
 
-    private static boolean isIn(TensorInfo tensor, String shard) {
-        Path name = tensor.file().getFileName();
-        return name != null && name.toString().equals(shard);
+    private static String nameOf(Path file) {
+        return String.valueOf(file.getFileName());
     }
 
     private static String elsewhere(@Nullable TensorInfo tensor) {
         return tensor == null ? ", where it is not"
-                : ", but it is in " + Printable.escape(String.valueOf(tensor.file().getFileName()));
+                : ", but it is in " + Printable.escape(nameOf(tensor.file()));
     }
 }

@@ -10,9 +10,11 @@ import java.nio.channels.FileChannel;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.OptionalLong;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.JsonToken;
@@ -56,7 +58,7 @@ final class IndexReader {
 
     private static ShardIndex parse(FileChannel channel, Path file, long length) {
         Utf8Section text = new Utf8Section(channel, file, 0, length, FormatError.INVALID_INDEX);
-        try (JsonCursor json = new JsonCursor(text)) {
+        try (JsonCursor json = new JsonCursor(text, text::hasEscapes)) {
             return new IndexReader(json).parse(file);
         } catch (JacksonException e) {
             throw new FormatException(FormatError.INVALID_INDEX,
@@ -88,7 +90,12 @@ final class IndexReader {
             throw new FormatException(FormatError.DUPLICATE_TENSOR_NAME, "one name twice in " + WEIGHT_MAP,
                     Where.file(file).withTensor(duplicate));
         }
-        weightMap.forEach((tensor, shard) -> requirePlainName(file, tensor, shard));
+        Set<String> plain = new HashSet<>();
+        weightMap.forEach((tensor, shard) -> {
+            if (plain.add(shard)) {
+                requirePlainName(file, tensor, shard);
+            }
+        });
         return new ShardIndex(file, weightMap, totalSize);
     }
 

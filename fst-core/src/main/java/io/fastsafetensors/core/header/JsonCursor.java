@@ -2,6 +2,7 @@ package io.fastsafetensors.core.header;
 
 import io.fastsafetensors.error.Printable;
 import java.io.Reader;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.JsonParser;
@@ -31,9 +32,12 @@ final class JsonCursor implements AutoCloseable {
             .disable(TokenStreamFactory.Feature.CANONICALIZE_PROPERTY_NAMES)
             .disable(TokenStreamFactory.Feature.INTERN_PROPERTY_NAMES).build();
 
+    private final BooleanSupplier mayEscape;
     private final JsonParser parser;
 
-    JsonCursor(Reader text) {
+    /// @param mayEscape whether there can be an escape in what was read so far; only where there is are strings looked at
+    JsonCursor(Reader text, BooleanSupplier mayEscape) {
+        this.mayEscape = mayEscape;
         parser = FACTORY.createParser(ObjectReadContext.empty(), text);
     }
 
@@ -176,17 +180,18 @@ final class JsonCursor implements AutoCloseable {
     }
 
     // Decoded UTF-8 has whole pairs only: a half one comes from an escape.
-    private @Nullable String checked(@Nullable String text) {
-        if (text != null) {
-            for (int i = 0; i < text.length(); i++) {
-                if (Character.isSurrogate(text.charAt(i))) {
-                    if (i + 1 == text.length() || !Character.isSurrogatePair(text.charAt(i), text.charAt(i + 1))) {
+    private @Nullable String checked(@Nullable String string) {
+        if (string != null && mayEscape.getAsBoolean()) {
+            for (int i = 0; i < string.length(); i++) {
+                if (Character.isSurrogate(string.charAt(i))) {
+                    if (i + 1 == string.length()
+                            || !Character.isSurrogatePair(string.charAt(i), string.charAt(i + 1))) {
                         throw problem("half a surrogate pair");
                     }
                     i++;
                 }
             }
         }
-        return text;
+        return string;
     }
 }

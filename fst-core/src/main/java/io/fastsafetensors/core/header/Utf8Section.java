@@ -30,6 +30,7 @@ final class Utf8Section extends Reader {
     private final CharsetDecoder decoder = StandardCharsets.UTF_8.newDecoder()
             .onMalformedInput(CodingErrorAction.REPORT).onUnmappableCharacter(CodingErrorAction.REPORT);
     private long position;
+    private boolean escapes;
 
     /// The bytes [begin, end) of `file`.
     Utf8Section(FileChannel channel, Path file, long begin, long end, FormatError notUtf8) {
@@ -80,10 +81,19 @@ final class Utf8Section extends Reader {
                         Where.file(file).withOffset(position));
             }
             position += count;
+            // One call of what the JDK has compiled long before: a loop of our own would be the slowest part of a
+            // process's first headers.
+            escapes |= new String(bytes.array(), bytes.position() - count, count, StandardCharsets.ISO_8859_1)
+                    .indexOf('\\') >= 0;
         } catch (IOException e) {
             throw new StorageException("cannot read: " + e.getMessage(), Where.file(file).withOffset(position), e);
         }
         bytes.flip();
+    }
+
+    /// Whether anything read so far can be an escape of JSON: has a backslash.
+    boolean hasEscapes() {
+        return escapes;
     }
 
     @Override

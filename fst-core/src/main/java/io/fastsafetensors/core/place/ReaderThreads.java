@@ -20,7 +20,7 @@ public final class ReaderThreads {
     }
 
     /// Runs `work` on a thread of its own, at once.
-    void run(Runnable work) {
+    public void run(Runnable work) {
         threads.execute(work);
     }
 
