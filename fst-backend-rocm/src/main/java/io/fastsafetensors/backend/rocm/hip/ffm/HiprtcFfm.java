@@ -1,6 +1,7 @@
 package io.fastsafetensors.backend.rocm.hip.ffm;
 
 import io.fastsafetensors.spi.ffm.NativeLibrary;
+import io.fastsafetensors.spi.ffm.SignalHandlers;
 import io.fastsafetensors.spi.ffm.WordFunction;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -75,7 +76,9 @@ final class HiprtcFfm implements Hiprtc {
             for (int i = 0; i < options.length; i++) {
                 texts.setAtIndex(ValueLayout.JAVA_LONG, i, arena.allocateFrom(options[i]).address());
             }
-            return (int) compileProgram.call(program, options.length, texts.address());
+            // An LLVM compiles inside this process, which may take over the signals that the JVM lives on.
+            return SignalHandlers
+                    .kept(() -> (int) compileProgram.call(program, options.length, texts.address()));
         }
     }
 

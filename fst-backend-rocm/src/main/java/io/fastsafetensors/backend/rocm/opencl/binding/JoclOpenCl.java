@@ -1,5 +1,6 @@
 package io.fastsafetensors.backend.rocm.opencl.binding;
 
+import io.fastsafetensors.spi.ffm.SignalHandlers;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import org.jocl.CL;
@@ -35,7 +36,7 @@ final class JoclOpenCl implements OpenCl {
     @Override
     public int clGetPlatformIDs(int entries, long @Nullable [] found, int @Nullable [] count) {
         cl_platform_id[] objects = found == null ? null : new cl_platform_id[entries];
-        int status = CL.clGetPlatformIDs(entries, objects, count);
+        int status = SignalHandlers.kept(() -> CL.clGetPlatformIDs(entries, objects, count));
         return add(status, platforms, objects, found);
     }
 
@@ -49,7 +50,9 @@ final class JoclOpenCl implements OpenCl {
     @Override
     public int clGetDeviceIDs(long platform, long type, int entries, long @Nullable [] found, int @Nullable [] count) {
         cl_device_id[] objects = found == null ? null : new cl_device_id[entries];
-        int status = CL.clGetDeviceIDs(platforms.get(platform), type, entries, objects, count);
+        // PoCL initialises LLVM here, which takes over the signals that the JVM lives on.
+        int status = SignalHandlers
+                .kept(() -> CL.clGetDeviceIDs(platforms.get(platform), type, entries, objects, count));
         return add(status, devices, objects, found);
     }
 
@@ -221,8 +224,8 @@ final class JoclOpenCl implements OpenCl {
     //         void (*notify)(...), void *user_data)
     @Override
     public int clBuildProgram(long program, long device, String options) {
-        return CL.clBuildProgram(programs.get(program), 1, new cl_device_id[] {devices.get(device)}, options, null,
-                null);
+        return SignalHandlers.kept(() -> CL.clBuildProgram(programs.get(program), 1,
+                new cl_device_id[] {devices.get(device)}, options, null, null));
     }
 
     // cl_int clGetProgramBuildInfo(cl_program, cl_device_id, cl_program_build_info name, size_t size, void *value,
