@@ -116,8 +116,12 @@ is_cached() {
     return 0
 }
 if [[ -w $caches && -z ${FST_MODULE_PATH:-} ]] && ! is_cached; then
-    "${java[@]}" "-XX:AOTCacheOutput=$cache.$$" -m io.fastsafetensors.cli/io.fastsafetensors.cli.Training \
-        >"$caches/fst-aot.log" 2>&1 </dev/null && mv "$cache.$$" "$cache" || : >"$cache"
+    # In a shell of its own, which keeps to itself what a driver's library does to the process at its end. The
+    # configuration goes when the cache is whole.
+    (
+        "${java[@]}" "-XX:AOTCacheOutput=$cache.$$" -m io.fastsafetensors.cli/io.fastsafetensors.cli.Training || :
+    ) >"$caches/fst-aot.log" 2>&1 </dev/null
+    [[ -s $cache.$$ && ! -e $cache.$$.config ]] && mv "$cache.$$" "$cache" || : >"$cache"
     rm -f "$cache.$$" "$cache.$$.config"
 fi
 [[ -s $cache ]] && java+=("-XX:AOTCache=$cache")
