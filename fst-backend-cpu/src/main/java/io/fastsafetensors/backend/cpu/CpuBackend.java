@@ -7,6 +7,7 @@ import io.fastsafetensors.spi.DeviceBuffer;
 import io.fastsafetensors.spi.DeviceInfo;
 import io.fastsafetensors.spi.Kernels;
 import io.fastsafetensors.spi.MemoryInfo;
+import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.spi.StagingBuffer;
 import io.fastsafetensors.spi.TransferHints;
 import java.util.ArrayList;
@@ -83,12 +84,12 @@ final class CpuBackend implements Backend {
     @Override
     public void close() {
         closed = true;
-        Failures failures = new Failures();
+        Releases releases = new Releases();
         for (OwnedMemory memory : new ArrayList<>(open)) {
-            failures.collect(memory::close);
+            releases.run(memory::close);
         }
-        failures.collect(host::close);
-        failures.rethrow();
+        releases.run(host::close);
+        releases.finish();
     }
 
     boolean isClosed() {

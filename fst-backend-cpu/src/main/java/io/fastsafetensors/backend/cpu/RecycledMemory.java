@@ -1,5 +1,6 @@
 package io.fastsafetensors.backend.cpu;
 
+import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.spi.ffm.RawMemory;
 import java.lang.foreign.Arena;
 import java.util.ArrayDeque;
@@ -80,14 +81,14 @@ final class RecycledMemory implements HostMemory {
     }
 
     private static void releaseAll(List<Block> blocks) {
-        Failures failures = new Failures();
+        Releases releases = new Releases();
         for (Block block : blocks) {
-            failures.collect(() -> {
+            releases.run(() -> {
                 block.arena().close();
                 block.release().run();
             });
         }
-        failures.rethrow();
+        releases.finish();
     }
 
     /// Gives everything back that is kept, and keeps nothing from now on.

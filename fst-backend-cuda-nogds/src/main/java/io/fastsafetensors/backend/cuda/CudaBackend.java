@@ -6,6 +6,7 @@ import io.fastsafetensors.spi.DeviceInfo;
 import io.fastsafetensors.spi.HostRegistration;
 import io.fastsafetensors.spi.Kernels;
 import io.fastsafetensors.spi.MemoryInfo;
+import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.spi.StagingBuffer;
 import io.fastsafetensors.spi.TransferHints;
 import java.lang.foreign.MemorySegment;
@@ -133,25 +134,25 @@ final class CudaBackend implements ContextBackend {
     private void release() {
         opening.writeLock().lock();
         try {
-            Failures failures = new Failures();
+            Releases releases = new Releases();
             // Streams first: what they still copy must not be freed under them.
-            closeAll(streams, failures);
-            closeAll(memory, failures);
+            closeAll(streams, releases);
+            closeAll(memory, releases);
             if (!memory.isEmpty()) {
-                throw failures.inUse("the backend of " + info.device());
+                throw new StillInUseException("the backend of " + info.device(), releases.failure().orElse(null));
             }
-            events.close(failures);
-            module.close(failures);
-            failures.guard(context::close);
-            failures.throwFirst();
+            events.close(releases);
+            module.close(releases);
+            releases.run(context::close);
+            releases.finish();
         } finally {
             opening.writeLock().unlock();
         }
     }
 
-    private static void closeAll(Set<Lifetime> open, Failures failures) {
+    private static void closeAll(Set<Lifetime> open, Releases releases) {
         for (Lifetime each : new ArrayList<>(open)) {
-            failures.guard(each::close);
+            releases.run(each::close);
         }
     }
 

@@ -6,6 +6,7 @@ import io.fastsafetensors.backend.cuda.driver.CudaDriver.Stream;
 import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.DeviceBuffer;
 import io.fastsafetensors.spi.Fence;
+import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.types.DeviceHandle;
 import java.lang.foreign.MemorySegment;
 import java.lang.ref.Reference;
@@ -156,10 +157,10 @@ final class CudaCopyStream implements CopyStream {
     }
 
     private void release() {
-        Failures failures = new Failures();
-        failures.guard(this::finish);
-        failures.guard(() -> context.run("cuStreamDestroy", () -> driver.cuStreamDestroy(stream)));
-        failures.throwFirst();
+        Releases releases = new Releases();
+        releases.run(this::finish);
+        releases.run(() -> context.run("cuStreamDestroy", () -> driver.cuStreamDestroy(stream)));
+        releases.finish();
     }
 
     /// The address of a range that is inside an open buffer.

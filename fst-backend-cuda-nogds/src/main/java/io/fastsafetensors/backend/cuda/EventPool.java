@@ -2,6 +2,7 @@ package io.fastsafetensors.backend.cuda;
 
 import io.fastsafetensors.backend.cuda.driver.CudaDriver;
 import io.fastsafetensors.backend.cuda.driver.CudaDriver.Event;
+import io.fastsafetensors.spi.Releases;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 
@@ -48,12 +49,12 @@ final class EventPool {
 
     /// Destroys all events, those in use as well.
     ///
-    /// @param failures takes what goes wrong
-    void close(Failures failures) {
+    /// @param releases takes what goes wrong
+    void close(Releases releases) {
         closed = true;
         for (Event event = all.poll(); event != null; event = all.poll()) {
             Event each = event;
-            failures.guard(() -> context.run("cuEventDestroy", () -> driver.cuEventDestroy(each)));
+            releases.run(() -> context.run("cuEventDestroy", () -> driver.cuEventDestroy(each)));
         }
         idle.clear();
     }

@@ -1,6 +1,7 @@
 package io.fastsafetensors.backend.cuda;
 
 import io.fastsafetensors.backend.cuda.driver.CudaDriver;
+import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.spi.kernel.KernelPlan;
 import java.io.IOException;
 import java.io.InputStream;
@@ -47,9 +48,9 @@ final class KernelModule {
             try {
                 kernels = new Loaded(module, functions(module));
             } catch (RuntimeException e) {
-                Failures failures = new Failures(e);
-                unload(module, failures);
-                throw e;
+                Releases releases = new Releases();
+                unload(module, releases);
+                throw releases.because(e);
             }
             loaded = kernels;
         }
@@ -79,17 +80,17 @@ final class KernelModule {
 
     /// Unloads what was loaded.
     ///
-    /// @param failures takes what goes wrong
-    synchronized void close(Failures failures) {
+    /// @param releases takes what goes wrong
+    synchronized void close(Releases releases) {
         Loaded kernels = loaded;
         if (kernels != null) {
             loaded = null;
-            unload(kernels.module, failures);
+            unload(kernels.module, releases);
         }
     }
 
-    private void unload(CudaDriver.Module module, Failures failures) {
-        failures.guard(() -> context.run("cuModuleUnload", () -> driver.cuModuleUnload(module)));
+    private void unload(CudaDriver.Module module, Releases releases) {
+        releases.run(() -> context.run("cuModuleUnload", () -> driver.cuModuleUnload(module)));
     }
 
     private static byte[] ptx() {

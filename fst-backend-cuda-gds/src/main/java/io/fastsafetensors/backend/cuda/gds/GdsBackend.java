@@ -10,6 +10,7 @@ import io.fastsafetensors.spi.DirectStorage;
 import io.fastsafetensors.spi.HostRegistration;
 import io.fastsafetensors.spi.Kernels;
 import io.fastsafetensors.spi.MemoryInfo;
+import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.spi.StagingBuffer;
 import io.fastsafetensors.spi.TransferHints;
 import java.lang.foreign.MemorySegment;
@@ -110,20 +111,10 @@ final class GdsBackend implements Backend {
 
     /// Takes every step, whatever one of them throws; the first exception comes out, with the others suppressed in it.
     static void allOf(List<Runnable> steps) {
-        RuntimeException first = null;
+        Releases releases = new Releases();
         for (Runnable step : steps) {
-            try {
-                step.run();
-            } catch (RuntimeException e) {
-                if (first == null) {
-                    first = e;
-                } else {
-                    first.addSuppressed(e);
-                }
-            }
+            releases.run(step);
         }
-        if (first != null) {
-            throw first;
-        }
+        releases.finish();
     }
 }

@@ -1,6 +1,7 @@
 package io.fastsafetensors.backend.rocm.hip;
 
 import io.fastsafetensors.backend.rocm.hip.ffm.Hip;
+import io.fastsafetensors.spi.Releases;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.HashSet;
@@ -51,7 +52,7 @@ final class EventPool {
     /// Destroys all events, those that were taken included.
     synchronized void close(Releases releases) {
         for (long event : all) {
-            releases.then(() -> destroy(event));
+            releases.run(() -> destroy(event));
         }
         all.clear();
         idle.clear();

@@ -1,5 +1,6 @@
 package io.fastsafetensors.backend.rocm.hip;
 
+import io.fastsafetensors.spi.Releases;
 import java.lang.foreign.Arena;
 import java.util.List;
 import java.util.Set;
@@ -39,7 +40,7 @@ final class Handles {
     void closeAll(Releases releases) {
         closed = true;
         for (Handle handle : List.copyOf(open)) {
-            releases.then(handle::close);
+            releases.run(handle::close);
         }
     }
 }

@@ -9,6 +9,7 @@ import io.fastsafetensors.spi.DeviceInfo;
 import io.fastsafetensors.spi.HostRegistration;
 import io.fastsafetensors.spi.Kernels;
 import io.fastsafetensors.spi.MemoryInfo;
+import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.spi.StagingBuffer;
 import io.fastsafetensors.spi.TransferHints;
 import java.lang.foreign.MemorySegment;
@@ -102,7 +103,7 @@ final class HipBackend implements Backend {
     public void close() {
         Releases releases = new Releases();
         streams.closeAll(releases);
-        kernels.ifPresent(loaded -> releases.then(loaded::close));
+        kernels.ifPresent(loaded -> releases.run(loaded::close));
         events.close(releases);
         memories.closeAll(releases);
         releases.finish();

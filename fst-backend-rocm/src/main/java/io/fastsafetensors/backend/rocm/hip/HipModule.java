@@ -1,6 +1,7 @@
 package io.fastsafetensors.backend.rocm.hip;
 
 import io.fastsafetensors.error.BackendException;
+import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.spi.kernel.KernelPlan;
 import java.util.HashMap;
 import java.util.Map;
@@ -25,9 +26,9 @@ record HipModule(HipDevice device, long module, Map<String, Long> functions) imp
             }
             return new HipModule(device, module, Map.copyOf(functions));
         } catch (BackendException e) {
-            new Releases().then(() -> {
+            new Releases().run(() -> {
                 throw e;
-            }).then(() -> unload(device, module)).finish();
+            }).run(() -> unload(device, module)).finish();
             throw e;
         }
     }

@@ -4,6 +4,7 @@ import io.fastsafetensors.backend.rocm.hip.ffm.Hip;
 import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.DeviceBuffer;
 import io.fastsafetensors.spi.Fence;
+import io.fastsafetensors.spi.Releases;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.ref.Reference;
@@ -30,8 +31,8 @@ final class HipStream implements CopyStream {
                 made -> device.hip().hipStreamCreateWithFlags(made, Hip.STREAM_NON_BLOCKING),
                 made -> destroy(device, made));
         return new HipStream(device, events, stream,
-                open.add("the copy stream", null, () -> new Releases().then(() -> synchronize(device, stream))
-                        .then(() -> destroy(device, stream)).finish()));
+                open.add("the copy stream", null, () -> new Releases().run(() -> synchronize(device, stream))
+                        .run(() -> destroy(device, stream)).finish()));
     }
 
     @Override

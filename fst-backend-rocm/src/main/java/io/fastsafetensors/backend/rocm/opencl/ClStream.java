@@ -5,6 +5,7 @@ import io.fastsafetensors.backend.rocm.opencl.binding.OpenCl;
 import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.DeviceBuffer;
 import io.fastsafetensors.spi.Fence;
+import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.spi.kernel.KernelCall;
 import io.fastsafetensors.types.DeviceHandle;
 import java.lang.foreign.MemorySegment;
