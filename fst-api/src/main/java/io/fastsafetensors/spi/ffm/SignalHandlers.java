@@ -16,6 +16,8 @@ public final class SignalHandlers {
     private static final int LAST_SIGNAL = 31;
     /// At least `sizeof(struct sigaction)`, which is 152 with glibc on x86-64 and ARM.
     private static final long STRUCT_BYTES = 256;
+    /// One call at a time: two that overlap would take each other's changes for what was there before.
+    private static final Object TURN = new Object();
 
     private SignalHandlers() {
     }
@@ -26,19 +28,21 @@ public final class SignalHandlers {
     }
 
     /// Calls, and puts back what the call changed; on Linux, elsewhere it only calls. Other threads see the changes
-    /// meanwhile.
+    /// meanwhile, and wait for their turn if they come here too.
     ///
     /// @throws IllegalCallerException if native access is denied
     public static <T> T kept(Supplier<T> call) {
         if (!LINUX) {
             return call.get();
         }
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment before = read(arena);
-            try {
-                return call.get();
-            } finally {
-                restore(before, read(arena));
+        synchronized (TURN) {
+            try (Arena arena = Arena.ofConfined()) {
+                MemorySegment before = read(arena);
+                try {
+                    return call.get();
+                } finally {
+                    restore(before, read(arena));
+                }
             }
         }
     }

@@ -49,6 +49,20 @@ class SignalHandlersTest {
         assertEquals(before, handler(SIGUSR2));
     }
 
+    @Test
+    void calls_that_overlap_put_back_what_was_there_before_all_of_them() throws InterruptedException {
+        long before = handler(SIGUSR2);
+        Runnable calls = () -> {
+            for (int i = 0; i < 300; i++) {
+                SignalHandlers.kept(() -> SIGNAL.call(SIGUSR2, SIG_IGN));
+            }
+        };
+        Thread other = Thread.ofPlatform().start(calls);
+        calls.run();
+        other.join();
+        assertEquals(before, handler(SIGUSR2));
+    }
+
     /// The JVM gets SIGFPE for it.
     @Test
     void the_jvm_still_gets_its_own() {
