@@ -13,6 +13,7 @@ import org.jspecify.annotations.Nullable;
 final class BatchConsumer {
     private final BatchFeeder feeder;
     private final StatsSum sum;
+    private final boolean owned;
     private final Set<String> pending = new LinkedHashSet<>();
     private final CountDownLatch freed = new CountDownLatch(1);
     private long remaining;
@@ -22,19 +23,19 @@ final class BatchConsumer {
     private BatchFeeder.@Nullable Batch current;
 
     /// @param tensors how many there will be in all
-    BatchConsumer(BatchFeeder feeder, long tensors, StatsSum sum) {
+    /// @param owned whether they are detached when they are handed out
+    BatchConsumer(BatchFeeder feeder, long tensors, StatsSum sum, boolean owned) {
         this.feeder = feeder;
         this.remaining = tensors;
         this.sum = sum;
+        this.owned = owned;
     }
 
     /// Whether a tensor is still to come.
     ///
     /// @throws IllegalStateException if the stream was closed before its end
     synchronized boolean hasNext() {
-        if (closed && remaining > 0 && !ended) {
-            throw new IllegalStateException("the stream is closed");
-        }
+        requireOpen(closed && remaining > 0 && !ended, null);
         return remaining > 0 && !ended;
     }
 
@@ -43,7 +44,7 @@ final class BatchConsumer {
         try {
             LoadedWeights weights = batch();
             String name = choose(weights);
-            Tensor tensor = weights.loaded(name);
+            Tensor tensor = handedOut(weights, name);
             synchronized (this) {
                 remaining--;
             }
@@ -55,11 +56,14 @@ final class BatchConsumer {
                 ended = !cancelled;
             }
             close();
-            if (cancelled) {
-                throw new IllegalStateException("the stream is closed", e);
-            }
+            requireOpen(cancelled, e);
             throw e;
         }
+    }
+
+    private Tensor handedOut(LoadedWeights weights, String name) {
+        Tensor tensor = weights.loaded(name);
+        return owned ? tensor.detach() : tensor;
     }
 
     /// The batch that the next tensor is in; the one before is freed.
@@ -112,23 +116,39 @@ final class BatchConsumer {
     Tensor find(String name) {
         LoadedWeights weights;
         synchronized (this) {
-            if (closed) {
-                throw new IllegalStateException("the stream is closed");
-            }
+            requireOpen(closed, null);
             weights = current == null ? null : current.weights();
         }
-        return weights != null && weights.names().contains(name) ? weights.loaded(name) : null;
+        try {
+            return weights != null && weights.names().contains(name) ? handedOut(weights, name) : null;
+        } catch (IllegalStateException e) {
+            requireOpen(isClosed(), e);
+            throw e;
+        }
     }
 
     LoadStats stats() {
         LoadedWeights weights;
         synchronized (this) {
-            if (closed && !ended && remaining > 0) {
-                throw new IllegalStateException("the stream is closed");
-            }
+            requireOpen(closed && !ended && remaining > 0, null);
             weights = current == null ? null : current.weights();
         }
-        return sum.with(weights == null ? null : weights.stats(), feeder.peakBytes());
+        try {
+            return sum.with(weights == null ? null : weights.stats(), feeder.peakBytes());
+        } catch (IllegalStateException e) {
+            requireOpen(isClosed(), e);
+            throw e;
+        }
+    }
+
+    private synchronized boolean isClosed() {
+        return closed;
+    }
+
+    private static void requireOpen(boolean isClosed, @Nullable Throwable cause) {
+        if (isClosed) {
+            throw new IllegalStateException("the stream is closed", cause);
+        }
     }
 
     /// Cancels and frees. Idempotent, from any thread; every caller returns when everything is freed.

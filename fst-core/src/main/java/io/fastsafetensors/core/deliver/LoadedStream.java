@@ -52,7 +52,7 @@ final class LoadedStream implements TensorStream {
         Set<String> names = new LinkedHashSet<>();
         whole.planned().forEach(file -> file.tensors().forEach(tensor -> names.add(tensor.info().name())));
         LoadedStream opened = new LoadedStream(checkpoint, stream.owned(),
-                new BatchConsumer(feeder, names.size(), new StatsSum(whole, startNanos)), options);
+                new BatchConsumer(feeder, names.size(), new StatsSum(whole, startNanos), stream.owned()), options);
         feeder.start();
         return opened;
     }
@@ -90,10 +90,7 @@ final class LoadedStream implements TensorStream {
                 lent = null;
             }
             Tensor tensor = consumer.next();
-            if (owned) {
-                return tensor.detach();
-            }
-            lent = tensor;
+            lent = owned ? null : tensor;
             return tensor;
         }
     }
@@ -105,7 +102,7 @@ final class LoadedStream implements TensorStream {
         if (tensor == null) {
             throw new TensorNotFoundException(name, "the current batch does not hold it");
         }
-        return owned ? tensor.detach() : tensor;
+        return tensor;
     }
 
     @Override

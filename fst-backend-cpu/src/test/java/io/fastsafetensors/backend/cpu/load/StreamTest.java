@@ -34,6 +34,7 @@ import java.util.NoSuchElementException;
 import java.util.Random;
 import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.LockSupport;
 import jdk.jfr.Recording;
 import jdk.jfr.consumer.RecordingFile;
 import org.junit.jupiter.api.AfterEach;
@@ -193,6 +194,37 @@ class StreamTest {
         }
     }
 
+    @Test
+    void who_is_surprised_by_a_close_is_told_that_the_stream_is_closed() throws Exception {
+        Random random = new Random(SEED);
+        for (int round = 0; round < 500; round++) {
+            String hint = "round " + round + ", -Dfst.seed=" + SEED;
+            try (Loader loader = loader("cpu").deviceBudget(1_000_000).build();
+                    TensorStream stream = loader.stream(directory, new StreamOptions(1, true))) {
+                long pause = random.nextInt(3_000_000);
+                Thread closer = Thread.ofPlatform().start(() -> later(pause, stream));
+                try {
+                    for (Tensor tensor : stream) {
+                        try (tensor; Tensor again = stream.get(tensor.name())) {
+                            assertEquals(tensor.name(), again.name(), hint);
+                        }
+                        assertTrue(stream.stats().tensors() > 0, hint);
+                    }
+                } catch (IllegalStateException e) {
+                    assertEquals("the stream is closed", e.getMessage(), hint);
+                } finally {
+                    closer.join();
+                }
+            }
+            nothingIsLeft();
+        }
+    }
+
+    private static void later(long nanos, TensorStream stream) {
+        LockSupport.parkNanos(nanos);
+        stream.close();
+    }
+
     /// What goes wrong, or does not, somewhere in a stream.
     private enum Mishap {
         CONSUMER_SLOW, CONSUMER_THROWS, CANCELLED, FILE_CUT, DEVICE_FAILS
@@ -216,7 +248,7 @@ class StreamTest {
             objects = RemoteProvider.behave(mishap == Mishap.DEVICE_FAILS
                     ? plan.fail(Operation.COPY_TO_DEVICE, 1 + random.nextInt(60)) : plan);
             String device = mishap == Mishap.DEVICE_FAILS || random.nextBoolean() ? "remote" : "cpu";
-            StreamOptions options = new StreamOptions(random.nextInt(4) - 1, random.nextInt(8) == 0);
+            StreamOptions options = new StreamOptions(random.nextInt(4) - 1, random.nextBoolean());
             try (Loader loader = loader(device).deviceBudget(500_000 + random.nextInt(2_000_000)).build();
                     TensorStream stream = loader.stream(file, options)) {
                 failed += consume(stream, mishap, random.nextInt(40), file, hint) ? 1 : 0;
