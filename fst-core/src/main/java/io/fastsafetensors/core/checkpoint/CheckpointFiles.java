@@ -10,7 +10,6 @@ import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
@@ -86,9 +85,7 @@ public record CheckpointFiles(Path path, Optional<Path> index, Path directory, L
         List<Path> found = new ArrayList<>();
         try (DirectoryStream<Path> entries = Files.newDirectoryStream(directory)) {
             for (Path entry : entries) {
-                String name = nameOf(entry);
-                if (Arrays.stream(suffixes).anyMatch(name::endsWith) && !name.startsWith(".")
-                        && !Files.isDirectory(entry)) {
+                if (isNamed(nameOf(entry), suffixes) && !Files.isDirectory(entry)) {
                     found.add(entry);
                 }
             }
@@ -97,6 +94,16 @@ public record CheckpointFiles(Path path, Optional<Path> index, Path directory, L
         }
         found.sort(Comparator.comparing(CheckpointFiles::nameOf));
         return found;
+    }
+
+    // A loop: with the stream this would otherwise be, a process's first listing takes milliseconds.
+    private static boolean isNamed(String name, String... suffixes) {
+        for (String suffix : suffixes) {
+            if (name.endsWith(suffix)) {
+                return !name.startsWith(".");
+            }
+        }
+        return false;
     }
 
     private static String nameOf(Path path) {

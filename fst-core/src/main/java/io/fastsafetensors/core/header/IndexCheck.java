@@ -7,6 +7,7 @@ import io.fastsafetensors.error.Where;
 import io.fastsafetensors.types.TensorInfo;
 import java.nio.file.Path;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -26,7 +27,9 @@ final class IndexCheck {
                         Where.file(index.path()).withTensor(entry.getKey()));
             }
         }
-        for (TensorInfo tensor : checkpoint.tensors()) {
+        // Every name of the index was found: as many tensors as names are the same ones.
+        boolean complete = index.weightMap().size() == checkpoint.tensors().size();
+        for (TensorInfo tensor : complete ? List.<TensorInfo>of() : checkpoint.tensors()) {
             if (!index.weightMap().containsKey(tensor.name())) {
                 throw new FormatException(FormatError.TENSOR_NOT_IN_INDEX,
                         "the file holds a tensor that " + Printable.escape(index.path().toString()) + " does not name",

@@ -10,11 +10,11 @@ import java.nio.channels.FileChannel;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.OptionalLong;
-import java.util.Set;
+import java.util.TreeSet;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.JsonToken;
@@ -29,44 +29,50 @@ final class IndexReader {
     private static final String TOTAL_SIZE = "total_size";
 
     private final JsonCursor json;
+    private final Path file;
+    private final Consumer<String> onShard;
     // One string per shard, not one per tensor.
     private final Map<String, String> shards = new HashMap<>();
     private @Nullable Map<String, String> weightMap;
     private @Nullable String duplicate;
+    private @Nullable FormatException unsafe;
     private OptionalLong totalSize = OptionalLong.empty();
 
-    private IndexReader(JsonCursor json) {
+    private IndexReader(JsonCursor json, Path file, Consumer<String> onShard) {
         this.json = json;
+        this.file = file;
+        this.onShard = onShard;
     }
 
     /// Reads the index; shards are not looked at.
     ///
+    /// @param onShard told the name of each shard as soon as it is met; what follows may be refused nevertheless
     /// @throws FormatException InvalidIndex, DuplicateTensorName or UnsafeShardName, found in this order
     /// @throws StorageException if it cannot be read
-    static ShardIndex read(Path file) {
+    static ShardIndex read(Path file, Consumer<String> onShard) {
         try (FileChannel channel = RegularFile.open(file)) {
             long length = channel.size();
             if (length > LONGEST) {
                 throw new FormatException(FormatError.INVALID_INDEX,
                         "an index of " + length + " bytes, more than " + LONGEST, Where.file(file));
             }
-            return parse(channel, file, length);
+            return parse(channel, file, length, onShard);
         } catch (IOException e) {
             throw new StorageException("cannot read the index: " + e.getMessage(), Where.file(file).withOffset(0), e);
         }
     }
 
-    private static ShardIndex parse(FileChannel channel, Path file, long length) {
+    private static ShardIndex parse(FileChannel channel, Path file, long length, Consumer<String> onShard) {
         Utf8Section text = new Utf8Section(channel, file, 0, length, FormatError.INVALID_INDEX);
         try (JsonCursor json = new JsonCursor(text, text::hasEscapes)) {
-            return new IndexReader(json).parse(file);
+            return new IndexReader(json, file, onShard).parse();
         } catch (JacksonException e) {
             throw new FormatException(FormatError.INVALID_INDEX,
                     "the index is not as it must be: " + JsonCursor.describe(e), Where.file(file));
         }
     }
 
-    private ShardIndex parse(Path file) {
+    private ShardIndex parse() {
         boolean metadata = false;
         json.beginDocument();
         for (String key = json.nextName(); key != null; key = json.nextName()) {
@@ -90,13 +96,10 @@ final class IndexReader {
             throw new FormatException(FormatError.DUPLICATE_TENSOR_NAME, "one name twice in " + WEIGHT_MAP,
                     Where.file(file).withTensor(duplicate));
         }
-        Set<String> plain = new HashSet<>();
-        weightMap.forEach((tensor, shard) -> {
-            if (plain.add(shard)) {
-                requirePlainName(file, tensor, shard);
-            }
-        });
-        return new ShardIndex(file, weightMap, totalSize);
+        if (unsafe != null) {
+            throw unsafe;
+        }
+        return new ShardIndex(file, weightMap, new TreeSet<>(shards.keySet()), totalSize);
     }
 
     private void readWeightMap() {
@@ -109,8 +112,13 @@ final class IndexReader {
         Map<String, String> read = new LinkedHashMap<>();
         for (String name = json.nextName(); name != null; name = json.nextName()) {
             json.next();
-            String shard = json.string("a shard's name");
-            if (read.put(name, shards.computeIfAbsent(shard, key -> key)) != null && duplicate == null) {
+            String text = json.string("a shard's name");
+            String shard = shards.putIfAbsent(text, text);
+            if (shard == null) {
+                shard = text;
+                meet(name, shard);
+            }
+            if (read.put(name, shard) != null && duplicate == null) {
                 duplicate = name;
             }
         }
@@ -138,22 +146,27 @@ final class IndexReader {
         }
     }
 
-    private static void requirePlainName(Path index, String tensor, String shard) {
-        boolean plain = !shard.isEmpty() && !shard.equals(".") && !shard.equals("..") && shard.indexOf('/') < 0
-                && shard.indexOf('\\') < 0 && shard.indexOf('\0') < 0;
-        if (plain) {
-            try {
-                Path path = index.getFileSystem().getPath(shard);
-                plain = !path.isAbsolute() && path.getRoot() == null && path.getNameCount() == 1;
-            } catch (InvalidPathException e) {
-                plain = false;
-            }
-        }
-        if (!plain) {
-            throw new FormatException(FormatError.UNSAFE_SHARD_NAME,
+    private void meet(String tensor, String shard) {
+        if (isPlain(shard)) {
+            onShard.accept(shard);
+        } else if (unsafe == null) {
+            unsafe = new FormatException(FormatError.UNSAFE_SHARD_NAME,
                     "a shard must be named by a plain file name inside the directory, not \""
                             + Printable.escape(shard) + '"',
-                    Where.file(index).withTensor(tensor));
+                    Where.file(file).withTensor(tensor));
+        }
+    }
+
+    private boolean isPlain(String shard) {
+        if (shard.isEmpty() || shard.equals(".") || shard.equals("..") || shard.indexOf('/') >= 0
+                || shard.indexOf('\\') >= 0 || shard.indexOf('\0') >= 0) {
+            return false;
+        }
+        try {
+            Path path = file.getFileSystem().getPath(shard);
+            return !path.isAbsolute() && path.getRoot() == null && path.getNameCount() == 1;
+        } catch (InvalidPathException e) {
+            return false;
         }
     }
 }

@@ -128,6 +128,25 @@ class CheckpointReaderTest {
     }
 
     @Test
+    void anErrorOfTheIndexGoesBeforeThoseOfShardsThatAreReadMeanwhile() {
+        String big = "{" + " ".repeat(2_000_000) + "]";
+        write("m-1", big, 0);
+        write("m-2", "{]", 0);
+        Path index = directory.resolve("model.safetensors.index.json");
+        String maps = "{\"weight_map\":{\"a\":\"m-1.safetensors\",\"b\":\"m-2.safetensors\"";
+        for (int round = 0; round < 10; round++) {
+            TestFile.write(index, maps + ",\"c\":17}}");
+            assertError(FormatError.INVALID_INDEX, directory, index.toString());
+            TestFile.write(index, maps + ",\"c\":\"m-3.safetensors\"}}");
+            assertError(FormatError.MISSING_SHARD, directory, "m-3.safetensors");
+            TestFile.write(index, maps + ",\"c\":\"../m\"}}");
+            assertError(FormatError.UNSAFE_SHARD_NAME, directory, "../m");
+            TestFile.write(index, maps + "}}");
+            assertError(FormatError.INVALID_HEADER_DESERIALIZATION, directory, "m-1.safetensors");
+        }
+    }
+
+    @Test
     void interruptEndsTheWait() {
         write("a", "{}", 0);
         write("b", "{}", 0);

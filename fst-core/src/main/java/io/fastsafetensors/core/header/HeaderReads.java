@@ -1,0 +1,112 @@
+package io.fastsafetensors.core.header;
+
+import io.fastsafetensors.api.OpenOptions;
+import io.fastsafetensors.core.memory.Uninterruptibly;
+import io.fastsafetensors.error.StorageException;
+import io.fastsafetensors.error.Where;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Executor;
+import java.util.concurrent.FutureTask;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
+
+/// The headers of one checkpoint, each read beside the caller from the moment its file is known. For one thread.
+final class HeaderReads implements AutoCloseable {
+    // More at once is no faster: headers are small, and parsing keeps a core busy.
+    private static final int MOST_THREADS = 16;
+
+    private final OpenOptions options;
+    private final Executor helpers;
+    private final int mostHelpers = Math.min(MOST_THREADS, Runtime.getRuntime().availableProcessors()) - 1;
+    private final Map<Path, FutureTask<FileHeader>> reads = new HashMap<>();
+    private final Queue<FutureTask<FileHeader>> waiting = new ConcurrentLinkedQueue<>();
+    private final AtomicInteger helping = new AtomicInteger();
+    private final Semaphore ended = new Semaphore(0);
+    private int helped;
+
+    /// @param helpers runs work beside the caller, at once
+    HeaderReads(OpenOptions options, Executor helpers) {
+        this.options = options;
+        this.helpers = helpers;
+    }
+
+    /// A header that will be asked for.
+    void begin(Path file) {
+        if (reads.containsKey(file)) {
+            return;
+        }
+        waiting.add(task(file));
+        if (helping.get() < mostHelpers) {
+            helping.incrementAndGet();
+            helpers.execute(this::help);
+            helped++;
+        }
+    }
+
+    private FutureTask<FileHeader> task(Path file) {
+        FutureTask<FileHeader> read = new FutureTask<>(() -> HeaderReader.read(file, options));
+        reads.put(file, read);
+        return read;
+    }
+
+    private void help() {
+        for (FutureTask<FileHeader> read = waiting.poll(); read != null; read = waiting.poll()) {
+            read.run();
+        }
+        helping.decrementAndGet();
+        ended.release();
+    }
+
+    /// The headers of these files. The caller reads too: a helper that comes late finds nothing left to do. Of several
+    /// errors the one of the first file wins, whatever the timing.
+    ///
+    /// @throws StorageException if the calling thread is interrupted
+    List<FileHeader> await(List<Path> files) {
+        files.stream().skip(1).forEach(this::begin);
+        List<FileHeader> headers = new ArrayList<>(files.size());
+        try {
+            for (Path file : files) {
+                FutureTask<FileHeader> read = reads.get(file);
+                read = read == null ? task(file) : read;
+                if (Thread.interrupted()) {
+                    throw new InterruptedException("interrupted between two headers");
+                }
+                read.run();
+                headers.add(read.get());
+            }
+            return headers;
+        } catch (ExecutionException e) {
+            throw failure(e.getCause());
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new StorageException("interrupted while headers were read", Where.file(files.getFirst()), e);
+        }
+    }
+
+    // As it was thrown: reading a header throws nothing that is checked.
+    private static RuntimeException failure(@Nullable Throwable cause) {
+        return switch (cause) {
+            case Error error -> throw error;
+            case RuntimeException failure -> failure;
+            case null, default -> new IllegalStateException(cause);
+        };
+    }
+
+    /// Gives up what nobody waits for any more; nothing is open afterwards.
+    @Override
+    public void close() {
+        boolean unfinished = reads.values().stream().anyMatch(read -> !read.isDone());
+        if (unfinished) {
+            reads.values().forEach(read -> read.cancel(true));
+            Uninterruptibly.run(() -> ended.acquire(helped));
+        }
+    }
+}
