@@ -28,7 +28,7 @@ import org.junit.jupiter.api.extension.ExtensionContext;
 ///   starts threads and collects as it likes;
 /// * counted backend objects: none open.
 ///
-/// Before it complains it waits up to the patience (2 s) for what ends by itself, and collects garbage, so that memory
+/// Before it complains it waits up to the patience (10 s) for what ends by itself, and collects garbage, so that memory
 /// that a cleaner frees is no leak. Not for tests that run in parallel with others in one process.
 public final class LeakExtension implements BeforeEachCallback, AfterEachCallback {
     private static final ExtensionContext.Namespace NAMESPACE = ExtensionContext.Namespace.create(LeakExtension.class);
@@ -41,7 +41,7 @@ public final class LeakExtension implements BeforeEachCallback, AfterEachCallbac
 
     /// The defaults, for `@ExtendWith`.
     public LeakExtension() {
-        this("fst-", 64L << 20, Duration.ofSeconds(2), Optional.empty());
+        this("fst-", 64L << 20, Duration.ofSeconds(10), Optional.empty());
     }
 
     private LeakExtension(String threadPrefix, long memoryTolerance, Duration patience,
