@@ -148,7 +148,7 @@ final class ClStream implements CopyStream, Held {
         for (KernelCall call : calls) {
             StreamKernels.Kernel kernel = kernels.prepare(call, from, to);
             submit("clEnqueueNDRangeKernel", (waits, event) -> cl.clEnqueueNDRangeKernel(queue, kernel.handle(),
-                    (long) call.groups() * call.groupSize(), kernel.localSize(call), waits, event));
+                    kernel.globalSize(call), kernel.localSize(call), waits, event));
         }
     }
 

@@ -12,11 +12,22 @@ import java.util.Map;
 /// The kernels of one stream: arguments belong to the kernel object, so that streams cannot share one. Used by one
 /// thread at a time.
 final class StreamKernels {
+    /// Groups of every launch on a processor: many enough for its cores, few enough for those that find nothing to do.
+    private static final int GROUPS_ON_HOST = 256;
+
     /// A kernel whose arguments are set.
     ///
     /// @param handle the `cl_kernel`
     /// @param largestGroup how many work items fit into a group of it
-    record Kernel(long handle, int largestGroup) {
+    /// @param onHost whether the device is the host's own processor
+    record Kernel(long handle, int largestGroup, boolean onHost) {
+        /// All work items of a launch. PoCL (3.1 and 5.0 did) builds a kernel anew for a launch that is wider than those
+        /// before, confuses the two when both are under way, and aborts the process: what runs on a processor is always of
+        /// one width.
+        long globalSize(KernelCall call) {
+            return (long) (onHost ? GROUPS_ON_HOST : call.groups()) * call.groupSize();
+        }
+
         /// The largest group that divides the one that the call was planned with: the kernels stride over the grid, so
         /// that only the number of work items is left to keep.
         long localSize(KernelCall call) {
@@ -64,7 +75,7 @@ final class StreamKernels {
         ClProgram program = backend.program();
         long handle = program.createKernel(function);
         try {
-            return new Kernel(handle, program.largestGroup(handle));
+            return new Kernel(handle, program.largestGroup(handle), backend.isHost());
         } catch (RuntimeException e) {
             throw new Releases().run(() -> release(handle)).because(e);
         }

@@ -24,8 +24,10 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -283,6 +285,28 @@ class ScriptedBackendTest {
         assertEquals(planned.globalSize(), small.globalSize());
         assertTrue(small.localSize() <= 48 && small.globalSize() % small.localSize() == 0, small::toString);
         assertTrue(planned.localSize() > 48, planned::toString);
+    }
+
+    @Test
+    void launches_on_a_processor_are_all_of_one_width_and_those_on_others_as_wide_as_the_work() {
+        assertEquals(2, widths(driver, backend).size());
+        FakeDriver host = new FakeDriver();
+        host.platforms.add(new FakePlatform("Host", new FakeDevice("cpu", OpenCl.CL_DEVICE_TYPE_CPU)));
+        try (Backend other = open(host)) {
+            assertEquals(1, widths(host, other).size());
+        }
+    }
+
+    /// Of launches with little and with much to do.
+    private static Set<Long> widths(FakeDriver driver, Backend backend) {
+        try (CopyStream stream = backend.openCopyStream(); DeviceBuffer source = backend.allocate(240_000, 256);
+                DeviceBuffer target = backend.allocate(120_000, 256)) {
+            for (int elements : new int[] {100, 60_000}) {
+                backend.kernels().convert(stream, new BufferSlice(source, 0, 4L * elements), DType.F32,
+                        new BufferSlice(target, 0, 2L * elements), DType.F16, elements);
+            }
+        }
+        return driver.launches.stream().map(FakeDriver.Launch::globalSize).collect(Collectors.toSet());
     }
 
     @Test
