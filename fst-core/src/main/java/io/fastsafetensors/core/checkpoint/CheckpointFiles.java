@@ -64,7 +64,7 @@ public record CheckpointFiles(Path path, Optional<Path> index, Path directory, L
     }
 
     private static Optional<CheckpointFiles> inDirectory(Path asked, Path directory) {
-        List<Path> entries = list(directory, INDEX_SUFFIX, FILE_SUFFIX);
+        List<Path> entries = list(directory);
         List<Path> indexes = entries.stream().filter(entry -> nameOf(entry).endsWith(INDEX_SUFFIX)).toList();
         if (indexes.size() > 1) {
             List<String> names = indexes.stream().map(CheckpointFiles::nameOf).toList();
@@ -79,13 +79,13 @@ public record CheckpointFiles(Path path, Optional<Path> index, Path directory, L
                 : Optional.of(new CheckpointFiles(asked, Optional.empty(), directory, entries));
     }
 
-    /// The entries that are no directories, not hidden, and end in one of `suffixes`, by name. A dangling link is among
-    /// them: opening it says what is wrong.
-    static List<Path> list(Path directory, String... suffixes) {
+    /// The indexes and files of tensors in a directory, but for hidden ones, by name. A dangling link is among them: opening
+    /// it says what is wrong.
+    private static List<Path> list(Path directory) {
         List<Path> found = new ArrayList<>();
         try (DirectoryStream<Path> entries = Files.newDirectoryStream(directory)) {
             for (Path entry : entries) {
-                if (isNamed(nameOf(entry), suffixes) && !Files.isDirectory(entry)) {
+                if (isNamed(nameOf(entry)) && !Files.isDirectory(entry)) {
                     found.add(entry);
                 }
             }
@@ -96,14 +96,8 @@ public record CheckpointFiles(Path path, Optional<Path> index, Path directory, L
         return found;
     }
 
-    // A loop: with the stream this would otherwise be, a process's first listing takes milliseconds.
-    private static boolean isNamed(String name, String... suffixes) {
-        for (String suffix : suffixes) {
-            if (name.endsWith(suffix)) {
-                return !name.startsWith(".");
-            }
-        }
-        return false;
+    private static boolean isNamed(String name) {
+        return !name.startsWith(".") && (name.endsWith(INDEX_SUFFIX) || name.endsWith(FILE_SUFFIX));
     }
 
     private static String nameOf(Path path) {

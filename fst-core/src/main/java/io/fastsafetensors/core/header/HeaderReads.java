@@ -1,7 +1,6 @@
 package io.fastsafetensors.core.header;
 
 import io.fastsafetensors.api.OpenOptions;
-import io.fastsafetensors.core.memory.Uninterruptibly;
 import io.fastsafetensors.error.StorageException;
 import io.fastsafetensors.error.Where;
 import java.nio.file.Path;
@@ -15,7 +14,6 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executor;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.Semaphore;
-import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
 /// The headers of one checkpoint, each read beside the caller from the moment its file is known. For one thread.
@@ -28,9 +26,7 @@ final class HeaderReads implements AutoCloseable {
     private final int mostHelpers = Math.min(MOST_THREADS, Runtime.getRuntime().availableProcessors()) - 1;
     private final Map<Path, FutureTask<FileHeader>> reads = new HashMap<>();
     private final Queue<FutureTask<FileHeader>> waiting = new ConcurrentLinkedQueue<>();
-    private final AtomicInteger helping = new AtomicInteger();
-    private final Semaphore ended = new Semaphore(0);
-    private int helped;
+    private final Semaphore idle = new Semaphore(mostHelpers);
 
     /// @param helpers runs work beside the caller, at once
     HeaderReads(OpenOptions options, Executor helpers) {
@@ -44,10 +40,20 @@ final class HeaderReads implements AutoCloseable {
             return;
         }
         waiting.add(task(file));
-        if (helping.get() < mostHelpers) {
-            helping.incrementAndGet();
+        if (idle.tryAcquire()) {
+            startHelper();
+        }
+    }
+
+    private void startHelper() {
+        boolean started = false;
+        try {
             helpers.execute(this::help);
-            helped++;
+            started = true;
+        } finally {
+            if (!started) {
+                idle.release();
+            }
         }
     }
 
@@ -61,8 +67,7 @@ final class HeaderReads implements AutoCloseable {
         for (FutureTask<FileHeader> read = waiting.poll(); read != null; read = waiting.poll()) {
             read.run();
         }
-        helping.decrementAndGet();
-        ended.release();
+        idle.release();
     }
 
     /// The headers of these files. The caller reads too: a helper that comes late finds nothing left to do. Of several
@@ -106,7 +111,7 @@ final class HeaderReads implements AutoCloseable {
         boolean unfinished = reads.values().stream().anyMatch(read -> !read.isDone());
         if (unfinished) {
             reads.values().forEach(read -> read.cancel(true));
-            Uninterruptibly.run(() -> ended.acquire(helped));
+            idle.acquireUninterruptibly(mostHelpers);
         }
     }
 }

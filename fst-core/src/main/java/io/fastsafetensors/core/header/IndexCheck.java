@@ -7,7 +7,6 @@ import io.fastsafetensors.error.Where;
 import io.fastsafetensors.types.TensorInfo;
 import java.nio.file.Path;
 import java.util.HashMap;
-import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -27,14 +26,9 @@ final class IndexCheck {
                         Where.file(index.path()).withTensor(entry.getKey()));
             }
         }
-        // Every name of the index was found: as many tensors as names are the same ones.
-        boolean complete = index.weightMap().size() == checkpoint.tensors().size();
-        for (TensorInfo tensor : complete ? List.<TensorInfo>of() : checkpoint.tensors()) {
-            if (!index.weightMap().containsKey(tensor.name())) {
-                throw new FormatException(FormatError.TENSOR_NOT_IN_INDEX,
-                        "the file holds a tensor that " + Printable.escape(index.path().toString()) + " does not name",
-                        Where.file(tensor.file()).withTensor(tensor.name()));
-            }
+        // Every name of the index was found: if there are as many tensors, they are the same ones.
+        if (checkpoint.tensors().size() != index.weightMap().size()) {
+            throw notNamed(index, checkpoint);
         }
         if (index.totalSize().isPresent() && index.totalSize().getAsLong() != checkpoint.byteSize()) {
             throw new FormatException(FormatError.TOTAL_SIZE_MISMATCH,
@@ -42,6 +36,14 @@ final class IndexCheck {
                             + checkpoint.byteSize() + " bytes",
                     Where.file(index.path()));
         }
+    }
+
+    private static FormatException notNamed(ShardIndex index, ParsedCheckpoint checkpoint) {
+        TensorInfo tensor = checkpoint.tensors().stream()
+                .filter(each -> !index.weightMap().containsKey(each.name())).findFirst().orElseThrow();
+        return new FormatException(FormatError.TENSOR_NOT_IN_INDEX,
+                "the file holds a tensor that " + Printable.escape(index.path().toString()) + " does not name",
+                Where.file(tensor.file()).withTensor(tensor.name()));
     }
 
     private static String nameOf(Path file) {
