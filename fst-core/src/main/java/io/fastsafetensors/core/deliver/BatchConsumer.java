@@ -7,6 +7,7 @@ import io.fastsafetensors.core.place.LoadJob;
 import java.util.LinkedHashSet;
 import java.util.Set;
 import java.util.concurrent.CountDownLatch;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /// The consuming side of a stream: the batch at hand, and which of its tensors are still to be handed out.
@@ -35,8 +36,12 @@ final class BatchConsumer {
     ///
     /// @throws IllegalStateException if the stream was closed before its end
     synchronized boolean hasNext() {
-        requireOpen(closed && remaining > 0 && !ended, null);
+        requireOpen(isCutShort(), null);
         return remaining > 0 && !ended;
+    }
+
+    private boolean isCutShort() {
+        return closed && remaining > 0 && !ended;
     }
 
     /// The next tensor: the first of the batch that is there, or else the first. What fails ends the stream.
@@ -119,22 +124,23 @@ final class BatchConsumer {
             requireOpen(closed, null);
             weights = current == null ? null : current.weights();
         }
-        try {
-            return weights != null && weights.names().contains(name) ? handedOut(weights, name) : null;
-        } catch (IllegalStateException e) {
-            requireOpen(isClosed(), e);
-            throw e;
-        }
+        return weights == null ? null
+                : whileOpen(() -> weights.names().contains(name) ? handedOut(weights, name) : null);
     }
 
     LoadStats stats() {
         LoadedWeights weights;
         synchronized (this) {
-            requireOpen(closed && !ended && remaining > 0, null);
+            requireOpen(isCutShort(), null);
             weights = current == null ? null : current.weights();
         }
+        return whileOpen(() -> sum.with(weights == null ? null : weights.stats(), feeder.peakBytes()));
+    }
+
+    /// What is refused because another thread closed the batch meanwhile is refused in the stream's words.
+    private <T extends @Nullable Object> T whileOpen(Supplier<T> work) {
         try {
-            return sum.with(weights == null ? null : weights.stats(), feeder.peakBytes());
+            return work.get();
         } catch (IllegalStateException e) {
             requireOpen(isClosed(), e);
             throw e;

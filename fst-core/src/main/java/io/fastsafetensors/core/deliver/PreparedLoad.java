@@ -38,6 +38,7 @@ final class PreparedLoad implements AutoCloseable {
     private final DigestCheck digests;
     private final Readers.Crew crew;
     private final LoadClock clock;
+    private final boolean inOneBuffer;
     private @Nullable SpareBuffers spares;
     private boolean started;
 
@@ -52,6 +53,7 @@ final class PreparedLoad implements AutoCloseable {
         Readers.Crew all = target.crew(plan, deviceBudget);
         this.crew = digests.tap().equals(ReadTap.NONE) ? all : all.alone();
         this.plan = way.isShared() ? plan.shared(way.sharing(plan, crew.transientBytes())) : plan;
+        this.inOneBuffer = plan.planned().stream().filter(file -> !file.tensors().isEmpty()).count() == 1;
         this.clock = new LoadClock(startNanos, System.nanoTime());
     }
 
@@ -155,8 +157,7 @@ final class PreparedLoad implements AutoCloseable {
     }
 
     private long sizeOf(PlannedFile file) {
-        boolean alone = plan.planned().stream().filter(other -> !other.tensors().isEmpty()).count() == 1;
-        return spares == null || !alone ? file.bufferBytes() : spares.sizeFor(file.bufferBytes());
+        return spares == null || !inOneBuffer ? file.bufferBytes() : spares.sizeFor(file.bufferBytes());
     }
 
     /// Gives back what planning took, unless the load was started.

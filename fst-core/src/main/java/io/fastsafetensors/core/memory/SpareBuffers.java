@@ -1,6 +1,7 @@
 package io.fastsafetensors.core.memory;
 
 import io.fastsafetensors.spi.DeviceBuffer;
+import io.fastsafetensors.spi.Releases;
 import java.util.ArrayDeque;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -69,7 +70,7 @@ public final class SpareBuffers implements AutoCloseable {
                 spareBytes -= bytes;
             }
         }
-        surplus.forEach(DeviceBuffer::close);
+        closing(surplus).finish();
         return found;
     }
 
@@ -82,6 +83,12 @@ public final class SpareBuffers implements AutoCloseable {
             spareBytes += bytes;
         }
         return kept;
+    }
+
+    private static Releases closing(List<DeviceBuffer> buffers) {
+        Releases releases = new Releases();
+        buffers.forEach(buffer -> releases.run(buffer::close));
+        return releases;
     }
 
     private List<DeviceBuffer> removeAll() {
@@ -102,10 +109,6 @@ public final class SpareBuffers implements AutoCloseable {
             closed = true;
             all = removeAll();
         }
-        try {
-            all.forEach(DeviceBuffer::close);
-        } finally {
-            backend.release();
-        }
+        closing(all).run(backend::release).finish();
     }
 }

@@ -14,7 +14,6 @@ import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.spi.StagingBuffer;
 import io.fastsafetensors.spi.TransferHints;
 import java.lang.foreign.MemorySegment;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -102,19 +101,8 @@ final class GdsBackend implements Backend {
     /// Files first, then what cuFile has registered, then the device.
     @Override
     public void close() {
-        List<Runnable> steps = new ArrayList<>();
-        steps.add(storage::close);
-        open.forEach(buffer -> steps.add(buffer::close));
-        steps.add(delegate::close);
-        allOf(steps);
-    }
-
-    /// Takes every step, whatever one of them throws; the first exception comes out, with the others suppressed in it.
-    static void allOf(List<Runnable> steps) {
-        Releases releases = new Releases();
-        for (Runnable step : steps) {
-            releases.run(step);
-        }
-        releases.finish();
+        Releases releases = new Releases().run(storage::close);
+        List.copyOf(open).forEach(buffer -> releases.run(buffer::close));
+        releases.run(delegate::close).finish();
     }
 }

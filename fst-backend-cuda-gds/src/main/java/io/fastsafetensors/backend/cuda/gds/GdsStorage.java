@@ -6,10 +6,12 @@ import io.fastsafetensors.error.BackendException;
 import io.fastsafetensors.error.Where;
 import io.fastsafetensors.spi.DirectFile;
 import io.fastsafetensors.spi.DirectStorage;
+import io.fastsafetensors.spi.Releases;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
@@ -85,6 +87,10 @@ final class GdsStorage implements DirectStorage, AutoCloseable {
     /// Closes the files that are still open.
     @Override
     public void close() {
-        lock.close(() -> GdsBackend.allOf(open.stream().<Runnable>map(file -> file::close).toList()));
+        lock.close(() -> {
+            Releases releases = new Releases();
+            List.copyOf(open).forEach(file -> releases.run(file::close));
+            releases.finish();
+        });
     }
 }

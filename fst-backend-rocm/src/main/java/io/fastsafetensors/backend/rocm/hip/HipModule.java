@@ -26,10 +26,7 @@ record HipModule(HipDevice device, long module, Map<String, Long> functions) imp
             }
             return new HipModule(device, module, Map.copyOf(functions));
         } catch (BackendException e) {
-            new Releases().run(() -> {
-                throw e;
-            }).run(() -> unload(device, module)).finish();
-            throw e;
+            throw new Releases().run(() -> unload(device, module)).because(e);
         }
     }
 
