@@ -11,7 +11,6 @@ import io.fastsafetensors.core.plan.ReadPlan;
 import io.fastsafetensors.core.read.ReadCounters;
 import io.fastsafetensors.core.read.Storage;
 import io.fastsafetensors.error.BackendException;
-import io.fastsafetensors.error.FstException;
 import io.fastsafetensors.error.Where;
 import io.fastsafetensors.spi.DeviceBuffer;
 import io.fastsafetensors.spi.Releases;
@@ -200,13 +199,9 @@ public final class LoadJob {
         }
     }
 
-    /// As documented: of the project's family, or something used that is closed.
     private RuntimeException failure(Throwable e) {
-        return switch (e) {
-            case FstException known -> known;
-            case IllegalStateException state -> state;
-            default -> new BackendException("a reader thread failed: " + e, Where.backend(backend.get().name()), e);
-        };
+        return e instanceof RuntimeException known ? known
+                : new BackendException("a reader thread failed: " + e, Where.backend(backend.get().name()), e);
     }
 
     /// What cannot be released fails the load too, however far it came, but hides no failure from before.

@@ -40,16 +40,8 @@ final class Progress {
         arrivals.arrive(block);
         if (!listener.equals(ProgressListener.NONE)) {
             synchronized (lock) {
-                tell();
+                listener.progress(bytes.get(), plan.bytesToRead());
             }
-        }
-    }
-
-    private void tell() {
-        try {
-            listener.progress(bytes.get(), plan.bytesToRead());
-        } catch (RuntimeException e) {
-            throw new IllegalStateException("the progress listener failed the load: " + e, e);
         }
     }
 
