@@ -54,7 +54,7 @@ final class HubCache {
         try (InputStream in = Files.newInputStream(reference)) {
             return Optional.of(new String(in.readNBytes(LONGEST_REFERENCE), StandardCharsets.ISO_8859_1).strip());
         } catch (IOException e) {
-            throw new StorageException("cannot read the reference: " + e.getMessage(), Where.file(reference), e);
+            throw new StorageException("cannot read the reference: " + e, Where.file(reference), e);
         }
     }
 

@@ -21,7 +21,8 @@ public final class CheckpointReader {
     /// are never opened. Of several errors the one of the first file wins, whatever the timing. Thread-safe.
     ///
     /// @throws FormatException if a file or the index breaks the format, or they do not agree
-    /// @throws StorageException if one cannot be read, or the calling thread is interrupted
+    /// @throws StorageException if one cannot be read
+    /// @throws io.fastsafetensors.error.LoadInterruptedException if the calling thread is interrupted
     public static ParsedCheckpoint open(CheckpointFiles files, OpenOptions options) {
         return open(files, options, work -> Thread.ofPlatform().daemon().name("fst-header").start(work));
     }

@@ -41,7 +41,7 @@ public final class HeaderReader {
                     options.lenient());
             return new FileHeader(file, fileLength, dataStart, tensors, parsed.metadata());
         } catch (IOException e) {
-            throw new StorageException("cannot read the header: " + e.getMessage(), Where.file(file).withOffset(0), e);
+            throw new StorageException("cannot read the header: " + e, Where.file(file).withOffset(0), e);
         }
     }
 

@@ -58,7 +58,7 @@ final class IndexReader {
             }
             return parse(channel, file, length, onShard);
         } catch (IOException e) {
-            throw new StorageException("cannot read the index: " + e.getMessage(), Where.file(file).withOffset(0), e);
+            throw new StorageException("cannot read the index: " + e, Where.file(file).withOffset(0), e);
         }
     }
 

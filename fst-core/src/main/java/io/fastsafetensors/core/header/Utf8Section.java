@@ -86,7 +86,7 @@ final class Utf8Section extends Reader {
             escapes |= new String(bytes.array(), bytes.position() - count, count, StandardCharsets.ISO_8859_1)
                     .indexOf('\\') >= 0;
         } catch (IOException e) {
-            throw new StorageException("cannot read: " + e.getMessage(), Where.file(file).withOffset(position), e);
+            throw new StorageException("cannot read: " + e, Where.file(file).withOffset(position), e);
         }
         bytes.flip();
     }

@@ -46,7 +46,7 @@ public final class LoadJob {
     private Releases unreleased = new Releases();
     private final List<Runnable> afterwards = new ArrayList<>();
     private boolean ended;
-    private volatile boolean cancelled;
+    private @Nullable RuntimeException cancellation;
     private volatile boolean stopped;
     private volatile long stagingBytes;
     private final int readers;
@@ -210,17 +210,23 @@ public final class LoadJob {
             release.run();
         } catch (RuntimeException | Error e) {
             RuntimeException why = failure(e);
-            synchronized (afterwards) {
-                unreleased.run(() -> {
-                    throw why;
-                });
-            }
-            if (!fail(why)) {
-                RuntimeException first = arrivals.failure();
-                if (first != null && !first.equals(why)) {
-                    first.addSuppressed(why);
+            boolean first = fail(why);
+            RuntimeException known = arrivals.failure();
+            if (first || isCancellation(known)) {
+                synchronized (afterwards) {
+                    unreleased.run(() -> {
+                        throw why;
+                    });
                 }
+            } else if (known != null && !known.equals(why)) {
+                known.addSuppressed(why);
             }
+        }
+    }
+
+    private boolean isCancellation(@Nullable RuntimeException why) {
+        synchronized (afterwards) {
+            return why != null && why.equals(cancellation);
         }
     }
 
@@ -279,8 +285,12 @@ public final class LoadJob {
     /// Stops after the blocks in flight; whoever waits for others gets `why`.
     public void cancel(RuntimeException why) {
         if (!hasEnded()) {
-            cancelled = true;
-            fail(why);
+            RuntimeException reason;
+            synchronized (afterwards) {
+                cancellation = cancellation == null ? why : cancellation;
+                reason = cancellation;
+            }
+            fail(reason);
         }
     }
 
@@ -315,7 +325,7 @@ public final class LoadJob {
             late = unreleased;
             unreleased = new Releases();
         }
-        if (cancelled || !arrivals.isTold()) {
+        if (isCancellation(arrivals.failure()) || !arrivals.isTold()) {
             late.finish();
         }
     }

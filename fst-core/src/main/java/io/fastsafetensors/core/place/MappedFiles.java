@@ -3,9 +3,11 @@ package io.fastsafetensors.core.place;
 import io.fastsafetensors.core.memory.Registry;
 import io.fastsafetensors.core.memory.SharedBackend;
 import io.fastsafetensors.core.place.ffm.HostCalls;
+import io.fastsafetensors.error.ConfigException;
 import io.fastsafetensors.error.StorageException;
 import io.fastsafetensors.error.Where;
 import io.fastsafetensors.spi.Releases;
+import io.fastsafetensors.types.ByteSize;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -21,11 +23,12 @@ import org.jspecify.annotations.Nullable;
 /// The registered mappings of one device. They stay registered for the next load of the same files, within a bound,
 /// until the last loader of the device is closed; the ones used longest ago go first. Thread-safe.
 public final class MappedFiles {
+    private static final String MOST_BYTES = "fst.mappedBytes";
     private static final Registry<SharedBackend, MappedFiles> OPEN = new Registry<>(MappedFiles::new,
             MappedFiles::dispose);
 
     private final SharedBackend backend;
-    private final long mostBytes = Long.getLong("fst.mappedBytes", HostMemory.total() / 2);
+    private final long mostBytes = mostBytesInForce();
     private final Map<Identity, Entry> entries = new LinkedHashMap<>(16, 0.75f, true);
 
     /// A file as it is now: a changed one is another.
@@ -38,6 +41,18 @@ public final class MappedFiles {
 
         Entry(MappedFile file) {
             this.file = file;
+        }
+    }
+
+    private static long mostBytesInForce() {
+        String text = System.getProperty(MOST_BYTES);
+        if (text == null) {
+            return HostMemory.total() / 2;
+        }
+        try {
+            return ByteSize.parse(text);
+        } catch (IllegalArgumentException e) {
+            throw new ConfigException("property " + MOST_BYTES + ": " + e.getMessage(), Where.nowhere());
         }
     }
 
