@@ -33,7 +33,8 @@ public final class ProcessGroups {
     /// @throws IllegalArgumentException if there are no ranks, or the timeout is not positive or above
     ///         [Bootstrap#LONGEST_TIMEOUT]
     public static List<ProcessGroup> local(int size, Duration timeout) {
-        return provider().local(size, Bootstrap.requireTimeout(timeout));
+        Bootstrap.requireTimeout(timeout);
+        return provider().local(size, timeout);
     }
 
     /// The ranks of one JVM over a transport of their devices, such as `nccl`: one a device, each for the thread that drives
@@ -49,7 +50,8 @@ public final class ProcessGroups {
     /// @throws IllegalArgumentException if there are no devices, or the timeout is not positive or above
     ///         [Bootstrap#LONGEST_TIMEOUT]
     public static List<ProcessGroup> local(String transport, List<Device> devices, Duration timeout) {
-        return provider().local(transport, devices, Bootstrap.requireTimeout(timeout));
+        Bootstrap.requireTimeout(timeout);
+        return provider().local(transport, devices, timeout);
     }
 
     /// Joins the group that the bootstrap describes; blocks until every rank has.

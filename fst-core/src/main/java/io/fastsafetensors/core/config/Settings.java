@@ -51,7 +51,8 @@ final class Settings {
         KEYS.put("checkDigests", (builder, value) -> builder.checkDigests(value.flag()));
         KEYS.put("leakDetection", (builder, value) -> builder.leakDetection(value.oneOf(LeakDetection.values())));
         KEYS.put("batchesAhead", (builder, value) -> builder
-                .stream(new StreamOptions(value.integer(-1, StreamOptions.MOST_AHEAD), builder.options().stream().owned())));
+                .stream(new StreamOptions(value.integer(-1, StreamOptions.MOST_AHEAD),
+                        builder.options().stream().owned())));
         KEYS.put("ownedTensors", (builder, value) -> builder
                 .stream(new StreamOptions(builder.options().stream().batchesAhead(), value.flag())));
     }

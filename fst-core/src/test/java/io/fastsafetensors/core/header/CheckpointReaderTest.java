@@ -12,6 +12,7 @@ import io.fastsafetensors.api.OpenOptions;
 import io.fastsafetensors.core.checkpoint.CheckpointFiles;
 import io.fastsafetensors.error.FormatError;
 import io.fastsafetensors.error.FormatException;
+import io.fastsafetensors.error.LoadInterruptedException;
 import io.fastsafetensors.error.StorageException;
 import io.fastsafetensors.error.TensorNotFoundException;
 import io.fastsafetensors.types.TensorInfo;
@@ -151,7 +152,7 @@ class CheckpointReaderTest {
         write("a", "{}", 0);
         write("b", "{}", 0);
         Thread.currentThread().interrupt();
-        assertThrows(StorageException.class, () -> open(directory));
+        assertThrows(LoadInterruptedException.class, () -> open(directory));
         assertTrue(Thread.interrupted());
     }
 

@@ -407,7 +407,8 @@ class EndsTest {
         try (Loader loader = on("remote").build(); Weights weights = loader.load(file)) {
             List<CompletableFuture<BackendException>> callers = new ArrayList<>();
             for (int i = 0; i < 4; i++) {
-                callers.add(CompletableFuture.supplyAsync(() -> assertThrows(BackendException.class, weights::awaitAll)));
+                callers.add(
+                        CompletableFuture.supplyAsync(() -> assertThrows(BackendException.class, weights::awaitAll)));
             }
             List<BackendException> told = callers.stream().map(CompletableFuture::join).toList();
             for (int i = 1; i < told.size(); i++) {
