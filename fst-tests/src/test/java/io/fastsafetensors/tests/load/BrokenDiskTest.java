@@ -14,6 +14,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -21,7 +22,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /// Loads in a JVM whose pread is replaced by one that misbehaves.
-@Timeout(120)
+@Timeout(600)
 class BrokenDiskTest {
     @TempDir
     static Path directory;
@@ -92,5 +93,23 @@ class BrokenDiskTest {
         assertEquals(3, outcome.exit(), outcome.out());
         assertTrue(outcome.out().contains("shrank"), outcome.out());
         assertTrue(outcome.out().contains("left: 0 descriptors, 0 threads"), outcome.out());
+    }
+
+    @Test
+    @Tag("slow")
+    void every_call_of_libc_that_fails_once_is_one_exception_or_none_and_leaves_nothing()
+            throws IOException, InterruptedException {
+        Path library = CLibrary.compile("faulty_libc", directory);
+        Path files = Files.createDirectory(directory.resolve("libc"));
+        ProcessBuilder builder = new ProcessBuilder(
+                Path.of(System.getProperty("java.home"), "bin/java").toString(), "--enable-native-access=ALL-UNNAMED",
+                "-cp", System.getProperty("java.class.path"), LibcFaultsProgram.class.getName(), files.toString(),
+                library.toString())
+                .redirectErrorStream(true);
+        builder.environment().put("LD_PRELOAD", library.toString());
+        Process process = builder.start();
+        String out = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        assertTrue(process.waitFor(60, TimeUnit.SECONDS), out);
+        assertEquals(0, process.exitValue(), out);
     }
 }

@@ -22,7 +22,7 @@ final class Remains {
     /// The descriptors of a directory's files that are open.
     private static long descriptors(Path directory) {
         try (Stream<Path> all = Files.list(Path.of("/proc/self/fd"))) {
-            return all.filter(fd -> target(fd).startsWith(directory.toString())).count();
+            return all.filter(fd -> target(fd).startsWith(directory + "/")).count();
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
