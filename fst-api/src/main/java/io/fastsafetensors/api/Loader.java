@@ -145,7 +145,7 @@ public interface Loader extends AutoCloseable {
     /// @throws IllegalStateException if the loader is closed
     void trim();
 
-    /// Takes no further loads. Idempotent, from any thread, at any moment; waits for nothing. Calls that run already go on,
+    /// Takes no further loads. Idempotent, from any thread, at any moment; waits for no read. Calls that run already go on,
     /// as do the loads and streams that were begun. Reader threads and page-locked memory are released with the last of
     /// them, the device when the last [Weights] and detached tensor is closed too.
     ///
