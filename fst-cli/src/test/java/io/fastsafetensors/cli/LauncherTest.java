@@ -87,6 +87,17 @@ class LauncherTest {
     }
 
     @Test
+    void a_cache_of_another_place_or_module_path_is_not_used() throws Exception {
+        run(0, Map.of(), "ls");
+        Files.writeString(root.resolve("fst-cli/target/fst-25.0.9.aot"), "made");
+        assertFalse(run(0, Map.of("FST_MODULE_PATH", "/mine"), "ls").toString().contains("-XX:AOTCache"));
+        root = Files.move(root, directory.resolve("another place"));
+        List<String> moved = run(0, Map.of(), "ls");
+        assertFalse(moved.toString().contains("-XX:AOTCache="), "a cache made elsewhere: " + moved);
+        assertEquals(0, Files.size(root.resolve("fst-cli/target/fst-25.0.9.aot")), "made anew, by a JDK that cannot");
+    }
+
+    @Test
     void unpacked_from_a_bundle_it_runs_on_the_runtime_and_the_jars_beside_it() throws Exception {
         Path runtime = jdk("runtime", "25.0.3");
         Files.move(runtime, root.resolve("runtime"));
