@@ -43,11 +43,12 @@ final class CudaBackend implements ContextBackend {
     private final Lifetime lifetime;
 
     /// @param context this backend's own; closed with it
-    CudaBackend(CudaContext context, DeviceInfo info, boolean registersHostMemory) {
+    /// @param mostKept bytes of device memory to keep for the next load at most
+    CudaBackend(CudaContext context, DeviceInfo info, boolean registersHostMemory, long mostKept) {
         this.context = context;
         this.info = info;
         this.registersHostMemory = registersHostMemory;
-        this.deviceMemory = new DeviceMemory(context, info.totalBytes());
+        this.deviceMemory = new DeviceMemory(context, info.totalBytes(), mostKept);
         this.pinnedMemory = new PinnedMemory(context);
         this.events = new EventPool(context);
         this.lifetime = new Lifetime("the backend of " + info.device(), ConcurrentHashMap.newKeySet(), this::release);
@@ -83,6 +84,19 @@ final class CudaBackend implements ContextBackend {
         }
         return whileOpen(
                 () -> new CudaBuffer(deviceMemory, bytes, deviceMemory.take(bytes, alignment), memory));
+    }
+
+    @Override
+    public void trim() {
+        whileOpen(() -> {
+            deviceMemory.trim();
+            return this;
+        });
+    }
+
+    @Override
+    public long keptBytes() {
+        return deviceMemory.keptBytes();
     }
 
     @Override
@@ -141,6 +155,7 @@ final class CudaBackend implements ContextBackend {
             if (!memory.isEmpty()) {
                 throw new StillInUseException("the backend of " + info.device(), releases.failure().orElse(null));
             }
+            releases.run(deviceMemory::close);
             events.close(releases);
             module.close(releases);
             releases.run(context::close);
