@@ -128,6 +128,13 @@ public final class Table {
             return widths;
         }
         int excess = Arrays.stream(widths).sum() + GAP.length() * (widths.length - 1) - room;
+        for (int i = first; excess > 0 && i < widths.length; i++) {
+            // The heading of numbers gives way before a name does.
+            int content = right[i] ? widest(i) : widths[i];
+            int given = Math.min(excess, widths[i] - content);
+            widths[i] -= given;
+            excess -= given;
+        }
         while (excess > 0) {
             int widest = widestText(widths, first);
             if (widths[widest] <= NARROWEST) {
@@ -137,6 +144,10 @@ public final class Table {
             excess--;
         }
         return widths;
+    }
+
+    private int widest(int column) {
+        return rows.stream().mapToInt(row -> Width.of(row[column].text())).max().orElse(1);
     }
 
     private int widestText(int[] widths, int first) {
@@ -158,7 +169,7 @@ public final class Table {
         StringBuilder line = new StringBuilder();
         for (int i = grouped ? 1 : 0; i <= last; i++) {
             String whole = wraps && i == last ? tail.getFirst() : row[i].text();
-            String text = narrow && !right[i] ? Width.cut(whole, widths[i]) : whole;
+            String text = narrow ? Width.cut(whole, Math.max(1, widths[i])) : whole;
             append(line, screen.styled(row[i].style(), text), widths[i] - Width.of(text), right[i], i == last);
         }
         screen.out().println(line);

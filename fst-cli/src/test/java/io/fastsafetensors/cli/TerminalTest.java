@@ -11,6 +11,7 @@ import io.fastsafetensors.types.DType;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -30,8 +31,11 @@ class TerminalTest {
 
     /// The command line that starts `fst`, for a shell.
     private static String fst(Object... args) {
-        return Stream.concat(ChildJvm.command(Main.class).stream(), Stream.of(args).map(Object::toString))
-                .map(word -> "'" + word + "'").collect(Collectors.joining(" "));
+        List<Object> words = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java"),
+                "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx128m", "--enable-native-access=ALL-UNNAMED", "-cp",
+                System.getProperty("java.class.path"), Main.class.getName()));
+        words.addAll(List.of(args));
+        return words.stream().map(word -> "'" + word + "'").collect(Collectors.joining(" "));
     }
 
     private static ChildProcess.Result shell(String script) {
