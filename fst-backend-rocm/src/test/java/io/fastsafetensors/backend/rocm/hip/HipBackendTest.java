@@ -34,13 +34,12 @@ class HipBackendTest {
     private static final int SIZE = 1 << 16;
     private static final int ILLEGAL_ADDRESS = 700;
 
-    private FakeGpu gpu;
+    private final FakeGpu gpu = FakeHip.gpu();
     private long before;
     private Backend backend;
 
     @BeforeEach
     void open() {
-        gpu = FakeHip.gpu();
         before = gpu.count("all");
         backend = FakeHip.open();
     }

@@ -48,9 +48,7 @@ class LibrariesTest {
 
     private static Path built(Face face) throws IOException {
         Path place = builds.resolve(face.name());
-        if (Files.notExists(place)) {
-            FakeGpu.build(Files.createDirectory(place), face);
-        }
+        FakeGpu.build(Files.createDirectories(place), face);
         return place;
     }
 
