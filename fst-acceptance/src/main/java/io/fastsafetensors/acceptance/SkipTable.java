@@ -1,5 +1,6 @@
 package io.fastsafetensors.acceptance;
 
+import io.fastsafetensors.test.Prerequisite;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.DirectoryStream;
@@ -7,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -92,6 +94,12 @@ public final class SkipTable {
         }
     }
 
+    /// What of `-Dfst.require` makes a failure of it.
+    private static String requiredBy(String title) {
+        return Arrays.stream(Prerequisite.values()).filter(one -> one.title().equals(title))
+                .map(one -> one.isObtainable() ? "all" : one.key()).findFirst().orElse("its name");
+    }
+
     /// An annotation's reason is an attribute; that of an assumption is in the text, before the stack.
     private void skipped(XMLStreamReader reader) throws XMLStreamException {
         String message = reader.getAttributeValue(null, "message");
@@ -114,16 +122,20 @@ public final class SkipTable {
             lines.add("No test was skipped for want of a prerequisite.");
         } else {
             int width = Math.max(7, rows.keySet().stream().mapToInt(String::length).max().orElse(0));
-            String format = "  %-" + width + "s  %6s  %s";
+            String format = "  %-" + width + "s  %6s  %-11s  %s";
             lines.add("Tests that were skipped because something is missing on this machine:");
             lines.add("");
-            lines.add(format.formatted("missing", "tests", "how to get it"));
-            rows.forEach((name, row) -> lines.add(format.formatted(name, row.tests, row.how)));
+            lines.add(format.formatted("missing", "tests", "required by", "how to get it"));
+            rows.forEach((name, row) -> lines.add(format.formatted(name, row.tests, requiredBy(name), row.how)));
             lines.add("");
+            lines.add(
+                    "-Dfst.require=all makes a failure of each of them but those that have their own name here, which no"
+                            + " package brings.");
         }
         if (inapplicable > 0) {
-            lines.add(inapplicable + " of " + tests + " tests do not apply here: rules for abilities that a backend does"
-                    + " not claim, cases of other systems.");
+            lines.add(
+                    inapplicable + " of " + tests + " tests do not apply here: rules for abilities that a backend does"
+                            + " not claim, cases of other systems.");
         }
         return String.join(System.lineSeparator(), lines) + System.lineSeparator();
     }

@@ -1,6 +1,7 @@
 package io.fastsafetensors.cli;
 
 import io.fastsafetensors.api.ProgressListener;
+import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /// A line on a terminal's standard error that grows; nothing at all elsewhere. One thread at a time.
@@ -11,22 +12,31 @@ final class ProgressBar implements ProgressListener, AutoCloseable {
 
     private final @Nullable Screen screen;
     private final String label;
-    private long start = System.nanoTime();
-    private long drawn = start - REDRAW_NANOS;
+    private final LongSupplier nanos;
+    private long start;
+    private long drawn;
 
     ProgressBar(String label, Screen screen) {
+        this(label, screen, System::nanoTime);
+    }
+
+    /// @param nanos the clock
+    ProgressBar(String label, Screen screen, LongSupplier nanos) {
         this.screen = screen.terminal() ? screen : null;
         this.label = label;
+        this.nanos = nanos;
+        this.start = nanos.getAsLong();
+        this.drawn = start - REDRAW_NANOS;
     }
 
     /// Begins again: speed and remaining time count from now.
     void restart() {
-        start = System.nanoTime();
+        start = nanos.getAsLong();
     }
 
     @Override
     public void progress(long bytesDone, long bytesTotal) {
-        long now = System.nanoTime();
+        long now = nanos.getAsLong();
         if (screen == null || now - drawn < REDRAW_NANOS || bytesTotal <= 0) {
             return;
         }

@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -32,6 +33,7 @@ class FullDiskTest {
     }
 
     @Test
+    @Tag("slow")
     void a_full_file_system_leaves_the_old_file_and_no_other() throws Exception {
         // In a mount namespace of its own, which ends with the process; unprivileged users get one with a user namespace.
         String unshare = mayMount("-m") ? "-m" : "-rm";

@@ -14,6 +14,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -21,6 +22,7 @@ import org.junit.jupiter.api.io.TempDir;
 /// No kernel reads or writes beyond its buffers, or relies on what C leaves undefined. In a JVM of its own, since an
 /// address sanitizer must be there from the start, and ends the process when it finds something.
 @Timeout(value = 5, unit = TimeUnit.MINUTES)
+@Tag("slow")
 class SanitizedKernelsTest {
     private static final String[] SANITIZERS = {"-O1", "-g", "-fsanitize=address,undefined",
         "-fno-sanitize-recover=all"};

@@ -62,7 +62,7 @@ class HostileHeaderTest {
                 .redirectErrorStream(true).start();
         try {
             // A word of output fits the pipe: nobody need read while it runs.
-            assertTrue(process.waitFor(10, TimeUnit.SECONDS), "still running");
+            assertTrue(process.waitFor(60, TimeUnit.SECONDS), "still running");
             String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
             assertEquals(verdict, output);
         } finally {
