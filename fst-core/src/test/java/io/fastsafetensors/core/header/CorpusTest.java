@@ -1,15 +1,13 @@
 package io.fastsafetensors.core.header;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertFalse;
-import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
-import static org.junit.jupiter.api.Assumptions.abort;
 
 import io.fastsafetensors.api.OpenOptions;
 import io.fastsafetensors.core.checkpoint.CheckpointFiles;
 import io.fastsafetensors.error.FormatError;
 import io.fastsafetensors.error.FormatException;
+import io.fastsafetensors.test.SampleFiles;
 import io.fastsafetensors.types.TensorInfo;
 import java.io.IOException;
 import java.io.StringReader;
@@ -23,22 +21,16 @@ import java.util.Objects;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
-import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /// Files that other people's tools wrote: every verdict, and every tensor of the valid ones.
 class CorpusTest {
     private static Path corpus;
 
-    @BeforeAll
-    static void findCorpus() {
-        String property = System.getProperty("fst.corpus", "");
-        corpus = Path.of(property);
-        if (!Files.isRegularFile(corpus.resolve("MANIFEST.tsv"))) {
-            String reason = "NO CORPUS: -Dfst.corpus=" + property + " has no MANIFEST.tsv, real files are not tested";
-            assertFalse("true".equals(System.getenv("CI")), reason);
-            abort(reason);
-        }
+    @BeforeEach
+    void requireCorpus() {
+        corpus = SampleFiles.folder();
     }
 
     @Test

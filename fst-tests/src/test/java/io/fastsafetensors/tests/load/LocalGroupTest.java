@@ -347,7 +347,7 @@ class LocalGroupTest {
     }
 
     @Test
-    void threads_cannot_be_ranks_of_a_transport_between_processes() {
+    void threads_cannot_be_ranks_of_a_transport_of_processes() {
         Prerequisite.OPEN_MPI.require();
         List<Device> devices = List.of(Device.CPU, Device.CPU);
         UnsupportedFeatureException processes = assertThrows(UnsupportedFeatureException.class,

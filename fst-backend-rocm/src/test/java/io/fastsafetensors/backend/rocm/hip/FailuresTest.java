@@ -13,7 +13,7 @@ import io.fastsafetensors.spi.DeviceBuffer;
 import io.fastsafetensors.spi.Fence;
 import io.fastsafetensors.spi.HostRegistration;
 import io.fastsafetensors.spi.StagingBuffer;
-import io.fastsafetensors.testkit.gpu.FakeGpu;
+import io.fastsafetensors.test.gpu.FakeGpu;
 import io.fastsafetensors.types.DType;
 import io.fastsafetensors.types.Device;
 import java.lang.foreign.Arena;

@@ -1,4 +1,4 @@
-package io.fastsafetensors.testkit.gpu;
+package io.fastsafetensors.test.gpu;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
