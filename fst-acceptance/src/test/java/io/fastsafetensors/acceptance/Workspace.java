@@ -71,7 +71,7 @@ final class Workspace {
         return repository;
     }
 
-    /// Runs a command to its end.
+    /// Runs a command to its end. Maven chooses its own JVM, whichever runs this test; `java` is this test's.
     ///
     /// @param directory where
     /// @param options added to those of Maven
@@ -82,7 +82,7 @@ final class Workspace {
         Files.write(config, Stream.concat(own.stream(), Stream.of(options)).toList(), StandardOpenOption.CREATE,
                 StandardOpenOption.TRUNCATE_EXISTING);
         ChildProcess process = ChildProcess.of("bash", "-c", command).directory(directory)
-                .without("MAVEN_.*|MVN_.*").limit(Duration.ofMinutes(20));
+                .without("MAVEN_.*|MVN_.*|JAVA_HOME").limit(Duration.ofMinutes(20));
         if (command.startsWith("java ")) {
             process.environment("PATH", Path.of(System.getProperty("java.home"), "bin") + ":" + System.getenv("PATH"));
         }
