@@ -55,7 +55,7 @@ abstract class DirectRules extends RuleGroup {
     /// If it fails: check the bytes after the last full block; the file's length is no multiple of anything.
     @Test
     @DisplayName("D-01 a whole file arrives")
-    void wholeFile() {
+    void d_01_a_whole_file_arrives() {
         DeviceBuffer buffer = bench.allocate(LENGTH);
         try (DirectFile file = storage.open(path)) {
             assertEquals(LENGTH, file.read(0, buffer, 0, LENGTH));
@@ -68,7 +68,7 @@ abstract class DirectRules extends RuleGroup {
     /// If it fails: alignment is the backend's business: read the unaligned edges another way.
     @Test
     @DisplayName("D-02 any range arrives at any offset")
-    void anyRange() {
+    void d_02_any_range_arrives_at_any_offset() {
         RandomGenerator random = random();
         try (DirectFile file = storage.open(path)) {
             for (int round = 0; round < 20; round++) {
@@ -89,7 +89,7 @@ abstract class DirectRules extends RuleGroup {
     /// If it fails: aligned reads may bring bytes that are not in the file; cut the count at the file's length.
     @Test
     @DisplayName("D-03 a read over the end of the file says how much there was")
-    void endOfFile() {
+    void d_03_a_read_over_the_end_of_the_file_says_how_much_there_was() {
         byte[] expected = Workbench.filler(1000);
         System.arraycopy(content, LENGTH - 300, expected, 0, 300);
         DeviceBuffer buffer = bench.upload(Workbench.filler(1000));
@@ -105,7 +105,7 @@ abstract class DirectRules extends RuleGroup {
     /// If it fails: it is asked for every file of a checkpoint before any of them is opened.
     @Test
     @DisplayName("D-04 support answers for every path")
-    void supportAnswers() {
+    void d_04_support_answers_for_every_path() {
         for (Path odd : new Path[] {folder.resolve("missing"), folder}) {
             DirectStorage.Support support = storage.support(odd);
             assertEquals(DirectStorage.Mode.NONE, support.mode(), odd::toString);
@@ -118,7 +118,7 @@ abstract class DirectRules extends RuleGroup {
     /// If it fails: put the path into the exception; the user has many files.
     @Test
     @DisplayName("D-05 a missing file is refused by name")
-    void missingFile() {
+    void d_05_a_missing_file_is_refused_by_name() {
         BackendException refused = assertThrows(BackendException.class,
                 () -> storage.open(folder.resolve("missing")).close());
         assertTrue(String.valueOf(refused.getMessage()).contains("missing"), refused::getMessage);
@@ -129,7 +129,7 @@ abstract class DirectRules extends RuleGroup {
     /// If it fails: the descriptor may belong to another file by now; check a flag first.
     @Test
     @DisplayName("D-06 a closed file answers with IllegalStateException")
-    void closedFile() {
+    void d_06_a_closed_file_answers_with_illegal_state_exception() {
         DeviceBuffer buffer = bench.allocate(100);
         DirectFile file = storage.open(path);
         file.close();
@@ -142,7 +142,7 @@ abstract class DirectRules extends RuleGroup {
     /// If it fails: check before the library is called; it trusts its caller.
     @Test
     @DisplayName("D-07 a range outside the target is refused")
-    void outsideTarget() {
+    void d_07_a_range_outside_the_target_is_refused() {
         DeviceBuffer buffer = bench.upload(Workbench.filler(1000));
         try (DirectFile file = storage.open(path)) {
             assertThrows(IndexOutOfBoundsException.class, () -> file.read(0, buffer, 901, 100));
@@ -156,7 +156,7 @@ abstract class DirectRules extends RuleGroup {
     /// If it fails: no shared position, no shared bounce buffer.
     @Test
     @DisplayName("D-08 many threads read one file at once")
-    void readTogether() throws InterruptedException {
+    void d_08_many_threads_read_one_file_at_once() throws InterruptedException {
         int threads = 8;
         DeviceBuffer buffer = bench.allocate(LENGTH);
         try (DirectFile file = storage.open(path)) {

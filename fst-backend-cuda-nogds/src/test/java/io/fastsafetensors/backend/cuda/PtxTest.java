@@ -51,7 +51,7 @@ class PtxTest {
     }
 
     @Test
-    void drivers_from_CUDA_12_0_on_can_load_it() {
+    void drivers_from_cuda_12_0_on_can_load_it() {
         assertTrue(shipped.contains("\n.version 8.0\n.target sm_75\n"));
         assertFalse(shipped.contains("\n.file"), "no paths of the build machine");
     }

@@ -21,7 +21,7 @@ class CheckpointFilesTest {
     Path directory;
 
     @Test
-    void fileIsItself() throws IOException {
+    void file_is_itself() throws IOException {
         for (String name : List.of("m.safetensors", "blob-without-suffix")) {
             Path file = create(name);
             assertEquals(new CheckpointFiles(file, Optional.empty(), directory, List.of(file)),
@@ -30,7 +30,7 @@ class CheckpointFilesTest {
     }
 
     @Test
-    void relativeFileLiesInTheWorkingDirectory() throws IOException {
+    void relative_file_lies_in_the_working_directory() throws IOException {
         // Maven runs tests in the module's directory.
         Path file = Path.of("pom.xml");
         assertEquals(new CheckpointFiles(file, Optional.empty(), Path.of(""), List.of(file)),
@@ -38,7 +38,7 @@ class CheckpointFilesTest {
     }
 
     @Test
-    void jsonFileIsAnIndex() throws IOException {
+    void json_file_is_an_index() throws IOException {
         for (String name : List.of("model.safetensors.index.json", "any.json")) {
             Path file = create(name);
             assertEquals(new CheckpointFiles(file, Optional.of(file), directory, List.of()),
@@ -47,7 +47,7 @@ class CheckpointFilesTest {
     }
 
     @Test
-    void directoryGivesItsFilesByName() throws IOException {
+    void directory_gives_its_files_by_name() throws IOException {
         Path b = create("b.safetensors");
         Path a = create("a.safetensors");
         Path upper = create("C.safetensors");
@@ -61,7 +61,7 @@ class CheckpointFilesTest {
     }
 
     @Test
-    void directoryWithAnIndexGivesTheIndex() throws IOException {
+    void directory_with_an_index_gives_the_index() throws IOException {
         create("a.safetensors");
         create(".b.safetensors.index.json");
         Path index = create("model.safetensors.index.json");
@@ -70,7 +70,7 @@ class CheckpointFilesTest {
     }
 
     @Test
-    void severalIndexesAreNamed() throws IOException {
+    void several_indexes_are_named() throws IOException {
         create("a.safetensors.index.json");
         create("b.safetensors.index.json");
         FormatException e = assertThrows(FormatException.class, () -> CheckpointFiles.resolve(directory));
@@ -79,25 +79,25 @@ class CheckpointFilesTest {
     }
 
     @Test
-    void danglingLinkIsLeftToWhoOpensIt() throws IOException {
+    void dangling_link_is_left_to_who_opens_it() throws IOException {
         Path link = Files.createSymbolicLink(directory.resolve("m.safetensors"), Path.of("nowhere"));
         assertEquals(List.of(link), CheckpointFiles.resolve(directory).files());
     }
 
     @Test
-    void emptyDirectoryHoldsNoCheckpoint() {
+    void empty_directory_holds_no_checkpoint() {
         assertError(FormatError.NO_CHECKPOINT, directory);
     }
 
     @Test
-    void missingPathIsAStorageError() {
+    void missing_path_is_a_storage_error() {
         Path missing = directory.resolve("missing");
         StorageException e = assertThrows(StorageException.class, () -> CheckpointFiles.resolve(missing));
         assertTrue(e.getMessage().contains(missing.toString()), e.getMessage());
     }
 
     @Test
-    void cacheFolderGivesTheSnapshotOfMain() throws IOException {
+    void cache_folder_gives_the_snapshot_of_main() throws IOException {
         Path folder = directory.resolve("models--org--name");
         create("models--org--name/blobs/0123");
         createSnapshot(folder, "aaaa");
@@ -113,7 +113,7 @@ class CheckpointFilesTest {
     }
 
     @Test
-    void cacheFolderGivesItsOnlySnapshot() throws IOException {
+    void cache_folder_gives_its_only_snapshot() throws IOException {
         Path folder = directory.resolve("models--org--name");
         create("models--org--name/blobs/0123");
         Path snapshot = createSnapshot(folder, "aaaa");
@@ -124,7 +124,7 @@ class CheckpointFilesTest {
     }
 
     @Test
-    void referenceNeverLeadsOutOfTheCache() throws IOException {
+    void reference_never_leads_out_of_the_cache() throws IOException {
         Path folder = directory.resolve("models--org--name");
         create("models--org--name/blobs/0123");
         createSnapshot(folder, "aaaa");
@@ -140,7 +140,7 @@ class CheckpointFilesTest {
     }
 
     @Test
-    void emptySnapshotHoldsNoCheckpoint() throws IOException {
+    void empty_snapshot_holds_no_checkpoint() throws IOException {
         Path folder = directory.resolve("models--org--name");
         Files.createDirectories(folder.resolve("snapshots"));
         assertError(FormatError.NO_CHECKPOINT, folder);
@@ -149,7 +149,7 @@ class CheckpointFilesTest {
     }
 
     @Test
-    void listIsTakenAsItIs() {
+    void list_is_taken_as_it_is() {
         List<Path> files = new ArrayList<>(List.of(directory.resolve("b"), directory.resolve("a")));
         CheckpointFiles taken = CheckpointFiles.of(files);
         assertEquals(new CheckpointFiles(files.getFirst(), Optional.empty(), directory, List.copyOf(files)), taken);
@@ -158,7 +158,7 @@ class CheckpointFilesTest {
     }
 
     @Test
-    void emptyListHoldsNoCheckpoint() {
+    void empty_list_holds_no_checkpoint() {
         FormatException e = assertThrows(FormatException.class, () -> CheckpointFiles.of(List.of()));
         assertEquals(FormatError.NO_CHECKPOINT, e.error());
     }

@@ -34,7 +34,7 @@ class CorpusTest {
     }
 
     @Test
-    void verdictsAreTheManifests() throws IOException {
+    void verdicts_are_the_manifests() throws IOException {
         Map<String, String> wrong = new HashMap<>();
         for (String[] row : rows("MANIFEST.tsv")) {
             String expected = row[row.length - 1];
@@ -50,7 +50,7 @@ class CorpusTest {
     }
 
     @Test
-    void tensorsAreTheGoldenOnes() throws IOException {
+    void tensors_are_the_golden_ones() throws IOException {
         Map<String, Set<String>> golden = new HashMap<>();
         for (String[] row : rows("GOLDEN.tsv")) {
             golden.computeIfAbsent(row[0], key -> new TreeSet<>())
@@ -65,7 +65,7 @@ class CorpusTest {
     }
 
     @Test
-    void shardedCheckpointIsItsShards() throws IOException {
+    void sharded_checkpoint_is_its_shards() throws IOException {
         Path directory = corpus.resolve("julia_sharded");
         ParsedCheckpoint checkpoint = CheckpointReader.open(CheckpointFiles.resolve(directory), OpenOptions.strict());
         assertEquals(6, checkpoint.files().size());

@@ -34,7 +34,7 @@ class HeaderReaderTest {
     Path directory;
 
     @Test
-    void tensorsComeByOffsetWithTheirPlaces() {
+    void tensors_come_by_offset_with_their_places() {
         String text =
                 header("\"__metadata__\":{\"b\":\"1\",\"a\":\"2\",\"b\":\"3\"}", entry("y", "F32", "[2,1]", 4, 12),
                         entry("x\\u0000\\ud83d\\ude00", "U8", "[4]", 0, 4), entry("e", "F64", "[0,3]", 12, 12));
@@ -51,14 +51,14 @@ class HeaderReaderTest {
     }
 
     @Test
-    void emptyTensorComesBeforeItsNeighbour() {
+    void empty_tensor_comes_before_its_neighbour() {
         Path file = write(header(entry("a", "U8", "[4]", 0, 4), entry("z", "U8", "[0]", 0, 0)), 4);
         List<TensorInfo> tensors = HeaderReader.read(file, OpenOptions.strict()).tensors();
         assertEquals(List.of("z", "a"), tensors.stream().map(TensorInfo::name).toList());
     }
 
     @Test
-    void lenientModeTakesTrailingBytesAndNothingElse() {
+    void lenient_mode_takes_trailing_bytes_and_nothing_else() {
         String text = header(entry("a", "F4", "[2]", 0, 1));
         OpenOptions lenient = OpenOptions.lenientMode();
         assertEquals(1, HeaderReader.read(write(text, 64), lenient).tensors().size());
@@ -73,7 +73,7 @@ class HeaderReaderTest {
     }
 
     @Test
-    void capOfTheOptionsCounts() throws IOException {
+    void cap_of_the_options_counts() throws IOException {
         Path file = write(" ".repeat(98) + "{}", 0);
         assertEquals(0, HeaderReader.read(file, new OpenOptions(false, 100)).tensors().size());
         assertError(FormatError.HEADER_TOO_LARGE, file, new OpenOptions(false, 99));
@@ -83,7 +83,7 @@ class HeaderReaderTest {
     }
 
     @Test
-    void headerOverTheFormatsCapIsReadInLenientMode() throws IOException {
+    void header_over_the_formats_cap_is_read_in_lenient_mode() throws IOException {
         Path file = directory.resolve("large");
         int length = 100_000_008;
         // White space up to the end, written in pieces.
@@ -101,7 +101,7 @@ class HeaderReaderTest {
     }
 
     @Test
-    void messagesNameFileTensorAndWayOut() {
+    void messages_name_file_tensor_and_way_out() {
         Path cut = write(header(entry("a\\u001b[2J", "U8", "[4]", 0, 4)), 3);
         assertMessage(cut, "cut off", "copy it again", cut.toString());
         Path hole = write(header(entry("a\\u001b[2J", "U8", "[4]", 4, 8)), 8);
@@ -116,7 +116,7 @@ class HeaderReaderTest {
     }
 
     @Test
-    void errorsAreSerialisable() throws IOException {
+    void errors_are_serialisable() throws IOException {
         Path file = write("{]", 0);
         FormatException e = assertThrows(FormatException.class, () -> HeaderReader.read(file, OpenOptions.strict()));
         try (ObjectOutputStream out = new ObjectOutputStream(OutputStream.nullOutputStream())) {
@@ -126,7 +126,7 @@ class HeaderReaderTest {
     }
 
     @Test
-    void whatIsNoRegularFileIsAStorageError() throws IOException {
+    void what_is_no_regular_file_is_a_storage_error() throws IOException {
         assertStorageError(directory, "not a regular file");
         assertStorageError(directory.resolve("missing"), "no such file");
         assertStorageError(Files.createSymbolicLink(directory.resolve("dangling"), Path.of("nowhere")), "no such file");
@@ -140,14 +140,14 @@ class HeaderReaderTest {
     }
 
     @Test
-    void linksAreFollowed() throws IOException {
+    void links_are_followed() throws IOException {
         Path file = write("{}", 0);
         Path link = Files.createSymbolicLink(directory.resolve("link"), file.getFileName());
         assertEquals(link, HeaderReader.read(link, OpenOptions.strict()).path());
     }
 
     @Test
-    void interruptIsAStorageErrorAndStays() {
+    void interrupt_is_a_storage_error_and_stays() {
         Path file = write("{}", 0);
         Thread.currentThread().interrupt();
         assertThrows(StorageException.class, () -> HeaderReader.read(file, OpenOptions.strict()));

@@ -19,7 +19,7 @@ class HostileHeaderTest {
     Path directory;
 
     @Test
-    void overlapsAreRefused() {
+    void overlaps_are_refused() {
         assertVerdict("InvalidOffset",
                 TestFile.of(TestFile.header(IntStream.range(0, 100_000)
                         .mapToObj(i -> entry("tensor.number." + i, "I32", "[2,2]", 0, 16)).toArray(String[]::new)),
@@ -27,7 +27,7 @@ class HostileHeaderTest {
     }
 
     @Test
-    void namesOfOneHashAreRead() {
+    void names_of_one_hash_are_read() {
         // "Aa" and "BB" have one hash, and so have all strings of them.
         assertVerdict(VerdictFiles.OK, TestFile.of(
                 TestFile.header(IntStream.range(0, 1 << 16).mapToObj(i -> entry(collision(i), "U8", "[0]", 0, 0))
@@ -36,12 +36,12 @@ class HostileHeaderTest {
     }
 
     @Test
-    void depthWithoutEndIsRefused() {
+    void depth_without_end_is_refused() {
         assertVerdict("InvalidHeaderDeserialization", TestFile.of("{\"a\":{\"x\":" + "[".repeat(8_000_000), 0));
     }
 
     @Test
-    void longNumberIsRefused() {
+    void long_number_is_refused() {
         assertVerdict("InvalidHeaderDeserialization", TestFile
                 .of("{\"a\":{\"x\":" + "9".repeat(4_000_000)
                         + ",\"dtype\":\"U8\",\"shape\":[],\"data_offsets\":[0,1]}}", 1));

@@ -48,32 +48,30 @@ class LibrariesTest {
 
     private static Path built(Face face) throws IOException {
         Path place = builds.resolve(face.name());
-        if (Files.notExists(place)) {
-            FakeGpu.build(Files.createDirectory(place), face);
-        }
+        FakeGpu.build(Files.createDirectories(place), face);
         return place;
     }
 
     @Test
-    void rocm5KeepsItsCompilerAndItsOldStructure() throws Exception {
+    void rocm5_keeps_its_compiler_and_its_old_structure() throws Exception {
         assertWorks("versions: {hip=5.2.0, hiprtc=libamdhip64.so.5, library=libamdhip64.so.5}",
                 run(Map.of("LD_LIBRARY_PATH", path(Face.HIP_5))));
     }
 
     @Test
-    void rocm6HasItsCompilerApartAndANewStructure() throws Exception {
+    void rocm6_has_its_compiler_apart_and_a_new_structure() throws Exception {
         assertWorks("versions: {hip=6.2.0, hiprtc=libhiprtc.so.6, library=libamdhip64.so.6}",
                 run(Map.of("LD_LIBRARY_PATH", path(Face.HIP_6))));
     }
 
     @Test
-    void theNewestOfSeveralIsTaken() throws Exception {
+    void the_newest_of_several_is_taken() throws Exception {
         assertWorks("versions: {hip=7.2.0, hiprtc=libhiprtc.so.7, library=libamdhip64.so.7}",
                 run(Map.of("LD_LIBRARY_PATH", path(Face.CUDA, Face.HIP_5, Face.HIP_6, Face.HIP_7))));
     }
 
     @Test
-    void anInstallationThatTheLoaderDoesNotKnowIsFoundByItsFolder() throws Exception {
+    void an_installation_that_the_loader_does_not_know_is_found_by_its_folder() throws Exception {
         Path library = Files.createDirectories(folder.resolve("rocm/lib"));
         for (String file : List.of("libamdhip64.so.6", "libhiprtc.so.6")) {
             Files.copy(built(Face.HIP_6).resolve(file), library.resolve(file));
@@ -85,7 +83,7 @@ class LibrariesTest {
     }
 
     @Test
-    void withoutItsCompilerTheRestWorks() throws Exception {
+    void without_its_compiler_the_rest_works() throws Exception {
         Files.copy(built(Face.HIP_6).resolve("libamdhip64.so.6"), folder.resolve("libamdhip64.so.6"));
         Result outcome = run(Map.of("LD_LIBRARY_PATH", folder.toString()));
         assertEquals("", outcome.err());
@@ -94,7 +92,7 @@ class LibrariesTest {
     }
 
     @Test
-    void aCallThatFailsInTheProbeIsItsReason() throws Exception {
+    void a_call_that_fails_in_the_probe_is_its_reason() throws Exception {
         for (String call : List.of("hipGetDeviceCount", "hipRuntimeGetVersion", "hipDeviceGetName",
                 "hipDeviceGetPCIBusId", "hipDeviceTotalMem")) {
             Result outcome = run(
@@ -106,7 +104,7 @@ class LibrariesTest {
     }
 
     @Test
-    void hiddenDevicesAreNamed() throws Exception {
+    void hidden_devices_are_named() throws Exception {
         Result outcome = run(Map.of("LD_LIBRARY_PATH", path(Face.HIP_7), "FAKE_GPU_DEVICES", "0",
                 "HIP_VISIBLE_DEVICES", "7"));
         assertEquals("unavailable: libamdhip64.so.7: hipGetDeviceCount failed with 100 (hipErrorNoDevice: no"
@@ -115,7 +113,7 @@ class LibrariesTest {
     }
 
     @Test
-    void hipOverTheCudaDriverWorks() throws Exception {
+    void hip_over_the_cuda_driver_works() throws Exception {
         Path ptx = Files.writeString(folder.resolve("kernels.ptx"), "// what a fake driver takes");
         Result outcome =
                 run(Map.of("LD_LIBRARY_PATH", path(Face.HIP_OVER_CUDA, Face.CUDA), "FST_HIP_PTX", ptx.toString()));
@@ -124,7 +122,7 @@ class LibrariesTest {
     }
 
     @Test
-    void withoutTheLibraryTheNamesAreSaid() throws Exception {
+    void without_the_library_the_reason_has_its_names() throws Exception {
         Result outcome = run(hiding(Map.of()));
         assertEquals("", outcome.err());
         for (String name : List.of("unavailable: ", "libamdhip64.so.7, libamdhip64.so.6, libamdhip64.so.5,"
@@ -134,7 +132,7 @@ class LibrariesTest {
     }
 
     @Test
-    void theRealLibraryWithoutADeviceSaysSo() throws Exception {
+    void the_real_library_without_a_device_says_so() throws Exception {
         requireReal();
         Result outcome = run(Map.of());
         assertEquals("", outcome.err());
@@ -145,7 +143,7 @@ class LibrariesTest {
     }
 
     @Test
-    void theRealCompilerTakesTheSharedSource() throws Exception {
+    void the_real_compiler_takes_the_shared_source() throws Exception {
         requireReal();
         Result outcome = run(Map.of(), "gfx90a:sramecc+:xnack-", "gfx1030");
         assertEquals("gfx90a:sramecc+:xnack-: ELF\ngfx1030: ELF\n", outcome.out());
