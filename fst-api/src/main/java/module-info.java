@@ -5,7 +5,7 @@
 // Those who use NCCL's binding are not there when this module is compiled.
 @SuppressWarnings("module")
 module io.fastsafetensors.api {
-    requires static transitive org.jspecify;
+    requires static org.jspecify;
 
     exports io.fastsafetensors.api;
     exports io.fastsafetensors.error;

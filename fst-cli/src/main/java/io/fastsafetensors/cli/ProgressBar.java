@@ -2,6 +2,7 @@ package io.fastsafetensors.cli;
 
 import io.fastsafetensors.api.ProgressListener;
 import java.util.List;
+import java.util.function.LongSupplier;
 
 /// A line on standard error that shows how far a transfer is; nothing at all where that is no terminal. Follows the
 /// terminal's width. Thread-safe.
@@ -16,15 +17,24 @@ final class ProgressBar implements ProgressListener, AutoCloseable {
     private final Terminal terminal;
     private final String label;
     private final Thread atExit = new Thread(this::stop, "fst-progress");
-    private long start = System.nanoTime();
-    private long drawn = start - REDRAW_NANOS;
+    private final LongSupplier nanos;
+    private long start;
+    private long drawn;
     private int shown;
     private boolean stopped;
 
     ProgressBar(String label, Screen screen) {
+        this(label, screen, System::nanoTime);
+    }
+
+    /// @param nanos the clock
+    ProgressBar(String label, Screen screen, LongSupplier nanos) {
         this.screen = screen;
         this.terminal = screen.errTerminal();
         this.label = label;
+        this.nanos = nanos;
+        this.start = nanos.getAsLong();
+        this.drawn = start - REDRAW_NANOS;
         this.stopped = !terminal.isPresent();
         if (!stopped) {
             // Ctrl-C ends the JVM wherever it is: the prompt then gets a line of its own.
@@ -34,12 +44,12 @@ final class ProgressBar implements ProgressListener, AutoCloseable {
 
     /// Begins again: speed and remaining time count from now.
     synchronized void restart() {
-        start = System.nanoTime();
+        start = nanos.getAsLong();
     }
 
     @Override
     public synchronized void progress(long bytesDone, long bytesTotal) {
-        long now = System.nanoTime();
+        long now = nanos.getAsLong();
         if (stopped || now - drawn < REDRAW_NANOS || bytesTotal <= 0) {
             return;
         }

@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -31,6 +32,7 @@ class FullDiskTest {
     }
 
     @Test
+    @Tag("slow")
     void a_full_file_system_leaves_the_old_file_and_no_other() {
         List<String> command = Namespaces.command();
         command.addAll(List.of("sh", "-c", "mount -t tmpfs -o size=2m fst \"$0\" && exec \"$@\"", small.toString()));

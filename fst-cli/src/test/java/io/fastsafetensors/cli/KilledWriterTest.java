@@ -15,12 +15,14 @@ import java.util.Random;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /// Writers that are killed (SIGKILL) somewhere on their way.
 @Timeout(300)
+@Tag("slow")
 class KilledWriterTest {
     private static final long SEED = Long.getLong("fst.seed", System.nanoTime());
     private static final int LONGEST_MILLIS = 80;

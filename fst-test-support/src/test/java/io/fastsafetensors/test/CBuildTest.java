@@ -59,6 +59,7 @@ class CBuildTest {
 
     @Test
     void what_does_not_compile_fails_with_the_compilers_words() throws IOException {
+        Prerequisite.C_COMPILER.require();
         AssertionError failure = assertThrows(AssertionError.class,
                 () -> CBuild.program("p").source("p.c", "int main(void) { int unused; return 0; }\n").into(folder));
         assertTrue(String.valueOf(failure.getMessage()).contains("unused"), failure.getMessage());

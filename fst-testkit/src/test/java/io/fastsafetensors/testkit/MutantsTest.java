@@ -8,10 +8,12 @@ import java.util.TreeSet;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 
 /// Each rule catches what it is for, and nothing else does.
+@Tag("slow")
 class MutantsTest {
     /// Rules that wait for something that their mutant never does; for them two seconds are patience enough.
     private static final Set<String> WAITING = Set.of("O-03");

@@ -11,6 +11,7 @@ import io.fastsafetensors.testkit.kernel.KernelLibrary;
 import java.nio.file.Path;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -18,6 +19,7 @@ import org.junit.jupiter.api.io.TempDir;
 /// No kernel reads or writes beyond its buffers, or relies on what C leaves undefined. In a JVM of its own, since an
 /// address sanitizer must be there from the start, and ends the process when it finds something.
 @Timeout(value = 5, unit = TimeUnit.MINUTES)
+@Tag("slow")
 class SanitizedKernelsTest {
     private static final String[] SANITIZERS = {"-O1", "-g", "-fsanitize=address,undefined",
         "-fno-sanitize-recover=all"};

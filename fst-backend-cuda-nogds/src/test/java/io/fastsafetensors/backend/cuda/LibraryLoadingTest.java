@@ -117,7 +117,7 @@ class LibraryLoadingTest {
         assumeFalse(NativeLibrary.describe("libcuda.so.1").endsWith("is installed"), "this machine has a driver");
         Result child = run("", onClassPath(ProbeProgram.class));
         assertEquals("unavailable: no NVIDIA driver: native library not found; tried libcuda.so.1; install the driver,"
-                + " of release 525 (CUDA 12.0) or newer", child.out());
+                + " of release 525 (CUDA 12.0) or newer\n", child.out());
         assertEquals("", child.err());
         assertEquals(0, child.status());
     }

@@ -125,7 +125,7 @@ class CheckpointReaderTest {
         // A thread that has done its work needs a moment to end.
         for (Thread thread : Thread.getAllStackTraces().keySet()) {
             if (thread.getName().startsWith("fst-header")) {
-                assertTrue(thread.join(Duration.ofSeconds(10)), thread.getName());
+                assertTrue(thread.join(Duration.ofSeconds(60)), thread.getName());
             }
         }
     }

@@ -55,7 +55,7 @@ class HostileHeaderTest {
     private void assertVerdict(String verdict, byte[] bytes) {
         Path file = TestFile.write(directory.resolve("hostile.safetensors"), bytes);
         ChildProcess.Result result = ChildProcess.java(HostileHeaderTest.class, file).options("-Xmx64m")
-                .limit(Duration.ofSeconds(10)).run();
+                .limit(Duration.ofSeconds(60)).run();
         assertEquals(verdict, result.output());
     }
 

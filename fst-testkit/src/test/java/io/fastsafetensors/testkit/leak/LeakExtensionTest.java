@@ -91,7 +91,7 @@ class LeakExtensionTest {
 
     @Test
     void what_ends_soon_is_no_leak() {
-        assertEquals("", run("leaves_an_ending_thread"));
+        assertEquals("", run(Patient.class, "leaves_an_ending_thread"));
     }
 
     @Test
@@ -103,12 +103,33 @@ class LeakExtensionTest {
         Assumptions.assumeTrue(Files.isDirectory(Path.of("/proc/self/fd")), "no /proc here: files are not looked at");
     }
 
-    /// What the extension said of one method of the class below; empty if the test passed.
+    /// What the extension said of one method of a class below; empty if the test passed.
     private static String run(String method) {
-        return EngineTestKit.engine("junit-jupiter").selectors(selectMethod(Leaky.class, method)).execute()
+        return run(Leaky.class, method);
+    }
+
+    private static String run(Class<?> tests, String method) {
+        return EngineTestKit.engine("junit-jupiter").selectors(selectMethod(tests, method)).execute()
                 .testEvents().finished().stream().map(e -> e.getRequiredPayload(TestExecutionResult.class))
                 .flatMap(r -> r.getThrowable().stream()).map(t -> String.valueOf(t.getMessage())).findFirst()
                 .orElse("");
+    }
+
+    /// Waits longer than any machine needs.
+    static class Patient {
+        @RegisterExtension
+        LeakExtension leaks = LeakExtension.strict().patience(Duration.ofMinutes(2));
+
+        @Test
+        void leaves_an_ending_thread() {
+            Thread.ofPlatform().daemon().name("fst-ending").start(() -> {
+                try {
+                    Thread.sleep(100);
+                } catch (InterruptedException _) {
+                    Thread.currentThread().interrupt();
+                }
+            });
+        }
     }
 
     static class Leaky {
@@ -155,17 +176,6 @@ class LeakExtensionTest {
         @Test
         void leaves_a_backend_object() {
             LEFT.add(faulty.open(HostProvider.DEVICE, BackendOptions.defaults())::close);
-        }
-
-        @Test
-        void leaves_an_ending_thread() {
-            Thread.ofPlatform().daemon().name("fst-ending").start(() -> {
-                try {
-                    Thread.sleep(100);
-                } catch (InterruptedException _) {
-                    Thread.currentThread().interrupt();
-                }
-            });
         }
 
         @Test

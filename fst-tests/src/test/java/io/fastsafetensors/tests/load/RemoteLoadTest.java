@@ -41,6 +41,7 @@ import java.util.Random;
 import java.util.TreeMap;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -173,6 +174,7 @@ class RemoteLoadTest {
 
     @ParameterizedTest
     @EnumSource(TransferPath.class)
+    @Tag("slow")
     void a_load_can_be_closed_at_any_time(TransferPath way) throws IOException {
         List<Path> files = checkpoint("direct", 4, 30);
         Random random = new Random(SEED);

@@ -189,7 +189,7 @@ class UseAfterCloseTest {
         }).build()) {
             Weights weights = loader.load(file);
             loaded.complete(weights);
-            assertTrue(refusal.orTimeout(10, TimeUnit.SECONDS).join().getMessage().contains("another thread"));
+            assertTrue(refusal.orTimeout(50, TimeUnit.SECONDS).join().getMessage().contains("another thread"));
             weights.close();
             assertTrue(weights.isClosed());
         }
