@@ -4,8 +4,8 @@ import io.fastsafetensors.error.BackendException;
 import io.fastsafetensors.error.Where;
 import io.fastsafetensors.spi.DeviceBuffer;
 import io.fastsafetensors.spi.DirectFile;
-import java.nio.file.Files;
-import java.nio.file.Path;
+import io.fastsafetensors.spi.storage.DescriptorAccess;
+import io.fastsafetensors.spi.storage.StorageFile;
 import java.util.List;
 
 /// Defects of direct storage.
@@ -26,18 +26,18 @@ final class DirectMutants {
         }), reading("D-03", "every read is said to be full", (real, from, target, to, bytes) -> {
             real.read(from, target, to, bytes);
             return bytes;
-        }), Mutant.ofStorage("D-04", "support throws for a missing file", real -> new Forwarding.OfStorage(real) {
+        }), Mutant.ofStorage("D-04", "support throws for a file without a descriptor", real -> new Forwarding.OfStorage(real) {
             @Override
-            public Support support(Path file) {
-                if (!Files.exists(file)) {
-                    throw new BackendException("no such file", Where.file(file));
+            public Support support(StorageFile file) {
+                if (file.ability(DescriptorAccess.class).isEmpty()) {
+                    throw new BackendException("no descriptor", file.location().where());
                 }
                 return super.support(file);
             }
         }), Mutant.ofStorage("D-05", "the exception does not name the file", real -> new Forwarding.OfStorage(real) {
             @Override
-            public DirectFile open(Path file) {
-                if (!Files.exists(file)) {
+            public DirectFile open(StorageFile file) {
+                if (file.ability(DescriptorAccess.class).isEmpty()) {
                     throw new BackendException("status 5001", Where.backend("host"));
                 }
                 return super.open(file);
