@@ -54,11 +54,12 @@ public final class CheckpointReader {
         return shards;
     }
 
-    /// A shard that is not there breaks the checkpoint; one that is there and cannot be read does not.
+    /// A shard that is not there comes before what is wrong with others. One that is there and cannot be read is not
+    /// missing.
     private static List<FileHeader> await(HeaderReads headers, List<Location> shards, Storage storage) {
         try {
             return headers.await(shards);
-        } catch (StorageException e) {
+        } catch (StorageException | FormatException e) {
             for (Location shard : shards) {
                 if (storage.kind(shard) == Storage.Kind.ABSENT) {
                     throw new FormatException(FormatError.MISSING_SHARD,
