@@ -31,7 +31,8 @@ public final class SourceFiles implements AutoCloseable {
     private int opened;
     private int holders = 1;
 
-    private SourceFiles(Storages storages, int most) {
+    /// @param most how many stay open
+    SourceFiles(Storages storages, int most) {
         this.storages = storages.retain();
         this.most = most;
     }
