@@ -11,7 +11,6 @@ module io.fastsafetensors.testkit {
     exports io.fastsafetensors.testkit.fault;
     exports io.fastsafetensors.testkit.ffm;
     exports io.fastsafetensors.testkit.fixture;
-    exports io.fastsafetensors.testkit.gpu;
     exports io.fastsafetensors.testkit.group;
     exports io.fastsafetensors.testkit.leak;
     exports io.fastsafetensors.testkit.reference;

@@ -13,7 +13,7 @@ import java.util.Map;
 final class DiffCommand implements Command {
     @Override
     public void describe(Syntax syntax) {
-        syntax.paths(2, 2, "A and B, files, directories or index files");
+        syntax.operands("A", "a file, directory or index file", "B", "what it is compared with");
         syntax.format();
     }
 
@@ -23,7 +23,7 @@ final class DiffCommand implements Command {
         Location left = Line.location(line.paths().get(0));
         Location right = Line.location(line.paths().get(1));
         Map<String, String> differences = differences(left, right, screen);
-        Table table = new Table("name", "difference");
+        Table table = new Table("name", "difference").wrapLast();
         differences.forEach((name, difference) -> table.add(Cell.name(name), Cell.text(difference)));
         table.print(format, screen);
         if (format == Table.Format.TEXT) {

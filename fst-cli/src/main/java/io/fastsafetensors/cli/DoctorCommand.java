@@ -21,7 +21,7 @@ final class DoctorCommand implements Command {
     @Override
     public int run(Line line, Screen screen) {
         Table.Format format = line.format();
-        Table table = new Table("kind", "name", "available", "reason");
+        Table table = new Table("kind", "name", "available", "reason").wrapLast();
         List<Diagnostics.BackendReport> backends = Diagnostics.backends();
         for (Diagnostics.BackendReport backend : backends) {
             addBackend(table, backend);

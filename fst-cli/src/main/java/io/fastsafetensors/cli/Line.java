@@ -80,9 +80,9 @@ record Line(Map<String, List<String>> options, List<String> paths) {
         throw new UsageException(option + ": \"" + text + "\" is none of " + String.join(", ", words));
     }
 
-    /// An option whose value is a dtype in whatever case.
+    /// An option whose value is a dtype, by the format's name or another framework's.
     Optional<DType> dtype(String option) {
-        return Optional.ofNullable(value(option)).map(text -> DType.byName(text.toUpperCase(Locale.ROOT)).orElseThrow(
+        return Optional.ofNullable(value(option)).map(text -> DType.parse(text).orElseThrow(
                 () -> new UsageException(option + ": no dtype \"" + text + "\"; such as BF16 or F8_E4M3")));
     }
 

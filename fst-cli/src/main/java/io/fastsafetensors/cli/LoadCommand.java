@@ -1,6 +1,7 @@
 package io.fastsafetensors.cli;
 
 import io.fastsafetensors.api.BackendChoice;
+import io.fastsafetensors.api.Checkpoint;
 import io.fastsafetensors.api.Diagnostics;
 import io.fastsafetensors.api.LoadStats;
 import io.fastsafetensors.api.Loader;
@@ -39,19 +40,16 @@ final class LoadCommand implements Command {
         Table.Format format = line.format();
         List<String> paths = line.paths();
         boolean many = paths.size() > 1;
-        Table table = many ? new Table("path", "metric", "value").grouped() : new Table("metric", "value");
+        Table table = new Table("metric", "value").wrapLast();
         List<String> headlines = new ArrayList<>();
         for (String argument : paths) {
             LoadReport report = measure(builder, Line.location(argument), repeat, line.isSet("--drop-cache"),
                     screen);
             headlines.add((many ? Json.printable(Arguments.shown(argument)) + ": " : "") + report.headline());
-            report.forEach((metric, value) -> {
-                if (many) {
-                    table.add(Cell.text(Arguments.shown(argument)), Cell.text(metric), value);
-                } else {
-                    table.add(Cell.text(metric), value);
-                }
-            });
+            if (many) {
+                table.add(Cell.text("path"), Cell.text(Arguments.shown(argument)));
+            }
+            report.forEach((metric, value) -> table.add(Cell.text(metric), value));
         }
         table.print(format, screen);
         if (format == Table.Format.TEXT) {
@@ -66,6 +64,7 @@ final class LoadCommand implements Command {
         try (ProgressBar bar = new ProgressBar("loading", screen); Loader loader = builder.progress(bar).build()) {
             boolean inBatches = loader.options().deviceBudget() < Long.MAX_VALUE
                     && loader.plan(path).deviceBytes() > loader.options().deviceBudget();
+            requireSelected(loader, path);
             BackendChoice choice = loader.backend();
             for (int i = 0; i < repeat; i++) {
                 if (dropCache) {
@@ -83,6 +82,16 @@ final class LoadCommand implements Command {
             }
             int checked = loader.options().checkDigests() ? TensorDigests.count(path, loader.options()) : 0;
             return new LoadReport(loader.device(), choice, inBatches, checked, rounds);
+        }
+    }
+
+    /// A pattern that matches nothing is a mistyped one.
+    private static void requireSelected(Loader loader, Location path) {
+        Checkpoint checkpoint = Safetensors.open(path, loader.options().open());
+        if (!checkpoint.tensors().isEmpty()
+                && checkpoint.tensors().stream().noneMatch(loader.options().selection()::test)) {
+            throw new CommandException("the selection matches none of the " + checkpoint.tensors().size()
+                    + " tensors of " + path + "; fst ls lists their names", null);
         }
     }
 

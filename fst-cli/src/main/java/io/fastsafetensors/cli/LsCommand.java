@@ -18,10 +18,13 @@ final class LsCommand implements Command {
     private static final String[] COLUMNS = {"file", "name", "dtype", "shape", "file_offset", "nbytes"};
     private static final String[] WITH_DIGEST = {"file", "name", "dtype", "shape", "file_offset", "nbytes", "sha256"};
 
+    private static final String METADATA = "--metadata";
+
     @Override
     public void describe(Syntax syntax) {
         syntax.paths(1, Integer.MAX_VALUE, "files, directories or index files");
         syntax.flag("--sha256", "load every tensor and digest its bytes");
+        syntax.flag(METADATA, "list each file's __metadata__ instead of its tensors");
         syntax.value("--device", "DEVICE", "where --sha256 loads to, such as cuda:0 (default cpu)");
         syntax.format();
     }
@@ -33,8 +36,13 @@ final class LsCommand implements Command {
         if (!digest && line.isSet("--device")) {
             throw new UsageException("--device is of use with --sha256 only: a list reads headers, on the CPU");
         }
+        boolean metadata = line.isSet(METADATA);
+        if (metadata && digest) {
+            throw new UsageException(METADATA + " lists no tensors, so --sha256 has nothing to digest");
+        }
         Table.Format format = line.format();
-        Table table = new Table(digest ? WITH_DIGEST : COLUMNS).alignRight("file_offset", "nbytes").grouped();
+        Table table = metadata ? new Table("file", "key", "value").grouped()
+                : new Table(digest ? WITH_DIGEST : COLUMNS).alignRight("file_offset", "nbytes").grouped();
         int status = 0;
         long tensors = 0;
         long files = 0;
@@ -42,8 +50,8 @@ final class LsCommand implements Command {
         for (String argument : line.paths()) {
             Location path = Line.location(argument);
             try {
-                Checkpoint checkpoint = digest ? addDigested(table, argument, path, device)
-                        : addHeaders(table, argument, path);
+                Checkpoint checkpoint = metadata ? addMetadata(table, argument, path)
+                        : digest ? addDigested(table, argument, path, device) : addHeaders(table, argument, path);
                 tensors += checkpoint.tensors().size();
                 files += checkpoint.files().size();
                 bytes += checkpoint.byteSize();
@@ -70,6 +78,15 @@ final class LsCommand implements Command {
             table.add(Cell.text(shownFile(argument, path, tensor.file())), Cell.name(tensor.name()),
                     Cell.text(tensor.dtype().name()), Cell.json(tensor.shape().toString()),
                     Cell.number(tensor.fileOffset()), Cell.bytes(tensor.byteSize()));
+        }
+        return checkpoint;
+    }
+
+    private static Checkpoint addMetadata(Table table, String argument, Location path) {
+        Checkpoint checkpoint = Safetensors.open(path);
+        for (Location file : checkpoint.files()) {
+            checkpoint.metadata(file).forEach((key, value) -> table.add(
+                    Cell.text(shownFile(argument, path, file)), Cell.name(key), Cell.name(value)));
         }
         return checkpoint;
     }

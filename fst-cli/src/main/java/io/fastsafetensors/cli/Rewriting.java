@@ -37,7 +37,7 @@ final class Rewriting {
 
     /// Adds the paths and the options that [#of(Line)] reads.
     static void describe(Syntax syntax, String out) {
-        syntax.paths(2, 2, "IN, a file, directory or index file, and OUT, " + out);
+        syntax.operands("IN", "a file, directory or index file", "OUT", out);
         syntax.value(BUDGET, "SIZE", "the memory that tensors may take on their way (default 96MiB)");
         syntax.flag(DIGESTS, "write each tensor's SHA-256 into the metadata");
     }

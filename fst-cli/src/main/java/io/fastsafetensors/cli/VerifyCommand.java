@@ -22,7 +22,7 @@ final class VerifyCommand implements Command {
     public int run(Line line, Screen screen) {
         OpenOptions options = line.isSet("--lenient") ? OpenOptions.lenientMode() : OpenOptions.strict();
         Table.Format format = line.format();
-        Table table = new Table("path", "verdict", "message");
+        Table table = new Table("path", "verdict", "message").wrapLast();
         int refused = 0;
         int paths = 0;
         for (String argument : line.paths()) {
@@ -43,7 +43,7 @@ final class VerifyCommand implements Command {
                 }
             } catch (FstException e) {
                 table.add(Cell.text(Arguments.shown(argument)), Cell.text(e.errorName(), Screen.Style.BAD),
-                        Cell.text(String.valueOf(e.getMessage())));
+                        Cell.text(messageOf(e)));
                 refused++;
                 if (line.isSet("--stacktrace")) {
                     e.printStackTrace(screen.err());
@@ -55,6 +55,13 @@ final class VerifyCommand implements Command {
             screen.out().println(refused == 0 ? "all " + paths + " are valid" : refused + " of " + paths + " refused");
         }
         return refused == 0 ? 0 : 1;
+    }
+
+    /// The message without the verdict, which has a column of its own.
+    private static String messageOf(FstException e) {
+        String message = String.valueOf(e.getMessage());
+        String verdict = e.errorName() + ": ";
+        return message.startsWith(verdict) ? message.substring(verdict.length()) : message;
     }
 
     private static int withoutDigest(Location path, Checkpoint checkpoint, OpenOptions options, Screen screen) {

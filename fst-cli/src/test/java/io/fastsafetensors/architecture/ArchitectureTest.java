@@ -17,6 +17,7 @@ import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.domain.JavaMethodCall;
 import com.tngtech.archunit.core.domain.JavaPackage;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
+import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
@@ -28,6 +29,7 @@ import java.util.List;
 import java.util.TreeMap;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.Stream;
 import org.jspecify.annotations.NullMarked;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -99,6 +101,15 @@ class ArchitectureTest {
                 .resideInAPackage(BASE + ".core..").check(all);
         noClasses().that().resideOutsideOfPackage(BASE + ".backend..").should().dependOnClassesThat()
                 .resideInAnyPackage("jcuda..", "org.jocl..").check(all);
+    }
+
+    /// Nor do they carry its C along.
+    @Test
+    void published_modules_use_no_test_support() throws IOException {
+        noClasses().should().dependOnClassesThat().resideInAnyPackage(BASE + ".test..", BASE + ".tests..").check(all);
+        try (Stream<Path> files = Files.walk(Path.of("../fst-testkit/target/classes"))) {
+            assertEquals(List.of(), files.filter(file -> file.toString().matches(".*\\.[ch]")).toList());
+        }
     }
 
     @Test

@@ -68,7 +68,7 @@ abstract class DirectRules extends RuleGroup {
     /// If it fails: check the bytes after the last full block; the file's length is no multiple of anything.
     @Test
     @DisplayName("D-01 a whole file arrives")
-    void wholeFile() {
+    void d_01_a_whole_file_arrives() {
         DeviceBuffer buffer = bench.allocate(LENGTH);
         try (DirectFile file = storage.open(source)) {
             assertEquals(LENGTH, file.read(0, buffer, 0, LENGTH));
@@ -81,7 +81,7 @@ abstract class DirectRules extends RuleGroup {
     /// If it fails: alignment is the backend's business: read the unaligned edges another way.
     @Test
     @DisplayName("D-02 any range arrives at any offset")
-    void anyRange() {
+    void d_02_any_range_arrives_at_any_offset() {
         RandomGenerator random = random();
         try (DirectFile file = storage.open(source)) {
             for (int round = 0; round < 20; round++) {
@@ -102,7 +102,7 @@ abstract class DirectRules extends RuleGroup {
     /// If it fails: aligned reads may bring bytes that are not in the file; cut the count at the file's length.
     @Test
     @DisplayName("D-03 a read over the end of the file says how much there was")
-    void endOfFile() {
+    void d_03_a_read_over_the_end_of_the_file_says_how_much_there_was() {
         byte[] expected = Workbench.filler(1000);
         System.arraycopy(content, LENGTH - 300, expected, 0, 300);
         DeviceBuffer buffer = bench.upload(Workbench.filler(1000));
@@ -119,7 +119,7 @@ abstract class DirectRules extends RuleGroup {
     /// nothing of.
     @Test
     @DisplayName("D-04 support answers for every file")
-    void supportAnswers() {
+    void d_04_support_answers_for_every_file() {
         DirectStorage.Support support = storage.support(new PlainFile(source));
         assertTrue(!support.reason().isBlank(), "no reason for a file without a descriptor");
         assertEquals(support, storage.support(new PlainFile(source)), "asked again");
@@ -130,7 +130,7 @@ abstract class DirectRules extends RuleGroup {
     /// If it fails: put the location into the exception; the user has many files.
     @Test
     @DisplayName("D-05 a file that has no direct reads is refused by name")
-    void unsupportedFile() {
+    void d_05_a_file_that_has_no_direct_reads_is_refused_by_name() {
         StorageFile plain = new PlainFile(source);
         if (storage.support(plain).mode() != DirectStorage.Mode.NONE) {
             Assumptions.abort("this storage reads every file directly");
@@ -144,7 +144,7 @@ abstract class DirectRules extends RuleGroup {
     /// If it fails: the descriptor may belong to another file by now; check a flag first.
     @Test
     @DisplayName("D-06 a closed file answers with IllegalStateException")
-    void closedFile() {
+    void d_06_a_closed_file_answers_with_illegal_state_exception() {
         DeviceBuffer buffer = bench.allocate(100);
         DirectFile file = storage.open(source);
         file.close();
@@ -157,7 +157,7 @@ abstract class DirectRules extends RuleGroup {
     /// If it fails: check before the library is called; it trusts its caller.
     @Test
     @DisplayName("D-07 a range outside the target is refused")
-    void outsideTarget() {
+    void d_07_a_range_outside_the_target_is_refused() {
         DeviceBuffer buffer = bench.upload(Workbench.filler(1000));
         try (DirectFile file = storage.open(source)) {
             assertThrows(IndexOutOfBoundsException.class, () -> file.read(0, buffer, 901, 100));
@@ -171,7 +171,7 @@ abstract class DirectRules extends RuleGroup {
     /// If it fails: no shared position, no shared bounce buffer.
     @Test
     @DisplayName("D-08 many threads read one file at once")
-    void readTogether() throws InterruptedException {
+    void d_08_many_threads_read_one_file_at_once() throws InterruptedException {
         int threads = 8;
         DeviceBuffer buffer = bench.allocate(LENGTH);
         try (DirectFile file = storage.open(source)) {

@@ -17,13 +17,13 @@ class MutantsTest {
     private static final Set<String> WAITING = Set.of("O-03");
 
     @TestFactory
-    Stream<DynamicTest> exactlyTheIntendedRuleFails() {
+    Stream<DynamicTest> exactly_the_intended_rule_fails() {
         return Mutant.all().stream().map(mutant -> DynamicTest.dynamicTest(mutant.toString(), () -> check(mutant)));
     }
 
     /// The rules about files have theirs in [FileRulesTest].
     @Test
-    void everyRuleHasMutant() {
+    void every_rule_has_a_mutant() {
         Set<String> without = Rules.inCode().keySet().stream().filter(id -> !id.startsWith("F-"))
                 .collect(Collectors.toCollection(TreeSet::new));
         Mutant.all().forEach(mutant -> without.remove(mutant.rule()));

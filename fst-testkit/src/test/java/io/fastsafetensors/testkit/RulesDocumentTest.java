@@ -63,7 +63,7 @@ class RulesDocumentTest {
     }
 
     @Test
-    void everyRuleIsInTheDocumentAndTheReverse() throws IOException {
+    void every_rule_is_in_the_document_and_the_reverse() throws IOException {
         Map<String, String> documented = new TreeMap<>();
         for (String line : Files.readAllLines(DOCUMENT)) {
             Matcher heading = HEADING.matcher(line);
@@ -76,7 +76,7 @@ class RulesDocumentTest {
     }
 
     @Test
-    void documentHasTheTextsOfTheCode() throws IOException {
+    void document_has_the_texts_of_the_code() throws IOException {
         String expected = document();
         if (Boolean.getBoolean("fst.testkit.writeRules")) {
             Files.writeString(DOCUMENT, expected);

@@ -140,8 +140,9 @@ final class LoadTarget {
         return settings;
     }
 
-    /// Gives back the page-locked memory that no load is using.
+    /// Gives back the memory that is kept and that no load is using.
     void trim() {
+        backend.get().trim();
         if (pool != null) {
             pool.trim();
         }

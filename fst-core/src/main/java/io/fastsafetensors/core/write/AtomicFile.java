@@ -2,6 +2,7 @@ package io.fastsafetensors.core.write;
 
 import io.fastsafetensors.types.Location;
 import java.io.IOException;
+import java.lang.System.Logger.Level;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
@@ -25,7 +26,8 @@ import org.jspecify.annotations.Nullable;
 /// thread-safe; several writers of one target do not disturb each other, and the last one wins.
 ///
 /// The temporary file is called `.NAME.RANDOM.fst-tmp`. A writer holds a lock on its own, so that the next writer of
-/// the same target can tell, and remove, what a killed one left behind.
+/// the same target can tell, and remove, what a killed one left behind. A JVM that ends in order, by a signal too, removes
+/// what is unfinished itself.
 final class AtomicFile implements AutoCloseable {
     static final String SUFFIX = ".fst-tmp";
 
@@ -39,6 +41,35 @@ final class AtomicFile implements AutoCloseable {
         PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------"))};
     // Opening and closing a file drops this process's own lock on it, so our own are never examined.
     private static final Set<Path> OURS = ConcurrentHashMap.newKeySet();
+
+    /// Removes unfinished files when the JVM ends. Loaded, and so registered, with the first file.
+    private static final class AtExit {
+        private static volatile boolean ending;
+
+        static {
+            Runtime.getRuntime().addShutdownHook(new Thread(AtExit::removeAll, "fst-unfinished-files"));
+        }
+
+        private AtExit() {
+        }
+
+        private static void removeAll() {
+            ending = true;
+            for (Path unfinished : OURS) {
+                try {
+                    Files.deleteIfExists(unfinished);
+                } catch (IOException e) {
+                    System.getLogger("io.fastsafetensors.core").log(Level.DEBUG, "an unfinished file stays", e);
+                }
+            }
+        }
+
+        static void requireRunning() throws IOException {
+            if (ending) {
+                throw new IOException("the JVM is ending");
+            }
+        }
+    }
 
     private final Path target;
     private final Path temporary;
@@ -185,6 +216,8 @@ final class AtomicFile implements AutoCloseable {
         try {
             channel = FileChannel.open(temporary, Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.READ,
                     StandardOpenOption.WRITE), IS_POSIX && replaces ? OWNER_ONLY : ANY_MODE);
+            // After it was made: either this sees the end, or the end sees the file.
+            AtExit.requireRunning();
             DiskSpace.platform().reserve(temporary, bytes);
             return channel;
         } catch (IOException e) {

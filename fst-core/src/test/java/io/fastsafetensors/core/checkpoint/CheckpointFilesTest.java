@@ -24,7 +24,7 @@ class CheckpointFilesTest {
     Path directory;
 
     @Test
-    void fileIsItself() throws IOException {
+    void file_is_itself() throws IOException {
         for (String name : List.of("m.safetensors", "blob-without-suffix")) {
             Path file = create(name);
             assertEquals(new CheckpointFiles(Location.of(file), Optional.empty(), Optional.empty(), locations(file)),
@@ -33,7 +33,7 @@ class CheckpointFilesTest {
     }
 
     @Test
-    void relativeFileStaysRelative() throws IOException {
+    void relative_file_stays_relative() throws IOException {
         // Maven runs tests in the module's directory.
         Path file = Path.of("pom.xml");
         assertEquals(new CheckpointFiles(Location.of(file), Optional.empty(), Optional.empty(), locations(file)),
@@ -41,7 +41,7 @@ class CheckpointFilesTest {
     }
 
     @Test
-    void jsonFileIsAnIndex() throws IOException {
+    void json_file_is_an_index() throws IOException {
         for (String name : List.of("model.safetensors.index.json", "any.json")) {
             Path file = create(name);
             assertEquals(
@@ -53,7 +53,7 @@ class CheckpointFilesTest {
     }
 
     @Test
-    void directoryGivesItsFilesByName() throws IOException {
+    void directory_gives_its_files_by_name() throws IOException {
         Path b = create("b.safetensors");
         Path a = create("a.safetensors");
         Path upper = create("C.safetensors");
@@ -68,7 +68,7 @@ class CheckpointFilesTest {
     }
 
     @Test
-    void directoryWithAnIndexGivesTheIndex() throws IOException {
+    void directory_with_an_index_gives_the_index() throws IOException {
         create("a.safetensors");
         create(".b.safetensors.index.json");
         Path index = create("model.safetensors.index.json");
@@ -78,7 +78,7 @@ class CheckpointFilesTest {
     }
 
     @Test
-    void severalIndexesAreNamed() throws IOException {
+    void several_indexes_are_named() throws IOException {
         create("a.safetensors.index.json");
         create("b.safetensors.index.json");
         FormatException e = assertThrows(FormatException.class, () -> resolve(directory));
@@ -87,25 +87,25 @@ class CheckpointFilesTest {
     }
 
     @Test
-    void danglingLinkIsLeftToWhoOpensIt() throws IOException {
+    void dangling_link_is_left_to_who_opens_it() throws IOException {
         Path link = Files.createSymbolicLink(directory.resolve("m.safetensors"), Path.of("nowhere"));
         assertEquals(locations(link), resolve(directory).files());
     }
 
     @Test
-    void emptyDirectoryHoldsNoCheckpoint() {
+    void empty_directory_holds_no_checkpoint() {
         assertError(FormatError.NO_CHECKPOINT, directory);
     }
 
     @Test
-    void missingPathIsAStorageError() {
+    void missing_path_is_a_storage_error() {
         Path missing = directory.resolve("missing");
         StorageException e = assertThrows(StorageException.class, () -> resolve(missing));
         assertTrue(e.getMessage().contains(missing.toString()), e.getMessage());
     }
 
     @Test
-    void cacheFolderGivesTheSnapshotOfMain() throws IOException {
+    void cache_folder_gives_the_snapshot_of_main() throws IOException {
         Path folder = directory.resolve("models--org--name");
         create("models--org--name/blobs/0123");
         createSnapshot(folder, "aaaa");
@@ -121,7 +121,7 @@ class CheckpointFilesTest {
     }
 
     @Test
-    void cacheFolderGivesItsOnlySnapshot() throws IOException {
+    void cache_folder_gives_its_only_snapshot() throws IOException {
         Path folder = directory.resolve("models--org--name");
         create("models--org--name/blobs/0123");
         Path snapshot = createSnapshot(folder, "aaaa");
@@ -132,7 +132,7 @@ class CheckpointFilesTest {
     }
 
     @Test
-    void referenceNeverLeadsOutOfTheCache() throws IOException {
+    void reference_never_leads_out_of_the_cache() throws IOException {
         Path folder = directory.resolve("models--org--name");
         create("models--org--name/blobs/0123");
         createSnapshot(folder, "aaaa");
@@ -148,7 +148,7 @@ class CheckpointFilesTest {
     }
 
     @Test
-    void emptySnapshotHoldsNoCheckpoint() throws IOException {
+    void empty_snapshot_holds_no_checkpoint() throws IOException {
         Path folder = directory.resolve("models--org--name");
         Files.createDirectories(folder.resolve("snapshots"));
         assertError(FormatError.NO_CHECKPOINT, folder);
@@ -157,7 +157,7 @@ class CheckpointFilesTest {
     }
 
     @Test
-    void listIsTakenAsItIs() {
+    void list_is_taken_as_it_is() {
         List<Location> files = new ArrayList<>(locations(directory.resolve("b"), directory.resolve("a")));
         CheckpointFiles taken = TestSources.using(sources -> CheckpointFiles.of(files, sources));
         assertEquals(new CheckpointFiles(files.getFirst(), Optional.empty(), Optional.empty(), List.copyOf(files)),
@@ -167,7 +167,7 @@ class CheckpointFilesTest {
     }
 
     @Test
-    void emptyListHoldsNoCheckpoint() {
+    void empty_list_holds_no_checkpoint() {
         FormatException e = assertThrows(FormatException.class,
                 () -> TestSources.using(sources -> CheckpointFiles.of(List.of(), sources)));
         assertEquals(FormatError.NO_CHECKPOINT, e.error());

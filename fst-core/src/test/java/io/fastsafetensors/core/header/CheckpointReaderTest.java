@@ -13,7 +13,10 @@ import io.fastsafetensors.error.FormatError;
 import io.fastsafetensors.error.FormatException;
 import io.fastsafetensors.error.StorageException;
 import io.fastsafetensors.error.TensorNotFoundException;
+import io.fastsafetensors.testkit.fixture.SafetensorsFixture;
+import io.fastsafetensors.types.DType;
 import io.fastsafetensors.types.Location;
+import io.fastsafetensors.types.Shape;
 import io.fastsafetensors.types.TensorInfo;
 import java.io.IOException;
 import java.io.RandomAccessFile;
@@ -34,7 +37,7 @@ class CheckpointReaderTest {
     Path directory;
 
     @Test
-    void filesAreTakenTogetherInOrder() {
+    void files_are_taken_together_in_order() {
         Path a = write("a", header("\"__metadata__\":{\"k\":\"1\",\"x\":\"a\"}", u8("t2", 4, 8), u8("t1", 0, 4)), 8);
         Path b = write("b", header("\"__metadata__\":{\"y\":\"b\",\"k\":\"2\"}", u8("t0", 0, 4)), 4);
         Path c = write("c", "{}", 0);
@@ -60,16 +63,16 @@ class CheckpointReaderTest {
     }
 
     @Test
-    void listKeepsItsOrder() {
-        Path a = write("a", header(u8("t1", 0, 4)), 4);
-        Path b = write("b", header(u8("t0", 0, 4)), 4);
+    void list_keeps_its_order() {
+        Path a = write("a", "t1");
+        Path b = write("b", "t0");
         ParsedCheckpoint checkpoint = Opened.checkpoint(List.of(b, a), OpenOptions.strict());
         assertEquals(locations(b, a), checkpoint.files());
         assertEquals(List.of("t0", "t1"), List.copyOf(checkpoint.names()));
     }
 
     @Test
-    void shardsOfAnIndexComeByName() throws IOException {
+    void shards_of_an_index_come_by_name() throws IOException {
         CheckpointVerdicts.index(directory, CheckpointVerdicts.map("b", "m-2.safetensors", "a", "m-1.safetensors"));
         Path index = directory.resolve("model.safetensors.index.json");
         for (Path path : List.of(directory, index)) {
@@ -82,7 +85,7 @@ class CheckpointReaderTest {
     }
 
     @Test
-    void snapshotOfLinksIsOpened() throws IOException {
+    void snapshot_of_links_is_opened() throws IOException {
         Path folder = directory.resolve("models--org--name");
         Path blobs = folder.resolve("blobs");
         CheckpointVerdicts.index(blobs, CheckpointVerdicts.map("b", "m-2.safetensors", "a", "m-1.safetensors"));
@@ -101,7 +104,7 @@ class CheckpointReaderTest {
     }
 
     @Test
-    void errorOfTheFirstFileWins() {
+    void error_of_the_first_file_wins() {
         List<Path> files = new ArrayList<>();
         for (int i = 0; i < 40; i++) {
             // The first bad one takes longest to be found bad.
@@ -115,7 +118,7 @@ class CheckpointReaderTest {
     }
 
     @Test
-    void noThreadStaysBehind() throws InterruptedException {
+    void no_thread_stays_behind() throws InterruptedException {
         for (int i = 0; i < 8; i++) {
             write("m-" + i, i < 4 ? "{}" : "{]", 0);
         }
@@ -129,7 +132,7 @@ class CheckpointReaderTest {
     }
 
     @Test
-    void anErrorOfTheIndexGoesBeforeThoseOfShardsThatAreReadMeanwhile() {
+    void an_error_of_the_index_goes_before_those_of_shards_that_are_read_meanwhile() {
         String big = "{" + " ".repeat(2_000_000) + "]";
         write("m-1", big, 0);
         write("m-2", "{]", 0);
@@ -148,7 +151,7 @@ class CheckpointReaderTest {
     }
 
     @Test
-    void interruptEndsTheWait() {
+    void interrupt_ends_the_wait() {
         write("a", "{}", 0);
         write("b", "{}", 0);
         Thread.currentThread().interrupt();
@@ -157,27 +160,27 @@ class CheckpointReaderTest {
     }
 
     @Test
-    void duplicateNamesBothFiles() {
-        Path a = write("a", header(u8("t", 0, 4)), 4);
-        Path b = write("b", header(u8("t", 0, 4)), 4);
+    void duplicate_names_both_files() {
+        Path a = write("a", "t");
+        Path b = write("b", "t");
         assertError(FormatError.DUPLICATE_TENSOR_NAME, directory, a.toString());
         assertError(FormatError.DUPLICATE_TENSOR_NAME, directory, b.toString());
     }
 
     @Test
-    void brokenIndexIsToldWithItsPlace() {
+    void broken_index_is_told_with_its_place() {
         CheckpointVerdicts.index(directory, "{\n  \"weight_map\": {\n    \"a\": 17\n  }\n}");
         assertError(FormatError.INVALID_INDEX, directory, "line 3, column ");
     }
 
     @Test
-    void unsafeShardNameIsEscaped() {
+    void unsafe_shard_name_is_escaped() {
         CheckpointVerdicts.index(directory, CheckpointVerdicts.map("a", "../\\u001b[2J"));
         assertError(FormatError.UNSAFE_SHARD_NAME, directory, "../\\u001b[2J");
     }
 
     @Test
-    void indexThatIsADirectoryOrTooLongIsRefused() throws IOException {
+    void index_that_is_a_directory_or_too_long_is_refused() throws IOException {
         Path index = directory.resolve("x.json");
         Files.createDirectory(index);
         assertThrows(FormatException.class, () -> open(index));
@@ -189,14 +192,14 @@ class CheckpointReaderTest {
     }
 
     @Test
-    void shardThatIsADirectoryIsAStorageError() throws IOException {
+    void shard_that_is_a_directory_is_a_storage_error() throws IOException {
         TestFile.write(directory.resolve("x.json"), CheckpointVerdicts.map("a", "sub"));
         Files.createDirectory(directory.resolve("sub"));
         assertThrows(StorageException.class, () -> open(directory.resolve("x.json")));
     }
 
     @Test
-    void unknownNameHintsAtCloseOnes() {
+    void unknown_name_hints_at_close_ones() {
         String[] entries =
                 IntStream.range(0, 100).mapToObj(i -> u8("model.layers." + i + ".mlp.weight", 4L * i, 4L * i + 4))
                         .toArray(String[]::new);
@@ -222,6 +225,12 @@ class CheckpointReaderTest {
 
     private static ParsedCheckpoint open(Path path) {
         return Opened.checkpoint(path, OpenOptions.strict());
+    }
+
+    /// A file of one tensor of 4 bytes.
+    private Path write(String name, String tensor) {
+        return SafetensorsFixture.create().tensor(tensor, DType.U8, Shape.of(4), 0)
+                .write(directory.resolve(name + ".safetensors")).path();
     }
 
     private Path write(String name, String header, int dataBytes) {

@@ -21,7 +21,7 @@ class MutationTest {
     Path directory;
 
     @Test
-    void nearlyRightFilesAreRefusedOrSound() {
+    void nearly_right_files_are_refused_or_sound() {
         long seed = Long.getLong("fst.seed", new SplittableRandom().nextLong());
         Mutations mutations = new Mutations(new SplittableRandom(seed));
         Path file = directory.resolve("mutated.safetensors");

@@ -23,7 +23,7 @@ class Utf8SectionTest {
     Path directory;
 
     @Test
-    void sectionIsDecodedWhateverIsAskedForAtOnce() throws IOException {
+    void section_is_decoded_whatever_is_asked_for_at_once() throws IOException {
         byte[] bytes = ("ab" + TEXT + "cd").getBytes(StandardCharsets.UTF_8);
         Path file = TestFile.write(directory.resolve("text"), bytes);
         for (int chunk : new int[] {2, 3, 4000, 1 << 20}) {
@@ -41,7 +41,7 @@ class Utf8SectionTest {
     }
 
     @Test
-    void offsetOfWhatIsNotUtf8IsTold() throws IOException {
+    void offset_of_what_is_not_utf8_is_told() throws IOException {
         byte[] bytes = (TEXT + "!").getBytes(StandardCharsets.UTF_8);
         bytes[bytes.length - 1] = (byte) 0x80;
         Path file = TestFile.write(directory.resolve("text"), bytes);
@@ -54,7 +54,7 @@ class Utf8SectionTest {
     }
 
     @Test
-    void fileThatShrinksIsAStorageError() throws IOException {
+    void file_that_shrinks_is_a_storage_error() throws IOException {
         byte[] bytes = TEXT.getBytes(StandardCharsets.UTF_8);
         Path file = TestFile.write(directory.resolve("text"), bytes);
         try (StorageFile open = TestSources.open(file)) {

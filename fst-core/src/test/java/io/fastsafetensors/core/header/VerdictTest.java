@@ -22,7 +22,7 @@ class VerdictTest {
 
     @ParameterizedTest
     @MethodSource("cases")
-    void verdictIsTheTables(VerdictFiles.Case one) {
+    void each_verdict_is_the_tables(VerdictFiles.Case one) {
         Path path = directory.resolve(one.name());
         one.writer().accept(path);
         String verdict = VerdictFiles.OK;

@@ -46,7 +46,7 @@ class FaultyBackendTest {
     }
 
     @Test
-    void nthAllocationFails() {
+    void nth_allocation_fails() {
         plan.fail(Operation.ALLOCATE, 2).fail(Operation.ALLOCATE_STAGING, 1);
         try (Backend backend = open()) {
             backend.allocate(10, 1).close();
@@ -62,7 +62,7 @@ class FaultyBackendTest {
     }
 
     @Test
-    void everyOperationCanFail() {
+    void every_operation_can_fail() {
         Map<Operation, Consumer<Backend>> actions = Map.of(Operation.OPEN_STREAM, Backend::openCopyStream,
                 Operation.COPY_TO_DEVICE, b -> onStream(b, (s, d, h) -> s.copyToDevice(h, d, 0)),
                 Operation.COPY_TO_HOST, b -> onStream(b, (s, d, h) -> s.copyToHost(d, 0, h)), Operation.COPY,
@@ -103,7 +103,7 @@ class FaultyBackendTest {
     }
 
     @Test
-    void directReadsFailInParts(@TempDir Path folder) throws IOException {
+    void direct_reads_fail_in_parts(@TempDir Path folder) throws IOException {
         byte[] bytes = new byte[1000];
         Seed.random("direct").nextBytes(bytes);
         Path file = Files.write(folder.resolve("f"), bytes);
@@ -122,7 +122,7 @@ class FaultyBackendTest {
     }
 
     @Test
-    void deferredCopiesReadTheirSourceLater() {
+    void deferred_copies_read_their_source_later() {
         plan.deferred().delay(Operation.COPY_TO_DEVICE, Duration.ofMillis(300));
         assertTrue(((Probe.Available) provider.probe()).capabilities().contains(Capability.ASYNCHRONOUS_COPIES));
         try (Backend backend = open(); DeviceBuffer buffer = backend.allocate(8, 1);
@@ -141,7 +141,7 @@ class FaultyBackendTest {
     }
 
     @Test
-    void streamsFinishOutOfOrder() {
+    void streams_finish_out_of_order() {
         plan.deferred().delay(Operation.COPY_TO_DEVICE, Duration.ofMillis(20));
         int inverted = 0;
         try (Backend backend = open(); DeviceBuffer buffer = backend.allocate(16, 1);
@@ -161,7 +161,7 @@ class FaultyBackendTest {
     }
 
     @Test
-    void failedStreamStaysFailed() {
+    void failed_stream_stays_failed() {
         plan.deferred().fail(Operation.COPY_TO_DEVICE, 1);
         try (Backend backend = open(); DeviceBuffer buffer = backend.allocate(8, 1);
                 StagingBuffer staging = backend.allocateStaging(8); CopyStream stream = backend.openCopyStream()) {
@@ -177,11 +177,11 @@ class FaultyBackendTest {
     }
 
     @Test
-    void openObjectsAreCountedAndFound() {
+    void open_objects_are_counted_and_found() {
         Backend backend = open();
         DeviceBuffer buffer = backend.allocate(1, 1);
         assertEquals(Map.of(Kind.BACKEND, 1L, Kind.BUFFER, 1L), provider.objects().counts());
-        assertTrue(provider.objects().describe().contains("openObjectsAreCountedAndFound"),
+        assertTrue(provider.objects().describe().contains("open_objects_are_counted_and_found"),
                 provider.objects()::describe);
         buffer.close();
         buffer.close();
@@ -191,7 +191,7 @@ class FaultyBackendTest {
     }
 
     @Test
-    void oneSeedGivesOneSequence() {
+    void one_seed_gives_one_sequence() {
         assertEquals(failures(5), failures(5));
         assertNotEquals(failures(5), failures(6));
         assertFalse(failures(5).isEmpty());

@@ -50,53 +50,53 @@ class LeakExtensionTest {
     }
 
     @Test
-    void findsOpenFiles() {
+    void open_files_are_found() {
         onLinux();
-        assertTrue(run("file").contains("open file "), run("file"));
+        assertTrue(run("leaves_a_file").contains("open file "), run("leaves_a_file"));
     }
 
     @Test
-    void findsDeletedFiles() {
+    void deleted_files_are_found() {
         onLinux();
-        assertTrue(run("deletedFile").contains(" (deleted)"));
+        assertTrue(run("leaves_a_deleted_file").contains(" (deleted)"));
     }
 
     @Test
-    void findsThreads() {
-        assertTrue(run("thread").contains("thread fst-leak-test"));
+    void threads_are_found() {
+        assertTrue(run("leaves_a_thread").contains("thread fst-leak-test"));
     }
 
     @Test
-    void findsMappings() {
+    void mappings_are_found() {
         onLinux();
-        assertTrue(run("mapping").contains("mapping of "));
+        assertTrue(run("leaves_a_mapping").contains("mapping of "));
     }
 
     @Test
-    void findsMemory() {
+    void memory_is_found() {
         onLinux();
-        assertTrue(run("memory").contains("anonymous memory grew"));
+        assertTrue(run("leaves_memory").contains("anonymous memory grew"));
     }
 
     @Test
-    void findsBackendObjects() {
-        String message = run("backendObject");
+    void backend_objects_are_found() {
+        String message = run("leaves_a_backend_object");
         assertTrue(message.contains("BACKEND opened at ") && message.contains("LeakExtensionTest"), message);
     }
 
     @Test
-    void whatIsClosedIsNoLeak() {
-        assertEquals("", run("nothing"));
+    void what_is_closed_is_no_leak() {
+        assertEquals("", run("leaves_nothing"));
     }
 
     @Test
-    void whatEndsSoonIsNoLeak() {
-        assertEquals("", run("endingThread"));
+    void what_ends_soon_is_no_leak() {
+        assertEquals("", run("leaves_an_ending_thread"));
     }
 
     @Test
-    void otherThreadsAreNoLeak() {
-        assertEquals("", run("otherThread"));
+    void other_threads_are_no_leak() {
+        assertEquals("", run("leaves_a_thread_of_others"));
     }
 
     private static void onLinux() {
@@ -117,29 +117,29 @@ class LeakExtensionTest {
                 .counting(() -> faulty.objects());
 
         @Test
-        void file() throws IOException {
+        void leaves_a_file() throws IOException {
             LEFT.add(FileChannel.open(temporary()));
         }
 
         @Test
-        void deletedFile() throws IOException {
+        void leaves_a_deleted_file() throws IOException {
             Path path = temporary();
             LEFT.add(FileChannel.open(path));
             Files.delete(path);
         }
 
         @Test
-        void thread() {
+        void leaves_a_thread() {
             hold("fst-leak-test");
         }
 
         @Test
-        void otherThread() {
+        void leaves_a_thread_of_others() {
             hold("other-leak-test");
         }
 
         @Test
-        void mapping() throws IOException {
+        void leaves_a_mapping() throws IOException {
             Arena arena = heldArena();
             try (FileChannel channel = FileChannel.open(temporary())) {
                 channel.map(FileChannel.MapMode.READ_ONLY, 0, 5, arena);
@@ -147,18 +147,18 @@ class LeakExtensionTest {
         }
 
         @Test
-        void memory() {
+        void leaves_memory() {
             Arena arena = heldArena();
             arena.allocate(64 << 20);
         }
 
         @Test
-        void backendObject() {
+        void leaves_a_backend_object() {
             LEFT.add(faulty.open(HostProvider.DEVICE, BackendOptions.defaults())::close);
         }
 
         @Test
-        void endingThread() {
+        void leaves_an_ending_thread() {
             Thread.ofPlatform().daemon().name("fst-ending").start(() -> {
                 try {
                     Thread.sleep(100);
@@ -169,7 +169,7 @@ class LeakExtensionTest {
         }
 
         @Test
-        void nothing() throws IOException {
+        void leaves_nothing() throws IOException {
             try (FileChannel channel = FileChannel.open(temporary());
                     Arena arena = Arena.ofShared();
                     Backend backend = faulty.open(HostProvider.DEVICE, BackendOptions.defaults())) {

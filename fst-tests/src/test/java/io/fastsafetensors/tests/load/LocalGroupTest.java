@@ -20,6 +20,7 @@ import io.fastsafetensors.spi.BackendProvider;
 import io.fastsafetensors.spi.BufferSlice;
 import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.DeviceBuffer;
+import io.fastsafetensors.test.Prerequisite;
 import io.fastsafetensors.testkit.fault.FaultPlan;
 import io.fastsafetensors.testkit.fault.OpenObjects;
 import io.fastsafetensors.testkit.fault.Operation;
@@ -336,11 +337,17 @@ class LocalGroupTest {
         List<ProcessGroup> groups = ProcessGroups.local("local", devices, Duration.ofSeconds(5));
         assertEquals(List.of(0, 1), groups.stream().map(ProcessGroup::rank).toList());
         groups.forEach(ProcessGroup::close);
+        assertThrows(UnsupportedFeatureException.class,
+                () -> ProcessGroups.local("pigeon", devices, Duration.ofSeconds(5)));
+    }
+
+    @Test
+    void threads_cannot_be_ranks_of_a_transport_of_processes() {
+        Prerequisite.OPEN_MPI.require();
+        List<Device> devices = List.of(Device.CPU, Device.CPU);
         UnsupportedFeatureException processes = assertThrows(UnsupportedFeatureException.class,
                 () -> ProcessGroups.local("mpi", devices, Duration.ofSeconds(5)));
         assertTrue(processes.getMessage().contains("ranks of the transport mpi are processes"), processes.getMessage());
-        assertThrows(UnsupportedFeatureException.class,
-                () -> ProcessGroups.local("pigeon", devices, Duration.ofSeconds(5)));
     }
 
     @Test

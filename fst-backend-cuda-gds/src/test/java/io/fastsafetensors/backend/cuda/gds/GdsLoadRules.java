@@ -16,12 +16,12 @@ import io.fastsafetensors.spi.DirectStorage;
 import io.fastsafetensors.spi.DirectStorage.Support;
 import io.fastsafetensors.spi.Probe;
 import io.fastsafetensors.spi.storage.StorageFile;
+import io.fastsafetensors.testkit.Requirement;
 import io.fastsafetensors.testkit.ffm.DescriptorFile;
 import io.fastsafetensors.testkit.fixture.WrittenFile;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import org.junit.jupiter.api.Assertions;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -53,11 +53,7 @@ public abstract class GdsLoadRules {
                 }
             }
             case Probe.Unavailable missing -> {
-                String text = "backend cuda-gds is not available here: " + missing.reason();
-                if (System.getProperty("fst.testkit.require", "").contains("cuda-gds")) {
-                    Assertions.fail(text);
-                }
-                return Assumptions.abort(text);
+                throw Requirement.unavailable(GdsBackendProvider.NAME, missing.reason());
             }
         }
     }

@@ -16,7 +16,7 @@ import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.DeviceBuffer;
 import io.fastsafetensors.spi.Fence;
 import io.fastsafetensors.spi.StagingBuffer;
-import io.fastsafetensors.testkit.gpu.FakeGpu;
+import io.fastsafetensors.test.gpu.FakeGpu;
 import io.fastsafetensors.types.Device;
 import java.util.List;
 import org.junit.jupiter.api.BeforeAll;

@@ -16,7 +16,7 @@ import io.fastsafetensors.spi.BackendOptions;
 import io.fastsafetensors.spi.BufferSlice;
 import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.DeviceBuffer;
-import io.fastsafetensors.testkit.gpu.FakeGpu;
+import io.fastsafetensors.test.gpu.FakeGpu;
 import io.fastsafetensors.types.Device;
 import java.nio.file.Path;
 import java.time.Duration;

@@ -1,11 +1,14 @@
-package io.fastsafetensors.testkit.gpu;
+package io.fastsafetensors.test.gpu;
 
 import io.fastsafetensors.spi.ffm.NativeLibrary;
 import io.fastsafetensors.spi.ffm.WordFunction;
-import java.io.IOException;
+import io.fastsafetensors.spi.kernel.KernelSource;
+import io.fastsafetensors.test.CBuild;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 
 /// A fake GPU in this process, and the switches that tests turn.
 ///
@@ -19,6 +22,9 @@ import java.time.Duration;
 /// work of a stream, which fails when it runs, and from then on every call that looks at it, until [#reset()]. A
 /// function that releases something releases it even when it is told to fail. Thread-safe.
 public final class FakeGpu {
+    private static final String[] HEADERS = {"fake_gpu.h", "fake_gpu_engine.h", "fake_hip_code.h"};
+    private static final List<String> ENGINE = List.of("fake_gpu.c", "fake_streams.c", "fake_kernels.c");
+
     private final Path library;
     private final WordFunction fail;
     private final WordFunction reset;
@@ -42,19 +48,39 @@ public final class FakeGpu {
         this.attribute = fake.words("fake_gpu_attribute");
     }
 
-    /// Compiles the fake driver. Without a C compiler the test is aborted, or failed where the environment has `CI`.
+    /// Compiles the fake driver. Without a C compiler the test ends by [io.fastsafetensors.test.Prerequisite#C_COMPILER].
     ///
     /// @param folder where the library, and a second one where the face has two, goes; must exist
     /// @return the library
-    public static Path build(Path folder, Face face) throws IOException {
-        return Compiler.compile(folder, face);
+    public static Path build(Path folder, Face face) {
+        List<String> sources = new ArrayList<>(switch (face) {
+            case CUDA -> List.of("fake_cuda.c");
+            case HIP_5 -> List.of("fake_hip.c", "fake_hiprtc.c");
+            case HIP_6, HIP_7 -> List.of("fake_hip.c");
+            case HIP_OVER_CUDA -> List.of("hip_over_cuda.c");
+        });
+        if (face.isFake()) {
+            sources.addAll(ENGINE);
+        }
+        Path library = library(face.libraryName(), face, sources).into(folder);
+        if (face.hasCompanion()) {
+            library(face.companionName(), face, List.of("fake_hiprtc.c")).linkedWith(library).into(folder);
+        }
+        return library;
+    }
+
+    private static CBuild library(String name, Face face, List<String> sources) {
+        return CBuild.sharedLibrary(name).options("-std=c11", "-fvisibility=hidden",
+                "-DFAKE_HIP_MAJOR=" + face.hipMajor()).resources(FakeGpu.class, HEADERS)
+                .source("fst_kernels.h", KernelSource.text())
+                .resources(FakeGpu.class, sources.toArray(String[]::new));
     }
 
     /// Compiles the fake driver and loads it into this process, for good.
     ///
     /// @param folder where the library goes; must exist
     /// @throws IllegalArgumentException if the face is no fake
-    public static FakeGpu load(Path folder, Face face) throws IOException {
+    public static FakeGpu load(Path folder, Face face) {
         if (!face.isFake()) {
             throw new IllegalArgumentException(face + " has no fake GPU behind it");
         }
@@ -71,8 +97,9 @@ public final class FakeGpu {
     ///
     /// @param folder where [#load] has put the driver
     /// @param face the one that was loaded
-    public static void loadCollectives(Path folder, Face face) throws IOException {
-        NativeLibrary.open(Compiler.compileCollectives(folder, face).toString());
+    public static void loadCollectives(Path folder, Face face) {
+        NativeLibrary.open(library(face.collectivesName(), face, List.of("fake_nccl.c"))
+                .linkedWith(folder.resolve(face.libraryName())).into(folder).toString());
     }
 
     /// The loaded library.

@@ -1,8 +1,4 @@
-package io.fastsafetensors.backend.cpu.ffm;
-
-import io.fastsafetensors.spi.ffm.Errno;
-import io.fastsafetensors.spi.ffm.NativeLibrary;
-import io.fastsafetensors.spi.ffm.WordFunction;
+package io.fastsafetensors.spi.ffm;
 
 /// [MemoryLibC] on this process's C library; 64-bit Linux only.
 public final class MemoryLibCFfm implements MemoryLibC {

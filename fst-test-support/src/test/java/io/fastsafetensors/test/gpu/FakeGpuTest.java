@@ -1,4 +1,4 @@
-package io.fastsafetensors.testkit.gpu;
+package io.fastsafetensors.test.gpu;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
@@ -88,7 +88,7 @@ class FakeGpuTest {
     }
 
     @Test
-    void copiesArriveInOrderAndFencesArePending() {
+    void copies_arrive_in_order_and_fences_are_pending() {
         long device = made("cuMemAlloc_v2", SIZE);
         MemorySegment host = pinned();
         host.fill((byte) 7);
@@ -110,7 +110,7 @@ class FakeGpuTest {
     }
 
     @Test
-    void aStreamWaitsForAnothersEvent() {
+    void a_stream_waits_for_anothers_event() {
         long device = made("cuMemAlloc_v2", SIZE);
         long other = made("cuStreamCreate", 1);
         MemorySegment host = pinned();
@@ -128,7 +128,7 @@ class FakeGpuTest {
     }
 
     @Test
-    void memoryThatIsNotPageLockedIsCopiedBeforeTheCallReturns() {
+    void memory_that_is_not_page_locked_is_copied_before_the_call_returns() {
         long device = made("cuMemAlloc_v2", SIZE);
         MemorySegment host = arena.allocate(SIZE).fill((byte) 3);
         ok("cuMemcpyHtoDAsync_v2", device, host.address(), SIZE, stream);
@@ -144,7 +144,7 @@ class FakeGpuTest {
     }
 
     @Test
-    void memoryRunsOutAndRangesAreChecked() {
+    void memory_runs_out_and_ranges_are_checked() {
         gpu.memory(10 * SIZE);
         long device = made("cuMemAlloc_v2", 9 * SIZE);
         assertEquals(OUT_OF_MEMORY, call("cuMemAlloc_v2", out.address(), 2 * SIZE));
@@ -163,7 +163,7 @@ class FakeGpuTest {
     }
 
     @Test
-    void theNthCallFailsOnce() {
+    void the_nth_call_fails_once() {
         gpu.fail("cuMemAlloc", 2, 999);
         long first = made("cuMemAlloc_v2", 10);
         assertEquals(999, call("cuMemAlloc_v2", out.address(), 10));
@@ -177,7 +177,7 @@ class FakeGpuTest {
     }
 
     @Test
-    void workThatFailsIsSeenByEveryLaterCall() {
+    void work_that_fails_is_seen_by_every_later_call() {
         long device = made("cuMemAlloc_v2", SIZE);
         gpu.fail("@copy", 1, ILLEGAL_ADDRESS);
         gpu.hold(true);
@@ -192,7 +192,7 @@ class FakeGpuTest {
     }
 
     @Test
-    void contextsBelongToThreads() throws InterruptedException {
+    void contexts_belong_to_threads() throws InterruptedException {
         int[] status = new int[1];
         Thread thread = new Thread(() -> {
             try (Arena own = Arena.ofConfined()) {

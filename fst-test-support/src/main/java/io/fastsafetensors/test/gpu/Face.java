@@ -1,4 +1,4 @@
-package io.fastsafetensors.testkit.gpu;
+package io.fastsafetensors.test.gpu;
 
 /// The driver library that the fake GPU looks like.
 public enum Face {

@@ -1,9 +1,9 @@
-/* The shared kernels as plain C functions. fst_kernels.c is written beside this file before it is compiled. */
+/* The shared kernels as plain C functions. fst_kernels.h is fst_kernels.c, written next to this file before it is compiled. */
 #include "fake_gpu.h"
 
 #include <string.h>
 
-#include "fst_kernels.c"
+#include "fst_kernels.h"
 
 fg_kernel *fg_kernel_named(const char *name) {
     for (int i = 0; fst_kernel_table[i].name; i++) {

@@ -2,6 +2,6 @@
 /// machines without one. Compiled by the system's C compiler where it is used.
 /// Asynchronous for real; counts what is alive; fails the call that a test names.
 @NullMarked
-package io.fastsafetensors.testkit.gpu;
+package io.fastsafetensors.test.gpu;
 
 import org.jspecify.annotations.NullMarked;
