@@ -104,6 +104,16 @@ class CheckpointReaderTest {
     }
 
     @Test
+    void a_shard_that_cannot_be_reached_is_not_missing() throws IOException {
+        CheckpointVerdicts.index(directory, CheckpointVerdicts.map("b", "m-2.safetensors", "a", "m-1.safetensors"));
+        Path shard = directory.resolve("m-2.safetensors");
+        Files.delete(shard);
+        Files.createSymbolicLink(shard, shard.getFileName());
+        StorageException e = assertThrows(StorageException.class, () -> open(directory));
+        assertTrue(e.getMessage().contains("ELOOP") && e.getMessage().contains(shard.toString()), e.getMessage());
+    }
+
+    @Test
     void error_of_the_first_file_wins() {
         List<Path> files = new ArrayList<>();
         for (int i = 0; i < 40; i++) {
