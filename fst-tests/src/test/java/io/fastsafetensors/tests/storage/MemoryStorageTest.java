@@ -26,16 +26,19 @@ import io.fastsafetensors.types.Shape;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.function.Function;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -70,7 +73,7 @@ class MemoryStorageTest {
         List<TensorSource> sources = new ArrayList<>();
         for (int i = 0; i < 4 * shards; i++) {
             byte[] content = new byte[10_000];
-            java.util.Arrays.fill(content, (byte) i);
+            Arrays.fill(content, (byte) i);
             sources.add(TensorSource.of("t" + i, DType.U8, Shape.of(content.length),
                     channel -> channel.write(ByteBuffer.wrap(content))));
         }
@@ -92,7 +95,6 @@ class MemoryStorageTest {
                 + ": set -Dfst.corpus");
         put(CORPUS, "memory:corpus");
         List<String> lines = Files.readAllLines(CORPUS.resolve("GOLDEN.tsv"));
-        Set<String> files = new TreeSet<>();
         int tensors = 0;
         String open = "";
         Weights weights = null;
@@ -105,7 +107,6 @@ class MemoryStorageTest {
                     }
                     open = field[0];
                     weights = loader.load(Location.of("memory:corpus/" + open));
-                    files.add(open);
                 }
                 String name = field[1].substring(1, field[1].length() - 1);
                 assertEquals(field[6], digest(weights.get(name).segment()), open + " " + name);
@@ -162,7 +163,7 @@ class MemoryStorageTest {
         MemoryStorageProvider.OPENINGS.clear();
     }
 
-    private static void check(Set<String> names, java.util.function.Function<String, Tensor> tensors) {
+    private static void check(Set<String> names, Function<String, Tensor> tensors) {
         assertEquals(20, names.size());
         names.forEach(name -> assertContent(tensors.apply(name)));
     }
@@ -172,7 +173,7 @@ class MemoryStorageTest {
             MemorySegment copy = arena.allocate(tensor.byteSize());
             tensor.copyTo(copy);
             byte expected = (byte) Integer.parseInt(tensor.name().substring(1));
-            for (byte each : copy.toArray(java.lang.foreign.ValueLayout.JAVA_BYTE)) {
+            for (byte each : copy.toArray(ValueLayout.JAVA_BYTE)) {
                 assertEquals(expected, each, tensor.name());
             }
         }
