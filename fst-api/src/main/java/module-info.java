@@ -16,6 +16,7 @@ module io.fastsafetensors.api {
     exports io.fastsafetensors.spi;
     exports io.fastsafetensors.spi.ffm;
     exports io.fastsafetensors.spi.kernel;
+    exports io.fastsafetensors.spi.storage;
     exports io.fastsafetensors.types;
 
     uses io.fastsafetensors.api.LoaderProvider;
