@@ -25,10 +25,12 @@ class RulesDocumentTest {
     private static final Pattern RULE = Pattern.compile(
             "((?:    ///.*\\n)+)    @Test(?:Factory)?\\n    @DisplayName\\(\"([A-Z]-\\d\\d) (.+)\"\\)");
     private static final Pattern HEADING = Pattern.compile("### ([A-Z]-\\d\\d) (.+)");
-    private static final List<String> ORDER = List.of("P", "A", "M", "C", "O", "L", "N", "K", "G", "D", "E", "F", "R");
+    private static final List<String> ORDER =
+            List.of("P", "A", "M", "C", "O", "L", "N", "K", "G", "D", "E", "F", "R", "S", "B",
+                    "V", "H", "X", "Y");
     private static final String INTRODUCTION =
             """
-                    # What a backend must do
+                    # What a backend and a storage must do
 
                     The rules that `BackendConformance` checks. A backend's test extends that class, implements `provider()`, and
                     inherits every rule as a test with the rule's id in its name:
@@ -53,8 +55,28 @@ class RulesDocumentTest {
                     | `fst.testkit.patienceSeconds` | how long a test waits for a device before it calls it hung; 60 |
                     | `fst.seed` | repeats a run; failures print it |
 
-                    The rules of the last group, R, are those of transports between ranks, which `ProcessGroupConformance` checks in
-                    the same way.
+                    The rules of group R are those of transports between ranks, which `ProcessGroupConformance` checks in the same way.
+
+                    The rules of the groups S, B, V, H, X and Y are those of storages. A storage's test extends `StorageConformance`,
+                    and gives the provider and a fixture, which writes, replaces and deletes files of the storage and says what else
+                    the storage is capable of:
+
+                    ```java
+                    class AcmeStorageConformanceTest extends StorageConformance {
+                        @Override
+                        protected StorageProvider provider() {
+                            return new AcmeStorageProvider();
+                        }
+
+                        @Override
+                        protected StorageFixture fixture() {
+                            return new AcmeFixture();
+                        }
+                    }
+                    ```
+
+                    A rule that needs what the fixture does not offer, or an ability that a file lacks and the fixture does not claim,
+                    is aborted with the reason. The names of these tests' methods begin with the rule's id.
 
                     This page is made from the Javadoc of the rules; a test compares the two.
                     """;
