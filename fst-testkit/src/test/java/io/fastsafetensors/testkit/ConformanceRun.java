@@ -4,10 +4,12 @@ import static org.junit.platform.engine.discovery.DiscoverySelectors.selectClass
 import static org.junit.platform.engine.discovery.DiscoverySelectors.selectNestedClass;
 
 import io.fastsafetensors.spi.BackendProvider;
+import io.fastsafetensors.spi.storage.StorageProvider;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.function.Supplier;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
@@ -18,12 +20,15 @@ import org.junit.platform.testkit.engine.EngineExecutionResults;
 import org.junit.platform.testkit.engine.EngineTestKit;
 import org.junit.platform.testkit.engine.Event;
 
-/// The conformance suite, run inside a test on any provider.
+/// A conformance suite, run inside a test on any provider.
 final class ConformanceRun {
     private static final Pattern RULE = Pattern.compile("([A-Z]-\\d\\d) .*");
 
     private static Optional<BackendProvider> subject = Optional.empty();
     private static Effort effort = Effort.QUICK;
+
+    private static Optional<StorageProvider> storage = Optional.empty();
+    private static Optional<Supplier<StorageFixture>> fixtures = Optional.empty();
 
     private final EngineExecutionResults results;
 
@@ -44,6 +49,24 @@ final class ConformanceRun {
         }
     }
 
+    /// The class that the inner engine runs on storages.
+    static class StorageSubject extends StorageConformance {
+        @Override
+        protected StorageProvider provider() {
+            return storage.orElseThrow();
+        }
+
+        @Override
+        protected StorageFixture fixture() {
+            return fixtures.orElseThrow().get();
+        }
+
+        @Override
+        protected Effort effort() {
+            return Effort.QUICK;
+        }
+    }
+
     /// Every rule.
     static ConformanceRun of(BackendProvider provider, Effort wanted) {
         return run(provider, wanted, selectClass(Subject.class));
@@ -55,10 +78,21 @@ final class ConformanceRun {
                 selectNestedClass(List.of(Subject.class), BackendConformance.Loading.class));
     }
 
+    /// Every rule of storages.
+    static synchronized ConformanceRun ofStorage(StorageProvider provider, Supplier<StorageFixture> fixture) {
+        storage = Optional.of(provider);
+        fixtures = Optional.of(fixture);
+        return run(selectClass(StorageSubject.class));
+    }
+
     private static synchronized ConformanceRun run(BackendProvider provider, Effort wanted,
             DiscoverySelector selector) {
         subject = Optional.of(provider);
         effort = wanted;
+        return run(selector);
+    }
+
+    private static ConformanceRun run(DiscoverySelector selector) {
         return new ConformanceRun(EngineTestKit.engine("junit-jupiter").selectors(selector).execute());
     }
 

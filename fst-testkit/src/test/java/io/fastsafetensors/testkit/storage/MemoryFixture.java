@@ -12,16 +12,18 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicLong;
 
-/// Writes files of a [MemoryProvider]'s store; offers everything.
+/// Writes files of a [MemoryProvider]'s store.
 public final class MemoryFixture extends StorageFixture {
     private static final AtomicLong NUMBERS = new AtomicLong();
 
     private final MemoryStore store;
+    private final boolean lists;
     private final Location base = Location.of("mem://host/" + NUMBERS.incrementAndGet());
 
     /// A place of its own in the store of this provider.
     public MemoryFixture(MemoryProvider provider) {
         this.store = provider.store;
+        this.lists = provider.full;
     }
 
     @Override
@@ -56,7 +58,7 @@ public final class MemoryFixture extends StorageFixture {
 
     @Override
     public boolean lists() {
-        return true;
+        return lists;
     }
 
     @Override
@@ -81,7 +83,8 @@ public final class MemoryFixture extends StorageFixture {
 
     @Override
     public Set<Class<?>> abilities() {
-        return Set.of(CacheResidency.class, DirectReads.class, Mapping.class, DescriptorAccess.class);
+        return lists ? Set.of(CacheResidency.class, DirectReads.class, Mapping.class, DescriptorAccess.class)
+                : Set.of();
     }
 
     @Override

@@ -13,7 +13,7 @@ import java.util.Set;
 /// Serves the scheme `mem` from a [MemoryStore].
 public final class MemoryProvider implements StorageProvider {
     final MemoryStore store;
-    private final boolean full;
+    final boolean full;
 
     private MemoryProvider(MemoryStore store, boolean full) {
         this.store = store;
