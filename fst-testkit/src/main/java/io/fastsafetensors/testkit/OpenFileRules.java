@@ -106,7 +106,7 @@ abstract class OpenFileRules extends StorageRuleGroup {
         try (StorageFile file = open("weights.bin", content)) {
             Threads.together(THREADS, thread -> {
                 RandomGenerator random = Seed.random("H-05." + thread);
-                for (int i = 0; i < (isQuick() ? 40 : 400); i++) {
+                for (int i = 0; i < (isQuick() ? 12 : 200); i++) {
                     int size = 1 + random.nextInt(20_000);
                     int from = random.nextInt(LENGTH - size);
                     assertBytes(range(content, from, size), read(file, from, size),
@@ -129,7 +129,7 @@ abstract class OpenFileRules extends StorageRuleGroup {
             locations.add(write("f" + i, contents.get(i)));
         }
         Threads.together(THREADS, thread -> {
-            for (int i = 0; i < (isQuick() ? 24 : 100); i++) {
+            for (int i = 0; i < (isQuick() ? 10 : 100); i++) {
                 int which = (thread + i) % THREADS;
                 assertEquals(Storage.Kind.FILE, storage.kind(locations.get(which)), "kind");
                 assertBytes(contents.get(which), readAll(locations.get(which)), "file " + which);

@@ -220,8 +220,14 @@ abstract class StorageFailureRules extends StorageRuleGroup {
             texts.addAll(List.of(file.toString(), file.storageName(), file.reason(), file.identity().toString()));
             texts.add(file.currentIdentity() + " " + file.location());
             file.close();
-            return readAll(file).length;
+            return readClosed(file);
         }, texts);
+    }
+
+    private static long readClosed(StorageFile file) {
+        try (Arena arena = Arena.ofShared()) {
+            return file.read(0, arena.allocate(10), 0, 10);
+        }
     }
 
     private interface Question {

@@ -14,6 +14,7 @@ import io.fastsafetensors.testkit.fixture.Seed;
 import io.fastsafetensors.types.Location;
 import java.util.Arrays;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
@@ -258,7 +259,7 @@ abstract class VersionRules extends StorageRuleGroup {
             if (thread == 0) {
                 for (int i = 1; reading.get() > 0; i++) {
                     fixture.write(location, version(i % 1000));
-                    Thread.yield();
+                    LockSupport.parkNanos(10_000);
                 }
                 return;
             }

@@ -13,6 +13,7 @@ import java.util.function.Supplier;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import org.junit.jupiter.api.DisplayName;
 import org.junit.platform.engine.DiscoverySelector;
 import org.junit.platform.engine.TestDescriptor;
 import org.junit.platform.engine.TestExecutionResult;
@@ -79,10 +80,23 @@ final class ConformanceRun {
     }
 
     /// Every rule of storages.
-    static synchronized ConformanceRun ofStorage(StorageProvider provider, Supplier<StorageFixture> fixture) {
+    static ConformanceRun ofStorage(StorageProvider provider, Supplier<StorageFixture> fixture) {
+        return run(provider, fixture, selectClass(StorageSubject.class));
+    }
+
+    /// The rules of storages that are in one rule's group.
+    static ConformanceRun ofStorageGroup(StorageProvider provider, Supplier<StorageFixture> fixture, String rule) {
+        Class<?> group = Rules.groups().stream().filter(c -> c.isAnnotationPresent(DisplayName.class))
+                .filter(c -> c.getAnnotation(DisplayName.class).value().startsWith(rule.charAt(0) + ":")).findFirst()
+                .orElseThrow();
+        return run(provider, fixture, selectNestedClass(List.of(StorageSubject.class), group));
+    }
+
+    private static synchronized ConformanceRun run(StorageProvider provider, Supplier<StorageFixture> fixture,
+            DiscoverySelector selector) {
         storage = Optional.of(provider);
         fixtures = Optional.of(fixture);
-        return run(selectClass(StorageSubject.class));
+        return run(selector);
     }
 
     private static synchronized ConformanceRun run(BackendProvider provider, Effort wanted,

@@ -8,10 +8,12 @@ import io.fastsafetensors.testkit.storage.MemoryProvider;
 import io.fastsafetensors.testkit.storage.StorageMutant;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.function.Supplier;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 
@@ -28,8 +30,23 @@ class StorageMutantsTest {
     }
 
     @TestFactory
-    Stream<DynamicTest> the_intended_rule_fails() {
-        return StorageMutant.all().stream().map(mutant -> DynamicTest.dynamicTest(mutant.toString(), () -> check(mutant)));
+    Stream<DynamicTest> the_intended_rule_fails_in_its_group() {
+        return mutants((mutant, fixture) -> ConformanceRun.ofStorageGroup(mutant.provider(), fixture, mutant.rule()));
+    }
+
+    @TestFactory
+    @Tag("slow")
+    Stream<DynamicTest> the_intended_rule_fails_and_the_others_hold() {
+        return mutants((mutant, fixture) -> ConformanceRun.ofStorage(mutant.provider(), fixture));
+    }
+
+    private interface Run {
+        ConformanceRun of(StorageMutant mutant, Supplier<StorageFixture> fixture);
+    }
+
+    private static Stream<DynamicTest> mutants(Run run) {
+        return StorageMutant.all().stream()
+                .map(mutant -> DynamicTest.dynamicTest(mutant.toString(), () -> check(mutant, run)));
     }
 
     @Test
@@ -54,12 +71,12 @@ class StorageMutantsTest {
         }
     }
 
-    private static void check(StorageMutant mutant) {
+    private static void check(StorageMutant mutant, Run suite) {
         if (WAITING.contains(mutant.rule())) {
             System.setProperty(PATIENCE, "1");
         }
         try {
-            ConformanceRun run = ConformanceRun.ofStorage(mutant.provider(), () -> new MemoryFixture(mutant.memory()));
+            ConformanceRun run = suite.of(mutant, () -> new MemoryFixture(mutant.memory()));
             Set<String> failed = run.failedRules();
             assertTrue(failed.contains(mutant.rule()),
                     () -> "rule " + mutant.rule() + " does not see it; seen by " + failed);

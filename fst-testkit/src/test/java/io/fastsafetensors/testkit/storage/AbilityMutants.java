@@ -23,7 +23,8 @@ final class AbilityMutants {
                     public <A> Optional<A> ability(Class<A> type) {
                         return type == Mapping.class ? Optional.empty() : super.ability(type);
                     }
-                }), StorageMutant.ofFile("Y-01", "an unknown ability is null", file -> new StorageForwarding.OfFile(file) {
+                }),
+                StorageMutant.ofFile("Y-01", "an unknown ability is null", file -> new StorageForwarding.OfFile(file) {
                     @Override
                     @SuppressWarnings("NullAway")
                     public <A> Optional<A> ability(Class<A> type) {
@@ -41,18 +42,20 @@ final class AbilityMutants {
                         long count = super.readCached(offset, target, targetOffset, bytes);
                         return count == 0 ? bytes : count;
                     }
-                }).besides("Y-10"), direct("Y-04", "the last direct read is said to be a full one", real -> new Direct(real) {
+                }).besides("Y-10"),
+                direct("Y-04", "the last direct read is said to be a full one", real -> new Direct(real) {
                     @Override
                     public long readDirect(long offset, MemorySegment target, long targetOffset, long bytes) {
                         long count = super.readDirect(offset, target, targetOffset, bytes);
                         return count > 0 && count % 4096 != 0 ? (count + 4095) / 4096 * 4096 : count;
                     }
-                }).besides("Y-10"), direct("Y-04", "a storage that refuses says that it does not", real -> new Direct(real) {
+                }).besides("Y-10"),
+                direct("Y-04", "a storage that refuses says that it does not", real -> new Direct(real) {
                     @Override
                     public long readDirect(long offset, MemorySegment target, long targetOffset, long bytes) {
                         return REFUSED;
                     }
-                }).besides("Y-08", "Y-10"),
+                }).besides("Y-08", "Y-09", "Y-10"),
                 replacing("Y-05", "a mapping begins at the file's", Mapping.class,
                         real -> (_, bytes, arena) -> real.map(0, bytes, arena)),
                 StorageMutant.ofFile("Y-06", "a mapping ends with its file", AbilityMutants::mappingItself),
@@ -101,6 +104,8 @@ final class AbilityMutants {
         });
     }
 
+    // The file closes the arena.
+    @SuppressWarnings("MustBeClosedChecker")
     private static StorageFile mappingItself(StorageFile file) {
         Arena own = Arena.ofShared();
         return new StorageForwarding.OfFile(file) {

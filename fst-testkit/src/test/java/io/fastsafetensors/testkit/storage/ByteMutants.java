@@ -57,7 +57,7 @@ final class ByteMutants {
                 StorageMutant.ofRead("B-04", "a range of one byte is empty",
                         (real, offset, target, targetOffset, bytes) -> bytes == 1 ? 0
                                 : real.read(offset, target, targetOffset, bytes))
-                        .besides("B-03"),
+                        .besides("B-03", "H-05", "V-14"),
                 StorageMutant.ofRead("B-05", "a range over the end is refused",
                         (real, offset, target, targetOffset, bytes) -> {
                             if (offset < real.length() && offset + bytes > real.length()) {

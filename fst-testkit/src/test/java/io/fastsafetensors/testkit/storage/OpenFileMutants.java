@@ -28,7 +28,8 @@ final class OpenFileMutants {
                     public Location location() {
                         return Location.of(super.location().address() + "?");
                     }
-                }), StorageMutant.ofFile("H-02", "closing a file twice fails", OpenFileMutants::closedOnce)
+                }).besides("H-03"),
+                StorageMutant.ofFile("H-02", "closing a file twice fails", OpenFileMutants::closedOnce)
                         .besides("H-04", "H-07", "Y-06", "Y-09"),
                 StorageMutant.ofStorage("H-02", "closing a storage twice fails", storage -> {
                     AtomicBoolean closed = new AtomicBoolean();
@@ -41,7 +42,7 @@ final class OpenFileMutants {
                 StorageMutant.ofRead("H-05", "the reads of one thread are lost",
                         (real, offset, target, targetOffset, bytes) -> lost() ? bytes
                                 : real.read(offset, target, targetOffset, bytes))
-                        .besides("H-06", "Y-10"),
+                        .besides("H-06", "V-14", "Y-10"),
                 StorageMutant.ofStorage("H-06", "threads share the request", Requesting::new),
                 StorageMutant.ofStorage("H-07", "threads that close at once close the next file", Slots::new),
                 StorageMutant.ofRead("H-08", "an interrupt closes the file",

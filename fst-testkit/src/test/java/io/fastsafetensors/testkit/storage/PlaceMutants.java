@@ -32,7 +32,8 @@ final class PlaceMutants {
     }
 
     private static List<StorageMutant> openings() {
-        return List.of(StorageMutant.of("S-01", "a scheme in capitals", memory -> schemes(memory, Set.of("mem", "MEM"))),
+        return List.of(
+                StorageMutant.of("S-01", "a scheme in capitals", memory -> schemes(memory, Set.of("mem", "MEM"))),
                 StorageMutant.of("S-01", "another scheme", memory -> schemes(memory, Set.of("memory"))),
                 StorageMutant.ofStorage("S-02", "a descriptor for each storage", real -> {
                     Handle handle = Handle.open();

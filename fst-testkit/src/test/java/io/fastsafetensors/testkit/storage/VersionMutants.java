@@ -25,7 +25,8 @@ final class VersionMutants {
                 identified("V-02", "an identity is name and length",
                         file -> file.location() + " " + file.length()).besides("V-03"),
                 identified("V-03", "an identity is inode and length", file -> inode(file) + " " + file.length()),
-                identified("V-04", "an identity is a digest of a part", file -> inode(file) + " " + digest(file, 20_000)),
+                identified("V-04", "an identity is a digest of a part",
+                        file -> inode(file) + " " + digest(file, 20_000)),
                 identified("V-05", "an identity is a digest of the beginning",
                         file -> inode(file) + " " + digest(file, 1000)).besides("V-04"),
                 StorageMutant.ofFile("V-06", "an identity has the time in it",
@@ -42,7 +43,7 @@ final class VersionMutants {
                             public long length() {
                                 return lengthNow(storage, real);
                             }
-                        }).besides("H-03", "V-12", "V-14", "X-04"),
+                        }).besides("V-13", "V-14"),
                 current("V-08", "every file is current", (_, _) -> true),
                 current("V-09", "a deleted file is not current",
                         (storage, file) -> storage.kind(file.location()) != Storage.Kind.ABSENT && file.isCurrent()),
