@@ -10,6 +10,7 @@ module io.fastsafetensors.testkit {
 
     exports io.fastsafetensors.testkit;
     exports io.fastsafetensors.testkit.fault;
+    exports io.fastsafetensors.testkit.ffm;
     exports io.fastsafetensors.testkit.fixture;
     exports io.fastsafetensors.testkit.gpu;
     exports io.fastsafetensors.testkit.group;

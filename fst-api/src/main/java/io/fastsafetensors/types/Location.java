@@ -140,15 +140,27 @@ public final class Location {
             return new Location(null, scheme, base + (base.endsWith("/") ? "" : "/") + encode(name) + query);
         }
         try {
-            return of(path.resolve(name));
+            Location resolved = of(path.resolve(name));
+            // A file system keeps bytes: a charset of the JVM's other than UTF-8 would make another file's of the name.
+            if (!isLocal() || isAscii(name) || endsWith(resolved.bytes(), name.getBytes(StandardCharsets.UTF_8))) {
+                return resolved;
+            }
         } catch (InvalidPathException e) {
             if (!isLocal() || name.indexOf('\0') >= 0) {
                 throw e;
             }
-            // The JVM's charset cannot say the name; a URI can.
-            String directory = path.toUri().getRawPath();
-            return of(Path.of(URI.create("file://" + directory + (directory.endsWith("/") ? "" : "/") + encode(name))));
         }
+        String directory = path.toUri().getRawPath();
+        return of(Path.of(URI.create("file://" + directory + (directory.endsWith("/") ? "" : "/") + encode(name))));
+    }
+
+    private static boolean isAscii(String name) {
+        return name.chars().allMatch(c -> c < 128);
+    }
+
+    private static boolean endsWith(byte[] path, byte[] name) {
+        int from = path.length - name.length;
+        return from > 0 && path[from - 1] == '/' && Arrays.equals(path, from, path.length, name, 0, name.length);
     }
 
     /// The location of the directory that holds this; empty if nothing does.

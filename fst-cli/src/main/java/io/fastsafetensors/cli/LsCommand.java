@@ -6,6 +6,7 @@ import io.fastsafetensors.api.Safetensors;
 import io.fastsafetensors.api.Weights;
 import io.fastsafetensors.error.FstException;
 import io.fastsafetensors.types.Device;
+import io.fastsafetensors.types.Location;
 import io.fastsafetensors.types.TensorInfo;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -39,7 +40,7 @@ final class LsCommand implements Command {
         long files = 0;
         long bytes = 0;
         for (String argument : line.paths()) {
-            Path path = Line.path(argument);
+            Location path = Line.location(argument);
             try {
                 Checkpoint checkpoint = digest ? addDigested(table, argument, path, device)
                         : addHeaders(table, argument, path);
@@ -63,7 +64,7 @@ final class LsCommand implements Command {
         return status;
     }
 
-    private static Checkpoint addHeaders(Table table, String argument, Path path) {
+    private static Checkpoint addHeaders(Table table, String argument, Location path) {
         Checkpoint checkpoint = Safetensors.open(path);
         for (TensorInfo tensor : checkpoint.tensors()) {
             table.add(Cell.text(shownFile(argument, path, tensor.file())), Cell.name(tensor.name()),
@@ -73,7 +74,7 @@ final class LsCommand implements Command {
         return checkpoint;
     }
 
-    private static Checkpoint addDigested(Table table, String argument, Path path, Device device) {
+    private static Checkpoint addDigested(Table table, String argument, Location path, Device device) {
         try (Loader loader = Loader.builder().device(device).build(); Weights weights = loader.load(path)) {
             Checkpoint checkpoint = weights.checkpoint();
             List<TensorInfo> tensors = checkpoint.tensors();
@@ -89,15 +90,20 @@ final class LsCommand implements Command {
     }
 
     /// A file as the user would name it: the argument itself, or the file's place below the directory given.
-    static String shownFile(String argument, Path path, Path file) {
+    static String shownFile(String argument, Location asked, Location file) {
+        if (asked.path().isEmpty() || file.path().isEmpty()) {
+            return file.equals(asked) ? argument : file.toString();
+        }
+        Path path = asked.path().get();
         if (Files.isDirectory(path)) {
             Path base = path.toAbsolutePath();
-            Path below = file.toAbsolutePath();
-            return below.startsWith(base) ? path.resolve(base.relativize(below)).toString() : file.toString();
+            Path below = file.path().get().toAbsolutePath();
+            return below.startsWith(base) ? Location.of(path.resolve(base.relativize(below))).toString()
+                    : file.toString();
         }
         if (argument.endsWith(".json")) {
-            return path.resolveSibling(file.getFileName()).toString();
+            return Location.of(path.resolveSibling(file.path().get().getFileName())).toString();
         }
-        return argument;
+        return Arguments.shown(argument);
     }
 }

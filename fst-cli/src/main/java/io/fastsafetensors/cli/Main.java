@@ -29,7 +29,7 @@ public final class Main {
         Stdout stdout = new Stdout(new FileOutputStream(FileDescriptor.out));
         PrintStream out = new PrintStream(new BufferedOutputStream(stdout, 1 << 16), false, StandardCharsets.UTF_8);
         PrintStream err = new PrintStream(new FileOutputStream(FileDescriptor.err), true, StandardCharsets.UTF_8);
-        int status = run(args, new Screen(out, err, isTerminal()));
+        int status = run(Arguments.exact(args), new Screen(out, err, isTerminal()));
         out.flush();
         String failure = stdout.failure();
         if (failure != null) {

@@ -9,11 +9,17 @@ import io.fastsafetensors.spi.Capability;
 import io.fastsafetensors.spi.DeviceBuffer;
 import io.fastsafetensors.spi.DirectFile;
 import io.fastsafetensors.spi.DirectStorage;
+import io.fastsafetensors.spi.storage.FileIdentity;
+import io.fastsafetensors.spi.storage.StorageFile;
+import io.fastsafetensors.testkit.ffm.DescriptorFile;
+import io.fastsafetensors.types.Location;
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.random.RandomGenerator;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.DisplayName;
@@ -28,7 +34,7 @@ abstract class DirectRules extends RuleGroup {
     @TempDir
     Path folder;
 
-    private Path path;
+    private StorageFile source;
     private byte[] content;
     private DirectStorage storage;
 
@@ -43,10 +49,17 @@ abstract class DirectRules extends RuleGroup {
         storage = bench.backend.directStorage()
                 .orElseGet(() -> Assumptions.abort("direct storage is claimed and missing; see rule P-11"));
         content = Workbench.bytes(random(), LENGTH);
-        path = Files.write(folder.resolve("direct"), content);
-        DirectStorage.Support support = storage.support(path);
+        source = DescriptorFile.open(Files.write(folder.resolve("direct"), content));
+        DirectStorage.Support support = storage.support(source);
         if (support.mode() == DirectStorage.Mode.NONE) {
-            Assumptions.abort("no direct reads of " + path + ": " + support.reason());
+            Assumptions.abort("no direct reads of " + source.location() + ": " + support.reason());
+        }
+    }
+
+    @AfterEach
+    void closeFile() {
+        if (source != null) {
+            source.close();
         }
     }
 
@@ -57,7 +70,7 @@ abstract class DirectRules extends RuleGroup {
     @DisplayName("D-01 a whole file arrives")
     void wholeFile() {
         DeviceBuffer buffer = bench.allocate(LENGTH);
-        try (DirectFile file = storage.open(path)) {
+        try (DirectFile file = storage.open(source)) {
             assertEquals(LENGTH, file.read(0, buffer, 0, LENGTH));
         }
         assertBytes(content, bench.download(buffer), "a file read directly");
@@ -70,7 +83,7 @@ abstract class DirectRules extends RuleGroup {
     @DisplayName("D-02 any range arrives at any offset")
     void anyRange() {
         RandomGenerator random = random();
-        try (DirectFile file = storage.open(path)) {
+        try (DirectFile file = storage.open(source)) {
             for (int round = 0; round < 20; round++) {
                 int size = 1 + random.nextInt(round % 2 == 0 ? 100 : 70_000);
                 int from = random.nextInt(LENGTH - size);
@@ -93,35 +106,37 @@ abstract class DirectRules extends RuleGroup {
         byte[] expected = Workbench.filler(1000);
         System.arraycopy(content, LENGTH - 300, expected, 0, 300);
         DeviceBuffer buffer = bench.upload(Workbench.filler(1000));
-        try (DirectFile file = storage.open(path)) {
+        try (DirectFile file = storage.open(source)) {
             assertEquals(300, file.read(LENGTH - 300, buffer, 0, 1000), "bytes at the end");
             assertEquals(0, file.read(LENGTH, buffer, 500, 100), "bytes behind the end");
         }
         assertBytes(Arrays.copyOf(expected, 300), bench.download(buffer, 0, 300), "bytes at the end");
     }
 
-    /// `support` answers for files that are not there, and for folders: mode NONE with a reason, no exception.
+    /// `support` answers for a file of any storage, with a descriptor or without: a reason always, an exception never.
     ///
-    /// If it fails: it is asked for every file of a checkpoint before any of them is opened.
+    /// If it fails: it is asked for every file of a checkpoint, and third parties bring files that the kernel knows
+    /// nothing of.
     @Test
-    @DisplayName("D-04 support answers for every path")
+    @DisplayName("D-04 support answers for every file")
     void supportAnswers() {
-        for (Path odd : new Path[] {folder.resolve("missing"), folder}) {
-            DirectStorage.Support support = storage.support(odd);
-            assertEquals(DirectStorage.Mode.NONE, support.mode(), odd::toString);
-            assertTrue(!support.reason().isBlank(), "no reason for " + odd);
-        }
+        DirectStorage.Support support = storage.support(new PlainFile(source));
+        assertTrue(!support.reason().isBlank(), "no reason for a file without a descriptor");
+        assertEquals(support, storage.support(new PlainFile(source)), "asked again");
     }
 
-    /// A file that is not there cannot be opened: [BackendException] that names it.
+    /// What `support` calls impossible cannot be opened: [BackendException] that names the file.
     ///
-    /// If it fails: put the path into the exception; the user has many files.
+    /// If it fails: put the location into the exception; the user has many files.
     @Test
-    @DisplayName("D-05 a missing file is refused by name")
-    void missingFile() {
-        BackendException refused = assertThrows(BackendException.class,
-                () -> storage.open(folder.resolve("missing")).close());
-        assertTrue(String.valueOf(refused.getMessage()).contains("missing"), refused::getMessage);
+    @DisplayName("D-05 a file that has no direct reads is refused by name")
+    void unsupportedFile() {
+        StorageFile plain = new PlainFile(source);
+        if (storage.support(plain).mode() != DirectStorage.Mode.NONE) {
+            Assumptions.abort("this storage reads every file directly");
+        }
+        BackendException refused = assertThrows(BackendException.class, () -> storage.open(plain).close());
+        assertTrue(String.valueOf(refused.getMessage()).contains("direct"), refused::getMessage);
     }
 
     /// A closed file throws [IllegalStateException]; closing it twice is harmless.
@@ -131,7 +146,7 @@ abstract class DirectRules extends RuleGroup {
     @DisplayName("D-06 a closed file answers with IllegalStateException")
     void closedFile() {
         DeviceBuffer buffer = bench.allocate(100);
-        DirectFile file = storage.open(path);
+        DirectFile file = storage.open(source);
         file.close();
         file.close();
         assertThrows(IllegalStateException.class, () -> file.read(0, buffer, 0, 100));
@@ -144,7 +159,7 @@ abstract class DirectRules extends RuleGroup {
     @DisplayName("D-07 a range outside the target is refused")
     void outsideTarget() {
         DeviceBuffer buffer = bench.upload(Workbench.filler(1000));
-        try (DirectFile file = storage.open(path)) {
+        try (DirectFile file = storage.open(source)) {
             assertThrows(IndexOutOfBoundsException.class, () -> file.read(0, buffer, 901, 100));
             assertThrows(IndexOutOfBoundsException.class, () -> file.read(0, buffer, -1, 100));
         }
@@ -159,7 +174,7 @@ abstract class DirectRules extends RuleGroup {
     void readTogether() throws InterruptedException {
         int threads = 8;
         DeviceBuffer buffer = bench.allocate(LENGTH);
-        try (DirectFile file = storage.open(path)) {
+        try (DirectFile file = storage.open(source)) {
             Threads.together(threads, thread -> {
                 int block = 33_333;
                 for (int at = thread * block; at < LENGTH; at += threads * block) {
@@ -169,5 +184,38 @@ abstract class DirectRules extends RuleGroup {
             });
         }
         assertBytes(content, bench.download(buffer), "a file read by " + threads + " threads");
+    }
+
+    /// A file of a storage that has no abilities.
+    private record PlainFile(StorageFile real) implements StorageFile {
+        @Override
+        public Location location() {
+            return real.location();
+        }
+
+        @Override
+        public long length() {
+            return real.length();
+        }
+
+        @Override
+        public FileIdentity identity() {
+            return real.identity();
+        }
+
+        @Override
+        public long read(long offset, MemorySegment target, long targetOffset, long bytes) {
+            return real.read(offset, target, targetOffset, bytes);
+        }
+
+        @Override
+        public String storageName() {
+            return "plain";
+        }
+
+        @Override
+        public void close() {
+            // The real one is closed by its owner.
+        }
     }
 }

@@ -54,8 +54,10 @@ final class BatchFeeder {
         this.startNanos = startNanos;
     }
 
+    /// Starts reading; the files stay open until this is closed.
     void start() {
         synchronized (this) {
+            checkpoint.sources().retain();
             thread = Thread.ofPlatform().daemon().name("fst-stream").unstarted(this::feed);
             thread.start();
         }
@@ -183,10 +185,12 @@ final class BatchFeeder {
             waiting = List.copyOf(ready);
             ready.clear();
             feeding = thread;
+            thread = null;
         }
         waiting.forEach(this::done);
         if (feeding != null) {
             Uninterruptibly.run(feeding::join);
+            checkpoint.sources().close();
         }
     }
 }

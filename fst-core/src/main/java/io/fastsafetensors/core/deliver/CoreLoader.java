@@ -16,16 +16,18 @@ import io.fastsafetensors.core.dlpack.ImportedTensor;
 import io.fastsafetensors.core.header.CheckpointReader;
 import io.fastsafetensors.core.header.ParsedCheckpoint;
 import io.fastsafetensors.core.place.Routing;
+import io.fastsafetensors.core.storage.SourceFiles;
 import io.fastsafetensors.error.UnsupportedFeatureException;
 import io.fastsafetensors.group.ProcessGroup;
 import io.fastsafetensors.types.Device;
+import io.fastsafetensors.types.Location;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.function.Supplier;
+import java.util.function.Function;
 
 /// Loads for one rank, alone or together with others.
 public final class CoreLoader implements Loader {
@@ -50,75 +52,85 @@ public final class CoreLoader implements Loader {
     }
 
     @Override
-    public Weights load(Path checkpoint) {
+    public Weights load(Location checkpoint) {
         requireOpen();
-        return load(() -> CheckpointFiles.resolve(checkpoint), Map.of());
+        return load(sources -> CheckpointFiles.resolve(checkpoint, sources), Map.of());
     }
 
     @Override
-    public Weights load(List<Path> files) {
-        return load(() -> CheckpointFiles.of(files), Map.of());
+    public Weights loadFiles(List<Location> files) {
+        return load(sources -> CheckpointFiles.of(files, sources), Map.of());
     }
 
     @Override
-    public Weights load(Map<Integer, List<Path>> filesByRank) {
+    public Weights loadFiles(Map<Integer, List<Location>> filesByRank) {
         int ranks = options.group().map(ProcessGroup::size).orElse(1);
-        Map<Integer, List<Path>> owners = new TreeMap<>(filesByRank);
+        Map<Integer, List<Location>> owners = new TreeMap<>(filesByRank);
         for (int rank : owners.keySet()) {
             if (rank < 0 || rank >= ranks) {
                 throw new IllegalArgumentException("files for ranks " + owners.keySet() + " in a load by " + ranks);
             }
         }
-        return load(() -> CheckpointFiles.of(owners.values().stream().flatMap(List::stream).toList()), owners);
+        List<Location> all = owners.values().stream().flatMap(List::stream).toList();
+        return load(sources -> CheckpointFiles.of(all, sources), owners);
     }
 
-    private Weights load(Supplier<CheckpointFiles> files, Map<Integer, List<Path>> owners) {
+    private Weights load(Function<SourceFiles, CheckpointFiles> files, Map<Integer, List<Location>> owners) {
         requireOpen();
         long start = System.nanoTime();
-        if (shared.isPresent()) {
-            return shared.get().load(() -> open(files.get()), owners, start);
-        }
-        ParsedCheckpoint checkpoint = open(files.get());
-        try (PreparedLoad load = PreparedLoad.of(target, options, checkpoint, Way.ALONE, options.selection(),
-                options.deviceBudget(), start)) {
-            return load.start(options.progress(), null);
+        try (SourceFiles sources = target.sources()) {
+            if (shared.isPresent()) {
+                return shared.get().load(() -> open(files.apply(sources), sources), owners, start);
+            }
+            ParsedCheckpoint checkpoint = open(files.apply(sources), sources);
+            try (PreparedLoad load = PreparedLoad.of(target, options, checkpoint, Way.ALONE, options.selection(),
+                    options.deviceBudget(), start)) {
+                return load.start(options.progress(), null);
+            }
         }
     }
 
-    private ParsedCheckpoint open(CheckpointFiles files) {
-        return CheckpointReader.open(files, options.open(), target.threads()::run);
+    private ParsedCheckpoint open(CheckpointFiles files, SourceFiles sources) {
+        return CheckpointReader.open(files, sources, options.open(), target.threads()::run);
+    }
+
+    private ParsedCheckpoint open(Location checkpoint, SourceFiles sources) {
+        return open(CheckpointFiles.resolve(checkpoint, sources), sources);
     }
 
     @Override
-    public LoadPlan plan(Path checkpoint) {
+    public LoadPlan plan(Location checkpoint) {
         requireOpen();
-        Supplier<ParsedCheckpoint> headers = () -> open(CheckpointFiles.resolve(checkpoint));
-        if (shared.isPresent()) {
-            return shared.get().plan(headers);
-        }
-        ParsedCheckpoint parsed = headers.get();
-        try (Routing routing = target.route(parsed)) {
-            return target.plan(parsed, routing, options.selection(), Way.ALONE);
+        try (SourceFiles sources = target.sources()) {
+            if (shared.isPresent()) {
+                return shared.get().plan(() -> open(checkpoint, sources));
+            }
+            ParsedCheckpoint parsed = open(checkpoint, sources);
+            try (Routing routing = target.route(parsed)) {
+                return target.plan(parsed, routing, options.selection(), Way.ALONE);
+            }
         }
     }
 
     @Override
-    public TensorStream stream(Path checkpoint, StreamOptions streamOptions) {
+    public TensorStream stream(Location checkpoint, StreamOptions streamOptions) {
         requireOpen();
         long start = System.nanoTime();
-        return LoadedStream.open(target, options, streamOptions,
-                open(CheckpointFiles.resolve(checkpoint)), start);
+        try (SourceFiles sources = target.sources()) {
+            return LoadedStream.open(target, options, streamOptions, open(checkpoint, sources), start);
+        }
     }
 
     @Override
-    public List<Path> rewrite(Path checkpoint, Path copy, WriteOptions writeOptions) {
+    public List<Path> rewrite(Location checkpoint, Path copy, WriteOptions writeOptions) {
         requireOpen();
         if (shared.isPresent()) {
             throw Unsupported.feature("rewriting a checkpoint by several ranks (use a loader without a group)");
         }
         long start = System.nanoTime();
-        return new Rewriter(target, options).rewrite(
-                open(CheckpointFiles.resolve(checkpoint)), copy, writeOptions, start);
+        try (SourceFiles sources = target.sources()) {
+            return new Rewriter(target, options).rewrite(open(checkpoint, sources), copy, writeOptions, start);
+        }
     }
 
     @Override

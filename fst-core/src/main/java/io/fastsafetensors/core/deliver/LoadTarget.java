@@ -18,13 +18,15 @@ import io.fastsafetensors.core.plan.PlanSettings;
 import io.fastsafetensors.core.plan.Planner;
 import io.fastsafetensors.core.plan.ReadPlan;
 import io.fastsafetensors.core.select.BackendSelector;
+import io.fastsafetensors.core.storage.SourceFiles;
+import io.fastsafetensors.core.storage.Storages;
 import io.fastsafetensors.spi.Capability;
 import io.fastsafetensors.spi.TransferHints;
 import io.fastsafetensors.types.Device;
 import org.jspecify.annotations.Nullable;
 
-/// The device that a loader loads to, with what stays there between loads: the open device, page-locked slots,
-/// registered mappings.
+/// The device that a loader loads to, with what stays between loads: the open device, page-locked slots, registered
+/// mappings, open storages.
 final class LoadTarget {
     /// What the host converts while it is still in the processor's cache; a slot of it lies on a huge page.
     private static final int CONVERTED_BLOCK = 2 << 20;
@@ -37,6 +39,7 @@ final class LoadTarget {
     private final PlanSettings settings;
     private final Readers readers;
     private final ReaderThreads threads = new ReaderThreads();
+    private final Storages storages = Storages.open();
     private final @Nullable SlotPool pool;
     private final @Nullable MappedFiles mappings;
 
@@ -102,13 +105,18 @@ final class LoadTarget {
         return threads;
     }
 
+    /// The files of one load, none open yet; the caller closes them.
+    SourceFiles sources() {
+        return SourceFiles.forLoad(storages);
+    }
+
     boolean isHostAddressable() {
         return pool == null;
     }
 
     /// The ways of a checkpoint's files; the caller closes them.
     Routing route(ParsedCheckpoint checkpoint) {
-        return router.route(checkpoint.headers());
+        return router.route(checkpoint.headers(), checkpoint.sources());
     }
 
     /// @param cuts which part of each selected tensor is loaded
@@ -145,6 +153,7 @@ final class LoadTarget {
     /// Lets go of the device; what was loaded there holds it itself.
     void close() {
         threads.end();
+        storages.close();
         if (mappings != null) {
             mappings.release();
         }

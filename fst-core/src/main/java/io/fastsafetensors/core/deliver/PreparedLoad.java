@@ -108,13 +108,14 @@ final class PreparedLoad implements AutoCloseable {
     /// @throws io.fastsafetensors.error.OutOfDeviceMemoryException if the device has no room
     LoadedWeights start(ProgressListener progress, @Nullable Exchange exchange) {
         SharedBackend backend = target.backend();
-        Span span = Recorder.load(checkpoint.path().toString(), target.choice().name(), plan.planned().size(),
+        Span span = Recorder.load(checkpoint.location().toString(), target.choice().name(), plan.planned().size(),
                 plan.planned().stream().mapToInt(f -> f.tensors().size()).sum(), plan.bytesToRead());
         SlotPool pool = target.pool();
         Places places = new Places(plan.planned().size());
-        LoadJob job = new LoadJob(plan, places, routing, backend, pool == null ? null : pool.retain(), crew,
+        LoadJob job = new LoadJob(plan, places, checkpoint.sources(), routing, backend,
+                pool == null ? null : pool.retain(), crew,
                 target.threads(), digests.tap(), options, progress, span, exchange);
-        Scope scope = new Scope("weights of " + checkpoint.path());
+        Scope scope = new Scope("weights of " + checkpoint.location());
         backend.retain();
         started = true;
         job.start();

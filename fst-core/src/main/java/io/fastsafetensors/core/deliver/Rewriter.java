@@ -37,7 +37,7 @@ final class Rewriter {
         this.options = options;
     }
 
-    /// See [io.fastsafetensors.api.Loader#rewrite(Path, Path, WriteOptions)].
+    /// See [io.fastsafetensors.api.Loader#rewrite(io.fastsafetensors.types.Location, Path, WriteOptions)].
     ///
     /// @param startNanos when the user asked for it, in `System.nanoTime()`
     List<Path> rewrite(ParsedCheckpoint source, Path copy, WriteOptions writing, long startNanos) {
@@ -87,6 +87,7 @@ final class Rewriter {
                     output.append(origin.name(), bytes);
                 }
             }
+            batch.weights().requireRead();
         } finally {
             feeder.done(batch);
         }

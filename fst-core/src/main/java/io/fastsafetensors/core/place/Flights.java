@@ -54,7 +54,7 @@ final class Flights {
     private void land(Flight flight) {
         flight.span().finish("in place");
         close(flight);
-        load.landed().accept(flight.block());
+        load.landed(flight.block());
     }
 
     private void close(Flight flight) {

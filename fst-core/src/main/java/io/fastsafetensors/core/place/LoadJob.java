@@ -8,7 +8,7 @@ import io.fastsafetensors.core.memory.SharedBuffer;
 import io.fastsafetensors.core.memory.Uninterruptibly;
 import io.fastsafetensors.core.plan.ReadPlan;
 import io.fastsafetensors.core.read.ReadCounters;
-import io.fastsafetensors.core.read.Storage;
+import io.fastsafetensors.core.storage.SourceFiles;
 import io.fastsafetensors.error.BackendException;
 import io.fastsafetensors.error.Where;
 import io.fastsafetensors.spi.DeviceBuffer;
@@ -46,6 +46,7 @@ public final class LoadJob {
     private final int readers;
 
     /// @param places the buffers of the files; they may come while the readers read already
+    /// @param sources what the headers were read from; held until the readers have stopped
     /// @param routing the ways of the files; closed when the readers have stopped
     /// @param backend the device; held by the caller until [#join()] has returned
     /// @param pool slots and streams, one hold of which is taken over; null if the host can address the device's memory
@@ -55,7 +56,7 @@ public final class LoadJob {
     /// @param progress told how this load is doing
     /// @param exchange the loads of other ranks that this one works together with, null if there are none; closed when
     ///        the load has ended
-    public LoadJob(ReadPlan plan, Places places, Routing routing, SharedBackend backend,
+    public LoadJob(ReadPlan plan, Places places, SourceFiles sources, Routing routing, SharedBackend backend,
             @Nullable SlotPool pool, Readers.Crew crew, ReaderThreads threads,
             ReadTap tap, LoadOptions options, ProgressListener progress, Span span, @Nullable Exchange exchange) {
         this.plan = plan;
@@ -64,8 +65,7 @@ public final class LoadJob {
         this.routing = routing;
         this.threads = threads;
         this.files =
-                new OpenFiles(plan, this::reads, Storage.platform(), backend.get().directStorage(), options.directIo(),
-                        counters);
+                new OpenFiles(plan, this::reads, sources, backend.get().directStorage(), options.directIo(), counters);
         this.numaNode = options.numaPinning() ? backend.get().info().numaNode() : -1;
         this.arrivals = new Arrivals(plan.blocks().size());
         this.progress = new Progress(plan, arrivals, progress);
@@ -167,9 +167,10 @@ public final class LoadJob {
         try {
             work.run();
         } catch (RuntimeException e) {
-            fail(e);
+            fail(files.reasonOf(e));
         } catch (Error e) {
-            fail(new BackendException("a reader thread failed: " + e, Where.backend(backend.get().name()), e));
+            fail(files.reasonOf(
+                    new BackendException("a reader thread failed: " + e, Where.backend(backend.get().name()), e)));
         }
     }
 
@@ -188,6 +189,9 @@ public final class LoadJob {
 
     private void finish() {
         taken.countDown();
+        if (arrivals.failure() == null) {
+            failing(files::requireCurrent);
+        }
         failing(files::close);
         failing(routing::close);
         if (exchange != null) {

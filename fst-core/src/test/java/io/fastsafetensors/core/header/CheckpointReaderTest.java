@@ -9,11 +9,11 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.fastsafetensors.api.OpenOptions;
-import io.fastsafetensors.core.checkpoint.CheckpointFiles;
 import io.fastsafetensors.error.FormatError;
 import io.fastsafetensors.error.FormatException;
 import io.fastsafetensors.error.StorageException;
 import io.fastsafetensors.error.TensorNotFoundException;
+import io.fastsafetensors.types.Location;
 import io.fastsafetensors.types.TensorInfo;
 import java.io.IOException;
 import java.io.RandomAccessFile;
@@ -21,6 +21,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
@@ -38,20 +39,20 @@ class CheckpointReaderTest {
         Path b = write("b", header("\"__metadata__\":{\"y\":\"b\",\"k\":\"2\"}", u8("t0", 0, 4)), 4);
         Path c = write("c", "{}", 0);
         ParsedCheckpoint checkpoint = open(directory);
-        assertEquals(directory, checkpoint.path());
-        assertEquals(List.of(a, b, c), checkpoint.files());
-        assertEquals(checkpoint.files(), checkpoint.headers().stream().map(FileHeader::path).toList());
+        assertEquals(Location.of(directory), checkpoint.location());
+        assertEquals(locations(a, b, c), checkpoint.files());
+        assertEquals(checkpoint.files(), checkpoint.headers().stream().map(FileHeader::location).toList());
         assertEquals(List.of("t1", "t2", "t0"), checkpoint.tensors().stream().map(TensorInfo::name).toList());
         assertEquals(List.of("t1", "t2", "t0"), List.copyOf(checkpoint.names()));
         assertTrue(checkpoint.names().contains("t0"));
         assertFalse(checkpoint.names().contains("t3"));
         assertSame(checkpoint.tensors().get(2), checkpoint.info("t0"));
-        assertEquals(b, checkpoint.info("t0").file());
+        assertEquals(Location.of(b), checkpoint.info("t0").file());
         assertEquals(12, checkpoint.byteSize());
         assertEquals(Map.of("k", "2", "x", "a", "y", "b"), checkpoint.metadata());
-        assertEquals(Map.of("k", "1", "x", "a"), checkpoint.metadata(a));
-        assertEquals(Map.of(), checkpoint.metadata(c));
-        assertThrows(IllegalArgumentException.class, () -> checkpoint.metadata(directory));
+        assertEquals(Map.of("k", "1", "x", "a"), checkpoint.metadata(Location.of(a)));
+        assertEquals(Map.of(), checkpoint.metadata(Location.of(c)));
+        assertThrows(IllegalArgumentException.class, () -> checkpoint.metadata(Location.of(directory)));
         assertThrows(UnsupportedOperationException.class, () -> checkpoint.tensors().clear());
         assertThrows(UnsupportedOperationException.class, () -> checkpoint.headers().clear());
         assertThrows(UnsupportedOperationException.class, () -> checkpoint.metadata().clear());
@@ -62,8 +63,8 @@ class CheckpointReaderTest {
     void listKeepsItsOrder() {
         Path a = write("a", header(u8("t1", 0, 4)), 4);
         Path b = write("b", header(u8("t0", 0, 4)), 4);
-        ParsedCheckpoint checkpoint = CheckpointReader.open(CheckpointFiles.of(List.of(b, a)), OpenOptions.strict());
-        assertEquals(List.of(b, a), checkpoint.files());
+        ParsedCheckpoint checkpoint = Opened.checkpoint(List.of(b, a), OpenOptions.strict());
+        assertEquals(locations(b, a), checkpoint.files());
         assertEquals(List.of("t0", "t1"), List.copyOf(checkpoint.names()));
     }
 
@@ -73,8 +74,8 @@ class CheckpointReaderTest {
         Path index = directory.resolve("model.safetensors.index.json");
         for (Path path : List.of(directory, index)) {
             ParsedCheckpoint checkpoint = open(path);
-            assertEquals(path, checkpoint.path());
-            assertEquals(List.of(directory.resolve("m-1.safetensors"), directory.resolve("m-2.safetensors")),
+            assertEquals(Location.of(path), checkpoint.location());
+            assertEquals(locations(directory.resolve("m-1.safetensors"), directory.resolve("m-2.safetensors")),
                     checkpoint.files());
             assertEquals(8, checkpoint.byteSize());
         }
@@ -92,8 +93,8 @@ class CheckpointReaderTest {
         }
         TestFile.write(folder.resolve("refs/main"), "0123");
         ParsedCheckpoint checkpoint = open(folder);
-        assertEquals(folder, checkpoint.path());
-        assertEquals(List.of(snapshot.resolve("m-1.safetensors"), snapshot.resolve("m-2.safetensors")),
+        assertEquals(Location.of(folder), checkpoint.location());
+        assertEquals(locations(snapshot.resolve("m-1.safetensors"), snapshot.resolve("m-2.safetensors")),
                 checkpoint.files());
         Files.delete(blobs.resolve("blob-of-m-2.safetensors"));
         assertError(FormatError.MISSING_SHARD, folder, snapshot.resolve("m-2.safetensors").toString());
@@ -220,7 +221,7 @@ class CheckpointReaderTest {
     }
 
     private static ParsedCheckpoint open(Path path) {
-        return CheckpointReader.open(CheckpointFiles.resolve(path), OpenOptions.strict());
+        return Opened.checkpoint(path, OpenOptions.strict());
     }
 
     private Path write(String name, String header, int dataBytes) {
@@ -229,5 +230,9 @@ class CheckpointReaderTest {
 
     private static String u8(String name, long begin, long end) {
         return entry(name, "U8", "[4]", begin, end);
+    }
+
+    private static List<Location> locations(Path... paths) {
+        return Arrays.stream(paths).map(Location::of).toList();
     }
 }

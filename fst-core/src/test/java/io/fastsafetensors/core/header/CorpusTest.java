@@ -7,7 +7,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.abort;
 
 import io.fastsafetensors.api.OpenOptions;
-import io.fastsafetensors.core.checkpoint.CheckpointFiles;
 import io.fastsafetensors.error.FormatError;
 import io.fastsafetensors.error.FormatException;
 import io.fastsafetensors.types.TensorInfo;
@@ -75,7 +74,7 @@ class CorpusTest {
     @Test
     void shardedCheckpointIsItsShards() throws IOException {
         Path directory = corpus.resolve("julia_sharded");
-        ParsedCheckpoint checkpoint = CheckpointReader.open(CheckpointFiles.resolve(directory), OpenOptions.strict());
+        ParsedCheckpoint checkpoint = Opened.checkpoint(directory, OpenOptions.strict());
         assertEquals(6, checkpoint.files().size());
         Set<String> golden = rows("GOLDEN.tsv").stream().filter(row -> row[0].startsWith("julia_sharded/"))
                 .map(row -> name(row[1])).collect(Collectors.toSet());
@@ -85,7 +84,7 @@ class CorpusTest {
 
     private static String verdict(Path file) {
         try {
-            HeaderReader.read(file, OpenOptions.strict());
+            Opened.header(file, OpenOptions.strict());
             return VerdictFiles.OK;
         } catch (FormatException e) {
             return e.errorName();
@@ -94,7 +93,7 @@ class CorpusTest {
 
     private static Set<String> lines(Path file) {
         Set<String> lines = new TreeSet<>();
-        for (TensorInfo tensor : HeaderReader.read(file, OpenOptions.strict()).tensors()) {
+        for (TensorInfo tensor : Opened.header(file, OpenOptions.strict()).tensors()) {
             assertTrue(lines.add(line(tensor.name(), tensor.dtype().name(), tensor.shape().toString(),
                     Long.toString(tensor.fileOffset()), Long.toString(tensor.byteSize()))));
         }

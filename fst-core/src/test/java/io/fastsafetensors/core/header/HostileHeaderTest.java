@@ -75,7 +75,7 @@ class HostileHeaderTest {
     /// @param args the file
     public static void main(String[] args) {
         try {
-            HeaderReader.read(Path.of(args[0]), OpenOptions.strict());
+            Opened.header(Path.of(args[0]), OpenOptions.strict());
             System.out.print(VerdictFiles.OK);
         } catch (FormatException e) {
             System.out.print(e.errorName());

@@ -18,7 +18,9 @@ import io.fastsafetensors.spi.DirectFile;
 import io.fastsafetensors.spi.Fence;
 import io.fastsafetensors.spi.Probe;
 import io.fastsafetensors.spi.StagingBuffer;
+import io.fastsafetensors.spi.storage.StorageFile;
 import io.fastsafetensors.testkit.fault.OpenObjects.Kind;
+import io.fastsafetensors.testkit.ffm.DescriptorFile;
 import io.fastsafetensors.testkit.fixture.Seed;
 import io.fastsafetensors.testkit.host.HostProvider;
 import io.fastsafetensors.types.DType;
@@ -106,14 +108,15 @@ class FaultyBackendTest {
         Seed.random("direct").nextBytes(bytes);
         Path file = Files.write(folder.resolve("f"), bytes);
         plan.splitDirectReads(3).fail(Operation.DIRECT_READ, 5).fail(Operation.DIRECT_OPEN, 2);
-        try (Backend backend = open(); DeviceBuffer buffer = backend.allocate(1000, 1);
-                DirectFile direct = backend.directStorage().orElseThrow().open(file)) {
+        try (Backend backend = open(); StorageFile source = DescriptorFile.open(file);
+                DeviceBuffer buffer = backend.allocate(1000, 1);
+                DirectFile direct = backend.directStorage().orElseThrow().open(source)) {
             assertEquals(1000, direct.read(0, buffer, 0, 1000));
             assertEquals(-1, MemorySegment.ofArray(bytes).mismatch(buffer.segment().orElseThrow()), Seed.note());
             assertThrows(BackendException.class, () -> direct.read(0, buffer, 0, 1000));
             assertEquals(500, direct.read(500, buffer, 0, 1000), "over the end");
             assertEquals(1, provider.objects().count(Kind.DIRECT_FILE));
-            assertThrows(BackendException.class, () -> backend.directStorage().orElseThrow().open(file));
+            assertThrows(BackendException.class, () -> backend.directStorage().orElseThrow().open(source));
         }
         assertEquals(Map.of(), provider.objects().counts());
     }

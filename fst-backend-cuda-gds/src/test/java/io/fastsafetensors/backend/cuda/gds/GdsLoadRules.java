@@ -15,6 +15,8 @@ import io.fastsafetensors.spi.BackendProvider;
 import io.fastsafetensors.spi.DirectStorage;
 import io.fastsafetensors.spi.DirectStorage.Support;
 import io.fastsafetensors.spi.Probe;
+import io.fastsafetensors.spi.storage.StorageFile;
+import io.fastsafetensors.testkit.ffm.DescriptorFile;
 import io.fastsafetensors.testkit.fixture.WrittenFile;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -45,8 +47,9 @@ public abstract class GdsLoadRules {
         BackendProvider provider = new GdsBackendProvider();
         switch (provider.probe()) {
             case Probe.Available found -> {
-                try (Backend backend = provider.open(found.devices().getFirst().device(), BackendOptions.defaults())) {
-                    return backend.directStorage().orElseThrow().support(file);
+                try (Backend backend = provider.open(found.devices().getFirst().device(), BackendOptions.defaults());
+                        StorageFile open = DescriptorFile.open(file)) {
+                    return backend.directStorage().orElseThrow().support(open);
                 }
             }
             case Probe.Unavailable missing -> {

@@ -1,9 +1,11 @@
-package io.fastsafetensors.core.read;
+package io.fastsafetensors.core.storage;
 
-import io.fastsafetensors.core.read.ffm.FileLibC;
+import io.fastsafetensors.core.storage.ffm.FileLibC;
+import io.fastsafetensors.core.storage.ffm.Statx;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.nio.file.Path;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.BitSet;
@@ -12,24 +14,35 @@ import java.util.List;
 
 /// One file in an array behind the C library's calls. Follows a script of failures, knows which pages are cached, and
 /// is strict about the rules of direct reads.
-final class ScriptedLibC implements FileLibC {
-    static final int EIO = 5;
-    static final int ENOMEM = 12;
+public final class ScriptedLibC implements FileLibC {
+    public static final int EINTR = Errnos.EINTR;
+    public static final int EIO = Errnos.EIO;
+    public static final int EAGAIN = Errnos.EAGAIN;
+    public static final int ENOMEM = 12;
+    public static final int EINVAL = Errnos.EINVAL;
     private static final int PAGE = 4096;
 
     /// What the next pread does instead of reading all: a negative errno, or the most bytes it returns.
-    final Deque<Integer> script = new ArrayDeque<>();
-    final BitSet cachedPages = new BitSet();
-    final List<String> calls = new ArrayList<>();
-    byte[] content;
-    boolean cachestat = true;
-    int openDirectErrno;
-    int openErrno;
-    long fileSystem = 0xEF53;
-    int openDescriptors;
+    public final Deque<Integer> script = new ArrayDeque<>();
+    public final BitSet cachedPages = new BitSet();
+    public final List<String> calls = new ArrayList<>();
+    public byte[] content;
+    public boolean cachestat = true;
+    public int openDirectErrno;
+    public int openErrno;
+    public long fileSystem = 0xEF53;
+    public int openDescriptors;
+    /// What a direct open by path finds there.
+    public boolean proc = true;
+    /// Another file is at the path by now.
+    public boolean replaced;
+    public int pageSize = PAGE;
+    /// Nanoseconds of the last change.
+    public int changed;
+    public final List<String> opened = new ArrayList<>();
     private int errno;
 
-    ScriptedLibC(byte[] content) {
+    public ScriptedLibC(byte[] content) {
         this.content = content;
     }
 
@@ -39,7 +52,13 @@ final class ScriptedLibC implements FileLibC {
     }
 
     @Override
-    public int open(Path path, int flags) {
+    public int open(byte[] path, int flags) {
+        String name = new String(path, StandardCharsets.UTF_8);
+        opened.add(name);
+        if (name.startsWith("/proc/") && !proc) {
+            errno = Errnos.ENOENT;
+            return -1;
+        }
         boolean direct = (flags & o_direct()) != 0;
         if (direct ? openDirectErrno != 0 : openErrno != 0) {
             errno = direct ? openDirectErrno : openErrno;
@@ -56,8 +75,31 @@ final class ScriptedLibC implements FileLibC {
     }
 
     @Override
-    public long lseek(int fd, long offset, int whence) {
-        return content.length;
+    public int statx(int dirfd, byte[] path, int flags, Statx into) {
+        boolean other = replaced && (path.length > 0 || dirfd == 4);
+        into.set(0x8000, 1, other ? 2 : 1, content.length, 1, changed);
+        return 0;
+    }
+
+    @Override
+    public int fsync(int fd) {
+        return 0;
+    }
+
+    @Override
+    public int posix_fadvise(int fd, long offset, long length, int advice) {
+        cachedPages.clear();
+        return 0;
+    }
+
+    @Override
+    public long page_size() {
+        return pageSize;
+    }
+
+    @Override
+    public MemorySegment mmap(int fd, long offset, long length, Arena arena) {
+        throw new UnsupportedOperationException("not scripted");
     }
 
     @Override
@@ -105,8 +147,12 @@ final class ScriptedLibC implements FileLibC {
         if (!cachestat) {
             return -1;
         }
-        int end = (int) Math.ceilDiv(Math.min(content.length, offset + length), (long) PAGE);
-        return cachedPages.get((int) (offset / PAGE), Math.max(end, (int) (offset / PAGE))).cardinality();
+        // A large page is cached if its first small one is.
+        long cached = 0;
+        for (long at = offset / pageSize * pageSize; at < Math.min(content.length, offset + length); at += pageSize) {
+            cached += cachedPages.get((int) (at / PAGE)) ? 1 : 0;
+        }
+        return cached;
     }
 
     @Override

@@ -2,6 +2,6 @@
 /// Nothing else in core's read path is native.
 /// Tests give the interface a scripted implementation.
 @NullMarked
-package io.fastsafetensors.core.read.ffm;
+package io.fastsafetensors.core.storage.ffm;
 
 import org.jspecify.annotations.NullMarked;

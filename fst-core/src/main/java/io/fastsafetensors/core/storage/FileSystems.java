@@ -1,4 +1,4 @@
-package io.fastsafetensors.core.read;
+package io.fastsafetensors.core.storage;
 
 import org.jspecify.annotations.Nullable;
 
