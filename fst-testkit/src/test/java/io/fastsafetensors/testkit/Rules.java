@@ -12,7 +12,8 @@ import org.junit.jupiter.api.Nested;
 
 /// The rules as the code has them.
 final class Rules {
-    private static final List<Class<?>> SUITES = List.of(BackendConformance.class, ProcessGroupConformance.class);
+    private static final List<Class<?>> SUITES = List.of(BackendConformance.class, ProcessGroupConformance.class,
+            StorageConformance.class);
 
     private Rules() {
     }
@@ -24,7 +25,12 @@ final class Rules {
         return of(List.of(BackendConformance.class));
     }
 
-    /// Of both suites.
+    /// Of what storages do.
+    static Map<String, String> ofStorages() {
+        return of(List.of(StorageConformance.class));
+    }
+
+    /// Of all suites.
     static Map<String, String> allInCode() {
         return of(SUITES);
     }
@@ -40,7 +46,7 @@ final class Rules {
         return rules;
     }
 
-    /// The groups of both suites.
+    /// The groups of all suites.
     static List<Class<?>> groups() {
         return groups(SUITES);
     }
