@@ -103,19 +103,27 @@ done
 java=("$jdk/bin/java" -XX:+UseSerialGC -XX:-UsePerfData -Xlog:disable -Xlog:all=error:stderr
     -Djdk.console=java.base "--enable-native-access=$modules" -p "$lib${FST_MODULE_PATH:+:$FST_MODULE_PATH}")
 
-# A cache of loaded classes halves the start-up. It belongs to one JDK and one set of jars; an empty one says that this
-# JDK could not make it. Without it everything works, later. The module path goes into it as long as it holds jars only.
+# A cache of loaded classes halves the start-up. It belongs to one JDK and one set of jars at one place, which a file
+# beside it names; an empty one says that this JDK could not make it. Without it everything works, later. More modules do
+# without it, since a cache is of one module path.
 caches=${FST_CACHE_DIR:-$target}
 cache=$caches/fst-$version.aot
 is_cached() {
-    local jar
-    [[ -f $cache ]] || return 1
+    local jar place=
+    [[ -f $cache && -r $cache.lib ]] || return 1
+    IFS= read -r place <"$cache.lib" || :
+    [[ $place == "$jdk $lib" ]] || return 1
     for jar in "$lib"/*.jar; do
         [[ $jar -nt $cache ]] && return 1
     done
     return 0
 }
-if [[ -w $caches && -z ${FST_MODULE_PATH:-} ]] && ! is_cached; then
+usable=
+if [[ ${FST_MODULE_PATH:-} ]]; then
+    :
+elif is_cached; then
+    usable=yes
+elif [[ -w $caches ]]; then
     # In a shell of its own, which keeps to itself what a driver's library does to the process at its end. The
     # configuration goes when the cache is whole.
     (
@@ -123,8 +131,10 @@ if [[ -w $caches && -z ${FST_MODULE_PATH:-} ]] && ! is_cached; then
     ) >"$caches/fst-aot.log" 2>&1 </dev/null
     [[ -s $cache.$$ && ! -e $cache.$$.config ]] && mv "$cache.$$" "$cache" || : >"$cache"
     rm -f "$cache.$$" "$cache.$$.config"
+    printf '%s\n' "$jdk $lib" >"$cache.lib"
+    usable=yes
 fi
-[[ -s $cache ]] && java+=("-XX:AOTCache=$cache")
+[[ $usable && -s $cache ]] && java+=("-XX:AOTCache=$cache")
 
 # Commands that end in a moment gain from the quick compiler; those that move gigabytes need the good one.
 case "${1:-} $*" in

@@ -5,7 +5,7 @@
 // Those who use NCCL's binding are not there when this module is compiled.
 @SuppressWarnings("module")
 module io.fastsafetensors.api {
-    requires static transitive org.jspecify;
+    requires static org.jspecify;
 
     exports io.fastsafetensors.api;
     exports io.fastsafetensors.error;
@@ -16,6 +16,7 @@ module io.fastsafetensors.api {
     exports io.fastsafetensors.spi;
     exports io.fastsafetensors.spi.ffm;
     exports io.fastsafetensors.spi.kernel;
+    exports io.fastsafetensors.spi.storage;
     exports io.fastsafetensors.types;
 
     uses io.fastsafetensors.api.LoaderProvider;

@@ -9,7 +9,10 @@ module io.fastsafetensors.core {
 
     uses io.fastsafetensors.spi.BackendProvider;
     uses io.fastsafetensors.group.ProcessGroupProvider;
+    uses io.fastsafetensors.spi.storage.StorageProvider;
 
     provides io.fastsafetensors.api.LoaderProvider with io.fastsafetensors.core.CoreLoaderProvider;
+    provides io.fastsafetensors.spi.storage.StorageProvider
+            with io.fastsafetensors.core.storage.LocalStorageProvider;
     provides io.fastsafetensors.group.GroupsProvider with io.fastsafetensors.core.group.CoreGroupsProvider;
 }

@@ -1,7 +1,7 @@
 package io.fastsafetensors.api;
 
+import io.fastsafetensors.types.Location;
 import io.fastsafetensors.types.TensorInfo;
-import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -9,11 +9,11 @@ import java.util.Set;
 /// What the headers of a checkpoint say: one file, or all shards of a directory or index. Validated, immutable,
 /// thread-safe; holds no file open and no data.
 public interface Checkpoint {
-    /// The path it was opened by.
-    Path path();
+    /// The location it was opened by.
+    Location location();
 
     /// Its files, in the order of the index or of their names.
-    List<Path> files();
+    List<Location> files();
 
     /// Every tensor, by file and then by offset.
     List<TensorInfo> tensors();
@@ -32,7 +32,7 @@ public interface Checkpoint {
     /// The `__metadata__` of one file, empty if it has none.
     ///
     /// @throws IllegalArgumentException if the file is not one of [#files()]
-    Map<String, String> metadata(Path file);
+    Map<String, String> metadata(Location file);
 
     /// The bytes of all tensors.
     long byteSize();

@@ -1,6 +1,7 @@
 package io.fastsafetensors.api;
 
 import io.fastsafetensors.spi.Probe;
+import io.fastsafetensors.types.Location;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
@@ -21,8 +22,21 @@ public final class Diagnostics {
     }
 
     /// How each file of a checkpoint would be read, and why.
-    public static List<StorageReport> storage(Path checkpoint) {
+    public static List<StorageReport> storage(Location checkpoint) {
         return LoaderProvider.instance().storage(checkpoint);
+    }
+
+    /// As [#storage(Location)].
+    public static List<StorageReport> storage(Path checkpoint) {
+        return storage(Location.of(checkpoint));
+    }
+
+    /// Evicts the files of a checkpoint from the page cache, for measurements of cold loads. Pages that somebody uses may
+    /// stay.
+    ///
+    /// @throws io.fastsafetensors.error.UnsupportedFeatureException if their storage cannot do this
+    public static void evict(Location checkpoint) {
+        LoaderProvider.instance().evict(checkpoint);
     }
 
     /// A backend.
@@ -43,13 +57,13 @@ public final class Diagnostics {
 
     /// A file's storage.
     ///
-    /// @param file the file, symbolic links resolved
-    /// @param fileSystem its file system's type
+    /// @param file the file; of a local one its path, symbolic links resolved
+    /// @param fileSystem the kind of its storage: a file system's type, or such as `s3`
     /// @param byteSize its length
     /// @param cachedBytes how much of it is in the page cache, −1 if unknown
     /// @param direct whether it can be read past the page cache
     /// @param reason how it would be read, and why
-    public record StorageReport(Path file, String fileSystem, long byteSize, long cachedBytes, boolean direct,
+    public record StorageReport(Location file, String fileSystem, long byteSize, long cachedBytes, boolean direct,
             String reason) {
     }
 }

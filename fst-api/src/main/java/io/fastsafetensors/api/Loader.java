@@ -1,9 +1,11 @@
 package io.fastsafetensors.api;
 
 import io.fastsafetensors.types.Device;
+import io.fastsafetensors.types.Location;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 
 /// Loads checkpoints into the memory of one device. Thread-safe: several loads may run at once. Closing it ends
 /// nothing that was begun: a load belongs to its [Weights], a stream to its [TensorStream], and a rewrite that runs goes on
@@ -61,37 +63,71 @@ public interface Loader extends AutoCloseable {
     ///
     /// @return the tensors, which the caller closes
     /// @throws io.fastsafetensors.error.FormatException if a file breaks the format
-    /// @throws io.fastsafetensors.error.StorageException if one cannot be read
+    /// @throws io.fastsafetensors.error.StorageException if one cannot be read, or is replaced or rewritten meanwhile
+    /// @throws io.fastsafetensors.error.UnsupportedFeatureException if there is no storage for its scheme
     /// @throws io.fastsafetensors.error.OutOfDeviceMemoryException if the device has no room
     /// @throws io.fastsafetensors.error.BudgetException if the budget has no room
     /// @throws io.fastsafetensors.error.LoadInterruptedException if the thread is interrupted while headers are read
     /// @throws IllegalStateException if the loader was closed before
-    Weights load(Path checkpoint);
+    Weights load(Location checkpoint);
 
-    /// As [#load(Path)], from files that belong together, in this order.
-    Weights load(List<Path> files);
+    /// As [#load(Location)].
+    default Weights load(Path checkpoint) {
+        return load(Location.of(checkpoint));
+    }
 
-    /// As [#load(Path)], with the files that each rank owns; the same map on every rank. Every rank reads all headers.
+    /// As [#load(Location)], from files that belong together, in this order.
+    Weights loadFiles(List<Location> files);
+
+    /// As [#loadFiles(List)].
+    default Weights load(List<Path> files) {
+        return loadFiles(files.stream().map(Location::of).toList());
+    }
+
+    /// As [#load(Location)], with the files that each rank owns; the same map on every rank. Every rank reads all
+    /// headers.
     ///
     /// @param filesByRank ranks without files may be missing
     /// @throws IllegalArgumentException if there is no such rank
-    Weights load(Map<Integer, List<Path>> filesByRank);
+    Weights loadFiles(Map<Integer, List<Location>> filesByRank);
 
-    /// What [#load(Path)] would do, without allocating or reading tensors.
-    LoadPlan plan(Path checkpoint);
+    /// As [#loadFiles(Map)].
+    default Weights load(Map<Integer, List<Path>> filesByRank) {
+        Map<Integer, List<Location>> located = new TreeMap<>();
+        filesByRank.forEach((rank, files) -> located.put(rank, files.stream().map(Location::of).toList()));
+        return loadFiles(located);
+    }
 
-    /// As [#stream(Path, StreamOptions)], as the loader's options say.
-    default TensorStream stream(Path checkpoint) {
+    /// What [#load(Location)] would do, without allocating or reading tensors.
+    LoadPlan plan(Location checkpoint);
+
+    /// As [#plan(Location)].
+    default LoadPlan plan(Path checkpoint) {
+        return plan(Location.of(checkpoint));
+    }
+
+    /// As [#stream(Location, StreamOptions)], as the loader's options say.
+    default TensorStream stream(Location checkpoint) {
         return stream(checkpoint, options().stream());
+    }
+
+    /// As [#stream(Location)].
+    default TensorStream stream(Path checkpoint) {
+        return stream(Location.of(checkpoint));
     }
 
     /// Starts loading and hands tensors out in the order in which they arrive, under the loader's budget. With a group each
     /// rank streams by itself: its parts of what the shard specification cuts, and all of the rest.
     ///
     /// @throws IllegalStateException if the loader is closed
-    TensorStream stream(Path checkpoint, StreamOptions options);
+    TensorStream stream(Location checkpoint, StreamOptions options);
 
-    /// Writes a checkpoint anew: what [#load(Path)] would load, in the dtype it would load it as. It passes through the
+    /// As [#stream(Location, StreamOptions)].
+    default TensorStream stream(Path checkpoint, StreamOptions options) {
+        return stream(Location.of(checkpoint), options);
+    }
+
+    /// Writes a checkpoint anew: what [#load(Location)] would load, in the dtype it would load it as. It passes through the
     /// device in pieces, so neither the checkpoint nor a tensor of it has to fit into memory: the loader's device budget
     /// counts or, without one, 96 MiB. Reading goes on while what was read is written, past the page cache where that
     /// works. The progress listener hears of what was read.
@@ -99,7 +135,7 @@ public interface Loader extends AutoCloseable {
     /// The metadata of the checkpoint is kept, with what the options add; digests are made anew or left out, as the
     /// options say. Several files become one unless the options name a shard size.
     ///
-    /// @param checkpoint what to read, as for [#load(Path)]; may be overwritten
+    /// @param checkpoint what to read, as for [#load(Location)]; may be overwritten
     /// @param target the file, or the directory for shards
     /// @return the files written, the index last
     /// @throws io.fastsafetensors.error.FormatException if a file breaks the format, or the new one would
@@ -109,7 +145,12 @@ public interface Loader extends AutoCloseable {
     /// @throws io.fastsafetensors.error.LoadInterruptedException if the thread is interrupted while it waits for what is
     ///         read; what was there before stays
     /// @throws IllegalStateException if the loader is closed, or if called by a progress listener
-    List<Path> rewrite(Path checkpoint, Path target, WriteOptions options);
+    List<Path> rewrite(Location checkpoint, Path target, WriteOptions options);
+
+    /// As [#rewrite(Location, Path, WriteOptions)].
+    default List<Path> rewrite(Path checkpoint, Path target, WriteOptions options) {
+        return rewrite(Location.of(checkpoint), target, options);
+    }
 
     /// Takes over a tensor from another framework through DLPack, without a copy.
     ///
@@ -139,8 +180,8 @@ public interface Loader extends AutoCloseable {
     /// Which backend serves it, why, and why the others do not.
     BackendChoice backend();
 
-    /// Gives back the page-locked memory that is kept for the next load and that no load is using: slots, and mappings
-    /// of files that were loaded by [TransferPath#MAPPED]. The next load makes them again.
+    /// Gives back the memory that is kept for the next load and that no load is using: device memory, page-locked slots, and
+    /// mappings of files that were loaded by [TransferPath#MAPPED]. The next load makes them again.
     ///
     /// @throws IllegalStateException if the loader is closed
     void trim();

@@ -2,6 +2,7 @@ package io.fastsafetensors.api;
 
 import io.fastsafetensors.error.UnsupportedFeatureException;
 import io.fastsafetensors.error.Where;
+import io.fastsafetensors.types.Location;
 import java.nio.file.Path;
 import java.util.List;
 
@@ -30,8 +31,8 @@ public interface LoaderProvider {
     /// See [ShardSpec#of(String)].
     ShardSpec shardSpec(String scheme);
 
-    /// See [Safetensors#open(Path, OpenOptions)].
-    Checkpoint open(Path checkpoint, OpenOptions options);
+    /// See [Safetensors#open(Location, OpenOptions)].
+    Checkpoint open(Location checkpoint, OpenOptions options);
 
     /// See [Safetensors#write(Path, List, WriteOptions)].
     List<Path> write(Path target, List<TensorSource> tensors, WriteOptions options);
@@ -45,6 +46,9 @@ public interface LoaderProvider {
     /// See [Diagnostics#groups()].
     List<Diagnostics.GroupReport> groups();
 
-    /// See [Diagnostics#storage(Path)].
-    List<Diagnostics.StorageReport> storage(Path checkpoint);
+    /// See [Diagnostics#storage(Location)].
+    List<Diagnostics.StorageReport> storage(Location checkpoint);
+
+    /// See [Diagnostics#evict(Location)].
+    void evict(Location checkpoint);
 }

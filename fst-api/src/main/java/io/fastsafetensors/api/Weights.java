@@ -1,8 +1,8 @@
 package io.fastsafetensors.api;
 
 import io.fastsafetensors.types.Device;
+import io.fastsafetensors.types.Location;
 import io.fastsafetensors.types.TensorInfo;
-import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -40,7 +40,7 @@ public interface Weights extends AutoCloseable {
     TensorInfo info(String name);
 
     /// The file that a tensor came from.
-    Path file(String name);
+    Location file(String name);
 
     /// The `__metadata__` of all files together.
     Map<String, String> metadata();

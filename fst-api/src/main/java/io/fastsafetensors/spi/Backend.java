@@ -58,6 +58,16 @@ public interface Backend extends AutoCloseable {
         return Optional.empty();
     }
 
+    /// Gives back to the system what the backend keeps for later: memory that was closed and not freed. Does nothing where
+    /// nothing is kept.
+    default void trim() {
+    }
+
+    /// The device bytes that are kept for later; [#memory()] counts them as free.
+    default long keptBytes() {
+        return 0;
+    }
+
     @Override
     void close();
 }

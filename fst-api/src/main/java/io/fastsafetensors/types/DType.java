@@ -1,6 +1,7 @@
 package io.fastsafetensors.types;
 
 import java.util.HashMap;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 
@@ -70,6 +71,21 @@ public enum DType {
 
     private static final Map<String, DType> BY_NAME = new HashMap<>();
 
+    private static final Map<String, String> OTHER_NAMES = Map.ofEntries(Map.entry("BFLOAT16", "BF16"),
+            Map.entry("HALF", "F16"), Map.entry("FLOAT16", "F16"), Map.entry("FP16", "F16"),
+            Map.entry("FLOAT", "F32"), Map.entry("FLOAT32", "F32"), Map.entry("FP32", "F32"),
+            Map.entry("DOUBLE", "F64"), Map.entry("FLOAT64", "F64"), Map.entry("FP64", "F64"),
+            Map.entry("FP8_E4M3", "F8_E4M3"), Map.entry("FLOAT8_E4M3", "F8_E4M3"),
+            Map.entry("FLOAT8_E4M3FN", "F8_E4M3"), Map.entry("F8_E4M3FN", "F8_E4M3"),
+            Map.entry("FP8_E5M2", "F8_E5M2"), Map.entry("FLOAT8_E5M2", "F8_E5M2"),
+            Map.entry("FLOAT8_E4M3FNUZ", "F8_E4M3FNUZ"), Map.entry("FLOAT8_E5M2FNUZ", "F8_E5M2FNUZ"),
+            Map.entry("FLOAT8_E8M0FNU", "F8_E8M0"), Map.entry("FLOAT4_E2M1FN", "F4"),
+            Map.entry("FLOAT6_E2M3FN", "F6_E2M3"), Map.entry("FLOAT6_E3M2FN", "F6_E3M2"),
+            Map.entry("INT8", "I8"), Map.entry("INT16", "I16"), Map.entry("SHORT", "I16"), Map.entry("INT32", "I32"),
+            Map.entry("INT", "I32"), Map.entry("INT64", "I64"), Map.entry("LONG", "I64"), Map.entry("UINT8", "U8"),
+            Map.entry("UINT16", "U16"), Map.entry("UINT32", "U32"), Map.entry("UINT64", "U64"),
+            Map.entry("COMPLEX64", "C64"));
+
     static {
         for (DType dtype : values()) {
             BY_NAME.put(dtype.name(), dtype);
@@ -87,6 +103,13 @@ public enum DType {
     /// The dtype spelled `name` in a header (case matters), if there is one.
     public static Optional<DType> byName(String name) {
         return Optional.ofNullable(BY_NAME.get(name));
+    }
+
+    /// The dtype that people mean by `text`: a format's name in any case, or the name that PyTorch, NumPy and ml_dtypes have
+    /// for it, such as `bfloat16`, `half`, `float8_e4m3fn`, `uint8`.
+    public static Optional<DType> parse(String text) {
+        String name = text.toUpperCase(Locale.ROOT);
+        return Optional.ofNullable(BY_NAME.get(OTHER_NAMES.getOrDefault(name, name)));
     }
 
     /// Bits of one element: 4, 6, 8, 16, 32 or 64.

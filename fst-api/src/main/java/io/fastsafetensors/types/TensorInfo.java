@@ -1,7 +1,5 @@
 package io.fastsafetensors.types;
 
-import java.nio.file.Path;
-
 /// What a header says of one tensor.
 ///
 /// @param name the name, unescaped; untrusted text
@@ -10,7 +8,7 @@ import java.nio.file.Path;
 /// @param file the file that holds it
 /// @param fileOffset the absolute offset of its first byte in the file
 /// @param byteSize its length in bytes: elements × bits / 8
-public record TensorInfo(String name, DType dtype, Shape shape, Path file, long fileOffset, long byteSize) {
+public record TensorInfo(String name, DType dtype, Shape shape, Location file, long fileOffset, long byteSize) {
     /// The absolute offset just past its last byte.
     public long fileEnd() {
         return fileOffset + byteSize;

@@ -8,16 +8,16 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.fastsafetensors.error.UnsupportedFeatureException;
 import io.fastsafetensors.types.DType;
 import io.fastsafetensors.types.Device;
+import io.fastsafetensors.types.Location;
 import io.fastsafetensors.types.Shape;
 import io.fastsafetensors.types.TensorInfo;
-import java.nio.file.Path;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.function.Executable;
 
 class OptionsTest {
     private static TensorInfo named(String name) {
-        return new TensorInfo(name, DType.F32, Shape.of(1), Path.of("x"), 8, 4);
+        return new TensorInfo(name, DType.F32, Shape.of(1), Location.of("x"), 8, 4);
     }
 
     @Test

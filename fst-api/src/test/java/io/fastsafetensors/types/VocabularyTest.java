@@ -7,6 +7,8 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.fastsafetensors.spi.Strided;
+import java.util.Locale;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
 class VocabularyTest {
@@ -72,5 +74,21 @@ class VocabularyTest {
         assertEquals(DeviceHandle.pointer(140), DeviceHandle.pointer(100).plus(40));
         DeviceHandle object = new DeviceHandle(DeviceHandle.Kind.CL_MEM, 7, 8);
         assertEquals(new DeviceHandle(DeviceHandle.Kind.CL_MEM, 7, 48), object.plus(40));
+    }
+
+    @Test
+    void dtypes_have_the_names_of_other_frameworks_too() {
+        for (DType dtype : DType.values()) {
+            assertEquals(Optional.of(dtype), DType.parse(dtype.name()));
+            assertEquals(Optional.of(dtype), DType.parse(dtype.name().toLowerCase(Locale.ROOT)));
+        }
+        assertEquals(Optional.of(DType.BF16), DType.parse("bfloat16"));
+        assertEquals(Optional.of(DType.F16), DType.parse("half"));
+        assertEquals(Optional.of(DType.F16), DType.parse("float16"));
+        assertEquals(Optional.of(DType.F8_E4M3), DType.parse("fp8_e4m3"));
+        assertEquals(Optional.of(DType.F8_E5M2), DType.parse("float8_e5m2"));
+        assertEquals(Optional.of(DType.U8), DType.parse("uint8"));
+        assertEquals(Optional.empty(), DType.parse("F17"));
+        assertEquals(Optional.empty(), DType.byName("bfloat16"), "a header has the format's names only");
     }
 }

@@ -2,14 +2,13 @@ package io.fastsafetensors.bench;
 
 import io.fastsafetensors.api.Checkpoint;
 import io.fastsafetensors.api.Safetensors;
+import io.fastsafetensors.testkit.fixture.Content;
+import io.fastsafetensors.testkit.fixture.SafetensorsFixture;
+import io.fastsafetensors.types.DType;
+import io.fastsafetensors.types.Shape;
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
-import java.nio.channels.FileChannel;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
@@ -37,7 +36,6 @@ public class HeaderBenchmark {
     private static final String[] PARTS =
             {"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj",
                 "mlp.gate_proj", "mlp.up_proj", "mlp.down_proj", "input_layernorm"};
-    private static final long TENSOR_BYTES = 4096L * 4096 * 2;
 
     /// How many tensors the file has.
     @Param("100000")
@@ -48,16 +46,12 @@ public class HeaderBenchmark {
     /// Writes the file; its data is one hole, which takes no room.
     @Setup(Level.Trial)
     public void write() throws IOException {
-        byte[] header = header(tensors).getBytes(StandardCharsets.UTF_8);
-        file = Files.createTempFile("header", ".safetensors");
-        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
-            ByteBuffer bytes = ByteBuffer.allocate(8 + header.length).order(ByteOrder.LITTLE_ENDIAN)
-                    .putLong(header.length).put(header).flip();
-            while (bytes.hasRemaining()) {
-                channel.write(bytes);
-            }
-            channel.write(ByteBuffer.allocate(1), bytes.capacity() + tensors * TENSOR_BYTES - 1);
+        SafetensorsFixture fixture = SafetensorsFixture.create().metadata("format", "pt");
+        for (int i = 0; i < tensors; i++) {
+            fixture.tensor("model.layers." + i / PARTS.length + "." + PARTS[i % PARTS.length] + ".weight", DType.BF16,
+                    Shape.of(4096, 4096), Content.hole());
         }
+        file = fixture.write(Files.createTempFile("header", ".safetensors")).path();
     }
 
     /// Deletes the file.
@@ -70,15 +64,5 @@ public class HeaderBenchmark {
     @Benchmark
     public Checkpoint open() {
         return Safetensors.open(file);
-    }
-
-    private static String header(int tensors) {
-        StringBuilder text = new StringBuilder("{\"__metadata__\":{\"format\":\"pt\"}");
-        for (int i = 0; i < tensors; i++) {
-            text.append(",\"model.layers.").append(i / PARTS.length).append('.').append(PARTS[i % PARTS.length])
-                    .append(".weight\":{\"dtype\":\"BF16\",\"shape\":[4096,4096],\"data_offsets\":[")
-                    .append(i * TENSOR_BYTES).append(',').append((i + 1) * TENSOR_BYTES).append("]}");
-        }
-        return text.append('}').toString();
     }
 }

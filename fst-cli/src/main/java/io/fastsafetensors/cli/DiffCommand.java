@@ -2,8 +2,8 @@ package io.fastsafetensors.cli;
 
 import io.fastsafetensors.api.Checkpoint;
 import io.fastsafetensors.api.Safetensors;
+import io.fastsafetensors.types.Location;
 import io.fastsafetensors.types.TensorInfo;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -13,17 +13,17 @@ import java.util.Map;
 final class DiffCommand implements Command {
     @Override
     public void describe(Syntax syntax) {
-        syntax.paths(2, 2, "A and B, files, directories or index files");
+        syntax.operands("A", "a file, directory or index file", "B", "what it is compared with");
         syntax.format();
     }
 
     @Override
     public int run(Line line, Screen screen) {
         Table.Format format = line.format();
-        Path left = Line.path(line.paths().get(0));
-        Path right = Line.path(line.paths().get(1));
+        Location left = Line.location(line.paths().get(0));
+        Location right = Line.location(line.paths().get(1));
         Map<String, String> differences = differences(left, right, screen);
-        Table table = new Table("name", "difference");
+        Table table = new Table("name", "difference").wrapLast();
         differences.forEach((name, difference) -> table.add(Cell.name(name), Cell.text(difference)));
         table.print(format, screen);
         if (format == Table.Format.TEXT) {
@@ -34,7 +34,7 @@ final class DiffCommand implements Command {
     }
 
     /// By name: those of A in its order, then those only in B.
-    private static Map<String, String> differences(Path left, Path right, Screen screen) {
+    private static Map<String, String> differences(Location left, Location right, Screen screen) {
         Checkpoint a = Safetensors.open(left);
         Checkpoint b = Safetensors.open(right);
         Map<String, String> found = new LinkedHashMap<>();

@@ -21,7 +21,7 @@ final class DoctorCommand implements Command {
     @Override
     public int run(Line line, Screen screen) {
         Table.Format format = line.format();
-        Table table = new Table("kind", "name", "available", "reason");
+        Table table = new Table("kind", "name", "available", "reason").wrapLast();
         List<Diagnostics.BackendReport> backends = Diagnostics.backends();
         for (Diagnostics.BackendReport backend : backends) {
             addBackend(table, backend);
@@ -72,7 +72,7 @@ final class DoctorCommand implements Command {
 
     private static int addStorage(Table table, String argument, Screen screen, boolean stacktrace) {
         try {
-            for (Diagnostics.StorageReport file : Diagnostics.storage(Line.path(argument))) {
+            for (Diagnostics.StorageReport file : Diagnostics.storage(Line.location(argument))) {
                 String cached = file.cachedBytes() < 0 ? "residency unknown"
                         : Sizes.human(file.cachedBytes()) + " cached";
                 add(table, "storage", file.file().toString(), true, sentence(List.of(file.fileSystem(),
@@ -81,7 +81,7 @@ final class DoctorCommand implements Command {
             }
             return 0;
         } catch (FstException e) {
-            add(table, "storage", argument, false, String.valueOf(e.getMessage()));
+            add(table, "storage", Arguments.shown(argument), false, String.valueOf(e.getMessage()));
             if (stacktrace) {
                 e.printStackTrace(screen.err());
             }

@@ -44,7 +44,7 @@ final class GroupFlags {
         Optional<ShardSpec> shards = Optional.ofNullable(line.value(SHARDS)).map(GroupFlags::shards);
         Distribution way = line.oneOf(WAY, Distribution.AUTO, Distribution.values());
         Table.Format format = line.format();
-        SharedLoad load = new SharedLoad(Line.path(line.paths().getFirst()), repeat, shards, (device, ranks) -> {
+        SharedLoad load = new SharedLoad(Line.location(line.paths().getFirst()), repeat, shards, (device, ranks) -> {
             LoaderBuilder builder = LoadFlags.withoutDevice(line).device(device).group(ranks).distribution(way);
             shards.ifPresent(builder::shards);
             return builder;

@@ -1,6 +1,7 @@
 package io.fastsafetensors.cli;
 
 import io.fastsafetensors.types.DType;
+import io.fastsafetensors.types.Location;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -10,6 +11,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.function.Function;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /// A command line, read as what it means.
@@ -17,6 +19,9 @@ import org.jspecify.annotations.Nullable;
 /// @param options the values of each option given, by name; an empty text for an option without a value
 /// @param paths the other arguments, as they were given
 record Line(Map<String, List<String>> options, List<String> paths) {
+    // As in Location: one letter is a drive of Windows.
+    private static final Pattern ADDRESS = Pattern.compile("[A-Za-z][A-Za-z0-9+.-]+:");
+
     boolean isSet(String option) {
         return options.containsKey(option);
     }
@@ -75,9 +80,9 @@ record Line(Map<String, List<String>> options, List<String> paths) {
         throw new UsageException(option + ": \"" + text + "\" is none of " + String.join(", ", words));
     }
 
-    /// An option whose value is a dtype in whatever case.
+    /// An option whose value is a dtype, by the format's name or another framework's.
     Optional<DType> dtype(String option) {
-        return Optional.ofNullable(value(option)).map(text -> DType.byName(text.toUpperCase(Locale.ROOT)).orElseThrow(
+        return Optional.ofNullable(value(option)).map(text -> DType.parse(text).orElseThrow(
                 () -> new UsageException(option + ": no dtype \"" + text + "\"; such as BF16 or F8_E4M3")));
     }
 
@@ -85,11 +90,21 @@ record Line(Map<String, List<String>> options, List<String> paths) {
         return oneOf("--format", Table.Format.TEXT, Table.Format.values());
     }
 
+    /// A path to write to, or of a file of this machine.
     static Path path(String text) {
         try {
-            return Path.of(text);
+            return Arguments.path(text);
         } catch (InvalidPathException e) {
             throw new UsageException("\"" + text + "\" is no path: " + e.getReason());
+        }
+    }
+
+    /// A checkpoint to read: a path, or an address with a scheme.
+    static Location location(String text) {
+        try {
+            return ADDRESS.matcher(text).lookingAt() ? Location.of(text) : Location.of(path(text));
+        } catch (IllegalArgumentException e) {
+            throw new UsageException("\"" + text + "\" is no location: " + e.getMessage());
         }
     }
 }

@@ -1,17 +1,15 @@
 package io.fastsafetensors.cli;
 
 import io.fastsafetensors.api.BackendChoice;
+import io.fastsafetensors.api.Checkpoint;
 import io.fastsafetensors.api.Diagnostics;
 import io.fastsafetensors.api.LoadStats;
 import io.fastsafetensors.api.Loader;
 import io.fastsafetensors.api.LoaderBuilder;
-import io.fastsafetensors.api.Safetensors;
 import io.fastsafetensors.api.Tensor;
 import io.fastsafetensors.api.TensorStream;
 import io.fastsafetensors.api.Weights;
-import io.fastsafetensors.cli.ffm.PageCache;
-import java.io.IOException;
-import java.nio.file.Path;
+import io.fastsafetensors.types.Location;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -42,19 +40,16 @@ final class LoadCommand implements Command {
         Table.Format format = line.format();
         List<String> paths = line.paths();
         boolean many = paths.size() > 1;
-        Table table = many ? new Table("path", "metric", "value").grouped() : new Table("metric", "value");
+        Table table = new Table("metric", "value").wrapLast();
         List<String> headlines = new ArrayList<>();
         for (String argument : paths) {
-            LoadReport report = measure(builder, Line.path(argument), repeat, line.isSet("--drop-cache"),
+            LoadReport report = measure(builder, Line.location(argument), repeat, line.isSet("--drop-cache"),
                     screen);
-            headlines.add((many ? Json.printable(argument) + ": " : "") + report.headline());
-            report.forEach((metric, value) -> {
-                if (many) {
-                    table.add(Cell.text(argument), Cell.text(metric), value);
-                } else {
-                    table.add(Cell.text(metric), value);
-                }
-            });
+            headlines.add((many ? Json.printable(Arguments.shown(argument)) + ": " : "") + report.headline());
+            if (many) {
+                table.add(Cell.text("path"), Cell.text(Arguments.shown(argument)));
+            }
+            report.forEach((metric, value) -> table.add(Cell.text(metric), value));
         }
         table.print(format, screen);
         if (format == Table.Format.TEXT) {
@@ -63,20 +58,22 @@ final class LoadCommand implements Command {
         return 0;
     }
 
-    private static LoadReport measure(LoaderBuilder builder, Path path, int repeat, boolean dropCache, Screen screen) {
+    private static LoadReport measure(LoaderBuilder builder, Location path, int repeat, boolean dropCache,
+            Screen screen) {
         List<LoadReport.Round> rounds = new ArrayList<>();
         try (ProgressBar bar = new ProgressBar("loading", screen); Loader loader = builder.progress(bar).build()) {
             boolean inBatches = loader.options().deviceBudget() < Long.MAX_VALUE
                     && loader.plan(path).deviceBytes() > loader.options().deviceBudget();
+            requireSelected(loader, path);
             BackendChoice choice = loader.backend();
             for (int i = 0; i < repeat; i++) {
                 if (dropCache) {
-                    dropCache(path);
+                    Diagnostics.evict(path);
                 }
                 long cached = cachedBytes(path);
                 if (dropCache) {
                     // Asking what is cached has read the headers.
-                    dropCache(path);
+                    Diagnostics.evict(path);
                 }
                 bar.restart();
                 long start = System.nanoTime();
@@ -88,14 +85,24 @@ final class LoadCommand implements Command {
         }
     }
 
-    private static LoadStats load(Loader loader, Path path) {
+    /// A pattern that matches nothing is a mistyped one.
+    private static void requireSelected(Loader loader, Location path) {
+        Checkpoint checkpoint = Safetensors.open(path, loader.options().open());
+        if (!checkpoint.tensors().isEmpty()
+                && checkpoint.tensors().stream().noneMatch(loader.options().selection()::test)) {
+            throw new CommandException("the selection matches none of the " + checkpoint.tensors().size()
+                    + " tensors of " + path + "; fst ls lists their names", null);
+        }
+    }
+
+    private static LoadStats load(Loader loader, Location path) {
         try (Weights weights = loader.load(path)) {
             weights.awaitAll();
             return weights.stats();
         }
     }
 
-    private static LoadStats stream(Loader loader, Path path) {
+    private static LoadStats stream(Loader loader, Location path) {
         try (TensorStream stream = loader.stream(path)) {
             for (Tensor tensor : stream) {
                 tensor.close();
@@ -104,20 +111,8 @@ final class LoadCommand implements Command {
         }
     }
 
-    private static void dropCache(Path path) {
-        List<Path> files = Safetensors.open(path).files();
-        PageCache cache = PageCache.system();
-        try {
-            for (Path file : files) {
-                cache.drop(file);
-            }
-        } catch (IOException e) {
-            throw new CommandException(String.valueOf(e.getMessage()), e);
-        }
-    }
-
     /// How much of a checkpoint is in the page cache, −1 if unknown.
-    static long cachedBytes(Path path) {
+    static long cachedBytes(Location path) {
         long sum = 0;
         for (Diagnostics.StorageReport file : Diagnostics.storage(path)) {
             if (file.cachedBytes() < 0) {

@@ -6,6 +6,7 @@ import io.fastsafetensors.api.Safetensors;
 import io.fastsafetensors.api.Weights;
 import io.fastsafetensors.error.FstException;
 import io.fastsafetensors.types.Device;
+import io.fastsafetensors.types.Location;
 import io.fastsafetensors.types.TensorInfo;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -17,10 +18,13 @@ final class LsCommand implements Command {
     private static final String[] COLUMNS = {"file", "name", "dtype", "shape", "file_offset", "nbytes"};
     private static final String[] WITH_DIGEST = {"file", "name", "dtype", "shape", "file_offset", "nbytes", "sha256"};
 
+    private static final String METADATA = "--metadata";
+
     @Override
     public void describe(Syntax syntax) {
         syntax.paths(1, Integer.MAX_VALUE, "files, directories or index files");
         syntax.flag("--sha256", "load every tensor and digest its bytes");
+        syntax.flag(METADATA, "list each file's __metadata__ instead of its tensors");
         syntax.value("--device", "DEVICE", "where --sha256 loads to, such as cuda:0 (default cpu)");
         syntax.format();
     }
@@ -32,17 +36,22 @@ final class LsCommand implements Command {
         if (!digest && line.isSet("--device")) {
             throw new UsageException("--device is of use with --sha256 only: a list reads headers, on the CPU");
         }
+        boolean metadata = line.isSet(METADATA);
+        if (metadata && digest) {
+            throw new UsageException(METADATA + " lists no tensors, so --sha256 has nothing to digest");
+        }
         Table.Format format = line.format();
-        Table table = new Table(digest ? WITH_DIGEST : COLUMNS).alignRight("file_offset", "nbytes").grouped();
+        Table table = metadata ? new Table("file", "key", "value").grouped()
+                : new Table(digest ? WITH_DIGEST : COLUMNS).alignRight("file_offset", "nbytes").grouped();
         int status = 0;
         long tensors = 0;
         long files = 0;
         long bytes = 0;
         for (String argument : line.paths()) {
-            Path path = Line.path(argument);
+            Location path = Line.location(argument);
             try {
-                Checkpoint checkpoint = digest ? addDigested(table, argument, path, device)
-                        : addHeaders(table, argument, path);
+                Checkpoint checkpoint = metadata ? addMetadata(table, argument, path)
+                        : digest ? addDigested(table, argument, path, device) : addHeaders(table, argument, path);
                 tensors += checkpoint.tensors().size();
                 files += checkpoint.files().size();
                 bytes += checkpoint.byteSize();
@@ -63,7 +72,7 @@ final class LsCommand implements Command {
         return status;
     }
 
-    private static Checkpoint addHeaders(Table table, String argument, Path path) {
+    private static Checkpoint addHeaders(Table table, String argument, Location path) {
         Checkpoint checkpoint = Safetensors.open(path);
         for (TensorInfo tensor : checkpoint.tensors()) {
             table.add(Cell.text(shownFile(argument, path, tensor.file())), Cell.name(tensor.name()),
@@ -73,7 +82,16 @@ final class LsCommand implements Command {
         return checkpoint;
     }
 
-    private static Checkpoint addDigested(Table table, String argument, Path path, Device device) {
+    private static Checkpoint addMetadata(Table table, String argument, Location path) {
+        Checkpoint checkpoint = Safetensors.open(path);
+        for (Location file : checkpoint.files()) {
+            checkpoint.metadata(file).forEach((key, value) -> table.add(
+                    Cell.text(shownFile(argument, path, file)), Cell.name(key), Cell.name(value)));
+        }
+        return checkpoint;
+    }
+
+    private static Checkpoint addDigested(Table table, String argument, Location path, Device device) {
         try (Loader loader = Loader.builder().device(device).build(); Weights weights = loader.load(path)) {
             Checkpoint checkpoint = weights.checkpoint();
             List<TensorInfo> tensors = checkpoint.tensors();
@@ -89,15 +107,20 @@ final class LsCommand implements Command {
     }
 
     /// A file as the user would name it: the argument itself, or the file's place below the directory given.
-    static String shownFile(String argument, Path path, Path file) {
+    static String shownFile(String argument, Location asked, Location file) {
+        if (asked.path().isEmpty() || file.path().isEmpty()) {
+            return file.equals(asked) ? argument : file.toString();
+        }
+        Path path = asked.path().get();
         if (Files.isDirectory(path)) {
             Path base = path.toAbsolutePath();
-            Path below = file.toAbsolutePath();
-            return below.startsWith(base) ? path.resolve(base.relativize(below)).toString() : file.toString();
+            Path below = file.path().get().toAbsolutePath();
+            return below.startsWith(base) ? Location.of(path.resolve(base.relativize(below))).toString()
+                    : file.toString();
         }
         if (argument.endsWith(".json")) {
-            return path.resolveSibling(file.getFileName()).toString();
+            return Location.of(path.resolveSibling(file.path().get().getFileName())).toString();
         }
-        return argument;
+        return Arguments.shown(argument);
     }
 }

@@ -2,21 +2,21 @@ package io.fastsafetensors.cli;
 
 import io.fastsafetensors.error.FstException;
 import java.io.BufferedOutputStream;
-import java.io.Console;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Objects;
-import java.util.Optional;
 
 /// The `fst` command. Exit status: 0 done, 1 the data or the machine says no, 2 wrong usage; an error is one line on
 /// standard error.
 public final class Main {
     private static final String STACKTRACE = "--stacktrace";
     private static final String HELP = "--help";
+    private static final String SHORT_HELP = "-h";
+    private static final int STDOUT = 1;
+    private static final int STDERR = 2;
     private static final int DONE = 0;
     private static final int REFUSED = 1;
     private static final int WRONG_USAGE = 2;
@@ -29,11 +29,13 @@ public final class Main {
         Stdout stdout = new Stdout(new FileOutputStream(FileDescriptor.out));
         PrintStream out = new PrintStream(new BufferedOutputStream(stdout, 1 << 16), false, StandardCharsets.UTF_8);
         PrintStream err = new PrintStream(new FileOutputStream(FileDescriptor.err), true, StandardCharsets.UTF_8);
-        int status = run(args, new Screen(out, err, isTerminal()));
+        int status = run(Arguments.exact(args), new Screen(out, err, Terminal.of(STDOUT), Terminal.of(STDERR)));
         out.flush();
         String failure = stdout.failure();
-        if (failure != null) {
-            status = complain(err, failure);
+        // A reader that has seen enough (head, less) is no error.
+        if (failure != null && !stdout.isPipe()) {
+            err.println("fst: cannot write the output: " + failure);
+            status = Math.max(status, REFUSED);
         }
         if (status != DONE) {
             // Not on the way of success: exit loads the JDK's logging first.
@@ -48,7 +50,7 @@ public final class Main {
     /// @param err takes errors
     /// @return the exit status
     public static int run(String[] args, PrintStream out, PrintStream err) {
-        int status = run(args, new Screen(out, err, false));
+        int status = run(args, Screen.unwatched(out, err));
         out.flush();
         return status;
     }
@@ -61,10 +63,7 @@ public final class Main {
                 Usage.print(screen.err());
                 yield WRONG_USAGE;
             }
-            case "help", "--help", "-h" -> {
-                Usage.print(screen.out());
-                yield DONE;
-            }
+            case "help", HELP, SHORT_HELP -> help(rest, screen);
             case "version", "--version", "-V" -> {
                 String version = Main.class.getPackage().getImplementationVersion();
                 screen.out().println("fst " + (version == null ? "(built from source)" : version));
@@ -72,13 +71,27 @@ public final class Main {
             }
             default -> {
                 Command command = Usage.command(name);
-                if (command == null) {
-                    screen.err().println("fst: no command \"" + Json.printable(name) + "\"; fst --help lists them");
-                    yield WRONG_USAGE;
-                }
-                yield run(name, command, rest, screen);
+                yield command == null ? unknown(name, screen) : run(name, command, rest, screen);
             }
         };
+    }
+
+    /// `fst help` lists the commands, `fst help COMMAND` explains one.
+    private static int help(List<String> names, Screen screen) {
+        if (names.isEmpty() || names.getFirst().startsWith("-")) {
+            Usage.print(screen.out());
+            return DONE;
+        }
+        String name = names.getFirst();
+        Command command = Usage.command(name);
+        return command == null ? unknown(name, screen) : run(name, command, List.of(HELP), screen);
+    }
+
+    private static int unknown(String name, Screen screen) {
+        String close = Usage.closest(name);
+        screen.err().println("fst: no command \"" + Json.printable(name) + "\"; "
+                + (close == null ? "" : "did you mean " + close + "? ") + "fst --help lists them");
+        return WRONG_USAGE;
     }
 
     private static int run(String name, Command command, List<String> args, Screen screen) {
@@ -86,7 +99,7 @@ public final class Main {
         command.describe(syntax);
         syntax.flag(STACKTRACE, "show where an error came from").flag(HELP, "print this");
         try {
-            if (args.contains(HELP)) {
+            if (asksForHelp(args)) {
                 syntax.print(name, Usage.summary(name), screen.out());
                 return DONE;
             }
@@ -106,6 +119,12 @@ public final class Main {
         }
     }
 
+    private static boolean asksForHelp(List<String> args) {
+        int operands = args.indexOf("--");
+        List<String> options = operands < 0 ? args : args.subList(0, operands);
+        return options.contains(HELP) || options.contains(SHORT_HELP);
+    }
+
     /// An error in one line.
     static String message(Throwable e) {
         String text = String.valueOf(e.getMessage());
@@ -116,21 +135,5 @@ public final class Main {
                     + " shows where)";
         }
         return Json.printable(text.replace('\n', ' '));
-    }
-
-    private static int complain(PrintStream err, String reason) {
-        // A reader that has seen enough (head, less) is not worth a word.
-        if (!reason.contains("Broken pipe")) {
-            err.println("fst: cannot write the output: " + reason);
-        }
-        return REFUSED;
-    }
-
-    /// Whether somebody watches standard output, and wants colours.
-    static boolean isTerminal() {
-        // There is none if standard input or output is a pipe and the plain console of java.base is in use.
-        return Optional.ofNullable(System.console()).map(Console::isTerminal).orElse(false)
-                && !"dumb".equals(System.getenv("TERM"))
-                && Objects.requireNonNullElse(System.getenv("NO_COLOR"), "").isEmpty();
     }
 }

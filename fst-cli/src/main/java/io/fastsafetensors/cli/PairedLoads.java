@@ -5,7 +5,7 @@ import io.fastsafetensors.api.ProgressListener;
 import io.fastsafetensors.api.Selection;
 import io.fastsafetensors.api.Tensor;
 import io.fastsafetensors.api.Weights;
-import java.nio.file.Path;
+import io.fastsafetensors.types.Location;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.BiConsumer;
@@ -17,10 +17,10 @@ final class PairedLoads {
     /// Bytes of both checkpoints that are loaded together, but at least one pair.
     private static final long GROUP_BYTES = 64L << 20;
 
-    private final Path left;
-    private final Path right;
+    private final Location left;
+    private final Location right;
 
-    PairedLoads(Path left, Path right) {
+    PairedLoads(Location left, Location right) {
         this.left = left;
         this.right = right;
     }
@@ -83,7 +83,7 @@ final class PairedLoads {
         }
     }
 
-    private static Weights load(Path path, String[] names) {
+    private static Weights load(Location path, String[] names) {
         try (Loader loader = Loader.builder().select(Selection.names(names)).build()) {
             return loader.load(path);
         }

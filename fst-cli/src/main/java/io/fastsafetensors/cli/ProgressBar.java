@@ -1,56 +1,116 @@
 package io.fastsafetensors.cli;
 
 import io.fastsafetensors.api.ProgressListener;
-import org.jspecify.annotations.Nullable;
+import java.util.List;
+import java.util.function.LongSupplier;
 
-/// A line on a terminal's standard error that grows; nothing at all elsewhere. One thread at a time.
+/// A line on standard error that shows how far a transfer is; nothing at all where that is no terminal. Follows the
+/// terminal's width. Thread-safe.
 final class ProgressBar implements ProgressListener, AutoCloseable {
-    private static final int WIDTH = 30;
+    private static final int WIDEST = 30;
+    private static final int NARROWEST = 8;
     private static final long REDRAW_NANOS = 100_000_000;
-    private static final String ERASE_LINE = "\r\u001b[K";
+    private static final String TO_COLUMN_1 = "\r";
+    private static final String ERASE_BELOW = "\u001b[J";
 
-    private final @Nullable Screen screen;
+    private final Screen screen;
+    private final Terminal terminal;
     private final String label;
-    private long start = System.nanoTime();
-    private long drawn = start - REDRAW_NANOS;
+    private final Thread atExit = new Thread(this::stop, "fst-progress");
+    private final LongSupplier nanos;
+    private long start;
+    private long drawn;
+    private int shown;
+    private boolean stopped;
 
     ProgressBar(String label, Screen screen) {
-        this.screen = screen.terminal() ? screen : null;
+        this(label, screen, System::nanoTime);
+    }
+
+    /// @param nanos the clock
+    ProgressBar(String label, Screen screen, LongSupplier nanos) {
+        this.screen = screen;
+        this.terminal = screen.errTerminal();
         this.label = label;
+        this.nanos = nanos;
+        this.start = nanos.getAsLong();
+        this.drawn = start - REDRAW_NANOS;
+        this.stopped = !terminal.isPresent();
+        if (!stopped) {
+            // Ctrl-C ends the JVM wherever it is: the prompt then gets a line of its own.
+            Runtime.getRuntime().addShutdownHook(atExit);
+        }
     }
 
     /// Begins again: speed and remaining time count from now.
-    void restart() {
-        start = System.nanoTime();
+    synchronized void restart() {
+        start = nanos.getAsLong();
     }
 
     @Override
-    public void progress(long bytesDone, long bytesTotal) {
-        long now = System.nanoTime();
-        if (screen == null || now - drawn < REDRAW_NANOS || bytesTotal <= 0) {
+    public synchronized void progress(long bytesDone, long bytesTotal) {
+        long now = nanos.getAsLong();
+        if (stopped || now - drawn < REDRAW_NANOS || bytesTotal <= 0) {
             return;
         }
         drawn = now;
-        int filled = (int) (WIDTH * Math.min(bytesDone, bytesTotal) / bytesTotal);
-        double seconds = (now - start) / 1e9;
-        screen.err().print(ERASE_LINE + label + " " + "━".repeat(filled)
-                + screen.styled(Screen.Style.FAINT, "─".repeat(WIDTH - filled)) + " " + 100 * bytesDone / bytesTotal
-                + " %  " + Sizes.human(bytesDone) + " of " + Sizes.human(bytesTotal) + "  "
-                + Sizes.speed(bytesDone, seconds) + "  " + remaining(bytesDone, bytesTotal, seconds));
+        draw(Math.min(bytesDone, bytesTotal), bytesTotal, (now - start) / 1e9);
+    }
+
+    private void draw(long done, long total, double seconds) {
+        // The last column stays free: some terminals wrap as soon as it is taken.
+        int room = terminal.columns() - 1;
+        String percent = " " + 100 * done / total + " %";
+        List<String> facts = List.of("  " + Sizes.human(done) + " of " + Sizes.human(total),
+                "  " + Sizes.speed(done, seconds), remaining(done, total, seconds));
+        StringBuilder tail = new StringBuilder(percent);
+        int bare = label.length() + 1;
+        for (String fact : facts) {
+            if (bare + NARROWEST + tail.length() + fact.length() <= room) {
+                tail.append(fact);
+            }
+        }
+        int width = Math.clamp(room - bare - tail.length(), 0, WIDEST);
+        int filled = (int) (width * done / total);
+        String bar = "━".repeat(filled) + Screen.Style.FAINT.apply("─".repeat(width - filled), terminal);
+        boolean fits = bare + width + tail.length() <= room;
+        erase();
+        shown = fits ? bare + width + tail.length() : Math.min(room, percent.length() - 1);
+        screen.err().print(fits ? label + " " + bar + tail : percent.substring(1, 1 + Math.max(0, shown)));
         screen.err().flush();
     }
 
     /// At the speed so far.
-    private static String remaining(long bytesDone, long bytesTotal, double seconds) {
-        return bytesDone <= 0 ? "" : Sizes.time(seconds * (bytesTotal - bytesDone) / bytesDone) + " left";
+    private static String remaining(long done, long total, double seconds) {
+        return done <= 0 ? "" : "  " + Sizes.time(seconds * (total - done) / done) + " left";
+    }
+
+    /// Wipes the line, and the rows into which a terminal that became narrower has broken it.
+    private void erase() {
+        int columns = Math.max(1, terminal.columns());
+        int rowsAbove = Math.max(0, (shown - 1) / columns);
+        screen.err().print(TO_COLUMN_1 + (rowsAbove == 0 ? "" : "\u001b[" + rowsAbove + "A") + ERASE_BELOW);
+    }
+
+    private synchronized void stop() {
+        if (!stopped) {
+            stopped = true;
+            erase();
+            screen.err().flush();
+        }
     }
 
     /// Wipes the line.
     @Override
     public void close() {
-        if (screen != null) {
-            screen.err().print(ERASE_LINE);
-            screen.err().flush();
+        if (terminal.isPresent()) {
+            stop();
+            try {
+                Runtime.getRuntime().removeShutdownHook(atExit);
+            } catch (IllegalStateException e) {
+                // The JVM is ending: the hook has run or is running, and does the same.
+                return;
+            }
         }
     }
 }

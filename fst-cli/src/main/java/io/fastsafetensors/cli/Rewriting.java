@@ -6,13 +6,14 @@ import io.fastsafetensors.api.LoaderBuilder;
 import io.fastsafetensors.api.Safetensors;
 import io.fastsafetensors.api.WriteOptions;
 import io.fastsafetensors.types.DType;
+import io.fastsafetensors.types.Location;
 import io.fastsafetensors.types.TensorInfo;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.TreeMap;
 
 /// What the commands that write a checkpoint anew have in common.
 final class Rewriting {
@@ -20,13 +21,13 @@ final class Rewriting {
     private static final String BUDGET = "--budget";
     private static final String DIGESTS = "--digests";
 
-    private final Path in;
+    private final Location in;
     private final Path out;
     private final LoaderBuilder loader = Loader.builder();
     private WriteOptions options;
 
     private Rewriting(Line line) {
-        this.in = Line.path(line.paths().get(0));
+        this.in = Line.location(line.paths().get(0));
         this.out = Line.path(line.paths().get(1));
         this.options = WriteOptions.defaults().withDigests(line.isSet(DIGESTS));
         if (line.isSet(BUDGET)) {
@@ -36,7 +37,7 @@ final class Rewriting {
 
     /// Adds the paths and the options that [#of(Line)] reads.
     static void describe(Syntax syntax, String out) {
-        syntax.paths(2, 2, "IN, a file, directory or index file, and OUT, " + out);
+        syntax.operands("IN", "a file, directory or index file", "OUT", out);
         syntax.value(BUDGET, "SIZE", "the memory that tensors may take on their way (default 96MiB)");
         syntax.flag(DIGESTS, "write each tensor's SHA-256 into the metadata");
     }
@@ -72,14 +73,15 @@ final class Rewriting {
             return intoOneFile(screen);
         }
         if (source.files().size() == 1) {
-            Path file = source.files().getFirst();
-            return run(Files.isDirectory(out) ? out.resolve(file.getFileName()) : out, options, screen);
+            String name = source.files().getFirst().name();
+            return run(Files.isDirectory(out) ? Location.of(out).resolve(name).path().orElseThrow() : out, options,
+                    screen);
         }
         return intoShards(largestShard(source, dtype), screen);
     }
 
     private static long largestShard(Checkpoint source, Optional<DType> dtype) {
-        Map<Path, Long> sizes = new TreeMap<>();
+        Map<Location, Long> sizes = new HashMap<>();
         for (TensorInfo tensor : source.tensors()) {
             DType target = tensor.dtype().isFloat() ? dtype.orElse(tensor.dtype()) : tensor.dtype();
             long bits = tensor.shape().elements() * target.bits();

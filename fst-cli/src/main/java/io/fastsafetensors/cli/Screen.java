@@ -2,13 +2,14 @@ package io.fastsafetensors.cli;
 
 import java.io.PrintStream;
 
-/// Where a command prints.
+/// The streams that a command prints to.
 ///
 /// @param out results
 /// @param err errors and progress
-/// @param terminal whether somebody watches: then there are colours and a progress bar
-public record Screen(PrintStream out, PrintStream err, boolean terminal) {
-    /// How a piece of text looks on a terminal.
+/// @param outTerminal the terminal that shows `out`
+/// @param errTerminal the terminal that shows `err`
+public record Screen(PrintStream out, PrintStream err, Terminal outTerminal, Terminal errTerminal) {
+    /// A look of text on a terminal.
     public enum Style {
         PLAIN(""), STRONG("1"), FAINT("2"), GOOD("32"), BAD("31");
 
@@ -17,10 +18,19 @@ public record Screen(PrintStream out, PrintStream err, boolean terminal) {
         Style(String code) {
             this.code = code;
         }
+
+        String apply(String text, Terminal terminal) {
+            return !terminal.colours() || this == PLAIN ? text : "\u001b[" + code + "m" + text + "\u001b[0m";
+        }
     }
 
-    /// `text` in a style, or as it is where nobody watches.
+    /// Streams that nobody watches.
+    public static Screen unwatched(PrintStream out, PrintStream err) {
+        return new Screen(out, err, Terminal.NONE, Terminal.NONE);
+    }
+
+    /// `text` for `out` in a style, or as it is where there are no colours.
     String styled(Style style, String text) {
-        return !terminal || style == Style.PLAIN ? text : "\u001b[" + style.code + "m" + text + "\u001b[0m";
+        return style.apply(text, outTerminal);
     }
 }

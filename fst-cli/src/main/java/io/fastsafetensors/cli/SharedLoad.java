@@ -12,7 +12,7 @@ import io.fastsafetensors.cli.RankChoice.Rank;
 import io.fastsafetensors.error.GroupException;
 import io.fastsafetensors.group.ProcessGroup;
 import io.fastsafetensors.types.Device;
-import java.nio.file.Path;
+import io.fastsafetensors.types.Location;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -23,7 +23,7 @@ import org.jspecify.annotations.Nullable;
 
 /// A checkpoint loaded by several ranks, those of this process each on a thread of its own.
 final class SharedLoad {
-    private final Path path;
+    private final Location checkpoint;
     private final int repeat;
     private final Optional<ShardSpec> shards;
     private final Builders builders;
@@ -39,8 +39,8 @@ final class SharedLoad {
 
     /// @param shards what a rank has in the end: its part of what this cuts
     /// @param builders the options of each rank's loader
-    SharedLoad(Path path, int repeat, Optional<ShardSpec> shards, Builders builders) {
-        this.path = path;
+    SharedLoad(Location checkpoint, int repeat, Optional<ShardSpec> shards, Builders builders) {
+        this.checkpoint = checkpoint;
         this.repeat = repeat;
         this.shards = shards;
         this.builders = builders;
@@ -121,7 +121,7 @@ final class SharedLoad {
     /// Until this rank has what it is to have, also where owners have to be asked for it.
     private Round round(Loader loader) {
         long start = System.nanoTime();
-        try (Weights weights = loader.load(path)) {
+        try (Weights weights = loader.load(checkpoint)) {
             Optional<LoadPlan.Sharing> sharing = weights.plan().sharing();
             long bytes;
             if (sharing.filter(s -> s.distribution() == Distribution.OWNER).isPresent()) {

@@ -2,6 +2,8 @@ package io.fastsafetensors.cli;
 
 import java.io.IOException;
 import java.io.OutputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 
 /// Standard output that remembers why it failed, which a PrintStream swallows.
@@ -16,6 +18,16 @@ final class Stdout extends OutputStream {
     @Nullable
     String failure() {
         return failure;
+    }
+
+    /// Whether standard output is a pipe or a socket, where a failed write means that the reader has gone.
+    boolean isPipe() {
+        try {
+            String target = Files.readSymbolicLink(Path.of("/proc/self/fd/1")).toString();
+            return target.startsWith("pipe:") || target.startsWith("socket:");
+        } catch (IOException e) {
+            return String.valueOf(failure).contains("Broken pipe");
+        }
     }
 
     @Override

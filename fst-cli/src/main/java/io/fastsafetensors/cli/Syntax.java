@@ -1,6 +1,7 @@
 package io.fastsafetensors.cli;
 
 import java.io.PrintStream;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -48,6 +49,17 @@ final class Syntax {
         return this;
     }
 
+    /// Paths of different roles, each under its own name and all required.
+    ///
+    /// @param operands name and description of each, in turns
+    Syntax operands(String... operands) {
+        for (int i = 0; i < operands.length; i += 2) {
+            spec.addPositional(PositionalParamSpec.builder().paramLabel(operands[i]).index(Integer.toString(i / 2))
+                    .arity("1").required(true).type(String.class).description(operands[i + 1]).build());
+        }
+        return this;
+    }
+
     /// The option that [Line#format()] reads.
     Syntax format() {
         return value("--format", "FORMAT", "text (default), tsv or json");
@@ -67,7 +79,9 @@ final class Syntax {
         for (OptionSpec option : result.matchedOptions()) {
             given.put(option.longestName(), option.stringValues());
         }
-        return new Line(given, result.matchedPositionalValue(0, List.of()));
+        List<String> paths = new ArrayList<>();
+        result.matchedPositionals().forEach(operand -> paths.addAll(operand.stringValues()));
+        return new Line(given, paths);
     }
 
     /// Prints the help of a command.

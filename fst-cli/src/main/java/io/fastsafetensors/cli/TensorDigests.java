@@ -8,8 +8,8 @@ import io.fastsafetensors.api.Safetensors;
 import io.fastsafetensors.api.Tensor;
 import io.fastsafetensors.api.TensorStream;
 import io.fastsafetensors.api.WriteOptions;
+import io.fastsafetensors.types.Location;
 import io.fastsafetensors.types.TensorInfo;
-import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Map;
 
@@ -19,9 +19,9 @@ final class TensorDigests {
     }
 
     /// How many of the tensors that the options select have one.
-    static int count(Path path, LoadOptions options) {
+    static int count(Location path, LoadOptions options) {
         Checkpoint checkpoint = Safetensors.open(path, options.open());
-        Map<Path, Map<String, String>> metadata = new HashMap<>();
+        Map<Location, Map<String, String>> metadata = new HashMap<>();
         int count = 0;
         for (TensorInfo tensor : checkpoint.tensors()) {
             if (options.selection().test(tensor) && metadata.computeIfAbsent(tensor.file(), checkpoint::metadata)
@@ -36,7 +36,7 @@ final class TensorDigests {
     ///
     /// @return how many have one
     /// @throws io.fastsafetensors.error.FormatException DigestMismatch at the first that differs
-    static int compare(Path path, OpenOptions how, ProgressBar bar) {
+    static int compare(Location path, OpenOptions how, ProgressBar bar) {
         try (Loader loader = Loader.builder().open(how).checkDigests(true).progress(bar).build()) {
             bar.restart();
             int count = count(path, loader.options());

@@ -27,7 +27,7 @@ final class Training {
         PrintStream nowhere = new PrintStream(OutputStream.nullOutputStream(), false, StandardCharsets.UTF_8);
         try (TemporaryDirectory directory = TemporaryDirectory.create(Path.of(System.getProperty("java.io.tmpdir")),
                 false)) {
-            Main.isTerminal();
+            Terminal.of(2);
             String checkpoint = directory.path().toString();
             Safetensors.write(directory.path(), tensors(), WriteOptions.defaults().withMaxShardBytes(4L * TENSORS));
             for (String format : List.of("text", "tsv", "json")) {

@@ -8,6 +8,8 @@ final class Usage {
     private static final String[] NAMES = {"ls", "verify", "load", "convert", "align", "split", "merge", "diff",
         "doctor", "demo"};
 
+    private static final int MOST_CHANGES = 2;
+
     private Usage() {
     }
 
@@ -44,6 +46,40 @@ final class Usage {
         };
     }
 
+    /// The command that was probably meant: the one that needs the fewest changes of a character, if two are enough; null
+    /// if none is near.
+    static @Nullable String closest(String name) {
+        String closest = null;
+        int fewest = MOST_CHANGES + 1;
+        for (String candidate : NAMES) {
+            int changes = candidate.startsWith(name) && name.length() > 1 ? 1 : changes(name, candidate);
+            if (changes < fewest && changes < candidate.length()) {
+                fewest = changes;
+                closest = candidate;
+            }
+        }
+        return closest;
+    }
+
+    /// Damerau's distance: characters inserted, left out, replaced, or swapped with the next one.
+    private static int changes(String from, String to) {
+        int[][] least = new int[from.length() + 1][to.length() + 1];
+        for (int i = 0; i <= from.length(); i++) {
+            for (int k = 0; k <= to.length(); k++) {
+                if (i == 0 || k == 0) {
+                    least[i][k] = i + k;
+                    continue;
+                }
+                int replaced = least[i - 1][k - 1] + (from.charAt(i - 1) == to.charAt(k - 1) ? 0 : 1);
+                int best = Math.min(replaced, 1 + Math.min(least[i - 1][k], least[i][k - 1]));
+                boolean swapped = i > 1 && k > 1 && from.charAt(i - 1) == to.charAt(k - 2)
+                        && from.charAt(i - 2) == to.charAt(k - 1);
+                least[i][k] = swapped ? Math.min(best, least[i - 2][k - 2] + 1) : best;
+            }
+        }
+        return least[from.length()][to.length()];
+    }
+
     static void print(PrintStream target) {
         target.println("fst: fast safetensors loading");
         target.println();
@@ -54,6 +90,6 @@ final class Usage {
         }
         target.println();
         target.println("A PATH is a .safetensors file, a directory of shards, or a model.safetensors.index.json.");
-        target.println("fst COMMAND --help lists a command's options. Exit status: 0 done, 1 refused, 2 wrong usage.");
+        target.println("fst help COMMAND lists a command's options. Exit status: 0 done, 1 refused, 2 wrong usage.");
     }
 }

@@ -4,7 +4,7 @@ import io.fastsafetensors.api.Checkpoint;
 import io.fastsafetensors.api.OpenOptions;
 import io.fastsafetensors.api.Safetensors;
 import io.fastsafetensors.error.FstException;
-import java.nio.file.Path;
+import io.fastsafetensors.types.Location;
 
 /// `fst verify`: the format's verdict on each path.
 final class VerifyCommand implements Command {
@@ -22,11 +22,11 @@ final class VerifyCommand implements Command {
     public int run(Line line, Screen screen) {
         OpenOptions options = line.isSet("--lenient") ? OpenOptions.lenientMode() : OpenOptions.strict();
         Table.Format format = line.format();
-        Table table = new Table("path", "verdict", "message");
+        Table table = new Table("path", "verdict", "message").wrapLast();
         int refused = 0;
         int paths = 0;
         for (String argument : line.paths()) {
-            Path path = Line.path(argument);
+            Location path = Line.location(argument);
             paths++;
             try {
                 Checkpoint checkpoint = Safetensors.open(path, options);
@@ -34,15 +34,16 @@ final class VerifyCommand implements Command {
                         + Sizes.human(checkpoint.byteSize());
                 int missing = line.isSet(DIGESTS) ? withoutDigest(path, checkpoint, options, screen) : 0;
                 if (missing > 0) {
-                    table.add(Cell.text(argument), Cell.text("NoDigest", Screen.Style.BAD),
+                    table.add(Cell.text(Arguments.shown(argument)), Cell.text("NoDigest", Screen.Style.BAD),
                             Cell.text(missing + " of " + found + " have no digest; fst align --digests writes some"));
                     refused++;
                 } else {
-                    table.add(Cell.text(argument), Cell.text("OK", Screen.Style.GOOD), Cell.text(found));
+                    table.add(Cell.text(Arguments.shown(argument)), Cell.text("OK", Screen.Style.GOOD),
+                            Cell.text(found));
                 }
             } catch (FstException e) {
-                table.add(Cell.text(argument), Cell.text(e.errorName(), Screen.Style.BAD),
-                        Cell.text(String.valueOf(e.getMessage())));
+                table.add(Cell.text(Arguments.shown(argument)), Cell.text(e.errorName(), Screen.Style.BAD),
+                        Cell.text(messageOf(e)));
                 refused++;
                 if (line.isSet("--stacktrace")) {
                     e.printStackTrace(screen.err());
@@ -56,7 +57,14 @@ final class VerifyCommand implements Command {
         return refused == 0 ? 0 : 1;
     }
 
-    private static int withoutDigest(Path path, Checkpoint checkpoint, OpenOptions options, Screen screen) {
+    /// The message without the verdict, which has a column of its own.
+    private static String messageOf(FstException e) {
+        String message = String.valueOf(e.getMessage());
+        String verdict = e.errorName() + ": ";
+        return message.startsWith(verdict) ? message.substring(verdict.length()) : message;
+    }
+
+    private static int withoutDigest(Location path, Checkpoint checkpoint, OpenOptions options, Screen screen) {
         try (ProgressBar bar = new ProgressBar("digesting", screen)) {
             return checkpoint.tensors().size() - TensorDigests.compare(path, options, bar);
         }

@@ -12,15 +12,20 @@ import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.sli
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.tngtech.archunit.base.DescribedPredicate;
 import com.tngtech.archunit.core.domain.JavaClass;
 import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.domain.JavaMethodCall;
 import com.tngtech.archunit.core.domain.JavaPackage;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
+import java.io.IOException;
+import java.io.FileInputStream;
+import java.io.RandomAccessFile;
 import java.lang.foreign.Arena;
 import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SymbolLookup;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -28,6 +33,7 @@ import java.util.List;
 import java.util.TreeMap;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.Stream;
 import org.jspecify.annotations.NullMarked;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -47,16 +53,19 @@ class ArchitectureTest {
 
     @BeforeAll
     static void read() {
-        ClassFileImporter importer = new ClassFileImporter();
         Path root = Path.of("..").toAbsolutePath().normalize();
+        Map<String, Path> classes = new TreeMap<>();
+        for (String module : MODULES.keySet()) {
+            classes.put(module, root.resolve(module).resolve("target/classes"));
+            assertTrue(Files.isDirectory(classes.get(module)), module + " is not built: run the build from the root");
+        }
+        all = new ClassFileImporter().importPaths(classes.values());
         MODULES.forEach((module, fewest) -> {
-            Path classes = root.resolve(module).resolve("target/classes");
-            assertTrue(Files.isDirectory(classes), module + " is not built: run the build from the root");
-            int found = importer.importPath(classes).size();
+            String place = classes.get(module).toUri().toString();
+            long found = all.stream().filter(c -> c.getSource().orElseThrow().getUri().toString().startsWith(place))
+                    .count();
             assertTrue(found >= fewest, module + " has " + found + " classes, expected " + fewest);
         });
-        all = importer
-                .importPaths(MODULES.keySet().stream().map(m -> root.resolve(m).resolve("target/classes")).toList());
     }
 
     private static void requireSome(String pattern, int fewest) {
@@ -101,9 +110,20 @@ class ArchitectureTest {
                 .resideInAnyPackage("jcuda..", "org.jocl..").check(all);
     }
 
+    /// Nor do they carry its C along.
+    @Test
+    void published_modules_use_no_test_support() throws IOException {
+        noClasses().should().dependOnClassesThat().resideInAnyPackage(BASE + ".test..", BASE + ".tests..").check(all);
+        try (Stream<Path> files = Files.walk(Path.of("../fst-testkit/target/classes"))) {
+            assertEquals(List.of(), files.filter(file -> file.toString().matches(".*\\.[ch]")).toList(),
+                    "C in the testkit; what an older build left goes with mvn clean");
+        }
+    }
+
     @Test
     void data_goes_one_way_through_core() {
-        List<String> way = List.of("checkpoint", "header", "plan", "read", "place", "distribute", "deliver");
+        List<String> way = List.of("storage", "checkpoint", "header", "plan", "read", "place", "distribute",
+                "deliver");
         for (int i = 0; i < way.size(); i++) {
             requireSome(BASE + ".core." + way.get(i), 2);
             for (String later : way.subList(i + 1, way.size())) {
@@ -116,9 +136,27 @@ class ArchitectureTest {
     @Test
     void headers_and_plans_are_pure() {
         noClasses().that().resideInAnyPackage(BASE + ".core.header", BASE + ".core.plan", BASE + ".core.checkpoint")
-                .should().dependOnClassesThat().resideInAnyPackage(BASE + ".spi..", "java.lang.foreign").check(all);
+                .should().dependOnClassesThat().resideInAnyPackage(BASE + ".spi", BASE + ".spi.ffm", BASE + ".spi.kernel", "java.lang.foreign").check(all);
         noClasses().that().resideInAPackage(BASE + ".core.plan").should().dependOnClassesThat()
                 .resideInAnyPackage("java.io", "java.nio.channels").check(all);
+    }
+
+    @Test
+    void bytes_of_files_come_through_one_door() {
+        // Facts of the machine, not files of users.
+        String[] facts = {BASE + ".core.place.HostMemory", BASE + ".core.place.NumaNode"};
+        noClasses().that().resideInAPackage(BASE + ".core..")
+                .and().resideOutsideOfPackages(BASE + ".core.storage..", BASE + ".core.write..", BASE + ".core.config..")
+                .and(not(namedIn(facts))).should().dependOnClassesThat()
+                .belongToAnyOf(Files.class, FileChannel.class, RandomAccessFile.class, FileInputStream.class).check(all);
+        noClasses().that().resideInAnyPackage(BASE + ".core.read..", BASE + ".core.place..", BASE + ".core.deliver..")
+                .should().dependOnClassesThat().resideInAPackage(BASE + ".core.storage.ffm..").check(all);
+        requireSome(BASE + ".core.storage", 8);
+    }
+
+    private static DescribedPredicate<JavaClass> namedIn(String... names) {
+        return DescribedPredicate.describe("named " + List.of(names),
+                each -> Arrays.stream(names).anyMatch(name -> each.getName().equals(name)));
     }
 
     @Test
@@ -185,7 +223,8 @@ class ArchitectureTest {
     @Test
     void services_files_agree_with_module_descriptors() {
         for (String service : List.of("io.fastsafetensors.spi.BackendProvider", "io.fastsafetensors.api.LoaderProvider",
-                "io.fastsafetensors.group.ProcessGroupProvider", "io.fastsafetensors.group.GroupsProvider")) {
+                "io.fastsafetensors.group.ProcessGroupProvider", "io.fastsafetensors.group.GroupsProvider",
+                "io.fastsafetensors.spi.storage.StorageProvider")) {
             assertEquals(Services.inDescriptors(MODULES.keySet(), service),
                     Services.inFiles(MODULES.keySet(), service), service);
         }

@@ -2,31 +2,21 @@ package io.fastsafetensors.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.fastsafetensors.test.SampleFiles;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /// Other people's files: the same tensors and bytes as an independent reader found in them.
 class CorpusTest {
-    private final Path corpus = Path.of(System.getProperty("fst.corpus", "../../shared/corpus"));
-
-    @BeforeEach
-    void requireCorpus() {
-        boolean present = Files.isRegularFile(corpus.resolve("GOLDEN.tsv"));
-        String reason = "NO CORPUS in " + corpus.toAbsolutePath() + ": real files are not tested (-Dfst.corpus=DIR)";
-        assertTrue(present || !"true".equals(System.getenv("CI")), reason);
-        assumeTrue(present, reason);
-    }
-
     @Test
     void every_tensor_and_every_byte_is_as_in_the_golden_list() throws Exception {
+        Path corpus = SampleFiles.folder();
         Map<String, List<String>> golden = new LinkedHashMap<>();
         for (String line : Files.readAllLines(corpus.resolve("GOLDEN.tsv")).stream().skip(1).toList()) {
             String file = line.substring(0, line.indexOf('\t'));

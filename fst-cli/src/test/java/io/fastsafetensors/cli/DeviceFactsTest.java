@@ -20,7 +20,7 @@ class DeviceFactsTest {
     void people_get_a_fact_a_line() {
         ByteArrayOutputStream bytes = new ByteArrayOutputStream();
         PrintStream out = new PrintStream(bytes, true, StandardCharsets.UTF_8);
-        GPU.print(new Screen(out, out, false));
+        GPU.print(Screen.unwatched(out, out));
         assertEquals(List.of("cuda:0 NVIDIA H200, 140.0 GiB, through cuda", "  NUMA node   1",
                 "  PCI bus id  0000:81:00.0", "  kind        GPU", "  link        PCIe 5.0 x16"),
                 bytes.toString(StandardCharsets.UTF_8).lines().toList());

@@ -4,26 +4,29 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.fastsafetensors.api.Safetensors;
+import io.fastsafetensors.test.ChildProcess;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.HashSet;
-import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /// Writers that are killed (SIGKILL) somewhere on their way.
 @Timeout(300)
+@Tag("slow")
 class KilledWriterTest {
     private static final long SEED = Long.getLong("fst.seed", System.nanoTime());
     private static final int LONGEST_MILLIS = 80;
+    private static final String[] QUICK_START = {"-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx128m"};
 
     @TempDir
     private Path directory;
@@ -76,16 +79,14 @@ class KilledWriterTest {
     }
 
     private static void killWithin(int millis, RewriteLoop.Way way, Path target) throws Exception {
-        Process child = new ProcessBuilder(ChildJvm.command(RewriteLoop.class, way, target)).redirectErrorStream(true)
-                .start();
-        try {
-            assertEquals("writing", child.inputReader().readLine());
+        try (ChildProcess.Running child = ChildProcess.java(RewriteLoop.class, way, target).options(QUICK_START)
+                .start()) {
+            child.awaitLine("writing");
             Thread.sleep(millis);
             assertTrue(child.isAlive(), "the writer ended by itself");
-        } finally {
-            child.destroyForcibly();
+            child.kill();
+            child.end().withStatus(128 + 9);
         }
-        assertEquals(128 + 9, child.waitFor());
     }
 
     private static Map<String, byte[]> contents(Path folder) throws IOException {

@@ -3,13 +3,12 @@ package io.fastsafetensors.cli;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import java.nio.charset.StandardCharsets;
+import io.fastsafetensors.test.ChildProcess;
+import io.fastsafetensors.test.Prerequisite;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.BeforeEach;
@@ -27,7 +26,7 @@ class LauncherTest {
 
     @BeforeEach
     void install() throws Exception {
-        assumeTrue(Files.isExecutable(Path.of("/bin/bash")), "the launcher is a bash script, and there is no bash");
+        Prerequisite.BASH.require();
         root = Files.createDirectories(directory.resolve("a place with spaces"));
         Files.copy(LAUNCHER, root.resolve("fst"));
         Files.setPosixFilePermissions(root.resolve("fst"), PosixFilePermissions.fromString("rwxr-xr-x"));
@@ -88,6 +87,17 @@ class LauncherTest {
     }
 
     @Test
+    void a_cache_of_another_place_or_module_path_is_not_used() throws Exception {
+        run(0, Map.of(), "ls");
+        Files.writeString(root.resolve("fst-cli/target/fst-25.0.9.aot"), "made");
+        assertFalse(run(0, Map.of("FST_MODULE_PATH", "/mine"), "ls").toString().contains("-XX:AOTCache"));
+        root = Files.move(root, directory.resolve("another place"));
+        List<String> moved = run(0, Map.of(), "ls");
+        assertFalse(moved.toString().contains("-XX:AOTCache="), "a cache made elsewhere: " + moved);
+        assertEquals(0, Files.size(root.resolve("fst-cli/target/fst-25.0.9.aot")), "made anew, by a JDK that cannot");
+    }
+
+    @Test
     void unpacked_from_a_bundle_it_runs_on_the_runtime_and_the_jars_beside_it() throws Exception {
         Path runtime = jdk("runtime", "25.0.3");
         Files.move(runtime, root.resolve("runtime"));
@@ -111,21 +121,13 @@ class LauncherTest {
         return home;
     }
 
-    private List<String> run(int status, Map<String, String> environment, String... args) throws Exception {
+    private List<String> run(int status, Map<String, String> environment, String... args) {
         return run(status, root.resolve("fst"), environment, args);
     }
 
-    private List<String> run(int status, Path launcher, Map<String, String> environment, String... args)
-            throws Exception {
-        List<String> command = new ArrayList<>(List.of(launcher.toString()));
-        command.addAll(List.of(args));
-        ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true).directory(directory.toFile());
-        builder.environment().keySet().removeIf(name -> name.startsWith("FST_"));
-        builder.environment().put("FST_JAVA_HOME", jdk.toString());
-        builder.environment().putAll(environment);
-        Process process = builder.start();
-        String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-        assertEquals(status, process.waitFor(), output);
-        return output.lines().toList();
+    private List<String> run(int status, Path launcher, Map<String, String> environment, String... args) {
+        return ChildProcess.of((Object[]) args).under(List.of(launcher.toString())).directory(directory)
+                .without("FST_.*").environment("FST_JAVA_HOME", jdk).environment(environment).run().withStatus(status)
+                .lines();
     }
 }

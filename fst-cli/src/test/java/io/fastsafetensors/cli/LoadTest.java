@@ -173,11 +173,28 @@ class LoadTest {
     }
 
     @Test
-    void several_paths_have_a_column_that_tells_them_apart() {
-        Cli.Result result = Cli.run("load", "--format", "tsv", shards, shards.resolve("model.safetensors.index.json"));
+    void several_paths_follow_one_another_in_the_same_columns() {
+        Path index = shards.resolve("model.safetensors.index.json");
+        Cli.Result result = Cli.run("load", "--format", "tsv", shards, index);
         assertEquals(0, result.status(), result.err());
-        assertEquals("path\tmetric\tvalue", result.lines().getFirst());
-        assertEquals(2, result.rows().stream().map(List::getFirst).distinct().count());
+        assertEquals("metric\tvalue", result.lines().getFirst());
+        assertEquals(List.of(List.of("path", shards.toString()), List.of("path", index.toString())),
+                result.rows().stream().filter(row -> row.getFirst().equals("path")).toList());
+        assertEquals(2, result.rows().stream().filter(row -> row.getFirst().equals("gb_per_s")).count());
+    }
+
+    @Test
+    void a_selection_that_matches_nothing_is_refused() {
+        Cli.Result result = Cli.run("load", "--select", "nothing.*", shards);
+        assertEquals(1, result.status());
+        assertTrue(result.err().contains("the selection matches none of the 3 tensors"), result.err());
+    }
+
+    @Test
+    void dtypes_are_known_by_the_names_of_other_frameworks() {
+        for (String name : List.of("bfloat16", "BF16", "bf16")) {
+            assertEquals(0, Cli.run("load", "--dtype", name, shards).status(), name);
+        }
     }
 
     @Test

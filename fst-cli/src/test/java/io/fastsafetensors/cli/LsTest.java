@@ -4,8 +4,12 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.fastsafetensors.types.DType;
+import io.fastsafetensors.api.Safetensors;
+import io.fastsafetensors.api.WriteOptions;
 import java.io.File;
 import java.nio.file.Path;
+import java.util.Set;
+import java.util.Map;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -106,5 +110,20 @@ class LsTest {
         assertEquals(1, result.status());
         assertEquals(1, result.rows().size());
         assertEquals(1, result.errors().size());
+    }
+
+    @Test
+    void metadata_of_each_file_is_listed_escaped() throws Exception {
+        Path file = directory.resolve("m.safetensors");
+        Safetensors.write(file, List.of(Cli.bytes("a", 1)),
+                WriteOptions.defaults().withMetadata(Map.of("format", "pt", "x\u001b[2J", "line\nbreak\ttab")));
+        Cli.Result result = Cli.run("ls", "--metadata", "--format", "tsv", file);
+        assertEquals(0, result.status(), result.err());
+        assertEquals("file\tkey\tvalue", result.lines().getFirst());
+        assertEquals(Set.of(List.of(file.toString(), "\"format\"", "\"pt\""),
+                List.of(file.toString(), "\"x\\u001b[2J\"", "\"line\\u000abreak\\u0009tab\"")),
+                Set.copyOf(result.rows()));
+        assertTrue(Cli.run("ls", "--metadata", file).out().indexOf('\u001b') < 0);
+        assertEquals(2, Cli.run("ls", "--metadata", "--sha256", file).status());
     }
 }

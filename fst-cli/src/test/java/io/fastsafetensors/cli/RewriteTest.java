@@ -12,6 +12,7 @@ import io.fastsafetensors.api.TensorSource;
 import io.fastsafetensors.api.Weights;
 import io.fastsafetensors.api.WriteOptions;
 import io.fastsafetensors.types.DType;
+import io.fastsafetensors.types.Location;
 import io.fastsafetensors.types.Shape;
 import io.fastsafetensors.types.TensorInfo;
 import java.lang.foreign.Arena;
@@ -95,7 +96,7 @@ class RewriteTest {
             assertSound(out);
             assertEquals(contents(in), contents(shards), HINT);
             assertEquals(contents(in), contents(out), HINT);
-            for (Path shard : Safetensors.open(shards).files()) {
+            for (Location shard : Safetensors.open(shards).files()) {
                 Checkpoint each = Safetensors.open(shard);
                 assertTrue(each.byteSize() <= size || each.tensors().size() == 1, HINT);
             }

@@ -3,9 +3,9 @@ package io.fastsafetensors.cli;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
-import java.nio.charset.StandardCharsets;
+import io.fastsafetensors.testkit.fixture.SafetensorsFixture;
+import io.fastsafetensors.types.DType;
+import io.fastsafetensors.types.Shape;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -21,7 +21,7 @@ class VerifyTest {
     void a_row_for_each_path_and_status_1_if_one_is_refused() throws Exception {
         Path good = Cli.write(directory.resolve("good.safetensors"), Cli.bytes("a", 1));
         Path small = Files.write(directory.resolve("small.safetensors"), new byte[7]);
-        Path hole = raw("hole.safetensors", "{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[1,2]}}", 2);
+        Path hole = hole("hole.safetensors", "a");
         Path absent = directory.resolve("absent.safetensors");
         Cli.Result result = Cli.run("verify", "--format", "tsv", good, small, hole, absent);
         assertEquals(1, result.status());
@@ -51,8 +51,7 @@ class VerifyTest {
 
     @Test
     void messages_stay_in_their_row() throws Exception {
-        Path file = raw("x.safetensors",
-                "{\"a\\nb\\t\\u001b\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[1,2]}}", 2);
+        Path file = hole("x.safetensors", "a\nb\t\u001b");
         Cli.Result result = Cli.run("verify", "--format", "tsv", file);
         assertEquals(1, result.rows().size());
         assertEquals(3, result.rows().getFirst().size());
@@ -96,9 +95,9 @@ class VerifyTest {
         return Cli.run(args).rows().getFirst().get(1);
     }
 
-    private Path raw(String name, String header, int dataBytes) throws Exception {
-        byte[] text = header.getBytes(StandardCharsets.UTF_8);
-        return Files.write(directory.resolve(name), ByteBuffer.allocate(8 + text.length + dataBytes)
-                .order(ByteOrder.LITTLE_ENDIAN).putLong(text.length).put(text).array());
+    /// A file whose only tensor leaves a byte before it to nobody.
+    private Path hole(String file, String tensor) {
+        return SafetensorsFixture.create().tensor(tensor, DType.U8, Shape.of(1), 1).offsets(tensor, 1, 2)
+                .trailingBytes(new byte[1]).write(directory.resolve(file)).path();
     }
 }

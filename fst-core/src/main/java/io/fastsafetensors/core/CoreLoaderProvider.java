@@ -17,12 +17,17 @@ import io.fastsafetensors.core.config.Configuration;
 import io.fastsafetensors.core.config.ShardSpecs;
 import io.fastsafetensors.core.deliver.CoreLoader;
 import io.fastsafetensors.core.header.CheckpointReader;
-import io.fastsafetensors.core.read.Storage;
 import io.fastsafetensors.core.select.Providers;
+import io.fastsafetensors.core.storage.SourceFile;
+import io.fastsafetensors.core.storage.SourceFiles;
+import io.fastsafetensors.core.storage.StorageReports;
+import io.fastsafetensors.core.storage.Storages;
 import io.fastsafetensors.core.write.CheckpointWriter;
 import io.fastsafetensors.core.write.TensorBytes;
+import io.fastsafetensors.types.Location;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.function.Function;
 
 /// What fst-api finds: the way from each of its calls to the package that serves it.
 public final class CoreLoaderProvider implements LoaderProvider {
@@ -56,8 +61,10 @@ public final class CoreLoaderProvider implements LoaderProvider {
     }
 
     @Override
-    public Checkpoint open(Path checkpoint, OpenOptions options) {
-        return CheckpointReader.open(CheckpointFiles.resolve(checkpoint), options);
+    public Checkpoint open(Location checkpoint, OpenOptions options) {
+        try (Storages storages = Storages.open(); SourceFiles sources = SourceFiles.closedAtOnce(storages)) {
+            return CheckpointReader.open(CheckpointFiles.resolve(checkpoint, sources), sources, options);
+        }
     }
 
     @Override
@@ -81,8 +88,20 @@ public final class CoreLoaderProvider implements LoaderProvider {
     }
 
     @Override
-    public List<StorageReport> storage(Path checkpoint) {
-        return CheckpointReader.open(CheckpointFiles.resolve(checkpoint), OpenOptions.lenientMode()).files().stream()
-                .map(Storage.platform()::report).toList();
+    public List<StorageReport> storage(Location checkpoint) {
+        return forFiles(checkpoint, StorageReports::of);
+    }
+
+    @Override
+    public void evict(Location checkpoint) {
+        forFiles(checkpoint, StorageReports::evict);
+    }
+
+    private static <T> List<T> forFiles(Location checkpoint, Function<SourceFile, T> work) {
+        try (Storages storages = Storages.open(); SourceFiles sources = SourceFiles.forLoad(storages)) {
+            CheckpointFiles files = CheckpointFiles.resolve(checkpoint, sources);
+            return CheckpointReader.open(files, sources, OpenOptions.lenientMode()).files().stream()
+                    .map(file -> work.apply(sources.file(file))).toList();
+        }
     }
 }

@@ -47,6 +47,8 @@ public enum Prerequisite {
     NUMPY("NumPy", "apt install python3-numpy", true),
     /// `/bin/bash`.
     BASH("bash", "apt install bash", true),
+    /// `script`, which runs a command in a terminal of its own.
+    TERMINAL("script", "apt install bsdutils", true),
     /// `unshare` and `mount`, and the permission to mount in a namespace of one's own: see [Namespaces].
     MOUNT("permission to mount", "run as root or allow user namespaces; apt install util-linux", true),
     /// NVIDIA's compiler, which must have the version that made the PTX in the jar.
@@ -102,6 +104,7 @@ public enum Prerequisite {
             case HIP -> library("libamdhip64.so.5").or(() -> library("libhiprtc-builtins.so.5"));
             case NUMPY -> Python.problem();
             case BASH -> Files.isExecutable(Path.of("/bin/bash")) ? Optional.empty() : Optional.of("no /bin/bash");
+            case TERMINAL -> ChildProcess.problem("script", "--version");
             case MOUNT -> Namespaces.problem();
             case NVCC -> ChildProcess.problem("nvcc", "--version");
             case CORPUS -> SampleFiles.problem();

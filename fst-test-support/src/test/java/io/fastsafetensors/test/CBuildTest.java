@@ -10,6 +10,7 @@ import io.fastsafetensors.spi.ffm.NativeLibrary;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -18,6 +19,11 @@ import org.junit.jupiter.api.io.TempDir;
 class CBuildTest {
     @TempDir
     Path folder;
+
+    @BeforeEach
+    void requireCompiler() {
+        Prerequisite.C_COMPILER.require();
+    }
 
     private static CBuild answer(int value) {
         return CBuild.sharedLibrary("libanswer.so").source("answer.h", "int answer(void);\n").source("answer.c",
@@ -53,6 +59,7 @@ class CBuildTest {
 
     @Test
     void what_does_not_compile_fails_with_the_compilers_words() throws IOException {
+        Prerequisite.C_COMPILER.require();
         AssertionError failure = assertThrows(AssertionError.class,
                 () -> CBuild.program("p").source("p.c", "int main(void) { int unused; return 0; }\n").into(folder));
         assertTrue(String.valueOf(failure.getMessage()).contains("unused"), failure.getMessage());

@@ -23,7 +23,7 @@ abstract class AlignmentRules extends RuleGroup {
     /// driver's own.
     @Test
     @DisplayName("M-01 device addresses have the alignment asked for")
-    void deviceAddresses() {
+    void m_01_device_addresses_have_the_alignment_asked_for() {
         bench.need(Capability.POINTERS);
         forEachAlignment((buffer, alignment) -> assertEquals(0, buffer.handle().value() % alignment,
                 () -> "address " + Long.toHexString(buffer.handle().value()) + " modulo " + alignment));
@@ -35,7 +35,7 @@ abstract class AlignmentRules extends RuleGroup {
     /// If it fails: the handle and the segment must start at the same byte.
     @Test
     @DisplayName("M-02 segments have the alignment asked for")
-    void segmentAddresses() {
+    void m_02_segments_have_the_alignment_asked_for() {
         bench.need(Capability.HOST_ADDRESSABLE);
         forEachAlignment((buffer, alignment) -> {
             long address = buffer.segment().orElseThrow().address();
@@ -51,7 +51,7 @@ abstract class AlignmentRules extends RuleGroup {
     /// If it fails: direct reads from disk cannot land there; allocate a page more and slice, if the driver gives less.
     @Test
     @DisplayName("M-03 staging memory is aligned to pages")
-    void stagingAddresses() {
+    void m_03_staging_memory_is_aligned_to_pages() {
         for (long bytes : new long[] {1, 100, 4096, 5000, 1 << 20, (1 << 20) + 1}) {
             StagingBuffer staging = bench.staging(bytes);
             assertEquals(0, staging.segment().address() % 4096, () -> bytes + " bytes of staging memory");

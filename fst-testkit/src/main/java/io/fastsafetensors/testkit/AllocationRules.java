@@ -35,7 +35,7 @@ abstract class AllocationRules extends RuleGroup {
     /// If it fails: drivers refuse size 0; allocate one byte, and report 0.
     @Test
     @DisplayName("A-01 zero bytes can be allocated")
-    void zeroBytes() {
+    void a_01_zero_bytes_can_be_allocated() {
         try (DeviceBuffer first = bench.backend.allocate(0, 1); DeviceBuffer second = bench.backend.allocate(0, 256)) {
             assertEquals(0, first.byteSize());
             assertEquals(0, second.byteSize());
@@ -48,7 +48,7 @@ abstract class AllocationRules extends RuleGroup {
     /// If it fails: keep the size asked for beside the size that the driver was given.
     @Test
     @DisplayName("A-02 a buffer has the size that was asked for")
-    void sizeIsKept() {
+    void a_02_a_buffer_has_the_size_that_was_asked_for() {
         for (long bytes : new long[] {1, 7, 255, 4095, 4097, (1 << 20) + 1}) {
             try (DeviceBuffer buffer = bench.backend.allocate(bytes, 64)) {
                 assertEquals(bytes, buffer.byteSize());
@@ -62,7 +62,7 @@ abstract class AllocationRules extends RuleGroup {
     /// alignment.
     @Test
     @DisplayName("A-03 live buffers do not overlap")
-    void buffersAreDisjoint() {
+    void a_03_live_buffers_do_not_overlap() {
         RandomGenerator random = random();
         List<DeviceBuffer> buffers = new ArrayList<>();
         List<byte[]> contents = new ArrayList<>();
@@ -85,7 +85,7 @@ abstract class AllocationRules extends RuleGroup {
     /// check that the size is not cut to 32 bits on its way.
     @Test
     @DisplayName("A-04 out of memory names what was asked for and what is free")
-    void outOfMemory() {
+    void a_04_out_of_memory_names_what_was_asked_for_and_what_is_free() {
         OutOfDeviceMemoryException refused = assertThrows(OutOfDeviceMemoryException.class,
                 () -> bench.backend.allocate(IMPOSSIBLE, 256).close());
         assertEquals(IMPOSSIBLE, refused.requested());
@@ -98,7 +98,7 @@ abstract class AllocationRules extends RuleGroup {
     /// If it fails: some drivers keep the last error and report it at the next call; fetch and clear it.
     @Test
     @DisplayName("A-05 a refused request leaves the backend usable")
-    void usableAfterOutOfMemory() {
+    void a_05_a_refused_request_leaves_the_backend_usable() {
         try {
             bench.backend.allocate(IMPOSSIBLE, 256).close();
         } catch (OutOfDeviceMemoryException _) {
@@ -114,7 +114,7 @@ abstract class AllocationRules extends RuleGroup {
     /// If it fails: look for a close that only marks the buffer, or a cache without a bound.
     @Test
     @DisplayName("A-06 closing a buffer gives its memory back")
-    void memoryComesBack() {
+    void a_06_closing_a_buffer_gives_its_memory_back() {
         MemoryInfo before = bench.backend.memory();
         if (before.free() < 0) {
             Assumptions.abort("the device does not say how much memory is free");
@@ -140,7 +140,7 @@ abstract class AllocationRules extends RuleGroup {
     /// If it fails: look for an `int` on the way, or a [java.nio.ByteBuffer].
     @Test
     @DisplayName("A-07 sizes and offsets beyond 2 GiB work")
-    void beyondTwoGiB() {
+    void a_07_sizes_and_offsets_beyond_2_gib_work() {
         if (bench.effort == Effort.QUICK) {
             Assumptions.abort("quick run: no allocation over 2 GiB");
         }
@@ -164,7 +164,7 @@ abstract class AllocationRules extends RuleGroup {
     /// If it fails: the segment must be the memory itself, with the buffer's size, not a copy of it.
     @Test
     @DisplayName("A-08 a segment is the buffer's own memory")
-    void segmentIsTheMemory() {
+    void a_08_a_segment_is_the_buffers_own_memory() {
         bench.need(Capability.HOST_ADDRESSABLE);
         RandomGenerator random = random();
         byte[] bytes = Workbench.bytes(random, 10_007);
@@ -182,7 +182,7 @@ abstract class AllocationRules extends RuleGroup {
     /// If it fails: allocate from a shared arena, or give each thread access to the driver's page-locked memory.
     @Test
     @DisplayName("A-09 staging memory has its size and serves every thread")
-    void stagingServesThreads() throws InterruptedException {
+    void a_09_staging_memory_has_its_size_and_serves_every_thread() throws InterruptedException {
         for (long bytes : new long[] {0, 1, 4096, 4097, (4 << 20) + 1}) {
             try (StagingBuffer staging = bench.backend.allocateStaging(bytes)) {
                 assertEquals(bytes, staging.segment().byteSize(), "the staging buffer's size");

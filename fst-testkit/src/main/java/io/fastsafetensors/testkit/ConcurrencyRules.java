@@ -33,7 +33,7 @@ abstract class ConcurrencyRules extends RuleGroup {
     /// If it fails: look at the lock (or its absence) around the allocator and the set of open objects.
     @Test
     @DisplayName("N-01 many threads allocate and close at once")
-    void allocateTogether() throws InterruptedException {
+    void n_01_many_threads_allocate_and_close_at_once() throws InterruptedException {
         Map<Long, Long> live = new ConcurrentHashMap<>();
         boolean pointers = bench.claims(Capability.POINTERS);
         Threads.together(THREADS, thread -> {
@@ -59,7 +59,7 @@ abstract class ConcurrencyRules extends RuleGroup {
     /// If it fails: no state of the backend may belong to "the" stream or "the" current copy.
     @Test
     @DisplayName("N-02 streams of several threads work at once")
-    void streamsTogether() throws InterruptedException {
+    void n_02_streams_of_several_threads_work_at_once() throws InterruptedException {
         int part = 300_001;
         byte[] bytes = Workbench.bytes(random(), THREADS * part);
         DeviceBuffer buffer = bench.allocate(bytes.length);
@@ -79,7 +79,7 @@ abstract class ConcurrencyRules extends RuleGroup {
     /// If it fails: waiting changes nothing in the fence; a result that is taken out by the first one hangs the others.
     @Test
     @DisplayName("N-03 several threads wait for one fence")
-    void fenceServesMany() throws InterruptedException {
+    void n_03_several_threads_wait_for_one_fence() throws InterruptedException {
         byte[] bytes = Workbench.bytes(random(), 4 << 20);
         StagingBuffer staging = bench.staged(bytes);
         StagingBuffer back = bench.staging(bytes.length);
@@ -103,7 +103,7 @@ abstract class ConcurrencyRules extends RuleGroup {
     /// If it fails: scratch memory and arguments of a kernel belong to its stream.
     @Test
     @DisplayName("N-04 kernels of several threads run at once")
-    void kernelsTogether() throws InterruptedException {
+    void n_04_kernels_of_several_threads_run_at_once() throws InterruptedException {
         bench.need(Capability.KERNELS);
         Threads.together(THREADS, thread -> {
             byte[] source = Workbench.bytes(Seed.random("N-04." + thread), 40_000);
@@ -128,7 +128,7 @@ abstract class ConcurrencyRules extends RuleGroup {
     /// If it fails: test and set the flag in one atomic step.
     @Test
     @DisplayName("N-05 threads that close one buffer at once free it once")
-    void closeTogether() throws InterruptedException {
+    void n_05_threads_that_close_one_buffer_at_once_free_it_once() throws InterruptedException {
         byte[] bytes = Workbench.bytes(random(), 2000);
         for (int round = 0; round < (bench.effort == Effort.FULL ? 20 : 5); round++) {
             DeviceBuffer buffer = bench.backend.allocate(bytes.length, 64);
@@ -144,7 +144,7 @@ abstract class ConcurrencyRules extends RuleGroup {
     /// If it fails: make the driver's context current in each call, not when the stream is opened.
     @Test
     @DisplayName("N-06 a stream may move from thread to thread")
-    void streamMoves() throws InterruptedException {
+    void n_06_a_stream_may_move_from_thread_to_thread() throws InterruptedException {
         int part = 5000;
         byte[] bytes = Workbench.bytes(random(), 4 * part);
         StagingBuffer staging = bench.staged(bytes);

@@ -52,7 +52,7 @@ abstract class ConversionRules extends RuleGroup {
     /// If it fails: a backend with kernels brings all of them; one without does not claim KERNELS.
     @Test
     @DisplayName("K-01 every pair without C64 is supported")
-    void pairsAreSupported() {
+    void k_01_every_pair_without_c64_is_supported() {
         Kernels kernels = bench.backend.kernels();
         assertAll(Arrays.stream(DType.values()).flatMap(from -> Arrays.stream(DType.values())
                 .filter(to -> ScalarReference.converts(from, to))
@@ -64,7 +64,7 @@ abstract class ConversionRules extends RuleGroup {
     /// If it fails: copy; do not decode.
     @TestFactory
     @DisplayName("K-02 equal dtypes are copied bit for bit")
-    Stream<DynamicTest> equalDtypes() {
+    Stream<DynamicTest> k_02_equal_dtypes_are_copied_bit_for_bit() {
         return Arrays.stream(DType.values()).map(dtype -> test(dtype, dtype));
     }
 
@@ -74,7 +74,7 @@ abstract class ConversionRules extends RuleGroup {
     /// packed from the low bits up.
     @TestFactory
     @DisplayName("K-03 every code of up to 8 bits converts right")
-    Stream<DynamicTest> narrowSources() {
+    Stream<DynamicTest> k_03_every_code_of_up_to_8_bits_converts_right() {
         return tests(from -> from.bits() <= 8);
     }
 
@@ -84,7 +84,7 @@ abstract class ConversionRules extends RuleGroup {
     /// the host or the JDK without looking at their NaN.
     @TestFactory
     @DisplayName("K-04 every code of 16 bits converts right")
-    Stream<DynamicTest> middleSources() {
+    Stream<DynamicTest> k_04_every_code_of_16_bits_converts_right() {
         return tests(from -> from.bits() == 16);
     }
 
@@ -95,7 +95,7 @@ abstract class ConversionRules extends RuleGroup {
     /// flush subnormals when they are asked for speed.
     @TestFactory
     @DisplayName("K-05 wide floats round once, to nearest even")
-    Stream<DynamicTest> wideFloats() {
+    Stream<DynamicTest> k_05_wide_floats_round_once_to_nearest_even() {
         return tests(from -> from.isFloat() && from.bits() > 16);
     }
 
@@ -104,7 +104,7 @@ abstract class ConversionRules extends RuleGroup {
     /// If it fails: 64-bit integers have more bits than F64; convert them without a stop there.
     @TestFactory
     @DisplayName("K-06 wide integers saturate, and round once to floats")
-    Stream<DynamicTest> wideIntegers() {
+    Stream<DynamicTest> k_06_wide_integers_saturate_and_round_once_to_floats() {
         return tests(from -> !from.isFloat() && from.bits() > 16);
     }
 
@@ -113,7 +113,7 @@ abstract class ConversionRules extends RuleGroup {
     /// If it fails: look at what vector code does with the last few elements.
     @TestFactory
     @DisplayName("K-07 every number of elements converts, and nothing around them")
-    Stream<DynamicTest> everyCount() {
+    Stream<DynamicTest> k_07_every_number_of_elements_converts_and_nothing_around_them() {
         return Arrays.stream(TAIL_PAIRS).map(pair -> DynamicTest.dynamicTest(pair[0] + " to " + pair[1],
                 () -> checkCounts(pair[0], pair[1])));
     }
@@ -123,7 +123,7 @@ abstract class ConversionRules extends RuleGroup {
     /// If it fails: look at the loop over the grid, and at index arithmetic in 32 bits.
     @Test
     @DisplayName("K-08 millions of elements convert")
-    void manyElements() {
+    void k_08_millions_of_elements_convert() {
         int count = bench.effort == Effort.FULL ? (4 << 20) + 5 : 100_005;
         byte[] source = Workbench.bytes(random(), count * 4);
         compare(source, DType.F32, DType.BF16, count);
@@ -134,7 +134,7 @@ abstract class ConversionRules extends RuleGroup {
     /// If it fails: launch the kernel on the stream's own queue.
     @Test
     @DisplayName("K-09 conversions stay in the order of their stream")
-    void inOrder() {
+    void k_09_conversions_stay_in_the_order_of_their_stream() {
         int count = 1 << 20;
         byte[] bytes = Workbench.bytes(random(), count * 2);
         byte[] expected = new byte[count * 4];
@@ -160,7 +160,7 @@ abstract class ConversionRules extends RuleGroup {
     /// If it fails: there is no agreed way to drop an imaginary part; say no.
     @Test
     @DisplayName("K-10 C64 converts only to itself")
-    void complexIsRefused() {
+    void k_10_c64_converts_only_to_itself() {
         Kernels kernels = bench.backend.kernels();
         BufferSlice source = BufferSlice.of(bench.upload(new byte[64]));
         BufferSlice target = BufferSlice.of(bench.upload(new byte[32]));
@@ -177,7 +177,7 @@ abstract class ConversionRules extends RuleGroup {
     /// If it fails: drivers refuse a launch of no threads; return first.
     @Test
     @DisplayName("K-11 no elements are no work")
-    void noElements() {
+    void k_11_no_elements_are_no_work() {
         DeviceBuffer source = bench.upload(new byte[8]);
         DeviceBuffer target = bench.upload(Workbench.filler(8));
         try (CopyStream stream = bench.backend.openCopyStream()) {

@@ -36,7 +36,7 @@ abstract class CopyRules extends RuleGroup {
     /// If it fails at odd sizes: look for a copy in whole words without its tail.
     @Test
     @DisplayName("C-01 bytes come back as they were sent, at every size")
-    void roundTrip() {
+    void c_01_bytes_come_back_as_they_were_sent_at_every_size() {
         RandomGenerator random = random();
         for (int size : SIZES) {
             byte[] bytes = Workbench.bytes(random, size);
@@ -49,7 +49,7 @@ abstract class CopyRules extends RuleGroup {
     /// If it fails: offsets are in bytes and need no alignment; check where the target's offset is added.
     @Test
     @DisplayName("C-02 a copy to the device writes its range only, at any offset")
-    void copyToDeviceKeepsNeighbours() {
+    void c_02_a_copy_to_the_device_writes_its_range_only_at_any_offset() {
         RandomGenerator random = random();
         int room = 9000;
         for (int round = 0; round < (bench.effort == Effort.FULL ? 40 : 12); round++) {
@@ -76,7 +76,7 @@ abstract class CopyRules extends RuleGroup {
     /// If it fails: as C-02, the other way round.
     @Test
     @DisplayName("C-03 a copy to the host writes its range only, from any offset")
-    void copyToHostKeepsNeighbours() {
+    void c_03_a_copy_to_the_host_writes_its_range_only_from_any_offset() {
         RandomGenerator random = random();
         byte[] bytes = Workbench.bytes(random, 9000);
         DeviceBuffer buffer = bench.upload(bytes);
@@ -102,7 +102,7 @@ abstract class CopyRules extends RuleGroup {
     /// If it fails: check the order of source and target, and that both offsets are used.
     @Test
     @DisplayName("C-04 a copy within the device moves its range only")
-    void copyWithinDevice() {
+    void c_04_a_copy_within_the_device_moves_its_range_only() {
         RandomGenerator random = random();
         byte[] bytes = Workbench.bytes(random, 7000);
         DeviceBuffer source = bench.upload(bytes);
@@ -130,7 +130,7 @@ abstract class CopyRules extends RuleGroup {
     /// If it fails: drivers refuse size 0 or a pointer to the end; return before the driver is called.
     @Test
     @DisplayName("C-05 copies of zero bytes do nothing")
-    void zeroBytes() {
+    void c_05_copies_of_zero_bytes_do_nothing() {
         byte[] bytes = Workbench.bytes(random(), 100);
         DeviceBuffer buffer = bench.upload(bytes);
         MemorySegment nothing = bench.staging(16).segment().asSlice(3, 0);
@@ -148,7 +148,7 @@ abstract class CopyRules extends RuleGroup {
     /// If it fails: page-locked memory makes copies fast; memory that is not must still be copied right.
     @Test
     @DisplayName("C-06 host memory of other origin can be copied")
-    void plainHostMemory() {
+    void c_06_host_memory_of_other_origin_can_be_copied() {
         byte[] bytes = Workbench.bytes(random(), 33_333);
         DeviceBuffer buffer = bench.allocate(bytes.length);
         try (Arena arena = Arena.ofShared(); CopyStream stream = bench.backend.openCopyStream()) {
@@ -167,7 +167,7 @@ abstract class CopyRules extends RuleGroup {
     /// If it fails: take the address of the segment, and no writable view of it.
     @Test
     @DisplayName("C-07 a read-only mapping can be copied")
-    void mappedFile(@TempDir Path folder) throws IOException {
+    void c_07_a_read_only_mapping_can_be_copied(@TempDir Path folder) throws IOException {
         byte[] bytes = Workbench.bytes(random(), 50_001);
         Path file = Files.write(folder.resolve("mapped"), bytes);
         DeviceBuffer buffer = bench.allocate(bytes.length - 1);
@@ -186,7 +186,7 @@ abstract class CopyRules extends RuleGroup {
     /// If it fails: the hint is advice to the reader, not a limit of the copy.
     @Test
     @DisplayName("C-08 a copy may be larger than the block of the hints")
-    void largerThanBlock() {
+    void c_08_a_copy_may_be_larger_than_the_block_of_the_hints() {
         int size = Math.min(2 * bench.backend.hints().blockBytes(), 24 << 20) + 4097;
         byte[] bytes = Workbench.bytes(random(), size);
         assertBytes(bytes, bench.download(bench.upload(bytes)), size + " bytes");
@@ -199,7 +199,7 @@ abstract class CopyRules extends RuleGroup {
     /// files are not tried: Linux 6.5 and newer do not let drivers keep them.
     @Test
     @DisplayName("C-09 the caller's memory can be registered and copied")
-    void registeredMemory(@TempDir Path folder) throws IOException {
+    void c_09_the_callers_memory_can_be_registered_and_copied(@TempDir Path folder) throws IOException {
         bench.need(Capability.HOST_REGISTRATION);
         byte[] bytes = Workbench.bytes(random(), 64 << 10);
         Path file = Files.write(folder.resolve("mapped"), bytes);

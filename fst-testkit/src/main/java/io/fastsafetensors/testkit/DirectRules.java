@@ -9,11 +9,17 @@ import io.fastsafetensors.spi.Capability;
 import io.fastsafetensors.spi.DeviceBuffer;
 import io.fastsafetensors.spi.DirectFile;
 import io.fastsafetensors.spi.DirectStorage;
+import io.fastsafetensors.spi.storage.FileIdentity;
+import io.fastsafetensors.spi.storage.StorageFile;
+import io.fastsafetensors.testkit.ffm.DescriptorFile;
+import io.fastsafetensors.types.Location;
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.random.RandomGenerator;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.DisplayName;
@@ -28,7 +34,7 @@ abstract class DirectRules extends RuleGroup {
     @TempDir
     Path folder;
 
-    private Path path;
+    private StorageFile source;
     private byte[] content;
     private DirectStorage storage;
 
@@ -43,10 +49,17 @@ abstract class DirectRules extends RuleGroup {
         storage = bench.backend.directStorage()
                 .orElseGet(() -> Assumptions.abort("direct storage is claimed and missing; see rule P-11"));
         content = Workbench.bytes(random(), LENGTH);
-        path = Files.write(folder.resolve("direct"), content);
-        DirectStorage.Support support = storage.support(path);
+        source = DescriptorFile.open(Files.write(folder.resolve("direct"), content));
+        DirectStorage.Support support = storage.support(source);
         if (support.mode() == DirectStorage.Mode.NONE) {
-            Assumptions.abort("no direct reads of " + path + ": " + support.reason());
+            Assumptions.abort("no direct reads of " + source.location() + ": " + support.reason());
+        }
+    }
+
+    @AfterEach
+    void closeFile() {
+        if (source != null) {
+            source.close();
         }
     }
 
@@ -55,9 +68,9 @@ abstract class DirectRules extends RuleGroup {
     /// If it fails: check the bytes after the last full block; the file's length is no multiple of anything.
     @Test
     @DisplayName("D-01 a whole file arrives")
-    void wholeFile() {
+    void d_01_a_whole_file_arrives() {
         DeviceBuffer buffer = bench.allocate(LENGTH);
-        try (DirectFile file = storage.open(path)) {
+        try (DirectFile file = storage.open(source)) {
             assertEquals(LENGTH, file.read(0, buffer, 0, LENGTH));
         }
         assertBytes(content, bench.download(buffer), "a file read directly");
@@ -68,9 +81,9 @@ abstract class DirectRules extends RuleGroup {
     /// If it fails: alignment is the backend's business: read the unaligned edges another way.
     @Test
     @DisplayName("D-02 any range arrives at any offset")
-    void anyRange() {
+    void d_02_any_range_arrives_at_any_offset() {
         RandomGenerator random = random();
-        try (DirectFile file = storage.open(path)) {
+        try (DirectFile file = storage.open(source)) {
             for (int round = 0; round < 20; round++) {
                 int size = 1 + random.nextInt(round % 2 == 0 ? 100 : 70_000);
                 int from = random.nextInt(LENGTH - size);
@@ -89,39 +102,41 @@ abstract class DirectRules extends RuleGroup {
     /// If it fails: aligned reads may bring bytes that are not in the file; cut the count at the file's length.
     @Test
     @DisplayName("D-03 a read over the end of the file says how much there was")
-    void endOfFile() {
+    void d_03_a_read_over_the_end_of_the_file_says_how_much_there_was() {
         byte[] expected = Workbench.filler(1000);
         System.arraycopy(content, LENGTH - 300, expected, 0, 300);
         DeviceBuffer buffer = bench.upload(Workbench.filler(1000));
-        try (DirectFile file = storage.open(path)) {
+        try (DirectFile file = storage.open(source)) {
             assertEquals(300, file.read(LENGTH - 300, buffer, 0, 1000), "bytes at the end");
             assertEquals(0, file.read(LENGTH, buffer, 500, 100), "bytes behind the end");
         }
         assertBytes(Arrays.copyOf(expected, 300), bench.download(buffer, 0, 300), "bytes at the end");
     }
 
-    /// `support` answers for files that are not there, and for folders: mode NONE with a reason, no exception.
+    /// `support` answers for a file of any storage, with a descriptor or without: a reason always, an exception never.
     ///
-    /// If it fails: it is asked for every file of a checkpoint before any of them is opened.
+    /// If it fails: it is asked for every file of a checkpoint, and third parties bring files that the kernel knows
+    /// nothing of.
     @Test
-    @DisplayName("D-04 support answers for every path")
-    void supportAnswers() {
-        for (Path odd : new Path[] {folder.resolve("missing"), folder}) {
-            DirectStorage.Support support = storage.support(odd);
-            assertEquals(DirectStorage.Mode.NONE, support.mode(), odd::toString);
-            assertTrue(!support.reason().isBlank(), "no reason for " + odd);
-        }
+    @DisplayName("D-04 support answers for every file")
+    void d_04_support_answers_for_every_file() {
+        DirectStorage.Support support = storage.support(new PlainFile(source));
+        assertTrue(!support.reason().isBlank(), "no reason for a file without a descriptor");
+        assertEquals(support, storage.support(new PlainFile(source)), "asked again");
     }
 
-    /// A file that is not there cannot be opened: [BackendException] that names it.
+    /// What `support` calls impossible cannot be opened: [BackendException] that names the file.
     ///
-    /// If it fails: put the path into the exception; the user has many files.
+    /// If it fails: put the location into the exception; the user has many files.
     @Test
-    @DisplayName("D-05 a missing file is refused by name")
-    void missingFile() {
-        BackendException refused = assertThrows(BackendException.class,
-                () -> storage.open(folder.resolve("missing")).close());
-        assertTrue(String.valueOf(refused.getMessage()).contains("missing"), refused::getMessage);
+    @DisplayName("D-05 a file that has no direct reads is refused by name")
+    void d_05_a_file_that_has_no_direct_reads_is_refused_by_name() {
+        StorageFile plain = new PlainFile(source);
+        if (storage.support(plain).mode() != DirectStorage.Mode.NONE) {
+            Assumptions.abort("this storage reads every file directly");
+        }
+        BackendException refused = assertThrows(BackendException.class, () -> storage.open(plain).close());
+        assertTrue(String.valueOf(refused.getMessage()).contains("direct"), refused::getMessage);
     }
 
     /// A closed file throws [IllegalStateException]; closing it twice is harmless.
@@ -129,9 +144,9 @@ abstract class DirectRules extends RuleGroup {
     /// If it fails: the descriptor may belong to another file by now; check a flag first.
     @Test
     @DisplayName("D-06 a closed file answers with IllegalStateException")
-    void closedFile() {
+    void d_06_a_closed_file_answers_with_illegal_state_exception() {
         DeviceBuffer buffer = bench.allocate(100);
-        DirectFile file = storage.open(path);
+        DirectFile file = storage.open(source);
         file.close();
         file.close();
         assertThrows(IllegalStateException.class, () -> file.read(0, buffer, 0, 100));
@@ -142,9 +157,9 @@ abstract class DirectRules extends RuleGroup {
     /// If it fails: check before the library is called; it trusts its caller.
     @Test
     @DisplayName("D-07 a range outside the target is refused")
-    void outsideTarget() {
+    void d_07_a_range_outside_the_target_is_refused() {
         DeviceBuffer buffer = bench.upload(Workbench.filler(1000));
-        try (DirectFile file = storage.open(path)) {
+        try (DirectFile file = storage.open(source)) {
             assertThrows(IndexOutOfBoundsException.class, () -> file.read(0, buffer, 901, 100));
             assertThrows(IndexOutOfBoundsException.class, () -> file.read(0, buffer, -1, 100));
         }
@@ -156,10 +171,10 @@ abstract class DirectRules extends RuleGroup {
     /// If it fails: no shared position, no shared bounce buffer.
     @Test
     @DisplayName("D-08 many threads read one file at once")
-    void readTogether() throws InterruptedException {
+    void d_08_many_threads_read_one_file_at_once() throws InterruptedException {
         int threads = 8;
         DeviceBuffer buffer = bench.allocate(LENGTH);
-        try (DirectFile file = storage.open(path)) {
+        try (DirectFile file = storage.open(source)) {
             Threads.together(threads, thread -> {
                 int block = 33_333;
                 for (int at = thread * block; at < LENGTH; at += threads * block) {
@@ -169,5 +184,38 @@ abstract class DirectRules extends RuleGroup {
             });
         }
         assertBytes(content, bench.download(buffer), "a file read by " + threads + " threads");
+    }
+
+    /// A file of a storage that has no abilities.
+    private record PlainFile(StorageFile real) implements StorageFile {
+        @Override
+        public Location location() {
+            return real.location();
+        }
+
+        @Override
+        public long length() {
+            return real.length();
+        }
+
+        @Override
+        public FileIdentity identity() {
+            return real.identity();
+        }
+
+        @Override
+        public long read(long offset, MemorySegment target, long targetOffset, long bytes) {
+            return real.read(offset, target, targetOffset, bytes);
+        }
+
+        @Override
+        public String storageName() {
+            return "plain";
+        }
+
+        @Override
+        public void close() {
+            // The real one is closed by its owner.
+        }
     }
 }

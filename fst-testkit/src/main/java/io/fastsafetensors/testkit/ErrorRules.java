@@ -30,7 +30,7 @@ abstract class ErrorRules extends RuleGroup {
     /// If it fails: a negative size that is cast to an unsigned one asks for most of the address space.
     @Test
     @DisplayName("E-01 negative sizes are refused")
-    void negativeSizes() {
+    void e_01_negative_sizes_are_refused() {
         assertAll(() -> assertThrows(RuntimeException.class, () -> bench.backend.allocate(-1, 64).close(), "device"),
                 () -> assertThrows(RuntimeException.class, () -> bench.backend.allocate(Long.MIN_VALUE, 64).close(),
                         "device"),
@@ -42,7 +42,7 @@ abstract class ErrorRules extends RuleGroup {
     /// If it fails: `Long.bitCount(alignment) != 1`.
     @Test
     @DisplayName("E-02 alignments that are no power of two are refused")
-    void oddAlignments() {
+    void e_02_alignments_that_are_no_power_of_two_are_refused() {
         for (long alignment : new long[] {0, 3, 48, -64}) {
             assertThrows(RuntimeException.class, () -> bench.backend.allocate(64, alignment).close(),
                     () -> "alignment " + alignment);
@@ -54,7 +54,7 @@ abstract class ErrorRules extends RuleGroup {
     /// If it fails: `Objects.checkFromIndexSize` before the driver sees the address; it sees sums that overflow, too.
     @Test
     @DisplayName("E-03 copies to the device outside the buffer are refused")
-    void copyToDeviceOutside() {
+    void e_03_copies_to_the_device_outside_the_buffer_are_refused() {
         MemorySegment host = bench.staging(101).segment();
         refuses((stream, buffer) -> () -> stream.copyToDevice(host, buffer, SIZE - 100),
                 (stream, buffer) -> () -> stream.copyToDevice(host, buffer, -1),
@@ -67,7 +67,7 @@ abstract class ErrorRules extends RuleGroup {
     /// If it fails: as E-03; what lies behind the buffer may be another program's.
     @Test
     @DisplayName("E-04 copies to the host from outside the buffer are refused")
-    void copyToHostOutside() {
+    void e_04_copies_to_the_host_from_outside_the_buffer_are_refused() {
         MemorySegment host = bench.staging(101).segment();
         refuses((stream, buffer) -> () -> stream.copyToHost(buffer, SIZE - 100, host),
                 (stream, buffer) -> () -> stream.copyToHost(buffer, -1, host),
@@ -80,7 +80,7 @@ abstract class ErrorRules extends RuleGroup {
     /// If it fails: check both ranges.
     @Test
     @DisplayName("E-05 copies within the device outside a buffer are refused")
-    void copyOutside() {
+    void e_05_copies_within_the_device_outside_a_buffer_are_refused() {
         DeviceBuffer large = bench.allocate(2 * SIZE);
         refuses((stream, buffer) -> () -> stream.copy(large, 0, buffer, 0, SIZE + 1),
                 (stream, buffer) -> () -> stream.copy(buffer, 1, large, 0, SIZE),
@@ -95,7 +95,7 @@ abstract class ErrorRules extends RuleGroup {
     /// If it fails: compare both sizes; exactly, not at least.
     @Test
     @DisplayName("E-06 conversions of wrong sizes are refused")
-    void convertWrongSizes() {
+    void e_06_conversions_of_wrong_sizes_are_refused() {
         bench.need(Capability.KERNELS);
         Kernels kernels = bench.backend.kernels();
         DeviceBuffer source = bench.allocate(SIZE);
@@ -120,7 +120,7 @@ abstract class ErrorRules extends RuleGroup {
     /// If it fails: check the lowest and the highest index of the view against the slice, not the buffer.
     @Test
     @DisplayName("E-07 gathers from outside the source are refused")
-    void gatherOutside() {
+    void e_07_gathers_from_outside_the_source_are_refused() {
         bench.need(Capability.KERNELS);
         DeviceBuffer source = bench.allocate(SIZE);
         DeviceBuffer target = bench.upload(Workbench.filler(SIZE));
@@ -143,7 +143,7 @@ abstract class ErrorRules extends RuleGroup {
     /// If it fails: the result has the view's elements, of the target's dtype.
     @Test
     @DisplayName("E-08 gathers into a target of another size are refused")
-    void gatherWrongTarget() {
+    void e_08_gathers_into_a_target_of_another_size_are_refused() {
         bench.need(Capability.KERNELS);
         DeviceBuffer source = bench.allocate(SIZE);
         DeviceBuffer target = bench.upload(Workbench.filler(SIZE));
@@ -164,7 +164,7 @@ abstract class ErrorRules extends RuleGroup {
     /// If it fails: ask the buffer for its size or handle when the call arrives; both throw when it is closed.
     @Test
     @DisplayName("E-09 closed buffers are refused by copies")
-    void closedBuffers() {
+    void e_09_closed_buffers_are_refused_by_copies() {
         DeviceBuffer closed = bench.backend.allocate(SIZE, 64);
         closed.close();
         DeviceBuffer open = bench.allocate(SIZE);
@@ -185,7 +185,7 @@ abstract class ErrorRules extends RuleGroup {
     /// If it fails: a refusal is no failure of the stream; nothing was submitted.
     @Test
     @DisplayName("E-10 a stream works on after a refused call")
-    void streamGoesOn() {
+    void e_10_a_stream_works_on_after_a_refused_call() {
         byte[] bytes = Workbench.bytes(random(), SIZE);
         StagingBuffer staging = bench.staged(bytes);
         DeviceBuffer buffer = bench.allocate(SIZE);

@@ -59,7 +59,7 @@ abstract class FileRules extends RuleGroup {
     /// If it fails for sub-byte dtypes: sizes are in bits; F4 and F6 tensors end at whole bytes, not whole elements.
     @Test
     @DisplayName("F-01 every dtype arrives")
-    void everyDtype() {
+    void f_01_every_dtype_arrives() {
         SafetensorsFixture fixture = SafetensorsFixture.create();
         for (DType dtype : DType.values()) {
             fixture.tensor("t." + dtype, dtype, Shape.of(3, 8, 5), Seed.value() + dtype.name().hashCode());
@@ -72,7 +72,7 @@ abstract class FileRules extends RuleGroup {
     /// If it fails: an empty tensor has no block to wait for, and is ready at once.
     @Test
     @DisplayName("F-02 empty tensors and scalars arrive")
-    void emptyAndScalar() {
+    void f_02_empty_tensors_and_scalars_arrive() {
         check(SafetensorsFixture.create().tensor("empty.first", DType.F32, Shape.of(0), 1)
                 .tensor("scalar", DType.F64, Shape.of(), 2).tensor("empty.middle", DType.I8, Shape.of(4, 0, 2), 3)
                 .tensor("one", DType.BOOL, Shape.of(1), new byte[] {1})
@@ -86,7 +86,7 @@ abstract class FileRules extends RuleGroup {
     /// If it fails: the place in memory need not be the place in the file; a staging copy may shift for nothing.
     @Test
     @DisplayName("F-03 data may start anywhere in the file")
-    void oddHeaders() {
+    void f_03_data_may_start_anywhere_in_the_file() {
         for (int start = 0; start < 8; start++) {
             WrittenFile file = SafetensorsFixture.create().tensor("a", DType.U8, Shape.of(3), 1)
                     .tensor("b", DType.F64, Shape.of(1000, 3), 2).tensor("c", DType.BF16, Shape.of(77), 3)
@@ -108,7 +108,7 @@ abstract class FileRules extends RuleGroup {
     /// If it fails: look at who owns the bytes of a block that two tensors share.
     @Test
     @DisplayName("F-04 sizes around a block arrive")
-    void blockEdges() {
+    void f_04_sizes_around_a_block_arrive() {
         SafetensorsFixture fixture = SafetensorsFixture.create();
         int[] sizes = {BLOCK, BLOCK - 1, 1, BLOCK + 1, 4095, 2 * BLOCK + 1, BLOCK - 4096, 3};
         for (int i = 0; i < sizes.length; i++) {
@@ -122,7 +122,7 @@ abstract class FileRules extends RuleGroup {
     /// If it fails: each shard is a file with a header of its own.
     @Test
     @DisplayName("F-05 shards arrive, through an index and through links")
-    void shards() {
+    void f_05_shards_arrive_through_an_index_and_through_links() {
         CheckpointFixture fixture = CheckpointFixture.create()
                 .shard("model-00001-of-00002.safetensors",
                         SafetensorsFixture.create().tensor("a", DType.F32, Shape.of(300, 7), 1)
@@ -142,7 +142,7 @@ abstract class FileRules extends RuleGroup {
     /// If it fails: compare with the gather rules; if those hold, the strides that the loader computes are wrong.
     @Test
     @DisplayName("F-06 slices have the right elements")
-    void slices() {
+    void f_06_slices_have_the_right_elements() {
         bench.need(Capability.KERNELS);
         WrittenFile file = SafetensorsFixture.create().tensor("t", DType.F32, Shape.of(9, 20, 6), Seed.value())
                 .write(folder.resolve("slices.safetensors"));
@@ -166,7 +166,7 @@ abstract class FileRules extends RuleGroup {
     /// If it fails: compare with the conversion rules; if those hold, blocks are cut inside an element.
     @Test
     @DisplayName("F-07 a load can convert")
-    void convertingLoad() {
+    void f_07_a_load_can_convert() {
         bench.need(Capability.KERNELS);
         WrittenFile file = SafetensorsFixture.create().tensor("f", DType.F32, Shape.of(300_001), Seed.value())
                 .tensor("h", DType.F16, Shape.of(1001), Seed.value()).tensor("i", DType.I64, Shape.of(101), 5)
@@ -186,7 +186,7 @@ abstract class FileRules extends RuleGroup {
     /// If it fails: as F-07.
     @Test
     @DisplayName("F-08 a loaded tensor can be converted")
-    void convertedTensor() {
+    void f_08_a_loaded_tensor_can_be_converted() {
         bench.need(Capability.KERNELS);
         WrittenFile file = SafetensorsFixture.create().tensor("f", DType.F32, Shape.of(5000), Seed.value())
                 .write(folder.resolve("to.safetensors"));
@@ -202,7 +202,7 @@ abstract class FileRules extends RuleGroup {
     /// If it fails: an address that was given out before may be another tensor's now.
     @Test
     @DisplayName("F-09 tensors end with their weights")
-    void useAfterClose() {
+    void f_09_tensors_end_with_their_weights() {
         WrittenFile file = SafetensorsFixture.create().tensor("t", DType.F32, Shape.of(64), 1)
                 .write(folder.resolve("closed.safetensors"));
         try (Loader loader = loader().build()) {
@@ -223,7 +223,7 @@ abstract class FileRules extends RuleGroup {
     /// If it fails: it holds a reference of its own to the buffer, and that one to the backend.
     @Test
     @DisplayName("F-10 a detached tensor outlives its weights")
-    void detached() {
+    void f_10_a_detached_tensor_outlives_its_weights() {
         WrittenFile file = SafetensorsFixture.create().tensor("t", DType.F32, Shape.of(6400), Seed.value())
                 .tensor("u", DType.F32, Shape.of(64), 1).write(folder.resolve("detached.safetensors"));
         Tensor kept;

@@ -36,7 +36,7 @@ abstract class GatherRules extends RuleGroup {
     /// If it fails: strides and the offset count elements, not bytes.
     @Test
     @DisplayName("G-01 a contiguous view is copied")
-    void contiguous() {
+    void g_01_a_contiguous_view_is_copied() {
         for (DType dtype : EVERY_WIDTH) {
             check(dtype, dtype, new Strided(Shape.of(7, 5, 3), 11, new long[] {15, 3, 1}), 200);
         }
@@ -47,7 +47,7 @@ abstract class GatherRules extends RuleGroup {
     /// If it fails: the distance between rows is the stride, not the length of a row of the result.
     @Test
     @DisplayName("G-02 an inner dimension can be cut")
-    void innerCut() {
+    void g_02_an_inner_dimension_can_be_cut() {
         for (DType dtype : EVERY_WIDTH) {
             check(dtype, dtype, new Strided(Shape.of(40, 17), 5, new long[] {50, 1}), 2000);
             check(dtype, dtype, new Strided(Shape.of(6, 30, 4), 0, new long[] {330, 11, 2}), 2000);
@@ -59,7 +59,7 @@ abstract class GatherRules extends RuleGroup {
     /// If it fails: index arithmetic is signed, in 64 bits.
     @Test
     @DisplayName("G-03 strides may be negative")
-    void negativeStrides() {
+    void g_03_strides_may_be_negative() {
         for (DType dtype : EVERY_WIDTH) {
             check(dtype, dtype, new Strided(Shape.of(33), 99, new long[] {-3}), 100);
             check(dtype, dtype, new Strided(Shape.of(5, 8), 79, new long[] {-16, -2}), 80);
@@ -71,7 +71,7 @@ abstract class GatherRules extends RuleGroup {
     /// If it fails: a stride of 0 is no sign of an empty or a contiguous dimension.
     @Test
     @DisplayName("G-04 strides may be zero")
-    void zeroStrides() {
+    void g_04_strides_may_be_zero() {
         for (DType dtype : EVERY_WIDTH) {
             check(dtype, dtype, new Strided(Shape.of(6, 9), 3, new long[] {0, 2}), 40);
             check(dtype, dtype, new Strided(Shape.of(4, 4), 9, new long[] {2, 0}), 40);
@@ -83,7 +83,7 @@ abstract class GatherRules extends RuleGroup {
     /// If it fails: rank 0 has one element, a dimension of 0 has none.
     @Test
     @DisplayName("G-05 scalars and empty views work")
-    void scalarAndEmpty() {
+    void g_05_scalars_and_empty_views_work() {
         check(DType.F32, DType.F32, new Strided(Shape.of(), 7, new long[0]), 9);
         check(DType.F32, DType.F32, new Strided(Shape.of(3, 0, 2), 0, new long[] {2, 2, 1}), 9);
     }
@@ -93,7 +93,7 @@ abstract class GatherRules extends RuleGroup {
     /// If it fails: the message has shape, offset and strides.
     @Test
     @DisplayName("G-06 any view of any rank works")
-    void randomViews() {
+    void g_06_any_view_of_any_rank_works() {
         RandomGenerator random = random();
         for (int round = 0; round < (bench.effort == Effort.FULL ? 300 : 25); round++) {
             DType dtype = EVERY_WIDTH[random.nextInt(EVERY_WIDTH.length)];
@@ -107,7 +107,7 @@ abstract class GatherRules extends RuleGroup {
     /// If it fails: strides count elements of the source's dtype, the target is filled with elements of its own.
     @Test
     @DisplayName("G-07 a gather can convert on the way")
-    void converting() {
+    void g_07_a_gather_can_convert_on_the_way() {
         RandomGenerator random = random();
         for (DType[] pair : PAIRS) {
             for (int round = 0; round < (bench.effort == Effort.FULL ? 10 : 3); round++) {
@@ -121,7 +121,7 @@ abstract class GatherRules extends RuleGroup {
     /// If it fails: as K-08.
     @Test
     @DisplayName("G-08 a large view works")
-    void largeView() {
+    void g_08_a_large_view_works() {
         long rows = bench.effort == Effort.FULL ? 2000 : 200;
         check(DType.BF16, DType.BF16, new Strided(Shape.of(rows, 500), 250, new long[] {1000, 1}), (int) rows * 1000);
     }
@@ -132,7 +132,7 @@ abstract class GatherRules extends RuleGroup {
     /// [io.fastsafetensors.error.UnsupportedFeatureException].
     @Test
     @DisplayName("G-09 sub-byte dtypes are not gathered")
-    void subByte() {
+    void g_09_sub_byte_dtypes_are_not_gathered() {
         DeviceBuffer source = bench.upload(new byte[48]);
         DeviceBuffer target = bench.upload(Workbench.filler(48));
         Strided view = new Strided(Shape.of(8), 0, new long[] {1});

@@ -33,7 +33,7 @@ abstract class LifetimeRules extends RuleGroup {
     /// If it fails: a flag per buffer, set once, decides whether memory is freed.
     @Test
     @DisplayName("L-01 closing a buffer twice frees it once")
-    void bufferClosesOnce() {
+    void l_01_closing_a_buffer_twice_frees_it_once() {
         int size = 5000;
         byte[] bytes = Workbench.bytes(random(), size);
         DeviceBuffer first = bench.backend.allocate(size, 256);
@@ -50,7 +50,7 @@ abstract class LifetimeRules extends RuleGroup {
     /// If it fails: check the flag in every accessor, the size included.
     @Test
     @DisplayName("L-02 a closed buffer answers with IllegalStateException")
-    void closedBufferRefuses() {
+    void l_02_a_closed_buffer_answers_with_illegal_state_exception() {
         DeviceBuffer buffer = bench.backend.allocate(64, 64);
         buffer.close();
         assertAll(() -> assertThrows(IllegalStateException.class, buffer::byteSize, "byteSize()"),
@@ -63,7 +63,7 @@ abstract class LifetimeRules extends RuleGroup {
     /// If it fails: no confined arenas, no context that is current on one thread only.
     @Test
     @DisplayName("L-03 any thread may close a buffer")
-    void anyThreadCloses() throws InterruptedException {
+    void l_03_any_thread_may_close_a_buffer() throws InterruptedException {
         DeviceBuffer buffer = bench.upload(new byte[100]);
         List<Throwable> thrown = new CopyOnWriteArrayList<>();
         Thread closer = Thread.ofPlatform().unstarted(buffer::close);
@@ -81,7 +81,7 @@ abstract class LifetimeRules extends RuleGroup {
     /// the memory.
     @Test
     @DisplayName("L-04 a segment ends with its buffer")
-    void segmentEnds() {
+    void l_04_a_segment_ends_with_its_buffer() {
         bench.need(Capability.HOST_ADDRESSABLE);
         DeviceBuffer buffer = bench.backend.allocate(64, 64);
         MemorySegment segment = buffer.segment().orElseThrow();
@@ -94,7 +94,7 @@ abstract class LifetimeRules extends RuleGroup {
     /// If it fails: as L-01 and L-04.
     @Test
     @DisplayName("L-05 staging memory closes once and ends its segment")
-    void stagingCloses() {
+    void l_05_staging_memory_closes_once_and_ends_its_segment() {
         StagingBuffer staging = bench.backend.allocateStaging(5000);
         MemorySegment segment = staging.segment();
         staging.close();
@@ -109,7 +109,7 @@ abstract class LifetimeRules extends RuleGroup {
     /// If it fails: the driver's handle is gone, and using it may crash; check a flag first.
     @Test
     @DisplayName("L-06 a closed stream answers with IllegalStateException")
-    void closedStreamRefuses() {
+    void l_06_a_closed_stream_answers_with_illegal_state_exception() {
         StagingBuffer staging = bench.staging(64);
         DeviceBuffer buffer = bench.upload(new byte[64]);
         CopyStream stream = bench.backend.openCopyStream();
@@ -127,7 +127,7 @@ abstract class LifetimeRules extends RuleGroup {
     /// If it fails: closing releases the event, it cancels nothing.
     @Test
     @DisplayName("L-07 closing a fence cancels nothing")
-    void fenceCloses() {
+    void l_07_closing_a_fence_cancels_nothing() {
         byte[] bytes = Workbench.bytes(random(), 2 << 20);
         StagingBuffer staging = bench.staged(bytes);
         DeviceBuffer buffer = bench.allocate(bytes.length);
@@ -147,7 +147,7 @@ abstract class LifetimeRules extends RuleGroup {
     /// If it fails: keep a set of what is open.
     @Test
     @DisplayName("L-08 closing a backend closes what is open there")
-    void backendClosesItsObjects() {
+    void l_08_closing_a_backend_closes_what_is_open_there() {
         Backend backend = bench.provider.open(bench.device, BackendOptions.defaults());
         DeviceBuffer buffer = backend.allocate(100, 64);
         StagingBuffer staging = backend.allocateStaging(100);
@@ -170,7 +170,7 @@ abstract class LifetimeRules extends RuleGroup {
     /// If it fails: the driver's context is shared and counted; destroy or reset nothing that others may use.
     @Test
     @DisplayName("L-09 closing one backend leaves another one alone")
-    void backendsAreIndependent() {
+    void l_09_closing_one_backend_leaves_another_one_alone() {
         byte[] bytes = Workbench.bytes(random(), 4000);
         DeviceBuffer buffer = bench.upload(bytes);
         Backend other = bench.provider.open(bench.device, BackendOptions.defaults());
@@ -185,7 +185,7 @@ abstract class LifetimeRules extends RuleGroup {
     /// If it fails: the message lists what is left; look for a path that leaves before its close.
     @Test
     @DisplayName("L-10 many rounds leave nothing behind")
-    void nothingIsLeft() {
+    void l_10_many_rounds_leave_nothing_behind() {
         round();
         ProcessSnapshot before = ProcessSnapshot.take("fst-");
         int rounds = bench.effort == Effort.FULL ? 100 : 25;

@@ -27,7 +27,7 @@ abstract class OrderRules extends RuleGroup {
     /// If it fails: give every copy and kernel of the stream to the same queue of the driver.
     @Test
     @DisplayName("O-01 a stream works in order")
-    void inOrder() {
+    void o_01_a_stream_works_in_order() {
         RandomGenerator random = random();
         byte[] first = Workbench.bytes(random, LARGE);
         byte[] second = Workbench.bytes(random, LARGE);
@@ -53,7 +53,7 @@ abstract class OrderRules extends RuleGroup {
     /// If it fails: record an event behind the work, on the work's own queue, and wait for that.
     @Test
     @DisplayName("O-02 after await the work before the fence is done")
-    void awaitWaits() {
+    void o_02_after_await_the_work_before_the_fence_is_done() {
         byte[] bytes = Workbench.bytes(random(), LARGE);
         StagingBuffer staging = bench.staged(bytes);
         StagingBuffer back = bench.staging(LARGE);
@@ -74,7 +74,7 @@ abstract class OrderRules extends RuleGroup {
     /// If it fails: some drivers start work only at a flush; flush when the fence is made.
     @Test
     @DisplayName("O-03 a fence passes without being awaited")
-    void fencePassesByItself() {
+    void o_03_a_fence_passes_without_being_awaited() {
         StagingBuffer staging = bench.staging(LARGE);
         DeviceBuffer buffer = bench.allocate(LARGE);
         try (CopyStream stream = bench.backend.openCopyStream();
@@ -92,7 +92,7 @@ abstract class OrderRules extends RuleGroup {
     /// If it fails: it waits for the whole queue, not for the last fence that somebody made.
     @Test
     @DisplayName("O-04 synchronize finishes what was submitted")
-    void synchronizeFinishes() {
+    void o_04_synchronize_finishes_what_was_submitted() {
         byte[] bytes = Workbench.bytes(random(), LARGE);
         StagingBuffer staging = bench.staged(bytes);
         StagingBuffer back = bench.staging(LARGE);
@@ -110,7 +110,7 @@ abstract class OrderRules extends RuleGroup {
     /// If it fails: the wait goes into the waiting stream's queue; what is submitted later stays behind it.
     @Test
     @DisplayName("O-05 a stream can wait for another stream's fence")
-    void streamWaitsForStream() {
+    void o_05_a_stream_can_wait_for_another_streams_fence() {
         byte[] bytes = Workbench.bytes(random(), LARGE);
         StagingBuffer staging = bench.staged(bytes);
         StagingBuffer back = bench.staging(LARGE);
@@ -135,7 +135,7 @@ abstract class OrderRules extends RuleGroup {
     /// If it fails: wait for the queue before it is destroyed.
     @Test
     @DisplayName("O-06 closing a stream finishes its work")
-    void closeFinishes() {
+    void o_06_closing_a_stream_finishes_its_work() {
         byte[] bytes = Workbench.bytes(random(), LARGE);
         StagingBuffer staging = bench.staged(bytes);
         StagingBuffer back = bench.staging(LARGE);
@@ -153,7 +153,7 @@ abstract class OrderRules extends RuleGroup {
     /// If it fails: the copy still reads its source after the fence; the fence was recorded too early.
     @Test
     @DisplayName("O-07 a slot can be reused when its fence has passed")
-    void slotsAreReused() {
+    void o_07_a_slot_can_be_reused_when_its_fence_has_passed() {
         int block = 1 << 20;
         byte[] bytes = Workbench.bytes(random(), 16 * block + 77);
         DeviceBuffer buffer = bench.allocate(bytes.length);

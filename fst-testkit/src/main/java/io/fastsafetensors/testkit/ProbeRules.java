@@ -48,7 +48,7 @@ abstract class ProbeRules {
     /// libraries that print when they are loaded.
     @Test
     @DisplayName("P-01 the probe never throws and never prints")
-    void probeIsQuiet() {
+    void p_01_the_probe_never_throws_and_never_prints() {
         BackendProvider provider = suite.provider();
         StandardStreams.Captured<Probe> captured = StandardStreams.capture(provider::probe);
         assertEquals("", captured.text(), "probe() printed");
@@ -63,7 +63,7 @@ abstract class ProbeRules {
     /// If it fails: answer `Unavailable` with a reason when there is a driver but no device; number devices from 0.
     @Test
     @DisplayName("P-02 the probe lists devices of the provider's type, each once")
-    void devicesAreListed() {
+    void p_02_the_probe_lists_devices_of_the_providers_type_each_once() {
         BackendProvider provider = suite.provider();
         List<Device> devices = available(provider).devices().stream().map(DeviceInfo::device).toList();
         assertFalse(devices.isEmpty(), "available without a device");
@@ -78,7 +78,7 @@ abstract class ProbeRules {
     /// If it fails: compute the answer once, in a holder class or behind a lock, and give that one out.
     @Test
     @DisplayName("P-03 every probe says the same, from every thread")
-    void probeIsStable() {
+    void p_03_every_probe_says_the_same_from_every_thread() {
         BackendProvider provider = suite.provider();
         Probe.Available first = available(provider);
         List<CompletableFuture<Probe>> others = IntStream.range(0, 8)
@@ -95,7 +95,7 @@ abstract class ProbeRules {
     /// If it fails: users pass the name to `backend(…)` and the type to `device(…)`; keep versions out of both.
     @Test
     @DisplayName("P-04 the name and the device type are words")
-    void namesAreWords() {
+    void p_04_the_name_and_the_device_type_are_words() {
         BackendProvider provider = suite.provider();
         available(provider);
         assertTrue(provider.name().matches("[a-z0-9]+(-[a-z0-9]+)*"), () -> "name \"" + provider.name() + "\"");
@@ -108,7 +108,7 @@ abstract class ProbeRules {
     /// If it fails: a device that cannot be opened does not belong in the probe's list.
     @Test
     @DisplayName("P-05 every listed device opens and knows which one it is")
-    void listedDevicesOpen() {
+    void p_05_every_listed_device_opens_and_knows_which_one_it_is() {
         BackendProvider provider = suite.provider();
         for (DeviceInfo listed : available(provider).devices()) {
             try (Backend backend = provider.open(listed.device(), BackendOptions.defaults())) {
@@ -122,7 +122,7 @@ abstract class ProbeRules {
     /// If it fails: a decorating backend (direct storage around a copying one) answers with its own name.
     @Test
     @DisplayName("P-06 the backend carries its provider's name")
-    void backendCarriesName() {
+    void p_06_the_backend_carries_its_providers_name() {
         BackendProvider provider = suite.provider();
         try (Backend backend = open(provider)) {
             assertEquals(provider.name(), backend.name());
@@ -135,7 +135,7 @@ abstract class ProbeRules {
     /// reads from disk.
     @Test
     @DisplayName("P-07 the transfer hints can be followed")
-    void hintsAreUsable() {
+    void p_07_the_transfer_hints_can_be_followed() {
         BackendProvider provider = suite.provider();
         boolean asynchronous = available(provider).capabilities().contains(Capability.ASYNCHRONOUS_COPIES);
         try (Backend backend = open(provider)) {
@@ -149,7 +149,7 @@ abstract class ProbeRules {
     /// If it fails: 0 and huge numbers are answers, not "unknown"; check the order of the two in the driver's call.
     @Test
     @DisplayName("P-08 memory sizes make sense")
-    void memoryMakesSense() {
+    void p_08_memory_sizes_make_sense() {
         try (Backend backend = open(suite.provider())) {
             MemoryInfo memory = backend.memory();
             assertTrue(memory.free() >= -1 && memory.total() >= -1 && memory.total() != 0, memory::toString);
@@ -162,7 +162,7 @@ abstract class ProbeRules {
     /// If it fails: options are shared by all backends of a program; only reject bad values of your own switches.
     @Test
     @DisplayName("P-09 unknown options are ignored")
-    void unknownOptionsAreIgnored() {
+    void p_09_unknown_options_are_ignored() {
         BackendProvider provider = suite.provider();
         Device device = device(provider);
         BackendOptions options = new BackendOptions(false, Map.of("fst.testkit.no-such-option", "on"));
@@ -174,7 +174,7 @@ abstract class ProbeRules {
     /// If it fails: check the index against the probe's list before the driver sees it.
     @Test
     @DisplayName("P-10 a device that is not there is refused")
-    void missingDeviceIsRefused() {
+    void p_10_a_device_that_is_not_there_is_refused() {
         BackendProvider provider = suite.provider();
         available(provider);
         Device missing = new Device(provider.deviceType(), 4_095);
@@ -188,7 +188,7 @@ abstract class ProbeRules {
     /// If it fails: claim a capability only where the driver has it on these devices.
     @Test
     @DisplayName("P-11 claimed capabilities are there")
-    void claimsAreKept() {
+    void p_11_claimed_capabilities_are_there() {
         compareClaims(true);
     }
 
@@ -197,7 +197,7 @@ abstract class ProbeRules {
     /// If it fails: core picks its way by the claims; claim what works, or hide what does not.
     @Test
     @DisplayName("P-12 capabilities that are not claimed are absent")
-    void otherCapabilitiesAreAbsent() {
+    void p_12_capabilities_that_are_not_claimed_are_absent() {
         compareClaims(false);
     }
 

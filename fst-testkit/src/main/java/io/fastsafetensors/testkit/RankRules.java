@@ -61,7 +61,7 @@ abstract class RankRules {
     /// If it fails: the bootstrap's rank and size are to be used as they are.
     @Test
     @DisplayName("R-01 a rank knows its place")
-    void place() throws Exception {
+    void r_01_a_rank_knows_its_place() throws Exception {
         withAll(RankScripts::place);
     }
 
@@ -70,7 +70,7 @@ abstract class RankRules {
     /// If it fails: messages longer than a transport's short ones usually take another way.
     @Test
     @DisplayName("R-02 every rank gets every message")
-    void exchange() throws Exception {
+    void r_02_every_rank_gets_every_message() throws Exception {
         withAll(RankScripts::exchange);
     }
 
@@ -79,7 +79,7 @@ abstract class RankRules {
     /// If it fails: one round of messages from each rank to each is a barrier; one from each to its neighbour is none.
     @Test
     @DisplayName("R-03 nobody leaves a barrier before the last one came")
-    void barrier() throws Exception {
+    void r_03_nobody_leaves_a_barrier_before_the_last_one_came() throws Exception {
         withAll(RankScripts::barrier);
     }
 
@@ -88,7 +88,7 @@ abstract class RankRules {
     /// If it fails: for large sizes only: counts are often of 32 bits, and steps must not overlap.
     @Test
     @DisplayName("R-04 a broadcast from every root")
-    void broadcast() throws Exception {
+    void r_04_a_broadcast_from_every_root() throws Exception {
         withAll(RankScripts::broadcast);
     }
 
@@ -97,7 +97,7 @@ abstract class RankRules {
     /// If it fails: the root's own part is easily forgotten, as is that an empty part has no message.
     @Test
     @DisplayName("R-05 ragged and empty parts from every root")
-    void scatter() throws Exception {
+    void r_05_ragged_and_empty_parts_from_every_root() throws Exception {
         withAll(RankScripts::scatter);
     }
 
@@ -106,7 +106,7 @@ abstract class RankRules {
     /// If it fails: compare addresses, not buffers, to see whether it is in place.
     @Test
     @DisplayName("R-06 an all-gather, in place or not")
-    void allGather() throws Exception {
+    void r_06_an_all_gather_in_place_or_not() throws Exception {
         withAll(RankScripts::allGather);
     }
 
@@ -115,7 +115,7 @@ abstract class RankRules {
     /// If it fails: a transfer must not wait for the other ranks.
     @Test
     @DisplayName("R-07 transfers from each to each")
-    void transfer() throws Exception {
+    void r_07_transfers_from_each_to_each() throws Exception {
         withAll(RankScripts::transfer);
     }
 
@@ -124,7 +124,7 @@ abstract class RankRules {
     /// If it fails: wait for the stream, or let the transport's stream wait for it, at both ends.
     @Test
     @DisplayName("R-08 operations keep the order of their stream")
-    void order() throws Exception {
+    void r_08_operations_keep_the_order_of_their_stream() throws Exception {
         withAll(RankScripts::order);
     }
 
@@ -133,7 +133,7 @@ abstract class RankRules {
     /// If it fails: messages of one operation are taken for those of the next.
     @Test
     @DisplayName("R-09 a long random sequence")
-    void many() throws Exception {
+    void r_09_a_long_random_sequence() throws Exception {
         withAll(RankScripts::many);
     }
 
@@ -142,7 +142,7 @@ abstract class RankRules {
     /// If it fails: check before anything is sent.
     @Test
     @DisplayName("R-10 impossible arguments are refused")
-    void misuse() throws Exception {
+    void r_10_impossible_arguments_are_refused() throws Exception {
         withAll(RankScripts::misuse);
     }
 
@@ -152,7 +152,7 @@ abstract class RankRules {
     /// If it fails: let the ranks tell each other what they call before data moves.
     @Test
     @DisplayName("R-11 different calls are an error on every rank")
-    void otherCall() throws Exception {
+    void r_11_different_calls_are_an_error_on_every_rank() throws Exception {
         withSeveral(Duration.ofSeconds(60), BrokenScripts::otherCall);
     }
 
@@ -161,7 +161,7 @@ abstract class RankRules {
     /// If it fails: as R-11.
     @Test
     @DisplayName("R-12 different sizes are an error on every rank")
-    void otherSize() throws Exception {
+    void r_12_different_sizes_are_an_error_on_every_rank() throws Exception {
         withSeveral(Duration.ofSeconds(60), BrokenScripts::otherSize);
     }
 
@@ -170,7 +170,7 @@ abstract class RankRules {
     /// If it fails: the root tells all sizes, since only it knows them.
     @Test
     @DisplayName("R-13 a wrong part is an error on every rank")
-    void otherPart() throws Exception {
+    void r_13_a_wrong_part_is_an_error_on_every_rank() throws Exception {
         withSeveral(Duration.ofSeconds(60), BrokenScripts::otherPart);
     }
 
@@ -179,7 +179,7 @@ abstract class RankRules {
     /// If it fails: never call what waits without a limit.
     @Test
     @DisplayName("R-14 a rank that does not come is named")
-    void skips() throws Exception {
+    void r_14_a_rank_that_does_not_come_is_named() throws Exception {
         withSeveral(Duration.ofMillis(1500), BrokenScripts::skips);
     }
 
@@ -188,7 +188,7 @@ abstract class RankRules {
     /// If it fails: say farewell in `close()`, and listen for it while waiting.
     @Test
     @DisplayName("R-15 a rank that leaves is known at once")
-    void leaves() throws Exception {
+    void r_15_a_rank_that_leaves_is_known_at_once() throws Exception {
         withSeveral(Duration.ofSeconds(60), BrokenScripts::leaves);
     }
 
@@ -197,7 +197,7 @@ abstract class RankRules {
     /// If it fails: check for closed before for broken.
     @Test
     @DisplayName("R-16 a closed group stays closed")
-    void closes() throws Exception {
+    void r_16_a_closed_group_stays_closed() throws Exception {
         withSeveral(Duration.ofSeconds(60), BrokenScripts::closes);
     }
 
@@ -207,7 +207,7 @@ abstract class RankRules {
     /// If it fails and all others pass: look at slices in the middle of a buffer, and at many operations in a row.
     @Test
     @DisplayName("R-17 loads by two ranks")
-    void loads() throws Exception {
+    void r_17_loads_by_two_ranks() throws Exception {
         Assumptions.assumeTrue(suite.sizes().contains(2), "the transport cannot have two ranks here");
         Requirement.loader();
         List<ProcessGroup> groups = suite.groups(2, PATIENT);

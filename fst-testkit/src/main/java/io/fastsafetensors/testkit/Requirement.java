@@ -7,8 +7,9 @@ import org.junit.jupiter.api.Assertions;
 import org.junit.jupiter.api.Assumptions;
 
 /// The switch that keeps a green run from hiding that nothing ran: backends named in the system property
-/// `fst.testkit.require` (names separated by commas, or `all`) fail where others are skipped.
-final class Requirement {
+/// `fst.testkit.require` (names separated by commas, or `all`) fail where others are skipped. The message has the form
+/// `missing prerequisite: backend NAME (hardware or driver): REASON`.
+public final class Requirement {
     static final String PROPERTY = "fst.testkit.require";
 
     private Requirement() {
@@ -21,13 +22,16 @@ final class Requirement {
 
     /// Ends a test for which the hardware is missing: failed if the provider is required, else aborted. Never returns;
     /// `throw` before the call tells the compiler.
-    static RuntimeException unavailable(String provider, String reason) {
+    ///
+    /// @param provider the backend's name
+    /// @param reason what its probe said
+    public static RuntimeException unavailable(String provider, String reason) {
         return unavailable("backend", provider, reason);
     }
 
     /// @param what what the provider provides
     static RuntimeException unavailable(String what, String provider, String reason) {
-        String text = what + " " + provider + " is not available here: " + reason;
+        String text = "missing prerequisite: " + what + " " + provider + " (hardware or driver): " + reason;
         if (isRequired(provider)) {
             return Assertions.fail(text + "; -D" + PROPERTY + " asks for it");
         }

@@ -4,13 +4,16 @@ import static org.junit.platform.engine.discovery.DiscoverySelectors.selectClass
 import static org.junit.platform.engine.discovery.DiscoverySelectors.selectNestedClass;
 
 import io.fastsafetensors.spi.BackendProvider;
+import io.fastsafetensors.spi.storage.StorageProvider;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.function.Supplier;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import org.junit.jupiter.api.DisplayName;
 import org.junit.platform.engine.DiscoverySelector;
 import org.junit.platform.engine.TestDescriptor;
 import org.junit.platform.engine.TestExecutionResult;
@@ -18,12 +21,15 @@ import org.junit.platform.testkit.engine.EngineExecutionResults;
 import org.junit.platform.testkit.engine.EngineTestKit;
 import org.junit.platform.testkit.engine.Event;
 
-/// The conformance suite, run inside a test on any provider.
+/// A conformance suite, run inside a test on any provider.
 final class ConformanceRun {
     private static final Pattern RULE = Pattern.compile("([A-Z]-\\d\\d) .*");
 
     private static Optional<BackendProvider> subject = Optional.empty();
     private static Effort effort = Effort.QUICK;
+
+    private static Optional<StorageProvider> storage = Optional.empty();
+    private static Optional<Supplier<StorageFixture>> fixtures = Optional.empty();
 
     private final EngineExecutionResults results;
 
@@ -44,6 +50,24 @@ final class ConformanceRun {
         }
     }
 
+    /// The class that the inner engine runs on storages.
+    static class StorageSubject extends StorageConformance {
+        @Override
+        protected StorageProvider provider() {
+            return storage.orElseThrow();
+        }
+
+        @Override
+        protected StorageFixture fixture() {
+            return fixtures.orElseThrow().get();
+        }
+
+        @Override
+        protected Effort effort() {
+            return Effort.QUICK;
+        }
+    }
+
     /// Every rule.
     static ConformanceRun of(BackendProvider provider, Effort wanted) {
         return run(provider, wanted, selectClass(Subject.class));
@@ -55,10 +79,34 @@ final class ConformanceRun {
                 selectNestedClass(List.of(Subject.class), BackendConformance.Loading.class));
     }
 
+    /// Every rule of storages.
+    static ConformanceRun ofStorage(StorageProvider provider, Supplier<StorageFixture> fixture) {
+        return run(provider, fixture, selectClass(StorageSubject.class));
+    }
+
+    /// The rules of storages that are in one rule's group.
+    static ConformanceRun ofStorageGroup(StorageProvider provider, Supplier<StorageFixture> fixture, String rule) {
+        Class<?> group = Rules.groups().stream().filter(c -> c.isAnnotationPresent(DisplayName.class))
+                .filter(c -> c.getAnnotation(DisplayName.class).value().startsWith(rule.charAt(0) + ":")).findFirst()
+                .orElseThrow();
+        return run(provider, fixture, selectNestedClass(List.of(StorageSubject.class), group));
+    }
+
+    private static synchronized ConformanceRun run(StorageProvider provider, Supplier<StorageFixture> fixture,
+            DiscoverySelector selector) {
+        storage = Optional.of(provider);
+        fixtures = Optional.of(fixture);
+        return run(selector);
+    }
+
     private static synchronized ConformanceRun run(BackendProvider provider, Effort wanted,
             DiscoverySelector selector) {
         subject = Optional.of(provider);
         effort = wanted;
+        return run(selector);
+    }
+
+    private static ConformanceRun run(DiscoverySelector selector) {
         return new ConformanceRun(EngineTestKit.engine("junit-jupiter").selectors(selector).execute());
     }
 

@@ -36,14 +36,14 @@ class FileRulesTest {
     }
 
     @Test
-    void rightLoaderKeepsEveryRule() {
+    void right_loader_keeps_every_rule() {
         ConformanceRun run = ConformanceRun.ofFileRules(host);
         assertEquals(FILE_RULES, run.passedRules(), () -> String.join("\n", run.messages()));
         assertEquals(Set.of(), run.failedRules());
     }
 
     @TestFactory
-    Stream<DynamicTest> exactlyTheIntendedRuleFails() {
+    Stream<DynamicTest> exactly_the_intended_rule_fails() {
         assertTrue(FILE_RULES.size() >= 10, FILE_RULES::toString);
         return FILE_RULES.stream().map(rule -> DynamicTest.dynamicTest(rule, () -> {
             MiniLoaderProvider.defect = rule;
@@ -53,7 +53,7 @@ class FileRulesTest {
     }
 
     @Test
-    void backendThatTheLoaderDoesNotFindAbortsTheRules() {
+    void backend_that_the_loader_does_not_find_aborts_the_rules() {
         MiniLoaderProvider.backend = Optional.empty();
         ConformanceRun run = ConformanceRun.ofFileRules(host);
         assertEquals(FILE_RULES, run.abortedRules());

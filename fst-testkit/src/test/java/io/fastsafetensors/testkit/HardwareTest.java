@@ -33,7 +33,7 @@ class HardwareTest {
     }
 
     @Test
-    void missingHardwareAbortsEveryRuleWithItsReason() {
+    void missing_hardware_aborts_every_rule_with_its_reason() {
         ConformanceRun run = ConformanceRun.of(new Missing(), Effort.QUICK);
         assertEquals(Rules.inCode().keySet(), run.abortedRules());
         assertEquals(Set.of(), run.failedRules());
@@ -42,7 +42,7 @@ class HardwareTest {
     }
 
     @Test
-    void requiredHardwareFailsEveryRule() {
+    void required_hardware_fails_every_rule() {
         for (String names : Set.of("missing", "cuda, missing", "all")) {
             System.setProperty(Requirement.PROPERTY, names);
             ConformanceRun run = ConformanceRun.of(new Missing(), Effort.QUICK);
@@ -52,13 +52,13 @@ class HardwareTest {
     }
 
     @Test
-    void otherRequirementsDoNotMatter() {
+    void other_requirements_do_not_matter() {
         System.setProperty(Requirement.PROPERTY, "missing-too,cuda");
         assertEquals(Set.of(), ConformanceRun.of(new Missing(), Effort.QUICK).failedRules());
     }
 
     @Test
-    void missingCapabilitiesAbortTheirRulesByName() {
+    void missing_capabilities_abort_their_rules_by_name() {
         ConformanceRun run = ConformanceRun.of(HostProvider.minimal(), Effort.QUICK);
         assertEquals(Set.of(), run.failedRules());
         Set<String> expected = new TreeSet<>(

@@ -40,7 +40,7 @@ class KernelSourceTest {
     }
 
     @Test
-    void theTableHasEveryFunction() {
+    void the_table_has_every_function() {
         assertEquals(Set.copyOf(KernelPlan.functions()), Set.copyOf(library.table()));
         assertEquals(KernelPlan.functions().size(), library.table().size());
     }
@@ -49,7 +49,7 @@ class KernelSourceTest {
     /// tried with aligned and with shifted units, and element by element.
     @ParameterizedTest
     @EnumSource(DType.class)
-    void everyPairConverts(DType from) {
+    void every_pair_converts(DType from) {
         targets(from).forEach(to -> {
             long[] raw = Patterns.of(from, to, random, Effort.FULL);
             trials.convert(from, raw, to, 0, 0);
@@ -62,7 +62,7 @@ class KernelSourceTest {
 
     @ParameterizedTest
     @EnumSource(DType.class)
-    void anyCountAtAnyByteConverts(DType from) {
+    void any_count_at_any_byte_converts(DType from) {
         targets(from).forEach(to -> {
             for (int round = 0; round < 60; round++) {
                 int granule = from.isSubByte() || to.isSubByte() ? 4 : 1;
@@ -74,7 +74,7 @@ class KernelSourceTest {
 
     @ParameterizedTest
     @EnumSource(value = DType.class, names = {"F4", "F6_E2M3", "F6_E3M2"}, mode = EnumSource.Mode.EXCLUDE)
-    void anyViewIsGathered(DType dtype) {
+    void any_view_is_gathered(DType dtype) {
         for (int round = 0; round < 60; round++) {
             int elements = 300 + random.nextInt(3000);
             trials.gather(dtype, trials.view(10, elements), elements, dtype, random.nextInt(20), random.nextInt(20));
@@ -82,7 +82,7 @@ class KernelSourceTest {
     }
 
     @Test
-    void anyViewIsConverted() {
+    void any_view_is_converted() {
         for (DType[] pair : CONVERSIONS) {
             for (int round = 0; round < 60; round++) {
                 int elements = 300 + random.nextInt(3000);
@@ -93,7 +93,7 @@ class KernelSourceTest {
     }
 
     @Test
-    void columnsAreGathered() {
+    void columns_are_gathered() {
         for (DType dtype : EVERY_SIZE) {
             for (int round = 0; round < 60; round++) {
                 columns(dtype, dtype);

@@ -8,22 +8,24 @@ import java.util.TreeSet;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 
 /// Each rule catches what it is for, and nothing else does.
+@Tag("slow")
 class MutantsTest {
     /// Rules that wait for something that their mutant never does; for them two seconds are patience enough.
     private static final Set<String> WAITING = Set.of("O-03");
 
     @TestFactory
-    Stream<DynamicTest> exactlyTheIntendedRuleFails() {
+    Stream<DynamicTest> exactly_the_intended_rule_fails() {
         return Mutant.all().stream().map(mutant -> DynamicTest.dynamicTest(mutant.toString(), () -> check(mutant)));
     }
 
     /// The rules about files have theirs in [FileRulesTest].
     @Test
-    void everyRuleHasMutant() {
+    void every_rule_has_a_mutant() {
         Set<String> without = Rules.inCode().keySet().stream().filter(id -> !id.startsWith("F-"))
                 .collect(Collectors.toCollection(TreeSet::new));
         Mutant.all().forEach(mutant -> without.remove(mutant.rule()));

@@ -3,6 +3,7 @@ package io.fastsafetensors.testkit;
 import java.lang.reflect.Method;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.Stream;
@@ -11,19 +12,25 @@ import org.junit.jupiter.api.Nested;
 
 /// The rules as the code has them.
 final class Rules {
-    private static final List<Class<?>> SUITES = List.of(BackendConformance.class, ProcessGroupConformance.class);
+    private static final List<Class<?>> SUITES = List.of(BackendConformance.class, ProcessGroupConformance.class,
+            StorageConformance.class);
 
     private Rules() {
     }
 
     /// Titles by id, of what backends do.
     ///
-    /// @throws IllegalStateException if an id occurs twice or a test has none
+    /// @throws IllegalStateException if an id occurs twice, or a test has none or another one in its method's name
     static Map<String, String> inCode() {
         return of(List.of(BackendConformance.class));
     }
 
-    /// Of both suites.
+    /// Of what storages do.
+    static Map<String, String> ofStorages() {
+        return of(List.of(StorageConformance.class));
+    }
+
+    /// Of all suites.
     static Map<String, String> allInCode() {
         return of(SUITES);
     }
@@ -39,7 +46,7 @@ final class Rules {
         return rules;
     }
 
-    /// The groups of both suites.
+    /// The groups of all suites.
     static List<Class<?>> groups() {
         return groups(SUITES);
     }
@@ -57,6 +64,11 @@ final class Rules {
         DisplayName name = method.getAnnotation(DisplayName.class);
         if (name == null || !name.value().matches("[A-Z]-\\d\\d .+")) {
             throw new IllegalStateException(method + " has no rule id");
+        }
+        String id = name.value().substring(0, 4).toLowerCase(Locale.ROOT).replace('-', '_') + "_";
+        if (!method.getName().startsWith(id)) {
+            // Build tools report methods by their names.
+            throw new IllegalStateException(method + " does not start with its rule's id: " + id);
         }
         if (rules.put(name.value().substring(0, 4), name.value().substring(5)) != null) {
             throw new IllegalStateException(name.value() + ": the id is taken");

@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.TreeMap;
@@ -25,10 +26,12 @@ class RulesDocumentTest {
     private static final Pattern RULE = Pattern.compile(
             "((?:    ///.*\\n)+)    @Test(?:Factory)?\\n    @DisplayName\\(\"([A-Z]-\\d\\d) (.+)\"\\)");
     private static final Pattern HEADING = Pattern.compile("### ([A-Z]-\\d\\d) (.+)");
-    private static final List<String> ORDER = List.of("P", "A", "M", "C", "O", "L", "N", "K", "G", "D", "E", "F", "R");
+    private static final List<String> ORDER =
+            List.of("P", "A", "M", "C", "O", "L", "N", "K", "G", "D", "E", "F", "R", "S", "B",
+                    "V", "H", "X", "Y");
     private static final String INTRODUCTION =
             """
-                    # What a backend must do
+                    # What a backend and a storage must do
 
                     The rules that `BackendConformance` checks. A backend's test extends that class, implements `provider()`, and
                     inherits every rule as a test with the rule's id in its name:
@@ -53,8 +56,28 @@ class RulesDocumentTest {
                     | `fst.testkit.patienceSeconds` | how long a test waits for a device before it calls it hung; 60 |
                     | `fst.seed` | repeats a run; failures print it |
 
-                    The rules of the last group, R, are those of transports between ranks, which `ProcessGroupConformance` checks in
-                    the same way.
+                    The rules of group R are those of transports between ranks, which `ProcessGroupConformance` checks in the same way.
+
+                    The rules of the groups S, B, V, H, X and Y are those of storages. A storage's test extends `StorageConformance`,
+                    and gives the provider and a fixture, which writes, replaces and deletes files of the storage and says what else
+                    the storage is capable of:
+
+                    ```java
+                    class AcmeStorageConformanceTest extends StorageConformance {
+                        @Override
+                        protected StorageProvider provider() {
+                            return new AcmeStorageProvider();
+                        }
+
+                        @Override
+                        protected StorageFixture fixture() {
+                            return new AcmeFixture();
+                        }
+                    }
+                    ```
+
+                    A rule that needs what the fixture does not offer, or an ability that a file lacks and the fixture does not claim,
+                    is aborted with the reason. The names of these tests' methods begin with the rule's id.
 
                     This page is made from the Javadoc of the rules; a test compares the two.
                     """;
@@ -63,7 +86,7 @@ class RulesDocumentTest {
     }
 
     @Test
-    void everyRuleIsInTheDocumentAndTheReverse() throws IOException {
+    void every_rule_is_in_the_document_and_the_reverse() throws IOException {
         Map<String, String> documented = new TreeMap<>();
         for (String line : Files.readAllLines(DOCUMENT)) {
             Matcher heading = HEADING.matcher(line);
@@ -76,13 +99,27 @@ class RulesDocumentTest {
     }
 
     @Test
-    void documentHasTheTextsOfTheCode() throws IOException {
+    void document_has_the_texts_of_the_code() throws IOException {
         String expected = document();
         if (Boolean.getBoolean("fst.testkit.writeRules")) {
             Files.writeString(DOCUMENT, expected);
         }
         assertEquals(expected, Files.readString(DOCUMENT),
                 "write it anew with -Dtest=RulesDocumentTest -Dfst.testkit.writeRules=true");
+    }
+
+    @Test
+    void methods_of_storage_rules_begin_with_the_id() throws IOException {
+        Matcher matcher = Pattern.compile("@DisplayName\\(\"([A-Z]-\\d\\d) .+\"\\)\\n    void (\\w+)\\(")
+                .matcher(sources());
+        Map<String, String> methods = new TreeMap<>();
+        while (matcher.find()) {
+            methods.put(matcher.group(1), matcher.group(2));
+        }
+        for (String id : Rules.ofStorages().keySet()) {
+            String start = id.toLowerCase(Locale.ROOT).replace("-", "") + "_";
+            assertTrue(methods.getOrDefault(id, "").startsWith(start), () -> id + " is " + methods.get(id));
+        }
     }
 
     private static String document() throws IOException {
@@ -103,21 +140,26 @@ class RulesDocumentTest {
 
     private static List<Rule> rules() throws IOException {
         List<Rule> rules = new ArrayList<>();
-        List<Path> files;
-        try (Stream<Path> listing = Files.list(SOURCES)) {
-            files = listing.filter(f -> f.toString().endsWith("Rules.java")).sorted().toList();
-        }
-        for (Path file : files) {
-            Matcher matcher = RULE.matcher(Files.readString(file));
-            while (matcher.find()) {
-                String javadoc = matcher.group(1).replaceAll("(?m)^    /// ?", "").strip();
-                String[] parts = javadoc.split("\n\nIf it fails", 2);
-                assertEquals(2, parts.length, () -> matcher.group(2) + " has no hint");
-                rules.add(new Rule(matcher.group(2), matcher.group(3), plain(parts[0]), plain(parts[1])));
-            }
+        Matcher matcher = RULE.matcher(sources());
+        while (matcher.find()) {
+            String javadoc = matcher.group(1).replaceAll("(?m)^    /// ?", "").strip();
+            String[] parts = javadoc.split("\n\nIf it fails", 2);
+            assertEquals(2, parts.length, () -> matcher.group(2) + " has no hint");
+            rules.add(new Rule(matcher.group(2), matcher.group(3), plain(parts[0]), plain(parts[1])));
         }
         rules.sort(Comparator.comparing(Rule::id));
         return rules;
+    }
+
+    /// The classes of rules, one after the other.
+    private static String sources() throws IOException {
+        StringBuilder text = new StringBuilder();
+        try (Stream<Path> listing = Files.list(SOURCES)) {
+            for (Path file : listing.filter(f -> f.toString().endsWith("Rules.java")).sorted().toList()) {
+                text.append(Files.readString(file));
+            }
+        }
+        return text.toString();
     }
 
     /// Links of Javadoc become code: the class's simple name.

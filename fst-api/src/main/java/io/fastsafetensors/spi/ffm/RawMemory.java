@@ -14,4 +14,12 @@ public final class RawMemory {
     public static MemorySegment view(long address, long byteSize, Arena arena) {
         return MemorySegment.ofAddress(address).reinterpret(byteSize, arena, null);
     }
+
+    /// As [#view(long, long, Arena)], of memory that is freed with the arena.
+    ///
+    /// @param free frees it; called once, when the arena is closed
+    @SuppressWarnings("restricted")
+    public static MemorySegment view(long address, long byteSize, Arena arena, Runnable free) {
+        return MemorySegment.ofAddress(address).reinterpret(byteSize, arena, ignored -> free.run());
+    }
 }

@@ -56,7 +56,7 @@ class KernelPlanTest {
     }
 
     @Test
-    void commonPairsHaveFunctionsOfTheirOwn() {
+    void common_pairs_have_functions_of_their_own() {
         assertEquals("fst_f32_to_bf16", convert(DType.F32, DType.BF16, 100).getFirst().function());
         assertEquals("fst_f8_e4m3_to_f16", convert(DType.F8_E4M3, DType.F16, 100).getFirst().function());
         assertEquals("fst_convert", convert(DType.I32, DType.BF16, 100).getFirst().function());
@@ -64,7 +64,7 @@ class KernelPlanTest {
     }
 
     @Test
-    void everyPlannedFunctionIsListedOnce() {
+    void every_planned_function_is_listed_once() {
         HashSet<String> planned = new HashSet<>();
         for (DType from : DType.values()) {
             for (DType to : DType.values()) {
@@ -82,7 +82,7 @@ class KernelPlanTest {
     }
 
     @Test
-    void columnsOfAMatrixAreOneCallOfAWideFunction() {
+    void columns_of_a_matrix_are_one_call_of_a_wide_function() {
         Strided columns = new Strided(Shape.of(4096, 1376), 2752, new long[] {11008, 1});
         assertEquals(List.of("fst_copy"), functions(gather(DType.BF16, columns, DType.BF16)));
         assertEquals(List.of("fst_f32_to_bf16"), functions(gather(DType.F32, columns, DType.BF16)));
@@ -91,7 +91,7 @@ class KernelPlanTest {
     }
 
     @Test
-    void offsetsCountFromTheStartOfTheBuffer() {
+    void offsets_count_from_the_start_of_the_buffer() {
         KernelCall call = KernelPlan.convert(new BufferSlice(source, 300, 40), DType.F32,
                 new BufferSlice(target, 700, 20), DType.BF16, 10).getFirst();
         assertEquals(300, call.sourceOffset());
@@ -104,7 +104,7 @@ class KernelPlanTest {
 
     /// Indices in the kernels have 32 bits.
     @Test
-    void whatIsTooMuchForOneCallIsCut() {
+    void what_is_too_much_for_one_call_is_cut() {
         long count = 5 * (1L << 30) + 7;
         for (DType[] pair : new DType[][] {{DType.F32, DType.BF16}, {DType.I32, DType.U8}, {DType.U8, DType.U8}}) {
             List<KernelCall> calls = convert(pair[0], pair[1], count);
@@ -129,7 +129,7 @@ class KernelPlanTest {
     }
 
     @Test
-    void viewsOfManyDimensionsAreCut() {
+    void views_of_many_dimensions_are_cut() {
         long[] dims = new long[12];
         long[] strides = new long[12];
         for (int d = 0; d < 12; d++) {
@@ -142,13 +142,13 @@ class KernelPlanTest {
     }
 
     @Test
-    void nothingIsPlannedForNoElements() {
+    void nothing_is_planned_for_no_elements() {
         assertEquals(List.of(), convert(DType.F32, DType.F16, 0));
         assertEquals(List.of(), gather(DType.F32, new Strided(Shape.of(0, 3), 9, new long[] {-7, 1}), DType.F16));
     }
 
     @Test
-    void parametersAreTheCallersOwn() {
+    void parameters_are_the_callers_own() {
         KernelCall call = convert(DType.F32, DType.F16, 8).getFirst();
         assertEquals(224, call.parameters().length);
         assertNotSame(call.parameters(), call.parameters());
@@ -156,7 +156,7 @@ class KernelPlanTest {
     }
 
     @Test
-    void sizesMustFit() {
+    void sizes_must_fit() {
         refuse(8, DType.F16, 8, DType.F32, 4);
         refuse(10, DType.F16, 16, DType.F32, 4);
         refuse(8, DType.F16, 20, DType.F32, 4);
@@ -166,7 +166,7 @@ class KernelPlanTest {
     }
 
     @Test
-    void nothingIsConvertedInPlace() {
+    void nothing_is_converted_in_place() {
         assertThrows(IllegalArgumentException.class, () -> KernelPlan.convert(new BufferSlice(source, 0, 8), DType.F16,
                 new BufferSlice(source, 7, 16), DType.F32, 4));
         assertEquals(1, KernelPlan.convert(new BufferSlice(source, 0, 8), DType.F16, new BufferSlice(source, 8, 16),
@@ -174,7 +174,7 @@ class KernelPlanTest {
     }
 
     @Test
-    void indicesMustBeInside() {
+    void indices_must_be_inside() {
         refuse(new Strided(Shape.of(4), 0, new long[] {6}));
         refuse(new Strided(Shape.of(4), 2, new long[] {-1}));
         refuse(new Strided(Shape.of(2, 2), 0, new long[] {15, 1}));
@@ -186,7 +186,7 @@ class KernelPlanTest {
     }
 
     @Test
-    void unsupportedPairsAreRefused() {
+    void unsupported_pairs_are_refused() {
         assertThrows(UnsupportedFeatureException.class, () -> convert(DType.C64, DType.F32, 8));
         Strided view = new Strided(Shape.of(8), 0, new long[] {1});
         assertThrows(UnsupportedFeatureException.class, () -> gather(DType.F4, view, DType.F4));

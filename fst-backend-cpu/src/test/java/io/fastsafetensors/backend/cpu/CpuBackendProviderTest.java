@@ -36,7 +36,7 @@ class CpuBackendProviderTest {
     private final CpuBackendProvider provider = new CpuBackendProvider();
 
     @Test
-    void probeSaysWhatTheMachineIs() {
+    void probe_says_what_the_machine_is() {
         Probe.Available probe = assertInstanceOf(Probe.Available.class, provider.probe());
         assertEquals(Device.CPU, probe.devices().getFirst().device());
         assertEquals(1, probe.devices().size());
@@ -50,21 +50,21 @@ class CpuBackendProviderTest {
 
     @Test
     @EnabledOnOs(OS.LINUX)
-    void linuxMapsMemory() {
+    void linux_maps_memory() {
         Probe.Available probe = (Probe.Available) provider.probe();
         assertTrue(probe.versions().get("memory").startsWith("anonymous mappings"), probe.toString());
         assertTrue(probe.devices().getFirst().totalBytes() > 0);
     }
 
     @Test
-    void bigEndianMachinesAreNotServed() {
+    void big_endian_machines_are_not_served() {
         Probe probe = CpuBackendProvider.probe(ByteOrder.BIG_ENDIAN);
         assertTrue(((Probe.Unavailable) probe).reason().contains("big-endian"));
         assertEquals(Optional.empty(), HostFacts.obstacle(ByteOrder.LITTLE_ENDIAN));
     }
 
     @Test
-    void otherDevicesAreNotOpened() {
+    void other_devices_are_not_opened() {
         for (String device : new String[] {"cuda:0", "cpu:1"}) {
             BackendException e = assertThrows(BackendException.class,
                     () -> provider.open(Device.parse(device), BackendOptions.defaults()));
@@ -73,7 +73,7 @@ class CpuBackendProviderTest {
     }
 
     @Test
-    void otherSystemsUseTheJdk() {
+    void other_systems_use_the_jdk() {
         HostMemory memory = HostFacts.chooseMemory("Plan 9");
         assertTrue(memory.description().contains("Plan 9"), memory.description());
         for (long bytes : new long[] {0, 1, 10_000}) {
@@ -95,7 +95,7 @@ class CpuBackendProviderTest {
 
     /// The class path and the module path find the same providers.
     @Test
-    void serviceFilesAndModuleAgree() {
+    void service_files_and_module_agree() {
         ClassLoader loader = CpuBackendProvider.class.getClassLoader();
         ModuleDescriptor module = loader.resources("module-info.class").map(CpuBackendProviderTest::read)
                 .filter(m -> m.name().equals("io.fastsafetensors.backend.cpu")).findFirst().orElseThrow();

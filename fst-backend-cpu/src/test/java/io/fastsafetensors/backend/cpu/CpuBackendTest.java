@@ -41,7 +41,7 @@ class CpuBackendTest {
     }
 
     @Test
-    void describesItself() {
+    void a_backend_describes_itself() {
         assertEquals("cpu", backend.name());
         assertEquals(Device.CPU, backend.info().device());
         assertEquals(64, backend.hints().tensorAlignment());
@@ -52,7 +52,7 @@ class CpuBackendTest {
 
     /// Only the ends are touched: the rest of the 5 GiB stays address space.
     @Test
-    void buffersBeyondTheReachOfAnInt() {
+    void buffers_may_be_larger_than_an_int_counts() {
         long bytes = (5L << 30) + 6;
         long far = 4L << 30;
         DeviceBuffer buffer = backend.allocate(bytes, 64);
@@ -68,7 +68,7 @@ class CpuBackendTest {
     }
 
     @Test
-    void nothingWorksAfterClose() {
+    void nothing_works_after_close() {
         DeviceBuffer buffer = backend.allocate(100, 64);
         MemorySegment memory = buffer.segment().orElseThrow();
         MemorySegment slice = memory.asSlice(10, 20);
@@ -88,7 +88,7 @@ class CpuBackendTest {
     }
 
     @Test
-    void emptyBuffersAreDistinct() {
+    void empty_buffers_are_distinct() {
         DeviceBuffer one = backend.allocate(0, 256);
         DeviceBuffer other = backend.allocate(0, 256);
         assertEquals(0, one.byteSize());
@@ -99,7 +99,7 @@ class CpuBackendTest {
     }
 
     @Test
-    void badRequestsAreRefused() {
+    void bad_requests_are_refused() {
         assertThrows(IllegalArgumentException.class, () -> backend.allocate(-1, 64));
         assertThrows(IllegalArgumentException.class, () -> backend.allocate(1, 0));
         assertThrows(IllegalArgumentException.class, () -> backend.allocate(1, 48));
@@ -108,7 +108,7 @@ class CpuBackendTest {
     }
 
     @Test
-    void manyThreadsShareABuffer() throws Exception {
+    void many_threads_share_a_buffer() throws Exception {
         DeviceBuffer buffer = backend.allocate(8 << 20, 64);
         MemorySegment memory = buffer.segment().orElseThrow();
         try (ExecutorService threads = Executors.newFixedThreadPool(8)) {
@@ -130,7 +130,7 @@ class CpuBackendTest {
     }
 
     @Test
-    void closingTheBackendFreesWhatIsOpen() {
+    void closing_the_backend_frees_what_is_open() {
         DeviceBuffer buffer = backend.allocate(10, 64);
         StagingBuffer staging = backend.allocateStaging(10);
         MemorySegment memory = staging.segment();
@@ -147,7 +147,7 @@ class CpuBackendTest {
     }
 
     @Test
-    void copiesAreDoneWhenTheyReturn() {
+    void copies_are_done_when_they_return() {
         DeviceBuffer a = backend.allocate(16, 64);
         DeviceBuffer b = backend.allocate(16, 64);
         byte[] in = "0123456789abcdef".getBytes(StandardCharsets.US_ASCII);
@@ -165,7 +165,7 @@ class CpuBackendTest {
     }
 
     @Test
-    void copiesOutsideAreRefusedAndDoNothing() {
+    void copies_outside_are_refused_and_do_nothing() {
         DeviceBuffer a = backend.allocate(16, 64);
         a.segment().orElseThrow().fill((byte) 7);
         MemorySegment five = MemorySegment.ofArray(new byte[5]);
@@ -182,7 +182,7 @@ class CpuBackendTest {
     }
 
     @Test
-    void aClosedStreamIsRefused() {
+    void a_closed_stream_is_refused() {
         DeviceBuffer a = backend.allocate(16, 64);
         stream.close();
         stream.close();
@@ -193,7 +193,7 @@ class CpuBackendTest {
     }
 
     @Test
-    void onlyHostMemoryIsCopied() {
+    void only_host_memory_is_copied() {
         DeviceBuffer foreign = new DeviceBuffer() {
             @Override
             public long byteSize() {

@@ -6,7 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.fastsafetensors.backend.cpu.ffm.MemoryLibC;
+import io.fastsafetensors.spi.ffm.MemoryLibC;
 import io.fastsafetensors.error.BackendException;
 import io.fastsafetensors.error.OutOfDeviceMemoryException;
 import io.fastsafetensors.spi.Backend;
@@ -53,7 +53,7 @@ class MappedMemoryTest {
     }
 
     @Test
-    void everySizeAndAlignment() {
+    void every_size_and_alignment_is_mapped() {
         for (long bytes : new long[] {0, 1, 4095, 4096, 4097, MIB, 2 * MIB - 1, 2 * MIB, 2 * MIB + 1, 9 * MIB}) {
             for (long alignment = 1; alignment <= 16 * MIB; alignment *= 2) {
                 DeviceBuffer buffer = backend.allocate(bytes, alignment);
@@ -74,7 +74,7 @@ class MappedMemoryTest {
     }
 
     @Test
-    void hugePagesForLargeBuffersOnly() {
+    void huge_pages_are_for_large_buffers_only() {
         backend.allocate(2 * MIB - 1, 64).close();
         assertTrue(libc.advised.isEmpty());
         DeviceBuffer large = backend.allocate(2 * MIB, 64);
@@ -84,14 +84,14 @@ class MappedMemoryTest {
     }
 
     @Test
-    void noHugePagesIsNoError() {
+    void no_huge_pages_is_no_error() {
         libc.madviseErrno = EINVAL;
         DeviceBuffer buffer = backend.allocate(4 * MIB, 64);
         buffer.segment().orElseThrow().set(ValueLayout.JAVA_BYTE, 4 * MIB - 1, (byte) 1);
     }
 
     @Test
-    void lackOfMemoryNamesTheFigures() {
+    void lack_of_memory_names_the_figures() {
         for (int errno : new int[] {MemoryLibC.ENOMEM, MemoryLibC.EAGAIN}) {
             libc.mmapErrno = errno;
             OutOfDeviceMemoryException e = assertThrows(OutOfDeviceMemoryException.class,
@@ -104,7 +104,7 @@ class MappedMemoryTest {
     }
 
     @Test
-    void impossibleSizesAreALackOfMemory() {
+    void impossible_sizes_are_a_lack_of_memory() {
         for (long bytes : new long[] {Long.MAX_VALUE, Long.MAX_VALUE - 4096, 1L << 62, 1L << 50}) {
             OutOfDeviceMemoryException e = assertThrows(OutOfDeviceMemoryException.class,
                     () -> backend.allocate(bytes, 64));
@@ -114,7 +114,7 @@ class MappedMemoryTest {
     }
 
     @Test
-    void otherErrorsNameTheCall() {
+    void other_errors_name_the_call() {
         libc.mmapErrno = EINVAL;
         BackendException e = assertThrows(BackendException.class, () -> backend.allocate(1, 64));
         assertTrue(e.getMessage().contains("mmap failed with 22"), e.getMessage());
@@ -122,7 +122,7 @@ class MappedMemoryTest {
     }
 
     @Test
-    void aRefusedTrimKeepsTheSurplus() {
+    void a_refused_trim_keeps_the_surplus() {
         libc.munmapErrno = MemoryLibC.ENOMEM;
         DeviceBuffer buffer = backend.allocate(3 * MIB, 8 * MIB);
         assertEquals(0, buffer.handle().value() % (8 * MIB));
@@ -133,7 +133,7 @@ class MappedMemoryTest {
     }
 
     @Test
-    void aRefusedUnmapIsSaidOnce() {
+    void a_refused_unmap_is_said_once() {
         DeviceBuffer buffer = backend.allocate(1, 1);
         libc.munmapErrno = EINVAL;
         BackendException e = assertThrows(BackendException.class, buffer::close);
@@ -149,7 +149,7 @@ class MappedMemoryTest {
     }
 
     @Test
-    void figuresComeFromTheKernel() {
+    void figures_come_from_the_kernel() {
         assertEquals(MIB, backend.memory().free());
         assertEquals(2 * MIB, backend.memory().total());
         MemInfo none = new MemInfo(folder.resolve("absent"));
@@ -158,7 +158,7 @@ class MappedMemoryTest {
     }
 
     @Test
-    void oddFiguresAreUnknown() throws IOException {
+    void odd_figures_are_unknown() throws IOException {
         Path file = Files.writeString(folder.resolve("odd"), "MemTotal: much kB\nMemAvailable: 12\n");
         assertEquals(-1, new MemInfo(file).read().total());
         assertEquals(-1, new MemInfo(file).read().free());

@@ -9,6 +9,9 @@ import io.fastsafetensors.spi.MemoryInfo;
 import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.spi.StagingBuffer;
 import io.fastsafetensors.spi.TransferHints;
+import io.fastsafetensors.spi.ffm.MemoryLibC;
+import io.fastsafetensors.spi.ffm.MemoryLibCFfm;
+import java.lang.System.Logger.Level;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Optional;
@@ -17,6 +20,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.locks.ReadWriteLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 
 /// One NVIDIA device.
 final class CudaBackend implements ContextBackend {
@@ -43,16 +47,26 @@ final class CudaBackend implements ContextBackend {
     private final Lifetime lifetime;
 
     /// @param context this backend's own; closed with it
-    CudaBackend(CudaContext context, DeviceInfo info, boolean registersHostMemory) {
+    /// @param mostKept bytes of device memory to keep for the next load at most
+    CudaBackend(CudaContext context, DeviceInfo info, boolean registersHostMemory, long mostKept) {
         this.context = context;
         this.info = info;
         this.registersHostMemory = registersHostMemory;
-        this.deviceMemory = new DeviceMemory(context, info.totalBytes());
-        this.pinnedMemory = new PinnedMemory(context);
+        this.deviceMemory = new DeviceMemory(context, info.totalBytes(), mostKept);
+        this.pinnedMemory = new PinnedMemory(context, registersHostMemory ? systemMemory() : null);
         this.events = new EventPool(context);
         this.lifetime = new Lifetime("the backend of " + info.device(), ConcurrentHashMap.newKeySet(), this::release);
         this.module = new KernelModule(context);
         this.kernels = new CudaKernels(context, module, lifetime);
+    }
+
+    private static @Nullable MemoryLibC systemMemory() {
+        try {
+            return new MemoryLibCFfm();
+        } catch (IllegalCallerException | LinkageError e) {
+            System.getLogger("io.fastsafetensors.backend.cuda").log(Level.DEBUG, "no native calls", e);
+            return null;
+        }
     }
 
     @Override
@@ -83,6 +97,19 @@ final class CudaBackend implements ContextBackend {
         }
         return whileOpen(
                 () -> new CudaBuffer(deviceMemory, bytes, deviceMemory.take(bytes, alignment), memory));
+    }
+
+    @Override
+    public void trim() {
+        whileOpen(() -> {
+            deviceMemory.trim();
+            return this;
+        });
+    }
+
+    @Override
+    public long keptBytes() {
+        return deviceMemory.keptBytes();
     }
 
     @Override
@@ -141,6 +168,7 @@ final class CudaBackend implements ContextBackend {
             if (!memory.isEmpty()) {
                 throw new StillInUseException("the backend of " + info.device(), releases.failure().orElse(null));
             }
+            releases.run(deviceMemory::close);
             events.close(releases);
             module.close(releases);
             releases.run(context::close);

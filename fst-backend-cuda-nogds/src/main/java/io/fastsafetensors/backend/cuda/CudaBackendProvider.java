@@ -10,10 +10,16 @@ import io.fastsafetensors.spi.Probe;
 import io.fastsafetensors.types.Device;
 import java.util.Map;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 
 /// Serves `cuda:N` where there is an NVIDIA driver, in the driver's order: `CUDA_VISIBLE_DEVICES` and
-/// `CUDA_DEVICE_ORDER` have their usual meaning. Knows no switches.
+/// `CUDA_DEVICE_ORDER` have their usual meaning.
+///
+/// One switch: the property `keptDeviceBytes` is how much device memory that was given back is kept for the next load, for
+/// 10 seconds after its last use; half of the device's memory unless set, `0` for none.
 public final class CudaBackendProvider implements BackendProvider {
+    private static final String KEPT = "keptDeviceBytes";
+
     private final Supplier<CudaMachine> machine;
 
     /// Costs nothing; [#probe()] loads the driver.
@@ -50,7 +56,19 @@ public final class CudaBackendProvider implements BackendProvider {
     /// Retains the device's primary context.
     @Override
     public Backend open(Device device, BackendOptions options) {
-        return machine.get().open(device);
+        return machine.get().open(device, keptBytes(options.properties().get(KEPT)));
+    }
+
+    private static long keptBytes(@Nullable String text) {
+        try {
+            long bytes = text == null ? -1 : Long.parseLong(text);
+            if (text == null || bytes >= 0) {
+                return bytes;
+            }
+        } catch (NumberFormatException e) {
+            throw new IllegalArgumentException(KEPT + " is no number of bytes: " + text, e);
+        }
+        throw new IllegalArgumentException(KEPT + " is negative: " + text);
     }
 
     private static final class ThisMachine {

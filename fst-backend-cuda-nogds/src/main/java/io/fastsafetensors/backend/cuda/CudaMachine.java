@@ -93,15 +93,17 @@ final class CudaMachine {
         return probe;
     }
 
+    /// @param mostKept bytes of device memory to keep for the next load at most; negative for half of the device's
     /// @throws BackendException if the device is none of those, or the driver refuses it
-    CudaBackend open(Device device) {
+    CudaBackend open(Device device, long mostKept) {
         if (facts == null || !(probe instanceof Probe.Available available)) {
             throw new BackendException(((Probe.Unavailable) probe).reason(), Where.backend(CudaBackend.NAME));
         }
         DeviceInfo info = available.devices().stream().filter(d -> d.device().equals(device)).findFirst()
                 .orElseThrow(() -> noDevice(device, available));
         return new CudaBackend(facts.context(device.index()), info,
-                available.capabilities().contains(Capability.HOST_REGISTRATION));
+                available.capabilities().contains(Capability.HOST_REGISTRATION),
+                mostKept < 0 ? info.totalBytes() / 2 : mostKept);
     }
 
     private static BackendException noDevice(Device device, Probe.Available available) {

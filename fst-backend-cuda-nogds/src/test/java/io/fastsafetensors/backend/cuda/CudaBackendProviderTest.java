@@ -138,7 +138,7 @@ class CudaBackendProviderTest {
         }
         driver.version = 11_000;
         CudaMachine old = Scripted.machine(driver);
-        BackendException e = assertThrows(BackendException.class, () -> old.open(new Device("cuda", 0)));
+        BackendException e = assertThrows(BackendException.class, () -> old.open(new Device("cuda", 0), 0));
         assertTrue(e.getMessage().startsWith("the NVIDIA driver is too old"), e.getMessage());
     }
 }

@@ -16,9 +16,13 @@ import io.fastsafetensors.spi.ffm.NativeLibrary;
 import io.fastsafetensors.types.DType;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.MethodType;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
@@ -199,33 +203,43 @@ class CudaStreamTest {
         assertFalse(driver.isCurrentHere());
     }
 
+    /// qsort's comparison tries to close what is being sorted.
     @Test
-    void staging_memory_in_use_by_a_native_call_keeps_the_backend_open() throws Exception {
+    @SuppressWarnings("restricted") // The point of the test.
+    void staging_memory_in_use_by_a_native_call_keeps_the_backend_open() throws Throwable {
         StagingBuffer staging = backend.allocateStaging(16);
-        MemorySegment timespec = staging.segment();
-        timespec.setAtIndex(ValueLayout.JAVA_LONG, 0, 0);
-        timespec.setAtIndex(ValueLayout.JAVA_LONG, 1, 500_000_000);
-        MethodHandle nanosleep = NativeLibrary.standard().bind("nanosleep",
-                FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.ADDRESS, ValueLayout.ADDRESS));
-        CompletableFuture<Integer> sleeping = CompletableFuture.supplyAsync(() -> sleep(nanosleep, timespec));
-        Thread.sleep(100);
-        IllegalStateException refusal = assertThrows(IllegalStateException.class, staging::close);
-        assertTrue(refusal.getMessage().startsWith("the staging buffer of 16 bytes is in use by a native call"));
-        assertThrows(IllegalStateException.class, backend::close);
-        assertFalse(sleeping.isDone(), "the call returned too early to prove anything");
+        MethodHandle qsort = NativeLibrary.standard().bind("qsort", FunctionDescriptor.ofVoid(ValueLayout.ADDRESS,
+                ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG, ValueLayout.ADDRESS));
+        List<Throwable> refusals = new ArrayList<>();
+        MethodHandle compare = MethodHandles.insertArguments(MethodHandles.lookup().findVirtual(CudaStreamTest.class,
+                "compare", MethodType.methodType(int.class, StagingBuffer.class, List.class, long.class, long.class)),
+                0, this, staging, refusals);
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment stub = Linker.nativeLinker().upcallStub(compare, FunctionDescriptor.of(ValueLayout.JAVA_INT,
+                    ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG), arena);
+            qsort.invokeExact(staging.segment(), 2L, 8L, stub);
+        }
+        assertEquals(2, refusals.size());
+        assertTrue(refusals.stream().allMatch(IllegalStateException.class::isInstance), refusals.toString());
+        assertTrue(refusals.getFirst().getMessage()
+                .startsWith("the staging buffer of 16 bytes is in use by a native call"));
         assertEquals(16, staging.segment().byteSize());
         assertEquals(1, driver.left().get("pinned"));
-        sleeping.get();
         backend.close();
         assertThrows(IllegalStateException.class, staging::segment);
         assertThrows(IllegalStateException.class, () -> backend.allocate(1, 1));
     }
 
-    private static int sleep(MethodHandle nanosleep, MemorySegment timespec) {
-        try {
-            return (int) nanosleep.invokeExact(timespec, MemorySegment.NULL);
-        } catch (Throwable e) {
-            throw new AssertionError(e);
+    @SuppressWarnings("unused") // Called by qsort.
+    private int compare(StagingBuffer staging, List<Throwable> refusals, long a, long b) {
+        for (AutoCloseable closeable : List.of(staging, backend)) {
+            try {
+                closeable.close();
+            } catch (Throwable e) {
+                // Nothing may leave an upcall.
+                refusals.add(e);
+            }
         }
+        return 0;
     }
 }

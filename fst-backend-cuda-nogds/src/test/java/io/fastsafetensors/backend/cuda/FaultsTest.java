@@ -19,7 +19,7 @@ class FaultsTest {
     private static List<Throwable> session(ScriptedDriver driver) {
         CudaMachine machine = Scripted.machine(driver);
         driver.restart();
-        return Session.run(() -> machine.open(new Device("cuda", 0)));
+        return Session.run(() -> machine.open(new Device("cuda", 0), -1));
     }
 
     @Test
@@ -39,7 +39,7 @@ class FaultsTest {
             CudaMachine machine = Scripted.machine(driver);
             driver.restart();
             driver.fail("*", nth, status);
-            List<Throwable> thrown = Session.run(() -> machine.open(new Device("cuda", 0)));
+            List<Throwable> thrown = Session.run(() -> machine.open(new Device("cuda", 0), -1));
             String call = driver.failed;
             if (call.equals("none")) {
                 assertTrue(nth > 50, "only " + nth + " calls");

@@ -8,8 +8,11 @@ import static org.junit.jupiter.api.Assumptions.assumeFalse;
 import io.fastsafetensors.backend.cuda.child.JCudaProgram;
 import io.fastsafetensors.backend.cuda.child.ProbeProgram;
 import io.fastsafetensors.spi.ffm.NativeLibrary;
-import io.fastsafetensors.testkit.gpu.Face;
-import io.fastsafetensors.testkit.gpu.FakeGpu;
+import io.fastsafetensors.test.CBuild;
+import io.fastsafetensors.test.ChildProcess;
+import io.fastsafetensors.test.ChildProcess.Result;
+import io.fastsafetensors.test.gpu.Face;
+import io.fastsafetensors.test.gpu.FakeGpu;
 import java.io.File;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -46,25 +49,23 @@ class LibraryLoadingTest {
         executed = folder.resolve("executed");
     }
 
-    private void plantLibrary() throws IOException, InterruptedException {
+    private void plantLibrary() {
         FakeGpu.build(driver, Face.CUDA);
-        Path source = folder.resolve("planted.c");
-        Files.writeString(source, """
+        CBuild.sharedLibrary(PLANTED).source("planted.c", """
                 #include <fcntl.h>
                 #include <unistd.h>
                 __attribute__((constructor)) static void run(void) {
                     close(open("%s", O_CREAT | O_WRONLY, 0600));
                 }
-                """.formatted(executed));
-        Process cc = new ProcessBuilder("cc", "-shared", "-fPIC", "-o", temporary.resolve(PLANTED).toString(),
-                source.toString()).inheritIO().start();
-        assertEquals(0, cc.waitFor());
+                """.formatted(executed)).into(temporary);
     }
 
-    private Child run(String libraries, List<String> arguments) throws IOException, InterruptedException {
+    /// @param libraries the directory where the system's loader looks first, or the empty string
+    private Result run(String libraries, List<String> arguments) {
         List<String> all = new ArrayList<>(List.of("-Djava.io.tmpdir=" + temporary, "-Xmx64m"));
         all.addAll(arguments);
-        return Child.run(folder, libraries, all);
+        ChildProcess child = ChildProcess.java(all);
+        return (libraries.isEmpty() ? child : child.environment("LD_LIBRARY_PATH", libraries)).run();
     }
 
     private static List<String> onClassPath(Class<?> program) {
@@ -101,7 +102,7 @@ class LibraryLoadingTest {
         assertPlantedIsLeftAlone(run(driver.toString(), onModulePath(ProbeProgram.class)));
     }
 
-    private void assertPlantedIsLeftAlone(Child child) throws IOException {
+    private void assertPlantedIsLeftAlone(Result child) throws IOException {
         assertTrue(child.out().startsWith("available: "), child::toString);
         assertEquals("", child.err());
         assertEquals(0, child.status());
@@ -114,9 +115,9 @@ class LibraryLoadingTest {
     @Test
     void without_a_driver_the_probe_says_so_and_nothing_is_printed() throws Exception {
         assumeFalse(NativeLibrary.describe("libcuda.so.1").endsWith("is installed"), "this machine has a driver");
-        Child child = run("", onClassPath(ProbeProgram.class));
+        Result child = run("", onClassPath(ProbeProgram.class));
         assertEquals("unavailable: no NVIDIA driver: native library not found; tried libcuda.so.1; install the driver,"
-                + " of release 525 (CUDA 12.0) or newer", child.out());
+                + " of release 525 (CUDA 12.0) or newer\n", child.out());
         assertEquals("", child.err());
         assertEquals(0, child.status());
     }
@@ -124,7 +125,7 @@ class LibraryLoadingTest {
     @Test
     void without_jcudas_library_the_probe_says_which_jar_is_missing() throws Exception {
         plantLibrary();
-        Child child = run(driver.toString(), onClassPathWithout("jcuda-natives", ""));
+        Result child = run(driver.toString(), onClassPathWithout("jcuda-natives", ""));
         assertTrue(child.out().startsWith("unavailable: no jar has lib/" + PLANTED), child::toString);
         assertEquals("", child.err());
         assertFalse(Files.exists(executed), "the planted library was loaded");
@@ -135,7 +136,7 @@ class LibraryLoadingTest {
         plantLibrary();
         Path classes = Files.createDirectories(folder.resolve("classes/lib")).getParent();
         Files.writeString(classes.resolve("lib").resolve(PLANTED), "not a library");
-        Child child = run(driver.toString(), onClassPathWithout("jcuda-natives", classes.toString()));
+        Result child = run(driver.toString(), onClassPathWithout("jcuda-natives", classes.toString()));
         assertTrue(child.out().startsWith("unavailable: JCuda's library " + PLANTED + " cannot be loaded (")
                 && child.out().contains("file too short"), child::toString);
         assertEquals(1, child.out().lines().count(), child::toString);

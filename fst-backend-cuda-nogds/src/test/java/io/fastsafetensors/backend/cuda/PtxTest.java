@@ -6,6 +6,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.fastsafetensors.spi.kernel.KernelPlan;
 import io.fastsafetensors.spi.kernel.KernelSource;
+import io.fastsafetensors.test.ChildProcess;
+import io.fastsafetensors.test.Prerequisite;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
@@ -49,21 +51,20 @@ class PtxTest {
     }
 
     @Test
-    void drivers_from_CUDA_12_0_on_can_load_it() {
+    void drivers_from_cuda_12_0_on_can_load_it() {
         assertTrue(shipped.contains("\n.version 8.0\n.target sm_75\n"));
         assertFalse(shipped.contains("\n.file"), "no paths of the build machine");
     }
 
     /// The same compiler writes the same PTX; another one at least compiles the source to the same functions.
     @Test
-    void compiling_again_gives_the_same() throws IOException, InterruptedException {
-        String nvcc = version("nvcc", "--version");
+    void compiling_again_gives_the_same() throws IOException {
+        Prerequisite.NVCC.require();
+        String nvcc = ChildProcess.of("nvcc", "--version").run().succeeded().out().strip().lines()
+                .reduce((first, last) -> last).orElseThrow();
         Assumptions.assumeTrue(Files.exists(SCRIPT), "the PTX was not compared: no source tree here");
         Path again = directory.resolve("again.ptx");
-        Process build = new ProcessBuilder("sh", SCRIPT.toString(), again.toString()).redirectErrorStream(true)
-                .start();
-        String out = new String(build.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-        assertEquals(0, build.waitFor(), out);
+        ChildProcess.of("sh", SCRIPT, again).run().succeeded();
         String made = Files.readString(again, StandardCharsets.US_ASCII);
         assertEquals(entries(shipped), entries(made));
         String before = COMPILER.matcher(shipped).results().findFirst().orElseThrow().group(1);
@@ -71,17 +72,6 @@ class PtxTest {
         Assumptions.assumeTrue(before.equals(now), "the PTX was compared by its functions only: it was made by nvcc "
                 + before + ", this is " + nvcc);
         assertEquals(code(shipped), code(made));
-    }
-
-    private static String version(String... command) throws IOException, InterruptedException {
-        try {
-            Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
-            String out = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-            assertEquals(0, process.waitFor(), out);
-            return out.strip().lines().reduce((first, last) -> last).orElseThrow();
-        } catch (IOException e) {
-            return Assumptions.abort("the PTX was not compared: no " + command[0] + " (" + e.getMessage() + ")");
-        }
     }
 
     private static Set<String> entries(String ptx) {

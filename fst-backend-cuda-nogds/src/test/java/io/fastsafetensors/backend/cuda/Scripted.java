@@ -15,6 +15,10 @@ final class Scripted {
     }
 
     static CudaBackend open(CudaDriver driver) {
-        return machine(driver).open(new Device("cuda", 0));
+        return open(driver, -1);
+    }
+
+    static CudaBackend open(CudaDriver driver, long mostKept) {
+        return machine(driver).open(new Device("cuda", 0), mostKept);
     }
 }

@@ -263,6 +263,11 @@ final class ScriptedDriver implements CudaDriver {
     }
 
     @Override
+    public int cuCtxSynchronize() {
+        return inContext("cuCtxSynchronize", () -> CUDA_SUCCESS);
+    }
+
+    @Override
     public int cuMemGetInfo(long[] free, long[] total) {
         return inContext("cuMemGetInfo", () -> {
             free[0] = TOTAL;

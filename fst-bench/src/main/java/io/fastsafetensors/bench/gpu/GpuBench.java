@@ -48,7 +48,7 @@ public final class GpuBench {
     public static void main(String[] args) {
         PrintStream out = new PrintStream(new FileOutputStream(FileDescriptor.out), false, StandardCharsets.UTF_8);
         try {
-            System.exit(run(Settings.parse(args, List.copyOf(SECTIONS.keySet())), new Screen(out, out, false)));
+            System.exit(run(Settings.parse(args, List.copyOf(SECTIONS.keySet())), Screen.unwatched(out, out)));
         } catch (UsageException e) {
             System.err.println(e.getMessage());
             System.exit(2);

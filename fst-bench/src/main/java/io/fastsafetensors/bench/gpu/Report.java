@@ -110,7 +110,7 @@ final class Report {
 
     private static void write(Table table, Path file) throws IOException {
         try (PrintStream out = new PrintStream(Files.newOutputStream(file), false, StandardCharsets.UTF_8)) {
-            table.print(Table.Format.TSV, new Screen(out, out, false));
+            table.print(Table.Format.TSV, Screen.unwatched(out, out));
         }
     }
 

@@ -1,5 +1,4 @@
-/// What the command asks of the operating system itself: to forget cached pages.
-/// [PageCache] is the interface that commands use, the rest is how Linux does it.
+/// What the command asks of the operating system itself: how wide a terminal is.
 /// Calls the C library through the API's foreign-function helper.
 @NullMarked
 package io.fastsafetensors.cli.ffm;

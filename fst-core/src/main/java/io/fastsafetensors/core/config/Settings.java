@@ -14,7 +14,6 @@ import io.fastsafetensors.error.ConfigException;
 import io.fastsafetensors.types.DType;
 import java.util.Collection;
 import java.util.LinkedHashMap;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
@@ -96,7 +95,7 @@ final class Settings {
     }
 
     private static DType dtype(ConfigValue value) {
-        return DType.byName(value.text().toUpperCase(Locale.ROOT)).orElseThrow(() -> new IllegalArgumentException(
+        return DType.parse(value.text()).orElseThrow(() -> new IllegalArgumentException(
                 "no dtype \"" + value.text() + "\"; such as BF16 or F8_E4M3"));
     }
 }

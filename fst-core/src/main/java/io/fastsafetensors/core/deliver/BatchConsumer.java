@@ -52,6 +52,9 @@ final class BatchConsumer {
         try {
             LoadedWeights weights = batch();
             String name = choose(weights);
+            if (isLastOfBatch()) {
+                weights.requireRead();
+            }
             Tensor tensor = handedOut(weights, name);
             synchronized (this) {
                 pending.remove(name);
@@ -108,6 +111,10 @@ final class BatchConsumer {
             throw new IllegalStateException("the stream is closed");
         }
         return next.weights();
+    }
+
+    private synchronized boolean isLastOfBatch() {
+        return pending.isEmpty();
     }
 
     private synchronized String choose(LoadedWeights weights) {

@@ -62,21 +62,21 @@ final class BatchFeeder implements AutoCloseable {
         this.startNanos = startNanos;
     }
 
-    /// Starts the thread, which has a use of the target until it ends. Once.
+    /// Starts the thread, which has a use of the target, and of the files, until it ends. Once.
     void start() {
-        LoadTarget.Use use = target.use();
+        Resources resources = new Resources();
         try {
-            Thread.ofPlatform().daemon().name("fst-stream").start(() -> run(use));
+            resources.add(target.use()::close);
+            resources.add(checkpoint.sources().retain()::close);
+            Thread.ofPlatform().daemon().name("fst-stream").start(() -> run(resources));
             started = true;
         } catch (RuntimeException | Error e) {
-            new Releases().run(use::close).because(e);
+            new Releases().run(resources::close).because(e);
             throw e;
         }
     }
 
-    private void run(LoadTarget.Use use) {
-        Resources resources = new Resources();
-        resources.add(use::close);
+    private void run(Resources resources) {
         try {
             SpareBuffers buffers = budget.buffers(target);
             resources.add(buffers::close);
@@ -216,7 +216,7 @@ final class BatchFeeder implements AutoCloseable {
         Releases done = new Releases();
         takeWaiting().forEach(batch -> done.run(() -> done(batch)));
         if (started && !Waits.toClose(ended)) {
-            LOG.log(Level.WARNING, "a read of a stream of " + checkpoint.path()
+            LOG.log(Level.WARNING, "a read of a stream of " + checkpoint.location()
                     + " does not return; its memory is freed when it does");
         }
         Releases late;

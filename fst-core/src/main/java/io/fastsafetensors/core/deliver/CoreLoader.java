@@ -18,16 +18,18 @@ import io.fastsafetensors.core.header.ParsedCheckpoint;
 import io.fastsafetensors.core.memory.LeakDetector;
 import io.fastsafetensors.core.place.LoadJob;
 import io.fastsafetensors.core.place.Routing;
+import io.fastsafetensors.core.storage.SourceFiles;
 import io.fastsafetensors.error.UnsupportedFeatureException;
 import io.fastsafetensors.group.ProcessGroup;
 import io.fastsafetensors.types.Device;
+import io.fastsafetensors.types.Location;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.function.BiFunction;
 import java.util.function.Function;
-import java.util.function.Supplier;
 
 /// Loads for one rank, alone or together with others.
 public final class CoreLoader implements Loader {
@@ -69,35 +71,45 @@ public final class CoreLoader implements Loader {
         }
     }
 
-    @Override
-    public Weights load(Path checkpoint) {
-        return load(() -> CheckpointFiles.resolve(checkpoint), Map.of());
+    /// As [#using(Function)], with the files that the operation reads, which those that it leaves behind retain.
+    private <T> T using(BiFunction<LoadTarget, SourceFiles, T> operation) {
+        return using(target -> {
+            try (SourceFiles sources = target.sources()) {
+                return operation.apply(target, sources);
+            }
+        });
     }
 
     @Override
-    public Weights load(List<Path> files) {
-        return load(() -> CheckpointFiles.of(files), Map.of());
+    public Weights load(Location checkpoint) {
+        return load(sources -> CheckpointFiles.resolve(checkpoint, sources), Map.of());
     }
 
     @Override
-    public Weights load(Map<Integer, List<Path>> filesByRank) {
+    public Weights loadFiles(List<Location> files) {
+        return load(sources -> CheckpointFiles.of(files, sources), Map.of());
+    }
+
+    @Override
+    public Weights loadFiles(Map<Integer, List<Location>> filesByRank) {
         int ranks = options.group().map(ProcessGroup::size).orElse(1);
-        Map<Integer, List<Path>> owners = new TreeMap<>(filesByRank);
+        Map<Integer, List<Location>> owners = new TreeMap<>(filesByRank);
         for (int rank : owners.keySet()) {
             if (rank < 0 || rank >= ranks) {
                 throw new IllegalArgumentException("files for ranks " + owners.keySet() + " in a load by " + ranks);
             }
         }
-        return load(() -> CheckpointFiles.of(owners.values().stream().flatMap(List::stream).toList()), owners);
+        List<Location> all = owners.values().stream().flatMap(List::stream).toList();
+        return load(sources -> CheckpointFiles.of(all, sources), owners);
     }
 
-    private Weights load(Supplier<CheckpointFiles> files, Map<Integer, List<Path>> owners) {
+    private Weights load(Function<SourceFiles, CheckpointFiles> files, Map<Integer, List<Location>> owners) {
         long start = System.nanoTime();
-        return using(target -> {
+        return using((target, sources) -> {
             if (shared.isPresent()) {
-                return shared.get().load(() -> open(target, files.get()), owners, start);
+                return shared.get().load(() -> open(target, files.apply(sources), sources), owners, start);
             }
-            ParsedCheckpoint checkpoint = open(target, files.get());
+            ParsedCheckpoint checkpoint = open(target, files.apply(sources), sources);
             try (PreparedLoad load = PreparedLoad.of(target, inForce, checkpoint, Way.ALONE, options.selection(),
                     options.deviceBudget(), start)) {
                 return load.start(options.progress(), null);
@@ -105,18 +117,21 @@ public final class CoreLoader implements Loader {
         });
     }
 
-    private ParsedCheckpoint open(LoadTarget target, CheckpointFiles files) {
-        return CheckpointReader.open(files, options.open(), target.threads()::run);
+    private ParsedCheckpoint open(LoadTarget target, CheckpointFiles files, SourceFiles sources) {
+        return CheckpointReader.open(files, sources, options.open(), target.threads()::run);
+    }
+
+    private ParsedCheckpoint open(LoadTarget target, Location checkpoint, SourceFiles sources) {
+        return open(target, CheckpointFiles.resolve(checkpoint, sources), sources);
     }
 
     @Override
-    public LoadPlan plan(Path checkpoint) {
-        return using(target -> {
-            Supplier<ParsedCheckpoint> headers = () -> open(target, CheckpointFiles.resolve(checkpoint));
+    public LoadPlan plan(Location checkpoint) {
+        return using((target, sources) -> {
             if (shared.isPresent()) {
-                return shared.get().plan(headers);
+                return shared.get().plan(() -> open(target, checkpoint, sources));
             }
-            ParsedCheckpoint parsed = headers.get();
+            ParsedCheckpoint parsed = open(target, checkpoint, sources);
             try (Routing routing = target.route(parsed)) {
                 return target.plan(parsed, routing, options.selection(), Way.ALONE);
             }
@@ -124,22 +139,21 @@ public final class CoreLoader implements Loader {
     }
 
     @Override
-    public TensorStream stream(Path checkpoint, StreamOptions streamOptions) {
+    public TensorStream stream(Location checkpoint, StreamOptions streamOptions) {
         long start = System.nanoTime();
-        return using(target -> LoadedStream.open(target, inForce, streamOptions,
-                open(target, CheckpointFiles.resolve(checkpoint)), start));
+        return using((target, sources) -> LoadedStream.open(target, inForce, streamOptions,
+                open(target, checkpoint, sources), start));
     }
 
     @Override
-    public List<Path> rewrite(Path checkpoint, Path copy, WriteOptions writeOptions) {
+    public List<Path> rewrite(Location checkpoint, Path copy, WriteOptions writeOptions) {
         long start = System.nanoTime();
-        return using(target -> {
+        return using((target, sources) -> {
             if (shared.isPresent()) {
                 throw Unsupported.feature("rewriting a checkpoint by several ranks (use a loader without a group)");
             }
             LoadJob.requireMayWait("the copy of " + checkpoint);
-            return new Rewriter(target, inForce).rewrite(
-                    open(target, CheckpointFiles.resolve(checkpoint)), copy, writeOptions, start);
+            return new Rewriter(target, inForce).rewrite(open(target, checkpoint, sources), copy, writeOptions, start);
         });
     }
 

@@ -82,7 +82,7 @@ final class DigestCheck {
                 if (isTapped(tensor) && file.landing() == PlannedFile.Landing.DIRECT) {
                     throw new UnsupportedFeatureException("cannot check the digest of a tensor that is converted on its"
                             + " way and read past the host; use the transfer path staged, or convert after loading",
-                            Where.file(file.path()).withTensor(tensor.info().name()));
+                            file.location().where().withTensor(tensor.info().name()));
                 }
             }
         }
@@ -105,7 +105,7 @@ final class DigestCheck {
             throw new FormatException(FormatError.DIGEST_MISMATCH,
                     "the metadata has the SHA-256 " + expected + ", the tensor's bytes have " + found
                             + ": the file is damaged, or was changed without its digests",
-                    Where.file(tensor.file()).withTensor(tensor.name()).withOffset(tensor.fileOffset()));
+                    tensor.file().where().withTensor(tensor.name()).withOffset(tensor.fileOffset()));
         }
     }
 

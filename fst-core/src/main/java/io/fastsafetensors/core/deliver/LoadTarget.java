@@ -20,6 +20,8 @@ import io.fastsafetensors.core.plan.PlanSettings;
 import io.fastsafetensors.core.plan.Planner;
 import io.fastsafetensors.core.plan.ReadPlan;
 import io.fastsafetensors.core.select.BackendSelector;
+import io.fastsafetensors.core.storage.SourceFiles;
+import io.fastsafetensors.core.storage.Storages;
 import io.fastsafetensors.spi.Capability;
 import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.spi.TransferHints;
@@ -27,8 +29,8 @@ import io.fastsafetensors.types.Device;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
-/// The device that a loader loads to, with what stays there between loads: the open device, page-locked slots,
-/// registered mappings, reader threads.
+/// The device that a loader loads to, with what stays between loads: the open device, page-locked slots, registered
+/// mappings, open storages, reader threads.
 ///
 /// Reference-counted: the loader has one [Use] of it, and so has every operation for as long as anything that it began may
 /// touch the device. The last one to be closed releases everything, so that a loader may be closed at any moment.
@@ -46,11 +48,13 @@ final class LoadTarget {
     private final PlanSettings settings;
     private final Readers readers;
     private final ReaderThreads threads = new ReaderThreads();
+    private final Storages storages = Storages.open();
     private final @Nullable SlotPool pool;
     private final @Nullable MappedFiles mappings;
 
     /// @param resources what is to be released in the end, the backend among it; taken over when this returns
     private LoadTarget(LoadOptions options, BackendSelector.Selected selected, Resources resources) {
+        resources.add(storages::close);
         this.options = options;
         this.device = selected.device();
         this.choice = selected.choice();
@@ -157,13 +161,18 @@ final class LoadTarget {
         return threads;
     }
 
+    /// The files of one load, none open yet; the caller closes them.
+    SourceFiles sources() {
+        return SourceFiles.forLoad(storages);
+    }
+
     boolean isHostAddressable() {
         return pool == null;
     }
 
     /// The ways of a checkpoint's files; the caller closes them.
     Routing route(ParsedCheckpoint checkpoint) {
-        return router.route(checkpoint.headers());
+        return router.route(checkpoint.headers(), checkpoint.sources());
     }
 
     /// @param cuts which part of each selected tensor is loaded
@@ -187,9 +196,9 @@ final class LoadTarget {
         return settings;
     }
 
-    /// Gives back the page-locked memory that no load is using.
+    /// Gives back the memory that is kept and that no load is using.
     void trim() {
-        Releases releases = new Releases();
+        Releases releases = new Releases().run(backend.get()::trim);
         if (pool != null) {
             releases.run(pool::trim);
         }

@@ -31,7 +31,7 @@ final class LoadedStream implements TensorStream {
         this.checkpoint = checkpoint;
         this.owned = owned;
         this.consumer = consumer;
-        this.ticket = LeakDetector.watch(this, "stream of " + checkpoint.path(), options.leakDetection(),
+        this.ticket = LeakDetector.watch(this, "stream of " + checkpoint.location(), options.leakDetection(),
                 consumer::abandon);
     }
 
@@ -123,6 +123,6 @@ final class LoadedStream implements TensorStream {
 
     @Override
     public String toString() {
-        return "stream of " + checkpoint.path();
+        return "stream of " + checkpoint.location();
     }
 }

@@ -25,8 +25,8 @@ import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.types.DType;
 import io.fastsafetensors.types.Device;
 import io.fastsafetensors.types.Shape;
+import io.fastsafetensors.types.Location;
 import io.fastsafetensors.types.TensorInfo;
-import java.nio.file.Path;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -75,6 +75,15 @@ final class LoadedWeights implements Weights {
         state.job().awaitLastBlocks();
     }
 
+    /// Waits until everything was read, and the files still were what they were at the beginning.
+    ///
+    /// @throws io.fastsafetensors.error.LoadInterruptedException if the thread is interrupted
+    /// @throws RuntimeException what failed the load
+    void requireRead() {
+        state.job().joinInterruptibly();
+        state.job().arrivals().requireSuccess();
+    }
+
     /// Waits until nothing is read any more, whether it succeeded or not, on a thread of the project's own.
     void join() {
         state.job().join();
@@ -108,7 +117,7 @@ final class LoadedWeights implements Weights {
     }
 
     @Override
-    public Path file(String name) {
+    public Location file(String name) {
         return planned(name).info().file();
     }
 
@@ -151,7 +160,7 @@ final class LoadedWeights implements Weights {
         return new SliceException(SliceException.Reason.INVALID_DIMENSION, "only this rank's part along dimension "
                 + tensor.part().dim() + " was loaded, as the shard specification says; " + asked
                 + " needs another specification, or distribution OWNER or STRIPED",
-                Where.file(tensor.info().file()).withTensor(tensor.info().name()));
+                tensor.info().file().where().withTensor(tensor.info().name()));
     }
 
     /// The tensor as asked for; what is only a step on the way is closed.

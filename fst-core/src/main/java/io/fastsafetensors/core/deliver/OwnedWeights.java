@@ -13,8 +13,8 @@ import io.fastsafetensors.core.shard.Part;
 import io.fastsafetensors.error.TensorNotFoundException;
 import io.fastsafetensors.types.DType;
 import io.fastsafetensors.types.Device;
+import io.fastsafetensors.types.Location;
 import io.fastsafetensors.types.TensorInfo;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -70,7 +70,7 @@ final class OwnedWeights implements Weights {
     }
 
     @Override
-    public Path file(String name) {
+    public Location file(String name) {
         return info(name).file();
     }
 
@@ -168,7 +168,7 @@ final class OwnedWeights implements Weights {
     }
 
     private static int endOfRun(List<Request> requests, int from) {
-        Path file = requests.get(from).tensor().file();
+        Location file = requests.get(from).tensor().file();
         long cut = 0;
         int to = from;
         while (to < requests.size() && requests.get(to).tensor().file().equals(file)) {

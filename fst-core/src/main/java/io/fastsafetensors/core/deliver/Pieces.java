@@ -41,9 +41,9 @@ final class Pieces {
                     cut(tensor, elements(pieceBytes, Math.max(target.bits(), tensor.dtype().bits())), names, pieces);
                 }
             }
-            headers.add(new FileHeader(header.path(), header.fileLength(), header.dataStart(), pieces, Map.of()));
+            headers.add(new FileHeader(header.location(), header.fileLength(), header.dataStart(), pieces, Map.of()));
         }
-        this.checkpoint = new ParsedCheckpoint(source.path(), headers);
+        this.checkpoint = new ParsedCheckpoint(source.location(), headers, source.sources());
     }
 
     private static long elements(long bytes, int bits) {

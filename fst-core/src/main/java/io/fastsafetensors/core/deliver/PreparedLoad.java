@@ -108,7 +108,7 @@ final class PreparedLoad implements AutoCloseable {
         LoadState state;
         try (Resources begun = resources.handOver()) {
             LoadJob job = job(places, progress, exchange, begun);
-            state = new LoadState("weights of " + checkpoint.path(), job, target.backend());
+            state = new LoadState("weights of " + checkpoint.location(), job, target.backend());
             job.start();
         }
         try {
@@ -137,9 +137,9 @@ final class PreparedLoad implements AutoCloseable {
         if (pool != null) {
             begun.add(pool.retain()::release);
         }
-        Span span = Recorder.load(checkpoint.path().toString(), target.choice().name(), plan.planned().size(),
+        Span span = Recorder.load(checkpoint.location().toString(), target.choice().name(), plan.planned().size(),
                 plan.planned().stream().mapToInt(f -> f.tensors().size()).sum(), plan.bytesToRead());
-        return new LoadJob(plan, places, routing, target.backend(), pool, crew, target.threads(), digests.tap(),
+        return new LoadJob(plan, places, checkpoint.sources(), routing, target.backend(), pool, crew, target.threads(), digests.tap(),
                 options,
                 progress, span, exchange, begun);
     }

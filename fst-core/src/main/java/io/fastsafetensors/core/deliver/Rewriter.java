@@ -38,7 +38,7 @@ final class Rewriter {
         this.options = options;
     }
 
-    /// See [io.fastsafetensors.api.Loader#rewrite(Path, Path, WriteOptions)].
+    /// See [io.fastsafetensors.api.Loader#rewrite(io.fastsafetensors.types.Location, Path, WriteOptions)].
     ///
     /// @param startNanos when the user asked for it, in `System.nanoTime()`
     List<Path> rewrite(ParsedCheckpoint source, Path copy, WriteOptions writing, long startNanos) {
@@ -86,6 +86,7 @@ final class Rewriter {
                     output.append(origin.name(), bytes);
                 }
             }
+            batch.weights().requireRead();
         } catch (RuntimeException | Error e) {
             new Releases().run(() -> feeder.done(batch)).because(e);
             throw e;

@@ -16,8 +16,8 @@ import io.fastsafetensors.core.memory.Resources;
 import io.fastsafetensors.core.place.LoadJob;
 import io.fastsafetensors.group.ProcessGroup;
 import io.fastsafetensors.spi.Releases;
+import io.fastsafetensors.types.Location;
 import io.fastsafetensors.types.TensorInfo;
-import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -45,7 +45,7 @@ final class SharedLoads {
     /// @param headers reads them
     /// @param owners the files of each rank, if the caller said so
     /// @param startNanos when the user asked for it, in `System.nanoTime()`
-    Weights load(Supplier<ParsedCheckpoint> headers, Map<Integer, List<Path>> owners, long startNanos) {
+    Weights load(Supplier<ParsedCheckpoint> headers, Map<Integer, List<Location>> owners, long startNanos) {
         LoadJob.requireMayWait("the other ranks");
         turn.acquireUninterruptibly();
         try (Resources held = new Resources()) {
@@ -73,7 +73,7 @@ final class SharedLoads {
     }
 
     /// Starts a load of this rank's files. That a rank had no memory for its own is known before the first call.
-    private Weights owned(PreparedLoad load, Map<Integer, List<Path>> given) {
+    private Weights owned(PreparedLoad load, Map<Integer, List<Location>> given) {
         String starting = "the start of a load";
         LoadedWeights own = orTell(starting, () -> load.start(options.progress(), null));
         try {
@@ -90,12 +90,12 @@ final class SharedLoads {
                 new HandOuts(files, tensors.values()), load.way(), group, agreement, target.backend(), turn));
     }
 
-    private FileOwners owners(ParsedCheckpoint checkpoint, Map<Integer, List<Path>> given) {
+    private FileOwners owners(ParsedCheckpoint checkpoint, Map<Integer, List<Location>> given) {
         return given.isEmpty() ? FileOwners.dealt(checkpoint.headers(), options.selection(), group.size())
                 : FileOwners.given(checkpoint.headers(), given);
     }
 
-    private Selection selection(Way way, ParsedCheckpoint checkpoint, Map<Integer, List<Path>> given) {
+    private Selection selection(Way way, ParsedCheckpoint checkpoint, Map<Integer, List<Location>> given) {
         if (way.distribution() != Distribution.OWNER) {
             return options.selection();
         }
@@ -114,7 +114,7 @@ final class SharedLoads {
         }
     }
 
-    private PreparedLoad prepare(String what, Supplier<ParsedCheckpoint> headers, Map<Integer, List<Path>> owners,
+    private PreparedLoad prepare(String what, Supplier<ParsedCheckpoint> headers, Map<Integer, List<Location>> owners,
             long startNanos) {
         ParsedCheckpoint checkpoint = orTell(what, headers);
         List<Map<String, String>> ranks = agreement.reach(what, LoadFacts.of(checkpoint, owners, options),

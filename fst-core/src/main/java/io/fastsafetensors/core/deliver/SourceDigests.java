@@ -32,7 +32,7 @@ final class SourceDigests {
                 if (digest != null && options.selection().test(tensor)) {
                     if (settings.target(tensor) != tensor.dtype()) {
                         throw new UnsupportedFeatureException("cannot check digests while rewriting in another dtype;"
-                                + " check the checkpoint before", Where.file(tensor.file()).withTensor(tensor.name()));
+                                + " check the checkpoint before", tensor.file().where().withTensor(tensor.name()));
                     }
                     expected.put(tensor.name(), new Expected(tensor, digest, Sha256.create()));
                 }

@@ -2,8 +2,8 @@ package io.fastsafetensors.core.distribute;
 
 import io.fastsafetensors.api.Selection;
 import io.fastsafetensors.core.header.FileHeader;
+import io.fastsafetensors.types.Location;
 import io.fastsafetensors.types.TensorInfo;
-import java.nio.file.Path;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
@@ -14,12 +14,12 @@ import java.util.stream.IntStream;
 /// Which rank reads which file. Immutable; the same on every rank.
 public final class FileOwners {
     private final int[] owners;
-    private final Map<Path, Integer> numbers = new HashMap<>();
+    private final Map<Location, Integer> numbers = new HashMap<>();
 
     private FileOwners(List<FileHeader> headers) {
         owners = new int[headers.size()];
         for (int f = 0; f < owners.length; f++) {
-            numbers.put(headers.get(f).path(), f);
+            numbers.put(headers.get(f).location(), f);
         }
     }
 
@@ -27,10 +27,10 @@ public final class FileOwners {
     ///
     /// @param headers those of the files, rank after rank
     /// @param given the files of each rank
-    public static FileOwners given(List<FileHeader> headers, Map<Integer, List<Path>> given) {
+    public static FileOwners given(List<FileHeader> headers, Map<Integer, List<Location>> given) {
         FileOwners all = new FileOwners(headers);
         int next = 0;
-        for (Map.Entry<Integer, List<Path>> rank : given.entrySet()) {
+        for (Map.Entry<Integer, List<Location>> rank : given.entrySet()) {
             for (int i = 0; i < rank.getValue().size(); i++) {
                 all.owners[next++] = rank.getKey();
             }

@@ -6,9 +6,9 @@ import io.fastsafetensors.core.header.FileHeader;
 import io.fastsafetensors.core.header.ParsedCheckpoint;
 import io.fastsafetensors.core.plan.PlannedFile;
 import io.fastsafetensors.core.plan.ReadPlan;
+import io.fastsafetensors.types.Location;
 import io.fastsafetensors.types.TensorInfo;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
@@ -25,7 +25,7 @@ public final class LoadFacts {
     }
 
     /// The files, their headers, and the options that decide who gets what. Paths may differ, names may not.
-    public static Map<String, String> of(ParsedCheckpoint checkpoint, Map<Integer, List<Path>> owners,
+    public static Map<String, String> of(ParsedCheckpoint checkpoint, Map<Integer, List<Location>> owners,
             LoadOptions options) {
         Map<String, String> facts = new LinkedHashMap<>();
         facts.put("option distribution", options.distribution().toString());
@@ -35,11 +35,11 @@ public final class LoadFacts {
         facts.put("files", Integer.toString(checkpoint.headers().size()));
         int number = 0;
         for (FileHeader header : checkpoint.headers()) {
-            facts.put("file " + number++, header.path().getFileName() + " of " + header.fileLength()
+            facts.put("file " + number++, header.location().name() + " of " + header.fileLength()
                     + " bytes with header " + digest(header));
         }
         owners.forEach((rank, files) -> facts.put("files of rank " + rank,
-                files.stream().map(file -> String.valueOf(file.getFileName())).toList().toString()));
+                files.stream().map(Location::name).toList().toString()));
         return facts;
     }
 

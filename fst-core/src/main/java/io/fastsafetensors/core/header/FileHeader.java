@@ -1,7 +1,7 @@
 package io.fastsafetensors.core.header;
 
+import io.fastsafetensors.types.Location;
 import io.fastsafetensors.types.TensorInfo;
-import java.nio.file.Path;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -9,12 +9,12 @@ import java.util.Map;
 
 /// What the header of one file says, validated. Immutable.
 ///
-/// @param path the file
+/// @param location the file
 /// @param fileLength its length in bytes
 /// @param dataStart the offset of the data section: 8 + the header's length
 /// @param tensors the tensors by offset; they fill the data section without a hole
 /// @param metadata `__metadata__` in the file's order, empty if there is none
-public record FileHeader(Path path, long fileLength, long dataStart, List<TensorInfo> tensors,
+public record FileHeader(Location location, long fileLength, long dataStart, List<TensorInfo> tensors,
         Map<String, String> metadata) {
     /// Copies list and map.
     public FileHeader {

@@ -1,16 +1,15 @@
 package io.fastsafetensors.core.header;
 
 import io.fastsafetensors.api.OpenOptions;
+import io.fastsafetensors.core.storage.FileBytes;
 import io.fastsafetensors.error.FormatError;
 import io.fastsafetensors.error.FormatException;
 import io.fastsafetensors.error.StorageException;
 import io.fastsafetensors.error.Where;
+import io.fastsafetensors.types.Location;
 import io.fastsafetensors.types.TensorInfo;
-import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.channels.FileChannel;
-import java.nio.file.Path;
 import java.util.List;
 import tools.jackson.core.JacksonException;
 
@@ -22,44 +21,44 @@ public final class HeaderReader {
     private HeaderReader() {
     }
 
-    /// Reads the header; no data is read and nothing stays open. Thread-safe.
+    /// Reads the header; no data is read. Thread-safe.
     ///
     /// @throws FormatException if the file breaks the format
-    /// @throws StorageException if it cannot be read, is not a regular file, or shrinks meanwhile
-    public static FileHeader read(Path file, OpenOptions options) {
-        try (FileChannel channel = RegularFile.open(file)) {
-            long fileLength = channel.size();
-            long headerLength = headerLength(channel, file, fileLength, options.maxHeaderBytes());
-            long dataStart = LENGTH_BYTES + headerLength;
-            HeaderParser.Result parsed = parse(channel, file, dataStart);
-            if (parsed.duplicate() != null) {
-                throw new FormatException(FormatError.DUPLICATE_TENSOR_NAME,
-                        "one name for two tensors, where other readers silently take the last",
-                        Where.file(file).withTensor(parsed.duplicate()));
-            }
-            List<TensorInfo> tensors = new RangeCheck(file, dataStart, fileLength - dataStart).check(parsed.tensors(),
-                    options.lenient());
-            return new FileHeader(file, fileLength, dataStart, tensors, parsed.metadata());
-        } catch (IOException e) {
-            throw new StorageException("cannot read the header: " + e, Where.file(file).withOffset(0), e);
+    /// @throws StorageException if it cannot be read, or shrinks meanwhile
+    public static FileHeader read(FileBytes file, OpenOptions options) {
+        Location location = file.location();
+        long fileLength = file.length();
+        long headerLength = headerLength(file, options.maxHeaderBytes());
+        long dataStart = LENGTH_BYTES + headerLength;
+        HeaderParser.Result parsed = parse(file, dataStart);
+        if (parsed.duplicate() != null) {
+            throw new FormatException(FormatError.DUPLICATE_TENSOR_NAME,
+                    "one name for two tensors, where other readers silently take the last",
+                    location.where().withTensor(parsed.duplicate()));
         }
+        List<TensorInfo> tensors = new RangeCheck(location, dataStart, fileLength - dataStart).check(parsed.tensors(),
+                options.lenient());
+        return new FileHeader(location, fileLength, dataStart, tensors, parsed.metadata());
     }
 
     // What comes back is compared with the cap and the file's length: the rest may rely on it.
-    private static long headerLength(FileChannel channel, Path file, long fileLength, long cap) throws IOException {
-        Where where = Where.file(file).withOffset(0);
+    private static long headerLength(FileBytes file, long cap) {
+        Where where = file.location().where().withOffset(0);
+        long fileLength = file.length();
         if (fileLength < LENGTH_BYTES) {
             throw new FormatException(FormatError.HEADER_TOO_SMALL,
                     "the file has " + fileLength + " bytes, the header's length alone takes 8", where);
         }
-        ByteBuffer bytes = ByteBuffer.allocate(LENGTH_BYTES).order(ByteOrder.LITTLE_ENDIAN);
-        while (bytes.hasRemaining()) {
-            if (channel.read(bytes, bytes.position()) < 0) {
+        byte[] bytes = new byte[LENGTH_BYTES];
+        for (int at = 0; at < LENGTH_BYTES;) {
+            int got = file.read(at, bytes, at, LENGTH_BYTES - at);
+            if (got == 0) {
                 throw new StorageException("the file became shorter while its header was read; is it being written?",
                         where);
             }
+            at += got;
         }
-        long length = bytes.getLong(0);
+        long length = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).getLong();
         if (Long.compareUnsigned(length, cap) > 0) {
             throw new FormatException(FormatError.HEADER_TOO_LARGE, "a header of " + Long.toUnsignedString(length)
                     + " bytes, the cap is " + cap + "; the lenient option raises it", where);
@@ -71,15 +70,15 @@ public final class HeaderReader {
         return length;
     }
 
-    private static HeaderParser.Result parse(FileChannel channel, Path file, long end) {
-        Utf8Section text = new Utf8Section(channel, file, LENGTH_BYTES, end, FormatError.INVALID_HEADER);
+    private static HeaderParser.Result parse(FileBytes file, long end) {
+        Utf8Section text = new Utf8Section(file, LENGTH_BYTES, end, FormatError.INVALID_HEADER);
         try (JsonCursor json = new JsonCursor(text, text::hasEscapes)) {
             return HeaderParser.parse(json, end - LENGTH_BYTES);
         } catch (JacksonException e) {
             // The reference looks for UTF-8 errors before it looks at the JSON.
             text.drain();
             throw new FormatException(FormatError.INVALID_HEADER_DESERIALIZATION,
-                    "the header is not as it must be: " + JsonCursor.describe(e), Where.file(file));
+                    "the header is not as it must be: " + JsonCursor.describe(e), file.location().where());
         }
     }
 }

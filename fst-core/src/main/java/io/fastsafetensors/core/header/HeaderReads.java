@@ -1,11 +1,12 @@
 package io.fastsafetensors.core.header;
 
 import io.fastsafetensors.api.OpenOptions;
+import io.fastsafetensors.core.storage.FileBytes;
+import io.fastsafetensors.core.storage.SourceFiles;
 import io.fastsafetensors.error.LoadInterruptedException;
 import io.fastsafetensors.error.StorageException;
-import io.fastsafetensors.error.Where;
+import io.fastsafetensors.types.Location;
 import java.nio.channels.ClosedByInterruptException;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -23,21 +24,24 @@ final class HeaderReads implements AutoCloseable {
     // More at once is no faster: headers are small, and parsing keeps a core busy.
     private static final int MOST_THREADS = 16;
 
+    private final SourceFiles sources;
     private final OpenOptions options;
     private final Executor helpers;
     private final int mostHelpers = Math.min(MOST_THREADS, Runtime.getRuntime().availableProcessors()) - 1;
-    private final Map<Path, FutureTask<FileHeader>> reads = new HashMap<>();
+    private final Map<Location, FutureTask<FileHeader>> reads = new HashMap<>();
     private final Queue<FutureTask<FileHeader>> waiting = new ConcurrentLinkedQueue<>();
     private final Semaphore idle = new Semaphore(mostHelpers);
 
+    /// @param sources opens the files
     /// @param helpers runs work beside the caller, at once
-    HeaderReads(OpenOptions options, Executor helpers) {
+    HeaderReads(SourceFiles sources, OpenOptions options, Executor helpers) {
+        this.sources = sources;
         this.options = options;
         this.helpers = helpers;
     }
 
     /// A header that will be asked for.
-    void begin(Path file) {
+    void begin(Location file) {
         if (reads.containsKey(file)) {
             return;
         }
@@ -59,8 +63,9 @@ final class HeaderReads implements AutoCloseable {
         }
     }
 
-    private FutureTask<FileHeader> task(Path file) {
-        FutureTask<FileHeader> read = new FutureTask<>(() -> HeaderReader.read(file, options));
+    private FutureTask<FileHeader> task(Location file) {
+        FutureTask<FileHeader> read = new FutureTask<>(() -> sources.file(file)
+                .reading(open -> HeaderReader.read(new FileBytes(open), options)));
         reads.put(file, read);
         return read;
     }
@@ -76,11 +81,11 @@ final class HeaderReads implements AutoCloseable {
     /// errors the one of the first file wins, whatever the timing.
     ///
     /// @throws LoadInterruptedException if the calling thread is interrupted
-    List<FileHeader> await(List<Path> files) {
+    List<FileHeader> await(List<Location> files) {
         files.stream().skip(1).forEach(this::begin);
         List<FileHeader> headers = new ArrayList<>(files.size());
         try {
-            for (Path file : files) {
+            for (Location file : files) {
                 FutureTask<FileHeader> read = reads.get(file);
                 read = read == null ? task(file) : read;
                 if (Thread.interrupted()) {
@@ -94,7 +99,7 @@ final class HeaderReads implements AutoCloseable {
             throw failure(e.getCause());
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-            throw new LoadInterruptedException("the headers", Where.file(files.getFirst()));
+            throw new LoadInterruptedException("the headers", files.getFirst().where());
         }
     }
 

@@ -1,14 +1,11 @@
 package io.fastsafetensors.core.header;
 
+import io.fastsafetensors.core.storage.FileBytes;
 import io.fastsafetensors.error.FormatError;
 import io.fastsafetensors.error.FormatException;
 import io.fastsafetensors.error.Printable;
-import io.fastsafetensors.error.StorageException;
-import io.fastsafetensors.error.Where;
-import java.io.IOException;
-import java.nio.channels.FileChannel;
-import java.nio.file.InvalidPathException;
-import java.nio.file.Path;
+import io.fastsafetensors.types.Location;
+import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -29,7 +26,7 @@ final class IndexReader {
     private static final String TOTAL_SIZE = "total_size";
 
     private final JsonCursor json;
-    private final Path file;
+    private final Location file;
     private final Consumer<String> onShard;
     // One string per shard, not one per tensor.
     private final Map<String, String> shards = new HashMap<>();
@@ -38,7 +35,7 @@ final class IndexReader {
     private @Nullable FormatException unsafe;
     private OptionalLong totalSize = OptionalLong.empty();
 
-    private IndexReader(JsonCursor json, Path file, Consumer<String> onShard) {
+    private IndexReader(JsonCursor json, Location file, Consumer<String> onShard) {
         this.json = json;
         this.file = file;
         this.onShard = onShard;
@@ -48,27 +45,18 @@ final class IndexReader {
     ///
     /// @param onShard told the name of each shard as soon as it is met; what follows may be refused nevertheless
     /// @throws FormatException InvalidIndex, DuplicateTensorName or UnsafeShardName, found in this order
-    /// @throws StorageException if it cannot be read
-    static ShardIndex read(Path file, Consumer<String> onShard) {
-        try (FileChannel channel = RegularFile.open(file)) {
-            long length = channel.size();
-            if (length > LONGEST) {
-                throw new FormatException(FormatError.INVALID_INDEX,
-                        "an index of " + length + " bytes, more than " + LONGEST, Where.file(file));
-            }
-            return parse(channel, file, length, onShard);
-        } catch (IOException e) {
-            throw new StorageException("cannot read the index: " + e, Where.file(file).withOffset(0), e);
+    /// @throws io.fastsafetensors.error.StorageException if it cannot be read
+    static ShardIndex read(FileBytes file, Consumer<String> onShard) {
+        if (file.length() > LONGEST) {
+            throw new FormatException(FormatError.INVALID_INDEX,
+                    "an index of " + file.length() + " bytes, more than " + LONGEST, file.location().where());
         }
-    }
-
-    private static ShardIndex parse(FileChannel channel, Path file, long length, Consumer<String> onShard) {
-        Utf8Section text = new Utf8Section(channel, file, 0, length, FormatError.INVALID_INDEX);
+        Utf8Section text = new Utf8Section(file, 0, file.length(), FormatError.INVALID_INDEX);
         try (JsonCursor json = new JsonCursor(text, text::hasEscapes)) {
-            return new IndexReader(json, file, onShard).parse();
+            return new IndexReader(json, file.location(), onShard).parse();
         } catch (JacksonException e) {
             throw new FormatException(FormatError.INVALID_INDEX,
-                    "the index is not as it must be: " + JsonCursor.describe(e), Where.file(file));
+                    "the index is not as it must be: " + JsonCursor.describe(e), file.location().where());
         }
     }
 
@@ -94,7 +82,7 @@ final class IndexReader {
         json.endDocument();
         if (duplicate != null) {
             throw new FormatException(FormatError.DUPLICATE_TENSOR_NAME, "one name twice in " + WEIGHT_MAP,
-                    Where.file(file).withTensor(duplicate));
+                    file.where().withTensor(duplicate));
         }
         if (unsafe != null) {
             throw unsafe;
@@ -153,20 +141,18 @@ final class IndexReader {
             unsafe = new FormatException(FormatError.UNSAFE_SHARD_NAME,
                     "a shard must be named by a plain file name inside the directory, not \""
                             + Printable.escape(shard) + '"',
-                    Where.file(file).withTensor(tensor));
+                    file.where().withTensor(tensor));
         }
     }
 
+    /// Whether a shard is named by one name, whatever the locale and the file system.
     private boolean isPlain(String shard) {
         if (shard.isEmpty() || shard.equals(".") || shard.equals("..") || shard.indexOf('/') >= 0
                 || shard.indexOf('\\') >= 0 || shard.indexOf('\0') >= 0) {
             return false;
         }
-        try {
-            Path path = file.getFileSystem().getPath(shard);
-            return !path.isAbsolute() && path.getRoot() == null && path.getNameCount() == 1;
-        } catch (InvalidPathException e) {
-            return false;
-        }
+        boolean drive = shard.indexOf(':') >= 0
+                && file.path().filter(path -> !path.getFileSystem().getSeparator().equals("/")).isPresent();
+        return !drive && StandardCharsets.UTF_8.newEncoder().canEncode(shard);
     }
 }

@@ -1,13 +1,13 @@
 package io.fastsafetensors.core.header;
 
 import io.fastsafetensors.api.Checkpoint;
+import io.fastsafetensors.core.storage.SourceFiles;
 import io.fastsafetensors.error.FormatError;
 import io.fastsafetensors.error.FormatException;
 import io.fastsafetensors.error.Printable;
 import io.fastsafetensors.error.TensorNotFoundException;
-import io.fastsafetensors.error.Where;
+import io.fastsafetensors.types.Location;
 import io.fastsafetensors.types.TensorInfo;
-import java.nio.file.Path;
 import java.util.AbstractSet;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -21,18 +21,21 @@ import org.jspecify.annotations.Nullable;
 
 /// The headers of a checkpoint's files, put together. Immutable and thread-safe.
 public final class ParsedCheckpoint implements Checkpoint {
-    private final Path path;
+    private final Location location;
+    private final SourceFiles sources;
     private final List<FileHeader> headers;
     private final List<TensorInfo> tensors;
     private final Map<String, TensorInfo> byName;
     private final Map<String, String> metadata;
     private final long byteSize;
 
-    /// @param path what it was opened by
+    /// @param location what it was opened by
     /// @param headers one a file
+    /// @param sources what the headers were read from
     /// @throws FormatException DuplicateTensorName if two files hold a tensor of one name
-    public ParsedCheckpoint(Path path, List<FileHeader> headers) {
-        this.path = path;
+    public ParsedCheckpoint(Location location, List<FileHeader> headers, SourceFiles sources) {
+        this.location = location;
+        this.sources = sources;
         this.headers = List.copyOf(headers);
         this.tensors = concatenate(headers);
         this.byName = HashMap.newHashMap(tensors.size());
@@ -43,7 +46,7 @@ public final class ParsedCheckpoint implements Checkpoint {
             if (other != null) {
                 throw new FormatException(FormatError.DUPLICATE_TENSOR_NAME,
                         "it is also in " + Printable.escape(other.file().toString()),
-                        Where.file(tensor.file()).withTensor(tensor.name()));
+                        tensor.file().where().withTensor(tensor.name()));
             }
             bytes += tensor.byteSize();
         }
@@ -68,14 +71,20 @@ public final class ParsedCheckpoint implements Checkpoint {
         return headers;
     }
 
-    @Override
-    public Path path() {
-        return path;
+    /// The files that the headers were read from, for whoever reads on. Held by whoever opened the checkpoint, for as long
+    /// as a load of it needs them; a checkpoint that a user keeps does not keep them open.
+    public SourceFiles sources() {
+        return sources;
     }
 
     @Override
-    public List<Path> files() {
-        return headers.stream().map(FileHeader::path).toList();
+    public Location location() {
+        return location;
+    }
+
+    @Override
+    public List<Location> files() {
+        return headers.stream().map(FileHeader::location).toList();
     }
 
     @Override
@@ -93,7 +102,7 @@ public final class ParsedCheckpoint implements Checkpoint {
         TensorInfo tensor = find(name);
         if (tensor == null) {
             throw new TensorNotFoundException(name, "not among the " + tensors.size() + " of "
-                    + Printable.escape(path.toString()) + CloseNames.hint(name, names()));
+                    + Printable.escape(location.toString()) + CloseNames.hint(name, names()));
         }
         return tensor;
     }
@@ -110,9 +119,9 @@ public final class ParsedCheckpoint implements Checkpoint {
     }
 
     @Override
-    public Map<String, String> metadata(Path file) {
-        return headers.stream().filter(header -> header.path().equals(file)).findFirst()
-                .orElseThrow(() -> new IllegalArgumentException(file + " is not a file of " + path)).metadata();
+    public Map<String, String> metadata(Location file) {
+        return headers.stream().filter(header -> header.location().equals(file)).findFirst()
+                .orElseThrow(() -> new IllegalArgumentException(file + " is not a file of " + location)).metadata();
     }
 
     @Override

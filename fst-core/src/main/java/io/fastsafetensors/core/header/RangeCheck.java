@@ -2,20 +2,19 @@ package io.fastsafetensors.core.header;
 
 import io.fastsafetensors.error.FormatError;
 import io.fastsafetensors.error.FormatException;
-import io.fastsafetensors.error.Where;
+import io.fastsafetensors.types.Location;
 import io.fastsafetensors.types.TensorInfo;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 
 /// The reference implementation's checks of ranges and shapes, in its order, on unsigned 64-bit numbers.
 final class RangeCheck {
-    private final Path file;
+    private final Location file;
     private final long dataStart;
     private final long dataLength;
 
     /// For a file whose data section begins at `dataStart` and has `dataLength` bytes.
-    RangeCheck(Path file, long dataStart, long dataLength) {
+    RangeCheck(Location file, long dataStart, long dataLength) {
         this.file = file;
         this.dataStart = dataStart;
         this.dataLength = dataLength;
@@ -76,12 +75,12 @@ final class RangeCheck {
             throw new FormatException(FormatError.METADATA_INCOMPLETE_BUFFER, "the tensors take "
                     + Long.toUnsignedString(end) + " bytes, the file has " + dataLength
                     + ": it is cut off; copy it again",
-                    Where.file(file).withOffset(dataStart + dataLength));
+                    file.where().withOffset(dataStart + dataLength));
         }
         if (order < 0 && !lenient) {
             throw new FormatException(FormatError.METADATA_INCOMPLETE_BUFFER, (dataLength - end)
                     + " bytes follow the last tensor; the lenient option accepts them",
-                    Where.file(file).withOffset(dataStart + end));
+                    file.where().withOffset(dataStart + end));
         }
     }
 
@@ -101,7 +100,7 @@ final class RangeCheck {
     }
 
     private FormatException error(FormatError error, RawTensor tensor, String detail) {
-        return new FormatException(error, detail, Where.file(file).withTensor(tensor.name()));
+        return new FormatException(error, detail, file.where().withTensor(tensor.name()));
     }
 
     private static String text(long begin, long end) {

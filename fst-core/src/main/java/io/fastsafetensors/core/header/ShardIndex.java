@@ -1,15 +1,15 @@
 package io.fastsafetensors.core.header;
 
-import java.nio.file.Path;
+import io.fastsafetensors.types.Location;
 import java.util.Map;
 import java.util.OptionalLong;
 import java.util.SortedSet;
 
 /// What an index says. Its shard names are plain file names, not yet looked for.
 ///
-/// @param path the index file
+/// @param location the index file
 /// @param weightMap tensor name to shard name, in the index's order
 /// @param shards the shard names, in order
 /// @param totalSize the bytes of all tensors as the index gives them, unsigned
-record ShardIndex(Path path, Map<String, String> weightMap, SortedSet<String> shards, OptionalLong totalSize) {
+record ShardIndex(Location location, Map<String, String> weightMap, SortedSet<String> shards, OptionalLong totalSize) {
 }

@@ -1,29 +1,26 @@
 package io.fastsafetensors.core.header;
 
+import io.fastsafetensors.core.storage.FileBytes;
 import io.fastsafetensors.error.FormatError;
 import io.fastsafetensors.error.FormatException;
 import io.fastsafetensors.error.StorageException;
 import io.fastsafetensors.error.Where;
-import java.io.IOException;
 import java.io.Reader;
 import java.nio.ByteBuffer;
 import java.nio.CharBuffer;
-import java.nio.channels.FileChannel;
 import java.nio.charset.CharsetDecoder;
 import java.nio.charset.CoderResult;
 import java.nio.charset.CodingErrorAction;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
 import java.util.Objects;
 
 /// The characters of one section of a file, strictly decoded as they are asked for: what is not UTF-8 is refused with
 /// the given error, and a file that ends early is a [StorageException]. Both are thrown as they are, so that they
-/// pass through the JSON parser. Closing does nothing: the channel is the caller's.
+/// pass through the JSON parser. Closing does nothing: the file is the caller's.
 final class Utf8Section extends Reader {
     private static final int BUFFER = 64 * 1024;
 
-    private final FileChannel channel;
-    private final Path file;
+    private final FileBytes file;
     private final FormatError notUtf8;
     private final long end;
     private final ByteBuffer bytes;
@@ -33,8 +30,7 @@ final class Utf8Section extends Reader {
     private boolean escapes;
 
     /// The bytes [begin, end) of `file`.
-    Utf8Section(FileChannel channel, Path file, long begin, long end, FormatError notUtf8) {
-        this.channel = channel;
+    Utf8Section(FileBytes file, long begin, long end, FormatError notUtf8) {
         this.file = file;
         this.notUtf8 = notUtf8;
         this.position = begin;
@@ -51,7 +47,7 @@ final class Utf8Section extends Reader {
             CoderResult result = decoder.decode(bytes, out, position == end);
             if (result.isError()) {
                 throw new FormatException(notUtf8, "the text is not UTF-8",
-                        Where.file(file).withOffset(position - bytes.remaining()));
+                        where().withOffset(position - bytes.remaining()));
             }
             if (out.position() > offset) {
                 return out.position() - offset;
@@ -71,23 +67,24 @@ final class Utf8Section extends Reader {
         }
     }
 
+    private Where where() {
+        return file.location().where();
+    }
+
     private void fill() {
         bytes.compact();
         bytes.limit((int) Math.min(bytes.capacity(), bytes.position() + end - position));
-        try {
-            int count = channel.read(bytes, position);
-            if (count < 0) {
-                throw new StorageException("the file became shorter while its header was read; is it being written?",
-                        Where.file(file).withOffset(position));
-            }
-            position += count;
-            // One call of what the JDK has compiled long before: a loop of our own would be the slowest part of a
-            // process's first headers.
-            escapes |= new String(bytes.array(), bytes.position() - count, count, StandardCharsets.ISO_8859_1)
-                    .indexOf('\\') >= 0;
-        } catch (IOException e) {
-            throw new StorageException("cannot read: " + e, Where.file(file).withOffset(position), e);
+        int count = file.read(position, bytes.array(), bytes.position(), bytes.remaining());
+        if (count == 0 && bytes.hasRemaining()) {
+            throw new StorageException("the file became shorter while its header was read; is it being written?",
+                    where().withOffset(position));
         }
+        bytes.position(bytes.position() + count);
+        position += count;
+        // One call of what the JDK has compiled long before: a loop of our own would be the slowest part of a
+        // process's first headers.
+        escapes |= new String(bytes.array(), bytes.position() - count, count, StandardCharsets.ISO_8859_1)
+                .indexOf('\\') >= 0;
         bytes.flip();
     }
 

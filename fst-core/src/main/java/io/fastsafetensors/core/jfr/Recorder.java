@@ -1,6 +1,6 @@
 package io.fastsafetensors.core.jfr;
 
-import java.nio.file.Path;
+import io.fastsafetensors.types.Location;
 import jdk.jfr.FlightRecorder;
 
 /// Makes spans that Flight Recorder sees, if it is on. Event classes are not even loaded while nobody records: that
@@ -21,12 +21,12 @@ public final class Recorder {
     }
 
     /// A block is read.
-    public static Span read(Path file, long offset, long bytes) {
+    public static Span read(Location file, long offset, long bytes) {
         return FlightRecorder.isInitialized() ? new ReadEvent(file.toString(), offset, bytes) : Span.UNRECORDED;
     }
 
     /// A block leaves for the device.
-    public static Span copy(Path file, long offset, long bytes) {
+    public static Span copy(Location file, long offset, long bytes) {
         return FlightRecorder.isInitialized() ? new CopyEvent(file.toString(), offset, bytes) : Span.UNRECORDED;
     }
 

@@ -5,7 +5,6 @@ import io.fastsafetensors.core.jfr.Span;
 import io.fastsafetensors.core.plan.BlockTable;
 import io.fastsafetensors.core.plan.Pages;
 import io.fastsafetensors.error.StorageException;
-import io.fastsafetensors.error.Where;
 import io.fastsafetensors.spi.Backend;
 import io.fastsafetensors.spi.BufferSlice;
 import io.fastsafetensors.spi.CopyStream;
@@ -45,16 +44,16 @@ final class DirectLander implements Lander, Runs.Sink {
         int file = blocks.file(index);
         long from = Pages.floor(blocks.start(index));
         long to = Math.min(Pages.ceil(blocks.end(index)), load.fileOf(index).fileLength());
-        Span read = Recorder.read(load.fileOf(index).path(), from, to - from);
+        Span read = Recorder.read(load.fileOf(index).location(), from, to - from);
         long before = System.nanoTime();
         long got = load.files().directForBlock(file).read(from, landing, 0, to - from);
         if (from + got < blocks.end(index)) {
             throw new StorageException("the file ended " + (blocks.end(index) - from - got)
                     + " bytes early: it shrank while it was being read",
-                    Where.file(load.fileOf(index).path()).withOffset(from + got));
+                    load.fileOf(index).location().where().withOffset(from + got));
         }
         read.finish("direct storage");
-        load.files().readDirectly(file, got, System.nanoTime() - before);
+        load.files().readDirectly(got, System.nanoTime() - before);
         target = load.bufferOf(index);
         if (target == null) {
             return;
@@ -63,7 +62,7 @@ final class DirectLander implements Lander, Runs.Sink {
         try (Fence fence = stream.fence()) {
             fence.await();
         }
-        load.landed().accept(index);
+        load.landed(index);
     }
 
     @Override

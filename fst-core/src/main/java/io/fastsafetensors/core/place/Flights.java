@@ -57,7 +57,7 @@ final class Flights {
         Releases releases = new Releases();
         release(flight, true, releases);
         releases.finish();
-        load.landed().accept(flight.block());
+        load.landed(flight.block());
     }
 
     private void release(Flight flight, boolean idle, Releases releases) {

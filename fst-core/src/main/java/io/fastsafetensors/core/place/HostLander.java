@@ -39,7 +39,7 @@ final class HostLander implements Lander, Runs.Sink {
         BlockReader reader = load.files().forBlock(blocks.file(index));
         long start = blocks.start(index);
         long end = blocks.end(index);
-        Span read = Recorder.read(load.fileOf(index).path(), start, end - start);
+        Span read = Recorder.read(load.fileOf(index).location(), start, end - start);
         if (blocks.target(index) != BlockTable.MOVED) {
             reader.read(start, end, segment(buffer), blocks.target(index));
             read.finish("read");
@@ -56,8 +56,7 @@ final class HostLander implements Lander, Runs.Sink {
             }
             load.placeNanos().add(System.nanoTime() - before);
         }
-        load.files().blockDone(blocks.file(index));
-        load.landed().accept(index);
+        load.landed(index);
     }
 
     @Override

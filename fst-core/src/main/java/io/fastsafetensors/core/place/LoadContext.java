@@ -22,10 +22,10 @@ import org.jspecify.annotations.Nullable;
 /// @param tap sees what was read
 /// @param placeNanos time spent moving blocks, over all readers
 /// @param stopped whether the load was cancelled or failed
-/// @param landed told the index of each block that is in place
+/// @param whenLanded told the index of each block that is in place
 record LoadContext(ReadPlan plan, Places places, OpenFiles files, Routing routing,
         SharedBackend backend, @Nullable SlotPool pool, int blocksInFlight, ReadTap tap, LongAdder placeNanos,
-        BooleanSupplier stopped, IntConsumer landed) {
+        BooleanSupplier stopped, IntConsumer whenLanded) {
     BlockTable blocks() {
         return plan.blocks();
     }
@@ -38,6 +38,15 @@ record LoadContext(ReadPlan plan, Places places, OpenFiles files, Routing routin
     @Nullable
     DeviceBuffer bufferOf(int block) {
         return places.get(plan.blocks().file(block), stopped);
+    }
+
+    /// A block is in place, by whatever way. Its bytes count only if its file still is the version that it was: what was
+    /// read before somebody wrote is of that version.
+    ///
+    /// @throws io.fastsafetensors.error.StorageException saying what changed
+    void landed(int block) {
+        files.blockDone(plan.blocks().file(block));
+        whenLanded.accept(block);
     }
 
     SlotPool slots() {

@@ -9,7 +9,7 @@ import io.fastsafetensors.core.memory.SharedBuffer;
 import io.fastsafetensors.core.memory.Waits;
 import io.fastsafetensors.core.plan.ReadPlan;
 import io.fastsafetensors.core.read.ReadCounters;
-import io.fastsafetensors.core.read.Storage;
+import io.fastsafetensors.core.storage.SourceFiles;
 import io.fastsafetensors.error.BackendException;
 import io.fastsafetensors.error.Where;
 import io.fastsafetensors.spi.DeviceBuffer;
@@ -52,6 +52,7 @@ public final class LoadJob {
     private final int readers;
 
     /// @param places the buffers of the files; they may come while the readers read already
+    /// @param sources what the headers were read from; held until the readers have ended
     /// @param routing the ways of the files
     /// @param backend the device; retained by the caller until the readers have ended
     /// @param pool slots and streams; null if the host can address the device's memory
@@ -62,7 +63,7 @@ public final class LoadJob {
     /// @param exchange the loads of other ranks that this one works together with, null if there are none
     /// @param resources what the readers need, `routing`, `pool` and `threads` among it; taken over when this returns, and
     ///        released when the readers have ended
-    public LoadJob(ReadPlan plan, Places places, Routing routing, SharedBackend backend,
+    public LoadJob(ReadPlan plan, Places places, SourceFiles sources, Routing routing, SharedBackend backend,
             @Nullable SlotPool pool, Readers.Crew crew, ReaderThreads threads,
             ReadTap tap, LoadOptions options, ProgressListener progress, Span span, @Nullable Exchange exchange,
             Resources resources) {
@@ -70,10 +71,9 @@ public final class LoadJob {
         this.exchange = exchange;
         this.backend = backend;
         this.threads = threads;
-        this.files =
-                new OpenFiles(plan, this::reads, Storage.platform(), backend.get().directStorage(), options.directIo(),
-                        counters);
         this.numaNode = options.numaPinning() ? backend.get().info().numaNode() : -1;
+        this.files =
+                new OpenFiles(plan, this::reads, sources, backend.get().directStorage(), options.directIo(), counters);
         this.progress = new Progress(plan, progress);
         this.arrivals = this.progress.arrivals();
         this.span = span;
@@ -195,7 +195,7 @@ public final class LoadJob {
         try {
             work.run();
         } catch (RuntimeException | Error e) {
-            fail(failure(e));
+            fail(files.reasonOf(failure(e)));
         }
     }
 
@@ -246,6 +246,9 @@ public final class LoadJob {
 
     private void end() {
         taken.countDown();
+        if (arrivals.failure() == null) {
+            failing(files::requireCurrent);
+        }
         if (context.pool() != null) {
             stagingBytes = context.pool().bytes();
         }

@@ -1,19 +1,14 @@
 package io.fastsafetensors.core.place;
 
 import io.fastsafetensors.core.place.ffm.HostLibC;
-import io.fastsafetensors.error.StorageException;
 import io.fastsafetensors.error.UnsupportedFeatureException;
-import io.fastsafetensors.error.Where;
 import io.fastsafetensors.spi.Backend;
 import io.fastsafetensors.spi.HostRegistration;
 import io.fastsafetensors.spi.Releases;
-import java.io.IOException;
+import io.fastsafetensors.spi.storage.Mapping;
+import io.fastsafetensors.spi.storage.StorageFile;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.nio.channels.FileChannel;
-import java.nio.channels.FileChannel.MapMode;
-import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import org.jspecify.annotations.Nullable;
 
 /// A file mapped read-only and page-locked, so that the device copies straight out of the page cache. Mapped when the
@@ -22,7 +17,6 @@ final class MappedFile {
     /// How much is brought into memory by one call: enough to be worth one, little enough to be stopped between two.
     private static final long STRETCH = 64L << 20;
 
-    private final Path path;
     private final long length;
     private final Backend backend;
     private final @Nullable HostLibC libc;
@@ -31,8 +25,7 @@ final class MappedFile {
     private @Nullable HostRegistration registration;
 
     /// @param libc null where native calls are not possible: pages are then brought in by the registration
-    MappedFile(Path path, long length, Backend backend, @Nullable HostLibC libc) {
-        this.path = path;
+    MappedFile(long length, Backend backend, @Nullable HostLibC libc) {
         this.length = length;
         this.backend = backend;
         this.libc = libc;
@@ -48,9 +41,11 @@ final class MappedFile {
     }
 
     /// The file's bytes, page-locked; on first use this reads and locks the whole file.
-    synchronized MemorySegment memory() {
+    ///
+    /// @param file open, of the identity that this mapping is of
+    synchronized MemorySegment memory(StorageFile file) {
         if (memory == null) {
-            register();
+            register(file);
         }
         if (memory == null) {
             throw new AssertionError("registered without memory");
@@ -59,22 +54,18 @@ final class MappedFile {
     }
 
     @SuppressWarnings("MustBeClosed")
-    private void register() {
+    private void register(StorageFile file) {
         Arena mapping = Arena.ofShared();
-        try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
-            if (channel.size() != length) {
-                throw new StorageException("the file changed: it had " + length + " bytes when its header was read and"
-                        + " has " + channel.size() + " now; load it again", Where.file(path));
-            }
-            MemorySegment mapped = channel.map(MapMode.READ_ONLY, 0, length, mapping);
+        try {
+            MemorySegment mapped = file.ability(Mapping.class).orElseThrow(() -> new UnsupportedFeatureException(
+                    "this storage cannot be mapped; use another transfer path", file.location().where()))
+                    .map(0, length, mapping);
             populate(mapped);
             registration = backend.registerHost(mapped, true).orElseThrow(() -> new UnsupportedFeatureException(
                     "this backend cannot page-lock a mapping; use another transfer path",
-                    Where.file(path).withBackend(backend.name())));
+                    file.location().where().withBackend(backend.name())));
             memory = mapped;
             arena = mapping;
-        } catch (IOException e) {
-            throw new StorageException("cannot map: " + e, Where.file(path), e);
         } finally {
             if (arena == null) {
                 mapping.close();

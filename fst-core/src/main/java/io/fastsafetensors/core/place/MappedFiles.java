@@ -3,16 +3,13 @@ package io.fastsafetensors.core.place;
 import io.fastsafetensors.core.memory.Registry;
 import io.fastsafetensors.core.memory.SharedBackend;
 import io.fastsafetensors.core.place.ffm.HostCalls;
+import io.fastsafetensors.core.storage.SourceFile;
 import io.fastsafetensors.error.ConfigException;
-import io.fastsafetensors.error.StorageException;
 import io.fastsafetensors.error.Where;
 import io.fastsafetensors.spi.Releases;
+import io.fastsafetensors.spi.storage.FileIdentity;
 import io.fastsafetensors.types.ByteSize;
-import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.nio.file.attribute.BasicFileAttributes;
-import java.nio.file.attribute.FileTime;
+import io.fastsafetensors.types.Location;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
@@ -29,10 +26,10 @@ public final class MappedFiles {
 
     private final SharedBackend backend;
     private final long mostBytes = mostBytesInForce();
-    private final Map<Identity, Entry> entries = new LinkedHashMap<>(16, 0.75f, true);
+    private final Map<Version, Entry> entries = new LinkedHashMap<>(16, 0.75f, true);
 
-    /// A file as it is now: a changed one is another.
-    private record Identity(Path path, @Nullable Object key, long length, FileTime modified) {
+    /// One version of a file: a changed one is another. An identity tells versions of one file apart, not files.
+    private record Version(Location location, FileIdentity identity) {
     }
 
     private static final class Entry {
@@ -74,15 +71,15 @@ public final class MappedFiles {
     /// Takes a file for a load, making room for it. Nothing is mapped yet if it was not before.
     ///
     /// @return null if the bound, less what other loads use, has no room for it
-    synchronized @Nullable MappedFile take(Path path, long length) {
-        Identity identity = identity(path);
-        Entry entry = entries.get(identity);
+    synchronized @Nullable MappedFile take(SourceFile file, long length) {
+        Version version = new Version(file.location(), file.identity());
+        Entry entry = entries.get(version);
         if (entry == null) {
             if (!makeRoom(length)) {
                 return null;
             }
-            entry = new Entry(new MappedFile(path, length, backend.get(), HostCalls.instance()));
-            entries.put(identity, entry);
+            entry = new Entry(new MappedFile(length, backend.get(), HostCalls.instance()));
+            entries.put(version, entry);
         }
         entry.loads++;
         return entry.file;
@@ -134,15 +131,5 @@ public final class MappedFiles {
 
     private void dispose() {
         new Releases().run(this::trim).run(backend::release).finish();
-    }
-
-    private static Identity identity(Path path) {
-        try {
-            Path real = path.toRealPath();
-            BasicFileAttributes attributes = Files.readAttributes(real, BasicFileAttributes.class);
-            return new Identity(real, attributes.fileKey(), attributes.size(), attributes.lastModifiedTime());
-        } catch (IOException e) {
-            throw new StorageException("cannot open: " + e, Where.file(path), e);
-        }
     }
 }

@@ -29,15 +29,15 @@ final class MappedLander implements Lander {
         BlockTable blocks = load.blocks();
         long start = blocks.start(index);
         long bytes = blocks.end(index) - start;
-        MemorySegment file = load.routing().mapped(blocks.file(index)).memory();
+        MemorySegment file = load.files().mapping(blocks.file(index), load.routing());
         load.tap().read(index, file, 0);
-        Span copy = Recorder.copy(load.fileOf(index).path(), start, bytes);
+        Span copy = Recorder.copy(load.fileOf(index).location(), start, bytes);
         Fence fence = device.send(index, file, Pages.floor(start));
         if (fence == null) {
             return;
         }
         flights.add(index, fence, null, copy);
-        load.files().mapped(blocks.file(index), bytes);
+        load.files().mapped(bytes);
         flights.landArrived();
     }
 

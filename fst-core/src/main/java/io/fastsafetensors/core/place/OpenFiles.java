@@ -8,25 +8,35 @@ import io.fastsafetensors.core.plan.PlannedFile.Landing;
 import io.fastsafetensors.core.plan.ReadPlan;
 import io.fastsafetensors.core.read.BlockReader;
 import io.fastsafetensors.core.read.ReadCounters;
-import io.fastsafetensors.core.read.Storage;
+import io.fastsafetensors.core.storage.SourceFile;
+import io.fastsafetensors.core.storage.SourceFiles;
+import io.fastsafetensors.error.StorageException;
 import io.fastsafetensors.spi.DirectFile;
 import io.fastsafetensors.spi.DirectStorage;
 import io.fastsafetensors.spi.Releases;
+import io.fastsafetensors.spi.storage.StorageFile;
+import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.IntPredicate;
 import org.jspecify.annotations.Nullable;
 
-/// The files of a load: each is opened for its first block and closed after its last, so that a checkpoint of a
-/// thousand shards needs few descriptors. Counts what comes from them without the read package's help.
+/// The files of a load: each is held from its first block to its last. Counts what comes from them without the read
+/// package's help.
 final class OpenFiles implements AutoCloseable {
-    private final List<OneFile> files;
+    private final SourceFiles sources;
+    private final Optional<DirectStorage> direct;
+    private final DirectIo mode;
     private final ReadCounters counters;
+    private final List<OneFile> files;
 
     /// @param reads whether the block at a position in the plan's order is read here
-    OpenFiles(ReadPlan plan, IntPredicate reads, Storage storage, Optional<DirectStorage> direct, DirectIo mode,
+    /// @param sources what the headers were read from; one hold of it is taken
+    OpenFiles(ReadPlan plan, IntPredicate reads, SourceFiles sources, Optional<DirectStorage> direct, DirectIo mode,
             ReadCounters counters) {
+        this.direct = direct;
+        this.mode = mode;
         this.counters = counters;
         int[] blocks = new int[plan.planned().size()];
         for (int position = 0; position < plan.blocks().size(); position++) {
@@ -35,37 +45,59 @@ final class OpenFiles implements AutoCloseable {
         files = new ArrayList<>(blocks.length);
         for (int f = 0; f < blocks.length; f++) {
             PlannedFile file = plan.planned().get(f);
-            files.add(file.landing() == Landing.DIRECT
-                    ? new OneFile(file, blocks[f], () -> direct.orElseThrow().open(file.path()), "")
-                    : new OneFile(file, blocks[f], () -> BlockReader.open(storage, file.path(), file.fileLength(), mode,
-                            counters), direct.isPresent() ? "; " + file.why() : ""));
+            files.add(new OneFile(file, sources.file(file.location()), blocks[f]));
         }
+        this.sources = sources.retain();
     }
 
-    /// The reader of a file, for one block; given back by [#blockDone].
+    /// The reader of a file, for one block.
     BlockReader forBlock(int file) {
-        return (BlockReader) files.get(file).get();
+        return files.get(file).reader();
     }
 
-    /// A file for direct storage, for one block; given back by [#readDirectly].
+    /// A file for direct storage, for one block; told of by [#readDirectly].
     DirectFile directForBlock(int file) {
-        return (DirectFile) files.get(file).get();
+        return files.get(file).directly();
+    }
+
+    /// The mapping of a file, for one block.
+    MemorySegment mapping(int file, Routing routing) {
+        return routing.mapped(file).memory(files.get(file).open());
     }
 
     /// A block was read by direct storage.
-    void readDirectly(int file, long bytes, long nanos) {
+    void readDirectly(long bytes, long nanos) {
         counters.directStorage(bytes, nanos);
-        blockDone(file);
     }
 
-    /// A block was handed to the device out of a mapping, which needs no file of ours.
-    void mapped(int file, long bytes) {
+    /// A block was handed to the device out of a mapping.
+    void mapped(long bytes) {
         counters.mapped(bytes);
-        files.get(file).mapped();
     }
 
+    /// A block of a file is in place.
+    ///
+    /// @throws StorageException if the file is another version by now
     void blockDone(int file) {
         files.get(file).blockDone();
+    }
+
+    /// Makes sure that each location still names what was read from it.
+    ///
+    /// @throws StorageException naming the first that does not
+    void requireCurrent() {
+        files.stream().filter(file -> file.blocks > 0).forEach(file -> file.source.requireCurrent());
+    }
+
+    /// The file that changed, if one did: a better reason for a failure than what it led to.
+    RuntimeException reasonOf(RuntimeException failure) {
+        for (OneFile file : files) {
+            StorageException change = file.isHeld() ? file.source.change(failure) : null;
+            if (change != null) {
+                return change;
+            }
+        }
+        return failure;
     }
 
     /// How each file was read, as far as any was.
@@ -73,80 +105,107 @@ final class OpenFiles implements AutoCloseable {
         return files.stream().map(OneFile::report).filter(line -> !line.isEmpty()).toList();
     }
 
-    /// Closes what is still open; no block is being read any more.
+    /// Lets go of what is still held; no block is being read any more.
     @Override
     public void close() {
         Releases releases = new Releases();
         files.forEach(file -> releases.run(file::close));
+        releases.run(sources::close);
         releases.finish();
     }
 
-    private interface Opener {
-        AutoCloseable open();
-    }
-
-    private static final class OneFile {
+    private final class OneFile {
         private final PlannedFile file;
-        private final Opener opener;
-        private final String whyNotDirectly;
+        private final SourceFile source;
+        private final int blocks;
         private int remaining;
-        private @Nullable AutoCloseable open;
+        private @Nullable StorageFile open;
+        private @Nullable BlockReader reader;
+        private @Nullable DirectFile directFile;
         private @Nullable Span span;
         private String reason = "";
 
-        /// @param whyNotDirectly ends the report of a file that goes through slots where there is direct storage
-        OneFile(PlannedFile file, int blocks, Opener opener, String whyNotDirectly) {
+        OneFile(PlannedFile file, SourceFile source, int blocks) {
             this.file = file;
-            this.opener = opener;
-            this.whyNotDirectly = whyNotDirectly;
+            this.source = source;
+            this.blocks = blocks;
             this.remaining = blocks;
         }
 
-        synchronized AutoCloseable get() {
-            AutoCloseable mine = open;
+        synchronized StorageFile open() {
+            StorageFile mine = open;
             if (mine == null) {
-                mine = opener.open();
+                mine = source.retain();
                 open = mine;
-                span = Recorder.file(file.path().toString(), file.bytesToRead());
+                span = Recorder.file(file.location().toString(), file.bytesToRead());
             }
             return mine;
         }
 
-        synchronized void mapped() {
-            reason = "page-locked mapping";
+        synchronized BlockReader reader() {
+            BlockReader mine = reader;
+            if (mine == null) {
+                mine = new BlockReader(open(), mode, counters);
+                reader = mine;
+            }
+            return mine;
         }
 
-        synchronized void blockDone() {
-            if (--remaining == 0) {
-                close();
+        synchronized DirectFile directly() {
+            DirectFile mine = directFile;
+            if (mine == null) {
+                mine = direct.orElseThrow().open(open());
+                directFile = mine;
             }
+            return mine;
+        }
+
+        void blockDone() {
+            source.requireUnchanged();
+            synchronized (this) {
+                if (--remaining == 0) {
+                    close();
+                }
+            }
+        }
+
+        synchronized boolean isHeld() {
+            return open != null;
         }
 
         synchronized String report() {
             String how = how();
-            return how.isEmpty() ? "" : file.path() + ": " + how;
+            return how.isEmpty() ? "" : file.location() + ": " + how;
         }
 
         private String how() {
-            return switch (open) {
-                case BlockReader reader -> reader.reason() + whyNotDirectly;
-                case DirectFile direct -> "direct storage in steps of " + direct.alignment() + ": " + file.why();
-                case null, default -> reason;
-            };
+            if (directFile != null) {
+                return "direct storage in steps of " + directFile.alignment() + ": " + file.why();
+            }
+            if (reader != null) {
+                // Where there is direct storage a file that goes through slots says why.
+                return reader.reason() + (direct.isPresent() ? "; " + file.why() : "");
+            }
+            return open != null && file.landing() == Landing.MAPPED ? "page-locked mapping" : reason;
         }
 
         synchronized void close() {
             reason = how();
-            AutoCloseable mine = open;
-            open = null;
-            if (mine instanceof BlockReader reader) {
-                reader.close();
-            } else if (mine instanceof DirectFile direct) {
-                direct.close();
-            }
-            if (span != null) {
-                span.finish(reason);
-                span = null;
+            reader = null;
+            try {
+                if (directFile != null) {
+                    directFile.close();
+                }
+            } finally {
+                directFile = null;
+                if (open != null) {
+                    open = null;
+                    source.release();
+                }
+                if (span != null) {
+                    span.finish(reason);
+                    span = null;
+                }
             }
         }
     }

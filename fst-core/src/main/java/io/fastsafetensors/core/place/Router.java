@@ -6,6 +6,8 @@ import io.fastsafetensors.core.header.FileHeader;
 import io.fastsafetensors.core.memory.SharedBackend;
 import io.fastsafetensors.core.plan.PlannedFile.Landing;
 import io.fastsafetensors.core.plan.Route;
+import io.fastsafetensors.core.storage.SourceFile;
+import io.fastsafetensors.core.storage.SourceFiles;
 import io.fastsafetensors.error.BackendException;
 import io.fastsafetensors.error.UnsupportedFeatureException;
 import io.fastsafetensors.error.Where;
@@ -13,7 +15,7 @@ import io.fastsafetensors.spi.Capability;
 import io.fastsafetensors.spi.DirectStorage;
 import io.fastsafetensors.spi.DirectStorage.Mode;
 import io.fastsafetensors.spi.DirectStorage.Support;
-import java.nio.file.Path;
+import io.fastsafetensors.spi.storage.Mapping;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -61,19 +63,20 @@ public final class Router {
 
     /// The ways of these files; the caller closes them when the load has ended.
     ///
+    /// @param sources where the headers were read from
     /// @throws BackendException if direct storage is demanded and a file cannot have it, with the reason
-    public Routing route(List<FileHeader> headers) {
+    public Routing route(List<FileHeader> headers, SourceFiles sources) {
         if (options.transferPath() == TransferPath.MAPPED) {
-            return mapped(headers);
+            return mapped(headers, sources);
         }
         List<Route> routes = new ArrayList<>(headers.size());
         for (FileHeader header : headers) {
-            routes.add(route(header.path()));
+            routes.add(route(sources.file(header.location())));
         }
         return new Routing(routes, noMappings(routes.size()), null);
     }
 
-    private Route route(Path file) {
+    private Route route(SourceFile file) {
         boolean staged = options.transferPath() == TransferPath.STAGED;
         if (isHostAddressable() && options.transferPath() != TransferPath.DIRECT) {
             return staged ? new Route(Landing.MOVED, "slots were asked for") : IN_PLACE;
@@ -82,37 +85,46 @@ public final class Router {
             return new Route(Landing.STAGED, staged ? "slots were asked for"
                     : "the host cannot address this device's memory");
         }
-        Support support = direct.get().support(file);
+        Support support = file.support(direct.get());
         boolean demanded = options.strictBackend() || options.transferPath() == TransferPath.DIRECT;
         if (support.mode() == Mode.DIRECT || (support.mode() == Mode.COMPATIBILITY && demanded)) {
             return new Route(Landing.DIRECT, support.reason());
         }
         if (support.mode() == Mode.NONE && options.strictBackend()) {
             throw new BackendException("direct storage is demanded (strict) and this file cannot have it: "
-                    + support.reason(), Where.file(file).withBackend(backend.get().name()));
+                    + support.reason(), file.location().where().withBackend(backend.get().name()));
         }
         return new Route(Landing.STAGED, support.mode() == Mode.NONE ? "no direct storage: " + support.reason()
                 : "direct storage would copy through the host, which slots do faster: " + support.reason());
     }
 
-    private Routing mapped(List<FileHeader> headers) {
+    private Routing mapped(List<FileHeader> headers, SourceFiles sources) {
         MappedFiles mappings = MappedFiles.open(backend);
         List<Route> routes = new ArrayList<>(headers.size());
         List<Optional<MappedFile>> taken = new ArrayList<>(headers.size());
         try {
             long room = options.hostBudget();
             for (FileHeader header : headers) {
-                MappedFile file = header.fileLength() > room ? null
-                        : mappings.take(header.path(), header.fileLength());
+                SourceFile source = sources.file(header.location());
+                boolean able = isMappable(source);
+                MappedFile file = !able || header.fileLength() > room ? null
+                        : mappings.take(source, header.fileLength());
                 room -= file == null ? 0 : file.length();
                 taken.add(Optional.ofNullable(file));
-                routes.add(mapped(file, mappings));
+                routes.add(able ? mapped(file, mappings)
+                        : new Route(Landing.STAGED, "storage of this kind cannot be mapped"));
             }
             return new Routing(routes, taken, mappings);
         } catch (RuntimeException | Error e) {
             new Routing(routes, taken, mappings).close();
             throw e;
         }
+    }
+
+    private static boolean isMappable(SourceFile file) {
+        boolean mappable = file.retain().ability(Mapping.class).isPresent();
+        file.release();
+        return mappable;
     }
 
     private Route mapped(@Nullable MappedFile file, MappedFiles mappings) {

@@ -7,7 +7,7 @@ import io.fastsafetensors.core.plan.Pages;
 import io.fastsafetensors.spi.Fence;
 import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.spi.StagingBuffer;
-import java.nio.file.Path;
+import io.fastsafetensors.types.Location;
 import org.jspecify.annotations.Nullable;
 
 /// Reads blocks into page-locked slots and copies them from there: while one slot flies, the next one is read.
@@ -35,13 +35,12 @@ final class StagedLander implements Lander {
         int file = blocks.file(index);
         long start = blocks.start(index);
         long end = blocks.end(index);
-        Path path = load.fileOf(index).path();
-        Span read = Recorder.read(path, start, end - start);
+        Location location = load.fileOf(index).location();
+        Span read = Recorder.read(location, start, end - start);
         load.files().forBlock(file).read(start, end, slot.segment(), 0);
         read.finish("read");
         load.tap().read(index, slot.segment(), Pages.floor(start));
-        load.files().blockDone(file);
-        Span copy = Recorder.copy(path, start, end - start);
+        Span copy = Recorder.copy(location, start, end - start);
         Fence fence = device.send(index, slot.segment(), 0);
         if (fence == null) {
             return;

@@ -1,11 +1,11 @@
 package io.fastsafetensors.core.plan;
 
-import java.nio.file.Path;
+import io.fastsafetensors.types.Location;
 import java.util.List;
 
 /// What is done to one file.
 ///
-/// @param path the file
+/// @param location the file
 /// @param fileLength its length when its header was read
 /// @param tensors the selected tensors, by offset
 /// @param ranges how many separate ranges are read
@@ -13,7 +13,7 @@ import java.util.List;
 /// @param bufferBytes the size of the device buffer that receives them, 0 if there is nothing to receive
 /// @param landing how blocks reach their place
 /// @param why why that way
-public record PlannedFile(Path path, long fileLength, List<PlannedTensor> tensors, int ranges, long bytesToRead,
+public record PlannedFile(Location location, long fileLength, List<PlannedTensor> tensors, int ranges, long bytesToRead,
         long bufferBytes, Landing landing, String why) {
     /// How blocks reach their place.
     public enum Landing {

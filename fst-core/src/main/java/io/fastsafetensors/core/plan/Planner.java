@@ -4,7 +4,6 @@ import io.fastsafetensors.api.Selection;
 import io.fastsafetensors.core.header.FileHeader;
 import io.fastsafetensors.core.plan.PlannedFile.Landing;
 import io.fastsafetensors.error.UnsupportedFeatureException;
-import io.fastsafetensors.error.Where;
 import io.fastsafetensors.types.DType;
 import io.fastsafetensors.types.TensorInfo;
 import java.util.ArrayList;
@@ -101,7 +100,8 @@ public final class Planner {
             }
             tensors.add(planned(tensor, index, tensor.info().dtype(), offset, tensor.part().byteSize(), firstBlock));
         }
-        return new PlannedFile(header.path(), header.fileLength(), List.copyOf(tensors), ranges.size(), ranges.bytes(),
+        return new PlannedFile(header.location(), header.fileLength(), List.copyOf(tensors), ranges.size(),
+                ranges.bytes(),
                 bufferBytes, Landing.IN_PLACE, "the host can address the memory and the file is aligned");
     }
 
@@ -143,7 +143,8 @@ public final class Planner {
             bufferBytes = empty ? bufferBytes : offset + bytes;
             tensors.add(planned(tensor, index, target, offset, bytes, firstBlock));
         }
-        return new PlannedFile(header.path(), header.fileLength(), List.copyOf(tensors), ranges.size(), ranges.bytes(),
+        return new PlannedFile(header.location(), header.fileLength(), List.copyOf(tensors), ranges.size(),
+                ranges.bytes(),
                 bufferBytes, route.landing(), route.why());
     }
 
@@ -172,7 +173,7 @@ public final class Planner {
         } catch (ArithmeticException e) {
             throw new UnsupportedFeatureException(
                     "cannot load as " + target + ": " + elements + " elements do not fill whole bytes",
-                    Where.file(tensor.info().file()).withTensor(tensor.info().name()), e);
+                    tensor.info().file().where().withTensor(tensor.info().name()), e);
         }
     }
 }

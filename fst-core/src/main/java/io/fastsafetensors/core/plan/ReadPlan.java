@@ -130,7 +130,7 @@ public final class ReadPlan implements LoadPlan {
 
     @Override
     public List<FilePlan> files() {
-        return files.stream().map(f -> new FilePlan(f.path().toString(), f.tensors().size(), f.ranges(),
+        return files.stream().map(f -> new FilePlan(f.location().toString(), f.tensors().size(), f.ranges(),
                 f.bytesToRead(), f.bufferBytes(), f.landing() + ": " + f.why())).toList();
     }
 
@@ -145,7 +145,7 @@ public final class ReadPlan implements LoadPlan {
             MessageDigest sha = MessageDigest.getInstance("SHA-256");
             update(sha, settings.toString());
             for (PlannedFile file : files) {
-                update(sha, file.path().getFileName() + "|" + file.fileLength() + "|" + file.bufferBytes());
+                update(sha, file.location().name() + "|" + file.fileLength() + "|" + file.bufferBytes());
                 for (PlannedTensor t : file.tensors()) {
                     update(sha, t.info().name() + "|" + t.info().dtype() + "|" + t.dtype() + "|" + t.info().shape()
                             + "|" + t.info().fileOffset() + "|" + t.part() + "|" + t.bufferOffset());
@@ -176,7 +176,7 @@ public final class ReadPlan implements LoadPlan {
                 .append(settings.blockBytes()).append(" bytes, ").append(bytesToRead()).append(" bytes to read, ")
                 .append(deviceBytes()).append(" device bytes\n");
         for (PlannedFile file : files) {
-            text.append(file.path()).append(": ").append(file.tensors().size()).append(" tensors, ")
+            text.append(file.location()).append(": ").append(file.tensors().size()).append(" tensors, ")
                     .append(file.ranges()).append(" ranges, ").append(file.bytesToRead())
                     .append(" bytes into a buffer of ")
                     .append(file.bufferBytes()).append(", ").append(file.landing()).append(" since ").append(file.why())

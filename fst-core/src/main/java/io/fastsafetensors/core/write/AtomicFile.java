@@ -1,34 +1,75 @@
 package io.fastsafetensors.core.write;
 
+import io.fastsafetensors.types.Location;
 import java.io.IOException;
+import java.lang.System.Logger.Level;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.DirectoryStream;
+import java.nio.file.FileSystems;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.FileAttribute;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.HexFormat;
 import java.util.Locale;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /// A file that is written beside its target and appears under the target's name complete, or not at all. Not
 /// thread-safe; several writers of one target do not disturb each other, and the last one wins.
 ///
 /// The temporary file is called `.NAME.RANDOM.fst-tmp`. A writer holds a lock on its own, so that the next writer of
-/// the same target can tell, and remove, what a killed one left behind.
+/// the same target can tell, and remove, what a killed one left behind. A JVM that ends in order, by a signal too, removes
+/// what is unfinished itself.
 final class AtomicFile implements AutoCloseable {
     static final String SUFFIX = ".fst-tmp";
 
     private static final int RANDOM_DIGITS = 16;
     private static final int LONGEST_STEM = 60;
     private static final int TRIES = 10;
+    private static final Pattern UNUSUAL = Pattern.compile("[^!-~]");
+    private static final boolean IS_POSIX = FileSystems.getDefault().supportedFileAttributeViews().contains("posix");
+    private static final FileAttribute<?>[] ANY_MODE = {};
+    private static final FileAttribute<?>[] OWNER_ONLY = {
+        PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------"))};
     // Opening and closing a file drops this process's own lock on it, so our own are never examined.
     private static final Set<Path> OURS = ConcurrentHashMap.newKeySet();
+
+    /// Removes unfinished files when the JVM ends. Loaded, and so registered, with the first file.
+    private static final class AtExit {
+        private static volatile boolean ending;
+
+        static {
+            Runtime.getRuntime().addShutdownHook(new Thread(AtExit::removeAll, "fst-unfinished-files"));
+        }
+
+        private AtExit() {
+        }
+
+        private static void removeAll() {
+            ending = true;
+            for (Path unfinished : OURS) {
+                try {
+                    Files.deleteIfExists(unfinished);
+                } catch (IOException e) {
+                    System.getLogger("io.fastsafetensors.core").log(Level.DEBUG, "an unfinished file stays", e);
+                }
+            }
+        }
+
+        static void requireRunning() throws IOException {
+            if (ending) {
+                throw new IOException("the JVM is ending");
+            }
+        }
+    }
 
     private final Path target;
     private final Path temporary;
@@ -53,12 +94,12 @@ final class AtomicFile implements AutoCloseable {
             throw new IOException("it is a directory; name a file");
         }
         Path real = directory.toRealPath();
-        String prefix = prefix(name.toString());
+        String prefix = prefix(Location.of(name).name());
         removeStale(real, prefix);
         for (int i = 0; i < TRIES; i++) {
             String random = HexFormat.of().toHexDigits(ThreadLocalRandom.current().nextLong());
             Path temporary = real.resolve(prefix + random + SUFFIX);
-            FileChannel channel = open(temporary, bytes);
+            FileChannel channel = open(temporary, bytes, Files.exists(real.resolve(name)));
             if (lock(channel) && Files.exists(temporary)) {
                 return new AtomicFile(real.resolve(name), temporary, channel);
             }
@@ -99,18 +140,24 @@ final class AtomicFile implements AutoCloseable {
         channel.force(true);
     }
 
-    /// Puts the file in place, over what was there.
+    /// Puts the file in place, over what was there, whose mode it gets.
     void publish() throws IOException {
+        if (IS_POSIX && Files.exists(target)) {
+            Files.setPosixFilePermissions(temporary, Files.getPosixFilePermissions(target));
+        }
         Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
         published = true;
     }
 
-    /// Makes the renames in this file's directory durable, where the system can.
-    void syncDirectory() throws IOException {
+    /// Makes the renames in this file's directory durable, where the system can: the files are whole without it.
+    void syncDirectory() {
         Path directory = target.getParent();
         if (directory != null && !System.getProperty("os.name").toLowerCase(Locale.ROOT).contains("windows")) {
             try (FileChannel handle = FileChannel.open(directory, StandardOpenOption.READ)) {
                 handle.force(true);
+            } catch (IOException e) {
+                System.getLogger(AtomicFile.class.getName()).log(System.Logger.Level.DEBUG,
+                        "the renames in " + directory + " may be lost in a power failure", e);
             }
         }
     }
@@ -131,8 +178,9 @@ final class AtomicFile implements AutoCloseable {
     }
 
     private static String prefix(String name) {
-        // Short enough that no file system finds the temporary name too long.
-        return "." + (name.length() > LONGEST_STEM ? name.substring(0, LONGEST_STEM) : name) + ".";
+        // Short enough that no file system finds the temporary name too long, and in characters that every charset has.
+        String stem = UNUSUAL.matcher(name).replaceAll("_");
+        return "." + (stem.length() > LONGEST_STEM ? stem.substring(0, LONGEST_STEM) : stem) + ".";
     }
 
     private static void removeStale(Path directory, String prefix) throws IOException {
@@ -161,12 +209,15 @@ final class AtomicFile implements AutoCloseable {
         }
     }
 
-    private static FileChannel open(Path temporary, long bytes) throws IOException {
+    /// @param replaces whether there is a file whose mode may be narrower than a new one's
+    private static FileChannel open(Path temporary, long bytes, boolean replaces) throws IOException {
         OURS.add(temporary);
         FileChannel channel = null;
         try {
-            channel = FileChannel.open(temporary, StandardOpenOption.CREATE_NEW, StandardOpenOption.READ,
-                    StandardOpenOption.WRITE);
+            channel = FileChannel.open(temporary, Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.READ,
+                    StandardOpenOption.WRITE), IS_POSIX && replaces ? OWNER_ONLY : ANY_MODE);
+            // After it was made: either this sees the end, or the end sees the file.
+            AtExit.requireRunning();
             DiskSpace.platform().reserve(temporary, bytes);
             return channel;
         } catch (IOException e) {

@@ -1,12 +1,16 @@
 package io.fastsafetensors.core.write;
 
 import io.fastsafetensors.api.WriteOptions;
+import io.fastsafetensors.core.storage.Errnos;
 import io.fastsafetensors.error.FormatError;
 import io.fastsafetensors.error.FormatException;
 import io.fastsafetensors.error.StorageException;
+import io.fastsafetensors.error.UnsupportedFeatureException;
 import io.fastsafetensors.error.Where;
+import io.fastsafetensors.types.Location;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.file.FileSystems;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -54,7 +58,13 @@ public final class CheckpointOutput implements AutoCloseable {
     /// @param options metadata, alignment, shard size, digests
     /// @param pastCache whether to leave the page cache to others
     /// @throws FormatException if names clash or a header is too large
+    /// @throws UnsupportedFeatureException if the target is no path of this machine's own file systems
     public CheckpointOutput(Path target, List<Item> items, WriteOptions options, boolean pastCache) {
+        if (!target.getFileSystem().equals(FileSystems.getDefault())) {
+            throw new UnsupportedFeatureException("checkpoints are not written into the file system \""
+                    + target.getFileSystem().provider().getScheme() + "\", where no file appears whole or not at all; write"
+                    + " to a path of this machine and copy it", Where.file(target));
+        }
         this.target = target;
         this.sharded = options.maxShardBytes() != Long.MAX_VALUE;
         this.digests = options.digests();
@@ -176,6 +186,7 @@ public final class CheckpointOutput implements AutoCloseable {
         places.keySet().forEach(this::requireWhole);
         List<Path> files = new ArrayList<>();
         Path at = target;
+        int published = 0;
         try {
             List<AtomicFile> written = new ArrayList<>();
             for (OpenShard shard : shards) {
@@ -192,11 +203,15 @@ public final class CheckpointOutput implements AutoCloseable {
                 written.add(writeIndex(at));
             }
             for (AtomicFile file : written) {
+                at = file.target();
                 file.publish();
+                published++;
             }
             written.getLast().syncDirectory();
         } catch (IOException e) {
-            throw failure(e, at);
+            throw published == 0 ? failure(e, at)
+                    : failure(e, at, published + " of " + files.size() + " files are new already and the others are not:"
+                            + " write the checkpoint again");
         }
         return List.copyOf(files);
     }
@@ -252,9 +267,12 @@ public final class CheckpointOutput implements AutoCloseable {
     }
 
     static StorageException failure(IOException e, Path file) {
-        String message = e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage();
-        return new StorageException("cannot write: " + (e instanceof NoSuchFileException ? "no such directory: " : "")
-                + message + "; what was there before is still there", Where.file(file), e);
+        return failure(e, file, "what was there before is still there");
+    }
+
+    private static StorageException failure(IOException e, Path file, String state) {
+        return new StorageException("cannot write: " + (e instanceof NoSuchFileException ? "no such directory"
+                : Errnos.describe(e)) + "; " + state, Location.of(file).where(), e);
     }
 
     private static FormatException mismatch(Place place, String count) {

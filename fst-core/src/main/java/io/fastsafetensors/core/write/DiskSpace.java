@@ -2,6 +2,7 @@ package io.fastsafetensors.core.write;
 
 import io.fastsafetensors.core.write.ffm.SpaceLibC;
 import io.fastsafetensors.core.write.ffm.SpaceLibCFfm;
+import io.fastsafetensors.types.Location;
 import java.io.IOException;
 import java.lang.System.Logger.Level;
 import java.nio.file.Path;
@@ -53,7 +54,7 @@ final class DiskSpace {
         if (c == null || bytes == 0) {
             return;
         }
-        int fd = c.open(file, SpaceLibC.O_WRONLY | SpaceLibC.O_CLOEXEC);
+        int fd = c.open(Location.of(file).bytes(), SpaceLibC.O_WRONLY | SpaceLibC.O_CLOEXEC);
         if (fd < 0) {
             return;
         }

@@ -4,13 +4,16 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.fastsafetensors.core.storage.TestSources;
 import io.fastsafetensors.error.FormatError;
 import io.fastsafetensors.error.FormatException;
 import io.fastsafetensors.error.StorageException;
+import io.fastsafetensors.types.Location;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
@@ -21,33 +24,36 @@ class CheckpointFilesTest {
     Path directory;
 
     @Test
-    void fileIsItself() throws IOException {
+    void file_is_itself() throws IOException {
         for (String name : List.of("m.safetensors", "blob-without-suffix")) {
             Path file = create(name);
-            assertEquals(new CheckpointFiles(file, Optional.empty(), directory, List.of(file)),
-                    CheckpointFiles.resolve(file));
+            assertEquals(new CheckpointFiles(Location.of(file), Optional.empty(), Optional.empty(), locations(file)),
+                    resolve(file));
         }
     }
 
     @Test
-    void relativeFileLiesInTheWorkingDirectory() throws IOException {
+    void relative_file_stays_relative() throws IOException {
         // Maven runs tests in the module's directory.
         Path file = Path.of("pom.xml");
-        assertEquals(new CheckpointFiles(file, Optional.empty(), Path.of(""), List.of(file)),
-                CheckpointFiles.resolve(file));
+        assertEquals(new CheckpointFiles(Location.of(file), Optional.empty(), Optional.empty(), locations(file)),
+                resolve(file));
     }
 
     @Test
-    void jsonFileIsAnIndex() throws IOException {
+    void json_file_is_an_index() throws IOException {
         for (String name : List.of("model.safetensors.index.json", "any.json")) {
             Path file = create(name);
-            assertEquals(new CheckpointFiles(file, Optional.of(file), directory, List.of()),
-                    CheckpointFiles.resolve(file));
+            assertEquals(
+                    new CheckpointFiles(Location.of(file), Optional.of(Location.of(file)),
+                            Optional.of(Location.of(directory)),
+                            List.of()),
+                    resolve(file));
         }
     }
 
     @Test
-    void directoryGivesItsFilesByName() throws IOException {
+    void directory_gives_its_files_by_name() throws IOException {
         Path b = create("b.safetensors");
         Path a = create("a.safetensors");
         Path upper = create("C.safetensors");
@@ -56,48 +62,50 @@ class CheckpointFilesTest {
         create("config.json");
         create("pytorch_model.bin.index.json");
         Files.createDirectories(directory.resolve("d.safetensors"));
-        assertEquals(new CheckpointFiles(directory, Optional.empty(), directory, List.of(upper, a, b)),
-                CheckpointFiles.resolve(directory));
+        assertEquals(new CheckpointFiles(Location.of(directory), Optional.empty(), Optional.empty(),
+                locations(upper, a, b)),
+                resolve(directory));
     }
 
     @Test
-    void directoryWithAnIndexGivesTheIndex() throws IOException {
+    void directory_with_an_index_gives_the_index() throws IOException {
         create("a.safetensors");
         create(".b.safetensors.index.json");
         Path index = create("model.safetensors.index.json");
-        assertEquals(new CheckpointFiles(directory, Optional.of(index), directory, List.of()),
-                CheckpointFiles.resolve(directory));
+        assertEquals(new CheckpointFiles(Location.of(directory), Optional.of(Location.of(index)),
+                Optional.of(Location.of(directory)), List.of()),
+                resolve(directory));
     }
 
     @Test
-    void severalIndexesAreNamed() throws IOException {
+    void several_indexes_are_named() throws IOException {
         create("a.safetensors.index.json");
         create("b.safetensors.index.json");
-        FormatException e = assertThrows(FormatException.class, () -> CheckpointFiles.resolve(directory));
+        FormatException e = assertThrows(FormatException.class, () -> resolve(directory));
         assertEquals(FormatError.INVALID_INDEX, e.error());
         assertTrue(e.getMessage().contains("a.safetensors.index.json, b.safetensors.index.json"), e.getMessage());
     }
 
     @Test
-    void danglingLinkIsLeftToWhoOpensIt() throws IOException {
+    void dangling_link_is_left_to_who_opens_it() throws IOException {
         Path link = Files.createSymbolicLink(directory.resolve("m.safetensors"), Path.of("nowhere"));
-        assertEquals(List.of(link), CheckpointFiles.resolve(directory).files());
+        assertEquals(locations(link), resolve(directory).files());
     }
 
     @Test
-    void emptyDirectoryHoldsNoCheckpoint() {
+    void empty_directory_holds_no_checkpoint() {
         assertError(FormatError.NO_CHECKPOINT, directory);
     }
 
     @Test
-    void missingPathIsAStorageError() {
+    void missing_path_is_a_storage_error() {
         Path missing = directory.resolve("missing");
-        StorageException e = assertThrows(StorageException.class, () -> CheckpointFiles.resolve(missing));
+        StorageException e = assertThrows(StorageException.class, () -> resolve(missing));
         assertTrue(e.getMessage().contains(missing.toString()), e.getMessage());
     }
 
     @Test
-    void cacheFolderGivesTheSnapshotOfMain() throws IOException {
+    void cache_folder_gives_the_snapshot_of_main() throws IOException {
         Path folder = directory.resolve("models--org--name");
         create("models--org--name/blobs/0123");
         createSnapshot(folder, "aaaa");
@@ -106,25 +114,25 @@ class CheckpointFilesTest {
         for (String text : List.of("bbbb", "bbbb\n")) {
             Files.writeString(main, text);
             assertEquals(
-                    new CheckpointFiles(folder, Optional.empty(), snapshot,
-                            List.of(snapshot.resolve("model.safetensors"))),
-                    CheckpointFiles.resolve(folder));
+                    new CheckpointFiles(Location.of(folder), Optional.empty(), Optional.empty(),
+                            locations(snapshot.resolve("model.safetensors"))),
+                    resolve(folder));
         }
     }
 
     @Test
-    void cacheFolderGivesItsOnlySnapshot() throws IOException {
+    void cache_folder_gives_its_only_snapshot() throws IOException {
         Path folder = directory.resolve("models--org--name");
         create("models--org--name/blobs/0123");
         Path snapshot = createSnapshot(folder, "aaaa");
-        assertEquals(snapshot, CheckpointFiles.resolve(folder).directory());
+        assertEquals(locations(snapshot.resolve("model.safetensors")), resolve(folder).files());
         Path main = create("models--org--name/refs/main");
         Files.writeString(main, "cccc");
-        assertEquals(snapshot, CheckpointFiles.resolve(folder).directory());
+        assertEquals(locations(snapshot.resolve("model.safetensors")), resolve(folder).files());
     }
 
     @Test
-    void referenceNeverLeadsOutOfTheCache() throws IOException {
+    void reference_never_leads_out_of_the_cache() throws IOException {
         Path folder = directory.resolve("models--org--name");
         create("models--org--name/blobs/0123");
         createSnapshot(folder, "aaaa");
@@ -140,7 +148,7 @@ class CheckpointFilesTest {
     }
 
     @Test
-    void emptySnapshotHoldsNoCheckpoint() throws IOException {
+    void empty_snapshot_holds_no_checkpoint() throws IOException {
         Path folder = directory.resolve("models--org--name");
         Files.createDirectories(folder.resolve("snapshots"));
         assertError(FormatError.NO_CHECKPOINT, folder);
@@ -149,22 +157,32 @@ class CheckpointFilesTest {
     }
 
     @Test
-    void listIsTakenAsItIs() {
-        List<Path> files = new ArrayList<>(List.of(directory.resolve("b"), directory.resolve("a")));
-        CheckpointFiles taken = CheckpointFiles.of(files);
-        assertEquals(new CheckpointFiles(files.getFirst(), Optional.empty(), directory, List.copyOf(files)), taken);
+    void list_is_taken_as_it_is() {
+        List<Location> files = new ArrayList<>(locations(directory.resolve("b"), directory.resolve("a")));
+        CheckpointFiles taken = TestSources.using(sources -> CheckpointFiles.of(files, sources));
+        assertEquals(new CheckpointFiles(files.getFirst(), Optional.empty(), Optional.empty(), List.copyOf(files)),
+                taken);
         files.clear();
         assertEquals(2, taken.files().size());
     }
 
     @Test
-    void emptyListHoldsNoCheckpoint() {
-        FormatException e = assertThrows(FormatException.class, () -> CheckpointFiles.of(List.of()));
+    void empty_list_holds_no_checkpoint() {
+        FormatException e = assertThrows(FormatException.class,
+                () -> TestSources.using(sources -> CheckpointFiles.of(List.of(), sources)));
         assertEquals(FormatError.NO_CHECKPOINT, e.error());
     }
 
+    private static CheckpointFiles resolve(Path path) {
+        return TestSources.using(sources -> CheckpointFiles.resolve(Location.of(path), sources));
+    }
+
+    private static List<Location> locations(Path... paths) {
+        return Arrays.stream(paths).map(Location::of).toList();
+    }
+
     private static void assertError(FormatError error, Path path) {
-        assertEquals(error, assertThrows(FormatException.class, () -> CheckpointFiles.resolve(path)).error());
+        assertEquals(error, assertThrows(FormatException.class, () -> resolve(path)).error());
     }
 
     private Path create(String name) throws IOException {

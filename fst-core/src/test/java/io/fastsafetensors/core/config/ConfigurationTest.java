@@ -15,6 +15,7 @@ import io.fastsafetensors.api.StreamOptions;
 import io.fastsafetensors.api.TransferPath;
 import io.fastsafetensors.error.ConfigException;
 import io.fastsafetensors.types.DType;
+import io.fastsafetensors.types.Location;
 import io.fastsafetensors.types.Shape;
 import io.fastsafetensors.types.TensorInfo;
 import java.nio.file.Files;
@@ -106,7 +107,7 @@ class ConfigurationTest {
     }
 
     private static TensorInfo tensor(String name) {
-        return new TensorInfo(name, DType.U8, Shape.of(1), Path.of("x"), 0, 1);
+        return new TensorInfo(name, DType.U8, Shape.of(1), Location.of("x"), 0, 1);
     }
 
     @Test

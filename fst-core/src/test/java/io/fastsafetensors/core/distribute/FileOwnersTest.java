@@ -6,9 +6,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.fastsafetensors.api.Selection;
 import io.fastsafetensors.core.header.FileHeader;
 import io.fastsafetensors.types.DType;
+import io.fastsafetensors.types.Location;
 import io.fastsafetensors.types.Shape;
 import io.fastsafetensors.types.TensorInfo;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -19,7 +19,7 @@ import org.junit.jupiter.api.Test;
 
 class FileOwnersTest {
     private static FileHeader file(int number, long bytes) {
-        Path path = Path.of("f" + number);
+        Location path = Location.of("f" + number);
         TensorInfo tensor = new TensorInfo("t" + number, DType.U8, Shape.of(bytes), path, 100, bytes);
         return new FileHeader(path, 100 + bytes, 100, List.of(tensor), Map.of());
     }
@@ -60,8 +60,8 @@ class FileOwnersTest {
     @Test
     void given_files_stay_with_their_ranks() {
         List<FileHeader> headers = List.of(file(0, 1), file(1, 1), file(2, 1));
-        Map<Integer, List<Path>> given = new TreeMap<>(Map.of(3, List.of(Path.of("f2")), 1,
-                List.of(Path.of("f0"), Path.of("f1"))));
+        Map<Integer, List<Location>> given = new TreeMap<>(Map.of(3, List.of(Location.of("f2")), 1,
+                List.of(Location.of("f0"), Location.of("f1"))));
         FileOwners owners = FileOwners.given(headers, given);
         assertEquals(List.of(1, 1, 3), headers.stream().map(h -> owners.owner(h.tensors().getFirst())).toList());
         assertEquals(3, owners.files());

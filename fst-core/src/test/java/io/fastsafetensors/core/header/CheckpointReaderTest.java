@@ -9,12 +9,15 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.fastsafetensors.api.OpenOptions;
-import io.fastsafetensors.core.checkpoint.CheckpointFiles;
 import io.fastsafetensors.error.FormatError;
 import io.fastsafetensors.error.FormatException;
 import io.fastsafetensors.error.LoadInterruptedException;
 import io.fastsafetensors.error.StorageException;
 import io.fastsafetensors.error.TensorNotFoundException;
+import io.fastsafetensors.testkit.fixture.SafetensorsFixture;
+import io.fastsafetensors.types.DType;
+import io.fastsafetensors.types.Location;
+import io.fastsafetensors.types.Shape;
 import io.fastsafetensors.types.TensorInfo;
 import java.io.IOException;
 import java.io.RandomAccessFile;
@@ -22,6 +25,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
@@ -34,25 +38,25 @@ class CheckpointReaderTest {
     Path directory;
 
     @Test
-    void filesAreTakenTogetherInOrder() {
+    void files_are_taken_together_in_order() {
         Path a = write("a", header("\"__metadata__\":{\"k\":\"1\",\"x\":\"a\"}", u8("t2", 4, 8), u8("t1", 0, 4)), 8);
         Path b = write("b", header("\"__metadata__\":{\"y\":\"b\",\"k\":\"2\"}", u8("t0", 0, 4)), 4);
         Path c = write("c", "{}", 0);
         ParsedCheckpoint checkpoint = open(directory);
-        assertEquals(directory, checkpoint.path());
-        assertEquals(List.of(a, b, c), checkpoint.files());
-        assertEquals(checkpoint.files(), checkpoint.headers().stream().map(FileHeader::path).toList());
+        assertEquals(Location.of(directory), checkpoint.location());
+        assertEquals(locations(a, b, c), checkpoint.files());
+        assertEquals(checkpoint.files(), checkpoint.headers().stream().map(FileHeader::location).toList());
         assertEquals(List.of("t1", "t2", "t0"), checkpoint.tensors().stream().map(TensorInfo::name).toList());
         assertEquals(List.of("t1", "t2", "t0"), List.copyOf(checkpoint.names()));
         assertTrue(checkpoint.names().contains("t0"));
         assertFalse(checkpoint.names().contains("t3"));
         assertSame(checkpoint.tensors().get(2), checkpoint.info("t0"));
-        assertEquals(b, checkpoint.info("t0").file());
+        assertEquals(Location.of(b), checkpoint.info("t0").file());
         assertEquals(12, checkpoint.byteSize());
         assertEquals(Map.of("k", "2", "x", "a", "y", "b"), checkpoint.metadata());
-        assertEquals(Map.of("k", "1", "x", "a"), checkpoint.metadata(a));
-        assertEquals(Map.of(), checkpoint.metadata(c));
-        assertThrows(IllegalArgumentException.class, () -> checkpoint.metadata(directory));
+        assertEquals(Map.of("k", "1", "x", "a"), checkpoint.metadata(Location.of(a)));
+        assertEquals(Map.of(), checkpoint.metadata(Location.of(c)));
+        assertThrows(IllegalArgumentException.class, () -> checkpoint.metadata(Location.of(directory)));
         assertThrows(UnsupportedOperationException.class, () -> checkpoint.tensors().clear());
         assertThrows(UnsupportedOperationException.class, () -> checkpoint.headers().clear());
         assertThrows(UnsupportedOperationException.class, () -> checkpoint.metadata().clear());
@@ -60,29 +64,29 @@ class CheckpointReaderTest {
     }
 
     @Test
-    void listKeepsItsOrder() {
-        Path a = write("a", header(u8("t1", 0, 4)), 4);
-        Path b = write("b", header(u8("t0", 0, 4)), 4);
-        ParsedCheckpoint checkpoint = CheckpointReader.open(CheckpointFiles.of(List.of(b, a)), OpenOptions.strict());
-        assertEquals(List.of(b, a), checkpoint.files());
+    void list_keeps_its_order() {
+        Path a = write("a", "t1");
+        Path b = write("b", "t0");
+        ParsedCheckpoint checkpoint = Opened.checkpoint(List.of(b, a), OpenOptions.strict());
+        assertEquals(locations(b, a), checkpoint.files());
         assertEquals(List.of("t0", "t1"), List.copyOf(checkpoint.names()));
     }
 
     @Test
-    void shardsOfAnIndexComeByName() throws IOException {
+    void shards_of_an_index_come_by_name() throws IOException {
         CheckpointVerdicts.index(directory, CheckpointVerdicts.map("b", "m-2.safetensors", "a", "m-1.safetensors"));
         Path index = directory.resolve("model.safetensors.index.json");
         for (Path path : List.of(directory, index)) {
             ParsedCheckpoint checkpoint = open(path);
-            assertEquals(path, checkpoint.path());
-            assertEquals(List.of(directory.resolve("m-1.safetensors"), directory.resolve("m-2.safetensors")),
+            assertEquals(Location.of(path), checkpoint.location());
+            assertEquals(locations(directory.resolve("m-1.safetensors"), directory.resolve("m-2.safetensors")),
                     checkpoint.files());
             assertEquals(8, checkpoint.byteSize());
         }
     }
 
     @Test
-    void snapshotOfLinksIsOpened() throws IOException {
+    void snapshot_of_links_is_opened() throws IOException {
         Path folder = directory.resolve("models--org--name");
         Path blobs = folder.resolve("blobs");
         CheckpointVerdicts.index(blobs, CheckpointVerdicts.map("b", "m-2.safetensors", "a", "m-1.safetensors"));
@@ -93,15 +97,25 @@ class CheckpointReaderTest {
         }
         TestFile.write(folder.resolve("refs/main"), "0123");
         ParsedCheckpoint checkpoint = open(folder);
-        assertEquals(folder, checkpoint.path());
-        assertEquals(List.of(snapshot.resolve("m-1.safetensors"), snapshot.resolve("m-2.safetensors")),
+        assertEquals(Location.of(folder), checkpoint.location());
+        assertEquals(locations(snapshot.resolve("m-1.safetensors"), snapshot.resolve("m-2.safetensors")),
                 checkpoint.files());
         Files.delete(blobs.resolve("blob-of-m-2.safetensors"));
         assertError(FormatError.MISSING_SHARD, folder, snapshot.resolve("m-2.safetensors").toString());
     }
 
     @Test
-    void errorOfTheFirstFileWins() {
+    void a_shard_that_cannot_be_reached_is_not_missing() throws IOException {
+        CheckpointVerdicts.index(directory, CheckpointVerdicts.map("b", "m-2.safetensors", "a", "m-1.safetensors"));
+        Path shard = directory.resolve("m-2.safetensors");
+        Files.delete(shard);
+        Files.createSymbolicLink(shard, shard.getFileName());
+        StorageException e = assertThrows(StorageException.class, () -> open(directory));
+        assertTrue(e.getMessage().contains("ELOOP") && e.getMessage().contains(shard.toString()), e.getMessage());
+    }
+
+    @Test
+    void error_of_the_first_file_wins() {
         List<Path> files = new ArrayList<>();
         for (int i = 0; i < 40; i++) {
             // The first bad one takes longest to be found bad.
@@ -115,7 +129,7 @@ class CheckpointReaderTest {
     }
 
     @Test
-    void noThreadStaysBehind() throws InterruptedException {
+    void no_thread_stays_behind() throws InterruptedException {
         for (int i = 0; i < 8; i++) {
             write("m-" + i, i < 4 ? "{}" : "{]", 0);
         }
@@ -123,13 +137,13 @@ class CheckpointReaderTest {
         // A thread that has done its work needs a moment to end.
         for (Thread thread : Thread.getAllStackTraces().keySet()) {
             if (thread.getName().startsWith("fst-header")) {
-                assertTrue(thread.join(Duration.ofSeconds(10)), thread.getName());
+                assertTrue(thread.join(Duration.ofSeconds(60)), thread.getName());
             }
         }
     }
 
     @Test
-    void anErrorOfTheIndexGoesBeforeThoseOfShardsThatAreReadMeanwhile() {
+    void an_error_of_the_index_goes_before_those_of_shards_that_are_read_meanwhile() {
         String big = "{" + " ".repeat(2_000_000) + "]";
         write("m-1", big, 0);
         write("m-2", "{]", 0);
@@ -148,7 +162,7 @@ class CheckpointReaderTest {
     }
 
     @Test
-    void interruptEndsTheWait() {
+    void interrupt_ends_the_wait() {
         write("a", "{}", 0);
         write("b", "{}", 0);
         Thread.currentThread().interrupt();
@@ -157,27 +171,27 @@ class CheckpointReaderTest {
     }
 
     @Test
-    void duplicateNamesBothFiles() {
-        Path a = write("a", header(u8("t", 0, 4)), 4);
-        Path b = write("b", header(u8("t", 0, 4)), 4);
+    void duplicate_names_both_files() {
+        Path a = write("a", "t");
+        Path b = write("b", "t");
         assertError(FormatError.DUPLICATE_TENSOR_NAME, directory, a.toString());
         assertError(FormatError.DUPLICATE_TENSOR_NAME, directory, b.toString());
     }
 
     @Test
-    void brokenIndexIsToldWithItsPlace() {
+    void broken_index_is_told_with_its_place() {
         CheckpointVerdicts.index(directory, "{\n  \"weight_map\": {\n    \"a\": 17\n  }\n}");
         assertError(FormatError.INVALID_INDEX, directory, "line 3, column ");
     }
 
     @Test
-    void unsafeShardNameIsEscaped() {
+    void unsafe_shard_name_is_escaped() {
         CheckpointVerdicts.index(directory, CheckpointVerdicts.map("a", "../\\u001b[2J"));
         assertError(FormatError.UNSAFE_SHARD_NAME, directory, "../\\u001b[2J");
     }
 
     @Test
-    void indexThatIsADirectoryOrTooLongIsRefused() throws IOException {
+    void index_that_is_a_directory_or_too_long_is_refused() throws IOException {
         Path index = directory.resolve("x.json");
         Files.createDirectory(index);
         assertThrows(FormatException.class, () -> open(index));
@@ -189,14 +203,14 @@ class CheckpointReaderTest {
     }
 
     @Test
-    void shardThatIsADirectoryIsAStorageError() throws IOException {
+    void shard_that_is_a_directory_is_a_storage_error() throws IOException {
         TestFile.write(directory.resolve("x.json"), CheckpointVerdicts.map("a", "sub"));
         Files.createDirectory(directory.resolve("sub"));
         assertThrows(StorageException.class, () -> open(directory.resolve("x.json")));
     }
 
     @Test
-    void unknownNameHintsAtCloseOnes() {
+    void unknown_name_hints_at_close_ones() {
         String[] entries =
                 IntStream.range(0, 100).mapToObj(i -> u8("model.layers." + i + ".mlp.weight", 4L * i, 4L * i + 4))
                         .toArray(String[]::new);
@@ -221,7 +235,13 @@ class CheckpointReaderTest {
     }
 
     private static ParsedCheckpoint open(Path path) {
-        return CheckpointReader.open(CheckpointFiles.resolve(path), OpenOptions.strict());
+        return Opened.checkpoint(path, OpenOptions.strict());
+    }
+
+    /// A file of one tensor of 4 bytes.
+    private Path write(String name, String tensor) {
+        return SafetensorsFixture.create().tensor(tensor, DType.U8, Shape.of(4), 0)
+                .write(directory.resolve(name + ".safetensors")).path();
     }
 
     private Path write(String name, String header, int dataBytes) {
@@ -230,5 +250,9 @@ class CheckpointReaderTest {
 
     private static String u8(String name, long begin, long end) {
         return entry(name, "U8", "[4]", begin, end);
+    }
+
+    private static List<Location> locations(Path... paths) {
+        return Arrays.stream(paths).map(Location::of).toList();
     }
 }

@@ -1,15 +1,12 @@
 package io.fastsafetensors.core.header;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertFalse;
-import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
-import static org.junit.jupiter.api.Assumptions.abort;
 
 import io.fastsafetensors.api.OpenOptions;
-import io.fastsafetensors.core.checkpoint.CheckpointFiles;
 import io.fastsafetensors.error.FormatError;
 import io.fastsafetensors.error.FormatException;
+import io.fastsafetensors.test.SampleFiles;
 import io.fastsafetensors.types.TensorInfo;
 import java.io.IOException;
 import java.io.StringReader;
@@ -23,26 +20,20 @@ import java.util.Objects;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
-import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /// Files that other people's tools wrote: every verdict, and every tensor of the valid ones.
 class CorpusTest {
     private static Path corpus;
 
-    @BeforeAll
-    static void findCorpus() {
-        String property = System.getProperty("fst.corpus", "");
-        corpus = Path.of(property);
-        if (!Files.isRegularFile(corpus.resolve("MANIFEST.tsv"))) {
-            String reason = "NO CORPUS: -Dfst.corpus=" + property + " has no MANIFEST.tsv, real files are not tested";
-            assertFalse("true".equals(System.getenv("CI")), reason);
-            abort(reason);
-        }
+    @BeforeEach
+    void requireCorpus() {
+        corpus = SampleFiles.folder();
     }
 
     @Test
-    void verdictsAreTheManifests() throws IOException {
+    void verdicts_are_the_manifests() throws IOException {
         Map<String, String> wrong = new HashMap<>();
         for (String[] row : rows("MANIFEST.tsv")) {
             String expected = row[row.length - 1];
@@ -58,7 +49,7 @@ class CorpusTest {
     }
 
     @Test
-    void tensorsAreTheGoldenOnes() throws IOException {
+    void tensors_are_the_golden_ones() throws IOException {
         Map<String, Set<String>> golden = new HashMap<>();
         for (String[] row : rows("GOLDEN.tsv")) {
             golden.computeIfAbsent(row[0], key -> new TreeSet<>())
@@ -73,9 +64,9 @@ class CorpusTest {
     }
 
     @Test
-    void shardedCheckpointIsItsShards() throws IOException {
+    void sharded_checkpoint_is_its_shards() throws IOException {
         Path directory = corpus.resolve("julia_sharded");
-        ParsedCheckpoint checkpoint = CheckpointReader.open(CheckpointFiles.resolve(directory), OpenOptions.strict());
+        ParsedCheckpoint checkpoint = Opened.checkpoint(directory, OpenOptions.strict());
         assertEquals(6, checkpoint.files().size());
         Set<String> golden = rows("GOLDEN.tsv").stream().filter(row -> row[0].startsWith("julia_sharded/"))
                 .map(row -> name(row[1])).collect(Collectors.toSet());
@@ -85,7 +76,7 @@ class CorpusTest {
 
     private static String verdict(Path file) {
         try {
-            HeaderReader.read(file, OpenOptions.strict());
+            Opened.header(file, OpenOptions.strict());
             return VerdictFiles.OK;
         } catch (FormatException e) {
             return e.errorName();
@@ -94,7 +85,7 @@ class CorpusTest {
 
     private static Set<String> lines(Path file) {
         Set<String> lines = new TreeSet<>();
-        for (TensorInfo tensor : HeaderReader.read(file, OpenOptions.strict()).tensors()) {
+        for (TensorInfo tensor : Opened.header(file, OpenOptions.strict()).tensors()) {
             assertTrue(lines.add(line(tensor.name(), tensor.dtype().name(), tensor.shape().toString(),
                     Long.toString(tensor.fileOffset()), Long.toString(tensor.byteSize()))));
         }

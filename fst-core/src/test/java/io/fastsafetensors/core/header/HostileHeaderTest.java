@@ -2,14 +2,12 @@ package io.fastsafetensors.core.header;
 
 import static io.fastsafetensors.core.header.TestFile.entry;
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.fastsafetensors.api.OpenOptions;
 import io.fastsafetensors.error.FormatException;
-import java.io.IOException;
-import java.nio.charset.StandardCharsets;
+import io.fastsafetensors.test.ChildProcess;
 import java.nio.file.Path;
-import java.util.concurrent.TimeUnit;
+import java.time.Duration;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
@@ -21,7 +19,7 @@ class HostileHeaderTest {
     Path directory;
 
     @Test
-    void overlapsAreRefused() throws IOException, InterruptedException {
+    void overlaps_are_refused() {
         assertVerdict("InvalidOffset",
                 TestFile.of(TestFile.header(IntStream.range(0, 100_000)
                         .mapToObj(i -> entry("tensor.number." + i, "I32", "[2,2]", 0, 16)).toArray(String[]::new)),
@@ -29,7 +27,7 @@ class HostileHeaderTest {
     }
 
     @Test
-    void namesOfOneHashAreRead() throws IOException, InterruptedException {
+    void names_of_one_hash_are_read() {
         // "Aa" and "BB" have one hash, and so have all strings of them.
         assertVerdict(VerdictFiles.OK, TestFile.of(
                 TestFile.header(IntStream.range(0, 1 << 16).mapToObj(i -> entry(collision(i), "U8", "[0]", 0, 0))
@@ -38,12 +36,12 @@ class HostileHeaderTest {
     }
 
     @Test
-    void depthWithoutEndIsRefused() throws IOException, InterruptedException {
+    void depth_without_end_is_refused() {
         assertVerdict("InvalidHeaderDeserialization", TestFile.of("{\"a\":{\"x\":" + "[".repeat(8_000_000), 0));
     }
 
     @Test
-    void longNumberIsRefused() throws IOException, InterruptedException {
+    void long_number_is_refused() {
         assertVerdict("InvalidHeaderDeserialization", TestFile
                 .of("{\"a\":{\"x\":" + "9".repeat(4_000_000)
                         + ",\"dtype\":\"U8\",\"shape\":[],\"data_offsets\":[0,1]}}", 1));
@@ -54,20 +52,11 @@ class HostileHeaderTest {
                 .collect(Collectors.joining());
     }
 
-    private void assertVerdict(String verdict, byte[] bytes) throws IOException, InterruptedException {
+    private void assertVerdict(String verdict, byte[] bytes) {
         Path file = TestFile.write(directory.resolve("hostile.safetensors"), bytes);
-        Process process = new ProcessBuilder(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-Xmx64m",
-                "-cp", System.getProperty("java.class.path"), HostileHeaderTest.class.getName(), file.toString())
-                .redirectErrorStream(true).start();
-        try {
-            // A word of output fits the pipe: nobody need read while it runs.
-            assertTrue(process.waitFor(10, TimeUnit.SECONDS), "still running");
-            String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-            assertEquals(verdict, output);
-        } finally {
-            process.destroyForcibly();
-        }
+        ChildProcess.Result result = ChildProcess.java(HostileHeaderTest.class, file).options("-Xmx64m")
+                .limit(Duration.ofSeconds(60)).run();
+        assertEquals(verdict, result.output());
     }
 
     /// Prints the verdict on one file.
@@ -75,7 +64,7 @@ class HostileHeaderTest {
     /// @param args the file
     public static void main(String[] args) {
         try {
-            HeaderReader.read(Path.of(args[0]), OpenOptions.strict());
+            Opened.header(Path.of(args[0]), OpenOptions.strict());
             System.out.print(VerdictFiles.OK);
         } catch (FormatException e) {
             System.out.print(e.errorName());

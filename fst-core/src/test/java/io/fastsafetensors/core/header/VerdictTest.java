@@ -4,7 +4,6 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.fastsafetensors.api.OpenOptions;
-import io.fastsafetensors.core.checkpoint.CheckpointFiles;
 import io.fastsafetensors.error.FormatException;
 import java.nio.file.Path;
 import java.util.List;
@@ -23,12 +22,12 @@ class VerdictTest {
 
     @ParameterizedTest
     @MethodSource("cases")
-    void verdictIsTheTables(VerdictFiles.Case one) {
+    void each_verdict_is_the_tables(VerdictFiles.Case one) {
         Path path = directory.resolve(one.name());
         one.writer().accept(path);
         String verdict = VerdictFiles.OK;
         try {
-            CheckpointReader.open(CheckpointFiles.resolve(path), OpenOptions.strict());
+            Opened.checkpoint(path, OpenOptions.strict());
         } catch (FormatException e) {
             verdict = e.errorName();
             assertTrue(e.getMessage().startsWith(verdict + ": ") && e.getMessage().contains(directory.toString()),

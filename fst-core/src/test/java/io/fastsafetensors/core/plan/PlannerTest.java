@@ -11,9 +11,9 @@ import io.fastsafetensors.core.plan.PlannedFile.Landing;
 import io.fastsafetensors.error.BudgetException;
 import io.fastsafetensors.error.UnsupportedFeatureException;
 import io.fastsafetensors.types.DType;
+import io.fastsafetensors.types.Location;
 import io.fastsafetensors.types.Shape;
 import io.fastsafetensors.types.TensorInfo;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -46,10 +46,10 @@ class PlannerTest {
             DType dtype = DTYPES[random.nextInt(DTYPES.length)];
             Shape shape = Shape.of(random.nextInt(5) == 0 ? 0 : random.nextInt(1, largest), 2);
             long bytes = dtype.byteSize(shape.elements());
-            infos.add(new TensorInfo(name + i, dtype, shape, Path.of(name), at, bytes));
+            infos.add(new TensorInfo(name + i, dtype, shape, Location.of(name), at, bytes));
             at += bytes;
         }
-        return new FileHeader(Path.of(name), at, dataStart, infos, Map.of());
+        return new FileHeader(Location.of(name), at, dataStart, infos, Map.of());
     }
 
     @Test
@@ -127,8 +127,8 @@ class PlannerTest {
 
     @Test
     void an_aligned_file_is_read_in_place_and_an_odd_one_is_moved() {
-        TensorInfo even = new TensorInfo("x", DType.F32, Shape.of(100), Path.of("e"), 80, 400);
-        TensorInfo odd = new TensorInfo("x", DType.F32, Shape.of(100), Path.of("o"), 81, 400);
+        TensorInfo even = new TensorInfo("x", DType.F32, Shape.of(100), Location.of("e"), 80, 400);
+        TensorInfo odd = new TensorInfo("x", DType.F32, Shape.of(100), Location.of("o"), 81, 400);
         assertEquals(Landing.IN_PLACE, landing(even, settings(0, 4096, null)));
         assertEquals(Landing.MOVED, landing(odd, settings(0, 4096, null)));
         assertEquals(Landing.MOVED, landing(even, settings(64, 4096, null)));
@@ -157,10 +157,10 @@ class PlannerTest {
         List<TensorInfo> tensors = new ArrayList<>();
         long at = 8;
         for (long bytes : new long[] {5000, gap, 5000, gap + 1, 5000}) {
-            tensors.add(new TensorInfo("t" + tensors.size(), DType.U8, Shape.of(bytes), Path.of("f"), at, bytes));
+            tensors.add(new TensorInfo("t" + tensors.size(), DType.U8, Shape.of(bytes), Location.of("f"), at, bytes));
             at += bytes;
         }
-        FileHeader header = new FileHeader(Path.of("f"), at, 8, tensors, Map.of());
+        FileHeader header = new FileHeader(Location.of("f"), at, 8, tensors, Map.of());
         ReadPlan plan = plan(List.of(header), Selection.names("t0", "t2", "t4"), settings(0, 1 << 20, null));
         assertEquals(2, plan.files().getFirst().ranges());
         assertEquals(15_000 + gap, plan.bytesToRead());
@@ -178,9 +178,9 @@ class PlannerTest {
 
     @Test
     void a_budget_that_is_too_small_names_the_tensor_and_the_shortfall() {
-        TensorInfo first = new TensorInfo("first", DType.U8, Shape.of(4096), Path.of("f"), 4096, 4096);
-        TensorInfo second = new TensorInfo("second", DType.U8, Shape.of(8192), Path.of("f"), 8192, 8192);
-        FileHeader header = new FileHeader(Path.of("f"), 16384, 4096, List.of(first, second), Map.of());
+        TensorInfo first = new TensorInfo("first", DType.U8, Shape.of(4096), Location.of("f"), 4096, 4096);
+        TensorInfo second = new TensorInfo("second", DType.U8, Shape.of(8192), Location.of("f"), 8192, 8192);
+        FileHeader header = new FileHeader(Location.of("f"), 16384, 4096, List.of(first, second), Map.of());
         ReadPlan plan = plan(List.of(header), Selection.all(), settings(0, 4096, null));
         plan.requireDeviceBudget(12288, 0);
         BudgetException e = assertThrows(BudgetException.class, () -> plan.requireDeviceBudget(12000, 0));
@@ -190,8 +190,8 @@ class PlannerTest {
 
     @Test
     void a_conversion_that_leaves_half_a_byte_is_refused() {
-        TensorInfo three = new TensorInfo("three", DType.F32, Shape.of(3), Path.of("f"), 8, 12);
-        FileHeader header = new FileHeader(Path.of("f"), 20, 8, List.of(three), Map.of());
+        TensorInfo three = new TensorInfo("three", DType.F32, Shape.of(3), Location.of("f"), 8, 12);
+        FileHeader header = new FileHeader(Location.of("f"), 20, 8, List.of(three), Map.of());
         UnsupportedFeatureException e = assertThrows(UnsupportedFeatureException.class,
                 () -> plan(List.of(header), Selection.all(), settings(0, 4096, DType.F4)));
         assertEquals("three", e.where().tensor());

@@ -7,11 +7,14 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.fastsafetensors.api.DirectIo;
 import io.fastsafetensors.core.plan.Pages;
+import io.fastsafetensors.core.storage.ScriptedLibC;
+import io.fastsafetensors.core.storage.TestSources;
 import io.fastsafetensors.error.StorageException;
+import io.fastsafetensors.spi.storage.StorageFile;
+import io.fastsafetensors.types.Location;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
@@ -20,7 +23,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
 class BlockReaderTest {
-    private static final Path FILE = Path.of("model.safetensors");
+    private static final Location FILE = Location.of("model.safetensors");
     private static final int LENGTH = 1_000_123;
 
     private final Arena arena = Arena.ofConfined();
@@ -33,8 +36,12 @@ class BlockReaderTest {
         return bytes;
     }
 
-    private BlockReader open(DirectIo mode) {
-        return BlockReader.open(Storage.over(c), FILE, LENGTH, mode, counters);
+    private StorageFile open() {
+        return TestSources.over(c, FILE);
+    }
+
+    private BlockReader reader(StorageFile file, DirectIo mode) {
+        return new BlockReader(file, mode, counters);
     }
 
     private void readAndCompare(BlockReader reader, long from, long to) {
@@ -51,7 +58,8 @@ class BlockReaderTest {
 
     @Test
     void cold_blocks_are_read_past_the_page_cache() {
-        try (BlockReader reader = open(DirectIo.AUTO)) {
+        try (StorageFile file = open()) {
+            BlockReader reader = reader(file, DirectIo.AUTO);
             readAndCompare(reader, 5000, 900_000);
             assertTrue(c.calls.stream().allMatch(call -> call.startsWith("direct")), c.calls.toString());
             assertEquals(0, counters.cachedBytes());
@@ -62,7 +70,8 @@ class BlockReaderTest {
     @Test
     void cached_blocks_are_copied_from_the_page_cache() {
         c.cachedPages.set(0, 300);
-        try (BlockReader reader = open(DirectIo.AUTO)) {
+        try (StorageFile file = open()) {
+            BlockReader reader = reader(file, DirectIo.AUTO);
             readAndCompare(reader, 5000, LENGTH);
         }
         assertEquals(List.of("buffered 5000+" + (LENGTH - 5000)), c.calls);
@@ -72,7 +81,8 @@ class BlockReaderTest {
     @Test
     void a_block_that_is_partly_cached_takes_each_part_its_way() {
         c.cachedPages.set(0, 128);
-        try (BlockReader reader = open(DirectIo.AUTO)) {
+        try (StorageFile file = open()) {
+            BlockReader reader = reader(file, DirectIo.AUTO);
             readAndCompare(reader, 0, LENGTH);
         }
         assertEquals(2, c.calls.size(), c.calls.toString());
@@ -84,7 +94,8 @@ class BlockReaderTest {
     void before_cachestat_a_read_that_does_not_wait_finds_the_cached_prefix() {
         c.cachestat = false;
         c.cachedPages.set(0, 10);
-        try (BlockReader reader = open(DirectIo.AUTO)) {
+        try (StorageFile file = open()) {
+            BlockReader reader = reader(file, DirectIo.AUTO);
             readAndCompare(reader, 100, LENGTH);
         }
         assertEquals(40960 - 100, counters.cachedBytes());
@@ -106,15 +117,16 @@ class BlockReaderTest {
             }
             for (int i = random.nextInt(8); i > 0; i--) {
                 c.script.add(switch (random.nextInt(4)) {
-                    case 0 -> -Errnos.EINTR;
-                    case 1 -> -Errnos.EAGAIN;
+                    case 0 -> -ScriptedLibC.EINTR;
+                    case 1 -> -ScriptedLibC.EAGAIN;
                     case 2 -> random.nextInt(1, 9000);
                     default -> 4096 * random.nextInt(1, 5);
                 });
             }
             long from = random.nextLong(LENGTH - 1);
             long to = random.nextLong(from + 1, LENGTH + 1);
-            try (BlockReader reader = open(DirectIo.values()[random.nextInt(3)])) {
+            try (StorageFile file = open()) {
+                BlockReader reader = reader(file, DirectIo.values()[random.nextInt(3)]);
                 readAndCompare(reader, from, to);
             } catch (AssertionError | StorageException e) {
                 throw new AssertionError("seed " + seed + " round " + round + " " + c.calls, e);
@@ -127,7 +139,8 @@ class BlockReaderTest {
         for (int errno : new int[] {ScriptedLibC.EIO, ScriptedLibC.ENOMEM}) {
             c.script.add(4096);
             c.script.add(-errno);
-            try (BlockReader reader = open(DirectIo.ALWAYS)) {
+            try (StorageFile file = open()) {
+                BlockReader reader = reader(file, DirectIo.ALWAYS);
                 StorageException e = assertThrows(StorageException.class, () -> readAndCompare(reader, 0, LENGTH));
                 assertEquals(FILE.toString(), e.where().file());
                 assertEquals(4096L, e.where().offset());
@@ -140,17 +153,19 @@ class BlockReaderTest {
     @Test
     void an_endless_interruption_is_an_error_in_the_end() {
         for (int i = 0; i < 2000; i++) {
-            c.script.add(-Errnos.EINTR);
+            c.script.add(-ScriptedLibC.EINTR);
         }
-        try (BlockReader reader = open(DirectIo.NEVER)) {
+        try (StorageFile file = open()) {
+            BlockReader reader = reader(file, DirectIo.NEVER);
             assertThrows(StorageException.class, () -> readAndCompare(reader, 0, LENGTH));
         }
     }
 
     @Test
     void a_storage_that_refuses_direct_reads_is_read_buffered_and_says_so() {
-        c.script.add(-Errnos.EINVAL);
-        try (BlockReader reader = open(DirectIo.AUTO)) {
+        c.script.add(-ScriptedLibC.EINVAL);
+        try (StorageFile file = open()) {
+            BlockReader reader = reader(file, DirectIo.AUTO);
             readAndCompare(reader, 0, LENGTH);
             assertTrue(reader.reason().contains("EINVAL"), reader.reason());
             c.calls.clear();
@@ -161,13 +176,15 @@ class BlockReaderTest {
 
     @Test
     void what_cannot_be_opened_directly_is_read_buffered_and_says_why() {
-        c.openDirectErrno = Errnos.EINVAL;
-        try (BlockReader reader = open(DirectIo.AUTO)) {
+        c.openDirectErrno = ScriptedLibC.EINVAL;
+        try (StorageFile file = open()) {
+            BlockReader reader = reader(file, DirectIo.AUTO);
             readAndCompare(reader, 0, LENGTH);
             assertTrue(reader.reason().startsWith("buffered: open with O_DIRECT failed: EINVAL"), reader.reason());
         }
         c.fileSystem = 0x01021994;
-        try (BlockReader reader = open(DirectIo.AUTO)) {
+        try (StorageFile file = open()) {
+            BlockReader reader = reader(file, DirectIo.AUTO);
             assertEquals("buffered: tmpfs is memory already", reader.reason());
         }
         assertEquals(0, c.openDescriptors);
@@ -177,7 +194,8 @@ class BlockReaderTest {
     void a_file_that_shrinks_is_an_error() {
         for (DirectIo mode : DirectIo.values()) {
             byte[] whole = c.content;
-            try (BlockReader reader = open(mode)) {
+            try (StorageFile file = open()) {
+                BlockReader reader = reader(file, mode);
                 c.content = Arrays.copyOf(whole, 500_000);
                 StorageException e = assertThrows(StorageException.class, () -> reader.read(4096, LENGTH,
                         arena.allocate(Pages.ceil(LENGTH), Pages.SIZE), 0));
@@ -190,17 +208,9 @@ class BlockReaderTest {
     }
 
     @Test
-    void a_file_of_another_length_than_its_header_said_is_refused() {
-        StorageException e = assertThrows(StorageException.class,
-                () -> BlockReader.open(Storage.over(c), FILE, LENGTH + 1, DirectIo.AUTO, counters));
-        assertTrue(e.getMessage().contains("changed"), e.getMessage());
-        assertEquals(0, c.openDescriptors);
-    }
-
-    @Test
     void a_file_that_cannot_be_opened_says_why() {
         c.openErrno = 13;
-        StorageException e = assertThrows(StorageException.class, () -> open(DirectIo.AUTO));
+        StorageException e = assertThrows(StorageException.class, this::open);
         assertTrue(e.getMessage().contains("EACCES"), e.getMessage());
         assertFalse(e.getMessage().contains("errno"), e.getMessage());
     }

@@ -6,16 +6,16 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.fastsafetensors.error.SliceException;
 import io.fastsafetensors.types.DType;
+import io.fastsafetensors.types.Location;
 import io.fastsafetensors.types.Shape;
 import io.fastsafetensors.types.Slice;
 import io.fastsafetensors.types.TensorInfo;
-import java.nio.file.Path;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 
 class PartTest {
     private static TensorInfo tensor(DType dtype, Shape shape) {
-        return new TensorInfo("t", dtype, shape, Path.of("f"), 100, dtype.byteSize(shape.elements()));
+        return new TensorInfo("t", dtype, shape, Location.of("f"), 100, dtype.byteSize(shape.elements()));
     }
 
     @Test

@@ -43,7 +43,7 @@ class DiskSpaceTest {
         }
 
         @Override
-        public int open(Path path, int flags) {
+        public int open(byte[] path, int flags) {
             if (fails(openErrnos)) {
                 return -1;
             }

@@ -43,7 +43,7 @@ class ReferenceBytesTest {
     }
 
     @Test
-    void nothing() throws Exception {
+    void a_file_without_tensors_is_written() throws Exception {
         assertBytes("{}      ", new byte[0], Map.of());
     }
 

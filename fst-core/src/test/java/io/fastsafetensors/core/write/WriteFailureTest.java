@@ -10,12 +10,16 @@ import io.fastsafetensors.api.WriteOptions;
 import io.fastsafetensors.error.FormatError;
 import io.fastsafetensors.error.FormatException;
 import io.fastsafetensors.error.StorageException;
+import io.fastsafetensors.error.UnsupportedFeatureException;
 import io.fastsafetensors.types.DType;
 import io.fastsafetensors.types.Shape;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.file.FileSystem;
+import java.nio.file.FileSystems;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.BeforeEach;
@@ -181,5 +185,46 @@ class WriteFailureTest {
     private void assertNothingChanged() throws Exception {
         assertEquals(List.of("x.safetensors"), Sources.listing(directory));
         assertArrayEquals(OLD, Files.readAllBytes(file));
+    }
+
+    @Test
+    void a_file_that_is_overwritten_keeps_its_mode() throws Exception {
+        for (String mode : List.of("rw-r-----", "rw-------", "rw-rw-rw-", "r--r-----")) {
+            Files.setPosixFilePermissions(file, PosixFilePermissions.fromString(mode));
+            CheckpointWriter.write(file, List.of(Sources.counting("a", DType.U8, 4)), DEFAULTS);
+            assertEquals(mode, PosixFilePermissions.toString(Files.getPosixFilePermissions(file)));
+            assertTrue(Files.size(file) > OLD.length);
+        }
+    }
+
+    @Test
+    void another_file_system_is_refused_before_anything_is_written() throws Exception {
+        Path zip = directory.resolve("a.zip");
+        try (FileSystem files = FileSystems.newFileSystem(zip, Map.of("create", "true"))) {
+            UnsupportedFeatureException e = assertThrows(UnsupportedFeatureException.class,
+                    () -> CheckpointWriter.write(files.getPath("/m.safetensors"),
+                            List.of(Sources.counting("a", DType.U8, 4)), DEFAULTS));
+            assertTrue(e.getMessage().contains("file system \"jar\""), e.getMessage());
+            assertTrue(Files.notExists(files.getPath("/m.safetensors")));
+        }
+    }
+
+    @Test
+    void a_rename_that_fails_after_others_says_that_files_are_of_two_versions() throws Exception {
+        Path shards = Files.createDirectory(directory.resolve("shards"));
+        // The index's place is taken by a directory that is not empty, which no rename replaces.
+        Path second = shards.resolve("model-00002-of-00002.safetensors");
+        WriteOptions two = DEFAULTS.withMaxShardBytes(4);
+        try (CheckpointOutput output = new CheckpointOutput(shards, List.of(Item.of("a", DType.U8, Shape.of(4)),
+                Item.of("b", DType.U8, Shape.of(4))), two, false)) {
+            output.begin();
+            output.append("a", ByteBuffer.allocate(4));
+            output.append("b", ByteBuffer.allocate(4));
+            Files.createDirectories(second.resolve("in the way"));
+            StorageException e = assertThrows(StorageException.class, output::publish);
+            assertTrue(e.getMessage().contains("1 of 3 files are new already"), e.getMessage());
+            assertTrue(!e.getMessage().contains("still there"), e.getMessage());
+        }
+        assertTrue(Files.exists(shards.resolve("model-00001-of-00002.safetensors")));
     }
 }

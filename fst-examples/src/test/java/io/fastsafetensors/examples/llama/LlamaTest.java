@@ -31,14 +31,13 @@ class LlamaTest {
     }
 
     @Test
-    void an_f32_checkpoint_gives_what_numpy_computes() throws IOException, InterruptedException {
+    void an_f32_checkpoint_gives_what_numpy_computes() {
         RandomLlama.write(directory, config(false), VOCABULARY, WIDE, DType.F32, 7, WriteOptions.defaults());
         agreesWithNumpy();
     }
 
     @Test
-    void a_sharded_bf16_checkpoint_with_tied_embeddings_gives_what_numpy_computes()
-            throws IOException, InterruptedException {
+    void a_sharded_bf16_checkpoint_with_tied_embeddings_gives_what_numpy_computes() throws IOException {
         RandomLlama.write(directory, config(true), VOCABULARY, WIDE, DType.BF16, 8,
                 WriteOptions.defaults().withMaxShardBytes(40_000));
         try (Stream<Path> files = Files.list(directory)) {
@@ -47,7 +46,7 @@ class LlamaTest {
         agreesWithNumpy();
     }
 
-    private void agreesWithNumpy() throws IOException, InterruptedException {
+    private void agreesWithNumpy() {
         Reference reference = Reference.compute(directory, COUNT, PROMPT);
         try (Loader loader = Loader.builder().device("cpu").build(); Weights weights = loader.load(directory)) {
             Llama model = agrees(reference, weights, 1e-4f);
@@ -67,7 +66,7 @@ class LlamaTest {
     }
 
     @Test
-    void a_checkpoint_loaded_as_f16_gives_about_the_same() throws IOException, InterruptedException {
+    void a_checkpoint_loaded_as_f16_gives_about_the_same() {
         RandomLlama.write(directory, config(false), VOCABULARY, WIDE, DType.F32, 7, WriteOptions.defaults());
         Reference reference = Reference.compute(directory, 1, PROMPT);
         try (Loader loader = Loader.builder().device("cpu").dtype(DType.F16).build();

@@ -3,7 +3,7 @@ package io.fastsafetensors.testkit.fault;
 import io.fastsafetensors.spi.DeviceBuffer;
 import io.fastsafetensors.spi.DirectFile;
 import io.fastsafetensors.spi.DirectStorage;
-import java.nio.file.Path;
+import io.fastsafetensors.spi.storage.StorageFile;
 import java.util.Objects;
 
 /// Direct storage that fails and counts.
@@ -21,13 +21,13 @@ final class FaultyStorage implements DirectStorage {
     }
 
     @Override
-    public Support support(Path file) {
+    public Support support(StorageFile file) {
         plan.before(Operation.DIRECT_SUPPORT, backend, 0);
         return delegate.support(file);
     }
 
     @Override
-    public DirectFile open(Path file) {
+    public DirectFile open(StorageFile file) {
         plan.before(Operation.DIRECT_OPEN, backend, 0);
         DirectFile real = delegate.open(file);
         Runnable closed = plan.once(Operation.CLOSE_DIRECT_FILE, backend,

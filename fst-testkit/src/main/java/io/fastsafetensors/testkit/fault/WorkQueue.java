@@ -72,7 +72,8 @@ final class WorkQueue implements AutoCloseable {
                     job.done.complete(null);
                 } catch (CompletionException e) {
                     job.done.completeExceptionally(e.getCause() == null ? e : e.getCause());
-                } catch (RuntimeException e) {
+                } catch (RuntimeException | Error e) {
+                    // An error too: who copies out of a mapping of a file that shrank gets one.
                     job.done.completeExceptionally(e);
                 }
             }

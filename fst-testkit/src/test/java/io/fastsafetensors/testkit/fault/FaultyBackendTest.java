@@ -18,7 +18,9 @@ import io.fastsafetensors.spi.DirectFile;
 import io.fastsafetensors.spi.Fence;
 import io.fastsafetensors.spi.Probe;
 import io.fastsafetensors.spi.StagingBuffer;
+import io.fastsafetensors.spi.storage.StorageFile;
 import io.fastsafetensors.testkit.fault.OpenObjects.Kind;
+import io.fastsafetensors.testkit.ffm.DescriptorFile;
 import io.fastsafetensors.testkit.fixture.Seed;
 import io.fastsafetensors.testkit.host.HostProvider;
 import io.fastsafetensors.types.DType;
@@ -44,7 +46,7 @@ class FaultyBackendTest {
     }
 
     @Test
-    void nthAllocationFails() {
+    void nth_allocation_fails() {
         plan.fail(Operation.ALLOCATE, 2).fail(Operation.ALLOCATE_STAGING, 1);
         try (Backend backend = open()) {
             backend.allocate(10, 1).close();
@@ -60,7 +62,7 @@ class FaultyBackendTest {
     }
 
     @Test
-    void everyOperationCanFail() {
+    void every_operation_can_fail() {
         Map<Operation, Consumer<Backend>> actions = Map.of(Operation.OPEN_STREAM, Backend::openCopyStream,
                 Operation.COPY_TO_DEVICE, b -> onStream(b, (s, d, h) -> s.copyToDevice(h, d, 0)),
                 Operation.COPY_TO_HOST, b -> onStream(b, (s, d, h) -> s.copyToHost(d, 0, h)), Operation.COPY,
@@ -101,25 +103,26 @@ class FaultyBackendTest {
     }
 
     @Test
-    void directReadsFailInParts(@TempDir Path folder) throws IOException {
+    void direct_reads_fail_in_parts(@TempDir Path folder) throws IOException {
         byte[] bytes = new byte[1000];
         Seed.random("direct").nextBytes(bytes);
         Path file = Files.write(folder.resolve("f"), bytes);
         plan.splitDirectReads(3).fail(Operation.DIRECT_READ, 5).fail(Operation.DIRECT_OPEN, 2);
-        try (Backend backend = open(); DeviceBuffer buffer = backend.allocate(1000, 1);
-                DirectFile direct = backend.directStorage().orElseThrow().open(file)) {
+        try (Backend backend = open(); StorageFile source = DescriptorFile.open(file);
+                DeviceBuffer buffer = backend.allocate(1000, 1);
+                DirectFile direct = backend.directStorage().orElseThrow().open(source)) {
             assertEquals(1000, direct.read(0, buffer, 0, 1000));
             assertEquals(-1, MemorySegment.ofArray(bytes).mismatch(buffer.segment().orElseThrow()), Seed.note());
             assertThrows(BackendException.class, () -> direct.read(0, buffer, 0, 1000));
             assertEquals(500, direct.read(500, buffer, 0, 1000), "over the end");
             assertEquals(1, provider.objects().count(Kind.DIRECT_FILE));
-            assertThrows(BackendException.class, () -> backend.directStorage().orElseThrow().open(file));
+            assertThrows(BackendException.class, () -> backend.directStorage().orElseThrow().open(source));
         }
         assertEquals(Map.of(), provider.objects().counts());
     }
 
     @Test
-    void deferredCopiesReadTheirSourceLater() {
+    void deferred_copies_read_their_source_later() {
         plan.deferred().delay(Operation.COPY_TO_DEVICE, Duration.ofMillis(300));
         assertTrue(((Probe.Available) provider.probe()).capabilities().contains(Capability.ASYNCHRONOUS_COPIES));
         try (Backend backend = open(); DeviceBuffer buffer = backend.allocate(8, 1);
@@ -138,7 +141,7 @@ class FaultyBackendTest {
     }
 
     @Test
-    void streamsFinishOutOfOrder() {
+    void streams_finish_out_of_order() {
         plan.deferred().delay(Operation.COPY_TO_DEVICE, Duration.ofMillis(20));
         int inverted = 0;
         try (Backend backend = open(); DeviceBuffer buffer = backend.allocate(16, 1);
@@ -158,7 +161,7 @@ class FaultyBackendTest {
     }
 
     @Test
-    void failedStreamStaysFailed() {
+    void failed_stream_stays_failed() {
         plan.deferred().fail(Operation.COPY_TO_DEVICE, 1);
         try (Backend backend = open(); DeviceBuffer buffer = backend.allocate(8, 1);
                 StagingBuffer staging = backend.allocateStaging(8); CopyStream stream = backend.openCopyStream()) {
@@ -174,11 +177,11 @@ class FaultyBackendTest {
     }
 
     @Test
-    void openObjectsAreCountedAndFound() {
+    void open_objects_are_counted_and_found() {
         Backend backend = open();
         DeviceBuffer buffer = backend.allocate(1, 1);
         assertEquals(Map.of(Kind.BACKEND, 1L, Kind.BUFFER, 1L), provider.objects().counts());
-        assertTrue(provider.objects().describe().contains("openObjectsAreCountedAndFound"),
+        assertTrue(provider.objects().describe().contains("open_objects_are_counted_and_found"),
                 provider.objects()::describe);
         buffer.close();
         buffer.close();
@@ -188,7 +191,7 @@ class FaultyBackendTest {
     }
 
     @Test
-    void oneSeedGivesOneSequence() {
+    void one_seed_gives_one_sequence() {
         assertEquals(failures(5), failures(5));
         assertNotEquals(failures(5), failures(6));
         assertFalse(failures(5).isEmpty());

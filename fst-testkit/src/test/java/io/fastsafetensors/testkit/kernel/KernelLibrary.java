@@ -9,22 +9,17 @@ import io.fastsafetensors.spi.ffm.RawMemory;
 import io.fastsafetensors.spi.kernel.KernelCall;
 import io.fastsafetensors.spi.kernel.KernelPlan;
 import io.fastsafetensors.spi.kernel.KernelSource;
-import java.io.IOException;
-import java.io.UncheckedIOException;
+import io.fastsafetensors.test.CBuild;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import org.junit.jupiter.api.Assertions;
-import org.junit.jupiter.api.Assumptions;
 
 /// The kernels as C functions of this process.
 public final class KernelLibrary {
@@ -43,42 +38,17 @@ public final class KernelLibrary {
         table = readTable(library.symbol("fst_kernel_table").address());
     }
 
-    /// Compiles the source with `cc`. Where there is none, the test is aborted, on CI it fails.
+    /// Compiles the source; see [CBuild#into].
     ///
-    /// @param flags beside those of every build
-    public static Path compile(Path directory, String... flags) {
-        try {
-            Path source = Files.writeString(directory.resolve("fst_kernels.c"), KernelSource.text());
-            Path library = directory.resolve("libfst_kernels.so");
-            List<String> command = new ArrayList<>(List.of("cc", "-std=c11", "-Wall", "-Wextra", "-Wshadow", "-Werror",
-                    "-fPIC", "-shared", "-o", library.toString(), source.toString()));
-            command.addAll(List.of(flags));
-            run(command);
-            return library;
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
+    /// @param options besides those of every build
+    public static Path compile(Path directory, String... options) {
+        return compile(directory, KernelSource.text(), options);
     }
 
-    /// What a command printed; see [#compile] for when it is missing.
-    public static String run(List<String> command) throws IOException {
-        Process process;
-        try {
-            process = new ProcessBuilder(command).redirectErrorStream(true).start();
-        } catch (IOException e) {
-            String text = "the kernels were not checked as C: no compiler, install gcc (" + e.getMessage() + ")";
-            Assertions.assertNull(System.getenv("CI"), text);
-            return Assumptions.abort(text);
-        }
-        String out = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-        try {
-            Assertions.assertEquals(0, process.waitFor(), () -> String.join(" ", command) + ":\n" + out);
-        } catch (InterruptedException e) {
-            process.destroy();
-            Thread.currentThread().interrupt();
-            throw new IOException("interrupted", e);
-        }
-        return out;
+    /// Compiles another text than the kernels' own.
+    public static Path compile(Path directory, String text, String[] options) {
+        return CBuild.sharedLibrary("libfst_kernels.so").source("fst_kernels.c", text).options("-std=c11", "-Wshadow")
+                .options(options).into(directory);
     }
 
     /// The names in the source's own table.

@@ -50,115 +50,78 @@ class LeakExtensionTest {
     }
 
     @Test
-    void findsOpenFiles() {
+    void open_files_are_found() {
         onLinux();
-        assertTrue(run("file").contains("open file "), run("file"));
+        assertTrue(run("leaves_a_file").contains("open file "), run("leaves_a_file"));
     }
 
     @Test
-    void findsDeletedFiles() {
+    void deleted_files_are_found() {
         onLinux();
-        assertTrue(run("deletedFile").contains(" (deleted)"));
+        assertTrue(run("leaves_a_deleted_file").contains(" (deleted)"));
     }
 
     @Test
-    void findsThreads() {
-        assertTrue(run("thread").contains("thread fst-leak-test"));
+    void threads_are_found() {
+        assertTrue(run("leaves_a_thread").contains("thread fst-leak-test"));
     }
 
     @Test
-    void findsMappings() {
+    void mappings_are_found() {
         onLinux();
-        assertTrue(run("mapping").contains("mapping of "));
+        assertTrue(run("leaves_a_mapping").contains("mapping of "));
     }
 
     @Test
-    void findsMemory() {
+    void memory_is_found() {
         onLinux();
-        assertTrue(run("memory").contains("anonymous memory grew"));
+        assertTrue(run("leaves_memory").contains("anonymous memory grew"));
     }
 
     @Test
-    void findsBackendObjects() {
-        String message = run("backendObject");
+    void backend_objects_are_found() {
+        String message = run("leaves_a_backend_object");
         assertTrue(message.contains("BACKEND opened at ") && message.contains("LeakExtensionTest"), message);
     }
 
     @Test
-    void whatIsClosedIsNoLeak() {
-        assertEquals("", run("nothing"));
+    void what_is_closed_is_no_leak() {
+        assertEquals("", run("leaves_nothing"));
     }
 
     @Test
-    void whatEndsSoonIsNoLeak() {
-        assertEquals("", run("endingThread"));
+    void what_ends_soon_is_no_leak() {
+        assertEquals("", run(Patient.class, "leaves_an_ending_thread"));
     }
 
     @Test
-    void otherThreadsAreNoLeak() {
-        assertEquals("", run("otherThread"));
+    void other_threads_are_no_leak() {
+        assertEquals("", run("leaves_a_thread_of_others"));
     }
 
     private static void onLinux() {
         Assumptions.assumeTrue(Files.isDirectory(Path.of("/proc/self/fd")), "no /proc here: files are not looked at");
     }
 
-    /// What the extension said of one method of the class below; empty if the test passed.
+    /// What the extension said of one method of a class below; empty if the test passed.
     private static String run(String method) {
-        return EngineTestKit.engine("junit-jupiter").selectors(selectMethod(Leaky.class, method)).execute()
+        return run(Leaky.class, method);
+    }
+
+    private static String run(Class<?> tests, String method) {
+        return EngineTestKit.engine("junit-jupiter").selectors(selectMethod(tests, method)).execute()
                 .testEvents().finished().stream().map(e -> e.getRequiredPayload(TestExecutionResult.class))
                 .flatMap(r -> r.getThrowable().stream()).map(t -> String.valueOf(t.getMessage())).findFirst()
                 .orElse("");
     }
 
-    static class Leaky {
+    /// Waits longer than any machine needs.
+    static class Patient {
         @RegisterExtension
-        LeakExtension leaks = LeakExtension.strict().patience(Duration.ofMillis(500)).memoryTolerance(16 << 20)
-                .counting(() -> faulty.objects());
+        LeakExtension leaks = LeakExtension.strict().patience(Duration.ofMinutes(2));
 
         @Test
-        void file() throws IOException {
-            LEFT.add(FileChannel.open(temporary()));
-        }
-
-        @Test
-        void deletedFile() throws IOException {
-            Path path = temporary();
-            LEFT.add(FileChannel.open(path));
-            Files.delete(path);
-        }
-
-        @Test
-        void thread() {
-            hold("fst-leak-test");
-        }
-
-        @Test
-        void otherThread() {
-            hold("other-leak-test");
-        }
-
-        @Test
-        void mapping() throws IOException {
-            Arena arena = heldArena();
-            try (FileChannel channel = FileChannel.open(temporary())) {
-                channel.map(FileChannel.MapMode.READ_ONLY, 0, 5, arena);
-            }
-        }
-
-        @Test
-        void memory() {
-            Arena arena = heldArena();
-            arena.allocate(64 << 20);
-        }
-
-        @Test
-        void backendObject() {
-            LEFT.add(faulty.open(HostProvider.DEVICE, BackendOptions.defaults())::close);
-        }
-
-        @Test
-        void endingThread() {
+        void leaves_an_ending_thread() {
             Thread.ofPlatform().daemon().name("fst-ending").start(() -> {
                 try {
                     Thread.sleep(100);
@@ -167,9 +130,56 @@ class LeakExtensionTest {
                 }
             });
         }
+    }
+
+    static class Leaky {
+        @RegisterExtension
+        LeakExtension leaks = LeakExtension.strict().patience(Duration.ofMillis(500)).memoryTolerance(16 << 20)
+                .counting(() -> faulty.objects());
 
         @Test
-        void nothing() throws IOException {
+        void leaves_a_file() throws IOException {
+            LEFT.add(FileChannel.open(temporary()));
+        }
+
+        @Test
+        void leaves_a_deleted_file() throws IOException {
+            Path path = temporary();
+            LEFT.add(FileChannel.open(path));
+            Files.delete(path);
+        }
+
+        @Test
+        void leaves_a_thread() {
+            hold("fst-leak-test");
+        }
+
+        @Test
+        void leaves_a_thread_of_others() {
+            hold("other-leak-test");
+        }
+
+        @Test
+        void leaves_a_mapping() throws IOException {
+            Arena arena = heldArena();
+            try (FileChannel channel = FileChannel.open(temporary())) {
+                channel.map(FileChannel.MapMode.READ_ONLY, 0, 5, arena);
+            }
+        }
+
+        @Test
+        void leaves_memory() {
+            Arena arena = heldArena();
+            arena.allocate(64 << 20);
+        }
+
+        @Test
+        void leaves_a_backend_object() {
+            LEFT.add(faulty.open(HostProvider.DEVICE, BackendOptions.defaults())::close);
+        }
+
+        @Test
+        void leaves_nothing() throws IOException {
             try (FileChannel channel = FileChannel.open(temporary());
                     Arena arena = Arena.ofShared();
                     Backend backend = faulty.open(HostProvider.DEVICE, BackendOptions.defaults())) {

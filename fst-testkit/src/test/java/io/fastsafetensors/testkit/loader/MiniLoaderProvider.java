@@ -15,6 +15,7 @@ import io.fastsafetensors.error.BackendUnavailableException;
 import io.fastsafetensors.spi.Backend;
 import io.fastsafetensors.spi.BackendOptions;
 import io.fastsafetensors.spi.BackendProvider;
+import io.fastsafetensors.types.Location;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -38,7 +39,7 @@ public final class MiniLoaderProvider implements LoaderProvider {
                 .orElseThrow(() -> new BackendUnavailableException(options.device().toString(), List.of()));
         Backend opened = provider.open(options.device(), BackendOptions.defaults());
         return Stub.of(Loader.class,
-                Map.of("load", arguments -> new MiniWeights(opened, options, (Path) arguments[0]).asWeights(),
+                Map.of("load", arguments -> new MiniWeights(opened, options, path(arguments[0])).asWeights(),
                         "backend",
                         _ -> new BackendChoice(provider.name(), "set", List.of()), "close", _ -> Optional.empty()));
     }
@@ -64,7 +65,7 @@ public final class MiniLoaderProvider implements LoaderProvider {
     }
 
     @Override
-    public Checkpoint open(Path checkpoint, OpenOptions options) {
+    public Checkpoint open(Location checkpoint, OpenOptions options) {
         throw new UnsupportedOperationException();
     }
 
@@ -89,7 +90,16 @@ public final class MiniLoaderProvider implements LoaderProvider {
     }
 
     @Override
-    public List<Diagnostics.StorageReport> storage(Path checkpoint) {
+    public List<Diagnostics.StorageReport> storage(Location checkpoint) {
         throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public void evict(Location checkpoint) {
+        throw new UnsupportedOperationException();
+    }
+
+    private static Path path(Object location) {
+        return location instanceof Location named ? named.path().orElseThrow() : (Path) location;
     }
 }

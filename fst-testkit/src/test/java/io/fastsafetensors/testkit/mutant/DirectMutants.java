@@ -4,8 +4,8 @@ import io.fastsafetensors.error.BackendException;
 import io.fastsafetensors.error.Where;
 import io.fastsafetensors.spi.DeviceBuffer;
 import io.fastsafetensors.spi.DirectFile;
-import java.nio.file.Files;
-import java.nio.file.Path;
+import io.fastsafetensors.spi.storage.DescriptorAccess;
+import io.fastsafetensors.spi.storage.StorageFile;
 import java.util.List;
 
 /// Defects of direct storage.
@@ -26,38 +26,41 @@ final class DirectMutants {
         }), reading("D-03", "every read is said to be full", (real, from, target, to, bytes) -> {
             real.read(from, target, to, bytes);
             return bytes;
-        }), Mutant.ofStorage("D-04", "support throws for a missing file", real -> new Forwarding.OfStorage(real) {
-            @Override
-            public Support support(Path file) {
-                if (!Files.exists(file)) {
-                    throw new BackendException("no such file", Where.file(file));
-                }
-                return super.support(file);
-            }
-        }), Mutant.ofStorage("D-05", "the exception does not name the file", real -> new Forwarding.OfStorage(real) {
-            @Override
-            public DirectFile open(Path file) {
-                if (!Files.exists(file)) {
-                    throw new BackendException("status 5001", Where.backend("host"));
-                }
-                return super.open(file);
-            }
-        }), Mutant.ofFile("D-06", "a closed file reads nothing", real -> new Forwarding.OfFile(real) {
-            private boolean closed;
+        }), Mutant.ofStorage("D-04", "support throws for a file without a descriptor",
+                real -> new Forwarding.OfStorage(real) {
+                    @Override
+                    public Support support(StorageFile file) {
+                        if (file.ability(DescriptorAccess.class).isEmpty()) {
+                            throw new BackendException("no descriptor", file.location().where());
+                        }
+                        return super.support(file);
+                    }
+                }), Mutant.ofStorage("D-05", "the exception does not name the file",
+                        real -> new Forwarding.OfStorage(real) {
+                            @Override
+                            public DirectFile open(StorageFile file) {
+                                if (file.ability(DescriptorAccess.class).isEmpty()) {
+                                    throw new BackendException("status 5001", Where.backend("host"));
+                                }
+                                return super.open(file);
+                            }
+                        }),
+                Mutant.ofFile("D-06", "a closed file reads nothing", real -> new Forwarding.OfFile(real) {
+                    private boolean closed;
 
-            @Override
-            public long read(long fileOffset, DeviceBuffer target, long targetOffset, long bytes) {
-                return closed ? 0 : super.read(fileOffset, target, targetOffset, bytes);
-            }
+                    @Override
+                    public long read(long fileOffset, DeviceBuffer target, long targetOffset, long bytes) {
+                        return closed ? 0 : super.read(fileOffset, target, targetOffset, bytes);
+                    }
 
-            @Override
-            public void close() {
-                closed = true;
-                super.close();
-            }
-        }), reading("D-07", "a read is cut to its target",
-                (real, from, target, to, bytes) -> real.read(from, target, to,
-                        Math.min(bytes, target.byteSize() - to))),
+                    @Override
+                    public void close() {
+                        closed = true;
+                        super.close();
+                    }
+                }), reading("D-07", "a read is cut to its target",
+                        (real, from, target, to, bytes) -> real.read(from, target, to,
+                                Math.min(bytes, target.byteSize() - to))),
                 reading("D-08", "the reads of one thread are lost",
                         (real, from, target, to, bytes) -> Thread.currentThread().getName().equals("testkit-2") ? bytes
                                 : real.read(from, target, to, bytes)));

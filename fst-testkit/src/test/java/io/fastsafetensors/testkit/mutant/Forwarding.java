@@ -17,12 +17,12 @@ import io.fastsafetensors.spi.Probe;
 import io.fastsafetensors.spi.StagingBuffer;
 import io.fastsafetensors.spi.Strided;
 import io.fastsafetensors.spi.TransferHints;
+import io.fastsafetensors.spi.storage.StorageFile;
 import io.fastsafetensors.testkit.host.BufferWrapper;
 import io.fastsafetensors.types.DType;
 import io.fastsafetensors.types.Device;
 import io.fastsafetensors.types.DeviceHandle;
 import java.lang.foreign.MemorySegment;
-import java.nio.file.Path;
 import java.util.Optional;
 
 /// Each interface of the SPI, forwarding everything: a mutant overrides what it breaks.
@@ -285,12 +285,12 @@ final class Forwarding {
         }
 
         @Override
-        public Support support(Path file) {
+        public Support support(StorageFile file) {
             return real.support(file);
         }
 
         @Override
-        public DirectFile open(Path file) {
+        public DirectFile open(StorageFile file) {
             return real.open(file);
         }
     }

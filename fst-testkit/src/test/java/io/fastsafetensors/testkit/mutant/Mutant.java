@@ -9,10 +9,10 @@ import io.fastsafetensors.spi.DirectFile;
 import io.fastsafetensors.spi.DirectStorage;
 import io.fastsafetensors.spi.Kernels;
 import io.fastsafetensors.spi.StagingBuffer;
+import io.fastsafetensors.spi.storage.StorageFile;
 import io.fastsafetensors.testkit.Effort;
 import io.fastsafetensors.testkit.host.HostProvider;
 import io.fastsafetensors.types.Device;
-import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Function;
@@ -123,7 +123,7 @@ public record Mutant(String rule, String defect, BackendProvider provider, Effor
     static Mutant ofFile(String rule, String defect, Function<DirectFile, DirectFile> broken) {
         return ofStorage(rule, defect, real -> new Forwarding.OfStorage(real) {
             @Override
-            public DirectFile open(Path file) {
+            public DirectFile open(StorageFile file) {
                 return broken.apply(super.open(file));
             }
         });

@@ -18,7 +18,7 @@ class ScalarReferenceTest {
     private final RandomGenerator random = Seed.random("ScalarReferenceTest");
 
     @Test
-    void agreesWithJavaCastsBetweenFloats() {
+    void floats_convert_as_java_casts_do() {
         each(DType.F64, DType.F32, raw -> bits((float) Double.longBitsToDouble(raw)));
         each(DType.F32, DType.F64,
                 raw -> Double.doubleToRawLongBits(Float.intBitsToFloat((int) raw)));
@@ -34,7 +34,7 @@ class ScalarReferenceTest {
     }
 
     @Test
-    void agreesWithJavaCastsOfIntegers() {
+    void integers_convert_as_java_casts_do() {
         each(DType.I64, DType.F64, raw -> Double.doubleToRawLongBits((double) raw));
         each(DType.I64, DType.F32, raw -> bits((float) raw));
         each(DType.I32, DType.F32, raw -> bits((float) (int) raw));
@@ -47,7 +47,7 @@ class ScalarReferenceTest {
     }
 
     @Test
-    void unsigned64ConvertsExactly() {
+    void unsigned64_converts_exactly() {
         assertEquals(0x43F0000000000000L, convert(DType.U64, -1, DType.F64));
         assertEquals(0x43E0000000000000L, convert(DType.U64, Long.MIN_VALUE + 1024, DType.F64), "a tie, to even");
         assertEquals(0x43E0000000000001L, convert(DType.U64, Long.MIN_VALUE + 1025, DType.F64));
@@ -57,7 +57,7 @@ class ScalarReferenceTest {
     }
 
     @Test
-    void nanKeepsSignAndTopOfPayload() {
+    void nan_keeps_sign_and_top_of_payload() {
         assertEquals(0xFFC00000L, convert(DType.F64, 0xFFF0000000000001L, DType.F32), "quiet, payload lost");
         assertEquals(0x7FD23456L, convert(DType.F64, 0x7FF2468AC0000000L, DType.F32), "quiet, payload kept");
         assertEquals(0x7FF8000020000000L, convert(DType.F32, 0x7F800001L, DType.F64));
@@ -76,7 +76,7 @@ class ScalarReferenceTest {
     }
 
     @Test
-    void narrowFloatsHaveTheirLimits() {
+    void narrow_floats_have_their_limits() {
         Object[][] limits = {{DType.F8_E4M3, 448.0, 0x7E}, {DType.F8_E4M3FNUZ, 240.0, 0x7F},
             {DType.F8_E5M2FNUZ, 57344.0, 0x7F}, {DType.F6_E2M3, 7.5, 0x1F}, {DType.F6_E3M2, 28.0, 0x1F},
             {DType.F4, 6.0, 0x7}};
@@ -103,7 +103,7 @@ class ScalarReferenceTest {
     }
 
     @Test
-    void tiesGoToEven() {
+    void ties_go_to_even() {
         double[][] ties = {{1.25, 1.0}, {1.75, 2.0}, {2.5, 2.0}, {3.5, 4.0}, {5.0, 4.0}, {0.25, 0.0}, {0.75, 1.0}};
         for (double[] tie : ties) {
             assertEquals(Double.doubleToRawLongBits(tie[1]),
@@ -116,7 +116,7 @@ class ScalarReferenceTest {
     }
 
     @Test
-    void scalesAreNearestPowersOfTwo() {
+    void scales_are_nearest_powers_of_two() {
         assertEquals(127, fromDouble(1.0, DType.F8_E8M0));
         assertEquals(127, fromDouble(-1.0, DType.F8_E8M0), "of the magnitude");
         assertEquals(128, fromDouble(1.5, DType.F8_E8M0), "a tie, to the even code");
@@ -134,14 +134,14 @@ class ScalarReferenceTest {
     }
 
     @Test
-    void complexConvertsOnlyToItself() {
+    void complex_converts_only_to_itself() {
         assertEquals(0x1234567890ABCDEFL, convert(DType.C64, 0x1234567890ABCDEFL, DType.C64));
         assertThrows(IllegalArgumentException.class, () -> convert(DType.C64, 0, DType.F32));
         assertThrows(IllegalArgumentException.class, () -> convert(DType.F32, 0, DType.C64));
     }
 
     @Test
-    void subByteElementsArePackedFromTheLowBits() {
+    void sub_byte_elements_are_packed_from_the_low_bits() {
         assertArrayEquals(new byte[] {0x21, 0x43}, Elements.pack(DType.F4, 1, 2, 3, 4));
         assertArrayEquals(new byte[] {(byte) 0x81, 0x30, 0x10}, Elements.pack(DType.F6_E2M3, 1, 2, 3, 4));
         MemorySegment packed = MemorySegment.ofArray(Elements.pack(DType.F6_E3M2, 63, 0, 42, 21));
@@ -154,7 +154,7 @@ class ScalarReferenceTest {
     }
 
     @Test
-    void gatherFollowsStrides() {
+    void gather_follows_strides() {
         MemorySegment source = MemorySegment.ofArray(new byte[] {0, 1, 2, 3, 4, 5, 6, 7, 8, 9});
         byte[] target = new byte[6];
         ScalarReference.gather(source, DType.U8, new Strided(Shape.of(2, 3), 8, new long[] {-4, -1}),

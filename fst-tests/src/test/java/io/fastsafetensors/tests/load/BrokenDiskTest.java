@@ -4,15 +4,16 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.fastsafetensors.test.CBuild;
+import io.fastsafetensors.test.ChildProcess;
+import io.fastsafetensors.test.ChildProcess.Result;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
+import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -32,84 +33,63 @@ class BrokenDiskTest {
     private static Map<String, String> digests;
 
     @BeforeAll
-    static void compile() throws IOException, InterruptedException {
+    static void compile() {
         assumeTrue(System.getProperty("os.name").equals("Linux"), "LD_PRELOAD is a matter of Linux");
-        shim = CLibrary.compile("faulty_pread", directory);
+        shim = CBuild.sharedLibrary("faulty_pread.so").resources(BrokenDiskTest.class, "faulty_pread.c")
+                .into(directory);
         file = directory.resolve("model.safetensors");
         digests = Samples.write(file, 6, (3 << 20) + 77, 9);
     }
 
-    private record Outcome(int exit, String out) {
-    }
-
-    private static Outcome load(Path path, String directIo, Map<String, String> environment)
-            throws IOException, InterruptedException {
-        List<String> command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin/java").toString(),
-                "-Xmx64m", "--enable-native-access=ALL-UNNAMED", "-cp", System.getProperty("java.class.path"),
-                LoadProgram.class.getName(), path.toString(), directIo));
-        ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
-        builder.environment().put("LD_PRELOAD", shim.toString());
-        builder.environment().putAll(environment);
-        Process process = builder.start();
-        String out = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-        assertTrue(process.waitFor(60, TimeUnit.SECONDS), out);
-        return new Outcome(process.exitValue(), out);
+    private static Result load(Path path, String directIo, Map<String, String> environment) {
+        return ChildProcess.java(LoadProgram.class, path, directIo).options("-Xmx64m").environment("LD_PRELOAD", shim)
+                .environment(environment).run();
     }
 
     @ParameterizedTest
     @ValueSource(strings = {"AUTO", "ALWAYS", "NEVER"})
-    void short_and_interrupted_reads_give_the_right_bytes(String directIo) throws IOException, InterruptedException {
+    void short_and_interrupted_reads_give_the_right_bytes(String directIo) {
         for (String fault : List.of("short", "eintr")) {
-            Outcome outcome = load(file, directIo, Map.of("FAULT", fault));
-            assertEquals(0, outcome.exit(), outcome.out());
-            digests.forEach((name, digest) -> assertTrue(outcome.out().contains(name + " " + digest),
-                    fault + ": " + outcome.out()));
-            assertTrue(outcome.out().contains("left: 0 descriptors, 0 threads"), outcome.out());
+            Result result = load(file, directIo, Map.of("FAULT", fault));
+            assertEquals(0, result.status(), result.output());
+            digests.forEach((name, digest) -> assertTrue(result.output().contains(name + " " + digest),
+                    fault + ": " + result.output()));
+            assertTrue(result.output().contains("left: 0 descriptors, 0 threads"), result.output());
         }
     }
 
     @ParameterizedTest
     @ValueSource(strings = {"AUTO", "ALWAYS", "NEVER"})
-    void an_error_of_the_disk_is_one_exception_with_file_and_offset(String directIo)
-            throws IOException, InterruptedException {
+    void an_error_of_the_disk_is_one_exception_with_file_and_offset(String directIo) {
         for (String fault : List.of("eio", "enomem")) {
             for (int after : new int[] {0, 2}) {
-                Outcome outcome = load(file, directIo,
+                Result result = load(file, directIo,
                         Map.of("FAULT", fault, "FAULT_AFTER", Integer.toString(after)));
-                assertEquals(3, outcome.exit(), outcome.out());
-                assertTrue(outcome.out().contains("StorageException"), outcome.out());
-                assertTrue(outcome.out().contains(fault.toUpperCase(Locale.ROOT)), outcome.out());
-                assertTrue(outcome.out().contains("[file " + file + ", offset "), outcome.out());
-                assertTrue(outcome.out().contains("left: 0 descriptors, 0 threads"), outcome.out());
+                assertEquals(3, result.status(), result.output());
+                assertTrue(result.output().contains("StorageException"), result.output());
+                assertTrue(result.output().contains(fault.toUpperCase(Locale.ROOT)), result.output());
+                assertTrue(result.output().contains("[file " + file + ", offset "), result.output());
+                assertTrue(result.output().contains("left: 0 descriptors, 0 threads"), result.output());
             }
         }
     }
 
     @Test
-    void a_file_cut_behind_the_readers_back_is_one_exception() throws IOException, InterruptedException {
+    void a_file_cut_behind_the_readers_back_is_one_exception() throws IOException {
         Path victim = Files.copy(file, directory.resolve("victim.safetensors"));
-        Outcome outcome = load(victim, "AUTO", Map.of("FAULT", "truncate", "FAULT_AFTER", "1", "FAULT_FILE",
+        Result result = load(victim, "AUTO", Map.of("FAULT", "truncate", "FAULT_AFTER", "1", "FAULT_FILE",
                 victim.toString(), "FAULT_LENGTH", "5000000"));
-        assertEquals(3, outcome.exit(), outcome.out());
-        assertTrue(outcome.out().contains("shrank"), outcome.out());
-        assertTrue(outcome.out().contains("left: 0 descriptors, 0 threads"), outcome.out());
+        assertEquals(3, result.status(), result.output());
+        assertTrue(result.output().contains("shrank"), result.output());
+        assertTrue(result.output().contains("left: 0 descriptors, 0 threads"), result.output());
     }
 
     @Test
     @Tag("slow")
-    void every_call_of_libc_that_fails_once_is_one_exception_or_none_and_leaves_nothing()
-            throws IOException, InterruptedException {
-        Path library = CLibrary.compile("faulty_libc", directory);
-        Path files = Files.createDirectory(directory.resolve("libc"));
-        ProcessBuilder builder = new ProcessBuilder(
-                Path.of(System.getProperty("java.home"), "bin/java").toString(), "--enable-native-access=ALL-UNNAMED",
-                "-cp", System.getProperty("java.class.path"), LibcFaultsProgram.class.getName(), files.toString(),
-                library.toString())
-                .redirectErrorStream(true);
-        builder.environment().put("LD_PRELOAD", library.toString());
-        Process process = builder.start();
-        String out = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-        assertTrue(process.waitFor(60, TimeUnit.SECONDS), out);
-        assertEquals(0, process.exitValue(), out);
+    void every_call_of_libc_that_fails_once_is_one_exception_or_none_and_leaves_nothing() throws IOException {
+        Path library = CBuild.sharedLibrary("faulty_libc.so").resources(BrokenDiskTest.class, "faulty_libc.c")
+                .into(directory);
+        ChildProcess.java(LibcFaultsProgram.class, Files.createDirectory(directory.resolve("libc")), library)
+                .environment("LD_PRELOAD", library).limit(Duration.ofMinutes(8)).run().succeeded();
     }
 }

@@ -2,13 +2,13 @@ package io.fastsafetensors.tests.load;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.fastsafetensors.api.DirectIo;
 import io.fastsafetensors.api.Distribution;
 import io.fastsafetensors.api.Loader;
 import io.fastsafetensors.api.Tensor;
 import io.fastsafetensors.api.Weights;
+import io.fastsafetensors.test.SampleFiles;
 import io.fastsafetensors.types.TensorInfo;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -25,17 +25,12 @@ import org.junit.jupiter.params.provider.EnumSource;
 /// Real files, loaded whole, against digests that were computed without fst.
 @Timeout(120)
 class CorpusTest {
-    private static final Path CORPUS = Path.of(System.getProperty("fst.corpus", "../../shared/corpus"));
-
     /// A line of GOLDEN.tsv; its names are JSON strings without escapes but quotes.
     private record Golden(String name, String dtype, String shape, long offset, long bytes, String sha256) {
     }
 
     private static Map<String, List<Golden>> golden() throws IOException {
-        Path table = CORPUS.resolve("GOLDEN.tsv");
-        boolean present = Files.exists(table);
-        assertTrue(present || System.getenv("CI") == null, "no corpus at " + CORPUS.toAbsolutePath());
-        assumeTrue(present, "no corpus at " + CORPUS.toAbsolutePath() + ": set -Dfst.corpus");
+        Path table = SampleFiles.folder().resolve("GOLDEN.tsv");
         Map<String, List<Golden>> golden = new LinkedHashMap<>();
         List<String> lines = Files.readAllLines(table);
         for (String line : lines.subList(1, lines.size())) {
@@ -52,7 +47,7 @@ class CorpusTest {
         for (Map.Entry<String, List<Golden>> file : golden().entrySet()) {
             for (DirectIo mode : DirectIo.values()) {
                 try (Loader loader = Loader.builder().directIo(mode).blockBytes(4096).build();
-                        Weights weights = loader.load(CORPUS.resolve(file.getKey()))) {
+                        Weights weights = loader.load(SampleFiles.folder().resolve(file.getKey()))) {
                     assertEquals(file.getValue().size(), weights.names().size(), file.getKey());
                     for (Golden golden : file.getValue()) {
                         check(weights, golden, file.getKey());
@@ -72,7 +67,7 @@ class CorpusTest {
             int checked = 0;
             try (Loader loader = Loader.builder().group(group).distribution(way).blockBytes(4096).build()) {
                 for (Map.Entry<String, List<Golden>> file : golden.entrySet()) {
-                    try (Weights weights = loader.load(CORPUS.resolve(file.getKey()))) {
+                    try (Weights weights = loader.load(SampleFiles.folder().resolve(file.getKey()))) {
                         for (Golden each : file.getValue()) {
                             check(weights, each, way + " " + file.getKey());
                             checked++;
@@ -99,9 +94,8 @@ class CorpusTest {
 
     @Test
     void a_sharded_checkpoint_is_loaded_by_its_index() {
-        assumeTrue(Files.exists(CORPUS), "no corpus at " + CORPUS.toAbsolutePath());
         try (Loader loader = Loader.builder().build();
-                Weights weights = loader.load(CORPUS.resolve("julia_sharded"))) {
+                Weights weights = loader.load(SampleFiles.folder().resolve("julia_sharded"))) {
             weights.awaitAll();
             assertEquals(6, weights.checkpoint().files().size());
             assertEquals(weights.checkpoint().byteSize(), weights.stats().bytes());

@@ -88,7 +88,8 @@ class DigestTest {
     private void damage(String name) throws IOException {
         TensorInfo tensor = Safetensors.open(checkpoint).info(name);
         long at = tensor.fileOffset() + tensor.byteSize() / 2 / 4 * 4;
-        try (FileChannel file = FileChannel.open(tensor.file(), StandardOpenOption.READ, StandardOpenOption.WRITE)) {
+        try (FileChannel file = FileChannel.open(tensor.file().path().orElseThrow(), StandardOpenOption.READ,
+                StandardOpenOption.WRITE)) {
             ByteBuffer old = ByteBuffer.allocate(1);
             file.read(old, at);
             file.write(ByteBuffer.wrap(new byte[] {(byte) (old.get(0) ^ 1)}), at);

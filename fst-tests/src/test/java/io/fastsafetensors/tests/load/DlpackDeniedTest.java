@@ -1,16 +1,13 @@
 package io.fastsafetensors.tests.load;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.fastsafetensors.api.DlpackVersion;
 import io.fastsafetensors.api.Loader;
 import io.fastsafetensors.api.Weights;
 import io.fastsafetensors.error.UnsupportedFeatureException;
-import java.io.IOException;
-import java.nio.charset.StandardCharsets;
+import io.fastsafetensors.test.ChildProcess;
 import java.nio.file.Path;
-import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -45,15 +42,11 @@ class DlpackDeniedTest {
     }
 
     @Test
-    void both_ways_are_refused_with_the_option_that_helps() throws IOException, InterruptedException {
+    void both_ways_are_refused_with_the_option_that_helps() {
         Path file = directory.resolve("model.safetensors");
         Samples.write(file, 1, 100, 3);
-        Process process = new ProcessBuilder(Path.of(System.getProperty("java.home"), "bin/java").toString(), "-Xmx64m",
-                "--illegal-native-access=deny", "-cp", System.getProperty("java.class.path"), Program.class.getName(),
-                file.toString()).redirectErrorStream(true).start();
-        String out = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-        assertTrue(process.waitFor(30, TimeUnit.SECONDS), out);
-        assertEquals(0, process.exitValue(), out);
+        String out = ChildProcess.java(Program.class, file).withoutOption("--enable-native-access=ALL-UNNAMED")
+                .options("-Xmx64m", "--illegal-native-access=deny").run().succeeded().output();
         assertEquals(2, out.lines().filter(line -> line.equals(
                 "DLPack needs native access; start java with --enable-native-access=ALL-UNNAMED")).count(), out);
     }

@@ -233,7 +233,7 @@ class DlpackImportTest {
         try (LeakLog log = new LeakLog()) {
             loader.fromDlpack(peer.lend(floatTensor(), floats()), V);
             assertTrue(log.waitFor("detached tensor \"dlpack\""), log.toString());
-            for (int i = 0; i < 100 && deleted() == 0; i++) {
+            for (int i = 0; i < 1000 && deleted() == 0; i++) {
                 Thread.sleep(20);
             }
         }

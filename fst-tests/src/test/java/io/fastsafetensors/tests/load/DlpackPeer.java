@@ -8,7 +8,7 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 import io.fastsafetensors.api.DlpackVersion;
 import io.fastsafetensors.spi.ffm.NativeLibrary;
 import io.fastsafetensors.spi.ffm.WordFunction;
-import java.io.IOException;
+import io.fastsafetensors.test.CBuild;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.MemorySegment;
@@ -98,8 +98,9 @@ final class DlpackPeer {
         lend = library.words("peer_lend");
     }
 
-    static DlpackPeer compile(Path directory) throws IOException, InterruptedException {
-        return new DlpackPeer(NativeLibrary.open(CLibrary.compile("dlpack_peer", directory).toString()));
+    static DlpackPeer compile(Path directory) {
+        return new DlpackPeer(NativeLibrary.open(CBuild.sharedLibrary("dlpack_peer.so")
+                .resources(DlpackPeer.class, "dlpack_peer.c").into(directory).toString()));
     }
 
     private static int word(DlpackVersion version) {

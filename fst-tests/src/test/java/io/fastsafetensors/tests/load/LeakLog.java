@@ -29,9 +29,9 @@ final class LeakLog implements AutoCloseable {
         LOG.setUseParentHandlers(false);
     }
 
-    /// Collects garbage until it was said, for some seconds at most.
+    /// Collects garbage until it was said, for a minute at most.
     boolean waitFor(String text) throws InterruptedException {
-        for (int i = 0; i < 100 && said.indexOf(text) < 0; i++) {
+        for (int i = 0; i < 3000 && said.indexOf(text) < 0; i++) {
             System.gc();
             Thread.sleep(20);
         }

@@ -51,7 +51,7 @@ final class LoadProgram {
 
     private static boolean stays(Thread thread) {
         try {
-            return !thread.join(Duration.ofSeconds(5));
+            return !thread.join(Duration.ofSeconds(60));
         } catch (InterruptedException e) {
             throw new IllegalStateException(e);
         }

@@ -23,19 +23,16 @@ import io.fastsafetensors.error.BudgetException;
 import io.fastsafetensors.error.SliceException;
 import io.fastsafetensors.error.TensorNotFoundException;
 import io.fastsafetensors.error.UnsupportedFeatureException;
+import io.fastsafetensors.testkit.fixture.SafetensorsFixture;
 import io.fastsafetensors.types.DType;
 import io.fastsafetensors.types.Device;
 import io.fastsafetensors.types.Shape;
 import io.fastsafetensors.types.Slice;
-import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -58,24 +55,13 @@ class LoadTest {
 
     /// A file of one F32 tensor `[ELEMENTS]` and one I64 `[2,3]` whose data begins `phase` bytes after a multiple of 8.
     private Path write(int phase, float[] floats) {
-        long bytes = 4L * floats.length;
-        String json = "{\"f\":{\"dtype\":\"F32\",\"shape\":[" + floats.length + "],\"data_offsets\":[0," + bytes
-                + "]},\"i\":{\"dtype\":\"I64\",\"shape\":[2,3],\"data_offsets\":[" + bytes + "," + (bytes + 48) + "]}}";
-        int pad = Math.floorMod(phase - json.length(), 8);
-        byte[] header = (json + " ".repeat(pad)).getBytes(StandardCharsets.UTF_8);
-        ByteBuffer file = ByteBuffer.allocate(8 + header.length + (int) bytes + 48).order(ByteOrder.LITTLE_ENDIAN);
-        file.putLong(header.length).put(header);
-        for (float f : floats) {
-            file.putFloat(f);
-        }
-        for (long i = 0; i < 6; i++) {
-            file.putLong(i);
-        }
-        try {
-            return Files.write(directory.resolve("phase" + phase + ".safetensors"), file.array());
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
+        ByteBuffer f = ByteBuffer.allocate(4 * floats.length).order(ByteOrder.LITTLE_ENDIAN);
+        f.asFloatBuffer().put(floats);
+        ByteBuffer i = ByteBuffer.allocate(48).order(ByteOrder.LITTLE_ENDIAN);
+        i.asLongBuffer().put(new long[] {0, 1, 2, 3, 4, 5});
+        return SafetensorsFixture.create().tensor("f", DType.F32, Shape.of(floats.length), f.array())
+                .tensor("i", DType.I64, Shape.of(2, 3), i.array()).dataStart(phase, 8)
+                .write(directory.resolve("phase" + phase + ".safetensors")).path();
     }
 
     private static float[] floats() {

@@ -20,6 +20,7 @@ import io.fastsafetensors.spi.BackendProvider;
 import io.fastsafetensors.spi.BufferSlice;
 import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.DeviceBuffer;
+import io.fastsafetensors.test.Prerequisite;
 import io.fastsafetensors.testkit.fault.FaultPlan;
 import io.fastsafetensors.testkit.fault.OpenObjects;
 import io.fastsafetensors.testkit.fault.Operation;
@@ -35,6 +36,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.concurrent.CountDownLatch;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -54,7 +56,7 @@ class LocalGroupTest {
     private static final int[] SIZES = {0, 1, 4096, 70_001, (8 << 20) + 13};
     /// What the C library keeps of freed buffers of many threads.
     private static final long KEPT_BY_THE_C_LIBRARY = 400L << 20;
-    private static final Duration SHORT = Duration.ofMillis(300);
+    private static final Duration SHORT = Duration.ofSeconds(1);
 
     @RegisterExtension
     final LeakExtension leaks = LeakExtension.strict().memoryTolerance(KEPT_BY_THE_C_LIBRARY);
@@ -224,11 +226,15 @@ class LocalGroupTest {
 
     @Test
     void a_rank_that_does_not_come_is_named_and_the_group_is_broken() {
+        CountDownLatch others = new CountDownLatch(2);
+        CountDownLatch failed = new CountDownLatch(2);
         List<Ranks.Outcome<Boolean>> outcomes = Ranks.run(3, SHORT, group -> {
             if (group.rank() == 1) {
-                Thread.sleep(SHORT.toMillis() * 4);
+                failed.await();
                 return true;
             }
+            others.countDown();
+            others.await();
             try {
                 group.barrier();
                 return false;
@@ -236,19 +242,20 @@ class LocalGroupTest {
                 GroupException again = assertThrows(GroupException.class, () -> group.exchange(new byte[1]));
                 assertTrue(again.getMessage().startsWith("the group is broken: "), again.getMessage());
                 throw first;
+            } finally {
+                failed.countDown();
             }
         });
         assertTrue(outcomes.get(1).get());
         List<String> messages = List.of(outcomes.get(0), outcomes.get(2)).stream()
                 .map(o -> o.failedWith(GroupException.class).getMessage()).toList();
         for (String message : messages) {
-            assertTrue(message.contains("barrier: rank 1 did not come within 0.3 s"), message);
+            assertTrue(message.contains("barrier: rank 1 did not come within 1.0 s"), message);
         }
     }
 
     @Test
     void a_rank_that_leaves_ends_the_waiting_at_once() {
-        long start = System.nanoTime();
         List<Ranks.Outcome<Boolean>> outcomes = Ranks.run(3, Duration.ofMinutes(10), group -> {
             if (group.rank() == 2) {
                 group.close();
@@ -260,7 +267,6 @@ class LocalGroupTest {
         });
         outcomes.get(0).failedWith(GroupException.class, "rank 2 left the group");
         outcomes.get(1).failedWith(GroupException.class, "left the group");
-        assertTrue(System.nanoTime() - start < 30e9);
     }
 
     @Test
@@ -336,11 +342,17 @@ class LocalGroupTest {
         List<ProcessGroup> groups = ProcessGroups.local("local", devices, Duration.ofSeconds(5));
         assertEquals(List.of(0, 1), groups.stream().map(ProcessGroup::rank).toList());
         groups.forEach(ProcessGroup::close);
+        assertThrows(UnsupportedFeatureException.class,
+                () -> ProcessGroups.local("pigeon", devices, Duration.ofSeconds(5)));
+    }
+
+    @Test
+    void threads_cannot_be_ranks_of_a_transport_of_processes() {
+        Prerequisite.OPEN_MPI.require();
+        List<Device> devices = List.of(Device.CPU, Device.CPU);
         UnsupportedFeatureException processes = assertThrows(UnsupportedFeatureException.class,
                 () -> ProcessGroups.local("mpi", devices, Duration.ofSeconds(5)));
         assertTrue(processes.getMessage().contains("ranks of the transport mpi are processes"), processes.getMessage());
-        assertThrows(UnsupportedFeatureException.class,
-                () -> ProcessGroups.local("pigeon", devices, Duration.ofSeconds(5)));
     }
 
     @Test

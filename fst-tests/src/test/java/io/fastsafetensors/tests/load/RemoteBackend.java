@@ -1,7 +1,5 @@
 package io.fastsafetensors.tests.load;
 
-import io.fastsafetensors.error.StorageException;
-import io.fastsafetensors.error.Where;
 import io.fastsafetensors.spi.Backend;
 import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.DeviceBuffer;
@@ -14,11 +12,9 @@ import io.fastsafetensors.spi.Kernels;
 import io.fastsafetensors.spi.MemoryInfo;
 import io.fastsafetensors.spi.StagingBuffer;
 import io.fastsafetensors.spi.TransferHints;
-import java.io.IOException;
+import io.fastsafetensors.spi.storage.StorageFile;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.nio.channels.FileChannel;
-import java.nio.file.Path;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -97,31 +93,25 @@ final class RemoteBackend implements Backend {
     public Optional<DirectStorage> directStorage() {
         return Optional.of(new DirectStorage() {
             @Override
-            public Support support(Path file) {
-                return SUPPORT.entrySet().stream().filter(e -> file.getFileName().toString().contains(e.getKey()))
+            public Support support(StorageFile file) {
+                return SUPPORT.entrySet().stream().filter(e -> file.location().name().contains(e.getKey()))
                         .map(e -> new Support(e.getValue(), "its name says " + e.getKey())).findFirst()
                         .orElse(new Support(Mode.NONE, "its name says nothing"));
             }
 
             @Override
-            public DirectFile open(Path file) {
-                return new ChannelDirectFile(file);
+            public DirectFile open(StorageFile file) {
+                return new StagedDirectFile(file);
             }
         });
     }
 
-    /// A channel read into the far memory through a stream of its own.
-    private final class ChannelDirectFile implements DirectFile {
-        private final FileChannel channel;
-        private final Path path;
+    /// A file read into the far memory through a stream of its own.
+    private final class StagedDirectFile implements DirectFile {
+        private final StorageFile file;
 
-        ChannelDirectFile(Path path) {
-            this.path = path;
-            try {
-                channel = FileChannel.open(path);
-            } catch (IOException e) {
-                throw new StorageException("cannot open", Where.file(path), e);
-            }
+        StagedDirectFile(StorageFile file) {
+            this.file = file;
             DIRECT_FILES.incrementAndGet();
         }
 
@@ -134,23 +124,16 @@ final class RemoteBackend implements Backend {
         public long read(long fileOffset, DeviceBuffer target, long targetOffset, long bytes) {
             try (Arena arena = Arena.ofConfined(); CopyStream stream = far.openCopyStream()) {
                 MemorySegment memory = arena.allocate(bytes);
-                long got = Math.max(0, channel.read(memory.asByteBuffer(), fileOffset));
+                long got = file.read(fileOffset, memory, 0, bytes);
                 stream.copyToDevice(memory.asSlice(0, got), target, targetOffset);
                 stream.synchronize();
                 return got;
-            } catch (IOException e) {
-                throw new StorageException("read failed", Where.file(path).withOffset(fileOffset), e);
             }
         }
 
         @Override
         public void close() {
-            try {
-                channel.close();
-                DIRECT_FILES.decrementAndGet();
-            } catch (IOException e) {
-                throw new StorageException("cannot close", Where.file(path), e);
-            }
+            DIRECT_FILES.decrementAndGet();
         }
     }
 

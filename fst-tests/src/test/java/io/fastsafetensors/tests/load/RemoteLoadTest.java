@@ -21,15 +21,14 @@ import io.fastsafetensors.testkit.fault.FaultPlan;
 import io.fastsafetensors.testkit.fault.OpenObjects;
 import io.fastsafetensors.testkit.fault.OpenObjects.Kind;
 import io.fastsafetensors.testkit.fault.Operation;
+import io.fastsafetensors.testkit.fixture.SafetensorsFixture;
 import io.fastsafetensors.types.DType;
 import io.fastsafetensors.types.Device;
+import io.fastsafetensors.types.Shape;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
@@ -42,6 +41,7 @@ import java.util.Random;
 import java.util.TreeMap;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -80,25 +80,13 @@ class RemoteLoadTest {
         Random random = new Random(SEED);
         List<Path> files = new ArrayList<>();
         for (int s = 0; s < shards; s++) {
-            StringBuilder json = new StringBuilder("{");
-            int at = 0;
+            SafetensorsFixture fixture = SafetensorsFixture.create().dataStart(s, 8);
             for (int t = 0; t < tensors; t++) {
                 DType dtype = DTYPES[random.nextInt(DTYPES.length)];
                 int elements = t == 1 ? 0 : random.nextInt(t % 7 == 0 ? 60_000 : 700);
-                int bytes = (int) dtype.byteSize(elements);
-                json.append(t == 0 ? "" : ",").append("\"").append(name).append(s).append(".").append(t)
-                        .append("\":{\"dtype\":\"").append(dtype).append("\",\"shape\":[").append(elements)
-                        .append("],\"data_offsets\":[").append(at).append(",").append(at + bytes).append("]}");
-                at += bytes;
+                fixture.tensor(name + s + "." + t, dtype, Shape.of(elements), random.nextLong());
             }
-            json.append("}").append(" ".repeat(Math.floorMod(s - json.length(), 8)));
-            byte[] header = json.toString().getBytes(StandardCharsets.UTF_8);
-            byte[] data = new byte[at];
-            random.nextBytes(data);
-            Path file = directory.resolve(name + "-" + s + ".safetensors");
-            Files.write(file, ByteBuffer.allocate(8 + header.length + at).order(ByteOrder.LITTLE_ENDIAN)
-                    .putLong(header.length).put(header).put(data).array());
-            files.add(file);
+            files.add(fixture.write(directory.resolve(name + "-" + s + ".safetensors")).path());
         }
         return files;
     }
@@ -186,6 +174,7 @@ class RemoteLoadTest {
 
     @ParameterizedTest
     @EnumSource(TransferPath.class)
+    @Tag("slow")
     void a_load_can_be_closed_at_any_time(TransferPath way) throws IOException {
         List<Path> files = checkpoint("direct", 4, 30);
         Random random = new Random(SEED);

@@ -38,6 +38,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -55,7 +56,7 @@ class SharedFailureTest {
     private static final long SEED = Long.getLong("fst.seed", 20261123);
     /// Longer than any test: who waits for it has missed the reason.
     private static final Duration NEVER = Duration.ofMinutes(10);
-    private static final Duration SHORT = Duration.ofMillis(400);
+    private static final Duration SHORT = Duration.ofSeconds(3);
     private static final int RANKS = 3;
 
     @TempDir
@@ -222,22 +223,25 @@ class SharedFailureTest {
     @Test
     void a_call_that_one_rank_skips_ends_with_the_timeout_and_its_name() {
         List<Path> files = copies(0);
+        CountDownLatch others = new CountDownLatch(2);
         List<Outcome<Boolean>> outcomes = Ranks.run(RANKS, SHORT, group -> {
             try (Loader loader = builder(group, Distribution.OWNER).build(); Weights weights = loader.load(files)) {
                 weights.get("t0.0");
                 if (group.rank() == 1) {
-                    Thread.sleep(4 * SHORT.toMillis());
+                    others.await();
                 } else {
                     weights.getSharded("t1.2", 0);
                 }
                 return true;
+            } finally {
+                others.countDown();
             }
         });
         assertTrue(outcomes.get(1).get());
         outcomes.get(0).failedWith(GroupException.class, "getSharded(\"t1.2\", 0): ",
-                "rank 1 did not come within 0.4 s");
+                "rank 1 did not come within 3.0 s");
         outcomes.get(2).failedWith(GroupException.class, "getSharded(\"t1.2\", 0): ",
-                "rank 1 did not come within 0.4 s");
+                "rank 1 did not come within 3.0 s");
     }
 
     @Test

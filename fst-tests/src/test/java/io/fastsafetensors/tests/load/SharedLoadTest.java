@@ -22,6 +22,7 @@ import io.fastsafetensors.testkit.group.ShardingCalls;
 import io.fastsafetensors.testkit.leak.LeakExtension;
 import io.fastsafetensors.types.DType;
 import io.fastsafetensors.types.Device;
+import io.fastsafetensors.types.Location;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -145,13 +146,13 @@ class SharedLoadTest {
 
     @Test
     void files_are_read_by_the_ranks_they_were_given_to() {
-        List<Path> files;
+        List<Location> files;
         try (Loader loader = Loader.builder().build(); Weights weights = loader.load(sample.checkpoint())) {
             files = weights.checkpoint().files();
         }
         Ranks.all(3, group -> {
-            Map<Integer, List<Path>> given = Map.of(2, files.subList(0, 2), 0, files.subList(2, 3));
-            try (Loader loader = Ranks.builder("remote", group).build(); Weights weights = loader.load(given)) {
+            Map<Integer, List<Location>> given = Map.of(2, files.subList(0, 2), 0, files.subList(2, 3));
+            try (Loader loader = Ranks.builder("remote", group).build(); Weights weights = loader.loadFiles(given)) {
                 assertEquals(Distribution.OWNER, weights.plan().sharing().orElseThrow().distribution());
                 weights.awaitAll();
                 assertEquals(group.rank() == 1, weights.stats().bytesRead() == 0);

@@ -28,7 +28,7 @@ class NativeUseTest {
 
     @Test
     @SuppressWarnings("restricted") // The point of the test.
-    void memoryInNativeUseStays() throws Throwable {
+    void memory_in_native_use_stays() throws Throwable {
         MemorySegment memory = buffer.segment().orElseThrow().fill((byte) 1);
         Linker linker = Linker.nativeLinker();
         MethodHandle qsort = linker.downcallHandle(linker.defaultLookup().findOrThrow("qsort"),

@@ -18,7 +18,7 @@ class GatherTest {
     private final RandomGenerator random = Seed.generator();
 
     @Test
-    void anyViewOfAnyDtype() {
+    void any_view_of_any_dtype_is_gathered() {
         try (Desk desk = new Desk()) {
             for (int i = 0; i < 1500; i++) {
                 DType from = WHOLE_BYTES.get(random.nextInt(WHOLE_BYTES.size()));
@@ -32,7 +32,7 @@ class GatherTest {
     }
 
     @Test
-    void longLinesAndRuns() {
+    void long_lines_and_runs_are_gathered() {
         try (Desk desk = new Desk()) {
             for (long[] strides : new long[][] {{3000, 1}, {3000, -1}, {1, 1}, {0, 2}, {5, 0}, {2500, 1}, {-1, 3}}) {
                 check(desk, DType.F16, new Strided(Shape.of(3, 2500), 0, strides), DType.F32);
@@ -44,7 +44,7 @@ class GatherTest {
 
     /// Short contiguous runs far apart: the shards of an inner dimension.
     @Test
-    void shortRuns() {
+    void short_runs_are_gathered() {
         try (Desk desk = new Desk()) {
             for (DType dtype : new DType[] {DType.U8, DType.BF16, DType.F32, DType.F64}) {
                 for (long run = 1; run <= 9; run++) {

@@ -27,7 +27,7 @@ class KernelErrorsTest {
     }
 
     @Test
-    void complexConvertsOnlyToItself() {
+    void complex_converts_only_to_itself() {
         for (DType dtype : DType.values()) {
             assertTrue(kernels.supports(dtype, dtype));
             assertEquals(dtype == DType.C64, kernels.supports(DType.C64, dtype));
@@ -39,7 +39,7 @@ class KernelErrorsTest {
     }
 
     @Test
-    void sizesMustFit() {
+    void sizes_must_fit() {
         assertThrows(IllegalArgumentException.class, () -> convert(8, DType.F16, 8, DType.F32, 4));
         assertThrows(IllegalArgumentException.class, () -> convert(10, DType.F16, 16, DType.F32, 4));
         assertThrows(IllegalArgumentException.class, () -> convert(8, DType.F16, 20, DType.F32, 4));
@@ -51,7 +51,7 @@ class KernelErrorsTest {
     }
 
     @Test
-    void nothingIsConvertedInPlace() {
+    void nothing_is_converted_in_place() {
         assertThrows(IllegalArgumentException.class, () -> kernels.convert(desk.stream, new BufferSlice(source, 0, 8),
                 DType.F16, new BufferSlice(source, 7, 16), DType.F32, 4));
         kernels.convert(desk.stream, new BufferSlice(source, 0, 8), DType.F16, new BufferSlice(source, 8, 16),
@@ -59,7 +59,7 @@ class KernelErrorsTest {
     }
 
     @Test
-    void indicesMustBeInside() {
+    void indices_must_be_inside() {
         gather(DType.F32, DType.F32, 15, 1);
         assertThrows(IllegalArgumentException.class, () -> gather(DType.F32, DType.F32, 16, 1));
         assertThrows(IllegalArgumentException.class, () -> gather(DType.F32, DType.F32, -1, 1));
@@ -74,20 +74,20 @@ class KernelErrorsTest {
     }
 
     @Test
-    void tooManyElements() {
+    void too_many_elements_are_refused() {
         Strided view = new Strided(Shape.of(1L << 40, 1L << 40), 0, new long[] {0, 0});
         assertThrows(IllegalArgumentException.class, () -> gather(DType.F32, DType.F32, view, 64));
     }
 
     @Test
-    void subByteElementsAreNotGathered() {
+    void sub_byte_elements_are_not_gathered() {
         assertThrows(UnsupportedFeatureException.class, () -> gather(DType.F4, DType.F4, 0, 8));
         assertThrows(UnsupportedFeatureException.class, () -> gather(DType.F32, DType.F6_E2M3, 0, 8));
         assertThrows(UnsupportedFeatureException.class, () -> gather(DType.F6_E3M2, DType.F32, 0, 8));
     }
 
     @Test
-    void closedThingsAreRefused() {
+    void closed_things_are_refused() {
         desk.stream.close();
         assertThrows(IllegalStateException.class, () -> convert(8, DType.F16, 16, DType.F32, 4));
         assertThrows(IllegalStateException.class, () -> gather(DType.F32, DType.F32, 0, 1));

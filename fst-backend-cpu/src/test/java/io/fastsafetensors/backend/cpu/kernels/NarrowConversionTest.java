@@ -14,7 +14,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 class NarrowConversionTest {
     @ParameterizedTest
     @EnumSource(DType.class)
-    void everyElementConverts(DType from) {
+    void every_element_converts(DType from) {
         if (from.bits() > 16) {
             return;
         }
@@ -28,7 +28,7 @@ class NarrowConversionTest {
 
     @ParameterizedTest
     @EnumSource(value = DType.class, names = {"F4", "F6_E2M3", "F6_E3M2", "BOOL", "F8_E4M3"})
-    void anyOrderAndCountConverts(DType from) {
+    void any_order_and_count_converts(DType from) {
         RandomGenerator random = Seed.generator();
         try (Desk desk = new Desk()) {
             for (DType to : Desk.CONVERTIBLE) {
@@ -42,7 +42,7 @@ class NarrowConversionTest {
 
     /// Figures from the formats' papers, so that table and oracle are not wrong in the same way.
     @Test
-    void knownValues() {
+    void known_values_convert() {
         assertKnown(DType.F8_E4M3, 0x7E, DType.F32, Float.floatToRawIntBits(448));
         assertKnown(DType.F8_E4M3, 0x01, DType.F32, Float.floatToRawIntBits(0x1p-9f));
         assertKnown(DType.F8_E5M2, 0x7B, DType.F32, Float.floatToRawIntBits(57344));

@@ -14,7 +14,7 @@ class WideConversionTest {
 
     @ParameterizedTest
     @EnumSource(value = DType.class, names = {"F32", "F64"})
-    void floatsConvert(DType from) {
+    void floats_convert(DType from) {
         try (Desk desk = new Desk()) {
             for (DType to : Desk.CONVERTIBLE) {
                 desk.check(from, randomFloats(from), to);
@@ -25,7 +25,7 @@ class WideConversionTest {
 
     @ParameterizedTest
     @EnumSource(value = DType.class, names = {"I32", "U32", "I64", "U64"})
-    void integersConvert(DType from) {
+    void integers_convert(DType from) {
         try (Desk desk = new Desk()) {
             for (DType to : Desk.CONVERTIBLE) {
                 desk.check(from, integers(from), to);

@@ -14,6 +14,7 @@ import io.fastsafetensors.spi.BackendOptions;
 import io.fastsafetensors.spi.BufferSlice;
 import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.DeviceBuffer;
+import io.fastsafetensors.spi.ffm.NativeLibrary;
 import io.fastsafetensors.testkit.group.RankProgram;
 import io.fastsafetensors.types.Device;
 import java.io.IOException;
@@ -116,11 +117,8 @@ public final class MpiRank {
     }
 
     private static void kill() {
-        try {
-            new ProcessBuilder("kill", "-9", Long.toString(ProcessHandle.current().pid())).start().waitFor();
-        } catch (IOException | InterruptedException e) {
-            throw new IllegalStateException(e);
-        }
+        // int kill(pid_t pid, int sig)
+        NativeLibrary.standard().words("kill").call(ProcessHandle.current().pid(), 9);
     }
 
     /// A rank that ends by an exception of the program's own, its group closed on the way.

@@ -98,6 +98,16 @@ final class GdsBackend implements Backend {
         return delegate.registerHost(memory, readOnly);
     }
 
+    @Override
+    public void trim() {
+        delegate.trim();
+    }
+
+    @Override
+    public long keptBytes() {
+        return delegate.keptBytes();
+    }
+
     /// Files first, then what cuFile has registered, then the device.
     @Override
     public void close() {

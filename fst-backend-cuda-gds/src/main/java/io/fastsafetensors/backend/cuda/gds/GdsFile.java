@@ -5,7 +5,6 @@ import io.fastsafetensors.error.BackendException;
 import io.fastsafetensors.error.Where;
 import io.fastsafetensors.spi.DeviceBuffer;
 import io.fastsafetensors.spi.DirectFile;
-import java.nio.file.Path;
 import java.util.Objects;
 import java.util.Set;
 
@@ -16,18 +15,19 @@ final class GdsFile implements DirectFile {
     private static final int EINTR = 4;
     private static final int MOST_INTERRUPTIONS = 1000;
 
-    private final Path path;
+    private final Where where;
     private final long length;
     private final OpenHandle handle;
     private final BufferRegistrations registrations;
     private final Set<GdsFile> open;
     private final UseLock lock = new UseLock("the file");
 
+    /// @param where the file, for messages
     /// @param length the file's length in bytes, beyond which nothing is read
     /// @param handle closed with this file
     /// @param open the open files of the backend, this one among them from now until it is closed
-    GdsFile(Path path, long length, OpenHandle handle, BufferRegistrations registrations, Set<GdsFile> open) {
-        this.path = path;
+    GdsFile(Where where, long length, OpenHandle handle, BufferRegistrations registrations, Set<GdsFile> open) {
+        this.where = where;
         this.length = length;
         this.handle = handle;
         this.registrations = registrations;
@@ -79,7 +79,7 @@ final class GdsFile implements DirectFile {
     private BackendException failure(long result, long offset) {
         OpenHandle.Libraries libraries = handle.libraries();
         return CuFileStatus.readFailure(result, libraries.c().strerror(libraries.cuFile().errno()),
-                Where.file(path).withOffset(offset).withBackend(GdsBackendProvider.NAME));
+                where.withOffset(offset));
     }
 
     @Override

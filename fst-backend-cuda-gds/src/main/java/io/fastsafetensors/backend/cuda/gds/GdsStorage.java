@@ -3,14 +3,13 @@ package io.fastsafetensors.backend.cuda.gds;
 import io.fastsafetensors.backend.cuda.gds.ffm.CuFileDrvProps;
 import io.fastsafetensors.backend.cuda.gds.ffm.DescriptorLibC;
 import io.fastsafetensors.error.BackendException;
-import io.fastsafetensors.error.Where;
 import io.fastsafetensors.spi.DirectFile;
 import io.fastsafetensors.spi.DirectStorage;
 import io.fastsafetensors.spi.Releases;
+import io.fastsafetensors.spi.storage.StorageFile;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
@@ -35,7 +34,7 @@ final class GdsStorage implements DirectStorage, AutoCloseable {
 
     /// Registers the file for a moment: nothing else tells whether cuFile takes it.
     @Override
-    public Support support(Path file) {
+    public Support support(StorageFile file) {
         try {
             return lock.using(() -> look(file));
         } catch (BackendException e) {
@@ -43,9 +42,8 @@ final class GdsStorage implements DirectStorage, AutoCloseable {
         }
     }
 
-    private Support look(Path file) {
+    private Support look(StorageFile file) {
         CuFileDrvProps properties = driver.open(libraries.cuda());
-        requireRegular(file);
         OpenHandle.open(libraries, file).close();
         Support found = new Transport(host.hasNvidiaFs(), properties).support(mediumOf(file));
         return registrations.refusal()
@@ -53,34 +51,20 @@ final class GdsStorage implements DirectStorage, AutoCloseable {
                 .orElse(found);
     }
 
-    private static void requireRegular(Path file) {
-        if (!Files.isRegularFile(file)) {
-            throw new BackendException(Files.exists(file) ? "not a regular file" : "no such file",
-                    Where.file(file).withBackend(GdsBackendProvider.NAME));
-        }
-    }
-
-    private Medium mediumOf(Path file) {
+    private Medium mediumOf(StorageFile file) {
         try {
-            return Medium.of(file, host.sys());
+            return Medium.of(OpenHandle.pathOf(file), host.sys());
         } catch (IOException | UncheckedIOException e) {
             return new Medium("unknown filesystem", "unknown drive (" + e + ")", Medium.Kind.OTHER);
         }
     }
 
     @Override
-    public DirectFile open(Path file) {
+    public DirectFile open(StorageFile file) {
         return lock.using(() -> {
             driver.open(libraries.cuda());
-            requireRegular(file);
-            OpenHandle handle = OpenHandle.open(libraries, file);
-            try {
-                return new GdsFile(file, Files.size(file), handle, registrations, open);
-            } catch (IOException e) {
-                handle.close();
-                throw new BackendException("cannot tell the length: " + e,
-                        Where.file(file).withBackend(GdsBackendProvider.NAME), e);
-            }
+            return new GdsFile(OpenHandle.where(file), file.length(), OpenHandle.open(libraries, file), registrations,
+                    open);
         });
     }
 

@@ -6,6 +6,8 @@ import io.fastsafetensors.backend.cuda.gds.ffm.CuFileError;
 import io.fastsafetensors.backend.cuda.gds.ffm.DescriptorLibC;
 import io.fastsafetensors.error.BackendException;
 import io.fastsafetensors.error.Where;
+import io.fastsafetensors.spi.storage.DescriptorAccess;
+import io.fastsafetensors.spi.storage.StorageFile;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -26,11 +28,25 @@ record OpenHandle(Libraries libraries, int fd, long fh) implements AutoCloseable
     record Libraries(DescriptorLibC c, CuFile cuFile, CurrentContext cuda) {
     }
 
-    /// Opens a file and registers it.
+    /// The path of a file that is open, whatever its location names now.
+    ///
+    /// @throws BackendException if its storage has no descriptors
+    static Path pathOf(StorageFile file) {
+        return file.ability(DescriptorAccess.class).map(access -> Path.of("/proc/self/fd/" + access.descriptor()))
+                .orElseThrow(() -> new BackendException("storage of the kind " + file.storageName()
+                        + " has no file descriptors, which cuFile reads from", where(file)));
+    }
+
+    static Where where(StorageFile file) {
+        return file.location().where().withBackend(GdsBackendProvider.NAME);
+    }
+
+    /// Opens a file once more, with the flags that cuFile wants, and registers it.
     ///
     /// @throws BackendException with the reason if it cannot be opened, or cuFile does not take it
-    static OpenHandle open(Libraries libraries, Path file) {
-        Where where = Where.file(file).withBackend(GdsBackendProvider.NAME);
+    static OpenHandle open(Libraries libraries, StorageFile source) {
+        Where where = where(source);
+        Path file = pathOf(source);
         DescriptorLibC c = libraries.c();
         int flags = DescriptorLibC.O_RDONLY | DescriptorLibC.O_CLOEXEC;
         int fd = c.open(file, flags | c.o_direct());

@@ -11,7 +11,9 @@ import io.fastsafetensors.error.BackendException;
 import io.fastsafetensors.spi.DeviceBuffer;
 import io.fastsafetensors.spi.DirectFile;
 import io.fastsafetensors.spi.DirectStorage.Support;
+import io.fastsafetensors.spi.storage.StorageFile;
 import io.fastsafetensors.testkit.fault.OpenObjects;
+import io.fastsafetensors.testkit.ffm.DescriptorFile;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
@@ -49,6 +51,7 @@ class GdsFileTest {
     private byte[] content;
     private Path path;
     private Rig rig;
+    private StorageFile source;
     private DirectFile file;
     private DeviceBuffer buffer;
 
@@ -58,12 +61,14 @@ class GdsFileTest {
         new Random(7).nextBytes(content);
         path = Files.write(folder.resolve("model.safetensors"), content);
         rig = new Rig(folder);
-        file = rig.storage.open(path);
+        source = DescriptorFile.open(path);
+        file = rig.storage.open(source);
         buffer = rig.backend.allocate(LENGTH, 4096);
     }
 
     @AfterEach
     void close() throws IOException {
+        source.close();
         rig.close();
         rig.assertBalanced(folder);
     }
@@ -180,7 +185,7 @@ class GdsFileTest {
         assertEquals(1, rig.cuFile.calls("cuFileBufRegister"), "attempts");
         buffer.close();
         assertEquals(0, rig.cuFile.calls("cuFileBufDeregister"));
-        Support support = rig.storage.support(path);
+        Support support = rig.storage.support(source);
         assertTrue(support.reason().contains("memory is not registered: libcufile: cuFileBufRegister failed with "
                 + status.code()), support::reason);
     }
@@ -200,7 +205,7 @@ class GdsFileTest {
     @Test
     void closing_a_backend_frees_all_whatever_fails() throws IOException {
         Rig other = new Rig(folder);
-        DirectFile left = other.storage.open(path);
+        DirectFile left = other.storage.open(source);
         for (int i = 0; i < 3; i++) {
             left.read(0, other.backend.allocate(4096, 4096), 0, 4096);
         }
@@ -232,7 +237,7 @@ class GdsFileTest {
     @Test
     void closing_during_reads_of_many_threads_ends_them_one_way_or_the_other() throws Exception {
         for (int round = 0; round < 50; round++) {
-            DirectFile shared = rig.storage.open(path);
+            DirectFile shared = rig.storage.open(source);
             CompletableFuture<?>[] readers = IntStream.range(0, 8).mapToObj(_ -> CompletableFuture.runAsync(() -> {
                 try (DeviceBuffer own = rig.backend.allocate(4096, 4096)) {
                     for (int at = 0; at < LENGTH; at += 4096) {

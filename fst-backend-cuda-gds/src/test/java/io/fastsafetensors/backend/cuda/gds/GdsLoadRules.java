@@ -15,11 +15,13 @@ import io.fastsafetensors.spi.BackendProvider;
 import io.fastsafetensors.spi.DirectStorage;
 import io.fastsafetensors.spi.DirectStorage.Support;
 import io.fastsafetensors.spi.Probe;
+import io.fastsafetensors.spi.storage.StorageFile;
+import io.fastsafetensors.testkit.Requirement;
+import io.fastsafetensors.testkit.ffm.DescriptorFile;
 import io.fastsafetensors.testkit.fixture.WrittenFile;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import org.junit.jupiter.api.Assertions;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -45,16 +47,13 @@ public abstract class GdsLoadRules {
         BackendProvider provider = new GdsBackendProvider();
         switch (provider.probe()) {
             case Probe.Available found -> {
-                try (Backend backend = provider.open(found.devices().getFirst().device(), BackendOptions.defaults())) {
-                    return backend.directStorage().orElseThrow().support(file);
+                try (Backend backend = provider.open(found.devices().getFirst().device(), BackendOptions.defaults());
+                        StorageFile open = DescriptorFile.open(file)) {
+                    return backend.directStorage().orElseThrow().support(open);
                 }
             }
             case Probe.Unavailable missing -> {
-                String text = "backend cuda-gds is not available here: " + missing.reason();
-                if (System.getProperty("fst.testkit.require", "").contains("cuda-gds")) {
-                    Assertions.fail(text);
-                }
-                return Assumptions.abort(text);
+                throw Requirement.unavailable(GdsBackendProvider.NAME, missing.reason());
             }
         }
     }

@@ -11,6 +11,8 @@ import io.fastsafetensors.error.BackendException;
 import io.fastsafetensors.spi.DirectFile;
 import io.fastsafetensors.spi.DirectStorage.Mode;
 import io.fastsafetensors.spi.DirectStorage.Support;
+import io.fastsafetensors.spi.storage.StorageFile;
+import io.fastsafetensors.testkit.ffm.DescriptorFile;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -35,17 +37,20 @@ class GdsStorageTest {
     @TempDir
     Path folder;
 
-    private Path file;
+    private Path path;
+    private StorageFile file;
     private Rig rig;
 
     @BeforeEach
     void open() throws IOException {
-        file = Files.write(folder.resolve("model.safetensors"), new byte[9000]);
+        path = Files.write(folder.resolve("model.safetensors"), new byte[9000]);
+        file = DescriptorFile.open(path);
         rig = new Rig(folder);
     }
 
     @AfterEach
     void close() throws IOException {
+        file.close();
         rig.close();
         rig.assertBalanced(folder);
     }
@@ -82,10 +87,10 @@ class GdsStorageTest {
     void any_status_of_registering_the_file_is_the_reason(CuFileStatus status) throws IOException {
         rig.cuFile.fail("cuFileHandleRegister", status.code(), 0);
         assertRefused("cuFileHandleRegister failed with " + status.code(), status.name());
-        assertEquals(file.toString(),
+        assertEquals(path.toString(),
                 assertThrows(BackendException.class, () -> rig.storage.open(file)).where().file());
         assertFalse(rig.storage.support(file).reason().contains("["), "the place is the caller's to tell");
-        assertEquals(List.of(), Rig.openFiles(folder));
+        assertEquals(1, Rig.openFiles(folder).size(), "but for the file itself");
     }
 
     @Test
@@ -106,8 +111,8 @@ class GdsStorageTest {
     @Test
     void the_modes_follow_the_machine() throws IOException {
         assertEquals(Mode.COMPATIBILITY, rig.storage.support(file).mode());
-        Path drive = rig.host.drive(file, "pci0000:00/nvme/nvme0/nvme0n1/nvme0n1p1");
-        Assumptions.assumeTrue(Medium.of(file, rig.host.setup().sys()).kind() == Medium.Kind.NVME,
+        Path drive = rig.host.drive(path, "pci0000:00/nvme/nvme0/nvme0n1/nvme0n1p1");
+        Assumptions.assumeTrue(Medium.of(path, rig.host.setup().sys()).kind() == Medium.Kind.NVME,
                 "the temporary folder is not on a filesystem of drives: " + drive);
         try (Rig nvidiaFs = new Rig(folder)) {
             nvidiaFs.host.withNvidiaFs();
@@ -119,14 +124,13 @@ class GdsStorageTest {
     }
 
     @Test
-    void no_path_makes_support_throw() throws IOException {
-        for (Path odd : List.of(folder, folder.resolve("missing"), Path.of("/dev/null"),
-                file.resolve("below-a-file"))) {
-            Support support = rig.storage.support(odd);
-            assertEquals(Mode.NONE, support.mode(), odd::toString);
-            assertTrue(support.reason().matches("no such file|not a regular file"), support::reason);
-            assertEquals(odd.toString(),
-                    assertThrows(BackendException.class, () -> rig.storage.open(odd)).where().file());
+    void a_file_that_was_replaced_is_read_as_it_was_opened() throws IOException {
+        Files.delete(path);
+        Files.write(path, new byte[5]);
+        try (DirectFile direct = rig.storage.open(file)) {
+            assertEquals(4096, direct.alignment());
+            assertTrue(Rig.openFiles(folder).stream().anyMatch(name -> name.endsWith("(deleted)")),
+                    () -> "no second descriptor of the deleted file");
         }
     }
 

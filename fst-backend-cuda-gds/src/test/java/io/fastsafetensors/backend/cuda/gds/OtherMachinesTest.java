@@ -7,12 +7,11 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.fastsafetensors.api.Diagnostics;
 import io.fastsafetensors.api.Diagnostics.BackendReport;
 import io.fastsafetensors.spi.Probe;
+import io.fastsafetensors.test.ChildProcess;
 import io.fastsafetensors.testkit.fixture.SafetensorsFixture;
 import io.fastsafetensors.types.DType;
 import io.fastsafetensors.types.Shape;
 import java.io.File;
-import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.stream.Collectors;
@@ -47,17 +46,13 @@ class OtherMachinesTest {
 
     /// In a process of its own, so that what native code prints is seen as well.
     @Test
-    void loads_to_the_cpu_go_on_and_nothing_is_printed() throws IOException, InterruptedException {
+    void loads_to_the_cpu_go_on_and_nothing_is_printed() {
         Path file = SafetensorsFixture.create().tensor("t", DType.F32, Shape.of(1000), 1)
                 .write(folder.resolve("model.safetensors")).path();
         boolean available = new GdsBackendProvider().probe().isAvailable();
-        Process process = new ProcessBuilder(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "--enable-native-access=ALL-UNNAMED", "-cp", classPath(),
-                QuietProgram.class.getName(), file.toString()).directory(folder.toFile()).redirectErrorStream(true)
-                .start();
-        String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-        assertEquals("cpu 1\ncuda-gds " + available + "\n", output);
-        assertEquals(0, process.waitFor());
+        ChildProcess.Result result = ChildProcess.java(QuietProgram.class, file).classPath(classPath())
+                .directory(folder).run().succeeded();
+        assertEquals("cpu 1\ncuda-gds " + available + "\n", result.output());
         assertEquals(1, folder.toFile().list().length, "files were written");
     }
 }

@@ -108,6 +108,9 @@ public interface CudaDriver {
     /// Makes the context current that was before.
     int cuCtxPopCurrent();
 
+    /// Waits for all work of the current context.
+    int cuCtxSynchronize();
+
     /// Free and total bytes of the current context's device.
     int cuMemGetInfo(long[] free, long[] total);
 

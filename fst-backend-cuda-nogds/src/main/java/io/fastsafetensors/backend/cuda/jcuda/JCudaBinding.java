@@ -97,6 +97,11 @@ public final class JCudaBinding implements CudaDriver {
     }
 
     @Override
+    public int cuCtxSynchronize() {
+        return JCudaDriver.cuCtxSynchronize();
+    }
+
+    @Override
     public int cuMemGetInfo(long[] free, long[] total) {
         return JCudaDriver.cuMemGetInfo(free, total);
     }

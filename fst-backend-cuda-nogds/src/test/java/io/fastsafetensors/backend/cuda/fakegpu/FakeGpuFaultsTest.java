@@ -16,11 +16,12 @@ import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.DeviceBuffer;
 import io.fastsafetensors.spi.Fence;
 import io.fastsafetensors.spi.StagingBuffer;
-import io.fastsafetensors.testkit.gpu.FakeGpu;
+import io.fastsafetensors.test.gpu.FakeGpu;
 import io.fastsafetensors.types.Device;
 import java.util.List;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -49,6 +50,7 @@ class FakeGpuFaultsTest {
     }
 
     @Test
+    @Tag("slow")
     void whichever_call_fails_nothing_is_left_in_the_driver() {
         assertEquals(List.of(), Session.run(FakeGpuFaultsTest::open));
         long calls = gpu.calls("*");

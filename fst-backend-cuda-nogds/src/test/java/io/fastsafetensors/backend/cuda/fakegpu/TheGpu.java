@@ -1,7 +1,8 @@
 package io.fastsafetensors.backend.cuda.fakegpu;
 
-import io.fastsafetensors.testkit.gpu.Face;
-import io.fastsafetensors.testkit.gpu.FakeGpu;
+import io.fastsafetensors.test.Prerequisite;
+import io.fastsafetensors.test.gpu.Face;
+import io.fastsafetensors.test.gpu.FakeGpu;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -13,6 +14,7 @@ final class TheGpu {
     }
 
     static FakeGpu load() {
+        Prerequisite.C_COMPILER.require();
         return Holder.GPU;
     }
 

@@ -13,7 +13,7 @@ import io.fastsafetensors.spi.DeviceBuffer;
 import io.fastsafetensors.spi.Fence;
 import io.fastsafetensors.spi.HostRegistration;
 import io.fastsafetensors.spi.StagingBuffer;
-import io.fastsafetensors.testkit.gpu.FakeGpu;
+import io.fastsafetensors.test.gpu.FakeGpu;
 import io.fastsafetensors.types.DType;
 import io.fastsafetensors.types.Device;
 import java.lang.foreign.Arena;
@@ -50,7 +50,7 @@ class FailuresTest {
     }
 
     @Test
-    void everyCallThatFailsIsSaidAndLeavesNothingBehind() {
+    void every_call_that_fails_is_said_and_leaves_nothing_behind() {
         gpu.reset();
         // The second device, so that the thread's own must be put back.
         Device device = new Device("rocm", 1);
@@ -78,7 +78,7 @@ class FailuresTest {
     }
 
     @Test
-    void aCodeObjectForAnotherDeviceIsRefused() {
+    void a_code_object_for_another_device_is_refused() {
         gpu.reset();
         long before = gpu.count("all");
         gpu.fail("hipModuleLoadData", 1, 209);
@@ -89,7 +89,7 @@ class FailuresTest {
     }
 
     @Test
-    void whatTheCompilerSaysIsInTheMessage() {
+    void what_the_compiler_says_is_in_the_message() {
         gpu.reset();
         gpu.fail("hiprtcCompileProgram", 1, 6);
         String message = scenario(FakeHip.DEVICE).getFirst().getMessage();

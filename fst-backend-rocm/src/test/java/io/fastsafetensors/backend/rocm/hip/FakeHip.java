@@ -6,8 +6,9 @@ import io.fastsafetensors.spi.Backend;
 import io.fastsafetensors.spi.BackendOptions;
 import io.fastsafetensors.spi.BackendProvider;
 import io.fastsafetensors.spi.Probe;
-import io.fastsafetensors.testkit.gpu.Face;
-import io.fastsafetensors.testkit.gpu.FakeGpu;
+import io.fastsafetensors.test.Prerequisite;
+import io.fastsafetensors.test.gpu.Face;
+import io.fastsafetensors.test.gpu.FakeGpu;
 import io.fastsafetensors.types.Device;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -21,19 +22,21 @@ import java.util.stream.Stream;
 /// HIP of this process: the newest version, since its soname is asked for first.
 final class FakeHip {
     static final Device DEVICE = new Device("rocm", 0);
-    private static final FakeGpu GPU = load();
 
     private FakeHip() {
     }
 
     static FakeGpu gpu() {
-        return GPU;
+        Prerequisite.C_COMPILER.require();
+        return Holder.GPU;
     }
 
     static BackendProvider provider() {
+        // Loads it first.
+        FakeGpu gpu = gpu();
         HipBackendProvider provider = new HipBackendProvider();
         assertInstanceOf(Probe.Available.class, provider.probe(),
-                GPU.library() + " was loaded after this process had looked for HIP");
+                gpu.library() + " was loaded after this process had looked for HIP");
         return provider;
     }
 
@@ -44,6 +47,10 @@ final class FakeHip {
 
     static Backend open(Map<String, String> properties) {
         return provider().open(DEVICE, new BackendOptions(false, properties));
+    }
+
+    private static final class Holder {
+        static final FakeGpu GPU = load();
     }
 
     private static FakeGpu load() {

@@ -16,7 +16,7 @@ import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.DeviceBuffer;
 import io.fastsafetensors.spi.Fence;
 import io.fastsafetensors.spi.StagingBuffer;
-import io.fastsafetensors.testkit.gpu.FakeGpu;
+import io.fastsafetensors.test.gpu.FakeGpu;
 import io.fastsafetensors.types.Device;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -34,13 +34,12 @@ class HipBackendTest {
     private static final int SIZE = 1 << 16;
     private static final int ILLEGAL_ADDRESS = 700;
 
-    private FakeGpu gpu;
+    private final FakeGpu gpu = FakeHip.gpu();
     private long before;
     private Backend backend;
 
     @BeforeEach
     void open() {
-        gpu = FakeHip.gpu();
         before = gpu.count("all");
         backend = FakeHip.open();
     }
@@ -53,7 +52,7 @@ class HipBackendTest {
     }
 
     @Test
-    void aFenceIsPendingUntilTheDeviceHasPassedIt() {
+    void a_fence_is_pending_until_the_device_has_passed_it() {
         DeviceBuffer buffer = backend.allocate(SIZE, 256);
         StagingBuffer staging = backend.allocateStaging(SIZE);
         CopyStream stream = backend.openCopyStream();
@@ -71,7 +70,7 @@ class HipBackendTest {
     }
 
     @Test
-    void eventsAreUsedAgain() {
+    void events_are_used_again() {
         try (CopyStream stream = backend.openCopyStream()) {
             for (int i = 0; i < 100; i++) {
                 stream.fence().close();
@@ -81,7 +80,7 @@ class HipBackendTest {
     }
 
     @Test
-    void workThatFailsIsSaidByItsFenceAndByItsStream() {
+    void work_that_fails_is_said_by_its_fence_and_by_its_stream() {
         DeviceBuffer buffer = backend.allocate(SIZE, 256);
         StagingBuffer staging = backend.allocateStaging(SIZE);
         CopyStream stream = backend.openCopyStream();
@@ -99,7 +98,7 @@ class HipBackendTest {
     }
 
     @Test
-    void lackOfMemoryNamesTheFigures() {
+    void lack_of_memory_names_the_figures() {
         gpu.memory(10L * SIZE);
         try (DeviceBuffer _ = backend.allocate(7L * SIZE, 256)) {
             OutOfDeviceMemoryException e = assertThrows(OutOfDeviceMemoryException.class,
@@ -117,7 +116,7 @@ class HipBackendTest {
     }
 
     @Test
-    void theUsersThreadKeepsItsDevice() {
+    void the_users_thread_keeps_its_device() {
         Hip hip = new HipFfm();
         int[] current = new int[1];
         assertEquals(Hip.SUCCESS, hip.hipSetDevice(1));
@@ -141,7 +140,7 @@ class HipBackendTest {
     }
 
     @Test
-    void devicesAreWhatHipNumbers() {
+    void devices_are_what_hip_numbers() {
         BackendException e = assertThrows(BackendException.class,
                 () -> FakeHip.provider().open(new Device("rocm", 2), BackendOptions.defaults()));
         assertEquals("no device rocm:2; HIP has rocm:0, rocm:1 [backend hip]", e.getMessage());
@@ -155,7 +154,7 @@ class HipBackendTest {
     }
 
     @Test
-    void memoryOfTheHeapIsCopiedToo() {
+    void memory_of_the_heap_is_copied_too() {
         byte[] bytes = {1, 2, 3, 4, 5};
         byte[] back = new byte[5];
         try (DeviceBuffer buffer = backend.allocate(5, 1); CopyStream stream = backend.openCopyStream()) {
@@ -169,7 +168,7 @@ class HipBackendTest {
     }
 
     @Test
-    void closedHostMemoryAndForeignFencesAreRefused() {
+    void closed_host_memory_and_foreign_fences_are_refused() {
         try (DeviceBuffer buffer = backend.allocate(8, 1);
                 CopyStream stream = backend.openCopyStream();
                 Backend other = FakeHip.open();
@@ -186,7 +185,7 @@ class HipBackendTest {
     }
 
     @Test
-    void switchesWithoutMeaningAreRefused() {
+    void switches_without_meaning_are_refused() {
         for (String property : new String[] {HipOptions.CODE_OBJECT, HipOptions.KERNEL_CACHE}) {
             for (String value : new String[] {"relative/path", "a\0b"}) {
                 BackendException e = assertThrows(BackendException.class,
@@ -197,7 +196,7 @@ class HipBackendTest {
     }
 
     @Test
-    void onlyWholePagesAreRegistered() {
+    void only_whole_pages_are_registered() {
         try (StagingBuffer staging = backend.allocateStaging(SIZE)) {
             MemorySegment odd = staging.segment().asSlice(8);
             assertThrows(IllegalArgumentException.class, () -> backend.registerHost(odd, false));

@@ -68,7 +68,7 @@ class KernelCacheTest {
     }
 
     @Test
-    void kernelsAreCompiledOnceForAMachine() throws IOException {
+    void kernels_are_compiled_once_for_a_machine() throws IOException {
         Map<String, String> properties = Map.of(HipOptions.KERNEL_CACHE, folder.toString());
         assertEquals(1, compilations(properties));
         assertEquals(0, compilations(properties));
@@ -79,7 +79,7 @@ class KernelCacheTest {
     }
 
     @Test
-    void whatIsDamagedIsCompiledAnew() throws IOException {
+    void what_is_damaged_is_compiled_again() throws IOException {
         Map<String, String> properties = Map.of(HipOptions.KERNEL_CACHE, folder.toString());
         compilations(properties);
         Path file = kept().getFirst();
@@ -95,7 +95,7 @@ class KernelCacheTest {
     }
 
     @Test
-    void whatTheDeviceDoesNotTakeIsCompiledAnew() throws IOException {
+    void what_the_device_does_not_take_is_compiled_again() throws IOException {
         Map<String, String> properties = Map.of(HipOptions.KERNEL_CACHE, folder.toString());
         compilations(properties);
         String key = kept().getFirst().getFileName().toString().replace(".hsaco", "");
@@ -105,14 +105,14 @@ class KernelCacheTest {
     }
 
     @Test
-    void theCacheCanBeSwitchedOff() {
+    void the_cache_can_be_switched_off() {
         Map<String, String> off = Map.of(HipOptions.KERNEL_CACHE, "off");
         assertEquals(1, compilations(off));
         assertEquals(1, compilations(off));
     }
 
     @Test
-    void aCacheThatCannotBeWrittenIsNoError() throws IOException {
+    void a_cache_that_cannot_be_written_is_no_error() throws IOException {
         Path file = Files.writeString(temp.resolve("file"), "not a folder");
         Map<String, String> properties = Map.of(HipOptions.KERNEL_CACHE, file.resolve("inside").toString());
         assertEquals(1, compilations(properties));
@@ -120,7 +120,7 @@ class KernelCacheTest {
     }
 
     @Test
-    void aFolderThatOthersMayWriteToIsNotUsed() throws IOException {
+    void a_folder_that_others_may_write_to_is_not_used() throws IOException {
         cache.write("key", CODE);
         assertArrayEquals(CODE, cache.read("key").orElseThrow());
         for (String open : List.of("rwxrwx---", "rwx---rwx")) {
@@ -132,7 +132,7 @@ class KernelCacheTest {
     }
 
     @Test
-    void aCodeObjectOfTheUserIsTakenAsItIs() throws IOException {
+    void a_code_object_of_the_user_is_taken_as_it_is() throws IOException {
         Path code = Files.writeString(temp.resolve("kernels.hsaco"),
                 "fake code object for gfx90a:sramecc+:xnack-\0");
         Map<String, String> given = Map.of(HipOptions.CODE_OBJECT, code.toString(), HipOptions.KERNEL_CACHE,
@@ -149,7 +149,7 @@ class KernelCacheTest {
     }
 
     @Test
-    void theFolderIsTheUsersOwn() {
+    void the_folder_is_the_users_own() {
         assertEquals(Path.of("/c/fst/hip"), KernelCache.usersFolder("/c", "/home/u").orElseThrow());
         for (String ignored : new String[] {null, "", "relative"}) {
             assertEquals(Path.of("/home/u/.cache/fst/hip"),

@@ -4,12 +4,10 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.fastsafetensors.spi.Probe;
+import io.fastsafetensors.test.ChildProcess;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
@@ -31,19 +29,12 @@ class FreshJvmTest {
     Path directory;
 
     /// Runs the program with a temporary directory of its own and returns its output.
-    private String probe(Map<String, String> environment, String... options) throws Exception {
-        List<String> command = new ArrayList<>(
-                List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-Xmx64m",
-                        "-Djava.io.tmpdir=" + directory, "-cp", System.getProperty("java.class.path")));
-        command.addAll(Arrays.asList(options));
-        command.add(ProbeProgram.class.getName());
-        ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
-        builder.environment().putAll(environment);
-        Process process = builder.start();
-        String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-        assertEquals(0, process.waitFor(), output);
-        assertEquals(1, output.lines().count(), output);
-        return output.strip();
+    private String probe(Map<String, String> environment, String... options) {
+        ChildProcess.Result result = ChildProcess.java(ProbeProgram.class)
+                .withoutOption(NATIVE_ACCESS).options("-Xmx64m", "-Djava.io.tmpdir=" + directory).options(options)
+                .environment(environment).run().succeeded();
+        assertEquals(1, result.lines().size(), result::toString);
+        return result.output().strip();
     }
 
     private List<Path> left() throws IOException {

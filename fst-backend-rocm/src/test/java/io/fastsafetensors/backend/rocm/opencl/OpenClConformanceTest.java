@@ -4,15 +4,13 @@ import io.fastsafetensors.spi.BackendProvider;
 import io.fastsafetensors.spi.Probe;
 import io.fastsafetensors.testkit.BackendConformance;
 import io.fastsafetensors.types.Device;
-import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
 
 /// On `opencl:0`, or the device whose number `-Dfst.opencl.device` is.
 class OpenClConformanceTest extends BackendConformance {
-    @BeforeAll
-    static void requireOnCi() {
-        if (OpenClDevice.IS_REQUIRED) {
-            OpenClDevice.require();
-        }
+    @BeforeEach
+    void requireDevice() {
+        OpenClDevice.require();
     }
 
     @Override

@@ -1,23 +1,20 @@
 package io.fastsafetensors.backend.rocm.opencl;
 
 import io.fastsafetensors.spi.Probe;
-import org.junit.jupiter.api.Assertions;
-import org.junit.jupiter.api.Assumptions;
+import io.fastsafetensors.test.Prerequisite;
 
-/// The real driver that tests need: on CI its absence is a failure, elsewhere it skips them.
+/// The real driver that tests need.
 final class OpenClDevice {
-    static final boolean IS_REQUIRED = "true".equals(System.getenv("CI"));
+    private static final Probe PROBE = new OpenClBackendProvider().probe();
 
     private OpenClDevice() {
     }
 
-    /// The probe's answer, which lists a device.
+    /// The probe's answer, which lists a device; without one the test ends by [Prerequisite#OPENCL].
     static Probe.Available require() {
-        Probe probe = new OpenClBackendProvider().probe();
-        if (probe instanceof Probe.Unavailable unavailable) {
-            String text = "no OpenCL device: " + unavailable.reason();
-            return IS_REQUIRED ? Assertions.fail(text) : Assumptions.abort(text);
+        if (PROBE instanceof Probe.Unavailable unavailable) {
+            throw Prerequisite.OPENCL.missing(unavailable.reason());
         }
-        return (Probe.Available) probe;
+        return (Probe.Available) PROBE;
     }
 }

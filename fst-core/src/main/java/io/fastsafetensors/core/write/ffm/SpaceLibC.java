@@ -1,6 +1,5 @@
 package io.fastsafetensors.core.write.ffm;
 
-import java.nio.file.Path;
 
 /// The C library's calls under their own names. −1 means that the call failed and [#errno()] says why. Safe for use by
 /// many threads.
@@ -11,7 +10,9 @@ public interface SpaceLibC {
     int O_CLOEXEC = 0x80000;
 
     /// open(2).
-    int open(Path path, int flags);
+    ///
+    /// @param path as the kernel knows it, without a NUL
+    int open(byte[] path, int flags);
 
     /// close(2).
     int close(int fd);

@@ -4,7 +4,8 @@ import io.fastsafetensors.spi.ffm.Errno;
 import io.fastsafetensors.spi.ffm.NativeLibrary;
 import io.fastsafetensors.spi.ffm.WordFunction;
 import java.lang.foreign.Arena;
-import java.nio.file.Path;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 
 /// [SpaceLibC] on this process's C library; 64-bit Linux only.
 public final class SpaceLibCFfm implements SpaceLibC {
@@ -22,9 +23,11 @@ public final class SpaceLibCFfm implements SpaceLibC {
     }
 
     @Override
-    public int open(Path path, int flags) {
+    public int open(byte[] path, int flags) {
         try (Arena arena = Arena.ofConfined()) {
-            return (int) OPEN.call(arena.allocateFrom(path.toString()).address(), flags);
+            MemorySegment text = arena.allocate(path.length + 1L);
+            MemorySegment.copy(path, 0, text, ValueLayout.JAVA_BYTE, 0, path.length);
+            return (int) OPEN.call(text.address(), flags);
         }
     }
 

@@ -1,16 +1,14 @@
 package io.fastsafetensors.backend.cuda.gds.fakegpu;
 
-import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.fastsafetensors.testkit.gpu.Face;
-import io.fastsafetensors.testkit.gpu.FakeGpu;
+import io.fastsafetensors.test.ChildProcess;
+import io.fastsafetensors.test.gpu.Face;
+import io.fastsafetensors.test.gpu.FakeGpu;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -26,7 +24,7 @@ class CuFileLoopTest {
     Path folder;
 
     @Test
-    void it_reads_every_byte_in_each_way() throws IOException, InterruptedException {
+    void it_reads_every_byte_in_each_way() throws IOException {
         Path program = NativeCode.loop(folder);
         FakeGpu.build(folder, Face.CUDA);
         NativeCode.cuFile(folder);
@@ -43,14 +41,8 @@ class CuFileLoopTest {
         run(2, program);
     }
 
-    private String run(int status, Path program, String... arguments) throws IOException, InterruptedException {
-        List<String> command = new ArrayList<>(List.of(program.toString()));
-        command.addAll(Arrays.asList(arguments));
-        ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
-        builder.environment().put("LD_LIBRARY_PATH", folder.toString());
-        Process process = builder.start();
-        String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-        assertEquals(status, process.waitFor(), output);
-        return output;
+    private String run(int status, Path program, String... arguments) {
+        return ChildProcess.of((Object[]) arguments).under(List.of(program.toString()))
+                .environment("LD_LIBRARY_PATH", folder).run().withStatus(status).output();
     }
 }

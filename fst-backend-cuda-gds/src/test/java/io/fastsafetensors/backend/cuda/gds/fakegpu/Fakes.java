@@ -1,8 +1,9 @@
 package io.fastsafetensors.backend.cuda.gds.fakegpu;
 
 import io.fastsafetensors.spi.ffm.NativeLibrary;
-import io.fastsafetensors.testkit.gpu.Face;
-import io.fastsafetensors.testkit.gpu.FakeGpu;
+import io.fastsafetensors.test.Prerequisite;
+import io.fastsafetensors.test.gpu.Face;
+import io.fastsafetensors.test.gpu.FakeGpu;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.nio.file.Files;
@@ -17,11 +18,13 @@ final class Fakes {
     }
 
     static FakeGpu gpu() {
+        Prerequisite.C_COMPILER.require();
         return Holder.GPU;
     }
 
     /// What `fake_cufile.c` counts.
     static long count(String what) {
+        Prerequisite.C_COMPILER.require();
         try (Arena arena = Arena.ofConfined()) {
             return Holder.CUFILE.words("fake_cufile_count").call(arena.allocateFrom(what).address());
         }
@@ -48,7 +51,7 @@ final class Fakes {
                 // Loaded is enough: it is found by its soname from now on.
                 CUFILE = NativeLibrary.open(library.toString());
                 delete(folder);
-            } catch (IOException | InterruptedException e) {
+            } catch (IOException e) {
                 throw new IllegalStateException(e);
             }
         }

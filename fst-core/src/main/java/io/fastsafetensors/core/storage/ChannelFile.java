@@ -1,0 +1,215 @@
+package io.fastsafetensors.core.storage;
+
+import io.fastsafetensors.error.StorageException;
+import io.fastsafetensors.spi.storage.FileIdentity;
+import io.fastsafetensors.spi.storage.Mapping;
+import io.fastsafetensors.spi.storage.StorageFile;
+import io.fastsafetensors.types.Location;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileChannel.MapMode;
+import java.nio.channels.SeekableByteChannel;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.OpenOption;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/// A file through the JDK alone: one of another file system than the default one, or any where Linux's calls are not to be
+/// had. Threads that read are never interrupted, since an interrupt would close the channel for all of them.
+///
+/// The JDK does not tell which file a channel has open; its identity is that of the path, taken before and after opening.
+final class ChannelFile implements StorageFile, Mapping {
+    private static final int MOST_TRIES = 100;
+
+    private final Location location;
+    private final Path path;
+    private final SeekableByteChannel channel;
+    private final long length;
+    private final FileIdentity identity;
+    private final String storageName;
+    private final String reason;
+
+    private ChannelFile(Location location, Path path, SeekableByteChannel channel, FileIdentity identity, String why)
+            throws IOException {
+        this.location = location;
+        this.path = path;
+        this.channel = channel;
+        this.length = channel.size();
+        this.identity = identity;
+        this.storageName = location.isLocal() ? Files.getFileStore(path).type() : location.scheme();
+        this.reason = "buffered: " + why;
+    }
+
+    /// Opens a path of any file system.
+    ///
+    /// @param why why this way
+    static ChannelFile open(Location location, String why) {
+        Path path = location.path().orElseThrow(() -> new IllegalArgumentException(location + " is no path"));
+        try {
+            // A link that is turned while this runs must not be followed twice.
+            Path real = location.isLocal() ? path.toRealPath() : path;
+            for (int attempt = 0;; attempt++) {
+                ChannelFile file = tryOpen(location, real, why);
+                if (file != null) {
+                    return file;
+                }
+                if (attempt == MOST_TRIES) {
+                    throw new StorageException("the file is being replaced again and again; wait for its writer",
+                            location.where());
+                }
+            }
+        } catch (IOException e) {
+            throw new StorageException("cannot open: " + Errnos.describe(e), location.where(), e);
+        }
+    }
+
+    private static @Nullable ChannelFile tryOpen(Location location, Path real, String why) throws IOException {
+        if (!Files.readAttributes(real, BasicFileAttributes.class).isRegularFile()) {
+            throw new StorageException("not a regular file", location.where().withOffset(0));
+        }
+        FileIdentity before = LocalIdentity.of(real);
+        SeekableByteChannel channel = channel(real, location.isLocal());
+        try {
+            if (before.equals(LocalIdentity.of(real))) {
+                return new ChannelFile(location, real, channel, before, why);
+            }
+        } catch (IOException | RuntimeException | Error e) {
+            channel.close();
+            throw e;
+        }
+        channel.close();
+        return null;
+    }
+
+    /// A channel with positional reads where the file system has one.
+    private static SeekableByteChannel channel(Path path, boolean local) throws IOException {
+        OpenOption[] options = local ? new OpenOption[] {StandardOpenOption.READ, LinkOption.NOFOLLOW_LINKS}
+                : new OpenOption[] {StandardOpenOption.READ};
+        try {
+            return FileChannel.open(path, options);
+        } catch (UnsupportedOperationException e) {
+            return Files.newByteChannel(path, options);
+        } catch (NoSuchFileException e) {
+            throw e;
+        } catch (IOException e) {
+            if (local) {
+                throw e;
+            }
+            // A zip file system unpacks an entry beside the zip for a file channel, where it may not be allowed to.
+            return Files.newByteChannel(path, options);
+        }
+    }
+
+    @Override
+    public Location location() {
+        return location;
+    }
+
+    @Override
+    public long length() {
+        return length;
+    }
+
+    @Override
+    public FileIdentity identity() {
+        return identity;
+    }
+
+    @Override
+    public FileIdentity currentIdentity() {
+        requireOpen();
+        try {
+            return LocalIdentity.of(path);
+        } catch (NoSuchFileException e) {
+            return identity;
+        } catch (IOException e) {
+            throw new StorageException("cannot look at the file: " + Errnos.describe(e), location.where(), e);
+        }
+    }
+
+    @Override
+    public boolean isCurrent() {
+        requireOpen();
+        try {
+            return LocalIdentity.of(location.path().orElseThrow()).equals(identity);
+        } catch (IOException e) {
+            // Nothing there any more, or nothing that can be asked.
+            return true;
+        }
+    }
+
+    @Override
+    public String storageName() {
+        return storageName;
+    }
+
+    @Override
+    public String reason() {
+        return reason;
+    }
+
+    @Override
+    public long read(long offset, MemorySegment target, long targetOffset, long bytes) {
+        requireOpen();
+        ByteBuffer into = target.asSlice(targetOffset, Math.min(bytes, Integer.MAX_VALUE)).asByteBuffer();
+        try {
+            return Math.max(0, channel instanceof FileChannel file ? file.read(into, offset) : readAt(offset, into));
+        } catch (IOException e) {
+            throw new StorageException("read failed: " + Errnos.describe(e), location.where().withOffset(offset), e);
+        }
+    }
+
+    private long readAt(long offset, ByteBuffer into) throws IOException {
+        synchronized (channel) {
+            channel.position(offset);
+            return channel.read(into);
+        }
+    }
+
+    @Override
+    public <A> Optional<A> ability(Class<A> type) {
+        boolean maps = type == Mapping.class && location.isLocal() && channel instanceof FileChannel;
+        return maps ? Optional.of(type.cast(this)) : Optional.empty();
+    }
+
+    @Override
+    public MemorySegment map(long offset, long bytes, Arena arena) {
+        requireOpen();
+        if (!(channel instanceof FileChannel file)) {
+            throw new StorageException("cannot map: the file system has no file channels", location.where());
+        }
+        try {
+            return file.map(MapMode.READ_ONLY, offset, bytes, arena);
+        } catch (IOException e) {
+            throw new StorageException("cannot map: " + Errnos.describe(e), location.where(), e);
+        }
+    }
+
+    private void requireOpen() {
+        if (!channel.isOpen()) {
+            throw new IllegalStateException(location + " is closed");
+        }
+    }
+
+    @Override
+    public void close() {
+        try {
+            channel.close();
+        } catch (IOException e) {
+            throw new StorageException("cannot close: " + Errnos.describe(e), location.where(), e);
+        }
+    }
+
+    @Override
+    public String toString() {
+        return location.toString();
+    }
+}

@@ -1,0 +1,41 @@
+package io.fastsafetensors.core.storage;
+
+import io.fastsafetensors.spi.storage.StorageFile;
+import io.fastsafetensors.types.Location;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+
+/// Reads bytes of an open file into arrays, as headers, indexes and references are read. For one thread.
+public final class FileBytes {
+    private static final int BUFFER = 64 << 10;
+    private static final ThreadLocal<MemorySegment> BUFFERS = ThreadLocal
+            .withInitial(() -> Arena.ofAuto().allocate(BUFFER, 8));
+
+    private final StorageFile file;
+
+    /// @param file stays the caller's
+    public FileBytes(StorageFile file) {
+        this.file = file;
+    }
+
+    /// Where it was opened.
+    public Location location() {
+        return file.location();
+    }
+
+    /// Its length in bytes when it was opened.
+    public long length() {
+        return file.length();
+    }
+
+    /// Reads at an offset.
+    ///
+    /// @return how many bytes were read, 1 at least, or 0 at the end of the file
+    public int read(long offset, byte[] target, int targetOffset, int bytes) {
+        MemorySegment buffer = BUFFERS.get();
+        int got = (int) file.read(offset, buffer, 0, Math.min(bytes, BUFFER));
+        MemorySegment.copy(buffer, ValueLayout.JAVA_BYTE, 0, target, targetOffset, got);
+        return got;
+    }
+}

@@ -1,0 +1,306 @@
+package io.fastsafetensors.core.storage;
+
+import io.fastsafetensors.core.storage.ffm.FileLibC;
+import io.fastsafetensors.core.storage.ffm.Statx;
+import io.fastsafetensors.error.StorageException;
+import io.fastsafetensors.spi.storage.CacheResidency;
+import io.fastsafetensors.spi.storage.DescriptorAccess;
+import io.fastsafetensors.spi.storage.DirectReads;
+import io.fastsafetensors.spi.storage.FileIdentity;
+import io.fastsafetensors.spi.storage.Mapping;
+import io.fastsafetensors.spi.storage.StorageFile;
+import io.fastsafetensors.types.Location;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.charset.StandardCharsets;
+import java.util.concurrent.locks.LockSupport;
+
+/// A file through Linux's own calls: one descriptor through the page cache, and of the same file one past it, opened for
+/// the first direct read where the storage allows.
+final class LinuxFile implements StorageFile, CacheResidency, DirectReads, Mapping, DescriptorAccess {
+    private static final int MOST_RETRIES = 1000;
+    private static final long RETRY_NANOS = 1_000_000;
+    private static final int NOT_TRIED = -2;
+    private static final int NONE = -1;
+    private static final byte[] NO_PATH = {};
+    private static final ThreadLocal<Statx> STATUS = ThreadLocal.withInitial(Statx::new);
+
+    private final FileLibC c;
+    private final Location location;
+    private final byte[] path;
+    private final int fd;
+    private final long device;
+    private final long inode;
+    private final long length;
+    private final long seconds;
+    private final int nanos;
+    private final FileIdentity identity;
+    private final FileSystems.Kind kind;
+    private final long pageSize;
+    private volatile int directFd;
+    private volatile String reason;
+    private volatile boolean closed;
+    private int refusedFd = NONE;
+
+    private LinuxFile(FileLibC c, Location location, byte[] path, int fd) {
+        this.c = c;
+        this.location = location;
+        this.path = path;
+        this.fd = fd;
+        Statx status = STATUS.get();
+        if (c.statx(fd, NO_PATH, FileLibC.AT_EMPTY_PATH, status) < 0) {
+            throw failure("statx", c.errno());
+        }
+        if (!status.isRegular()) {
+            throw new StorageException("not a regular file", location.where().withOffset(0));
+        }
+        this.device = status.device();
+        this.inode = status.inode();
+        this.length = status.size();
+        this.seconds = status.seconds();
+        this.nanos = status.nanos();
+        this.identity = LocalIdentity.of(status);
+        this.kind = FileSystems.of(c.fstatfs_type(fd));
+        this.pageSize = c.page_size();
+        this.directFd = kind.buffered() == null ? NOT_TRIED : NONE;
+        this.reason = kind.buffered() == null ? "direct (O_DIRECT) where the page cache does not hold it"
+                : "buffered: " + kind.buffered();
+    }
+
+    /// Opens a local file. One that is not regular is refused without waiting for anybody.
+    static LinuxFile open(FileLibC c, Location location) {
+        byte[] path = location.bytes();
+        int fd = openRetrying(c, location, path);
+        try {
+            return new LinuxFile(c, location, path, fd);
+        } catch (RuntimeException | Error e) {
+            c.close(fd);
+            throw e;
+        }
+    }
+
+    private static int openRetrying(FileLibC c, Location location, byte[] path) {
+        for (int attempt = 0;; attempt++) {
+            int fd = c.open(path, FileLibC.O_RDONLY | FileLibC.O_CLOEXEC | FileLibC.O_NONBLOCK);
+            if (fd >= 0) {
+                return fd;
+            }
+            // Somebody's lease on the file gives EAGAIN until it is broken.
+            boolean retry = c.errno() == Errnos.EINTR || c.errno() == Errnos.EAGAIN;
+            if (!retry || attempt == MOST_RETRIES) {
+                throw new StorageException("cannot open: " + Errnos.describe(c.errno()), location.where());
+            }
+            pauseIfAgain(c.errno());
+        }
+    }
+
+    private static void pauseIfAgain(int errno) {
+        if (errno == Errnos.EAGAIN) {
+            LockSupport.parkNanos(RETRY_NANOS);
+        }
+    }
+
+    @Override
+    public Location location() {
+        return location;
+    }
+
+    @Override
+    public long length() {
+        return length;
+    }
+
+    @Override
+    public FileIdentity identity() {
+        return identity;
+    }
+
+    @Override
+    public FileIdentity currentIdentity() {
+        requireOpen();
+        Statx status = STATUS.get();
+        if (c.statx(fd, NO_PATH, FileLibC.AT_EMPTY_PATH, status) < 0) {
+            throw failure("statx", c.errno());
+        }
+        return isThis(status) ? identity : LocalIdentity.of(status);
+    }
+
+    private boolean isThis(Statx status) {
+        return status.inode() == inode && status.device() == device && status.size() == length
+                && status.seconds() == seconds && status.nanos() == nanos;
+    }
+
+    @Override
+    public boolean isCurrent() {
+        requireOpen();
+        Statx status = STATUS.get();
+        return c.statx(FileLibC.AT_FDCWD, path, 0, status) < 0 || isThis(status);
+    }
+
+    @Override
+    public String storageName() {
+        return kind.name();
+    }
+
+    @Override
+    public String reason() {
+        return reason;
+    }
+
+    @Override
+    public long cachedBytes(long offset, long bytes) {
+        requireOpen();
+        long cached = c.cachestat_cached(fd, offset, bytes);
+        if (cached < 0) {
+            return -1;
+        }
+        long first = offset & -pageSize;
+        long end = (offset + bytes + pageSize - 1) & -pageSize;
+        long cachedSpan = cached * pageSize;
+        // Which pages are missing is not known: never count an edge that may be.
+        return cachedSpan >= end - first ? bytes : Math.max(Math.min(cached, 1), cachedSpan - (end - first - bytes));
+    }
+
+    @Override
+    public long readCached(long offset, MemorySegment target, long targetOffset, long bytes) {
+        requireOpen();
+        return Math.max(0, c.preadv2(fd, target.address() + targetOffset, bytes, offset, FileLibC.RWF_NOWAIT));
+    }
+
+    @Override
+    public boolean evict() {
+        requireOpen();
+        // Pages that were not written back yet cannot be evicted.
+        return c.fsync(fd) == 0 && c.posix_fadvise(fd, 0, 0, FileLibC.POSIX_FADV_DONTNEED) == 0;
+    }
+
+    @Override
+    public long read(long offset, MemorySegment target, long targetOffset, long bytes) {
+        requireOpen();
+        return read(fd, offset, target.address() + targetOffset, bytes);
+    }
+
+    @Override
+    public boolean isDirect() {
+        return directFd != NONE;
+    }
+
+    @Override
+    public long readDirect(long offset, MemorySegment target, long targetOffset, long bytes) {
+        requireOpen();
+        int direct = directFd == NOT_TRIED ? openDirect() : directFd;
+        return direct == NONE ? REFUSED : read(direct, offset, target.address() + targetOffset, bytes);
+    }
+
+    /// A second descriptor of the file that is open, whatever its path names now.
+    private synchronized int openDirect() {
+        if (directFd != NOT_TRIED) {
+            return directFd;
+        }
+        int flags = FileLibC.O_RDONLY | FileLibC.O_CLOEXEC | c.o_direct();
+        int opened = c.open(("/proc/self/fd/" + fd).getBytes(StandardCharsets.US_ASCII), flags);
+        if (opened < 0 && (c.errno() == Errnos.ENOENT || c.errno() == Errnos.ENOTDIR)) {
+            opened = openDirectByPath(flags);
+        } else if (opened < 0) {
+            refuseDirect("open with O_DIRECT failed: " + Errnos.describe(c.errno()));
+        }
+        directFd = opened;
+        return opened;
+    }
+
+    /// Where /proc is not mounted.
+    private int openDirectByPath(int flags) {
+        int opened = c.open(path, flags);
+        if (opened < 0) {
+            refuseDirect("open with O_DIRECT failed: " + Errnos.describe(c.errno()));
+            return NONE;
+        }
+        Statx status = STATUS.get();
+        if (c.statx(opened, NO_PATH, FileLibC.AT_EMPTY_PATH, status) < 0 || status.device() != device
+                || status.inode() != inode) {
+            c.close(opened);
+            refuseDirect("/proc is not mounted and the path names another file by now");
+            return NONE;
+        }
+        return opened;
+    }
+
+    private void refuseDirect(String why) {
+        reason = "buffered: " + why;
+    }
+
+    private long read(int descriptor, long offset, long address, long bytes) {
+        for (int attempt = 0;; attempt++) {
+            long got = c.pread(descriptor, address, bytes, offset);
+            if (got >= 0) {
+                return got;
+            }
+            int errno = c.errno();
+            if (errno == Errnos.EINVAL && descriptor != fd) {
+                stopDirect();
+                return REFUSED;
+            }
+            boolean retry = errno == Errnos.EINTR || errno == Errnos.EAGAIN;
+            if (!retry || attempt == MOST_RETRIES) {
+                throw new StorageException("read failed: " + Errnos.describe(errno),
+                        location.where().withOffset(offset));
+            }
+            pauseIfAgain(errno);
+        }
+    }
+
+    /// Other threads may be reading from the direct descriptor: it is closed with the file.
+    private synchronized void stopDirect() {
+        if (directFd >= 0) {
+            refusedFd = directFd;
+            directFd = NONE;
+            refuseDirect("the storage refused a direct read (EINVAL)");
+        }
+    }
+
+    @Override
+    public MemorySegment map(long offset, long bytes, Arena arena) {
+        requireOpen();
+        MemorySegment mapped = c.mmap(fd, offset, bytes, arena);
+        if (mapped == null) {
+            throw new StorageException("cannot map: " + Errnos.describe(c.errno()), location.where());
+        }
+        return mapped;
+    }
+
+    @Override
+    public int descriptor() {
+        requireOpen();
+        return fd;
+    }
+
+    private StorageException failure(String call, int errno) {
+        return new StorageException(call + " failed: " + Errnos.describe(errno), location.where());
+    }
+
+    private void requireOpen() {
+        if (closed) {
+            throw new IllegalStateException(location + " is closed");
+        }
+    }
+
+    @Override
+    public synchronized void close() {
+        if (closed) {
+            return;
+        }
+        closed = true;
+        c.close(fd);
+        if (directFd >= 0) {
+            c.close(directFd);
+        }
+        if (refusedFd >= 0) {
+            c.close(refusedFd);
+        }
+    }
+
+    @Override
+    public String toString() {
+        return location.toString();
+    }
+}

@@ -1,0 +1,40 @@
+package io.fastsafetensors.core.storage;
+
+import io.fastsafetensors.core.storage.ffm.Statx;
+import io.fastsafetensors.spi.storage.FileIdentity;
+import java.io.IOException;
+import java.nio.file.FileSystems;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.nio.file.attribute.FileTime;
+import java.time.Instant;
+import java.util.Map;
+import java.util.Objects;
+
+/// Identifies the version of a file of some file system: which file it is, its length, when it was changed last.
+final class LocalIdentity {
+    private LocalIdentity() {
+    }
+
+    /// Of what statx(2) found.
+    static FileIdentity of(Statx status) {
+        return FileIdentity.of("device " + (status.device() >>> 32) + ":" + (int) status.device() + ", inode "
+                + status.inode(), status.size(),
+                "changed at " + Instant.ofEpochSecond(status.seconds(), status.nanos()));
+    }
+
+    /// Of what a path names now, links followed; by the JDK alone.
+    static FileIdentity of(Path path) throws IOException {
+        if (path.getFileSystem().equals(FileSystems.getDefault())
+                && path.getFileSystem().supportedFileAttributeViews().contains("unix")) {
+            Map<String, Object> all = Files.readAttributes(path, "unix:dev,ino,size,lastModifiedTime");
+            Long size = (Long) Objects.requireNonNull(all.get("size"));
+            FileTime changed = (FileTime) Objects.requireNonNull(all.get("lastModifiedTime"));
+            return FileIdentity.of("device " + all.get("dev") + ", inode " + all.get("ino"), size,
+                    "changed at " + changed.toInstant());
+        }
+        BasicFileAttributes all = Files.readAttributes(path, BasicFileAttributes.class);
+        return FileIdentity.of("file " + all.fileKey(), all.size(), "changed at " + all.lastModifiedTime().toInstant());
+    }
+}

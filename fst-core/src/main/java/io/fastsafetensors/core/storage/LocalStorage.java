@@ -1,0 +1,126 @@
+package io.fastsafetensors.core.storage;
+
+import io.fastsafetensors.core.storage.ffm.FileLibC;
+import io.fastsafetensors.core.storage.ffm.FileLibCFfm;
+import io.fastsafetensors.core.storage.ffm.Statx;
+import io.fastsafetensors.error.StorageException;
+import io.fastsafetensors.spi.storage.Storage;
+import io.fastsafetensors.spi.storage.StorageEntry;
+import io.fastsafetensors.spi.storage.StorageFile;
+import io.fastsafetensors.types.Location;
+import java.io.IOException;
+import java.nio.file.DirectoryIteratorException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/// Paths: those of the default file system by Linux's own calls where they are to be had, all others through their
+/// channel.
+final class LocalStorage implements Storage {
+    private static final LocalStorage PLATFORM = detect();
+
+    private final @Nullable FileLibC c;
+    private final String whyNot;
+
+    private LocalStorage(@Nullable FileLibC c, String whyNot) {
+        this.c = c;
+        this.whyNot = whyNot;
+    }
+
+    /// The best that this platform has.
+    static LocalStorage platform() {
+        return PLATFORM;
+    }
+
+    /// Over the given calls.
+    static LocalStorage over(FileLibC calls) {
+        return new LocalStorage(calls, "");
+    }
+
+    /// Through the JDK alone.
+    static LocalStorage plain(String why) {
+        return new LocalStorage(null, why);
+    }
+
+    private static LocalStorage detect() {
+        if (!System.getProperty("os.name").equals("Linux")) {
+            return plain("direct reads are for Linux");
+        }
+        try {
+            FileLibC calls = new FileLibCFfm();
+            if (calls.statx(FileLibC.AT_FDCWD, new byte[] {'/'}, 0, new Statx()) < 0) {
+                return plain("the kernel refuses statx(2): " + Errnos.describe(calls.errno()));
+            }
+            return over(calls);
+        } catch (IllegalCallerException | LinkageError e) {
+            Throwable cause = e.getCause() == null ? e : e.getCause();
+            return plain("native access is off (" + cause.getMessage()
+                    + "); start java with --enable-native-access=io.fastsafetensors.api, or ALL-UNNAMED on the class path");
+        }
+    }
+
+    @Override
+    public Kind kind(Location location) {
+        try {
+            BasicFileAttributes all = Files.readAttributes(path(location), BasicFileAttributes.class);
+            return all.isDirectory() ? Kind.DIRECTORY : all.isRegularFile() ? Kind.FILE : Kind.OTHER;
+        } catch (IOException e) {
+            if (Errnos.isAbsent(e)) {
+                return Kind.ABSENT;
+            }
+            throw new StorageException("cannot look there: " + Errnos.describe(e), location.where(), e);
+        }
+    }
+
+    @Override
+    public List<StorageEntry> list(Location directory) {
+        List<StorageEntry> found = new ArrayList<>();
+        try (DirectoryStream<Path> entries = Files.newDirectoryStream(path(directory))) {
+            for (Path entry : entries) {
+                found.add(StorageEntry.of(Location.of(entry), kindOfEntry(entry)));
+            }
+        } catch (DirectoryIteratorException e) {
+            throw unlisted(directory, Objects.requireNonNull(e.getCause()));
+        } catch (IOException e) {
+            throw unlisted(directory, e);
+        }
+        return found;
+    }
+
+    private static StorageException unlisted(Location directory, IOException e) {
+        return new StorageException("cannot list the directory: " + Errnos.describe(e), directory.where(), e);
+    }
+
+    /// Opening what cannot be looked at says what is wrong with it.
+    private static Kind kindOfEntry(Path entry) {
+        try {
+            BasicFileAttributes all = Files.readAttributes(entry, BasicFileAttributes.class);
+            return all.isDirectory() ? Kind.DIRECTORY : all.isRegularFile() ? Kind.FILE : Kind.OTHER;
+        } catch (IOException e) {
+            return Kind.FILE;
+        }
+    }
+
+    private static Path path(Location location) {
+        return location.path().orElseThrow(() -> new IllegalArgumentException(location + " is no path"));
+    }
+
+    @Override
+    public StorageFile open(Location file) {
+        if (!file.isLocal()) {
+            return ChannelFile.open(file, "a path of the file system \"" + file.scheme()
+                    + "\" is read through its channel");
+        }
+        return c == null ? ChannelFile.open(file, whyNot) : LinuxFile.open(c, file);
+    }
+
+    @Override
+    public void close() {
+        // Nothing is held between files.
+    }
+}

@@ -1,0 +1,189 @@
+package io.fastsafetensors.core.storage;
+
+import io.fastsafetensors.error.StorageException;
+import io.fastsafetensors.spi.DirectStorage;
+import io.fastsafetensors.spi.storage.FileIdentity;
+import io.fastsafetensors.spi.storage.StorageFile;
+import io.fastsafetensors.types.Location;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+
+/// One file of [SourceFiles]: opened for its first user, and one version of it from then on. Thread-safe.
+public final class SourceFile {
+    private final SourceFiles table;
+    private final Location location;
+    private int users;
+    private @Nullable StorageFile open;
+    private @Nullable FileIdentity identity;
+    private boolean replaced;
+    private DirectStorage.@Nullable Support direct;
+
+    SourceFile(SourceFiles table, Location location) {
+        this.table = table;
+        this.location = location;
+    }
+
+    /// Where it is.
+    public Location location() {
+        return location;
+    }
+
+    /// The open file, for one user more; each calls [#release()].
+    ///
+    /// @throws StorageException if it cannot be opened, or what is there now is not what was opened before
+    public synchronized StorageFile retain() {
+        StorageFile mine = open;
+        if (mine == null) {
+            mine = table.open(this);
+            FileIdentity before = identity;
+            if (before != null && !mine.identity().equals(before)) {
+                String change = before.changeTo(mine.identity());
+                table.close(mine);
+                throw changed(change, null);
+            }
+            identity = mine.identity();
+            open = mine;
+        }
+        if (users++ == 0) {
+            table.busy(this);
+        }
+        return mine;
+    }
+
+    /// One user less. The file may stay open for the next one.
+    public synchronized void release() {
+        users--;
+        if (users == 0 && open != null && !table.keep(this)) {
+            evict();
+        }
+    }
+
+    /// Closes it to make room, unless somebody uses it again; whether its location named it until then is kept.
+    synchronized void evict() {
+        StorageFile mine = open;
+        if (users == 0 && mine != null) {
+            replaced |= table.checksAtTheEnd() && !mine.isCurrent();
+            closeNow();
+        }
+    }
+
+    /// Closes it, whether somebody uses it or not.
+    synchronized void closeNow() {
+        StorageFile mine = open;
+        if (mine != null) {
+            open = null;
+            table.close(mine);
+        }
+    }
+
+    /// Which version it is; opens it if it never was.
+    public synchronized FileIdentity identity() {
+        FileIdentity known = identity;
+        if (known == null) {
+            known = retain().identity();
+            release();
+        }
+        return known;
+    }
+
+    /// What direct storage can do with it; asked once.
+    ///
+    /// @param storage the device's
+    public synchronized DirectStorage.Support support(DirectStorage storage) {
+        DirectStorage.Support known = direct;
+        if (known == null) {
+            StorageFile mine = retain();
+            try {
+                known = storage.support(mine);
+            } finally {
+                release();
+            }
+            direct = known;
+        }
+        return known;
+    }
+
+    /// Uses it, and makes sure afterwards that it was one version all the while: what cannot be made of two is that error.
+    ///
+    /// @throws StorageException if it cannot be opened, or is another version after than before
+    public <T> T reading(Function<StorageFile, T> work) {
+        StorageFile mine = retain();
+        try {
+            T result;
+            try {
+                result = work.apply(mine);
+            } catch (RuntimeException | Error e) {
+                StorageException change = change(e);
+                if (change != null) {
+                    throw change;
+                }
+                throw e;
+            }
+            requireUnchanged();
+            return result;
+        } finally {
+            release();
+        }
+    }
+
+    /// Makes sure that the open file still is the version that it was. Allocates nothing unless it is not.
+    ///
+    /// @throws StorageException saying what changed
+    public void requireUnchanged() {
+        String change = change();
+        if (change != null) {
+            throw changed(change, null);
+        }
+    }
+
+    private @Nullable String change() {
+        StorageFile mine;
+        FileIdentity before;
+        synchronized (this) {
+            mine = open;
+            before = identity;
+        }
+        if (mine == null || before == null) {
+            return null;
+        }
+        FileIdentity now = mine.currentIdentity();
+        return now.equals(before) ? null : before.changeTo(now);
+    }
+
+    /// Makes sure that its location still names the version that was read, or nothing.
+    ///
+    /// @throws StorageException saying what changed
+    public void requireCurrent() {
+        requireUnchanged();
+        StorageFile mine;
+        boolean other;
+        synchronized (this) {
+            mine = open;
+            other = replaced;
+        }
+        if (other || (mine != null && !mine.isCurrent())) {
+            throw changed("was replaced by another", null);
+        }
+    }
+
+    /// That another version is there is a better reason for a failure than what it led to.
+    ///
+    /// @param failure what failed
+    /// @return what changed, null if nothing did, nobody can tell, or the failure says so itself
+    public @Nullable StorageException change(Throwable failure) {
+        try {
+            String change = change();
+            StorageException reason = change == null ? null : changed(change, failure);
+            boolean said = reason != null && String.valueOf(reason.getMessage()).equals(failure.getMessage());
+            return said ? null : reason;
+        } catch (StorageException | IllegalStateException e) {
+            failure.addSuppressed(e);
+            return null;
+        }
+    }
+
+    private StorageException changed(String change, @Nullable Throwable cause) {
+        return new StorageException("the file " + change + " while it was being read; load it again when its writer has"
+                + " ended", location.where(), cause);
+    }
+}

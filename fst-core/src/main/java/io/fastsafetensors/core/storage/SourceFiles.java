@@ -1,0 +1,171 @@
+package io.fastsafetensors.core.storage;
+
+import io.fastsafetensors.error.StorageException;
+import io.fastsafetensors.spi.Releases;
+import io.fastsafetensors.spi.storage.Storage;
+import io.fastsafetensors.spi.storage.StorageFile;
+import io.fastsafetensors.types.Location;
+import java.io.IOException;
+import java.lang.System.Logger.Level;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/// The files that one load, stream, rewrite or plan reads, headers and data: each is opened once and stays open until the
+/// last holder of this lets go. Where there are more than the process may have open, those that nobody uses are closed,
+/// the longest unused first, and must be the same ones when they are opened again. Thread-safe.
+public final class SourceFiles implements AutoCloseable {
+    private static final int MOST = 512;
+    private static final int ASSUMED_LIMIT = 256;
+    /// The part of the process's descriptors that one load may have.
+    private static final int SHARE = 4;
+
+    private final Storages storages;
+    private final int most;
+    private final Map<Location, SourceFile> files = new HashMap<>();
+    private final Set<SourceFile> idle = new LinkedHashSet<>();
+    private int opened;
+    private int holders = 1;
+
+    /// @param most how many stay open
+    SourceFiles(Storages storages, int most) {
+        this.storages = storages.retain();
+        this.most = most;
+    }
+
+    /// Files that stay open for a load; one holder.
+    ///
+    /// @param storages held until this is closed
+    public static SourceFiles forLoad(Storages storages) {
+        return new SourceFiles(storages, Math.min(MOST, Limit.DESCRIPTORS / SHARE));
+    }
+
+    /// Files that are closed as soon as nobody uses them; one holder.
+    ///
+    /// @param storages held until this is closed
+    public static SourceFiles closedAtOnce(Storages storages) {
+        return new SourceFiles(storages, 0);
+    }
+
+    private static final class Limit {
+        private static final int DESCRIPTORS = read();
+
+        private static int read() {
+            try {
+                for (String line : Files.readAllLines(Path.of("/proc/self/limits"))) {
+                    if (line.startsWith("Max open files")) {
+                        String soft = line.substring("Max open files".length()).strip().split("\\s+", 2)[0];
+                        return soft.equals("unlimited") ? Integer.MAX_VALUE
+                                : (int) Math.min(Integer.MAX_VALUE, Long.parseLong(soft));
+                    }
+                }
+            } catch (IOException e) {
+                System.getLogger("io.fastsafetensors.core").log(Level.DEBUG, "no /proc/self/limits", e);
+            }
+            return ASSUMED_LIMIT;
+        }
+    }
+
+    /// The storage that serves a location.
+    ///
+    /// @throws io.fastsafetensors.error.UnsupportedFeatureException if there is none for its scheme
+    public Storage storage(Location location) {
+        return storages.of(location);
+    }
+
+    /// The file at a location; nothing is opened yet.
+    public synchronized SourceFile file(Location location) {
+        return files.computeIfAbsent(location, where -> new SourceFile(this, where));
+    }
+
+    StorageFile open(SourceFile file) {
+        makeRoom();
+        boolean done = false;
+        try {
+            StorageFile opened = storages.of(file.location()).open(file.location());
+            done = true;
+            return opened;
+        } finally {
+            if (!done) {
+                countClosed();
+            }
+        }
+    }
+
+    private void makeRoom() {
+        while (true) {
+            SourceFile victim;
+            synchronized (this) {
+                if (holders == 0) {
+                    throw new IllegalStateException("the files are closed");
+                }
+                if (opened < most || idle.isEmpty()) {
+                    // Those in use are few: one for each thread that reads.
+                    opened++;
+                    return;
+                }
+                victim = idle.iterator().next();
+                idle.remove(victim);
+            }
+            victim.evict();
+        }
+    }
+
+    void close(StorageFile file) {
+        try {
+            file.close();
+        } finally {
+            countClosed();
+        }
+    }
+
+    private synchronized void countClosed() {
+        opened--;
+    }
+
+    synchronized void busy(SourceFile file) {
+        idle.remove(file);
+    }
+
+    /// Whether a file that nobody uses stays open.
+    synchronized boolean keep(SourceFile file) {
+        return holders > 0 && opened <= most && idle.add(file);
+    }
+
+    /// Whether somebody will ask for [SourceFile#requireCurrent()].
+    boolean checksAtTheEnd() {
+        return most > 0;
+    }
+
+    /// One holder more.
+    public synchronized SourceFiles retain() {
+        if (holders == 0) {
+            throw new IllegalStateException("the files are closed");
+        }
+        holders++;
+        return this;
+    }
+
+    /// One holder less; the last closes every file.
+    ///
+    /// @throws StorageException if a file cannot be closed
+    @Override
+    public void close() {
+        List<SourceFile> all;
+        synchronized (this) {
+            if (--holders > 0) {
+                return;
+            }
+            all = List.copyOf(files.values());
+            idle.clear();
+        }
+        Releases releases = new Releases();
+        all.forEach(file -> releases.run(file::closeNow));
+        releases.run(storages::close);
+        releases.finish();
+    }
+}

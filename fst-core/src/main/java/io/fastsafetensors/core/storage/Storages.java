@@ -1,0 +1,126 @@
+package io.fastsafetensors.core.storage;
+
+import io.fastsafetensors.error.UnsupportedFeatureException;
+import io.fastsafetensors.spi.Releases;
+import io.fastsafetensors.spi.storage.Storage;
+import io.fastsafetensors.spi.storage.StorageOptions;
+import io.fastsafetensors.spi.storage.StorageProvider;
+import io.fastsafetensors.types.Location;
+import java.util.ArrayList;
+import java.util.Iterator;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.ServiceConfigurationError;
+import java.util.ServiceLoader;
+import java.util.Set;
+import java.util.TreeSet;
+import org.jspecify.annotations.Nullable;
+
+/// The storages of one loader, or of one call that reads headers: each is opened when the first location of its scheme is
+/// met and closed by the last holder of this. Thread-safe.
+public final class Storages implements AutoCloseable {
+    private final Map<String, Storage> open = new LinkedHashMap<>();
+    private int holders = 1;
+
+    private Storages() {
+    }
+
+    /// None yet; one holder.
+    public static Storages open() {
+        return new Storages();
+    }
+
+    /// With this one for paths; one holder.
+    static Storages over(Storage local) {
+        Storages storages = new Storages();
+        storages.open.put(LocalStorageProvider.SCHEME, local);
+        return storages;
+    }
+
+    /// The storage that serves a location.
+    ///
+    /// @throws UnsupportedFeatureException if there is none for its scheme, naming those that are there
+    public synchronized Storage of(Location location) {
+        if (holders == 0) {
+            throw new IllegalStateException("the storages are closed");
+        }
+        // What is a path is read as one, whatever its file system is called.
+        String scheme = location.path().isPresent() ? LocalStorageProvider.SCHEME : location.scheme();
+        Storage storage = open.get(scheme);
+        if (storage == null) {
+            storage = find(scheme, location).open(StorageOptions.none());
+            open.put(scheme, storage);
+        }
+        return storage;
+    }
+
+    private static StorageProvider find(String scheme, Location location) {
+        Set<String> present = new TreeSet<>();
+        List<String> broken = new ArrayList<>();
+        for (ClassLoader loader : loaders()) {
+            StorageProvider found = find(scheme, ServiceLoader.load(StorageProvider.class, loader), present, broken);
+            if (found != null) {
+                return found;
+            }
+        }
+        throw new UnsupportedFeatureException("no storage for scheme " + scheme + "; present: "
+                + String.join(", ", present) + (broken.isEmpty() ? "" : "; cannot be constructed: " + broken),
+                location.where());
+    }
+
+    private static Set<ClassLoader> loaders() {
+        Set<ClassLoader> loaders = new LinkedHashSet<>();
+        loaders.add(Storages.class.getClassLoader());
+        ClassLoader context = Thread.currentThread().getContextClassLoader();
+        if (context != null) {
+            loaders.add(context);
+        }
+        return loaders;
+    }
+
+    private static @Nullable StorageProvider find(String scheme, ServiceLoader<StorageProvider> services,
+            Set<String> present, List<String> broken) {
+        Iterator<ServiceLoader.Provider<StorageProvider>> providers = services.stream().iterator();
+        while (true) {
+            try {
+                if (!providers.hasNext()) {
+                    return null;
+                }
+                StorageProvider provider = providers.next().get();
+                present.addAll(provider.schemes());
+                if (provider.schemes().contains(scheme)) {
+                    return provider;
+                }
+            } catch (ServiceConfigurationError | RuntimeException | LinkageError e) {
+                broken.add(e.toString());
+            }
+        }
+    }
+
+    /// One holder more.
+    synchronized Storages retain() {
+        if (holders == 0) {
+            throw new IllegalStateException("the storages are closed");
+        }
+        holders++;
+        return this;
+    }
+
+    /// One holder less; the last closes the storages.
+    @Override
+    public void close() {
+        List<Storage> last;
+        synchronized (this) {
+            if (--holders > 0) {
+                return;
+            }
+            last = List.copyOf(open.values());
+            open.clear();
+        }
+        Releases releases = new Releases();
+        last.forEach(storage -> releases.run(storage::close));
+        releases.finish();
+    }
+}

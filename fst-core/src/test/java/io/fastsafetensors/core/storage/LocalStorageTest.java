@@ -1,0 +1,161 @@
+package io.fastsafetensors.core.storage;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.fastsafetensors.error.StorageException;
+import io.fastsafetensors.spi.storage.FileIdentity;
+import io.fastsafetensors.spi.storage.Mapping;
+import io.fastsafetensors.spi.storage.Storage;
+import io.fastsafetensors.spi.storage.StorageEntry;
+import io.fastsafetensors.spi.storage.StorageFile;
+import io.fastsafetensors.types.Location;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.net.URI;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.FileSystem;
+import java.nio.file.FileSystems;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+class LocalStorageTest {
+    @TempDir
+    Path directory;
+
+    /// By Linux's calls, and by the JDK alone.
+    static Stream<LocalStorage> ways() {
+        return Stream.of(LocalStorage.platform(), LocalStorage.plain("a test says so"));
+    }
+
+    private static String text(StorageFile file) {
+        MemorySegment buffer = Arena.ofAuto().allocate(100);
+        int length = (int) file.read(0, buffer, 0, 100);
+        return new String(buffer.asSlice(0, length).toArray(ValueLayout.JAVA_BYTE), StandardCharsets.UTF_8);
+    }
+
+    private Path write(String name, String text) throws IOException {
+        return Files.writeString(directory.resolve(name), text);
+    }
+
+    @ParameterizedTest
+    @MethodSource("ways")
+    void a_file_is_what_it_was_opened_as(LocalStorage storage) throws IOException {
+        Path path = write("m", "old");
+        try (StorageFile file = storage.open(Location.of(path))) {
+            assertEquals(3, file.length());
+            assertEquals("old", text(file));
+            assertEquals(0, file.read(3, Arena.ofAuto().allocate(8), 0, 8));
+            assertTrue(file.isCurrent());
+            Files.move(write("n", "new"), path, StandardCopyOption.REPLACE_EXISTING);
+            assertEquals("old", text(file));
+            assertFalse(file.isCurrent());
+            Files.delete(path);
+            assertTrue(file.isCurrent(), "what was deleted was read all the same");
+            assertEquals("old", text(file));
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("ways")
+    void what_happened_to_a_file_is_told(LocalStorage storage) throws IOException {
+        Path path = write("m", "old");
+        try (StorageFile file = storage.open(Location.of(path))) {
+            Files.writeString(path, "er", StandardOpenOption.APPEND);
+            FileIdentity now = file.currentIdentity();
+            assertEquals("grew from 3 to 5 bytes", file.identity().changeTo(now));
+            assertEquals(now, file.currentIdentity());
+            assertNotEquals(file.identity(), now);
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("ways")
+    void a_mapping_is_of_the_open_file(LocalStorage storage) throws IOException {
+        Path path = write("m", "old");
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment mapped;
+            try (StorageFile file = storage.open(Location.of(path))) {
+                Files.move(write("n", "new"), path, StandardCopyOption.REPLACE_EXISTING);
+                mapped = file.ability(Mapping.class).orElseThrow().map(0, 3, arena);
+            }
+            assertTrue(mapped.isReadOnly());
+            assertEquals("old",
+                    new String(mapped.toArray(ValueLayout.JAVA_BYTE), StandardCharsets.UTF_8));
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("ways")
+    void what_cannot_be_opened_says_why(LocalStorage storage) throws IOException {
+        Path loop = Files.createSymbolicLink(directory.resolve("loop"), Path.of("loop"));
+        write("m", "x");
+        for (Map.Entry<Path, String> each : Map.of(loop, "ELOOP", directory.resolve("m/x"), "ENOTDIR",
+                directory.resolve("none"), "no such file", directory, "not a regular file").entrySet()) {
+            StorageException e = assertThrows(StorageException.class, () -> storage.open(Location.of(each.getKey())));
+            assertTrue(e.getMessage().contains(each.getValue()), e.getMessage());
+            assertTrue(e.getMessage().contains(each.getKey().toString()), e.getMessage());
+        }
+    }
+
+    @Test
+    void a_link_that_leads_nowhere_is_no_absence() throws IOException {
+        Storage storage = LocalStorage.platform();
+        Path loop = Files.createSymbolicLink(directory.resolve("loop"), Path.of("loop"));
+        StorageException e = assertThrows(StorageException.class, () -> storage.kind(Location.of(loop)));
+        assertTrue(e.getMessage().contains("ELOOP"), e.getMessage());
+        assertEquals(Storage.Kind.ABSENT, storage.kind(Location.of(directory.resolve("none"))));
+        assertEquals(Storage.Kind.DIRECTORY, storage.kind(Location.of(directory)));
+        assertEquals(Storage.Kind.OTHER, storage.kind(Location.of("/dev/null")));
+    }
+
+    @ParameterizedTest
+    @MethodSource("ways")
+    void names_that_no_charset_says_are_listed_and_opened(LocalStorage storage) throws IOException {
+        for (String encoded : List.of("caf%E9.safetensors", "%F0%9F%A6%99.safetensors", "%FF%FE", "n".repeat(255))) {
+            Path path = Path.of(URI.create("file://" + directory.toUri().getRawPath() + encoded));
+            Files.writeString(path, encoded);
+            try (StorageFile file = storage.open(Location.of(path))) {
+                assertEquals(encoded.substring(0, Math.min(100, encoded.length())), text(file));
+            }
+        }
+        List<StorageEntry> entries = storage.list(Location.of(directory));
+        assertEquals(4, entries.size());
+        for (StorageEntry entry : entries) {
+            assertEquals(Storage.Kind.FILE, entry.kind());
+            storage.open(entry.location()).close();
+        }
+        assertTrue(entries.stream().anyMatch(entry -> entry.name().equals("caf\\xE9.safetensors")), entries.toString());
+    }
+
+    @Test
+    void a_path_of_a_zip_is_read_through_its_channel_not_from_the_disk() throws IOException {
+        Path zip = directory.resolve("a.zip");
+        try (FileSystem files = FileSystems.newFileSystem(zip, Map.of("create", "true"))) {
+            Path inside = Files.writeString(files.getPath("/m"), "in the zip");
+            assertEquals("in the zip", Files.readString(inside));
+        }
+        try (FileSystem files = FileSystems.newFileSystem(zip, Map.of());
+                StorageFile file = LocalStorage.platform().open(Location.of(files.getPath("/m")))) {
+            assertEquals("in the zip", text(file));
+            assertEquals("jar", file.storageName());
+            assertTrue(file.reason().contains("through its channel"), file.reason());
+            assertTrue(file.ability(Mapping.class).isEmpty());
+            assertEquals(file.identity(), file.currentIdentity());
+        }
+    }
+}

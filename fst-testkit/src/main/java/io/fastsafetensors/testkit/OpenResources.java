@@ -1,0 +1,108 @@
+package io.fastsafetensors.testkit;
+
+import io.fastsafetensors.testkit.leak.ProcessSnapshot;
+import java.io.IOException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.locks.LockSupport;
+
+/// The descriptors, mappings and threads of this process at one moment, those of the virtual machine left out.
+///
+/// @param files files and mappings
+/// @param others descriptors of sockets, pipes and the like, counted by kind
+/// @param threads live platform threads
+/// @param fixture tells which threads are its own
+record OpenResources(ProcessSnapshot files, Map<String, Integer> others, Set<Thread> threads, StorageFixture fixture) {
+    private static final Path DESCRIPTORS = Path.of("/proc/self/fd");
+    private static final Duration LONGEST = Duration.ofSeconds(10);
+    private static final Duration STEP = Duration.ofMillis(5);
+
+    static OpenResources now(StorageFixture fixture) {
+        return new OpenResources(ProcessSnapshot.take("fst-"), otherDescriptors(),
+                Set.copyOf(Thread.getAllStackTraces().keySet()), fixture);
+    }
+
+    /// What is there now and was not then, in words; waits a while for what ends by itself. Collects no garbage: what
+    /// only a cleaner closes was not closed.
+    List<String> moreNow() {
+        return moreNow(1);
+    }
+
+    /// As above, of what is there so many times more at least.
+    List<String> moreNow(int least) {
+        Duration longest = Workbench.patience().compareTo(LONGEST) < 0 ? Workbench.patience() : LONGEST;
+        long end = System.nanoTime() + longest.toNanos();
+        List<String> more = more(least);
+        while (!more.isEmpty() && System.nanoTime() < end) {
+            LockSupport.parkNanos(STEP.toNanos());
+            more = more(least);
+        }
+        return more;
+    }
+
+    private List<String> more(int least) {
+        OpenResources now = now(fixture);
+        List<String> more = new ArrayList<>();
+        compare("open file", files.files(), now.files.files(), least, more);
+        compare("mapping of", files.mappings(), now.files.mappings(), least, more);
+        compare("descriptor of kind", others, now.others, least, more);
+        List<String> started = now.threads.stream()
+                .filter(t -> !threads.contains(t) && t.isAlive() && !isMachines(t) && !fixture.owns(t))
+                .map(t -> "thread " + t.getName()).toList();
+        if (started.size() >= least) {
+            more.addAll(started);
+        }
+        return more;
+    }
+
+    private static void compare(String what, Map<String, Integer> then, Map<String, Integer> now, int least,
+            List<String> more) {
+        now.forEach((name, count) -> {
+            int added = count - then.getOrDefault(name, 0);
+            if (added >= least) {
+                more.add(what + " " + name + (added > 1 ? " (" + added + " times)" : ""));
+            }
+        });
+    }
+
+    private static boolean isMachines(Thread thread) {
+        ThreadGroup group = thread.getThreadGroup();
+        return group == null || group.getName().equals("system")
+                || thread.getClass().getName().startsWith("jdk.internal.");
+    }
+
+    private static Map<String, Integer> otherDescriptors() {
+        Map<String, Integer> others = new HashMap<>();
+        if (!Files.isDirectory(DESCRIPTORS)) {
+            return others;
+        }
+        try (DirectoryStream<Path> descriptors = Files.newDirectoryStream(DESCRIPTORS)) {
+            for (Path descriptor : descriptors) {
+                String target = target(descriptor);
+                // Such as socket:[4711]; a file's path begins with a slash.
+                if (target.indexOf(':') > 0 && !target.startsWith("/")) {
+                    others.merge(target.replaceAll("\\[\\d+\\]", "").replace(":", ""), 1, Integer::sum);
+                }
+            }
+        } catch (IOException _) {
+            return Map.of();
+        }
+        return others;
+    }
+
+    /// Where a descriptor points to; empty if it was closed meanwhile.
+    private static String target(Path descriptor) {
+        try {
+            return Files.readSymbolicLink(descriptor).toString();
+        } catch (IOException _) {
+            return "";
+        }
+    }
+}
