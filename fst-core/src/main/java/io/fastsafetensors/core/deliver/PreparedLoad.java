@@ -139,7 +139,8 @@ final class PreparedLoad implements AutoCloseable {
         }
         Span span = Recorder.load(checkpoint.location().toString(), target.choice().name(), plan.planned().size(),
                 plan.planned().stream().mapToInt(f -> f.tensors().size()).sum(), plan.bytesToRead());
-        return new LoadJob(plan, places, checkpoint.sources(), routing, target.backend(), pool, crew, target.threads(), digests.tap(),
+        return new LoadJob(plan, places, checkpoint.sources(), routing, target.backend(), pool, crew, target.threads(),
+                digests.tap(),
                 options,
                 progress, span, exchange, begun);
     }

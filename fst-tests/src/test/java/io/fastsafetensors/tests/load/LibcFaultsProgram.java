@@ -85,8 +85,9 @@ final class LibcFaultsProgram {
         for (int call = 0; call < counts.length; call++) {
             for (long nth = 1; nth <= Math.min(MOST, counts[call]); nth++) {
                 for (int error : ERRORS) {
-                    String what = device + " " + mode + (rewrites ? " rewrite, " : " load, ") + CALLS.get(call) + " number "
-                            + nth + " with errno " + error;
+                    String what =
+                            device + " " + mode + (rewrites ? " rewrite, " : " load, ") + CALLS.get(call) + " number "
+                                    + nth + " with errno " + error;
                     arm(call, nth, error);
                     boolean right = run(device, mode, rewrites);
                     arm(-1, 0, 0);
