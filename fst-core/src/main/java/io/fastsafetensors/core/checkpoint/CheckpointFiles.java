@@ -71,7 +71,7 @@ public record CheckpointFiles(Location location, Optional<Location> index, Optio
             throw new FormatException(FormatError.NO_CHECKPOINT, "an empty list of files", Where.nowhere());
         }
         return new CheckpointFiles(files.getFirst(), Optional.empty(), Optional.empty(),
-                files.stream().map(file -> sources.storage(file).pin(file)).toList());
+                files.stream().map(sources::pin).toList());
     }
 
     private static Optional<CheckpointFiles> inDirectory(Location asked, Location directory, Storage storage) {

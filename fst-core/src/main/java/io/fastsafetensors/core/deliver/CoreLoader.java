@@ -107,7 +107,9 @@ public final class CoreLoader implements Loader {
         long start = System.nanoTime();
         return using((target, sources) -> {
             if (shared.isPresent()) {
-                return shared.get().load(() -> open(target, files.apply(sources), sources), owners, start);
+                Map<Integer, List<Location>> pinned = new TreeMap<>();
+                owners.forEach((rank, own) -> pinned.put(rank, own.stream().map(sources::pin).toList()));
+                return shared.get().load(() -> open(target, files.apply(sources), sources), pinned, start);
             }
             ParsedCheckpoint checkpoint = open(target, files.apply(sources), sources);
             try (PreparedLoad load = PreparedLoad.of(target, inForce, checkpoint, Way.ALONE, options.selection(),

@@ -77,6 +77,11 @@ public final class SourceFiles implements AutoCloseable {
         return storages.of(location);
     }
 
+    /// The location by which the same bytes are found for as long as this is open.
+    public Location pin(Location location) {
+        return storage(location).pin(location);
+    }
+
     /// The file at a location; nothing is opened yet.
     public synchronized SourceFile file(Location location) {
         return files.computeIfAbsent(location, where -> new SourceFile(this, where));
