@@ -7,9 +7,6 @@ module io.fastsafetensors.core {
     requires jdk.unsupported;
     requires static org.jspecify;
 
-    uses io.fastsafetensors.spi.BackendProvider;
-    uses io.fastsafetensors.group.ProcessGroupProvider;
-
     provides io.fastsafetensors.api.LoaderProvider with io.fastsafetensors.core.CoreLoaderProvider;
     provides io.fastsafetensors.group.GroupsProvider with io.fastsafetensors.core.group.CoreGroupsProvider;
 }
