@@ -64,12 +64,18 @@ public final class CoreLoader implements Loader {
     public Weights load(Map<Integer, List<Path>> filesByRank) {
         int ranks = options.group().map(ProcessGroup::size).orElse(1);
         Map<Integer, List<Path>> owners = new TreeMap<>(filesByRank);
+        return load(() -> {
+            requireRanks(owners, ranks);
+            return CheckpointFiles.of(owners.values().stream().flatMap(List::stream).toList());
+        }, owners);
+    }
+
+    private static void requireRanks(Map<Integer, List<Path>> owners, int ranks) {
         for (int rank : owners.keySet()) {
             if (rank < 0 || rank >= ranks) {
                 throw new IllegalArgumentException("files for ranks " + owners.keySet() + " in a load by " + ranks);
             }
         }
-        return load(() -> CheckpointFiles.of(owners.values().stream().flatMap(List::stream).toList()), owners);
     }
 
     private Weights load(Supplier<CheckpointFiles> files, Map<Integer, List<Path>> owners) {

@@ -34,7 +34,7 @@ final class DeviceWork {
                         Where.backend(held.backend().get().name()).withTensor(source.name()));
             }
             long elements = source.shape().elements();
-            long bytes = convertedBytes(source, target, elements);
+            long bytes = convertedBytes(source.name(), target, elements);
             return derived(source, held, target, source.shape(), bytes,
                     (backend, stream, buffer) -> backend.kernels().convert(stream,
                             new BufferSlice(held.buffer(), source.offset(), source.byteSize()), from,
@@ -44,12 +44,15 @@ final class DeviceWork {
         }
     }
 
-    private static long convertedBytes(CoreTensor source, DType target, long elements) {
+    /// The bytes of `elements` of a dtype.
+    ///
+    /// @throws UnsupportedFeatureException naming the tensor, if they do not fill whole bytes
+    static long convertedBytes(String tensor, DType target, long elements) {
         try {
             return target.byteSize(elements);
         } catch (ArithmeticException e) {
             throw new UnsupportedFeatureException(elements + " elements of " + target + " do not fill whole bytes",
-                    Where.nowhere().withTensor(source.name()), e);
+                    Where.nowhere().withTensor(tensor), e);
         }
     }
 

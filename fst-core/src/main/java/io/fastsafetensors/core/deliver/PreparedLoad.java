@@ -122,6 +122,9 @@ final class PreparedLoad implements AutoCloseable {
         try {
             leases = allocate(places, scope);
         } catch (RuntimeException | Error e) {
+            if (exchange != null) {
+                exchange.abandon();
+            }
             job.cancel(e instanceof RuntimeException reason ? reason
                     : new IllegalStateException("the load ended before it began: " + e, e));
             job.join();
