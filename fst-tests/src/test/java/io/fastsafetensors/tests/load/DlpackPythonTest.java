@@ -12,12 +12,14 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /// The example of `docs/examples/dlpack`: a Python process that loads the virtual machine, and NumPy for a consumer.
 @Timeout(120)
+@Tag("native")
 class DlpackPythonTest {
     private static final Path SCRIPT = Path.of("../docs/examples/dlpack/from_torch.py");
 

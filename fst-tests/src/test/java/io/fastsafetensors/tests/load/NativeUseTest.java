@@ -24,12 +24,14 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /// Native code that holds a tensor's segment while the weights are closed.
 @Timeout(30)
+@Tag("native")
 class NativeUseTest {
     // int nanosleep(const struct timespec *req, struct timespec *rem)
     private static final MethodHandle NANOSLEEP = NativeLibrary.standard().bind("nanosleep",

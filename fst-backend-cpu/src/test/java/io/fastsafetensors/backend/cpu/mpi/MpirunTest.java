@@ -23,6 +23,7 @@ import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -31,6 +32,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /// Real processes over the machine's Open MPI. `-Dfst.mpirun` names another mpirun.
 @Timeout(value = 5, unit = TimeUnit.MINUTES)
+@Tag("native")
 class MpirunTest {
     private static final String MPIRUN = System.getProperty("fst.mpirun", "mpirun");
 
