@@ -156,10 +156,15 @@ public abstract class DeviceBehaviour {
         }
     }
 
+    /// How many copies of 64 MiB within the device take some milliseconds.
+    protected int slowCopies() {
+        return 200;
+    }
+
     /// Queues so many copies within the device that the calls return long before them.
     private void keepBusy(long stream, DeviceBuffer one, DeviceBuffer two) {
         WordFunction copy = cuda.words("cuMemcpyDtoDAsync_v2");
-        for (int i = 0; i < 200; i++) {
+        for (int i = 0; i < slowCopies(); i++) {
             assertEquals(0, (int) copy.call(two.handle().value(), one.handle().value(), one.byteSize(), stream));
         }
     }
@@ -204,7 +209,7 @@ public abstract class DeviceBehaviour {
         try (ContextBackend backend = assertInstanceOf(ContextBackend.class, open()); Arena arena = Arena.ofConfined();
                 DeviceBuffer one = backend.allocate(64 * MIB, 256); DeviceBuffer two = backend.allocate(64 * MIB, 256);
                 DeviceBuffer kept = backend.allocate((long) tensors * MIB, 256);
-                Loader loader = Loader.builder().device(FIRST).backend("cuda").blockBytes(MIB).deviceBudget(64L * MIB)
+                Loader loader = Loader.builder().device(FIRST).backend("cuda").blockBytes(MIB).deviceBudget(8L * MIB)
                         .build();
                 TensorStream stream = loader.stream(model, new StreamOptions(1, false))) {
             MemorySegment made = arena.allocate(ValueLayout.JAVA_LONG);
