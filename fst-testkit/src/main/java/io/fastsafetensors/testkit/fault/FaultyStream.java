@@ -94,6 +94,9 @@ final class FaultyStream implements CopyStream {
 
     /// Queues a copy; one of memory that only this thread may touch is done when the call returns.
     private void copy(Operation operation, MemorySegment host, Runnable copy) {
+        if (!host.scope().isAlive()) {
+            throw new IllegalStateException("the host memory of the copy is closed");
+        }
         if (!host.isAccessibleBy(Thread.currentThread())) {
             throw new WrongThreadException("the host memory of the copy belongs to another thread");
         }
