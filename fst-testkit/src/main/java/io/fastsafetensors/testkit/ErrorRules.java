@@ -216,15 +216,18 @@ abstract class ErrorRules extends RuleGroup {
         try (Arena ended = Arena.ofShared()) {
             closed = ended.allocate(SIZE);
         }
-        try (CopyStream stream = bench.backend.openCopyStream(); Arena mine = Arena.ofConfined()) {
+        try (CopyStream stream = bench.backend.openCopyStream()) {
             assertThrows(IllegalStateException.class, () -> stream.copyToDevice(closed, buffer, 0));
             assertThrows(IllegalStateException.class, () -> stream.copyToHost(buffer, 0, closed));
+        }
+        try (Arena mine = Arena.ofConfined()) {
             MemorySegment confined = mine.allocate(SIZE);
             CompletableFuture.runAsync(() -> {
-                assertThrows(WrongThreadException.class, () -> stream.copyToDevice(confined, buffer, 0));
-                assertThrows(WrongThreadException.class, () -> stream.copyToHost(buffer, 0, confined));
+                try (CopyStream stream = bench.backend.openCopyStream()) {
+                    assertThrows(WrongThreadException.class, () -> stream.copyToDevice(confined, buffer, 0));
+                    assertThrows(WrongThreadException.class, () -> stream.copyToHost(buffer, 0, confined));
+                }
             }).join();
-            Workbench.settle(stream);
             assertBytes(new byte[SIZE], confined.toArray(ValueLayout.JAVA_BYTE), "memory of another thread");
         }
         assertBytes(Workbench.filler(SIZE), bench.download(buffer), "a buffer after refused copies");
