@@ -45,7 +45,7 @@ final class CudaMachine {
                     + " org.jcuda:jcuda-natives", e);
         } catch (RuntimeException | LinkageError e) {
             if (NativeAccess.isDenial(e)) {
-                return unavailable("CUDA needs native access: " + e.getMessage()
+                return unavailable(e.getMessage()
                         + "; run with --enable-native-access=ALL-UNNAMED, and for modules with"
                         + " io.fastsafetensors.api,jcuda", e);
             }
