@@ -62,7 +62,8 @@ public final class CheckpointOutput implements AutoCloseable {
     public CheckpointOutput(Path target, List<Item> items, WriteOptions options, boolean pastCache) {
         if (!target.getFileSystem().equals(FileSystems.getDefault())) {
             throw new UnsupportedFeatureException("checkpoints are not written into the file system \""
-                    + target.getFileSystem().provider().getScheme() + "\", where no file appears whole or not at all; write"
+                    + target.getFileSystem().provider().getScheme()
+                    + "\", where no file appears whole or not at all; write"
                     + " to a path of this machine and copy it", Where.file(target));
         }
         this.target = target;
@@ -210,8 +211,9 @@ public final class CheckpointOutput implements AutoCloseable {
             written.getLast().syncDirectory();
         } catch (IOException e) {
             throw published == 0 ? failure(e, at)
-                    : failure(e, at, published + " of " + files.size() + " files are new already and the others are not:"
-                            + " write the checkpoint again");
+                    : failure(e, at,
+                            published + " of " + files.size() + " files are new already and the others are not:"
+                                    + " write the checkpoint again");
         }
         return List.copyOf(files);
     }

@@ -102,7 +102,8 @@ class NamesTest {
     void files_of_any_name_are_written_whatever_the_locale() throws IOException, InterruptedException {
         for (String name : NAMES) {
             assertEquals(List.of(), run(Map.of("LC_ALL", "C"), List.of(), List.of(), "write", uri(name).toString()));
-            assertEquals(List.of("[7]"), run(Map.of("LC_ALL", "C"), List.of(), List.of(), "load", uri(name).toString()));
+            assertEquals(List.of("[7]"),
+                    run(Map.of("LC_ALL", "C"), List.of(), List.of(), "load", uri(name).toString()));
         }
         assertEquals(NAMES.size(), Files.list(directory).count(), "something was left");
     }

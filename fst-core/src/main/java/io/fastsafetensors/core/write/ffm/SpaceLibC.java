@@ -1,6 +1,5 @@
 package io.fastsafetensors.core.write.ffm;
 
-
 /// The C library's calls under their own names. −1 means that the call failed and [#errno()] says why. Safe for use by
 /// many threads.
 public interface SpaceLibC {
