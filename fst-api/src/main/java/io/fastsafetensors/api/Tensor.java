@@ -104,7 +104,10 @@ public interface Tensor extends AutoCloseable {
     /// Whether it, or its scope, is closed.
     boolean isClosed();
 
-    /// Closes this tensor. Memory goes back when nobody else holds it. Idempotent, from any thread.
+    /// Closes this tensor. Its memory is freed when nobody else uses it. Idempotent, from any thread, at any moment: a call
+    /// that runs already goes on with the memory, or throws [IllegalStateException].
+    ///
+    /// @throws RuntimeException what the backend cannot free, once
     @Override
     void close();
 }

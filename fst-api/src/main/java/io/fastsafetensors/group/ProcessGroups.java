@@ -30,8 +30,10 @@ public final class ProcessGroups {
     /// @param size how many ranks, at least 1
     /// @param timeout how long a rank waits for the others in a collective
     /// @return the ranks' groups, by rank
-    /// @throws IllegalArgumentException if there are no ranks or the timeout is not positive
+    /// @throws IllegalArgumentException if there are no ranks, or the timeout is not positive or above
+    ///         [Bootstrap#LONGEST_TIMEOUT]
     public static List<ProcessGroup> local(int size, Duration timeout) {
+        Bootstrap.requireTimeout(timeout);
         return provider().local(size, timeout);
     }
 
@@ -45,8 +47,10 @@ public final class ProcessGroups {
     /// @throws UnsupportedFeatureException if no such transport is on the path, its ranks are processes only, or it does
     ///         not work here; it says why
     /// @throws io.fastsafetensors.error.GroupException if they do not meet, or a device cannot be used
-    /// @throws IllegalArgumentException if there are no devices or the timeout is not positive
+    /// @throws IllegalArgumentException if there are no devices, or the timeout is not positive or above
+    ///         [Bootstrap#LONGEST_TIMEOUT]
     public static List<ProcessGroup> local(String transport, List<Device> devices, Duration timeout) {
+        Bootstrap.requireTimeout(timeout);
         return provider().local(transport, devices, timeout);
     }
 

@@ -6,6 +6,7 @@ import io.fastsafetensors.api.Diagnostics;
 import io.fastsafetensors.api.LoadStats;
 import io.fastsafetensors.api.Loader;
 import io.fastsafetensors.api.LoaderBuilder;
+import io.fastsafetensors.api.Safetensors;
 import io.fastsafetensors.api.Tensor;
 import io.fastsafetensors.api.TensorStream;
 import io.fastsafetensors.api.Weights;

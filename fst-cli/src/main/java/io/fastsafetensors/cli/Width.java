@@ -25,19 +25,19 @@ final class Width {
         if (codePoint < 0x300) {
             return 1;
         }
-        switch (Character.getType(codePoint)) {
-            case Character.NON_SPACING_MARK, Character.ENCLOSING_MARK, Character.FORMAT -> {
-                return 0;
-            }
-            default -> {
-                for (int[] block : WIDE) {
-                    if (codePoint >= block[0] && codePoint <= block[1]) {
-                        return 2;
-                    }
-                }
-                return 1;
+        return switch (Character.getType(codePoint)) {
+            case Character.NON_SPACING_MARK, Character.ENCLOSING_MARK, Character.FORMAT -> 0;
+            default -> isWide(codePoint) ? 2 : 1;
+        };
+    }
+
+    private static boolean isWide(int codePoint) {
+        for (int[] block : WIDE) {
+            if (codePoint >= block[0] && codePoint <= block[1]) {
+                return true;
             }
         }
+        return false;
     }
 
     /// The text in at most `columns` columns: one that is longer loses its middle, since names differ at their ends.

@@ -136,7 +136,9 @@ class ArchitectureTest {
     @Test
     void headers_and_plans_are_pure() {
         noClasses().that().resideInAnyPackage(BASE + ".core.header", BASE + ".core.plan", BASE + ".core.checkpoint")
-                .should().dependOnClassesThat().resideInAnyPackage(BASE + ".spi", BASE + ".spi.ffm", BASE + ".spi.kernel", "java.lang.foreign").check(all);
+                .should().dependOnClassesThat()
+                .resideInAnyPackage(BASE + ".spi", BASE + ".spi.ffm", BASE + ".spi.kernel", "java.lang.foreign")
+                .check(all);
         noClasses().that().resideInAPackage(BASE + ".core.plan").should().dependOnClassesThat()
                 .resideInAnyPackage("java.io", "java.nio.channels").check(all);
     }
@@ -146,9 +148,11 @@ class ArchitectureTest {
         // Facts of the machine, not files of users.
         String[] facts = {BASE + ".core.place.HostMemory", BASE + ".core.place.NumaNode"};
         noClasses().that().resideInAPackage(BASE + ".core..")
-                .and().resideOutsideOfPackages(BASE + ".core.storage..", BASE + ".core.write..", BASE + ".core.config..")
+                .and()
+                .resideOutsideOfPackages(BASE + ".core.storage..", BASE + ".core.write..", BASE + ".core.config..")
                 .and(not(namedIn(facts))).should().dependOnClassesThat()
-                .belongToAnyOf(Files.class, FileChannel.class, RandomAccessFile.class, FileInputStream.class).check(all);
+                .belongToAnyOf(Files.class, FileChannel.class, RandomAccessFile.class, FileInputStream.class)
+                .check(all);
         noClasses().that().resideInAnyPackage(BASE + ".core.read..", BASE + ".core.place..", BASE + ".core.deliver..")
                 .should().dependOnClassesThat().resideInAPackage(BASE + ".core.storage.ffm..").check(all);
         requireSome(BASE + ".core.storage", 8);

@@ -97,7 +97,8 @@ final class RanksSection implements Section {
 
     private static boolean isAsInFile(Weights weights, String name) {
         TensorInfo info = weights.info(name);
-        try (Arena arena = Arena.ofConfined(); FileChannel channel = FileChannel.open(info.file().path().orElseThrow())) {
+        try (Arena arena = Arena.ofConfined();
+                FileChannel channel = FileChannel.open(info.file().path().orElseThrow())) {
             MemorySegment file = channel.map(FileChannel.MapMode.READ_ONLY, info.fileOffset(), info.byteSize(), arena);
             MemorySegment copy = arena.allocate(info.byteSize());
             weights.get(name).copyTo(copy);

@@ -8,6 +8,7 @@ import io.fastsafetensors.api.Tensor;
 import io.fastsafetensors.api.Weights;
 import io.fastsafetensors.core.distribute.FileOwners;
 import io.fastsafetensors.core.distribute.Way;
+import io.fastsafetensors.core.memory.Resources;
 import io.fastsafetensors.core.shard.Part;
 import io.fastsafetensors.error.TensorNotFoundException;
 import io.fastsafetensors.types.DType;
@@ -131,10 +132,9 @@ final class OwnedWeights implements Weights {
         Sharding.requireConcat(names.stream().map(this::info).toList(), dim);
         List<Request> requests = names.stream().map(name -> request(name, dim, -1)).toList();
         List<CoreTensor> parts = deliveries.all(called("getShardedConcat", names + ", " + dim, options), requests);
-        try {
+        try (Resources steps = new Resources()) {
+            parts.forEach(part -> steps.add(part::close));
             return LoadedWeights.as(Sharding.concat(parts, dim), options);
-        } finally {
-            parts.forEach(CoreTensor::close);
         }
     }
 

@@ -1,30 +1,33 @@
 package io.fastsafetensors.core.memory;
 
 import io.fastsafetensors.spi.DeviceBuffer;
+import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.types.DeviceHandle;
 import java.util.function.Predicate;
 
-/// A device buffer with a count of its holders; the last one to let go frees it. Starts with one holder.
+/// A reference-counted device buffer: the last release frees it. Starts with one reference.
 public final class SharedBuffer {
     private final DeviceBuffer buffer;
     private final SharedBackend backend;
     private final Predicate<DeviceBuffer> keeper;
-    private final Holders holders = new Holders();
+    private final boolean hostAddressable;
+    private final References references = new References();
 
-    /// Takes over `buffer`, and a hold on the backend that it came from.
+    /// Takes over `buffer`, and retains the backend that it came from.
     public SharedBuffer(DeviceBuffer buffer, SharedBackend backend) {
         this(buffer, backend, _ -> false);
     }
 
-    /// @param keeper asked once, when the last holder has let go, whether it takes the buffer instead
+    /// @param keeper asked once, when the last reference is released, whether it takes the buffer instead
     SharedBuffer(DeviceBuffer buffer, SharedBackend backend, Predicate<DeviceBuffer> keeper) {
         this.buffer = buffer;
         this.backend = backend;
         this.keeper = keeper;
+        this.hostAddressable = buffer.segment().isPresent();
         backend.retain();
     }
 
-    /// The buffer; use it only while holding it.
+    /// The buffer; use it only while there is a reference to it.
     public DeviceBuffer buffer() {
         return buffer;
     }
@@ -34,23 +37,27 @@ public final class SharedBuffer {
         return backend;
     }
 
-    /// One holder more.
+    /// One reference more.
     ///
     /// @throws IllegalStateException if it was freed already
     public SharedBuffer retain() {
-        holders.add("the memory");
+        references.retain("the memory");
         return this;
     }
 
-    /// One holder less; the last frees the memory.
+    /// One reference less; the last frees the memory, or has it freed when native code lets go of it.
+    ///
+    /// @throws RuntimeException what the backend says to freeing it; the backend is released in any case
     public void release() {
-        if (!holders.remove()) {
+        if (!references.release()) {
             return;
         }
         if (keeper.test(buffer)) {
             backend.release();
-        } else {
+        } else if (hostAddressable) {
             DeferredClose.close(buffer::close, backend::release);
+        } else {
+            new Releases().run(buffer::close).run(backend::release).finish();
         }
     }
 
