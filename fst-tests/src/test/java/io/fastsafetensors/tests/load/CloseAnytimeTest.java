@@ -255,7 +255,7 @@ class CloseAnytimeTest {
     }
 
     private void stream(Kind kind, Round round) {
-        Loader loader = Loader.builder().device(kind.device()).blockBytes(8 << 10).deviceBudget(8L * BYTES).build();
+        Loader loader = Loader.builder().device(kind.device()).blockBytes(8 << 10).deviceBudget(4L * BYTES).build();
         CompletableFuture<TensorStream> opened = new CompletableFuture<>();
         boolean closesStream = round.chance();
         boolean owned = round.chance();

@@ -123,7 +123,7 @@ class EndsTest {
     @ValueSource(strings = {"cpu", "remote"})
     void a_stream_goes_on_when_its_loader_is_closed(String device) {
         Map<String, String> got = new TreeMap<>();
-        Loader loader = on(device).deviceBudget(8L * BYTES).build();
+        Loader loader = on(device).deviceBudget(3L * BYTES).build();
         try (TensorStream stream = loader.stream(file, new StreamOptions(-1, false))) {
             for (Tensor tensor : stream) {
                 loader.close();
@@ -138,7 +138,7 @@ class EndsTest {
     void a_rewrite_goes_on_when_its_loader_is_closed(String device) {
         Path copy = directory.resolve("copy.safetensors");
         Loader[] loader = new Loader[1];
-        loader[0] = on(device).deviceBudget(8L * BYTES).progress((done, total) -> loader[0].close()).build();
+        loader[0] = on(device).deviceBudget(3L * BYTES).progress((done, total) -> loader[0].close()).build();
         assertEquals(List.of(copy), loader[0].rewrite(file, copy, WriteOptions.defaults()));
         assertThrows(IllegalStateException.class, () -> loader[0].rewrite(file, copy, WriteOptions.defaults()));
         try (Loader other = on("cpu").build(); Weights weights = other.load(copy)) {
@@ -186,7 +186,7 @@ class EndsTest {
         for (int nth = 1; nth <= 2; nth++) {
             objects = RemoteProvider.behave(FaultPlan.seeded(nth).fail(Operation.CLOSE_BUFFER, nth));
             assertThrows(BackendException.class, () -> {
-                try (Loader loader = on("remote").deviceBudget(8L * BYTES).build();
+                try (Loader loader = on("remote").deviceBudget(3L * BYTES).build();
                         TensorStream stream = loader.stream(file, new StreamOptions(1, true))) {
                     for (Tensor tensor : stream) {
                         tensor.close();
@@ -335,7 +335,7 @@ class EndsTest {
     void waiting_for_the_next_tensor_of_a_stream_can_be_interrupted_and_the_stream_goes_on() {
         Gate gate = new Gate();
         Map<String, String> got = new TreeMap<>();
-        try (Loader loader = on("remote").deviceBudget(8L * BYTES).progress((done, total) -> gate.pass()).build();
+        try (Loader loader = on("remote").deviceBudget(3L * BYTES).progress((done, total) -> gate.pass()).build();
                 TensorStream stream = loader.stream(file, new StreamOptions(-1, false))) {
             gate.awaitReached();
             var tensors = stream.iterator();
