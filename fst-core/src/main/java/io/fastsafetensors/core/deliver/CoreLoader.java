@@ -97,8 +97,8 @@ public final class CoreLoader implements Loader {
             return shared.get().plan(headers);
         }
         ParsedCheckpoint parsed = headers.get();
-        try (Routing routing = target.route(parsed)) {
-            return target.plan(parsed, routing, options.selection(), Way.ALONE);
+        try (Routing routing = target.route(parsed.headers())) {
+            return target.plan(parsed, routing, options.selection(), Way.ALONE, options.deviceBudget());
         }
     }
 

@@ -1,6 +1,7 @@
 package io.fastsafetensors.core.deliver;
 
 import io.fastsafetensors.core.memory.Lease;
+import io.fastsafetensors.core.memory.LoadMemory;
 import io.fastsafetensors.core.memory.SharedBackend;
 import io.fastsafetensors.core.memory.SharedBuffer;
 import io.fastsafetensors.core.shard.SliceView;
@@ -115,6 +116,27 @@ final class DeviceWork {
         CoreTensor.Origin origin = source.derivedOrigin();
         Lease lease = origin.scope().lease(shared);
         return new CoreTensor(origin, lease, true, source.name(), dtype, shape, 0, bytes);
+    }
+
+    /// A copy of a tensor in memory of its own.
+    ///
+    /// @return with a reference for the caller
+    static SharedBuffer copy(CoreTensor source, LoadMemory.Grant memory) {
+        SharedBuffer held = source.hold();
+        try {
+            Backend backend = held.backend().get();
+            SharedBuffer copy = memory.allocateOwned(source.byteSize(), backend.hints().tensorAlignment());
+            try (CopyStream stream = backend.openCopyStream()) {
+                stream.copy(held.buffer(), source.offset(), copy.buffer(), 0, source.byteSize());
+                stream.synchronize();
+                return copy;
+            } catch (RuntimeException | Error e) {
+                copy.release();
+                throw e;
+            }
+        } finally {
+            held.release();
+        }
     }
 
     static void copyOut(CoreTensor source, MemorySegment target) {

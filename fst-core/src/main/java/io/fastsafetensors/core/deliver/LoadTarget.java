@@ -1,9 +1,12 @@
 package io.fastsafetensors.core.deliver;
 
 import io.fastsafetensors.api.BackendChoice;
+import io.fastsafetensors.api.Distribution;
 import io.fastsafetensors.api.LoadOptions;
 import io.fastsafetensors.api.Selection;
 import io.fastsafetensors.api.TransferPath;
+import io.fastsafetensors.core.distribute.Way;
+import io.fastsafetensors.core.header.FileHeader;
 import io.fastsafetensors.core.header.ParsedCheckpoint;
 import io.fastsafetensors.core.memory.SharedBackend;
 import io.fastsafetensors.core.place.MappedFiles;
@@ -15,12 +18,16 @@ import io.fastsafetensors.core.place.SlotPool;
 import io.fastsafetensors.core.plan.Cuts;
 import io.fastsafetensors.core.plan.Pages;
 import io.fastsafetensors.core.plan.PlanSettings;
+import io.fastsafetensors.core.plan.PlannedFile.Landing;
 import io.fastsafetensors.core.plan.Planner;
 import io.fastsafetensors.core.plan.ReadPlan;
+import io.fastsafetensors.core.plan.StreamPlan;
 import io.fastsafetensors.core.select.BackendSelector;
 import io.fastsafetensors.spi.Capability;
 import io.fastsafetensors.spi.TransferHints;
 import io.fastsafetensors.types.Device;
+import java.util.List;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /// The device that a loader loads to, with what stays there between loads: the open device, page-locked slots,
@@ -106,26 +113,53 @@ final class LoadTarget {
         return pool == null;
     }
 
-    /// The ways of a checkpoint's files; the caller closes them.
-    Routing route(ParsedCheckpoint checkpoint) {
-        return router.route(checkpoint.headers());
+    /// The ways of files; the caller closes them.
+    Routing route(List<FileHeader> headers) {
+        return router.route(headers);
     }
 
+    /// The plan of a whole load. Where memory is so tight that readers have no room for a block on the device, blocks are
+    /// smaller.
+    ///
+    /// @param way which part of each selected tensor is loaded
+    /// @param deviceBudget the most device memory that the load may hold
+    ReadPlan plan(ParsedCheckpoint checkpoint, Routing routing, Selection selection, Way way, long deviceBudget) {
+        ReadPlan plan = Planner.plan(checkpoint.headers(), routing.routes(), selection, settings, way);
+        int slots = readers.scratchSlots(plan);
+        long room = deviceBudget - plan.deviceBytes();
+        // Ranks that exchange blocks have the same ones.
+        if (slots == 0 || room >= slots * plan.slotBytes() || way.distribution() == Distribution.STRIPED) {
+            return plan;
+        }
+        return Planner.plan(checkpoint.headers(), routing.routes(), selection,
+                settings.withSlotsUpTo(Math.max(0, room) / slots), way);
+    }
+
+    /// The tensors of a stream.
+    ///
     /// @param cuts which part of each selected tensor is loaded
-    ReadPlan plan(ParsedCheckpoint checkpoint, Routing routing, Selection selection, Cuts cuts) {
-        return Planner.plan(checkpoint.headers(), routing.routes(), selection, settings, cuts);
+    /// @param ownedAlone see [StreamPlan]
+    StreamPlan streamPlan(ParsedCheckpoint checkpoint, Selection selection, Cuts cuts, long ownedAlone) {
+        return new StreamPlan(checkpoint.headers(), selection, settings, cuts, isHostAddressable(), ownedAlone);
     }
 
     /// How many readers, with how many blocks each, carry out a plan.
     ///
+    /// @param deviceBytes what its buffers take
     /// @throws io.fastsafetensors.error.BudgetException if the budgets have no room for it
-    Readers.Crew crew(ReadPlan plan, long deviceBudget) {
-        return readers.crew(plan, deviceBudget);
+    Readers.Crew crew(ReadPlan plan, long deviceBytes, long deviceBudget) {
+        return readers.crew(plan, deviceBytes, deviceBudget);
     }
 
-    /// Device memory that each reader needs besides the tensors' places, with files routed like this.
-    long transientBytesPerReader(ReadPlan plan) {
-        return readers.transientBytes(plan);
+    /// How many slots of device memory a reader of a stream needs, with files routed like this.
+    int scratchSlots(StreamPlan plan, Routing routing) {
+        // Each batch takes mappings as far as there is room for them.
+        return readers.scratchSlots(plan, isMapped() ? Set.of(Landing.MAPPED, Landing.STAGED) : routing.landings());
+    }
+
+    /// Whether mappings are asked for, which each batch takes for itself.
+    boolean isMapped() {
+        return mappings != null;
     }
 
     PlanSettings planSettings() {

@@ -12,6 +12,7 @@ import io.fastsafetensors.core.jfr.Recorder;
 import io.fastsafetensors.core.jfr.Span;
 import io.fastsafetensors.core.memory.LeakDetector;
 import io.fastsafetensors.core.memory.Lease;
+import io.fastsafetensors.core.memory.LoadMemory;
 import io.fastsafetensors.core.memory.SharedBuffer;
 import io.fastsafetensors.core.plan.PlannedFile;
 import io.fastsafetensors.core.plan.PlannedTensor;
@@ -39,18 +40,20 @@ final class LoadedWeights implements Weights {
     private final ReadPlan plan;
     private final LoadState state;
     private final LoadClock clock;
+    private final LoadMemory memory;
     private final DigestCheck digests;
     private final CoreTensor.Origin origin;
     private final Map<String, PlannedTensor> tensors;
     private final Way way;
     private final LeakDetector.Ticket ticket;
 
-    LoadedWeights(Checkpoint checkpoint, ReadPlan plan, LoadState state, LoadClock clock, DigestCheck digests,
-            Device device, LeakDetection leaks, Way way) {
+    LoadedWeights(Checkpoint checkpoint, ReadPlan plan, LoadState state, LoadClock clock, LoadMemory memory,
+            DigestCheck digests, Device device, LeakDetection leaks, Way way) {
         this.checkpoint = checkpoint;
         this.plan = plan;
         this.state = state;
         this.clock = clock;
+        this.memory = memory;
         this.digests = digests;
         this.way = way;
         this.origin = new CoreTensor.Origin(this, state.scope(), device, leaks);
@@ -287,7 +290,7 @@ final class LoadedWeights implements Weights {
     /// As [#stats()], where other ranks sent so much.
     LoadStats stats(long bytesReceived) {
         requireOpen();
-        return clock.stats(plan, state.job(), bytesReceived);
+        return clock.stats(plan, state.job(), memory.peakBytes(), bytesReceived);
     }
 
     @Override

@@ -4,14 +4,15 @@ import io.fastsafetensors.api.LoadOptions;
 import io.fastsafetensors.api.ProgressListener;
 import io.fastsafetensors.api.Selection;
 import io.fastsafetensors.core.distribute.Way;
+import io.fastsafetensors.core.header.FileHeader;
 import io.fastsafetensors.core.header.ParsedCheckpoint;
 import io.fastsafetensors.core.jfr.Recorder;
 import io.fastsafetensors.core.jfr.Span;
 import io.fastsafetensors.core.memory.Lease;
+import io.fastsafetensors.core.memory.LoadMemory;
 import io.fastsafetensors.core.memory.Scope;
 import io.fastsafetensors.core.memory.SharedBackend;
 import io.fastsafetensors.core.memory.SharedBuffer;
-import io.fastsafetensors.core.memory.SpareBuffers;
 import io.fastsafetensors.core.place.Exchange;
 import io.fastsafetensors.core.place.LoadJob;
 import io.fastsafetensors.core.place.Places;
@@ -22,7 +23,6 @@ import io.fastsafetensors.core.place.SlotPool;
 import io.fastsafetensors.core.plan.Pages;
 import io.fastsafetensors.core.plan.PlannedFile;
 import io.fastsafetensors.core.plan.ReadPlan;
-import io.fastsafetensors.spi.Backend;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -35,26 +35,37 @@ final class PreparedLoad implements AutoCloseable {
     private final Way way;
     private final Routing routing;
     private final ReadPlan plan;
+    private final List<Long> bufferSizes;
     private final DigestCheck digests;
     private final Readers.Crew crew;
     private final LoadClock clock;
-    private final boolean inOneBuffer;
-    private @Nullable SpareBuffers spares;
     private boolean started;
 
-    private PreparedLoad(LoadTarget target, LoadOptions options, ParsedCheckpoint checkpoint, Way way, Routing routing,
-            ReadPlan plan, long deviceBudget, long startNanos) {
+    /// Takes `routing` over.
+    ///
+    /// @param headers those of the plan's files
+    /// @param bufferSizes the sizes of the buffers, one for each file that tensors are loaded from
+    /// @param deviceBudget the most device memory that it may hold
+    /// @param startNanos when the user asked for it, in `System.nanoTime()`
+    /// @throws io.fastsafetensors.error.BudgetException if the budgets have no room for it
+    PreparedLoad(LoadTarget target, LoadOptions options, ParsedCheckpoint checkpoint, Way way, Routing routing,
+            List<FileHeader> headers, ReadPlan plan, List<Long> bufferSizes, long deviceBudget, long startNanos) {
         this.target = target;
         this.options = options;
         this.checkpoint = checkpoint;
         this.way = way;
         this.routing = routing;
-        this.digests = options.checkDigests() ? DigestCheck.of(checkpoint, plan) : DigestCheck.NONE;
-        Readers.Crew all = target.crew(plan, deviceBudget);
-        this.crew = digests.tap().equals(ReadTap.NONE) ? all : all.alone();
-        this.plan = way.isShared() ? plan.shared(way.sharing(plan, crew.transientBytes())) : plan;
-        this.inOneBuffer = plan.planned().stream().filter(file -> !file.tensors().isEmpty()).count() == 1;
-        this.clock = new LoadClock(startNanos, System.nanoTime());
+        this.bufferSizes = bufferSizes;
+        try {
+            this.digests = options.checkDigests() ? DigestCheck.of(headers, plan) : DigestCheck.NONE;
+            Readers.Crew all = target.crew(plan, bufferBytes(), deviceBudget);
+            this.crew = digests.tap().equals(ReadTap.NONE) ? all : all.alone();
+            this.plan = way.isShared() ? plan.shared(way.sharing(plan, crew.transientBytes())) : plan;
+            this.clock = new LoadClock(startNanos, System.nanoTime());
+        } catch (RuntimeException | Error e) {
+            routing.close();
+            throw e;
+        }
     }
 
     /// Plans the loading of the selected tensors.
@@ -65,15 +76,21 @@ final class PreparedLoad implements AutoCloseable {
     /// @throws io.fastsafetensors.error.BudgetException if the budgets have no room for it
     static PreparedLoad of(LoadTarget target, LoadOptions options, ParsedCheckpoint checkpoint, Way way,
             Selection selection, long deviceBudget, long startNanos) {
-        Routing routing = target.route(checkpoint);
+        Routing routing = target.route(checkpoint.headers());
+        ReadPlan plan;
         try {
-            return new PreparedLoad(target, options, checkpoint, way, routing,
-                    target.plan(checkpoint, routing, selection, way),
-                    deviceBudget, startNanos);
+            plan = target.plan(checkpoint, routing, selection, way, deviceBudget);
         } catch (RuntimeException | Error e) {
             routing.close();
             throw e;
         }
+        return new PreparedLoad(target, options, checkpoint, way, routing, checkpoint.headers(), plan,
+                bufferSizes(plan), deviceBudget, startNanos);
+    }
+
+    /// The sizes of a plan's buffers, one for each file that tensors are loaded from.
+    static List<Long> bufferSizes(ReadPlan plan) {
+        return plan.planned().stream().filter(file -> !file.tensors().isEmpty()).map(PlannedFile::bufferBytes).toList();
     }
 
     ReadPlan plan() {
@@ -89,16 +106,18 @@ final class PreparedLoad implements AutoCloseable {
         return way;
     }
 
-    /// The most device memory that the load holds at any time.
-    long deviceBytes() {
-        return plan.deviceBytes() + crew.transientBytes()
-                + plan.planned().stream().mapToLong(file -> sizeOf(file) - file.bufferBytes()).sum();
+    /// The sizes of its buffers.
+    List<Long> bufferSizes() {
+        return bufferSizes;
     }
 
-    /// Takes memory from there and gives it back there.
-    PreparedLoad reusing(SpareBuffers buffers) {
-        spares = buffers;
-        return this;
+    private long bufferBytes() {
+        return bufferSizes.stream().mapToLong(Long::longValue).sum();
+    }
+
+    /// The device memory that its readers need besides, while they run.
+    long transientBytes() {
+        return crew.transientBytes();
     }
 
     /// Allocates every tensor's place and starts the readers.
@@ -107,12 +126,26 @@ final class PreparedLoad implements AutoCloseable {
     /// @param exchange the other ranks that have this plan too and read some of the blocks; null if there are none
     /// @throws io.fastsafetensors.error.OutOfDeviceMemoryException if the device has no room
     LoadedWeights start(ProgressListener progress, @Nullable Exchange exchange) {
+        try (LoadMemory memory = LoadMemory.ofLoad(target.backend(), Long.MAX_VALUE)) {
+            LoadMemory.Grant grant = memory.tryGrant(bufferSizes, crew.transientBytes());
+            if (grant == null) {
+                throw new AssertionError("no budget, no refusal");
+            }
+            return start(memory, grant, progress, exchange);
+        }
+    }
+
+    /// As [#start(ProgressListener, Exchange)], in memory that was granted.
+    ///
+    /// @param grant its buffers and what its readers need besides
+    LoadedWeights start(LoadMemory memory, LoadMemory.Grant grant, ProgressListener progress,
+            @Nullable Exchange exchange) {
         SharedBackend backend = target.backend();
         Span span = Recorder.load(checkpoint.path().toString(), target.choice().name(), plan.planned().size(),
                 plan.planned().stream().mapToInt(f -> f.tensors().size()).sum(), plan.bytesToRead());
         SlotPool pool = target.pool();
         Places places = new Places(plan.planned().size());
-        LoadJob job = new LoadJob(plan, places, routing, backend, pool == null ? null : pool.retain(), crew,
+        LoadJob job = new LoadJob(plan, places, routing, backend, grant, pool == null ? null : pool.retain(), crew,
                 target.threads(), digests.tap(), options, progress, span, exchange);
         Scope scope = new Scope("weights of " + checkpoint.path());
         backend.retain();
@@ -120,7 +153,7 @@ final class PreparedLoad implements AutoCloseable {
         job.start();
         List<@Nullable Lease> leases;
         try {
-            leases = allocate(places, scope);
+            leases = allocate(grant, places, scope);
         } catch (RuntimeException | Error e) {
             job.cancel(e instanceof RuntimeException reason ? reason
                     : new IllegalStateException("the load ended before it began: " + e, e));
@@ -130,34 +163,25 @@ final class PreparedLoad implements AutoCloseable {
             throw e;
         }
         LoadState state = new LoadState(scope, leases, job, backend);
-        return new LoadedWeights(checkpoint, plan, state, clock, digests, target.device(), options.leakDetection(),
-                way);
+        return new LoadedWeights(checkpoint, plan, state, clock, memory, digests, target.device(),
+                options.leakDetection(), way);
     }
 
-    private List<@Nullable Lease> allocate(Places places, Scope scope) {
+    private List<@Nullable Lease> allocate(LoadMemory.Grant grant, Places places, Scope scope) {
+        long alignment = Math.max(Pages.SIZE,
+                Math.max(options.alignment(), target.backend().get().hints().tensorAlignment()));
         List<@Nullable Lease> leases = new ArrayList<>(plan.planned().size());
+        int next = 0;
         for (PlannedFile file : plan.planned()) {
             if (file.tensors().isEmpty()) {
                 leases.add(null);
             } else {
-                SharedBuffer buffer = allocate(file);
+                SharedBuffer buffer = grant.allocate(bufferSizes.get(next++), alignment);
                 places.set(leases.size(), buffer);
                 leases.add(scope.lease(buffer));
             }
         }
         return leases;
-    }
-
-    private SharedBuffer allocate(PlannedFile file) {
-        Backend backend = target.backend().get();
-        long alignment = Math.max(Pages.SIZE, Math.max(options.alignment(), backend.hints().tensorAlignment()));
-        return spares == null
-                ? new SharedBuffer(backend.allocate(file.bufferBytes(), alignment), target.backend())
-                : spares.allocate(sizeOf(file), alignment);
-    }
-
-    private long sizeOf(PlannedFile file) {
-        return spares == null || !inOneBuffer ? file.bufferBytes() : spares.sizeFor(file.bufferBytes());
     }
 
     /// Gives back what planning took, unless the load was started.

@@ -2,25 +2,45 @@ package io.fastsafetensors.core.memory;
 
 import io.fastsafetensors.spi.DeviceBuffer;
 import io.fastsafetensors.types.DeviceHandle;
-import java.util.function.Predicate;
 
 /// A device buffer with a count of its holders; the last one to let go frees it. Starts with one holder.
 public final class SharedBuffer {
+    private static final Owner NOBODY = new Owner() {
+        @Override
+        public boolean keeps(DeviceBuffer buffer) {
+            return false;
+        }
+
+        @Override
+        public void freed() {
+            // Nobody counts it.
+        }
+    };
+
     private final DeviceBuffer buffer;
     private final SharedBackend backend;
-    private final Predicate<DeviceBuffer> keeper;
+    private final Owner owner;
     private final Holders holders = new Holders();
+
+    /// Who counts a buffer's memory.
+    interface Owner {
+        /// Asked once, when the last reference was released: whether it takes the buffer instead of having it freed.
+        boolean keeps(DeviceBuffer buffer);
+
+        /// The device has the memory back.
+        void freed();
+    }
 
     /// Takes over `buffer`, and a hold on the backend that it came from.
     public SharedBuffer(DeviceBuffer buffer, SharedBackend backend) {
-        this(buffer, backend, _ -> false);
+        this(buffer, backend, NOBODY);
     }
 
-    /// @param keeper asked once, when the last holder has let go, whether it takes the buffer instead
-    SharedBuffer(DeviceBuffer buffer, SharedBackend backend, Predicate<DeviceBuffer> keeper) {
+    /// @param owner who counts the memory
+    SharedBuffer(DeviceBuffer buffer, SharedBackend backend, Owner owner) {
         this.buffer = buffer;
         this.backend = backend;
-        this.keeper = keeper;
+        this.owner = owner;
         backend.retain();
     }
 
@@ -47,10 +67,18 @@ public final class SharedBuffer {
         if (!holders.remove()) {
             return;
         }
-        if (keeper.test(buffer)) {
+        if (owner.keeps(buffer)) {
             backend.release();
         } else {
-            DeferredClose.close(buffer::close, backend::release);
+            DeferredClose.close(buffer::close, this::freed);
+        }
+    }
+
+    private void freed() {
+        try {
+            owner.freed();
+        } finally {
+            backend.release();
         }
     }
 

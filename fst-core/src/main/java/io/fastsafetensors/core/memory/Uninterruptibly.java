@@ -28,6 +28,22 @@ public final class Uninterruptibly {
         }
     }
 
+    /// Waits on a monitor, which the caller holds, until `over`, but no longer than so many milliseconds.
+    public static void await(Object monitor, BooleanSupplier over, long millis) {
+        long end = System.nanoTime() + millis * 1_000_000;
+        boolean interrupted = false;
+        for (long left = millis; left > 0 && !over.getAsBoolean(); left = (end - System.nanoTime()) / 1_000_000) {
+            try {
+                monitor.wait(left);
+            } catch (InterruptedException e) {
+                interrupted = true;
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
     /// Waits until it is over.
     public static void run(Waiting waiting) {
         boolean interrupted = false;

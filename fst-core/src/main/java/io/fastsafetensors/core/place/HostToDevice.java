@@ -1,5 +1,6 @@
 package io.fastsafetensors.core.place;
 
+import io.fastsafetensors.core.memory.LoadMemory;
 import io.fastsafetensors.core.plan.BlockTable;
 import io.fastsafetensors.core.plan.Pages;
 import io.fastsafetensors.spi.Backend;
@@ -22,7 +23,7 @@ final class HostToDevice implements Runs.Sink {
     private final boolean slots;
     private MemorySegment source = MemorySegment.NULL;
     private @Nullable DeviceBuffer target;
-    private @Nullable DeviceBuffer scratch;
+    private LoadMemory.@Nullable Scratch scratch;
 
     /// Takes a stream of the pool until [#close()].
     ///
@@ -87,12 +88,12 @@ final class HostToDevice implements Runs.Sink {
     }
 
     private DeviceBuffer scratch() {
-        DeviceBuffer mine = scratch;
+        LoadMemory.Scratch mine = scratch;
         if (mine == null) {
-            mine = backend.allocate(load.plan().slotBytes(), backend.hints().tensorAlignment());
+            mine = load.memory().allocateScratch(load.plan().slotBytes(), backend.hints().tensorAlignment());
             scratch = mine;
         }
-        return mine;
+        return mine.buffer();
     }
 
     private DeviceBuffer target() {

@@ -3,6 +3,7 @@ package io.fastsafetensors.core.place;
 import io.fastsafetensors.api.LoadOptions;
 import io.fastsafetensors.api.ProgressListener;
 import io.fastsafetensors.core.jfr.Span;
+import io.fastsafetensors.core.memory.LoadMemory;
 import io.fastsafetensors.core.memory.SharedBackend;
 import io.fastsafetensors.core.memory.SharedBuffer;
 import io.fastsafetensors.core.memory.Uninterruptibly;
@@ -48,6 +49,7 @@ public final class LoadJob {
     /// @param places the buffers of the files; they may come while the readers read already
     /// @param routing the ways of the files; closed when the readers have stopped
     /// @param backend the device; held by the caller until [#join()] has returned
+    /// @param memory what readers may allocate on the device
     /// @param pool slots and streams, one hold of which is taken over; null if the host can address the device's memory
     /// @param crew how many readers, fewer if there are fewer blocks
     /// @param threads where they run
@@ -56,7 +58,7 @@ public final class LoadJob {
     /// @param exchange the loads of other ranks that this one works together with, null if there are none; closed when
     ///        the load has ended
     public LoadJob(ReadPlan plan, Places places, Routing routing, SharedBackend backend,
-            @Nullable SlotPool pool, Readers.Crew crew, ReaderThreads threads,
+            LoadMemory.Grant memory, @Nullable SlotPool pool, Readers.Crew crew, ReaderThreads threads,
             ReadTap tap, LoadOptions options, ProgressListener progress, Span span, @Nullable Exchange exchange) {
         this.plan = plan;
         this.exchange = exchange;
@@ -70,7 +72,7 @@ public final class LoadJob {
         this.arrivals = new Arrivals(plan.blocks().size());
         this.progress = new Progress(plan, arrivals, progress);
         this.span = span;
-        this.context = new LoadContext(plan, places, files, routing, backend, pool,
+        this.context = new LoadContext(plan, places, files, routing, backend, memory, pool,
                 crew.blocksInFlight(), tap, placeNanos, () -> stopped,
                 exchange == null ? this.progress::arrived : exchange::landed);
         this.readers = Math.min(crew.threads(), plan.blocks().size());

@@ -22,12 +22,10 @@ public final class Planner {
     private static final int MAPPED_BLOCK = 64 << 20;
 
     private final PlanSettings settings;
-    private final Cuts cuts;
     private final BlockTable blocks = new BlockTable();
 
-    private Planner(PlanSettings settings, Cuts cuts) {
+    private Planner(PlanSettings settings) {
         this.settings = settings;
-        this.cuts = cuts;
     }
 
     /// The plan for these files.
@@ -38,32 +36,46 @@ public final class Planner {
     /// @throws io.fastsafetensors.error.SliceException if a tensor cannot be cut as it should be
     public static ReadPlan plan(List<FileHeader> headers, List<Route> routes, Selection selection,
             PlanSettings settings, Cuts cuts) {
-        Planner planner = new Planner(settings, cuts);
+        List<List<Chosen>> selected = new ArrayList<>(headers.size());
+        for (FileHeader header : headers) {
+            List<Chosen> ofFile = new ArrayList<>(header.tensors().size());
+            for (TensorInfo tensor : header.tensors()) {
+                if (selection.test(tensor)) {
+                    ofFile.add(new Chosen(tensor, cuts.of(tensor)));
+                }
+            }
+            selected.add(ofFile);
+        }
+        return plan(headers, routes, selected, settings);
+    }
+
+    /// The plan for these files.
+    ///
+    /// @param selected the tensors of each file, by offset
+    static ReadPlan plan(List<FileHeader> headers, List<Route> routes, List<List<Chosen>> selected,
+            PlanSettings settings) {
+        Planner planner = new Planner(settings);
         List<PlannedFile> files = new ArrayList<>(headers.size());
         for (FileHeader header : headers) {
-            files.add(planner.planFile(files.size(), header, routes.get(files.size()), selection));
+            int file = files.size();
+            files.add(planner.planFile(file, header, routes.get(file), selected.get(file)));
         }
         return new ReadPlan(files, planner.blocks, settings);
     }
 
-    private PlannedFile planFile(int index, FileHeader header, Route route, Selection selection) {
-        List<Chosen> selected = new ArrayList<>(header.tensors().size());
-        for (TensorInfo tensor : header.tensors()) {
-            if (selection.test(tensor)) {
-                selected.add(new Chosen(tensor, cuts.of(tensor)));
-            }
-        }
+    private PlannedFile planFile(int index, FileHeader header, Route route, List<Chosen> selected) {
         if (route.landing().placesEachTensor()) {
             return placed(index, header, selected, route);
         }
-        String obstacle = obstacleToInPlace(selected);
+        String obstacle = obstacleToInPlace(selected, settings);
         return obstacle == null ? inPlace(index, header, selected)
                 : placed(index, header, selected, new Route(Landing.MOVED, obstacle));
     }
 
-    private @Nullable String obstacleToInPlace(List<Chosen> selected) {
+    /// Why tensors cannot stay where their file has them; null if they can.
+    static @Nullable String obstacleToInPlace(List<Chosen> selected, PlanSettings settings) {
         for (Chosen tensor : selected) {
-            if (isConverted(tensor.info())) {
+            if (settings.target(tensor.info()) != tensor.info().dtype()) {
                 return "tensors are converted to " + settings.target(tensor.info());
             }
             if (!tensor.part().isContiguous()) {
@@ -165,7 +177,10 @@ public final class Planner {
         return settings.target(tensor) != tensor.dtype();
     }
 
-    private static long convertedSize(Chosen tensor, DType target) {
+    /// The bytes of what a tensor becomes.
+    ///
+    /// @throws UnsupportedFeatureException if its elements do not fill whole bytes then
+    static long convertedSize(Chosen tensor, DType target) {
         long elements = tensor.part().shape().elements();
         try {
             return target.byteSize(elements);
