@@ -1,0 +1,6 @@
+/// What the tests of several modules share: the tools that they need of the machine, C that they compile, and processes
+/// that they start.
+@NullMarked
+package io.fastsafetensors.test;
+
+import org.jspecify.annotations.NullMarked;

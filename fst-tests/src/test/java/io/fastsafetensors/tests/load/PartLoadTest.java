@@ -1,0 +1,171 @@
+package io.fastsafetensors.tests.load;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.fastsafetensors.api.Distribution;
+import io.fastsafetensors.api.Loader;
+import io.fastsafetensors.api.LoaderBuilder;
+import io.fastsafetensors.api.ShardSpec;
+import io.fastsafetensors.api.Tensor;
+import io.fastsafetensors.api.TensorStream;
+import io.fastsafetensors.api.TransferPath;
+import io.fastsafetensors.api.Weights;
+import io.fastsafetensors.error.SliceException;
+import io.fastsafetensors.group.ProcessGroup;
+import io.fastsafetensors.testkit.fault.FaultPlan;
+import io.fastsafetensors.testkit.fault.OpenObjects;
+import io.fastsafetensors.testkit.group.ShardSample;
+import io.fastsafetensors.testkit.group.ShardSamples;
+import io.fastsafetensors.testkit.leak.LeakExtension;
+import io.fastsafetensors.types.DType;
+import io.fastsafetensors.types.TensorInfo;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/// Loads by several ranks with a shard specification: each reads its own parts, on every way into a device.
+@Timeout(120)
+class PartLoadTest {
+    private static final long SEED = Long.getLong("fst.seed", 20261123);
+
+    @TempDir
+    static Path directory;
+    private static ShardSample sample;
+
+    @RegisterExtension
+    final LeakExtension leaks = LeakExtension.strict().memoryTolerance(400L << 20);
+    private OpenObjects objects = new OpenObjects();
+
+    @BeforeAll
+    static void write() {
+        sample = new ShardSample(directory.resolve("all"), SEED, Loader::builder);
+    }
+
+    @BeforeEach
+    void wellBehaved() {
+        objects = RemoteProvider.behave(FaultPlan.seeded(SEED));
+    }
+
+    @AfterEach
+    void nothingIsLeft() {
+        assertEquals(Map.of(), objects.counts(), () -> objects.describe());
+    }
+
+    @ParameterizedTest
+    @EnumSource(TransferPath.class)
+    void with_a_specification_each_rank_reads_its_own_parts(TransferPath path) {
+        for (String device : List.of("cpu", "remote")) {
+            if (device.equals("cpu") && (path == TransferPath.MAPPED || path == TransferPath.DIRECT)) {
+                continue;
+            }
+            for (int size : new int[] {2, 3, 7}) {
+                for (int dim = 0; dim < 3; dim++) {
+                    int cut = dim;
+                    for (Optional<DType> dtype : size == 7 ? List.of(Optional.<DType>empty())
+                            : List.of(Optional.<DType>empty(), Optional.of(DType.F32))) {
+                        Ranks.all(size,
+                                group -> loadParts(Ranks.builder(device, group).transferPath(path), group, cut,
+                                        dtype));
+                    }
+                }
+            }
+        }
+    }
+
+    private static boolean loadParts(LoaderBuilder builder, ProcessGroup group, int dim, Optional<DType> dtype) {
+        Map<String, Integer> dims = new LinkedHashMap<>();
+        for (TensorInfo info : sample.infos().values()) {
+            boolean fits = dim < info.shape().rank()
+                    && ShardSamples.isWhole(info.dtype(), info.shape(), dim, group.size());
+            dims.put(info.name(), fits ? dim : -1);
+        }
+        dtype.ifPresent(builder::dtype);
+        try (Loader loader = builder.shards(ShardSpec.of(dims)).build();
+                Weights weights = loader.load(sample.checkpoint())) {
+            assertEquals(Distribution.LOCAL, weights.plan().sharing().orElseThrow().distribution());
+            for (TensorInfo info : sample.infos().values()) {
+                byte[] expected = sample.expected(info.name(), dims.get(info.name()), group);
+                if (dtype.isPresent() && info.dtype().isFloat() && info.dtype() != dtype.get()) {
+                    expected = sample.converted(info.name(), dims.get(info.name()), dtype.get(), group);
+                }
+                assertArrayEquals(expected, ShardSamples.bytes(weights.getSharded(info.name(), dims.get(info.name()))),
+                        () -> info + " dim " + dim + " rank " + group.rank() + " of " + group.size() + " as " + dtype);
+            }
+            checkRefusals(weights, dims);
+            weights.awaitAll();
+            return true;
+        }
+    }
+
+    private static void checkRefusals(Weights weights, Map<String, Integer> dims) {
+        if (dims.get("wide") < 0) {
+            return;
+        }
+        for (SliceException e : List.of(assertThrows(SliceException.class, () -> weights.get("wide")),
+                assertThrows(SliceException.class, () -> weights.push("wide", 0)),
+                assertThrows(SliceException.class, () -> weights.getSharded("wide", 1 - dims.get("wide"))))) {
+            assertTrue(e.getMessage().contains("part along dimension " + dims.get("wide") + " was loaded"),
+                    e.getMessage());
+        }
+    }
+
+    @Test
+    void a_cut_along_the_first_dimension_reads_each_byte_once() {
+        long bytes = sample.whole("wide").length + sample.whole("deep").length;
+        List<Long> read = Ranks.all(3, group -> {
+            try (Loader loader = Ranks.builder("cpu", group).shards(ShardSpec.of(Map.of("*", 0)))
+                    .select(t -> t.name().equals("wide") || t.name().equals("deep")).build();
+                    Weights weights = loader.load(sample.checkpoint())) {
+                weights.awaitAll();
+                assertEquals(0, weights.stats().bytesReceived());
+                return weights.plan().bytesToRead();
+            }
+        });
+        assertEquals(bytes, read.stream().mapToLong(Long::longValue).sum());
+    }
+
+    @Test
+    void rows_far_apart_are_read_without_what_is_between() {
+        Ranks.all(2, group -> {
+            try (Loader loader = Ranks.builder("remote", group).shards(ShardSpec.of(Map.of("deep", 1)))
+                    .select(t -> t.name().equals("deep")).build(); Weights weights = loader.load(sample.checkpoint())) {
+                assertEquals(sample.expected("deep", 1, group).length, weights.plan().bytesToRead());
+                assertEquals(3, weights.plan().files().stream().mapToInt(f -> f.ranges()).sum());
+                assertArrayEquals(sample.expected("deep", 1, group), ShardSamples.bytes(weights.getSharded("deep", 1)));
+                return true;
+            }
+        });
+    }
+
+    @Test
+    void a_stream_hands_out_the_parts_of_a_rank() {
+        Ranks.all(3, group -> {
+            ShardSpec spec = ShardSpec.of(Map.of("*.1", 0, "wide", 1));
+            try (Loader loader = Ranks.builder("remote", group).shards(spec).deviceBudget(1 << 20).build();
+                    TensorStream stream = loader.stream(sample.checkpoint())) {
+                int tensors = 0;
+                for (Tensor tensor : stream) {
+                    byte[] expected = sample.expected(tensor.name(), spec.dim(tensor.name()), group);
+                    assertArrayEquals(expected, ShardSamples.bytes(tensor), tensor::toString);
+                    tensors++;
+                }
+                assertEquals(sample.infos().size(), tensors);
+                return true;
+            }
+        });
+    }
+}
