@@ -57,7 +57,7 @@ public final class LoadMemory implements AutoCloseable {
         freed = listener;
     }
 
-    /// The most bytes that were allocated at any time.
+    /// The most bytes that were allocated at any time, those included that were just being allocated or freed.
     public synchronized long peakBytes() {
         return peak;
     }
@@ -80,14 +80,17 @@ public final class LoadMemory implements AutoCloseable {
             if (bytes <= availableBytes()) {
                 List<DeviceBuffer> mine = takeSpares(buffers);
                 long fresh = bytes - sum(mine);
-                while (allocated + granted + fresh > budget) {
-                    surplus.add(removeSpare());
+                for (long excess = allocated + granted + fresh - budget; excess > 0;) {
+                    DeviceBuffer spare = removeSpare();
+                    surplus.add(spare);
+                    excess -= spare.byteSize();
                 }
                 granted += fresh;
                 grant = new Grant(mine, fresh);
             }
         }
-        free(surplus).finish();
+        // What was granted is allocated after this returned, by when the spares are gone.
+        free(surplus);
         return grant;
     }
 
@@ -107,11 +110,10 @@ public final class LoadMemory implements AutoCloseable {
         return taken;
     }
 
-    /// A spare that is about to be freed. Its bytes count no more: who is granted them allocates after it was freed.
+    /// A spare that is about to be freed, and counts until it was.
     private DeviceBuffer removeSpare() {
         DeviceBuffer spare = spares.removeFirst();
         spareBytes -= spare.byteSize();
-        allocated -= spare.byteSize();
         return spare;
     }
 
@@ -119,10 +121,16 @@ public final class LoadMemory implements AutoCloseable {
         return buffers.stream().mapToLong(DeviceBuffer::byteSize).sum();
     }
 
-    private static Releases free(List<DeviceBuffer> buffers) {
+    private void free(List<DeviceBuffer> buffers) {
         Releases releases = new Releases();
-        buffers.forEach(buffer -> releases.run(buffer::close));
-        return releases;
+        for (DeviceBuffer buffer : buffers) {
+            long bytes = buffer.byteSize();
+            releases.run(() -> {
+                buffer.close();
+                released(bytes);
+            });
+        }
+        releases.finish();
     }
 
     private void released(long bytes) {
@@ -160,7 +168,7 @@ public final class LoadMemory implements AutoCloseable {
                 all.add(removeSpare());
             }
         }
-        free(all).run(backend::release).finish();
+        new Releases().run(() -> free(all)).run(backend::release).finish();
     }
 
     /// Bytes that may be allocated. What is left at [#close()] goes back; what was allocated counts until it is freed.
@@ -232,14 +240,12 @@ public final class LoadMemory implements AutoCloseable {
                 left -= bytes;
                 granted -= bytes;
                 allocated += bytes;
+                peak = Math.max(peak, allocated);
             }
             boolean done = false;
             try {
                 DeviceBuffer buffer = backend.get().allocate(bytes, alignment);
                 done = true;
-                synchronized (LoadMemory.this) {
-                    peak = Math.max(peak, allocated);
-                }
                 return buffer;
             } finally {
                 if (!done) {
@@ -261,7 +267,6 @@ public final class LoadMemory implements AutoCloseable {
                 left = 0;
                 for (DeviceBuffer buffer : mine) {
                     if (closed) {
-                        allocated -= buffer.byteSize();
                         surplus.add(buffer);
                     } else {
                         spares.add(buffer);
@@ -270,7 +275,7 @@ public final class LoadMemory implements AutoCloseable {
                 }
                 mine.clear();
             }
-            free(surplus).run(freed).finish();
+            new Releases().run(() -> free(surplus)).run(freed).finish();
         }
     }
 

@@ -27,6 +27,11 @@ final class MeteredProvider implements BackendProvider {
         return LIVE.get();
     }
 
+    /// The most bytes since the last call of [#peak()].
+    static long peakSoFar() {
+        return PEAK.get();
+    }
+
     /// The most bytes since the last call.
     static long peak() {
         return PEAK.getAndSet(LIVE.get());

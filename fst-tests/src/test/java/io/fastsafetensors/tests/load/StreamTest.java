@@ -138,7 +138,7 @@ class StreamTest {
     @Test
     void owned_tensors_outlive_the_stream() {
         List<Tensor> kept = new ArrayList<>();
-        try (Loader loader = loader("cpu").deviceBudget(600_000).build();
+        try (Loader loader = loader("cpu").deviceBudget(4_000_000).build();
                 TensorStream stream = loader.stream(directory, new StreamOptions(0, true))) {
             stream.stream().limit(25).forEach(kept::add);
         }
