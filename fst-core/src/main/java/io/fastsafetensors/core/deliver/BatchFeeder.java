@@ -79,14 +79,16 @@ final class BatchFeeder {
             if (run.alone()) {
                 return tensor.detach();
             }
+            // The tensor may be closed at any moment from here on.
+            String name = tensor.name();
             synchronized (copies) {
                 if (ended) {
                     throw new IllegalStateException("the batch is closed");
                 }
-                SharedBuffer copy = copies.get(tensor.name());
+                SharedBuffer copy = copies.get(name);
                 if (copy == null) {
                     copy = DeviceWork.copy(tensor, grant);
-                    copies.put(tensor.name(), copy);
+                    copies.put(name, copy);
                 }
                 return tensor.detachedAs(copy.retain());
             }

@@ -17,6 +17,7 @@ import io.fastsafetensors.api.WriteOptions;
 import io.fastsafetensors.error.BudgetException;
 import io.fastsafetensors.testkit.fault.FaultPlan;
 import io.fastsafetensors.testkit.fault.OpenObjects;
+import io.fastsafetensors.testkit.fault.Operation;
 import io.fastsafetensors.testkit.fixture.SafetensorsFixture;
 import io.fastsafetensors.types.DType;
 import io.fastsafetensors.types.Shape;
@@ -35,6 +36,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -277,6 +279,31 @@ class BudgetTest {
             assertTrue(peak <= budget, peak + " bytes under " + budget);
             assertEquals(peak, stream.stats().deviceBytes());
         }
+    }
+
+    @Test
+    void a_stream_selects_and_asks_once_and_fills_its_batches_with_small_tensors() {
+        int files = 5;
+        for (int f = 0; f < files; f++) {
+            SafetensorsFixture file = SafetensorsFixture.create();
+            for (int t = 0; t < 400; t++) {
+                file.tensor("f" + f + "." + t, DType.U8, Shape.of(256), SEED + t);
+            }
+            file.write(directory.resolve("direct-" + f + ".safetensors"));
+        }
+        AtomicInteger selected = new AtomicInteger();
+        RemoteBackend.SUPPORT_CALLS.set(0);
+        FaultPlan plan = FaultPlan.seeded(SEED);
+        remote = RemoteProvider.behave(plan);
+        try (Loader loader = Loader.builder().device("remote").deviceBudget(640_000).readers(1)
+                .select(tensor -> selected.incrementAndGet() > 0).build();
+                TensorStream stream = loader.stream(directory, new StreamOptions(0, false))) {
+            assertEquals(files * 400, stream.stream().count());
+        }
+        assertEquals(files * 400, selected.get(), "each tensor is selected once");
+        assertEquals(files, RemoteBackend.SUPPORT_CALLS.get(), "each file is asked about once");
+        // 512,000 bytes in shares of 320,000 and three quarters of that for tensors, with one slot for each batch.
+        assertTrue(plan.calls(Operation.ALLOCATE) <= 8, plan.calls(Operation.ALLOCATE) + " allocations");
     }
 
     @Test

@@ -108,7 +108,7 @@ class StreamTest {
 
     @Test
     void a_budget_below_the_largest_tensor_names_it_and_the_shortfall() {
-        try (Loader loader = loader("remote").deviceBudget(TENSOR).dtype(DType.F32).build()) {
+        try (Loader loader = loader("remote").deviceBudget(TENSOR - 1).dtype(DType.F32).build()) {
             BudgetException e = assertThrows(BudgetException.class,
                     () -> loader.stream(directory, StreamOptions.defaults()));
             assertEquals("t0", e.where().tensor());
