@@ -142,9 +142,10 @@ final class BatchFeeder {
         StreamPlan plan = target.streamPlan(checkpoint, selection, way, ownedAlone);
         Routing routing = target.route(target.isMapped() ? List.of() : checkpoint.headers());
         try {
-            StreamBudget budget = StreamBudget.of(total, batchesAhead, target.planSettings(),
+            StreamBudget budget = StreamBudget.of(total, target.availableBytes(), batchesAhead, target.planSettings(),
                     target.scratchSlots(plan, routing));
             plan.requireEachFits(total, budget.scratchBytes());
+            target.requireAvailable(plan.largestBytes() + budget.scratchBytes());
             return new BatchFeeder(target, options, checkpoint, way, budget, plan.with(budget.settings()), routing,
                     startNanos);
         } catch (RuntimeException | Error e) {

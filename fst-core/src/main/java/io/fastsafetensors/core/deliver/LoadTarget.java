@@ -23,6 +23,8 @@ import io.fastsafetensors.core.plan.Planner;
 import io.fastsafetensors.core.plan.ReadPlan;
 import io.fastsafetensors.core.plan.StreamPlan;
 import io.fastsafetensors.core.select.BackendSelector;
+import io.fastsafetensors.error.OutOfDeviceMemoryException;
+import io.fastsafetensors.error.Where;
 import io.fastsafetensors.spi.Capability;
 import io.fastsafetensors.spi.TransferHints;
 import io.fastsafetensors.types.Device;
@@ -35,6 +37,9 @@ import org.jspecify.annotations.Nullable;
 final class LoadTarget {
     /// What the host converts while it is still in the processor's cache; a slot of it lies on a huge page.
     private static final int CONVERTED_BLOCK = 2 << 20;
+
+    /// What is there if the process runs at all.
+    private static final long CERTAIN_BYTES = 1 << 20;
 
     private final LoadOptions options;
     private final Device device;
@@ -155,6 +160,25 @@ final class LoadTarget {
     int scratchSlots(StreamPlan plan, Routing routing) {
         // Each batch takes mappings as far as there is room for them.
         return readers.scratchSlots(plan, isMapped() ? Set.of(Landing.MAPPED, Landing.STAGED) : routing.landings());
+    }
+
+    /// The bytes of host memory that a load can take: the kernel hands out more than there is, and ends the process
+    /// later. [Long#MAX_VALUE] where the device allocates what it promises, or nothing is known.
+    long availableBytes() {
+        long free = isHostAddressable() ? backend.get().memory().free() : -1;
+        return free < 0 ? Long.MAX_VALUE : free;
+    }
+
+    /// Refuses what would exceed the memory of the machine or the container.
+    ///
+    /// @throws OutOfDeviceMemoryException with what was requested and what is available
+    void requireAvailable(long bytes) {
+        long available = bytes < CERTAIN_BYTES ? Long.MAX_VALUE : availableBytes();
+        if (bytes > available) {
+            throw new OutOfDeviceMemoryException(bytes, available,
+                    "the memory that the machine and the container have available is what counts",
+                    Where.backend(backend.get().name()));
+        }
     }
 
     /// Whether mappings are asked for, which each batch takes for itself.

@@ -74,6 +74,7 @@ final class PreparedLoad implements AutoCloseable {
     /// @param deviceBudget the most device memory that it may hold
     /// @param startNanos when the user asked for it, in `System.nanoTime()`
     /// @throws io.fastsafetensors.error.BudgetException if the budgets have no room for it
+    /// @throws io.fastsafetensors.error.OutOfDeviceMemoryException if the host has none
     static PreparedLoad of(LoadTarget target, LoadOptions options, ParsedCheckpoint checkpoint, Way way,
             Selection selection, long deviceBudget, long startNanos) {
         Routing routing = target.route(checkpoint.headers());
@@ -84,8 +85,15 @@ final class PreparedLoad implements AutoCloseable {
             routing.close();
             throw e;
         }
-        return new PreparedLoad(target, options, checkpoint, way, routing, checkpoint.headers(), plan,
+        PreparedLoad load = new PreparedLoad(target, options, checkpoint, way, routing, checkpoint.headers(), plan,
                 bufferSizes(plan), deviceBudget, startNanos);
+        try {
+            target.requireAvailable(load.bufferBytes() + load.transientBytes());
+            return load;
+        } catch (RuntimeException | Error e) {
+            load.close();
+            throw e;
+        }
     }
 
     /// The sizes of a plan's buffers, one for each file that tensors are loaded from.

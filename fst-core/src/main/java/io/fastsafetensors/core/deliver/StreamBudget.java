@@ -6,9 +6,10 @@ import io.fastsafetensors.core.plan.PlanSettings;
 ///
 /// @param total the most bytes at any time
 /// @param batchesInMemory how many batches there may be at a time, the one being consumed included
+/// @param share what one batch may take, its readers' memory included
 /// @param settings how batches are planned, with blocks small enough for the share of one
 /// @param scratchBytes device memory that one reader needs while it runs
-record StreamBudget(long total, int batchesInMemory, PlanSettings settings, long scratchBytes) {
+record StreamBudget(long total, int batchesInMemory, long share, PlanSettings settings, long scratchBytes) {
     /// A batch where nobody sets a budget: large enough that starting one costs nothing beside reading it.
     private static final long UNLIMITED_BATCH = 512L << 20;
     /// More batches than this have no use: each is read in a moment.
@@ -16,35 +17,32 @@ record StreamBudget(long total, int batchesInMemory, PlanSettings settings, long
     /// The part of a share that a reader's memory may take before blocks are made smaller.
     private static final int SCRATCH_PART = 4;
 
+    /// A stream stays within what the host has available. Nobody who sets no budget wants all of that: half of it, then.
+    ///
+    /// @param budget the most bytes, as the user says
+    /// @param available the bytes that there are, [Long#MAX_VALUE] if that is not known
     /// @param batchesAhead see [io.fastsafetensors.api.StreamOptions]
     /// @param settings how plans are made where memory does not matter
     /// @param scratchSlots how many slots of device memory a reader needs
-    static StreamBudget of(long total, int batchesAhead, PlanSettings settings, int scratchSlots) {
+    static StreamBudget of(long budget, long available, int batchesAhead, PlanSettings settings, int scratchSlots) {
         int batches = (int) Math.min(MOST_BATCHES, batchesAhead + 2L);
-        long share = share(total, batches);
+        long share = budget == Long.MAX_VALUE ? Math.min(UNLIMITED_BATCH, available / 2 / batches)
+                : Math.min(budget, available) / batches;
         PlanSettings fitting = scratchSlots == 0 ? settings
                 : settings.withSlotsUpTo(share / SCRATCH_PART / scratchSlots);
-        return new StreamBudget(total, batches, fitting, scratchSlots * fitting.slotBytes());
-    }
-
-    private static long share(long total, int batches) {
-        return total == Long.MAX_VALUE ? UNLIMITED_BATCH : total / batches;
-    }
-
-    /// What one batch may take, its readers' memory included.
-    long share() {
-        return share(total, batchesInMemory);
+        long total = budget == Long.MAX_VALUE ? budget : Math.min(budget, available);
+        return new StreamBudget(total, batches, share, fitting, scratchSlots * fitting.slotBytes());
     }
 
     /// What the tensors of one batch may take, unless one alone is larger: a share where readers need nothing besides,
     /// three quarters of it where they do.
     long capacity() {
-        return scratchBytes == 0 ? share() : Math.max(0, Math.min(share() / 4 * 3, share() - scratchBytes));
+        return scratchBytes == 0 ? share : Math.max(0, Math.min(share / 4 * 3, share - scratchBytes));
     }
 
     /// The most that a batch and its readers may take: its share, or what a tensor that is larger needs.
     long limit(long batchBytes) {
-        return Math.max(share(), batchBytes + scratchBytes);
+        return Math.max(share, batchBytes + scratchBytes);
     }
 
     /// The size of the only buffer of a batch: that of most others, so that it can serve again for any of them.

@@ -5,6 +5,7 @@ import io.fastsafetensors.core.memory.SharedBackend;
 import io.fastsafetensors.core.place.ffm.HostCalls;
 import io.fastsafetensors.error.StorageException;
 import io.fastsafetensors.error.Where;
+import io.fastsafetensors.spi.SystemMemory;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -23,8 +24,10 @@ public final class MappedFiles {
     private static final Registry<SharedBackend, MappedFiles> OPEN = new Registry<>(MappedFiles::new,
             MappedFiles::dispose);
 
+    private static final long ASSUMED_MEMORY = 8L << 30;
+
     private final SharedBackend backend;
-    private final long mostBytes = Long.getLong("fst.mappedBytes", HostMemory.total() / 2);
+    private final long mostBytes = Long.getLong("fst.mappedBytes", defaultBound());
     private final Map<Identity, Entry> entries = new LinkedHashMap<>(16, 0.75f, true);
 
     /// A file as it is now: a changed one is another.
@@ -45,6 +48,11 @@ public final class MappedFiles {
         backend.retain();
     }
 
+    private static long defaultBound() {
+        long total = SystemMemory.ofThisProcess().read().total();
+        return (total < 0 ? ASSUMED_MEMORY : total) / 2;
+    }
+
     /// One hold on the mappings of a device; ended by [#release()].
     public static MappedFiles open(SharedBackend backend) {
         return OPEN.hold(backend);
@@ -57,7 +65,7 @@ public final class MappedFiles {
 
     /// Takes a file for a load, making room for it. Nothing is mapped yet if it was not before.
     ///
-    /// @return null if the bound, less what other loads use, has no room for it
+    /// @return null if the bound, less what other loads use, or the memory that is available has no room for it
     synchronized @Nullable MappedFile take(Path path, long length) {
         Identity identity = identity(path);
         Entry entry = entries.get(identity);
@@ -81,7 +89,13 @@ public final class MappedFiles {
                 oldest.remove();
             }
         }
-        return bytes() + bytes <= mostBytes;
+        return bytes() + bytes <= mostBytes && isAvailable(bytes);
+    }
+
+    /// Whether the machine and the container have room for so many page-locked bytes more.
+    private static boolean isAvailable(long bytes) {
+        long free = SystemMemory.ofThisProcess().read().free();
+        return free < 0 || bytes <= free;
     }
 
     /// A load is done with a file; it stays mapped.
@@ -100,7 +114,7 @@ public final class MappedFiles {
         return entries.values().stream().mapToLong(e -> e.file.length()).sum();
     }
 
-    /// The most bytes that stay mapped: half of the machine's memory, or the system property `fst.mappedBytes`.
+    /// The most bytes that stay mapped: half of the memory of machine or container, or the system property `fst.mappedBytes`.
     long mostBytes() {
         return mostBytes;
     }

@@ -118,6 +118,15 @@ public final class StreamPlan {
         }
     }
 
+    /// What the largest tensor takes by itself.
+    public long largestBytes() {
+        long largest = 0;
+        for (int t = 0; t < tensors.size(); t++) {
+            largest = Math.max(largest, run(t, t + 1, Long.MAX_VALUE).bytes());
+        }
+        return largest;
+    }
+
     /// The longest run from a tensor on that takes at most so many bytes; the tensor alone if it takes more.
     public Run run(int from, long capacity) {
         return run(from, tensors.size(), capacity);

@@ -15,6 +15,7 @@ import io.fastsafetensors.api.TransferPath;
 import io.fastsafetensors.api.Weights;
 import io.fastsafetensors.api.WriteOptions;
 import io.fastsafetensors.error.BudgetException;
+import io.fastsafetensors.error.OutOfDeviceMemoryException;
 import io.fastsafetensors.testkit.fault.FaultPlan;
 import io.fastsafetensors.testkit.fault.OpenObjects;
 import io.fastsafetensors.testkit.fault.Operation;
@@ -37,6 +38,8 @@ import java.util.Map;
 import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
+import jdk.jfr.Recording;
+import jdk.jfr.consumer.RecordingFile;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -56,6 +59,11 @@ class BudgetTest {
     Path directory;
     private OpenObjects near = NearProvider.behave(FaultPlan.seeded(SEED));
     private OpenObjects remote = RemoteProvider.behave(FaultPlan.seeded(SEED));
+
+    @AfterEach
+    void memory_is_as_the_host_says() {
+        MeteredProvider.free = -1;
+    }
 
     @AfterEach
     void nothing_is_left() {
@@ -302,8 +310,48 @@ class BudgetTest {
         }
         assertEquals(files * 400, selected.get(), "each tensor is selected once");
         assertEquals(files, RemoteBackend.SUPPORT_CALLS.get(), "each file is asked about once");
-        // 512,000 bytes in shares of 320,000 and three quarters of that for tensors, with one slot for each batch.
-        assertTrue(plan.calls(Operation.ALLOCATE) <= 8, plan.calls(Operation.ALLOCATE) + " allocations");
+        // 512,000 bytes in three batches, one buffer for each file of a batch, one slot for each batch.
+        assertTrue(plan.calls(Operation.ALLOCATE) <= 12, plan.calls(Operation.ALLOCATE) + " allocations");
+    }
+
+    @Test
+    void a_load_that_the_host_has_no_memory_for_is_refused_before_the_first_read() throws Exception {
+        Samples.write(directory.resolve("model.safetensors"), 4, 1_000_000, SEED);
+        Path dump = directory.resolve("dump.jfr");
+        MeteredProvider.free = 3_000_000;
+        MeteredProvider.peak();
+        try (Recording recording = new Recording(); Loader loader = Loader.builder().backend("near").build()) {
+            for (String event : List.of("fst.Load", "fst.File", "fst.Read")) {
+                recording.enable(event).withoutThreshold();
+            }
+            recording.start();
+            OutOfDeviceMemoryException e = assertThrows(OutOfDeviceMemoryException.class, () -> loader.load(directory));
+            assertTrue(e.requested() >= 4_000_000 && e.free() == 3_000_000, e.getMessage());
+            recording.dump(dump);
+            assertEquals(List.of(), RecordingFile.readAllEvents(dump).stream()
+                    .filter(event -> event.getEventType().getName().startsWith("fst.")).toList());
+            assertEquals(0, MeteredProvider.peak());
+            MeteredProvider.free = 5_000_000;
+            loader.load(directory).close();
+        }
+    }
+
+    @Test
+    void a_stream_stays_within_what_the_host_has() {
+        Samples.write(directory.resolve("model.safetensors"), 20, 1_000_000, SEED);
+        MeteredProvider.free = 5_000_000;
+        for (long budget : new long[] {1L << 40, Long.MAX_VALUE}) {
+            MeteredProvider.peak();
+            try (Loader loader = Loader.builder().backend("near").deviceBudget(budget).build();
+                    TensorStream stream = loader.stream(directory, StreamOptions.defaults())) {
+                assertEquals(20, stream.stream().count());
+            }
+            assertTrue(MeteredProvider.peak() <= 5_000_000);
+        }
+        MeteredProvider.free = 900_000;
+        try (Loader loader = Loader.builder().backend("near").build()) {
+            assertThrows(OutOfDeviceMemoryException.class, () -> loader.stream(directory, StreamOptions.defaults()));
+        }
     }
 
     @Test
