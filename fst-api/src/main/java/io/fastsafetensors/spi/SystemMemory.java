@@ -125,7 +125,10 @@ public final class SystemMemory {
         for (String line : lines) {
             if (line.startsWith(key)) {
                 String value = line.substring(key.length()).strip();
-                long number = parse(value.endsWith(" kB") ? value.substring(0, value.length() - 3).strip() : value);
+                if (unit != 1) {
+                    value = value.endsWith(" kB") ? value.substring(0, value.length() - 3) : "in another unit";
+                }
+                long number = parse(value);
                 return number < 0 ? -1 : number * unit;
             }
         }

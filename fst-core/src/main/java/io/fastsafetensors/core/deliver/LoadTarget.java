@@ -39,7 +39,7 @@ final class LoadTarget {
     private static final int CONVERTED_BLOCK = 2 << 20;
 
     /// What is there if the process runs at all.
-    private static final long CERTAIN_BYTES = 1 << 20;
+    private static final long CERTAIN_BYTES = 256 << 10;
 
     private final LoadOptions options;
     private final Device device;
