@@ -15,4 +15,13 @@ public final class BackendUnavailableException extends FstException {
                 ? "none is on the class path or module path: add a backend jar such as fst-backend-cpu"
                 : String.join("; ", reasons)), Where.nowhere(), null);
     }
+
+    private BackendUnavailableException(BackendUnavailableException original) {
+        super(original);
+    }
+
+    @Override
+    public BackendUnavailableException copy() {
+        return new BackendUnavailableException(this);
+    }
 }

@@ -6,16 +6,20 @@ import io.fastsafetensors.core.distribute.Way;
 import io.fastsafetensors.core.header.ParsedCheckpoint;
 import io.fastsafetensors.core.memory.LoadMemory;
 import io.fastsafetensors.core.memory.SharedBuffer;
-import io.fastsafetensors.core.memory.Uninterruptibly;
+import io.fastsafetensors.core.memory.Waits;
+import io.fastsafetensors.core.memory.Resources;
 import io.fastsafetensors.core.place.Routing;
 import io.fastsafetensors.core.plan.ReadPlan;
 import io.fastsafetensors.core.plan.StreamPlan;
 import io.fastsafetensors.error.BudgetException;
 import io.fastsafetensors.spi.Releases;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
 import java.util.ArrayDeque;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
@@ -24,7 +28,8 @@ import org.jspecify.annotations.Nullable;
 ///
 /// A batch is cut when its turn comes: a share of the budget, or what owned tensors have left of it. Nothing is read
 /// before the memory for it was granted.
-final class BatchFeeder {
+final class BatchFeeder implements AutoCloseable {
+    private static final Logger LOG = System.getLogger("io.fastsafetensors.core");
     /// Loads that read at a time: the next one keeps the readers busy while the last blocks of one arrive.
     private static final int READING = 2;
     /// How long a consumer who waits for a batch is given to close owned tensors, perhaps on another thread, if these
@@ -43,12 +48,14 @@ final class BatchFeeder {
     private final long startNanos;
     private final ArrayDeque<Batch> ready = new ArrayDeque<>();
     private int inMemory;
+    private final CountDownLatch ended = new CountDownLatch(1);
+    private Releases unreleased = new Releases();
+    private volatile boolean started;
     private long releases;
     private boolean wanted;
     private boolean finished;
     private boolean closed;
     private @Nullable Throwable failure;
-    private @Nullable Thread thread;
 
     /// A batch that is being loaded or consumed. Thread-safe.
     static final class Batch {
@@ -95,7 +102,16 @@ final class BatchFeeder {
         }
 
         private void close() {
-            Releases releases = new Releases().run(weights::close);
+            end(weights::close);
+        }
+
+        /// As [#close()], without waiting.
+        private void abandon() {
+            end(weights::abandon);
+        }
+
+        private void end(Runnable free) {
+            Releases releases = new Releases().run(free);
             synchronized (copies) {
                 ended = true;
                 copies.values().forEach(copy -> releases.run(copy::release));
@@ -140,17 +156,17 @@ final class BatchFeeder {
     static BatchFeeder open(LoadTarget target, LoadOptions options, ParsedCheckpoint checkpoint, Selection selection,
             Way way, long total, int batchesAhead, long ownedAlone, long startNanos) {
         StreamPlan plan = target.streamPlan(checkpoint, selection, way, ownedAlone);
-        Routing routing = target.route(target.isMapped() ? List.of() : checkpoint.headers());
-        try {
+        try (Resources resources = new Resources()) {
+            Routing routing = target.route(target.isMapped() ? List.of() : checkpoint.headers());
+            resources.add(routing::close);
             StreamBudget budget = StreamBudget.of(total, target.availableBytes(), batchesAhead, target.planSettings(),
                     target.scratchSlots(plan, routing));
             plan.requireEachFits(total, budget.scratchBytes());
             target.requireAvailable(plan.largestBytes() + budget.scratchBytes());
-            return new BatchFeeder(target, options, checkpoint, way, budget, plan.with(budget.settings()), routing,
-                    startNanos);
-        } catch (RuntimeException | Error e) {
-            routing.close();
-            throw e;
+            BatchFeeder feeder = new BatchFeeder(target, options, checkpoint, way, budget,
+                    plan.with(budget.settings()), routing, startNanos);
+            resources.handOver();
+            return feeder;
         }
     }
 
@@ -159,10 +175,41 @@ final class BatchFeeder {
         return plan;
     }
 
+    /// Starts the thread, which has a use of the target until it ends. Once.
     void start() {
+        LoadTarget.Use use = target.use();
+        try {
+            Thread.ofPlatform().daemon().name("fst-stream").start(() -> run(use));
+            started = true;
+        } catch (RuntimeException | Error e) {
+            new Releases().run(use::close).because(e);
+            throw e;
+        }
+    }
+
+    private void run(LoadTarget.Use use) {
+        try {
+            feed();
+        } catch (RuntimeException | Error e) {
+            synchronized (this) {
+                failure = e;
+            }
+        }
+        // No batch follows that could reuse what the last ones release.
+        releasing(memory::close);
+        releasing(use::close);
         synchronized (this) {
-            thread = Thread.ofPlatform().daemon().name("fst-stream").unstarted(this::feed);
-            thread.start();
+            finished = true;
+            notifyAll();
+        }
+        ended.countDown();
+    }
+
+    /// What the thread cannot release is told by [#close()].
+    private void releasing(Runnable release) {
+        Releases done = new Releases().run(release);
+        synchronized (this) {
+            unreleased.run(done::finish);
         }
     }
 
@@ -173,38 +220,15 @@ final class BatchFeeder {
 
     private void feed() {
         ArrayDeque<LoadedWeights> reading = new ArrayDeque<>();
-        try {
-            for (int next = 0; next < plan.size();) {
-                while (reading.size() >= READING) {
-                    reading.remove().join();
-                }
-                int end = feed(next, reading);
-                if (end == next) {
-                    return;
-                }
-                next = end;
+        for (int next = 0; next < plan.size();) {
+            while (reading.size() >= READING) {
+                reading.remove().join();
             }
-        } catch (RuntimeException | Error e) {
-            synchronized (this) {
-                failure = e;
+            int end = feed(next, reading);
+            if (end == next) {
+                return;
             }
-        } finally {
-            endFeeding();
-        }
-    }
-
-    /// No batch follows that could reuse what the last ones release.
-    private void endFeeding() {
-        try {
-            memory.close();
-        } catch (RuntimeException e) {
-            synchronized (this) {
-                failure = failure == null ? e : failure;
-            }
-        }
-        synchronized (this) {
-            finished = true;
-            notifyAll();
+            next = end;
         }
     }
 
@@ -242,7 +266,7 @@ final class BatchFeeder {
     ///
     /// @return how much was released so far, −1 if no batch is wanted any more
     private synchronized long awaitTurn() {
-        Uninterruptibly.await(this, () -> closed || inMemory < budget.batchesInMemory());
+        Waits.uninterruptibly(this, () -> closed || inMemory < budget.batchesInMemory());
         return closed ? -1 : releases;
     }
 
@@ -255,7 +279,7 @@ final class BatchFeeder {
     ///
     /// @return until when to wait for that, in milliseconds of `System.nanoTime()`
     private synchronized long awaitRelease(long seen, long deadline, Planned planned) {
-        Uninterruptibly.await(this, () -> closed || releases != seen || (inMemory == 0 && wanted));
+        Waits.uninterruptibly(this, () -> closed || releases != seen || (inMemory == 0 && wanted));
         if (closed || releases != seen) {
             return deadline;
         }
@@ -267,7 +291,7 @@ final class BatchFeeder {
                     budget.total() - memory.availableBytes() + needed, budget.total(),
                     "owned tensors that are still open count; close some, keep fewer, or raise the budget");
         }
-        Uninterruptibly.await(this, () -> closed || releases != seen, end - now);
+        Waits.uninterruptibly(this, () -> closed || releases != seen, end - now);
         return end;
     }
 
@@ -282,24 +306,21 @@ final class BatchFeeder {
     private Planned prepare(StreamPlan.Run run, long most) {
         int first = plan.firstFile(run);
         int files = plan.headers(run).size();
-        Routing own = target.isMapped() ? target.route(plan.headers(run)) : routing.part(first, files);
-        ReadPlan batch;
-        try {
-            batch = plan.plan(run, own.routes());
-        } catch (RuntimeException | Error e) {
-            own.close();
-            throw e;
+        try (Resources resources = new Resources()) {
+            Routing own = target.isMapped() ? target.route(plan.headers(run)) : routing.part(first, files);
+            resources.add(own::close);
+            ReadPlan batch = plan.plan(run, own.routes());
+            List<Long> sizes = PreparedLoad.bufferSizes(batch);
+            boolean regular = most == Long.MAX_VALUE;
+            if (regular && run.ownedBytes() == 0 && !run.alone() && sizes.size() == 1) {
+                sizes = List.of(budget.bufferSize(sizes.getFirst()));
+            }
+            long bytes = sizes.stream().mapToLong(Long::longValue).sum();
+            long limit = Math.max(bytes + budget.scratchBytes(),
+                    regular ? budget.limit(run.deviceBytes()) - run.ownedBytes() : most);
+            return new Planned(run, new PreparedLoad(target, options, checkpoint, way, own, plan.headers(run), batch,
+                    sizes, limit, startNanos, resources));
         }
-        List<Long> sizes = PreparedLoad.bufferSizes(batch);
-        boolean regular = most == Long.MAX_VALUE;
-        if (regular && run.ownedBytes() == 0 && !run.alone() && sizes.size() == 1) {
-            sizes = List.of(budget.bufferSize(sizes.getFirst()));
-        }
-        long bytes = sizes.stream().mapToLong(Long::longValue).sum();
-        long limit = Math.max(bytes + budget.scratchBytes(),
-                regular ? budget.limit(run.deviceBytes()) - run.ownedBytes() : most);
-        return new Planned(run, new PreparedLoad(target, options, checkpoint, way, own, plan.headers(run), batch, sizes,
-                limit, startNanos));
     }
 
     private void start(Planned planned, LoadMemory.Grant grant, ArrayDeque<LoadedWeights> reading) {
@@ -333,7 +354,7 @@ final class BatchFeeder {
             grant.close();
             left();
         } else {
-            done(batch);
+            releasing(() -> done(batch));
         }
     }
 
@@ -351,12 +372,16 @@ final class BatchFeeder {
     /// The next batch; null after the last.
     ///
     /// @throws IllegalStateException if the stream is closed meanwhile
+    /// @throws io.fastsafetensors.error.LoadInterruptedException if the thread is interrupted
     /// @throws RuntimeException what failed the reading side
     synchronized @Nullable Batch next() {
         wanted = true;
         notifyAll();
-        Uninterruptibly.await(this, () -> !ready.isEmpty() || finished || closed);
-        wanted = false;
+        try {
+            Waits.interruptibly(this, () -> !ready.isEmpty() || finished || closed, "the next batch of the stream");
+        } finally {
+            wanted = false;
+        }
         if (closed) {
             throw new IllegalStateException("the stream is closed");
         }
@@ -385,21 +410,36 @@ final class BatchFeeder {
         notifyAll();
     }
 
-    /// Cancels, frees what is waiting, and returns when the thread has ended.
-    void close() {
-        cancel();
-        List<Batch> waiting;
-        Thread feeding;
+    /// Cancels, frees what is waiting, and returns when the thread has ended, or after as long as a close waits.
+    ///
+    /// @throws RuntimeException what could not be released, once
+    @Override
+    public void close() {
+        Releases done = new Releases();
+        takeWaiting().forEach(batch -> done.run(() -> done(batch)));
+        if (started && !Waits.toClose(ended)) {
+            LOG.log(Level.WARNING, "a read of a stream of " + checkpoint.path()
+                    + " does not return; its memory is freed when it does");
+        }
+        Releases late;
         synchronized (this) {
-            waiting = List.copyOf(ready);
-            ready.clear();
-            feeding = thread;
+            late = unreleased;
+            unreleased = new Releases();
         }
-        waiting.forEach(this::done);
-        if (feeding != null) {
-            Uninterruptibly.run(feeding::join);
-        }
-        routing.close();
-        memory.close();
+        done.run(late::finish).run(routing::close).run(memory::close).finish();
+    }
+
+    /// As [#close()], without waiting.
+    void abandon() {
+        List<Batch> waiting = takeWaiting();
+        waiting.forEach(Batch::abandon);
+        new Releases().run(routing::close).run(memory::close).finish();
+    }
+
+    private synchronized List<Batch> takeWaiting() {
+        cancel();
+        List<Batch> waiting = List.copyOf(ready);
+        ready.clear();
+        return waiting;
     }
 }

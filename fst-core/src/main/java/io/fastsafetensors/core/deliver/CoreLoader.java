@@ -15,6 +15,8 @@ import io.fastsafetensors.core.distribute.Way;
 import io.fastsafetensors.core.dlpack.ImportedTensor;
 import io.fastsafetensors.core.header.CheckpointReader;
 import io.fastsafetensors.core.header.ParsedCheckpoint;
+import io.fastsafetensors.core.memory.LeakDetector;
+import io.fastsafetensors.core.place.LoadJob;
 import io.fastsafetensors.core.place.Routing;
 import io.fastsafetensors.error.UnsupportedFeatureException;
 import io.fastsafetensors.group.ProcessGroup;
@@ -24,34 +26,51 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
-import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Function;
 import java.util.function.Supplier;
 
 /// Loads for one rank, alone or together with others.
 public final class CoreLoader implements Loader {
     private final LoadOptions options;
-    private final LoadTarget target;
+    private final LoadOptions inForce;
+    private final LoadTarget.Use own;
+    private final Device device;
+    private final BackendChoice choice;
     private final Optional<SharedLoads> shared;
-    private final AtomicBoolean closed = new AtomicBoolean();
 
-    private CoreLoader(LoadOptions options, LoadTarget target) {
+    private CoreLoader(LoadOptions options, LoadOptions inForce, LoadTarget.Use own) {
         this.options = options;
-        this.target = target;
+        this.inForce = inForce;
+        this.own = own;
+        this.device = own.target().device();
+        this.choice = own.target().choice();
         this.shared = options.group().filter(group -> group.size() > 1)
-                .map(group -> new SharedLoads(target, options, group));
+                .map(group -> new SharedLoads(own.target(), inForce, group));
     }
 
     /// Picks a backend and opens its device.
     ///
     /// @throws UnsupportedFeatureException if the options ask for what this version does not have
+    /// @throws io.fastsafetensors.error.ConfigException if a system property has a value that it cannot have
     public static CoreLoader open(LoadOptions options) {
         Unsupported.check(options);
-        return new CoreLoader(options, LoadTarget.open(options));
+        LoadOptions inForce = options.toBuilder().leakDetection(LeakDetector.inForce(options.leakDetection()))
+                .options();
+        return new CoreLoader(options, inForce, LoadTarget.open(inForce));
+    }
+
+    /// Every operation has a use of the target while it runs, and whatever it leaves behind has one of its own: hence a
+    /// close at any moment takes nothing away from what was begun.
+    ///
+    /// @throws IllegalStateException if the loader is closed
+    private <T> T using(Function<LoadTarget, T> operation) {
+        try (LoadTarget.Use use = own.another()) {
+            return operation.apply(use.target());
+        }
     }
 
     @Override
     public Weights load(Path checkpoint) {
-        requireOpen();
         return load(() -> CheckpointFiles.resolve(checkpoint), Map.of());
     }
 
@@ -73,59 +92,61 @@ public final class CoreLoader implements Loader {
     }
 
     private Weights load(Supplier<CheckpointFiles> files, Map<Integer, List<Path>> owners) {
-        requireOpen();
         long start = System.nanoTime();
-        if (shared.isPresent()) {
-            return shared.get().load(() -> open(files.get()), owners, start);
-        }
-        ParsedCheckpoint checkpoint = open(files.get());
-        try (PreparedLoad load = PreparedLoad.of(target, options, checkpoint, Way.ALONE, options.selection(),
-                options.deviceBudget(), start)) {
-            return load.start(options.progress(), null);
-        }
+        return using(target -> {
+            if (shared.isPresent()) {
+                return shared.get().load(() -> open(target, files.get()), owners, start);
+            }
+            ParsedCheckpoint checkpoint = open(target, files.get());
+            try (PreparedLoad load = PreparedLoad.of(target, inForce, checkpoint, Way.ALONE, options.selection(),
+                    options.deviceBudget(), start)) {
+                return load.start(options.progress(), null);
+            }
+        });
     }
 
-    private ParsedCheckpoint open(CheckpointFiles files) {
+    private ParsedCheckpoint open(LoadTarget target, CheckpointFiles files) {
         return CheckpointReader.open(files, options.open(), target.threads()::run);
     }
 
     @Override
     public LoadPlan plan(Path checkpoint) {
-        requireOpen();
-        Supplier<ParsedCheckpoint> headers = () -> open(CheckpointFiles.resolve(checkpoint));
-        if (shared.isPresent()) {
-            return shared.get().plan(headers);
-        }
-        ParsedCheckpoint parsed = headers.get();
-        try (Routing routing = target.route(parsed.headers())) {
-            return target.plan(parsed, routing, options.selection(), Way.ALONE, options.deviceBudget());
-        }
+        return using(target -> {
+            Supplier<ParsedCheckpoint> headers = () -> open(target, CheckpointFiles.resolve(checkpoint));
+            if (shared.isPresent()) {
+                return shared.get().plan(headers);
+            }
+            ParsedCheckpoint parsed = headers.get();
+            try (Routing routing = target.route(parsed.headers())) {
+                return target.plan(parsed, routing, options.selection(), Way.ALONE, options.deviceBudget());
+            }
+        });
     }
 
     @Override
     public TensorStream stream(Path checkpoint, StreamOptions streamOptions) {
-        requireOpen();
         long start = System.nanoTime();
-        return LoadedStream.open(target, options, streamOptions,
-                open(CheckpointFiles.resolve(checkpoint)), start);
+        return using(target -> LoadedStream.open(target, inForce, streamOptions,
+                open(target, CheckpointFiles.resolve(checkpoint)), start));
     }
 
     @Override
     public List<Path> rewrite(Path checkpoint, Path copy, WriteOptions writeOptions) {
-        requireOpen();
-        if (shared.isPresent()) {
-            throw Unsupported.feature("rewriting a checkpoint by several ranks (use a loader without a group)");
-        }
         long start = System.nanoTime();
-        return new Rewriter(target, options).rewrite(
-                open(CheckpointFiles.resolve(checkpoint)), copy, writeOptions, start);
+        return using(target -> {
+            if (shared.isPresent()) {
+                throw Unsupported.feature("rewriting a checkpoint by several ranks (use a loader without a group)");
+            }
+            LoadJob.requireMayWait("the copy of " + checkpoint);
+            return new Rewriter(target, inForce).rewrite(
+                    open(target, CheckpointFiles.resolve(checkpoint)), copy, writeOptions, start);
+        });
     }
 
     @Override
     public Tensor fromDlpack(long managedTensor, DlpackVersion version) {
-        requireOpen();
-        return CoreTensor.adopt(ImportedTensor.read(managedTensor, version, device()), target.backend(), device(),
-                options.leakDetection());
+        return using(target -> CoreTensor.adopt(ImportedTensor.read(managedTensor, version, device), target.backend(),
+                device, inForce.leakDetection()));
     }
 
     @Override
@@ -135,30 +156,24 @@ public final class CoreLoader implements Loader {
 
     @Override
     public Device device() {
-        return target.device();
+        return device;
     }
 
     @Override
     public BackendChoice backend() {
-        return target.choice();
+        return choice;
     }
 
     @Override
     public void trim() {
-        requireOpen();
-        target.trim();
-    }
-
-    private void requireOpen() {
-        if (closed.get()) {
-            throw new IllegalStateException("the loader for " + device() + " is closed");
-        }
+        using(target -> {
+            target.trim();
+            return device;
+        });
     }
 
     @Override
     public void close() {
-        if (closed.compareAndSet(false, true)) {
-            target.close();
-        }
+        own.close();
     }
 }

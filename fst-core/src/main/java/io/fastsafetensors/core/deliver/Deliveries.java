@@ -2,10 +2,13 @@ package io.fastsafetensors.core.deliver;
 
 import io.fastsafetensors.core.distribute.Way;
 import io.fastsafetensors.core.group.Agreement;
+import io.fastsafetensors.core.memory.Resources;
 import io.fastsafetensors.core.memory.SharedBackend;
 import io.fastsafetensors.core.memory.SharedBuffer;
+import io.fastsafetensors.core.place.LoadJob;
 import io.fastsafetensors.group.ProcessGroup;
 import io.fastsafetensors.spi.CopyStream;
+import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.types.TensorInfo;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -51,9 +54,17 @@ final class Deliveries {
     /// @param call what the user called
     /// @return what this rank gets, in the order of the requests
     List<CoreTensor> all(String call, List<Request> requests) {
+        LoadJob.requireMayWait("the other ranks");
         turn.acquireUninterruptibly();
+        try (Resources held = new Resources()) {
+            held.add(turn::release);
+            return all(call, requests, held);
+        }
+    }
+
+    private List<CoreTensor> all(String call, List<Request> requests, Resources held) {
         List<Delivery> prepared = new ArrayList<>(requests.size());
-        try (CopyStream stream = prepare(call, requests, prepared)) {
+        try (CopyStream stream = prepare(call, requests, prepared, held)) {
             agreement.reach(call, facts(requests));
             for (Delivery delivery : prepared) {
                 received.add(delivery.move(stream));
@@ -67,9 +78,6 @@ final class Deliveries {
             }
             requests.forEach(this::handedOut);
             return results;
-        } finally {
-            prepared.forEach(Delivery::close);
-            turn.release();
         }
     }
 
@@ -83,19 +91,23 @@ final class Deliveries {
     }
 
     /// Opens a stream and prepares every delivery, or tells the others why it cannot.
-    private CopyStream prepare(String call, List<Request> requests, List<Delivery> prepared) {
+    ///
+    /// @param held closes what is prepared
+    private CopyStream prepare(String call, List<Request> requests, List<Delivery> prepared, Resources held) {
         CopyStream stream = null;
         try {
             requests.forEach(request -> handOuts.requireThere(request.tensor()));
             stream = backend.get().openCopyStream();
             for (Request request : requests) {
-                prepared.add(prepare(request, stream));
+                Delivery delivery = prepare(request, stream);
+                held.add(delivery::close);
+                prepared.add(delivery);
             }
             return stream;
         } catch (RuntimeException | Error e) {
             agreement.fail(call, e);
             if (stream != null) {
-                stream.close();
+                new Releases().run(stream::close).because(e);
             }
             throw e;
         }
@@ -128,6 +140,7 @@ final class Deliveries {
 
     /// Waits until every rank has read everything.
     void awaitAll() {
+        LoadJob.requireMayWait("the other ranks");
         turn.acquireUninterruptibly();
         try {
             String call = "awaitAll()";

@@ -7,6 +7,7 @@ import io.fastsafetensors.group.ProcessGroup;
 import io.fastsafetensors.spi.Backend;
 import io.fastsafetensors.spi.BufferSlice;
 import io.fastsafetensors.spi.CopyStream;
+import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.spi.Strided;
 import io.fastsafetensors.types.DType;
 import io.fastsafetensors.types.Shape;
@@ -46,7 +47,7 @@ final class Delivery implements AutoCloseable {
                 cutParts(source, stream);
             }
         } catch (RuntimeException | Error e) {
-            close();
+            new Releases().run(this::close).because(e);
             throw e;
         }
     }
@@ -147,13 +148,15 @@ final class Delivery implements AutoCloseable {
     /// Lets go of what was not taken.
     @Override
     public void close() {
+        Releases releases = new Releases();
         for (SharedBuffer each : new SharedBuffer[] {held, result, cut}) {
             if (each != null) {
-                each.release();
+                releases.run(each::release);
             }
         }
         held = null;
         result = null;
         cut = null;
+        releases.finish();
     }
 }

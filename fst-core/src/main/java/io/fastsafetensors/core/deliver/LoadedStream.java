@@ -11,6 +11,7 @@ import io.fastsafetensors.core.header.ParsedCheckpoint;
 import io.fastsafetensors.core.memory.LeakDetector;
 import io.fastsafetensors.core.plan.StreamPlan;
 import io.fastsafetensors.error.TensorNotFoundException;
+import io.fastsafetensors.spi.Releases;
 import java.util.Iterator;
 import java.util.NoSuchElementException;
 import org.jspecify.annotations.Nullable;
@@ -31,7 +32,7 @@ final class LoadedStream implements TensorStream {
         this.owned = owned;
         this.consumer = consumer;
         this.ticket = LeakDetector.watch(this, "stream of " + checkpoint.path(), options.leakDetection(),
-                consumer::close);
+                consumer::abandon);
     }
 
     /// Starts reading.
@@ -46,7 +47,12 @@ final class LoadedStream implements TensorStream {
         StreamPlan plan = feeder.plan();
         LoadedStream opened = new LoadedStream(checkpoint, stream.owned(), new BatchConsumer(feeder, plan.size(),
                 new StatsSum(plan.files(), startNanos), stream.owned()), options);
-        feeder.start();
+        try {
+            feeder.start();
+        } catch (RuntimeException | Error e) {
+            new Releases().run(opened::close).because(e);
+            throw e;
+        }
         return opened;
     }
 
@@ -105,8 +111,7 @@ final class LoadedStream implements TensorStream {
 
     @Override
     public void close() {
-        consumer.close();
-        ticket.close();
+        new Releases().run(consumer::close).run(ticket::close).finish();
     }
 
     @Override

@@ -8,10 +8,8 @@ import io.fastsafetensors.core.header.FileHeader;
 import io.fastsafetensors.core.header.ParsedCheckpoint;
 import io.fastsafetensors.core.jfr.Recorder;
 import io.fastsafetensors.core.jfr.Span;
-import io.fastsafetensors.core.memory.Lease;
 import io.fastsafetensors.core.memory.LoadMemory;
-import io.fastsafetensors.core.memory.Scope;
-import io.fastsafetensors.core.memory.SharedBackend;
+import io.fastsafetensors.core.memory.Resources;
 import io.fastsafetensors.core.memory.SharedBuffer;
 import io.fastsafetensors.core.place.Exchange;
 import io.fastsafetensors.core.place.LoadJob;
@@ -23,7 +21,8 @@ import io.fastsafetensors.core.place.SlotPool;
 import io.fastsafetensors.core.plan.Pages;
 import io.fastsafetensors.core.plan.PlannedFile;
 import io.fastsafetensors.core.plan.ReadPlan;
-import java.util.ArrayList;
+import io.fastsafetensors.spi.Releases;
+import java.util.Iterator;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -39,33 +38,29 @@ final class PreparedLoad implements AutoCloseable {
     private final DigestCheck digests;
     private final Readers.Crew crew;
     private final LoadClock clock;
-    private boolean started;
+    private final Resources resources;
 
-    /// Takes `routing` over.
-    ///
     /// @param headers those of the plan's files
     /// @param bufferSizes the sizes of the buffers, one for each file that tensors are loaded from
     /// @param deviceBudget the most device memory that it may hold
     /// @param startNanos when the user asked for it, in `System.nanoTime()`
+    /// @param resources the routing, to be closed in the end; taken over when this returns
     /// @throws io.fastsafetensors.error.BudgetException if the budgets have no room for it
     PreparedLoad(LoadTarget target, LoadOptions options, ParsedCheckpoint checkpoint, Way way, Routing routing,
-            List<FileHeader> headers, ReadPlan plan, List<Long> bufferSizes, long deviceBudget, long startNanos) {
+            List<FileHeader> headers, ReadPlan plan, List<Long> bufferSizes, long deviceBudget, long startNanos,
+            Resources resources) {
         this.target = target;
         this.options = options;
         this.checkpoint = checkpoint;
         this.way = way;
         this.routing = routing;
         this.bufferSizes = bufferSizes;
-        try {
-            this.digests = options.checkDigests() ? DigestCheck.of(headers, plan) : DigestCheck.NONE;
-            Readers.Crew all = target.crew(plan, bufferBytes(), deviceBudget);
-            this.crew = digests.tap().equals(ReadTap.NONE) ? all : all.alone();
-            this.plan = way.isShared() ? plan.shared(way.sharing(plan, crew.transientBytes())) : plan;
-            this.clock = new LoadClock(startNanos, System.nanoTime());
-        } catch (RuntimeException | Error e) {
-            routing.close();
-            throw e;
-        }
+        this.digests = options.checkDigests() ? DigestCheck.of(headers, plan) : DigestCheck.NONE;
+        Readers.Crew all = target.crew(plan, bufferBytes(), deviceBudget);
+        this.crew = digests.tap().equals(ReadTap.NONE) ? all : all.alone();
+        this.plan = way.isShared() ? plan.shared(way.sharing(plan, crew.transientBytes())) : plan;
+        this.clock = new LoadClock(startNanos, System.nanoTime());
+        this.resources = resources.handOver();
     }
 
     /// Plans the loading of the selected tensors.
@@ -77,22 +72,16 @@ final class PreparedLoad implements AutoCloseable {
     /// @throws io.fastsafetensors.error.OutOfDeviceMemoryException if the host has none
     static PreparedLoad of(LoadTarget target, LoadOptions options, ParsedCheckpoint checkpoint, Way way,
             Selection selection, long deviceBudget, long startNanos) {
-        Routing routing = target.route(checkpoint.headers());
-        ReadPlan plan;
-        try {
-            plan = target.plan(checkpoint, routing, selection, way, deviceBudget);
-        } catch (RuntimeException | Error e) {
-            routing.close();
-            throw e;
-        }
-        PreparedLoad load = new PreparedLoad(target, options, checkpoint, way, routing, checkpoint.headers(), plan,
-                bufferSizes(plan), deviceBudget, startNanos);
-        try {
+        try (Resources resources = new Resources()) {
+            Routing routing = target.route(checkpoint.headers());
+            resources.add(routing::close);
+            ReadPlan plan = target.plan(checkpoint, routing, selection, way, deviceBudget);
+            PreparedLoad load = new PreparedLoad(target, options, checkpoint, way, routing, checkpoint.headers(), plan,
+                    bufferSizes(plan), deviceBudget, startNanos, resources);
+            resources.add(load::close);
             target.requireAvailable(load.bufferBytes() + load.transientBytes());
+            resources.handOver();
             return load;
-        } catch (RuntimeException | Error e) {
-            load.close();
-            throw e;
         }
     }
 
@@ -148,55 +137,54 @@ final class PreparedLoad implements AutoCloseable {
     /// @param grant its buffers and what its readers need besides
     LoadedWeights start(LoadMemory memory, LoadMemory.Grant grant, ProgressListener progress,
             @Nullable Exchange exchange) {
-        SharedBackend backend = target.backend();
-        Span span = Recorder.load(checkpoint.path().toString(), target.choice().name(), plan.planned().size(),
-                plan.planned().stream().mapToInt(f -> f.tensors().size()).sum(), plan.bytesToRead());
-        SlotPool pool = target.pool();
         Places places = new Places(plan.planned().size());
-        LoadJob job = new LoadJob(plan, places, routing, backend, grant, pool == null ? null : pool.retain(), crew,
-                target.threads(), digests.tap(), options, progress, span, exchange);
-        Scope scope = new Scope("weights of " + checkpoint.path());
-        backend.retain();
-        started = true;
-        job.start();
-        List<@Nullable Lease> leases;
+        LoadState state;
+        try (Resources begun = resources.handOver()) {
+            LoadJob job = job(places, grant, progress, exchange, begun);
+            state = new LoadState("weights of " + checkpoint.path(), job, target.backend());
+            job.start();
+        }
         try {
-            leases = allocate(grant, places, scope);
+            Iterator<Long> sizes = bufferSizes.iterator();
+            for (PlannedFile file : plan.planned()) {
+                SharedBuffer buffer = file.tensors().isEmpty() ? null : grant.allocate(sizes.next(), alignment());
+                int place = state.add(buffer);
+                if (buffer != null) {
+                    places.set(place, buffer);
+                }
+            }
+            return new LoadedWeights(checkpoint, plan, state, clock, memory, digests, target.device(),
+                    options.leakDetection(), way);
         } catch (RuntimeException | Error e) {
-            job.cancel(e instanceof RuntimeException reason ? reason
-                    : new IllegalStateException("the load ended before it began: " + e, e));
-            job.join();
-            scope.close();
-            backend.release();
+            new Releases().run(() -> state.fail(e)).because(e);
             throw e;
         }
-        LoadState state = new LoadState(scope, leases, job, backend);
-        return new LoadedWeights(checkpoint, plan, state, clock, memory, digests, target.device(),
-                options.leakDetection(), way);
     }
 
-    private List<@Nullable Lease> allocate(LoadMemory.Grant grant, Places places, Scope scope) {
-        long alignment = Math.max(Pages.SIZE,
-                Math.max(options.alignment(), target.backend().get().hints().tensorAlignment()));
-        List<@Nullable Lease> leases = new ArrayList<>(plan.planned().size());
-        int next = 0;
-        for (PlannedFile file : plan.planned()) {
-            if (file.tensors().isEmpty()) {
-                leases.add(null);
-            } else {
-                SharedBuffer buffer = grant.allocate(bufferSizes.get(next++), alignment);
-                places.set(leases.size(), buffer);
-                leases.add(scope.lease(buffer));
-            }
+    /// The readers, which release what they need when they have ended.
+    private LoadJob job(Places places, LoadMemory.Grant grant, ProgressListener progress, @Nullable Exchange exchange, Resources begun) {
+        if (exchange != null) {
+            begun.add(exchange::close);
         }
-        return leases;
+        begun.add(target.use()::close);
+        SlotPool pool = target.pool();
+        if (pool != null) {
+            begun.add(pool.retain()::release);
+        }
+        Span span = Recorder.load(checkpoint.path().toString(), target.choice().name(), plan.planned().size(),
+                plan.planned().stream().mapToInt(f -> f.tensors().size()).sum(), plan.bytesToRead());
+        return new LoadJob(plan, places, routing, target.backend(), grant, pool, crew, target.threads(), digests.tap(),
+                options,
+                progress, span, exchange, begun);
+    }
+
+    private long alignment() {
+        return Math.max(Pages.SIZE, Math.max(options.alignment(), target.backend().get().hints().tensorAlignment()));
     }
 
     /// Gives back what planning took, unless the load was started.
     @Override
     public void close() {
-        if (!started) {
-            routing.close();
-        }
+        resources.close();
     }
 }

@@ -8,6 +8,7 @@ import io.fastsafetensors.core.distribute.Way;
 import io.fastsafetensors.core.header.ParsedCheckpoint;
 import io.fastsafetensors.core.write.CheckpointOutput;
 import io.fastsafetensors.core.write.Item;
+import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.types.TensorInfo;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -49,16 +50,13 @@ final class Rewriter {
         try (CheckpointOutput output = new CheckpointOutput(copy, items,
                 writing.withMetadata(metadata(source, writing)), true)) {
             output.begin();
-            BatchFeeder feeder = BatchFeeder.open(target, options, pieces.checkpoint(), Selection.all(), Way.ALONE,
-                    budget, BATCHES_AHEAD, Long.MAX_VALUE, startNanos);
-            try (Arena arena = Arena.ofConfined()) {
+            try (BatchFeeder feeder = BatchFeeder.open(target, options, pieces.checkpoint(), Selection.all(), Way.ALONE,
+                    budget, BATCHES_AHEAD, Long.MAX_VALUE, startNanos); Arena arena = Arena.ofConfined()) {
                 MemorySegment bounce = target.isHostAddressable() ? MemorySegment.NULL : arena.allocate(LARGEST_PIECE);
                 feeder.start();
                 for (BatchFeeder.Batch batch = feeder.next(); batch != null; batch = feeder.next()) {
                     write(batch, feeder, pieces, digests, output, bounce);
                 }
-            } finally {
-                feeder.close();
             }
             digests.require();
             return output.publish();
@@ -76,9 +74,11 @@ final class Rewriter {
                     output.append(origin.name(), bytes);
                 }
             }
-        } finally {
-            feeder.done(batch);
+        } catch (RuntimeException | Error e) {
+            new Releases().run(() -> feeder.done(batch)).because(e);
+            throw e;
         }
+        feeder.done(batch);
     }
 
     private static ByteBuffer bytes(Tensor tensor, MemorySegment bounce) {

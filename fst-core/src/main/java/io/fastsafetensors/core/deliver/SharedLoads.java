@@ -12,7 +12,10 @@ import io.fastsafetensors.core.distribute.StripedExchange;
 import io.fastsafetensors.core.distribute.Way;
 import io.fastsafetensors.core.group.Agreement;
 import io.fastsafetensors.core.header.ParsedCheckpoint;
+import io.fastsafetensors.core.memory.Resources;
+import io.fastsafetensors.core.place.LoadJob;
 import io.fastsafetensors.group.ProcessGroup;
+import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.types.TensorInfo;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -43,32 +46,28 @@ final class SharedLoads {
     /// @param owners the files of each rank, if the caller said so
     /// @param startNanos when the user asked for it, in `System.nanoTime()`
     Weights load(Supplier<ParsedCheckpoint> headers, Map<Integer, List<Path>> owners, long startNanos) {
+        LoadJob.requireMayWait("the other ranks");
         turn.acquireUninterruptibly();
-        boolean passedOn = false;
-        try (PreparedLoad load = prepare("load", headers, owners, startNanos)) {
-            if (load.way().distribution() == Distribution.STRIPED) {
-                passedOn = true;
-                return striped(load);
-            }
-            if (load.way().distribution() == Distribution.OWNER) {
-                return owned(load, owners);
-            }
-            return load.start(options.progress(), null);
-        } finally {
-            if (!passedOn) {
-                turn.release();
+        try (Resources held = new Resources()) {
+            held.add(turn::release);
+            try (PreparedLoad load = prepare("load", headers, owners, startNanos)) {
+                return switch (load.way().distribution()) {
+                    case STRIPED -> striped(load, held);
+                    case OWNER -> owned(load, owners);
+                    default -> load.start(options.progress(), null);
+                };
             }
         }
     }
 
     /// Starts a load whose blocks are exchanged in the background; its end gives the group free.
-    private Weights striped(PreparedLoad load) {
+    private Weights striped(PreparedLoad load, Resources held) {
         StripedExchange exchange = new StripedExchange(load.plan(), group, agreement,
-                target.backend().get()::openCopyStream, turn::release);
+                target.backend().get()::openCopyStream, held.handOver()::close);
         try {
             return load.start(options.progress(), exchange);
         } catch (RuntimeException | Error e) {
-            exchange.close();
+            new Releases().run(exchange::close).because(e);
             throw e;
         }
     }
@@ -80,7 +79,7 @@ final class SharedLoads {
         try {
             agreement.reach(starting, Map.of());
         } catch (RuntimeException | Error e) {
-            own.close();
+            new Releases().run(own::close).because(e);
             throw e;
         }
         ParsedCheckpoint checkpoint = load.checkpoint();
@@ -106,6 +105,7 @@ final class SharedLoads {
 
     /// What [#load] would do; the other ranks call this too.
     LoadPlan plan(Supplier<ParsedCheckpoint> headers) {
+        LoadJob.requireMayWait("the other ranks");
         turn.acquireUninterruptibly();
         try (PreparedLoad load = prepare("plan", headers, Map.of(), System.nanoTime())) {
             return load.plan();
@@ -128,7 +128,7 @@ final class SharedLoads {
                     way.distribution() == Distribution.STRIPED ? LoadFacts.ofPlaces(load.plan()) : Map.of());
             return load;
         } catch (RuntimeException | Error e) {
-            load.close();
+            new Releases().run(load::close).because(e);
             throw e;
         }
     }

@@ -60,17 +60,11 @@ public final class Lease {
         return buffer.retain();
     }
 
-    /// One user less; the last closes the lease.
+    /// One user less.
     ///
-    /// @return whether it is closed now
-    boolean release() {
-        synchronized (this) {
-            if (!closed && --users > 0) {
-                return false;
-            }
-        }
-        close();
-        return true;
+    /// @return whether it was the last, who closes the lease
+    synchronized boolean isLast() {
+        return closed || --users <= 0;
     }
 
     /// Kills the segments given out and lets go of the buffer, whoever still uses the lease. Idempotent.

@@ -1,9 +1,10 @@
 package io.fastsafetensors.core.memory;
 
 import io.fastsafetensors.spi.DeviceBuffer;
+import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.types.DeviceHandle;
 
-/// A device buffer with a count of its holders; the last one to let go frees it. Starts with one holder.
+/// A reference-counted device buffer: the last release frees it. Starts with one reference.
 public final class SharedBuffer {
     private static final Owner NOBODY = new Owner() {
         @Override
@@ -20,7 +21,8 @@ public final class SharedBuffer {
     private final DeviceBuffer buffer;
     private final SharedBackend backend;
     private final Owner owner;
-    private final Holders holders = new Holders();
+    private final boolean hostAddressable;
+    private final References references = new References();
 
     /// Who counts a buffer's memory.
     interface Owner {
@@ -31,7 +33,7 @@ public final class SharedBuffer {
         void freed();
     }
 
-    /// Takes over `buffer`, and a hold on the backend that it came from.
+    /// Takes over `buffer`, and retains the backend that it came from.
     public SharedBuffer(DeviceBuffer buffer, SharedBackend backend) {
         this(buffer, backend, NOBODY);
     }
@@ -41,10 +43,11 @@ public final class SharedBuffer {
         this.buffer = buffer;
         this.backend = backend;
         this.owner = owner;
+        this.hostAddressable = buffer.segment().isPresent();
         backend.retain();
     }
 
-    /// The buffer; use it only while holding it.
+    /// The buffer; use it only while there is a reference to it.
     public DeviceBuffer buffer() {
         return buffer;
     }
@@ -54,32 +57,32 @@ public final class SharedBuffer {
         return backend;
     }
 
-    /// One holder more.
+    /// One reference more.
     ///
     /// @throws IllegalStateException if it was freed already
     public SharedBuffer retain() {
-        holders.add("the memory");
+        references.retain("the memory");
         return this;
     }
 
-    /// One holder less; the last frees the memory.
+    /// One reference less; the last frees the memory, or has it freed when native code lets go of it.
+    ///
+    /// @throws RuntimeException what the backend says to freeing it; the backend is released in any case
     public void release() {
-        if (!holders.remove()) {
+        if (!references.release()) {
             return;
         }
         if (owner.keeps(buffer)) {
             backend.release();
-        } else {
+        } else if (hostAddressable) {
             DeferredClose.close(buffer::close, this::freed);
+        } else {
+            new Releases().run(buffer::close).run(this::freed).finish();
         }
     }
 
     private void freed() {
-        try {
-            owner.freed();
-        } finally {
-            backend.release();
-        }
+        new Releases().run(owner::freed).run(backend::release).finish();
     }
 
     /// The pointer or object of byte `offset`.

@@ -12,6 +12,7 @@ import io.fastsafetensors.spi.BufferSlice;
 import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.DeviceBuffer;
 import io.fastsafetensors.spi.Fence;
+import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.types.DType;
 import org.jspecify.annotations.Nullable;
 
@@ -34,7 +35,9 @@ final class DirectLander implements Lander, Runs.Sink {
             this.scratch = load.memory().allocateScratch(load.plan().slotBytes(), Pages.SIZE);
             this.landing = scratch.buffer();
         } catch (RuntimeException | Error e) {
-            load.slots().giveStream(stream);
+            Releases releases = new Releases();
+            load.slots().giveStream(stream, releases);
+            releases.because(e);
             throw e;
         }
     }
@@ -98,10 +101,8 @@ final class DirectLander implements Lander, Runs.Sink {
 
     @Override
     public void close() {
-        try {
-            load.slots().giveStream(stream);
-        } finally {
-            scratch.close();
-        }
+        Releases releases = new Releases();
+        load.slots().giveStream(stream, releases);
+        releases.run(scratch::close).finish();
     }
 }

@@ -6,6 +6,7 @@ import io.fastsafetensors.error.UnsupportedFeatureException;
 import io.fastsafetensors.error.Where;
 import io.fastsafetensors.spi.Backend;
 import io.fastsafetensors.spi.HostRegistration;
+import io.fastsafetensors.spi.Releases;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -97,14 +98,18 @@ final class MappedFile {
 
     /// Gives the pages back; no copy from them is under way.
     synchronized void close() {
-        if (registration != null) {
-            registration.close();
-            registration = null;
-        }
-        if (arena != null) {
-            arena.close();
-            arena = null;
-        }
+        Releases releases = new Releases();
+        HostRegistration registered = registration;
+        Arena mapping = arena;
+        registration = null;
+        arena = null;
         memory = null;
+        if (registered != null) {
+            releases.run(registered::close);
+        }
+        if (mapping != null) {
+            releases.run(mapping::close);
+        }
+        releases.finish();
     }
 }

@@ -5,6 +5,7 @@ import io.fastsafetensors.core.memory.SharedBackend;
 import io.fastsafetensors.core.place.ffm.HostCalls;
 import io.fastsafetensors.error.StorageException;
 import io.fastsafetensors.error.Where;
+import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.spi.SystemMemory;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -85,8 +86,8 @@ public final class MappedFiles {
         while (bytes() + bytes > mostBytes && oldest.hasNext()) {
             Entry entry = oldest.next();
             if (entry.loads == 0) {
-                entry.file.close();
                 oldest.remove();
+                entry.file.close();
             }
         }
         return bytes() + bytes <= mostBytes && isAvailable(bytes);
@@ -125,12 +126,13 @@ public final class MappedFiles {
         synchronized (this) {
             entries.values().removeIf(entry -> entry.loads == 0 && idle.add(entry.file));
         }
-        idle.forEach(MappedFile::close);
+        Releases releases = new Releases();
+        idle.forEach(file -> releases.run(file::close));
+        releases.finish();
     }
 
     private void dispose() {
-        trim();
-        backend.release();
+        new Releases().run(this::trim).run(backend::release).finish();
     }
 
     private static Identity identity(Path path) {

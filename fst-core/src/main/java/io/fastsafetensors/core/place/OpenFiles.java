@@ -11,6 +11,7 @@ import io.fastsafetensors.core.read.ReadCounters;
 import io.fastsafetensors.core.read.Storage;
 import io.fastsafetensors.spi.DirectFile;
 import io.fastsafetensors.spi.DirectStorage;
+import io.fastsafetensors.spi.Releases;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -75,7 +76,9 @@ final class OpenFiles implements AutoCloseable {
     /// Closes what is still open; no block is being read any more.
     @Override
     public void close() {
-        files.forEach(OneFile::close);
+        Releases releases = new Releases();
+        files.forEach(file -> releases.run(file::close));
+        releases.finish();
     }
 
     private interface Opener {

@@ -25,7 +25,7 @@ final class FaultyStream implements CopyStream {
         this.plan = plan;
         this.objects = objects;
         this.queue = new WorkQueue(plan.isDeferred());
-        this.closed = objects.opened(OpenObjects.Kind.STREAM);
+        this.closed = plan.once(Operation.CLOSE_STREAM, backend, objects.opened(OpenObjects.Kind.STREAM));
     }
 
     /// Memory as a device sees it: it does not ask which thread may touch a segment.
@@ -70,7 +70,7 @@ final class FaultyStream implements CopyStream {
     public Fence fence() {
         plan.before(Operation.FENCE, backend, 0);
         return new FaultyFence(queue, queue.mark(delegate::synchronize), backend, plan,
-                objects.opened(OpenObjects.Kind.FENCE));
+                plan.once(Operation.CLOSE_FENCE, backend, objects.opened(OpenObjects.Kind.FENCE)));
     }
 
     @Override

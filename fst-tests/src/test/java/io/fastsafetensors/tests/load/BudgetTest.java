@@ -143,7 +143,7 @@ class BudgetTest {
             remote = RemoteProvider.behave(FaultPlan.seeded(seed));
             int readers = random.nextInt(7);
             int block = random.nextBoolean() ? 0 : 4096 << random.nextInt(9);
-            this.builder = (backend == 2 ? Loader.builder().device("remote") : Loader.builder().backend("near"))
+            this.builder = (backend == 2 ? Loader.builder().device("remote") : Loader.builder().device("near"))
                     .transferPath(path).readers(readers).blockBytes(block).deviceBudget(budget);
             if (dtype != null) {
                 builder.dtype(dtype);
@@ -320,7 +320,7 @@ class BudgetTest {
         Path dump = directory.resolve("dump.jfr");
         MeteredProvider.free = 3_000_000;
         MeteredProvider.peak();
-        try (Recording recording = new Recording(); Loader loader = Loader.builder().backend("near").build()) {
+        try (Recording recording = new Recording(); Loader loader = Loader.builder().device("near").build()) {
             for (String event : List.of("fst.Load", "fst.File", "fst.Read")) {
                 recording.enable(event).withoutThreshold();
             }
@@ -331,7 +331,7 @@ class BudgetTest {
             assertEquals(List.of(), RecordingFile.readAllEvents(dump).stream()
                     .filter(event -> event.getEventType().getName().startsWith("fst.")).toList());
             assertEquals(0, MeteredProvider.peak());
-            MeteredProvider.free = 5_000_000;
+            MeteredProvider.free = 20_000_000;
             loader.load(directory).close();
         }
     }
@@ -342,14 +342,14 @@ class BudgetTest {
         MeteredProvider.free = 5_000_000;
         for (long budget : new long[] {1L << 40, Long.MAX_VALUE}) {
             MeteredProvider.peak();
-            try (Loader loader = Loader.builder().backend("near").deviceBudget(budget).build();
+            try (Loader loader = Loader.builder().device("near").deviceBudget(budget).build();
                     TensorStream stream = loader.stream(directory, StreamOptions.defaults())) {
                 assertEquals(20, stream.stream().count());
             }
             assertTrue(MeteredProvider.peak() <= 5_000_000);
         }
         MeteredProvider.free = 900_000;
-        try (Loader loader = Loader.builder().backend("near").build()) {
+        try (Loader loader = Loader.builder().device("near").build()) {
             assertThrows(OutOfDeviceMemoryException.class, () -> loader.stream(directory, StreamOptions.defaults()));
         }
     }
@@ -361,7 +361,7 @@ class BudgetTest {
         long budget = 1_000_000;
         MeteredProvider.peak();
         List<Tensor> kept = new ArrayList<>();
-        try (Loader loader = Loader.builder().backend("near").deviceBudget(budget).build()) {
+        try (Loader loader = Loader.builder().device("near").deviceBudget(budget).build()) {
             try (TensorStream stream = loader.stream(directory, new StreamOptions(1, true))) {
                 int count = 0;
                 for (Tensor tensor : stream) {
@@ -387,7 +387,7 @@ class BudgetTest {
         long budget = 300_000;
         MeteredProvider.peak();
         List<Tensor> kept = new ArrayList<>();
-        try (Loader loader = Loader.builder().backend("near").deviceBudget(budget).build();
+        try (Loader loader = Loader.builder().device("near").deviceBudget(budget).build();
                 TensorStream stream = loader.stream(directory, new StreamOptions(1, true))) {
             BudgetException e = assertThrows(BudgetException.class, () -> stream.forEach(kept::add));
             assertTrue(e.getMessage().contains("owned tensors that are still open count"), e.getMessage());
@@ -401,7 +401,7 @@ class BudgetTest {
     @Test
     void who_closes_owned_tensors_on_another_thread_is_waited_for() throws InterruptedException {
         Samples.write(directory.resolve("model.safetensors"), 100, 10_000, SEED);
-        try (Loader loader = Loader.builder().backend("near").deviceBudget(200_000).build();
+        try (Loader loader = Loader.builder().device("near").deviceBudget(200_000).build();
                 TensorStream stream = loader.stream(directory, new StreamOptions(0, true))) {
             List<Thread> workers = new ArrayList<>();
             for (Tensor tensor : stream) {
