@@ -216,7 +216,20 @@ public final class LoadMemory implements AutoCloseable {
         ///
         /// @throws io.fastsafetensors.error.OutOfDeviceMemoryException if the device has no room
         public Scratch allocateScratch(long bytes, long alignment) {
-            return new Scratch(fresh(bytes, alignment), bytes);
+            return new Scratch(this, fresh(bytes, alignment), bytes);
+        }
+
+        /// Bytes that were allocated are promised again.
+        private void returned(long bytes) {
+            synchronized (LoadMemory.this) {
+                if (!ended) {
+                    allocated -= bytes;
+                    granted += bytes;
+                    left += bytes;
+                    return;
+                }
+            }
+            released(bytes);
         }
 
         private @Nullable DeviceBuffer takeMine(long bytes) {
@@ -281,11 +294,13 @@ public final class LoadMemory implements AutoCloseable {
 
     /// A buffer of a reader, for the length of its work.
     public final class Scratch implements AutoCloseable {
+        private final Grant grant;
         private final DeviceBuffer buffer;
         private final long bytes;
         private boolean closed;
 
-        private Scratch(DeviceBuffer buffer, long bytes) {
+        private Scratch(Grant grant, DeviceBuffer buffer, long bytes) {
+            this.grant = grant;
             this.buffer = buffer;
             this.bytes = bytes;
         }
@@ -295,13 +310,13 @@ public final class LoadMemory implements AutoCloseable {
             return buffer;
         }
 
-        /// Frees it. Idempotent; for one thread.
+        /// Frees it, so that the grant has its bytes again. Idempotent; for one thread.
         @Override
         public void close() {
             if (!closed) {
                 buffer.close();
                 closed = true;
-                released(bytes);
+                grant.returned(bytes);
             }
         }
     }

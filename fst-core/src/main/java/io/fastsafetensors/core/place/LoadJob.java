@@ -18,6 +18,7 @@ import io.fastsafetensors.spi.Releases;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.LongAdder;
 import org.jspecify.annotations.Nullable;
@@ -26,6 +27,8 @@ import org.jspecify.annotations.Nullable;
 /// every waiter once.
 public final class LoadJob {
     private static final ScopedValue<Boolean> CURRENT = ScopedValue.newInstance();
+    /// How long a reader reads before it lets another load's reader have its thread.
+    private static final long TURN_NANOS = 20_000_000;
 
     private final ReadPlan plan;
     private final SharedBackend backend;
@@ -101,10 +104,10 @@ public final class LoadJob {
         }
         try {
             if (exchange != null && readers > 0) {
-                startWorker(() -> exchange.run(share()));
+                startWorker(() -> exchange.run(share()), threads::run);
             }
             for (int i = 0; i < readers; i++) {
-                startWorker(this::readAll);
+                startWorker(this::readAll, threads::read);
             }
         } catch (OutOfMemoryError e) {
             throw new BackendException("cannot start a reader thread: " + e.getMessage()
@@ -112,11 +115,11 @@ public final class LoadJob {
         }
     }
 
-    private void startWorker(Runnable work) {
+    private void startWorker(Runnable work, Executor thread) {
         running.incrementAndGet();
         boolean started = false;
         try {
-            threads.run(() -> work(work));
+            thread.execute(() -> work(work));
             started = true;
         } finally {
             if (!started) {
@@ -162,6 +165,9 @@ public final class LoadJob {
         Landers landers = new Landers(context);
         failing(() -> carryOut(landers));
         releasing(landers::close);
+        if (!stopped && next.get() < plan.blocks().size()) {
+            failing(() -> startWorker(this::readAll, threads::read));
+        }
     }
 
     /// This load, as those of other ranks see it.
@@ -181,12 +187,17 @@ public final class LoadJob {
 
     private void carryOut(Lander landers) {
         int blocks = plan.blocks().size();
-        for (int b = next.getAndIncrement(); !stopped && b < blocks; b = next.getAndIncrement()) {
+        long begin = System.nanoTime();
+        while (!stopped && !(threads.othersWait() && System.nanoTime() - begin > TURN_NANOS)) {
+            int b = next.getAndIncrement();
+            if (b >= blocks) {
+                taken.countDown();
+                break;
+            }
             if (reads(b)) {
                 landers.land(plan.inOrder(b));
             }
         }
-        taken.countDown();
         if (!stopped) {
             landers.finish();
         }

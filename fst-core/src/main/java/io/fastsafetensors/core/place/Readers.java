@@ -10,7 +10,7 @@ import java.util.Set;
 
 /// How many threads read, and how much each may have under way: as asked, or as the backend likes it, or two a core
 /// (enough to keep a drive busy, few enough not to get into each other's way in the page cache); fewer if a budget
-/// asks for it.
+/// asks for it, and never more than the process has.
 public final class Readers {
     private static final int FEWEST = 4;
     private static final int MOST = 16;
@@ -42,8 +42,8 @@ public final class Readers {
         this.hostAddressable = hostAddressable;
         this.slotBytes = slotBytes;
         int byCores = Math.clamp(2L * Runtime.getRuntime().availableProcessors(), FEWEST, MOST);
-        this.wanted = options.readers() != 0 ? options.readers()
-                : hints.readers() != 0 ? Math.min(hints.readers(), byCores) : byCores;
+        this.wanted = Math.min(ReaderThreads.most(), options.readers() != 0 ? options.readers()
+                : hints.readers() != 0 ? Math.min(hints.readers(), byCores) : byCores);
         this.blocksInFlight = hostAddressable ? 1 : Math.clamp(affordableSlots(), 1, hints.slotsPerReader());
     }
 
