@@ -33,6 +33,7 @@ final class PreparedLoad implements AutoCloseable {
     private final ParsedCheckpoint checkpoint;
     private final Way way;
     private final Routing routing;
+    private final int firstFile;
     private final ReadPlan plan;
     private final List<Long> bufferSizes;
     private final DigestCheck digests;
@@ -40,6 +41,7 @@ final class PreparedLoad implements AutoCloseable {
     private final LoadClock clock;
     private final Resources resources;
 
+    /// @param firstFile the index in the checkpoint of the plan's first file
     /// @param headers those of the plan's files
     /// @param bufferSizes the sizes of the buffers, one for each file that tensors are loaded from
     /// @param deviceBudget the most device memory that it may hold
@@ -47,13 +49,14 @@ final class PreparedLoad implements AutoCloseable {
     /// @param resources the routing, to be closed in the end; taken over when this returns
     /// @throws io.fastsafetensors.error.BudgetException if the budgets have no room for it
     PreparedLoad(LoadTarget target, LoadOptions options, ParsedCheckpoint checkpoint, Way way, Routing routing,
-            List<FileHeader> headers, ReadPlan plan, List<Long> bufferSizes, long deviceBudget, long startNanos,
+            int firstFile, List<FileHeader> headers, ReadPlan plan, List<Long> bufferSizes, long deviceBudget, long startNanos,
             Resources resources) {
         this.target = target;
         this.options = options;
         this.checkpoint = checkpoint;
         this.way = way;
         this.routing = routing;
+        this.firstFile = firstFile;
         this.bufferSizes = bufferSizes;
         this.digests = options.checkDigests() ? DigestCheck.of(headers, plan) : DigestCheck.NONE;
         Readers.Crew all = target.crew(plan, bufferBytes(), deviceBudget);
@@ -76,7 +79,7 @@ final class PreparedLoad implements AutoCloseable {
             Routing routing = target.route(checkpoint.headers());
             resources.add(routing::close);
             ReadPlan plan = target.plan(checkpoint, routing, selection, way, deviceBudget);
-            PreparedLoad load = new PreparedLoad(target, options, checkpoint, way, routing, checkpoint.headers(), plan,
+            PreparedLoad load = new PreparedLoad(target, options, checkpoint, way, routing, 0, checkpoint.headers(), plan,
                     bufferSizes(plan), deviceBudget, startNanos, resources);
             resources.add(load::close);
             target.requireAvailable(load.bufferBytes() + load.transientBytes());
@@ -153,7 +156,7 @@ final class PreparedLoad implements AutoCloseable {
                     places.set(place, buffer);
                 }
             }
-            return new LoadedWeights(checkpoint, plan, state, clock, memory, digests, target.device(),
+            return new LoadedWeights(checkpoint, firstFile, plan, state, clock, memory, digests, target.device(),
                     options.leakDetection(), way);
         } catch (RuntimeException | Error e) {
             new Releases().run(() -> state.fail(e)).because(e);

@@ -3,7 +3,6 @@ package io.fastsafetensors.core.plan;
 import io.fastsafetensors.api.Selection;
 import io.fastsafetensors.core.header.FileHeader;
 import io.fastsafetensors.error.BudgetException;
-import io.fastsafetensors.types.TensorInfo;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -13,7 +12,8 @@ public final class StreamPlan {
     private final List<FileHeader> headers;
     private final PlanSettings settings;
     private final boolean keepsFileLayout;
-    private final List<Chosen> tensors;
+    private final List<Selected> selected;
+    // The number of each file's first tensor, and that of all tensors.
     private final int[] files;
     private final long ownedAlone;
 
@@ -43,17 +43,14 @@ public final class StreamPlan {
         this.settings = settings;
         this.keepsFileLayout = keepsFileLayout;
         this.ownedAlone = ownedAlone;
-        List<Chosen> chosen = new ArrayList<>();
+        List<Selected> all = new ArrayList<>(headers.size());
         int[] first = new int[headers.size() + 1];
         for (int f = 0; f < headers.size(); f++) {
-            for (TensorInfo tensor : headers.get(f).tensors()) {
-                if (selection.test(tensor)) {
-                    chosen.add(new Chosen(tensor, cuts.of(tensor)));
-                }
-            }
-            first[f + 1] = chosen.size();
+            Selected ofFile = Selected.of(headers.get(f).tensors(), selection, cuts);
+            all.add(ofFile);
+            first[f + 1] = first[f] + ofFile.size();
         }
-        this.tensors = chosen;
+        this.selected = all;
         this.files = first;
     }
 
@@ -62,7 +59,7 @@ public final class StreamPlan {
         this.settings = settings;
         this.keepsFileLayout = plan.keepsFileLayout;
         this.ownedAlone = plan.ownedAlone;
-        this.tensors = plan.tensors;
+        this.selected = plan.selected;
         this.files = plan.files;
     }
 
@@ -73,7 +70,7 @@ public final class StreamPlan {
 
     /// How many tensors.
     public int size() {
-        return tensors.size();
+        return files[files.length - 1];
     }
 
     /// How many files there are, those without a tensor included.
@@ -85,24 +82,26 @@ public final class StreamPlan {
     public long bytesToRead() {
         long bytes = 0;
         for (int f = 0; f < headers.size(); f++) {
-            bytes += Ranges.of(tensors.subList(files[f], files[f + 1]), Planner.GAP_LIMIT).bytes();
+            bytes += Ranges.of(selected.get(f), Planner.GAP_LIMIT).bytes();
         }
         return bytes;
     }
 
     /// Whether some tensor changes its dtype.
     public boolean converts() {
-        return tensors.stream().anyMatch(tensor -> settings.target(tensor.info()) != tensor.info().dtype());
+        return selected.stream().flatMap(List::stream)
+                .anyMatch(tensor -> settings.target(tensor.info()) != tensor.info().dtype());
     }
 
     /// Whether some tensor's bytes are not one run of its file.
     public boolean gathers() {
-        return tensors.stream().anyMatch(tensor -> !tensor.part().isContiguous());
+        return selected.stream().flatMap(List::stream).anyMatch(tensor -> !tensor.part().isContiguous());
     }
 
     /// Whether all tensors can stay where their files have them.
     public boolean isInPlace() {
-        return keepsFileLayout && Planner.obstacleToInPlace(tensors, settings) == null;
+        return keepsFileLayout
+                && selected.stream().allMatch(ofFile -> Planner.obstacleToInPlace(ofFile, settings) == null);
     }
 
     /// Checks that each tensor by itself fits.
@@ -110,10 +109,10 @@ public final class StreamPlan {
     /// @param others how many bytes are needed besides each
     /// @throws BudgetException naming the first that does not
     public void requireEachFits(long budget, long others) {
-        for (int t = 0; t < tensors.size(); t++) {
+        for (int t = 0; t < size(); t++) {
             long alone = run(t, t + 1, Long.MAX_VALUE).bytes();
             if (alone > budget - others) {
-                throw new BudgetException(tensors.get(t).info().name(), alone + others, budget);
+                throw new BudgetException(tensor(fileOf(t), t).info().name(), alone + others, budget);
             }
         }
     }
@@ -121,7 +120,7 @@ public final class StreamPlan {
     /// What the largest tensor takes by itself.
     public long largestBytes() {
         long largest = 0;
-        for (int t = 0; t < tensors.size(); t++) {
+        for (int t = 0; t < size(); t++) {
             largest = Math.max(largest, run(t, t + 1, Long.MAX_VALUE).bytes());
         }
         return largest;
@@ -129,7 +128,7 @@ public final class StreamPlan {
 
     /// The longest run from a tensor on that takes at most so many bytes; the tensor alone if it takes more.
     public Run run(int from, long capacity) {
-        return run(from, tensors.size(), capacity);
+        return run(from, size(), capacity);
     }
 
     private Run run(int from, int end, long capacity) {
@@ -142,7 +141,7 @@ public final class StreamPlan {
                 file++;
                 measure.nextFile();
             }
-            Chosen tensor = tensors.get(to);
+            Chosen tensor = tensor(file, to);
             boolean large = size(tensor) >= ownedAlone;
             if (to > from && (large || !measure.fits(tensor, capacity))) {
                 break;
@@ -152,6 +151,10 @@ public final class StreamPlan {
             to++;
         }
         return new Run(from, to, measure.deviceBytes(), measure.owned, alone);
+    }
+
+    private Chosen tensor(int file, int tensor) {
+        return selected.get(file).get(tensor - files[file]);
     }
 
     private long size(Chosen tensor) {
@@ -189,11 +192,12 @@ public final class StreamPlan {
     /// @param routes one for each of its headers
     public ReadPlan plan(Run run, List<Route> routes) {
         int first = fileOf(run.from);
-        List<List<Chosen>> selected = new ArrayList<>(routes.size());
+        List<Selected> some = new ArrayList<>(routes.size());
         for (int f = first; f < first + routes.size(); f++) {
-            selected.add(tensors.subList(Math.max(run.from, files[f]), Math.min(run.to, files[f + 1])));
+            some.add(selected.get(f).range(Math.max(run.from, files[f]) - files[f],
+                    Math.min(run.to, files[f + 1]) - files[f]));
         }
-        return Planner.plan(headers(run), routes, selected, settings);
+        return Planner.plan(headers(run), routes, some, settings);
     }
 
     /// Adds up what a run takes, for whichever of both layouts takes more.
