@@ -24,14 +24,18 @@ public final class HeaderReader {
 
     /// Reads the header; no data is read and nothing stays open. Thread-safe.
     ///
-    /// @throws FormatException if the file breaks the format
+    /// @throws FormatException if the file breaks the format, or its header takes more heap than there is
     /// @throws StorageException if it cannot be read, is not a regular file, or shrinks meanwhile
     public static FileHeader read(Path file, OpenOptions options) {
+        return read(file, options, new HeapGuard(file));
+    }
+
+    static FileHeader read(Path file, OpenOptions options, HeapGuard guard) {
         try (FileChannel channel = RegularFile.open(file)) {
             long fileLength = channel.size();
             long headerLength = headerLength(channel, file, fileLength, options.maxHeaderBytes());
             long dataStart = LENGTH_BYTES + headerLength;
-            HeaderParser.Result parsed = parse(channel, file, dataStart);
+            HeaderParser.Result parsed = parse(channel, file, dataStart, guard);
             if (parsed.duplicate() != null) {
                 throw new FormatException(FormatError.DUPLICATE_TENSOR_NAME,
                         "one name for two tensors, where other readers silently take the last",
@@ -71,10 +75,10 @@ public final class HeaderReader {
         return length;
     }
 
-    private static HeaderParser.Result parse(FileChannel channel, Path file, long end) {
-        Utf8Section text = new Utf8Section(channel, file, LENGTH_BYTES, end, FormatError.INVALID_HEADER);
+    private static HeaderParser.Result parse(FileChannel channel, Path file, long end, HeapGuard guard) {
+        Utf8Section text = new Utf8Section(channel, file, LENGTH_BYTES, end, FormatError.INVALID_HEADER, guard::read);
         try (JsonCursor json = new JsonCursor(text, text::hasEscapes)) {
-            return HeaderParser.parse(json, end - LENGTH_BYTES);
+            return HeaderParser.parse(json, end - LENGTH_BYTES, guard);
         } catch (JacksonException e) {
             // The reference looks for UTF-8 errors before it looks at the JSON.
             text.drain();

@@ -15,6 +15,7 @@ import java.nio.charset.CodingErrorAction;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Objects;
+import java.util.function.IntConsumer;
 
 /// The characters of one section of a file, strictly decoded as they are asked for: what is not UTF-8 is refused with
 /// the given error, and a file that ends early is a [StorageException]. Both are thrown as they are, so that they
@@ -22,6 +23,7 @@ import java.util.Objects;
 final class Utf8Section extends Reader {
     private static final int BUFFER = 64 * 1024;
 
+    private IntConsumer told;
     private final FileChannel channel;
     private final Path file;
     private final FormatError notUtf8;
@@ -34,6 +36,15 @@ final class Utf8Section extends Reader {
 
     /// The bytes [begin, end) of `file`.
     Utf8Section(FileChannel channel, Path file, long begin, long end, FormatError notUtf8) {
+        this(channel, file, begin, end, notUtf8, _ -> {
+        });
+    }
+
+    /// The bytes [begin, end) of `file`.
+    ///
+    /// @param told how many characters were read, each time
+    Utf8Section(FileChannel channel, Path file, long begin, long end, FormatError notUtf8, IntConsumer told) {
+        this.told = told;
         this.channel = channel;
         this.file = file;
         this.notUtf8 = notUtf8;
@@ -54,6 +65,7 @@ final class Utf8Section extends Reader {
                         Where.file(file).withOffset(position - bytes.remaining()));
             }
             if (out.position() > offset) {
+                told.accept(out.position() - offset);
                 return out.position() - offset;
             }
             if (position == end) {
@@ -65,6 +77,8 @@ final class Utf8Section extends Reader {
 
     /// Decodes what is left, for its errors only.
     void drain() {
+        told = _ -> {
+        };
         char[] ignored = new char[8 * 1024];
         while (read(ignored, 0, ignored.length) >= 0) {
             // Reading is all.

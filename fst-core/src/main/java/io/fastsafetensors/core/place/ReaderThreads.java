@@ -13,7 +13,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 /// takes milliseconds, which is much for a load of tens. Thread-safe.
 public final class ReaderThreads {
     private static final AtomicInteger NUMBER = new AtomicInteger();
-    private static final int IDLE_SECONDS = 10;
+    private static final int IDLE_SECONDS = 3;
     private static final int FEWEST = 16;
     private static final int MOST = Math.max(1, Integer.getInteger("fst.maxReaders",
             Math.max(FEWEST, 2 * Runtime.getRuntime().availableProcessors())));
