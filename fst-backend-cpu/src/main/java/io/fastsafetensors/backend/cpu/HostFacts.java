@@ -43,7 +43,8 @@ record HostFacts(HostMemory memory, DeviceInfo info) {
             // Whatever the binding fails with (no native access, no symbol, no linker), there is another way.
             Throwable cause = e instanceof ExceptionInInitializerError && e.getCause() != null ? e.getCause() : e;
             return new JdkMemory("the C library cannot be called: " + cause
-                    + "; run with --enable-native-access=ALL-UNNAMED,io.fastsafetensors.api", SystemMemory.ofThisProcess());
+                    + "; run with --enable-native-access=ALL-UNNAMED,io.fastsafetensors.api",
+                    SystemMemory.ofThisProcess());
         }
     }
 
@@ -55,7 +56,8 @@ record HostFacts(HostMemory memory, DeviceInfo info) {
                 "transparent huge pages", firstLine(THP, "").orElse("unknown"));
         String model = firstLine(Path.of("/proc/cpuinfo"), "model name").orElse(arch);
         return new HostFacts(memory,
-                new DeviceInfo(Device.CPU, DeviceKind.CPU, model, SystemMemory.ofThisProcess().read().total(), -1, attributes));
+                new DeviceInfo(Device.CPU, DeviceKind.CPU, model, SystemMemory.ofThisProcess().read().total(), -1,
+                        attributes));
     }
 
     private static Optional<String> firstLine(Path file, String start) {

@@ -318,8 +318,9 @@ final class BatchFeeder implements AutoCloseable {
             long bytes = sizes.stream().mapToLong(Long::longValue).sum();
             long limit = Math.max(bytes + budget.scratchBytes(),
                     regular ? budget.limit(run.deviceBytes()) - run.ownedBytes() : most);
-            return new Planned(run, new PreparedLoad(target, options, checkpoint, way, own, first, plan.headers(run), batch,
-                    sizes, limit, startNanos, resources));
+            return new Planned(run,
+                    new PreparedLoad(target, options, checkpoint, way, own, first, plan.headers(run), batch,
+                            sizes, limit, startNanos, resources));
         }
     }
 

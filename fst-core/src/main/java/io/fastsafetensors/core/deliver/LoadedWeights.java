@@ -55,7 +55,8 @@ final class LoadedWeights implements Weights {
     private final Way way;
     private final LeakDetector.Ticket ticket;
 
-    LoadedWeights(ParsedCheckpoint checkpoint, int firstFile, ReadPlan plan, LoadState state, LoadClock clock, LoadMemory memory,
+    LoadedWeights(ParsedCheckpoint checkpoint, int firstFile, ReadPlan plan, LoadState state, LoadClock clock,
+            LoadMemory memory,
             DigestCheck digests, Device device, LeakDetection leaks, Way way) {
         this.checkpoint = checkpoint;
         this.firstFile = firstFile;

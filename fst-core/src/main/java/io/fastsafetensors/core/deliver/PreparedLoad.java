@@ -49,7 +49,8 @@ final class PreparedLoad implements AutoCloseable {
     /// @param resources the routing, to be closed in the end; taken over when this returns
     /// @throws io.fastsafetensors.error.BudgetException if the budgets have no room for it
     PreparedLoad(LoadTarget target, LoadOptions options, ParsedCheckpoint checkpoint, Way way, Routing routing,
-            int firstFile, List<FileHeader> headers, ReadPlan plan, List<Long> bufferSizes, long deviceBudget, long startNanos,
+            int firstFile, List<FileHeader> headers, ReadPlan plan, List<Long> bufferSizes, long deviceBudget,
+            long startNanos,
             Resources resources) {
         this.target = target;
         this.options = options;
@@ -79,8 +80,9 @@ final class PreparedLoad implements AutoCloseable {
             Routing routing = target.route(checkpoint.headers());
             resources.add(routing::close);
             ReadPlan plan = target.plan(checkpoint, routing, selection, way, deviceBudget);
-            PreparedLoad load = new PreparedLoad(target, options, checkpoint, way, routing, 0, checkpoint.headers(), plan,
-                    bufferSizes(plan), deviceBudget, startNanos, resources);
+            PreparedLoad load =
+                    new PreparedLoad(target, options, checkpoint, way, routing, 0, checkpoint.headers(), plan,
+                            bufferSizes(plan), deviceBudget, startNanos, resources);
             resources.add(load::close);
             target.requireAvailable(load.bufferBytes() + load.transientBytes());
             resources.handOver();
@@ -165,7 +167,8 @@ final class PreparedLoad implements AutoCloseable {
     }
 
     /// The readers, which release what they need when they have ended.
-    private LoadJob job(Places places, LoadMemory.Grant grant, ProgressListener progress, @Nullable Exchange exchange, Resources begun) {
+    private LoadJob job(Places places, LoadMemory.Grant grant, ProgressListener progress, @Nullable Exchange exchange,
+            Resources begun) {
         if (exchange != null) {
             begun.add(exchange::close);
         }

@@ -76,7 +76,8 @@ final class HeapGuard {
         long left = available.getAsLong();
         if (bytes > left) {
             throw new FormatException(FormatError.HEADER_TOO_LARGE, "reading the header takes " + bytes
-                    + " bytes of heap more, and the JVM has " + left + " left; raise its limit (-Xmx), or check that the"
+                    + " bytes of heap more, and the JVM has " + left
+                    + " left; raise its limit (-Xmx), or check that the"
                     + " header is one of a model", Where.file(file));
         }
     }

@@ -36,7 +36,8 @@ public final class Planner {
     /// @throws io.fastsafetensors.error.SliceException if a tensor cannot be cut as it should be
     public static ReadPlan plan(List<FileHeader> headers, List<Route> routes, Selection selection,
             PlanSettings settings, Cuts cuts) {
-        List<Selected> selected = headers.stream().map(header -> Selected.of(header.tensors(), selection, cuts)).toList();
+        List<Selected> selected =
+                headers.stream().map(header -> Selected.of(header.tensors(), selection, cuts)).toList();
         return plan(headers, routes, selected, settings);
     }
 
