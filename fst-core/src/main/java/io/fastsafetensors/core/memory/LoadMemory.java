@@ -293,7 +293,7 @@ public final class LoadMemory implements AutoCloseable {
     }
 
     /// A buffer of a reader, for the length of its work.
-    public final class Scratch implements AutoCloseable {
+    public static final class Scratch implements AutoCloseable {
         private final Grant grant;
         private final DeviceBuffer buffer;
         private final long bytes;

@@ -26,21 +26,26 @@ final class Selected extends AbstractList<Chosen> implements RandomAccess {
     /// Selects and cuts; asks about each tensor once.
     static Selected of(List<TensorInfo> header, Selection selection, Cuts cuts) {
         int[] numbers = new int[header.size()];
-        Part[] parts = cuts == Cuts.NONE ? null : new Part[header.size()];
-        boolean cut = false;
+        Part[] parts = null;
         int size = 0;
         for (int i = 0; i < header.size(); i++) {
             TensorInfo tensor = header.get(i);
             if (selection.test(tensor)) {
+                Part part = cuts.of(tensor);
+                if (parts == null && part.dim() >= 0) {
+                    parts = new Part[header.size()];
+                    for (int before = 0; before < size; before++) {
+                        parts[before] = Part.whole(header.get(numbers[before]));
+                    }
+                }
                 if (parts != null) {
-                    parts[size] = cuts.of(tensor);
-                    cut |= parts[size].dim() >= 0;
+                    parts[size] = part;
                 }
                 numbers[size++] = i;
             }
         }
         return new Selected(header, size == header.size() ? null : Arrays.copyOf(numbers, size),
-                cut && parts != null ? Arrays.copyOf(parts, size) : null);
+                parts == null ? null : Arrays.copyOf(parts, size));
     }
 
     /// Those from `from` to before `to`.

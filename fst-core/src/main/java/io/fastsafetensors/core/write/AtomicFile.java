@@ -98,9 +98,18 @@ final class AtomicFile implements AutoCloseable {
     /// Closes its descriptors until something is written again; no writing is under way. Only for a file whose keeper is
     /// open, since closing drops the lock.
     synchronized void park() throws IOException {
-        try (FileChannel first = channel; FileChannel second = direct) {
-            channel = null;
-            direct = null;
+        FileChannel first = channel;
+        FileChannel second = direct;
+        channel = null;
+        direct = null;
+        try {
+            if (second != null) {
+                second.close();
+            }
+        } finally {
+            if (first != null) {
+                first.close();
+            }
         }
     }
 
