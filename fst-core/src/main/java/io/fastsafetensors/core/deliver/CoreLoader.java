@@ -140,8 +140,8 @@ public final class CoreLoader implements Loader {
                 return shared.get().plan(() -> open(target, checkpoint, sources));
             }
             ParsedCheckpoint parsed = open(target, checkpoint, sources);
-            try (Routing routing = target.route(parsed)) {
-                return target.plan(parsed, routing, options.selection(), Way.ALONE);
+            try (Routing routing = target.route(parsed.headers(), parsed.sources())) {
+                return target.plan(parsed, routing, options.selection(), Way.ALONE, options.deviceBudget());
             }
         });
     }
