@@ -100,7 +100,8 @@ class ConsumerStreamTest {
 
     @Test
     void owned_and_detached_tensors_wait_too() throws Exception {
-        try (Loader loader = loader(RemoteProvider.DEVICE); Weights weights = loader.load(model)) {
+        try (Loader loader = loader(RemoteProvider.DEVICE)) {
+            Weights weights = loader.load(model);
             Tensor detached = weights.get("t1").to(DType.I16).detach();
             detached.releaseAfter(HANDLE);
             weights.close();
