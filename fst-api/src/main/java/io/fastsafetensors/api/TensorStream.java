@@ -10,6 +10,10 @@ import java.util.stream.StreamSupport;
 /// of the thread that waits in `next` is a [io.fastsafetensors.error.LoadInterruptedException] and ends nothing: `next` may
 /// be called again. Closing cancels, from any thread, and frees everything but owned tensors that were handed out. Closing
 /// the loader changes nothing for a stream that was begun.
+///
+/// A tensor's bytes are there when it is handed out. On a device its memory is filled again with later tensors once the
+/// next one was asked for, or an owned one is closed: a consumer whose own kernels or copies are still reading it on
+/// another stream says so by [Tensor#releaseAfter(long)] before that, or waits for them.
 public interface TensorStream extends Iterable<Tensor>, AutoCloseable {
     /// The headers.
     Checkpoint checkpoint();

@@ -25,7 +25,8 @@ import java.util.Set;
 /// here; with the other ways none, though programs that make them on every rank in the same order work with all ways.
 /// Before a collective call moves anything, the ranks compare what they call: different calls, tensors or dtypes are a
 /// [io.fastsafetensors.error.GroupException] on every rank that names them; a rank that does not come within the group's
-/// timeout is named on the others; so is the reason if a rank cannot go on. The timeout covers the owner's reading. Calls
+/// timeout is named on the others; so is the reason if a rank cannot carry out its call, and then the group goes on: the
+/// next call and the next load work. The timeout covers the owner's reading. Calls
 /// of one rank are made one after the other.
 public interface Weights extends AutoCloseable {
     /// The headers.

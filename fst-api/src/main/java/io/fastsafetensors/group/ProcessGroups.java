@@ -2,11 +2,10 @@ package io.fastsafetensors.group;
 
 import io.fastsafetensors.error.UnsupportedFeatureException;
 import io.fastsafetensors.error.Where;
+import io.fastsafetensors.spi.Services;
 import io.fastsafetensors.types.Device;
 import java.time.Duration;
 import java.util.List;
-import java.util.Optional;
-import java.util.ServiceLoader;
 
 /// The ways to a [ProcessGroup]. Each rank closes what it got.
 public final class ProcessGroups {
@@ -64,10 +63,9 @@ public final class ProcessGroups {
     }
 
     private static GroupsProvider provider() {
-        Optional<GroupsProvider> found = ServiceLoader
-                .load(GroupsProvider.class, GroupsProvider.class.getClassLoader()).findFirst()
-                .or(() -> ServiceLoader.load(GroupsProvider.class).findFirst());
-        return found.orElseThrow(() -> new UnsupportedFeatureException(
-                "no implementation of fst on the class path or module path: add fst-core", Where.nowhere()));
+        return Services.first(GroupsProvider.class, ProcessGroups.class)
+                .orElseThrow(() -> new UnsupportedFeatureException(
+                        "no implementation of fst on the class path or module path: add fst-core; " + Services.MERGING,
+                        Where.nowhere()));
     }
 }

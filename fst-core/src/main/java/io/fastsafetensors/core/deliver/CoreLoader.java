@@ -94,13 +94,19 @@ public final class CoreLoader implements Loader {
     public Weights loadFiles(Map<Integer, List<Location>> filesByRank) {
         int ranks = options.group().map(ProcessGroup::size).orElse(1);
         Map<Integer, List<Location>> owners = new TreeMap<>(filesByRank);
+        List<Location> all = owners.values().stream().flatMap(List::stream).toList();
+        return load(sources -> {
+            requireRanks(owners, ranks);
+            return CheckpointFiles.of(all, sources);
+        }, owners);
+    }
+
+    private static void requireRanks(Map<Integer, List<Location>> owners, int ranks) {
         for (int rank : owners.keySet()) {
             if (rank < 0 || rank >= ranks) {
                 throw new IllegalArgumentException("files for ranks " + owners.keySet() + " in a load by " + ranks);
             }
         }
-        List<Location> all = owners.values().stream().flatMap(List::stream).toList();
-        return load(sources -> CheckpointFiles.of(all, sources), owners);
     }
 
     private Weights load(Function<SourceFiles, CheckpointFiles> files, Map<Integer, List<Location>> owners) {

@@ -163,6 +163,16 @@ final class CoreTensor implements Tensor {
     }
 
     @Override
+    public void releaseAfter(long nativeStream) {
+        SharedBuffer held = hold();
+        try {
+            held.releaseAfter(held.backend().get().fenceBehind(nativeStream));
+        } finally {
+            held.release();
+        }
+    }
+
+    @Override
     public CoreTensor slice(Slice... slices) {
         requireOpen();
         SliceView view = SliceView.of(name, dtype, shape, slices);

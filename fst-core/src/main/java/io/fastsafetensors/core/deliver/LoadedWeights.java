@@ -163,7 +163,7 @@ final class LoadedWeights implements Weights {
                 tensor.info().file().where().withTensor(tensor.info().name()));
     }
 
-    /// The tensor as asked for; what is only a step on the way is closed.
+    /// The tensor as asked for; what is only a step on the way is closed, and everything if a step fails.
     static Tensor as(Tensor tensor, GetOptions options) {
         Tensor moved = options.device().isPresent() ? step(tensor, t -> t.to(options.device().get())) : tensor;
         return options.dtype().isPresent() ? step(moved, t -> t.to(options.dtype().get())) : moved;
@@ -233,6 +233,14 @@ final class LoadedWeights implements Weights {
         return plan.settings().target(tensor);
     }
 
+    /// A tensor of the checkpoint as it is in memory, on whichever rank: of the dtype that it is loaded as.
+    TensorInfo loadedInfo(TensorInfo tensor) {
+        DType dtype = dtypeOf(tensor);
+        return dtype == tensor.dtype() ? tensor
+                : new TensorInfo(tensor.name(), dtype, tensor.shape(), tensor.file(), tensor.fileOffset(),
+                        dtype.byteSize(tensor.shape().elements()));
+    }
+
     /// Lets go of the memory of a tensor's file, of which nothing is asked for any more; counted tensors keep it. What a
     /// failed load still reads there goes when the load is closed.
     void free(String name) {
@@ -256,7 +264,7 @@ final class LoadedWeights implements Weights {
 
     private CoreTensor part(String name, int dim) {
         PlannedTensor tensor = planned(name);
-        Part.requireDim(name, tensor.info().shape(), dim);
+        Part.requireAll(loadedInfo(tensor.info()), dim, way.ranks());
         if (tensor.part().dim() < 0) {
             return Sharding.part(loaded(name), dim, way);
         }
@@ -269,7 +277,7 @@ final class LoadedWeights implements Weights {
     @Override
     public Tensor getShardedConcat(List<String> names, int dim, GetOptions options) {
         requireOpen();
-        Sharding.requireConcat(names.stream().map(this::info).toList(), dim);
+        Sharding.requireConcat(names.stream().map(name -> loadedInfo(info(name))).toList(), dim, way);
         return as(Sharding.concat(names.stream().map(name -> part(name, dim)).toList(), dim), options);
     }
 

@@ -122,6 +122,9 @@ final class PreparedLoad implements AutoCloseable {
             return new LoadedWeights(checkpoint, plan, state, clock, digests, target.device(), options.leakDetection(),
                     way);
         } catch (RuntimeException | Error e) {
+            if (exchange != null) {
+                exchange.abandon();
+            }
             new Releases().run(() -> state.fail(e)).because(e);
             throw e;
         }

@@ -71,7 +71,7 @@ final class Exports {
 
     /// The address of `void (*deleter)(struct DLManagedTensor… *self)`, the same for all structs of the process.
     ///
-    /// @throws IllegalCallerException if native access is denied
+    /// @throws io.fastsafetensors.error.UnsupportedFeatureException if native access is denied
     static synchronized long deleter() {
         if (deleter == 0) {
             deleter = Callback.of("the deleter of a DLPack struct", Exports::delete);

@@ -1,5 +1,6 @@
 package io.fastsafetensors.core.memory;
 
+import io.fastsafetensors.spi.ffm.NativeAccess;
 import io.fastsafetensors.spi.ffm.RawMemory;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -24,7 +25,8 @@ public final class Lease {
         return buffer;
     }
 
-    /// A segment of the buffer that lives as long as this lease; null if the host cannot address it.
+    /// A segment of the buffer that lives as long as this lease, or where native access is denied as long as the buffer;
+    /// null if the host cannot address it.
     ///
     /// @throws IllegalStateException if the lease is closed
     @SuppressWarnings("MustBeClosed")
@@ -34,6 +36,9 @@ public final class Lease {
             MemorySegment whole = buffer.buffer().segment().orElse(null);
             if (whole == null) {
                 return null;
+            }
+            if (!NativeAccess.isAllowed()) {
+                return whole.asSlice(offset, byteSize);
             }
             if (arena == null) {
                 arena = Arena.ofShared();

@@ -5,6 +5,7 @@ import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.DeviceBuffer;
 import io.fastsafetensors.spi.DeviceInfo;
 import io.fastsafetensors.spi.DirectStorage;
+import io.fastsafetensors.spi.Fence;
 import io.fastsafetensors.spi.HostRegistration;
 import io.fastsafetensors.spi.Kernels;
 import io.fastsafetensors.spi.MemoryInfo;
@@ -93,6 +94,31 @@ public final class FaultyBackend implements Backend {
         plan.before(Operation.OPEN_STREAM, name(), 0);
         CopyStream stream = delegate.openCopyStream();
         return new FaultyStream(stream, name(), plan, objects);
+    }
+
+    @Override
+    public Fence fenceBehind(long nativeStream) {
+        plan.before(Operation.FENCE, name(), 0);
+        Fence fence = delegate.fenceBehind(nativeStream);
+        Runnable ended = objects.opened(OpenObjects.Kind.FENCE);
+        return new Fence() {
+            @Override
+            public boolean isPassed() {
+                return fence.isPassed();
+            }
+
+            @Override
+            public void await() {
+                plan.before(Operation.AWAIT, name(), 0);
+                fence.await();
+            }
+
+            @Override
+            public void close() {
+                fence.close();
+                ended.run();
+            }
+        };
     }
 
     @Override

@@ -31,6 +31,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -116,6 +117,7 @@ class UseAfterCloseTest {
     }
 
     @Test
+    @Tag("native")
     void segments_given_out_die_with_the_weights_also_when_a_detached_tensor_keeps_the_memory() {
         try (Loader loader = Loader.builder().build()) {
             Weights weights = loader.load(file);
@@ -135,6 +137,7 @@ class UseAfterCloseTest {
     }
 
     @Test
+    @Tag("native")
     void a_pin_defers_the_free() {
         try (Loader loader = Loader.builder().build()) {
             Weights weights = loader.load(file);
