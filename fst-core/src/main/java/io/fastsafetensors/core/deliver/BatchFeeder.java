@@ -309,7 +309,8 @@ final class BatchFeeder implements AutoCloseable {
         int first = plan.firstFile(run);
         int files = plan.headers(run).size();
         try (Resources resources = new Resources()) {
-            Routing own = target.isMapped() ? target.route(plan.headers(run), checkpoint.sources()) : routing.part(first, files);
+            Routing own = target.isMapped() ? target.route(plan.headers(run), checkpoint.sources())
+                    : routing.part(first, files);
             resources.add(own::close);
             ReadPlan batch = plan.plan(run, own.routes());
             List<Long> sizes = PreparedLoad.bufferSizes(batch);
