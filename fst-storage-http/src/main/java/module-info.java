@@ -1,4 +1,4 @@
-/// Storage over HTTP: plain servers and S3.
+/// Storage over HTTP: plain servers, S3 and the Hugging Face hub.
 module io.fastsafetensors.storage.http {
     requires io.fastsafetensors.api;
     requires java.xml;
@@ -6,5 +6,6 @@ module io.fastsafetensors.storage.http {
     requires static org.jspecify;
 
     provides io.fastsafetensors.spi.storage.StorageProvider with
-        io.fastsafetensors.storage.http.HttpStorageProvider, io.fastsafetensors.storage.http.S3StorageProvider;
+        io.fastsafetensors.storage.http.HttpStorageProvider, io.fastsafetensors.storage.http.HubStorageProvider,
+        io.fastsafetensors.storage.http.S3StorageProvider;
 }
