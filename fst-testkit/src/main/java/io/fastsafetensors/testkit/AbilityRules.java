@@ -70,7 +70,7 @@ abstract class AbilityRules extends StorageRuleGroup {
     /// If it fails: `ability` answers with an empty Optional for what it does not know, never with null.
     @Test
     @DisplayName("Y-01 claimed abilities are there")
-    void y01_claimed_abilities_are_there() {
+    void y_01_claimed_abilities_are_there() {
         for (Class<?> type : fixture.abilities()) {
             assertTrue(file.ability(type).isPresent(), () -> "no " + type.getSimpleName());
         }
@@ -89,7 +89,7 @@ abstract class AbilityRules extends StorageRuleGroup {
     /// If it fails: the first and the last page of a range are cut to it.
     @Test
     @DisplayName("Y-02 cached bytes are bytes of the range")
-    void y02_cached_bytes_are_bytes_of_the_range() {
+    void y_02_cached_bytes_are_bytes_of_the_range() {
         CacheResidency cache = need(CacheResidency.class);
         RandomGenerator random = random();
         readAll(file);
@@ -107,7 +107,7 @@ abstract class AbilityRules extends StorageRuleGroup {
     /// If it fails: stop at the first byte that is not there; a later one that is does not count.
     @Test
     @DisplayName("Y-03 reads of the page cache bring the file's bytes")
-    void y03_reads_of_the_page_cache_bring_the_files_bytes() {
+    void y_03_reads_of_the_page_cache_bring_the_files_bytes() {
         CacheResidency cache = need(CacheResidency.class);
         RandomGenerator random = random();
         readAll(file);
@@ -125,7 +125,7 @@ abstract class AbilityRules extends StorageRuleGroup {
     /// If it fails: the last part comes back short; cut its count at the file's length.
     @Test
     @DisplayName("Y-04 direct reads bring the file's bytes")
-    void y04_direct_reads_bring_the_files_bytes() {
+    void y_04_direct_reads_bring_the_files_bytes() {
         DirectReads direct = need(DirectReads.class);
         RandomGenerator random = random();
         for (int round = 0; round < 20; round++) {
@@ -169,7 +169,7 @@ abstract class AbilityRules extends StorageRuleGroup {
     /// If it fails: the mapping is as long as was asked for, not rounded up to pages.
     @Test
     @DisplayName("Y-05 a mapping holds the file's bytes")
-    void y05_a_mapping_holds_the_files_bytes() {
+    void y_05_a_mapping_holds_the_files_bytes() {
         Mapping mapping = need(Mapping.class);
         try (Arena arena = Arena.ofShared()) {
             for (int from = 0; from < LENGTH; from += PAGE) {
@@ -189,7 +189,7 @@ abstract class AbilityRules extends StorageRuleGroup {
     /// If it fails: attach it to the arena; the descriptor is not needed once it is mapped.
     @Test
     @DisplayName("Y-06 a mapping lives as long as its arena")
-    void y06_a_mapping_lives_as_long_as_its_arena() {
+    void y_06_a_mapping_lives_as_long_as_its_arena() {
         Mapping mapping = need(Mapping.class);
         MemorySegment mapped;
         OpenResources before = OpenResources.now(fixture);
@@ -208,7 +208,7 @@ abstract class AbilityRules extends StorageRuleGroup {
     /// If it fails: do not lend a descriptor of another version, or one that is closed already.
     @Test
     @DisplayName("Y-07 the descriptor opens the same file")
-    void y07_the_descriptor_opens_the_same_file() throws IOException {
+    void y_07_the_descriptor_opens_the_same_file() throws IOException {
         checkDescriptor(need(DescriptorAccess.class));
     }
 
@@ -229,7 +229,7 @@ abstract class AbilityRules extends StorageRuleGroup {
     /// If it fails: abilities use what was opened; none opens the location again.
     @Test
     @DisplayName("Y-08 abilities bring the version that was opened")
-    void y08_abilities_bring_the_version_that_was_opened() throws Exception {
+    void y_08_abilities_bring_the_version_that_was_opened() throws Exception {
         if (TYPES.stream().allMatch(type -> file.ability(type).isEmpty())) {
             Assumptions.abort(file.storageName() + " has no ability");
         }
@@ -257,7 +257,7 @@ abstract class AbilityRules extends StorageRuleGroup {
     /// If it fails: the descriptor's number may be another file's by now; check the file's flag first.
     @Test
     @DisplayName("Y-09 abilities end with their file")
-    void y09_abilities_end_with_their_file() {
+    void y_09_abilities_end_with_their_file() {
         List<Object> abilities = TYPES.stream().<Object>flatMap(type -> file.ability(type).stream()).toList();
         if (abilities.isEmpty()) {
             Assumptions.abort(file.storageName() + " has no ability");
@@ -289,7 +289,7 @@ abstract class AbilityRules extends StorageRuleGroup {
     /// If it fails: as H-05.
     @Test
     @DisplayName("Y-10 many threads use abilities at once")
-    void y10_many_threads_use_abilities_at_once() throws Exception {
+    void y_10_many_threads_use_abilities_at_once() throws Exception {
         if (file.ability(CacheResidency.class).isEmpty() && file.ability(DirectReads.class).isEmpty()) {
             Assumptions.abort(file.storageName() + " has neither CacheResidency nor DirectReads");
         }

@@ -43,7 +43,7 @@ abstract class ByteRules extends StorageRuleGroup {
     /// If it fails: it is the file's own length, not that of a block, a compressed body or a listing.
     @Test
     @DisplayName("B-01 the length is that of the file")
-    void b01_the_length_is_that_of_the_file() throws Exception {
+    void b_01_the_length_is_that_of_the_file() throws Exception {
         for (int length : new int[] {0, 1, 511, 4095, 4096, 4097, LENGTH}) {
             try (StorageFile file = open("f" + length, new byte[length])) {
                 assertEquals(length, file.length(), "length");
@@ -56,7 +56,7 @@ abstract class ByteRules extends StorageRuleGroup {
     /// If it fails: the next read begins where the last one ended by its count, not where it should have ended.
     @Test
     @DisplayName("B-02 a whole file arrives")
-    void b02_a_whole_file_arrives() throws Exception {
+    void b_02_a_whole_file_arrives() throws Exception {
         byte[] content = bytes(LENGTH);
         try (StorageFile file = open("f", content)) {
             assertBytes(content, readAll(file), "a whole file");
@@ -69,7 +69,7 @@ abstract class ByteRules extends StorageRuleGroup {
     /// If it fails: alignment is the storage's business; cut what it brings to what was asked for.
     @Test
     @DisplayName("B-03 any range arrives in any place")
-    void b03_any_range_arrives_in_any_place() throws Exception {
+    void b_03_any_range_arrives_in_any_place() throws Exception {
         byte[] content = bytes(LENGTH);
         RandomGenerator random = random();
         try (StorageFile file = open("f", content)) {
@@ -87,7 +87,7 @@ abstract class ByteRules extends StorageRuleGroup {
     /// If it fails: a range of one byte begins and ends with the same one; `bytes=5-5` in HTTP.
     @Test
     @DisplayName("B-04 one byte arrives")
-    void b04_one_byte_arrives() throws Exception {
+    void b_04_one_byte_arrives() throws Exception {
         byte[] content = bytes(LENGTH);
         try (StorageFile file = open("f", content)) {
             for (int at : new int[] {0, 1, 511, 512, 4095, 4096, 65_535, 65_536, LENGTH - 2, LENGTH - 1}) {
@@ -101,7 +101,7 @@ abstract class ByteRules extends StorageRuleGroup {
     /// If it fails: the last part of a file is shorter than what was asked for; that is no error.
     @Test
     @DisplayName("B-05 a read over the end brings what is there")
-    void b05_a_read_over_the_end_brings_what_is_there() throws Exception {
+    void b_05_a_read_over_the_end_brings_what_is_there() throws Exception {
         byte[] content = bytes(5000);
         try (StorageFile file = open("f", content)) {
             for (int left : new int[] {1, 300, 904, 4999, 5000}) {
@@ -115,7 +115,7 @@ abstract class ByteRules extends StorageRuleGroup {
     /// If it fails: −1 is what Java's channels say; a service's "range not satisfiable" is 0 too.
     @Test
     @DisplayName("B-06 past the end there are 0 bytes")
-    void b06_past_the_end_there_are_0_bytes() throws Exception {
+    void b_06_past_the_end_there_are_0_bytes() throws Exception {
         try (StorageFile file = open("f", bytes(5000))) {
             for (long offset : new long[] {5000, 5001, 8192, TWO_GIB + 5, FOUR_GIB, 1L << 40}) {
                 assertEquals(0, checkRead(file::read, offset, 10, 100, new byte[0], 0), () -> "at offset " + offset);
@@ -128,7 +128,7 @@ abstract class ByteRules extends StorageRuleGroup {
     /// If it fails: many services cannot serve a range of nothing; the length says that there is none.
     @Test
     @DisplayName("B-07 an empty file has no bytes")
-    void b07_an_empty_file_has_no_bytes() throws Exception {
+    void b_07_an_empty_file_has_no_bytes() throws Exception {
         try (StorageFile file = open("f", new byte[0])) {
             assertEquals(0, file.length(), "length");
             assertEquals(0, checkRead(file::read, 0, 10, 100, new byte[0], 0), "bytes read");
@@ -141,7 +141,7 @@ abstract class ByteRules extends StorageRuleGroup {
     /// If it fails: an offset is a `long` all the way; look for `int`, `Math.toIntExact` and 32-bit arguments.
     @Test
     @DisplayName("B-08 bytes beyond 4 GiB arrive")
-    void b08_bytes_beyond_4_gib_arrive() throws Exception {
+    void b_08_bytes_beyond_4_gib_arrive() throws Exception {
         RandomGenerator random = random();
         Map<Long, byte[]> pieces = new TreeMap<>();
         long length = FOUR_GIB + (1 << 20) + 17;
@@ -167,7 +167,7 @@ abstract class ByteRules extends StorageRuleGroup {
     /// If it fails: the place in the target is a `long`, too; do not make a `ByteBuffer` of the whole target.
     @Test
     @DisplayName("B-09 targets beyond 4 GiB are filled")
-    void b09_targets_beyond_4_gib_are_filled() throws Exception {
+    void b_09_targets_beyond_4_gib_are_filled() throws Exception {
         byte[] content = bytes(3000);
         try (StorageFile file = open("f", content); Arena arena = Arena.ofShared()) {
             MemorySegment target = sparseMemory(arena, FOUR_GIB + 8192);
@@ -188,7 +188,7 @@ abstract class ByteRules extends StorageRuleGroup {
     /// If it fails: 0 stands for no preference.
     @Test
     @DisplayName("B-10 preferences can be followed")
-    void b10_preferences_can_be_followed() throws Exception {
+    void b_10_preferences_can_be_followed() throws Exception {
         byte[] content = bytes(LENGTH);
         try (StorageFile file = open("f", content)) {
             int preferred = file.preferredReadBytes();

@@ -34,7 +34,7 @@ abstract class OpenFileRules extends StorageRuleGroup {
     /// If it fails: give the location as it came, not as the service writes it.
     @Test
     @DisplayName("H-01 a file knows its location")
-    void h01_a_file_knows_its_location() throws Exception {
+    void h_01_a_file_knows_its_location() throws Exception {
         Location location = write("weights.bin", bytes(10));
         try (StorageFile file = storage.open(location)) {
             assertEquals(location, file.location());
@@ -46,7 +46,7 @@ abstract class OpenFileRules extends StorageRuleGroup {
     /// If it fails: test and set a flag first; the descriptor's number may be another file's by now.
     @Test
     @DisplayName("H-02 closing twice is harmless")
-    void h02_closing_twice_is_harmless() throws Exception {
+    void h_02_closing_twice_is_harmless() throws Exception {
         Location location = write("weights.bin", bytes(10));
         Storage other = provider.open(suite.options());
         StorageFile file = other.open(location);
@@ -61,7 +61,7 @@ abstract class OpenFileRules extends StorageRuleGroup {
     /// If it fails: check a flag before the descriptor is used; keep the three in fields.
     @Test
     @DisplayName("H-03 a closed file does not read")
-    void h03_a_closed_file_does_not_read() throws Exception {
+    void h_03_a_closed_file_does_not_read() throws Exception {
         StorageFile file = open("weights.bin", bytes(LENGTH));
         FileIdentity identity = file.identity();
         readAll(file);
@@ -83,7 +83,7 @@ abstract class OpenFileRules extends StorageRuleGroup {
     /// If it fails: files do not share a descriptor, a channel or a connection that one of them may close.
     @Test
     @DisplayName("H-04 closing one file leaves the others open")
-    void h04_closing_one_file_leaves_the_others_open() throws Exception {
+    void h_04_closing_one_file_leaves_the_others_open() throws Exception {
         byte[] one = bytes(LENGTH);
         byte[] two = bytes(LENGTH / 2);
         try (StorageFile same = open("one", one); StorageFile another = open("two", two)) {
@@ -101,7 +101,7 @@ abstract class OpenFileRules extends StorageRuleGroup {
     /// If it fails: a file has no position, and no buffer that two reads share.
     @Test
     @DisplayName("H-05 many threads read one file at once")
-    void h05_many_threads_read_one_file_at_once() throws Exception {
+    void h_05_many_threads_read_one_file_at_once() throws Exception {
         byte[] content = bytes(LENGTH);
         try (StorageFile file = open("weights.bin", content)) {
             Threads.together(THREADS, thread -> {
@@ -121,7 +121,7 @@ abstract class OpenFileRules extends StorageRuleGroup {
     /// If it fails: a storage is thread-safe; check its tables and pools.
     @Test
     @DisplayName("H-06 many threads open files at once")
-    void h06_many_threads_open_files_at_once() throws Exception {
+    void h_06_many_threads_open_files_at_once() throws Exception {
         List<Location> locations = new ArrayList<>();
         List<byte[]> contents = new ArrayList<>();
         for (int i = 0; i < THREADS; i++) {
@@ -142,7 +142,7 @@ abstract class OpenFileRules extends StorageRuleGroup {
     /// If it fails: test and set the flag in one atomic step.
     @Test
     @DisplayName("H-07 threads that close one file at once close it once")
-    void h07_threads_that_close_one_file_at_once_close_it_once() throws Exception {
+    void h_07_threads_that_close_one_file_at_once_close_it_once() throws Exception {
         byte[] content = bytes(1000);
         Location location = write("weights.bin", content);
         List<StorageFile> files = new ArrayList<>();
@@ -174,7 +174,7 @@ abstract class OpenFileRules extends StorageRuleGroup {
     /// it again.
     @Test
     @DisplayName("H-08 an interrupt closes nothing")
-    void h08_an_interrupt_closes_nothing() throws Exception {
+    void h_08_an_interrupt_closes_nothing() throws Exception {
         byte[] content = bytes(LENGTH);
         try (StorageFile file = open("weights.bin", content)) {
             Threads.together(1, _ -> {
@@ -196,7 +196,7 @@ abstract class OpenFileRules extends StorageRuleGroup {
     /// If it fails: the list says what is left; `close()` closes it, not the garbage collector.
     @Test
     @DisplayName("H-09 nothing is left")
-    void h09_nothing_is_left() throws Exception {
+    void h_09_nothing_is_left() throws Exception {
         Location location = write("weights.bin", bytes(LENGTH));
         use(location);
         OpenResources before = OpenResources.now(fixture);
@@ -226,7 +226,7 @@ abstract class OpenFileRules extends StorageRuleGroup {
     /// If it fails: a loader keeps its storage for its own life, and opens thousands of files.
     @Test
     @DisplayName("H-10 a closed file leaves nothing in its storage")
-    void h10_a_closed_file_leaves_nothing_in_its_storage() throws Exception {
+    void h_10_a_closed_file_leaves_nothing_in_its_storage() throws Exception {
         Location location = write("weights.bin", bytes(1000));
         int files = 64;
         readAll(location);
@@ -246,7 +246,7 @@ abstract class OpenFileRules extends StorageRuleGroup {
     /// If it fails: close what was opened before the failure was found.
     @Test
     @DisplayName("H-11 a failed opening leaves nothing")
-    void h11_a_failed_opening_leaves_nothing() throws Exception {
+    void h_11_a_failed_opening_leaves_nothing() throws Exception {
         Location absent = fixture.location("missing-weights");
         List<Location> wrong = new ArrayList<>(List.of(absent));
         if (fixture.lists()) {

@@ -38,7 +38,7 @@ abstract class PlaceRules extends StorageRuleGroup {
     /// If it fails: the scheme is what stands before the colon of an address, without the colon.
     @Test
     @DisplayName("S-01 schemes are words in lower case")
-    void s01_schemes_are_words_in_lower_case() {
+    void s_01_schemes_are_words_in_lower_case() {
         Set<String> schemes = provider.schemes();
         assertFalse(schemes.isEmpty(), "no scheme");
         for (String scheme : schemes) {
@@ -55,7 +55,7 @@ abstract class PlaceRules extends StorageRuleGroup {
     /// If it fails: connect when the first location is asked for; a loader opens storages that it may never use.
     @Test
     @DisplayName("S-02 opening a storage connects to nothing")
-    void s02_opening_connects_to_nothing() throws Exception {
+    void s_02_opening_connects_to_nothing() throws Exception {
         // The first one may load classes and files of its own.
         suite.provider().open(suite.options()).close();
         OpenResources before = OpenResources.now(fixture);
@@ -72,7 +72,7 @@ abstract class PlaceRules extends StorageRuleGroup {
     /// If it fails: options are shared by all storages of a loader; reject bad values of your own only.
     @Test
     @DisplayName("S-03 unknown options are ignored")
-    void s03_unknown_options_are_ignored() throws Exception {
+    void s_03_unknown_options_are_ignored() throws Exception {
         byte[] content = bytes(100);
         Location file = write("weights.bin", content);
         Map<String, String> properties = new HashMap<>(suite.properties());
@@ -87,7 +87,7 @@ abstract class PlaceRules extends StorageRuleGroup {
     /// If it fails: count who uses what storages share, or do not share it.
     @Test
     @DisplayName("S-04 storages of one provider are independent")
-    void s04_storages_of_one_provider_are_independent() throws Exception {
+    void s_04_storages_of_one_provider_are_independent() throws Exception {
         byte[] content = bytes(100);
         try (StorageFile file = open("weights.bin", content)) {
             try (Storage other = provider.open(suite.options()); StorageFile same = other.open(file.location())) {
@@ -104,7 +104,7 @@ abstract class PlaceRules extends StorageRuleGroup {
     /// If it fails: "not found" is an answer here; no permission and no connection are errors.
     @Test
     @DisplayName("S-05 a file is a file and nothing is absent")
-    void s05_a_file_is_a_file_and_nothing_is_absent() throws Exception {
+    void s_05_a_file_is_a_file_and_nothing_is_absent() throws Exception {
         assertEquals(Storage.Kind.FILE, storage.kind(write("weights.bin", bytes(10))), "a file");
         assertEquals(Storage.Kind.FILE, storage.kind(write("empty", new byte[0])), "an empty file");
         assertEquals(Storage.Kind.ABSENT, storage.kind(fixture.location("nothing")), "nothing");
@@ -117,7 +117,7 @@ abstract class PlaceRules extends StorageRuleGroup {
     /// If it fails: ask each time; a checkpoint may be written while a program waits for it.
     @Test
     @DisplayName("S-06 a kind follows what happens")
-    void s06_a_kind_follows_what_happens() throws Exception {
+    void s_06_a_kind_follows_what_happens() throws Exception {
         Location file = fixture.location("weights.bin");
         assertEquals(Storage.Kind.ABSENT, storage.kind(file), "before it is written");
         fixture.write(file, bytes(10));
@@ -131,7 +131,7 @@ abstract class PlaceRules extends StorageRuleGroup {
     /// If it fails: a prefix that objects have is a directory.
     @Test
     @DisplayName("S-07 a directory is a directory")
-    void s07_a_directory_is_a_directory() throws Exception {
+    void s_07_a_directory_is_a_directory() throws Exception {
         Location directory = directory("d");
         fixture.write(directory.resolve("f"), bytes(10));
         assertEquals(Storage.Kind.DIRECTORY, storage.kind(directory));
@@ -143,7 +143,7 @@ abstract class PlaceRules extends StorageRuleGroup {
     /// If it fails: ask for the type before anything is opened; opening a pipe waits for a writer.
     @Test
     @DisplayName("S-08 something else is other")
-    void s08_something_else_is_other() throws Exception {
+    void s_08_something_else_is_other() throws Exception {
         Location other = fixture.location("other");
         fixture.makeOther(other);
         assertEquals(Storage.Kind.OTHER, storage.kind(other));
@@ -154,7 +154,7 @@ abstract class PlaceRules extends StorageRuleGroup {
     /// If it fails: a full run lists 1100 entries; a service that lists by pages says where the next one begins.
     @Test
     @DisplayName("S-09 a list holds every entry once")
-    void s09_a_list_holds_every_entry_once() throws Exception {
+    void s_09_a_list_holds_every_entry_once() throws Exception {
         Location directory = directory("d");
         Map<String, Storage.Kind> expected = new TreeMap<>();
         for (int i = 0; i < (isQuick() ? 40 : 1100); i++) {
@@ -184,7 +184,7 @@ abstract class PlaceRules extends StorageRuleGroup {
     /// If it fails: the difference tells a user whether the path is wrong or the download is.
     @Test
     @DisplayName("S-10 an empty list is not a missing directory")
-    void s10_an_empty_list_is_not_a_missing_directory() throws Exception {
+    void s_10_an_empty_list_is_not_a_missing_directory() throws Exception {
         Location empty = directory("empty");
         assertEquals(List.of(), storage.list(empty), "an empty directory");
         Location absent = fixture.location("missing-weights");
@@ -197,7 +197,7 @@ abstract class PlaceRules extends StorageRuleGroup {
     /// If it fails: do not override `list`; the default says it and what to do.
     @Test
     @DisplayName("S-11 a storage that cannot list says so")
-    void s11_a_storage_that_cannot_list_says_so() {
+    void s_11_a_storage_that_cannot_list_says_so() {
         if (fixture.lists()) {
             Assumptions.abort("the storage lists");
         }
@@ -212,7 +212,7 @@ abstract class PlaceRules extends StorageRuleGroup {
     /// If it fails: decode a location's names once, and encode them for your service; `a%20b` is not `a b`.
     @Test
     @DisplayName("S-12 any name names its own file")
-    void s12_any_name_names_its_own_file() throws Exception {
+    void s_12_any_name_names_its_own_file() throws Exception {
         for (String name : NAMES) {
             write(name, name.getBytes(StandardCharsets.UTF_8));
         }
@@ -230,7 +230,7 @@ abstract class PlaceRules extends StorageRuleGroup {
     /// If it fails: find out what a moving name means once for each storage; most storages have nothing to pin.
     @Test
     @DisplayName("S-13 a pin is stable")
-    void s13_a_pin_is_stable() throws Exception {
+    void s_13_a_pin_is_stable() throws Exception {
         byte[] content = bytes(100);
         Location file = write("weights.bin", content);
         Location pinned = storage.pin(file);

@@ -38,7 +38,7 @@ abstract class StorageFailureRules extends StorageRuleGroup {
     /// If it fails: no `null`, no `NoSuchFileException`, no file of length 0; the user has many files and wants the name.
     @Test
     @DisplayName("X-01 what is not there cannot be opened")
-    void x01_what_is_not_there_cannot_be_opened() {
+    void x_01_what_is_not_there_cannot_be_opened() {
         Location absent = fixture.location("missing-weights");
         StorageException refused = assertStorageFails(() -> storage.open(absent).close(),
                 "opening a file that is not there");
@@ -50,7 +50,7 @@ abstract class StorageFailureRules extends StorageRuleGroup {
     /// If it fails: the kernel opens directories for reading, and fails at the first read only.
     @Test
     @DisplayName("X-02 a directory cannot be opened")
-    void x02_a_directory_cannot_be_opened() throws Exception {
+    void x_02_a_directory_cannot_be_opened() throws Exception {
         if (!fixture.lists()) {
             Assumptions.abort("the storage does not list");
         }
@@ -64,7 +64,7 @@ abstract class StorageFailureRules extends StorageRuleGroup {
     /// If it fails: see S-08; opening a pipe waits for a writer.
     @Test
     @DisplayName("X-03 what is no file cannot be opened")
-    void x03_what_is_no_file_cannot_be_opened() throws Exception {
+    void x_03_what_is_no_file_cannot_be_opened() throws Exception {
         Location other = fixture.location("some-pipe");
         fixture.makeOther(other);
         Threads.together(1, _ -> assertNames(other,
@@ -76,7 +76,7 @@ abstract class StorageFailureRules extends StorageRuleGroup {
     /// If it fails: "not found" in the middle of a file is an error, not its end.
     @Test
     @DisplayName("X-04 a deleted file is read or fails")
-    void x04_a_deleted_file_is_read_or_fails() throws Exception {
+    void x_04_a_deleted_file_is_read_or_fails() throws Exception {
         byte[] content = bytes(LENGTH);
         try (StorageFile file = open("weights.bin", content)) {
             read(file, 0, 100);
@@ -96,7 +96,7 @@ abstract class StorageFailureRules extends StorageRuleGroup {
     /// `IOException`.
     @Test
     @DisplayName("X-05 a failed read names location and offset")
-    void x05_a_failed_read_names_location_and_offset() throws Exception {
+    void x_05_a_failed_read_names_location_and_offset() throws Exception {
         byte[] content = bytes(LENGTH);
         try (StorageFile file = open("weights.bin", content); Arena arena = Arena.ofShared()) {
             fixture.failReads(file.location(), BROKEN);
@@ -137,7 +137,7 @@ abstract class StorageFailureRules extends StorageRuleGroup {
     /// If it fails: a connection in an unknown state goes back to no pool; it is closed.
     @Test
     @DisplayName("X-06 a failed read leaves nothing")
-    void x06_a_failed_read_leaves_nothing() throws Exception {
+    void x_06_a_failed_read_leaves_nothing() throws Exception {
         byte[] content = bytes(LENGTH);
         Location good = write("good", content);
         Location bad = write("bad", content);
@@ -167,7 +167,7 @@ abstract class StorageFailureRules extends StorageRuleGroup {
     /// pass them on as they are.
     @Test
     @DisplayName("X-07 secrets of an address are not shown")
-    void x07_secrets_of_an_address_are_not_shown() throws Exception {
+    void x_07_secrets_of_an_address_are_not_shown() throws Exception {
         Location plain = write("weights.bin", bytes(1000));
         List<String> texts = new ArrayList<>();
         for (Location file : secretLocations(plain)) {
@@ -194,7 +194,7 @@ abstract class StorageFailureRules extends StorageRuleGroup {
     /// If it fails: options hold tokens and keys; tell the names of those that are set at most.
     @Test
     @DisplayName("X-08 values of options are not shown")
-    void x08_values_of_options_are_not_shown() throws Exception {
+    void x_08_values_of_options_are_not_shown() throws Exception {
         Map<String, String> properties = new HashMap<>(suite.properties());
         for (String name : List.of("token", "password", "secret", "fst.testkit.key")) {
             properties.putIfAbsent(name, SECRET);

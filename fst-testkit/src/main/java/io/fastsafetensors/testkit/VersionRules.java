@@ -39,7 +39,7 @@ abstract class VersionRules extends StorageRuleGroup {
     /// If it fails: an identity is made of what the storage says of the file, not of when or by whom it was opened.
     @Test
     @DisplayName("V-01 one version has one identity")
-    void v01_one_version_has_one_identity() throws Exception {
+    void v_01_one_version_has_one_identity() throws Exception {
         Location location = write("f", bytes(LENGTH));
         try (StorageFile first = storage.open(location); StorageFile second = storage.open(location);
                 Storage other = provider.open(suite.options()); StorageFile third = other.open(location)) {
@@ -55,7 +55,7 @@ abstract class VersionRules extends StorageRuleGroup {
     /// If it fails: an inode or a number may be given to the next file; a time or a count of versions is needed besides.
     @Test
     @DisplayName("V-02 a replaced file has another identity")
-    void v02_a_replaced_file_has_another_identity() throws Exception {
+    void v_02_a_replaced_file_has_another_identity() throws Exception {
         changes((location) -> fixture.write(location, bytes(LENGTH)), LENGTH);
     }
 
@@ -64,7 +64,7 @@ abstract class VersionRules extends StorageRuleGroup {
     /// If it fails: include the time of the last change, as finely as the storage knows it.
     @Test
     @DisplayName("V-03 a rewritten file has another identity")
-    void v03_a_rewritten_file_has_another_identity() throws Exception {
+    void v_03_a_rewritten_file_has_another_identity() throws Exception {
         changes((location) -> fixture.rewrite(location, bytes(LENGTH)), LENGTH);
     }
 
@@ -73,7 +73,7 @@ abstract class VersionRules extends StorageRuleGroup {
     /// If it fails: as V-03.
     @Test
     @DisplayName("V-04 a file that grew has another identity")
-    void v04_a_file_that_grew_has_another_identity() throws Exception {
+    void v_04_a_file_that_grew_has_another_identity() throws Exception {
         changes((location) -> fixture.append(location, bytes(100)), LENGTH + 100);
     }
 
@@ -82,7 +82,7 @@ abstract class VersionRules extends StorageRuleGroup {
     /// If it fails: as V-03.
     @Test
     @DisplayName("V-05 a file that was cut off has another identity")
-    void v05_a_file_that_was_cut_off_has_another_identity() throws Exception {
+    void v_05_a_file_that_was_cut_off_has_another_identity() throws Exception {
         changes((location) -> fixture.truncate(location, HALF), HALF);
     }
 
@@ -104,7 +104,7 @@ abstract class VersionRules extends StorageRuleGroup {
     /// If it fails: access times, counters and tokens of connections do not belong to an identity.
     @Test
     @DisplayName("V-06 a file that nobody touches stays current")
-    void v06_a_file_that_nobody_touches_stays_current() throws Exception {
+    void v_06_a_file_that_nobody_touches_stays_current() throws Exception {
         try (StorageFile file = open("f", bytes(LENGTH))) {
             for (int i = 0; i < 3; i++) {
                 assertEquals(file.identity(), file.currentIdentity(), "identity now");
@@ -119,7 +119,7 @@ abstract class VersionRules extends StorageRuleGroup {
     /// If it fails: keep them in fields; `currentIdentity()` is what asks.
     @Test
     @DisplayName("V-07 what an open file said it was it stays")
-    void v07_what_an_open_file_said_it_was_it_stays() throws Exception {
+    void v_07_what_an_open_file_said_it_was_it_stays() throws Exception {
         try (StorageFile file = open("f", bytes(LENGTH))) {
             FileIdentity identity = file.identity();
             fixture.write(file.location(), bytes(LENGTH + 1));
@@ -134,7 +134,7 @@ abstract class VersionRules extends StorageRuleGroup {
     /// If it fails: ask the storage for the version at the location, as if the file were opened now.
     @Test
     @DisplayName("V-08 a replaced file is not current")
-    void v08_a_replaced_file_is_not_current() throws Exception {
+    void v_08_a_replaced_file_is_not_current() throws Exception {
         if (!fixture.tellsChanges()) {
             Assumptions.abort("the storage does not tell that a file changed; see V-10");
         }
@@ -150,7 +150,7 @@ abstract class VersionRules extends StorageRuleGroup {
     /// If it fails: "not found" is no other version.
     @Test
     @DisplayName("V-09 a deleted file is current")
-    void v09_a_deleted_file_is_current() throws Exception {
+    void v_09_a_deleted_file_is_current() throws Exception {
         try (StorageFile file = open("f", bytes(LENGTH))) {
             fixture.delete(file.location());
             assertTrue(file.isCurrent(), "isCurrent() after the file was deleted");
@@ -163,7 +163,7 @@ abstract class VersionRules extends StorageRuleGroup {
     /// If it fails: hold what was opened (a descriptor, a version's number), or send the version with each request.
     @Test
     @DisplayName("V-10 a replaced file is not mixed with the new one")
-    void v10_a_replaced_file_is_not_mixed_with_the_new_one() throws Exception {
+    void v_10_a_replaced_file_is_not_mixed_with_the_new_one() throws Exception {
         neverMixed(location -> fixture.write(location, bytes(LENGTH)));
         neverMixed(location -> fixture.write(location, bytes(HALF / 2)));
     }
@@ -173,7 +173,7 @@ abstract class VersionRules extends StorageRuleGroup {
     /// If it fails: `currentIdentity()` asks the storage each time; it is asked after each block that was read.
     @Test
     @DisplayName("V-11 a file rewritten in place is told")
-    void v11_a_file_rewritten_in_place_is_told() throws Exception {
+    void v_11_a_file_rewritten_in_place_is_told() throws Exception {
         neverMixed(location -> fixture.rewrite(location, bytes(LENGTH)));
     }
 
@@ -183,7 +183,7 @@ abstract class VersionRules extends StorageRuleGroup {
     /// If it fails: as V-11.
     @Test
     @DisplayName("V-12 a file that was cut off is told")
-    void v12_a_file_that_was_cut_off_is_told() throws Exception {
+    void v_12_a_file_that_was_cut_off_is_told() throws Exception {
         neverMixed(location -> fixture.truncate(location, HALF + 100));
     }
 
@@ -192,7 +192,7 @@ abstract class VersionRules extends StorageRuleGroup {
     /// If it fails: as V-11.
     @Test
     @DisplayName("V-13 a file that grew is told")
-    void v13_a_file_that_grew_is_told() throws Exception {
+    void v_13_a_file_that_grew_is_told() throws Exception {
         byte[] content = new byte[LENGTH];
         Location location = write("f", content);
         try (StorageFile file = storage.open(location)) {
@@ -251,7 +251,7 @@ abstract class VersionRules extends StorageRuleGroup {
     /// If it fails: identity, length and bytes are to come from one opening; two requests may see two versions.
     @Test
     @DisplayName("V-14 files opened while others replace them are whole")
-    void v14_files_opened_while_others_replace_them_are_whole() throws Exception {
+    void v_14_files_opened_while_others_replace_them_are_whole() throws Exception {
         Location location = write("f", version(0));
         int readers = 2;
         AtomicInteger reading = new AtomicInteger(readers);

@@ -117,7 +117,7 @@ class RulesDocumentTest {
             methods.put(matcher.group(1), matcher.group(2));
         }
         for (String id : Rules.ofStorages().keySet()) {
-            String start = id.toLowerCase(Locale.ROOT).replace("-", "") + "_";
+            String start = id.toLowerCase(Locale.ROOT).replace('-', '_') + "_";
             assertTrue(methods.getOrDefault(id, "").startsWith(start), () -> id + " is " + methods.get(id));
         }
     }
