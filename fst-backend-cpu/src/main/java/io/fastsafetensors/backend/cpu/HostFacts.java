@@ -1,6 +1,6 @@
 package io.fastsafetensors.backend.cpu;
 
-import io.fastsafetensors.spi.ffm.MemoryLibCFfm;
+import io.fastsafetensors.backend.cpu.ffm.MemoryLibCFfm;
 import io.fastsafetensors.spi.DeviceInfo;
 import io.fastsafetensors.spi.DeviceKind;
 import io.fastsafetensors.spi.SystemMemory;

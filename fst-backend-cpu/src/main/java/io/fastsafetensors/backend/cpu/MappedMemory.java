@@ -1,14 +1,14 @@
 package io.fastsafetensors.backend.cpu;
 
-import static io.fastsafetensors.spi.ffm.MemoryLibC.EAGAIN;
-import static io.fastsafetensors.spi.ffm.MemoryLibC.ENOMEM;
-import static io.fastsafetensors.spi.ffm.MemoryLibC.MADV_HUGEPAGE;
-import static io.fastsafetensors.spi.ffm.MemoryLibC.MAP_ANONYMOUS;
-import static io.fastsafetensors.spi.ffm.MemoryLibC.MAP_PRIVATE;
-import static io.fastsafetensors.spi.ffm.MemoryLibC.PROT_READ;
-import static io.fastsafetensors.spi.ffm.MemoryLibC.PROT_WRITE;
+import static io.fastsafetensors.backend.cpu.ffm.MemoryLibC.EAGAIN;
+import static io.fastsafetensors.backend.cpu.ffm.MemoryLibC.ENOMEM;
+import static io.fastsafetensors.backend.cpu.ffm.MemoryLibC.MADV_HUGEPAGE;
+import static io.fastsafetensors.backend.cpu.ffm.MemoryLibC.MAP_ANONYMOUS;
+import static io.fastsafetensors.backend.cpu.ffm.MemoryLibC.MAP_PRIVATE;
+import static io.fastsafetensors.backend.cpu.ffm.MemoryLibC.PROT_READ;
+import static io.fastsafetensors.backend.cpu.ffm.MemoryLibC.PROT_WRITE;
 
-import io.fastsafetensors.spi.ffm.MemoryLibC;
+import io.fastsafetensors.backend.cpu.ffm.MemoryLibC;
 import io.fastsafetensors.error.BackendException;
 import io.fastsafetensors.error.OutOfDeviceMemoryException;
 import io.fastsafetensors.error.Where;

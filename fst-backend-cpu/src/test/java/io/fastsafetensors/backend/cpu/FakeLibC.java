@@ -1,7 +1,7 @@
 package io.fastsafetensors.backend.cpu;
 
-import io.fastsafetensors.spi.ffm.MemoryLibC;
-import io.fastsafetensors.spi.ffm.MemoryLibCFfm;
+import io.fastsafetensors.backend.cpu.ffm.MemoryLibC;
+import io.fastsafetensors.backend.cpu.ffm.MemoryLibCFfm;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;

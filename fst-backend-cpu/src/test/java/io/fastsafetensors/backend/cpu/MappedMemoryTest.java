@@ -6,7 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.fastsafetensors.spi.ffm.MemoryLibC;
+import io.fastsafetensors.backend.cpu.ffm.MemoryLibC;
 import io.fastsafetensors.error.BackendException;
 import io.fastsafetensors.error.OutOfDeviceMemoryException;
 import io.fastsafetensors.spi.Backend;

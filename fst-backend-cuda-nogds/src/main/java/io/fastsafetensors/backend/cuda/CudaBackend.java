@@ -11,9 +11,6 @@ import io.fastsafetensors.spi.MemoryInfo;
 import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.spi.StagingBuffer;
 import io.fastsafetensors.spi.TransferHints;
-import io.fastsafetensors.spi.ffm.MemoryLibC;
-import io.fastsafetensors.spi.ffm.MemoryLibCFfm;
-import java.lang.System.Logger.Level;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Optional;
@@ -22,7 +19,6 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.locks.ReadWriteLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.function.Supplier;
-import org.jspecify.annotations.Nullable;
 
 /// One NVIDIA device.
 final class CudaBackend implements ContextBackend {
@@ -55,20 +51,11 @@ final class CudaBackend implements ContextBackend {
         this.info = info;
         this.registersHostMemory = registersHostMemory;
         this.deviceMemory = new DeviceMemory(context, info.totalBytes(), mostKept);
-        this.pinnedMemory = new PinnedMemory(context, registersHostMemory ? systemMemory() : null);
+        this.pinnedMemory = new PinnedMemory(context);
         this.events = new EventPool(context);
         this.lifetime = new Lifetime("the backend of " + info.device(), ConcurrentHashMap.newKeySet(), this::release);
         this.module = new KernelModule(context);
         this.kernels = new CudaKernels(context, module, lifetime);
-    }
-
-    private static @Nullable MemoryLibC systemMemory() {
-        try {
-            return new MemoryLibCFfm();
-        } catch (IllegalCallerException | LinkageError e) {
-            System.getLogger("io.fastsafetensors.backend.cuda").log(Level.DEBUG, "no native calls", e);
-            return null;
-        }
     }
 
     @Override

@@ -60,40 +60,6 @@ class DriverMemoryTest {
     }
 
     @Test
-    void staging_memory_of_huge_pages_is_registered_rather_than_allocated() {
-        for (long bytes : new long[] {2 << 20, (6 << 20) + 4096, 64 << 20}) {
-            driver.restart();
-            try (StagingBuffer staging = backend.allocateStaging(bytes)) {
-                assertEquals(0, staging.segment().address() % (2 << 20));
-                assertEquals(bytes, staging.segment().fill((byte) 1).byteSize());
-                assertTrue(staging.isPageLocked());
-                assertEquals(Map.of("contexts", 1, "registrations", 1), driver.left());
-            }
-            assertEquals(List.of(1, 0), List.of(driver.count("cuMemHostRegister"), driver.count("cuMemHostAlloc")));
-            assertEquals(Map.of("contexts", 1), driver.left());
-        }
-    }
-
-    @Test
-    void the_driver_allocates_what_cannot_be_registered() {
-        driver.fail("cuMemHostRegister", 1, 801);
-        try (StagingBuffer staging = backend.allocateStaging(6 << 20)) {
-            assertEquals(6 << 20, staging.segment().fill((byte) 1).byteSize());
-            assertEquals(Map.of("contexts", 1, "pinned", 1), driver.left());
-        }
-        backend.allocateStaging((64 << 20) + 1).close();
-        assertEquals(2, driver.created.get("pinned"), "more than is populated here");
-    }
-
-    @Test
-    void a_registration_that_the_driver_keeps_is_told_and_the_memory_is_given_back() {
-        StagingBuffer staging = backend.allocateStaging(6 << 20);
-        driver.fail("cuMemHostUnregister", 1, 700);
-        assertThrows(BackendException.class, staging::close);
-        assertEquals(Map.of("contexts", 1), driver.left());
-    }
-
-    @Test
     void too_much_device_memory_says_how_much_is_free() {
         for (long bytes : new long[] {ScriptedDriver.TOTAL + 1, Long.MAX_VALUE}) {
             OutOfDeviceMemoryException e =

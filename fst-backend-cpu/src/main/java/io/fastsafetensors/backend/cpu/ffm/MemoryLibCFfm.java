@@ -1,4 +1,8 @@
-package io.fastsafetensors.spi.ffm;
+package io.fastsafetensors.backend.cpu.ffm;
+
+import io.fastsafetensors.spi.ffm.Errno;
+import io.fastsafetensors.spi.ffm.NativeLibrary;
+import io.fastsafetensors.spi.ffm.WordFunction;
 
 /// [MemoryLibC] on this process's C library; 64-bit Linux only.
 public final class MemoryLibCFfm implements MemoryLibC {

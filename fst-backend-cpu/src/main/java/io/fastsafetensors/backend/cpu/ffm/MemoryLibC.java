@@ -1,4 +1,4 @@
-package io.fastsafetensors.spi.ffm;
+package io.fastsafetensors.backend.cpu.ffm;
 
 /// The C library's memory calls under their own names. −1 means that the call failed and [#errno()] says why. Safe for
 /// use by many threads. Addresses and sizes are in bytes.
@@ -13,8 +13,6 @@ public interface MemoryLibC {
     int MAP_ANONYMOUS = 0x20;
     /// Huge pages, please.
     int MADV_HUGEPAGE = 14;
-    /// Take the pages now, for writing: madvise(2), Linux 5.14.
-    int MADV_POPULATE_WRITE = 23;
     /// The errno of a lack of memory.
     int ENOMEM = 12;
     /// The errno of too much locked memory.
