@@ -2,6 +2,7 @@ package io.fastsafetensors.api;
 
 import io.fastsafetensors.types.TensorInfo;
 import java.util.List;
+import java.util.Objects;
 import java.util.Set;
 import java.util.regex.Pattern;
 
@@ -20,18 +21,21 @@ public interface Selection {
 
     /// The tensors of these names.
     static Selection names(String... names) {
+        Objects.requireNonNull(names, "names");
         Set<String> wanted = Set.of(names);
         return tensor -> wanted.contains(tensor.name());
     }
 
     /// The tensors whose name matches one of the globs: `*` any characters, `?` one, `[a-c]` a class, `{a,b}` either.
     static Selection glob(String... globs) {
+        Objects.requireNonNull(globs, "globs");
         List<Pattern> patterns = List.of(globs).stream().map(Globs::toPattern).toList();
         return tensor -> patterns.stream().anyMatch(p -> p.matcher(tensor.name()).matches());
     }
 
     /// The tensors whose whole name matches the regular expression.
     static Selection regex(String regex) {
+        Objects.requireNonNull(regex, "regex");
         Pattern pattern = Pattern.compile(regex);
         return tensor -> pattern.matcher(tensor.name()).matches();
     }
@@ -53,11 +57,13 @@ public interface Selection {
 
     /// Both.
     default Selection and(Selection other) {
+        Objects.requireNonNull(other, "other");
         return tensor -> test(tensor) && other.test(tensor);
     }
 
     /// Either.
     default Selection or(Selection other) {
+        Objects.requireNonNull(other, "other");
         return tensor -> test(tensor) || other.test(tensor);
     }
 

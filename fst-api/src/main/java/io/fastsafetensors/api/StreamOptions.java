@@ -18,4 +18,16 @@ public record StreamOptions(int batchesAhead, boolean owned) {
     public static StreamOptions defaults() {
         return new StreamOptions(1, false);
     }
+
+    /// The same, with tensors that stay valid until the consumer closes them, or not.
+    public StreamOptions withOwned(boolean keep) {
+        return new StreamOptions(batchesAhead, keep);
+    }
+
+    /// The same with another number of batches ahead.
+    ///
+    /// @throws IllegalArgumentException if it is below −1
+    public StreamOptions withBatchesAhead(int batches) {
+        return new StreamOptions(batches, owned);
+    }
 }

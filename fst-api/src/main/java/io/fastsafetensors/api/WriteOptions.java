@@ -1,6 +1,7 @@
 package io.fastsafetensors.api;
 
 import java.util.Map;
+import java.util.Objects;
 
 /// How a checkpoint is written.
 ///
@@ -18,6 +19,7 @@ public record WriteOptions(Map<String, String> metadata, int dataAlignment, long
 
     /// @throws IllegalArgumentException if the alignment is no power of two of at least 8, or the shard size not positive
     public WriteOptions {
+        Objects.requireNonNull(metadata, "metadata");
         metadata = Map.copyOf(metadata);
         if (dataAlignment < 8 || Integer.bitCount(dataAlignment) != 1 || maxShardBytes <= 0) {
             throw new IllegalArgumentException("data alignment " + dataAlignment + ", shards of " + maxShardBytes);
@@ -46,6 +48,7 @@ public record WriteOptions(Map<String, String> metadata, int dataAlignment, long
 
     /// The same with other metadata.
     public WriteOptions withMetadata(Map<String, String> entries) {
+        Objects.requireNonNull(entries, "entries");
         return new WriteOptions(entries, dataAlignment, maxShardBytes, digests);
     }
 }

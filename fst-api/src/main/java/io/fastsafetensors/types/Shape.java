@@ -1,6 +1,7 @@
 package io.fastsafetensors.types;
 
 import java.util.Arrays;
+import java.util.Objects;
 
 /// The dimensions of a tensor, outermost first. Rank 0 is a scalar. Immutable; sizes are longs, never negative.
 public final class Shape {
@@ -16,6 +17,7 @@ public final class Shape {
     ///
     /// @throws IllegalArgumentException if one is negative
     public static Shape of(long... dims) {
+        Objects.requireNonNull(dims, "dims");
         for (long dim : dims) {
             if (dim < 0) {
                 throw new IllegalArgumentException("negative dimension in " + Arrays.toString(dims));

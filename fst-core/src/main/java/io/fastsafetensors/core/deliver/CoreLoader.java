@@ -5,6 +5,7 @@ import io.fastsafetensors.api.DlpackVersion;
 import io.fastsafetensors.api.LoadOptions;
 import io.fastsafetensors.api.LoadPlan;
 import io.fastsafetensors.api.Loader;
+import io.fastsafetensors.api.Selection;
 import io.fastsafetensors.api.StreamOptions;
 import io.fastsafetensors.api.Tensor;
 import io.fastsafetensors.api.TensorStream;
@@ -24,6 +25,7 @@ import io.fastsafetensors.types.Location;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -53,17 +55,30 @@ public final class CoreLoader implements Loader {
 
     @Override
     public Weights load(Location checkpoint) {
-        requireOpen();
-        return load(sources -> CheckpointFiles.resolve(checkpoint, sources), Map.of());
+        return load(checkpoint, Selection.all());
+    }
+
+    @Override
+    public Weights load(Location checkpoint, Selection selection) {
+        Objects.requireNonNull(checkpoint, "checkpoint");
+        return load(sources -> CheckpointFiles.resolve(checkpoint, sources), Map.of(), narrowed(selection));
+    }
+
+    /// The loader's options for a load of fewer tensors.
+    private LoadOptions narrowed(Selection selection) {
+        Objects.requireNonNull(selection, "selection");
+        return options.toBuilder().select(options.selection().and(selection)).options();
     }
 
     @Override
     public Weights loadFiles(List<Location> files) {
-        return load(sources -> CheckpointFiles.of(files, sources), Map.of());
+        Objects.requireNonNull(files, "files");
+        return load(sources -> CheckpointFiles.of(files, sources), Map.of(), options);
     }
 
     @Override
     public Weights loadFiles(Map<Integer, List<Location>> filesByRank) {
+        Objects.requireNonNull(filesByRank, "filesByRank");
         int ranks = options.group().map(ProcessGroup::size).orElse(1);
         Map<Integer, List<Location>> owners = new TreeMap<>(filesByRank);
         for (int rank : owners.keySet()) {
@@ -72,22 +87,23 @@ public final class CoreLoader implements Loader {
             }
         }
         List<Location> all = owners.values().stream().flatMap(List::stream).toList();
-        return load(sources -> CheckpointFiles.of(all, sources), owners);
+        return load(sources -> CheckpointFiles.of(all, sources), owners, options);
     }
 
-    private Weights load(Function<SourceFiles, CheckpointFiles> files, Map<Integer, List<Location>> owners) {
+    private Weights load(Function<SourceFiles, CheckpointFiles> files, Map<Integer, List<Location>> owners,
+            LoadOptions how) {
         requireOpen();
         long start = System.nanoTime();
         try (SourceFiles sources = target.sources()) {
             if (shared.isPresent()) {
                 Map<Integer, List<Location>> pinned = new TreeMap<>();
                 owners.forEach((rank, own) -> pinned.put(rank, own.stream().map(sources::pin).toList()));
-                return shared.get().load(() -> open(files.apply(sources), sources), pinned, start);
+                return shared.get().with(how).load(() -> open(files.apply(sources), sources), pinned, start);
             }
             ParsedCheckpoint checkpoint = open(files.apply(sources), sources);
-            try (PreparedLoad load = PreparedLoad.of(target, options, checkpoint, Way.ALONE, options.selection(),
-                    options.deviceBudget(), start)) {
-                return load.start(options.progress(), null);
+            try (PreparedLoad load = PreparedLoad.of(target, how, checkpoint, Way.ALONE, how.selection(),
+                    how.deviceBudget(), start)) {
+                return load.start(how.progress(), null);
             }
         }
     }
@@ -101,30 +117,38 @@ public final class CoreLoader implements Loader {
     }
 
     @Override
-    public LoadPlan plan(Location checkpoint) {
+    public LoadPlan plan(Location checkpoint, Selection selection) {
+        Objects.requireNonNull(checkpoint, "checkpoint");
+        LoadOptions how = narrowed(selection);
         requireOpen();
         try (SourceFiles sources = target.sources()) {
             if (shared.isPresent()) {
-                return shared.get().plan(() -> open(checkpoint, sources));
+                return shared.get().with(how).plan(() -> open(checkpoint, sources));
             }
             ParsedCheckpoint parsed = open(checkpoint, sources);
             try (Routing routing = target.route(parsed)) {
-                return target.plan(parsed, routing, options.selection(), Way.ALONE);
+                return target.plan(parsed, routing, how.selection(), Way.ALONE);
             }
         }
     }
 
     @Override
-    public TensorStream stream(Location checkpoint, StreamOptions streamOptions) {
+    public TensorStream stream(Location checkpoint, Selection selection, StreamOptions streamOptions) {
+        Objects.requireNonNull(checkpoint, "checkpoint");
+        Objects.requireNonNull(streamOptions, "options");
+        LoadOptions how = narrowed(selection);
         requireOpen();
         long start = System.nanoTime();
         try (SourceFiles sources = target.sources()) {
-            return LoadedStream.open(target, options, streamOptions, open(checkpoint, sources), start);
+            return LoadedStream.open(target, how, streamOptions, open(checkpoint, sources), start);
         }
     }
 
     @Override
     public List<Path> rewrite(Location checkpoint, Path copy, WriteOptions writeOptions) {
+        Objects.requireNonNull(checkpoint, "checkpoint");
+        Objects.requireNonNull(copy, "target");
+        Objects.requireNonNull(writeOptions, "options");
         requireOpen();
         if (shared.isPresent()) {
             throw Unsupported.feature("rewriting a checkpoint by several ranks (use a loader without a group)");
@@ -137,6 +161,7 @@ public final class CoreLoader implements Loader {
 
     @Override
     public Tensor fromDlpack(long managedTensor, DlpackVersion version) {
+        Objects.requireNonNull(version, "version");
         requireOpen();
         return CoreTensor.adopt(ImportedTensor.read(managedTensor, version, device()), target.backend(), device(),
                 options.leakDetection());

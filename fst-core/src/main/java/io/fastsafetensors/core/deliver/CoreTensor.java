@@ -13,6 +13,7 @@ import io.fastsafetensors.core.memory.Scope;
 import io.fastsafetensors.core.memory.SharedBackend;
 import io.fastsafetensors.core.memory.SharedBuffer;
 import io.fastsafetensors.core.shard.SliceView;
+import io.fastsafetensors.error.Printable;
 import io.fastsafetensors.error.UnsupportedFeatureException;
 import io.fastsafetensors.error.Where;
 import io.fastsafetensors.types.DType;
@@ -21,6 +22,7 @@ import io.fastsafetensors.types.DeviceHandle;
 import io.fastsafetensors.types.Shape;
 import io.fastsafetensors.types.Slice;
 import java.lang.foreign.MemorySegment;
+import java.util.Objects;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
@@ -62,7 +64,7 @@ final class CoreTensor implements Tensor {
     private void requireOpen() {
         origin.scope().requireOpen();
         if (closed.get()) {
-            throw new IllegalStateException("tensor \"" + name + "\" is closed");
+            throw origin.scope().closed("tensor \"" + Printable.escape(name) + "\"");
         }
     }
 
@@ -148,9 +150,10 @@ final class CoreTensor implements Tensor {
 
     @Override
     public void copyTo(MemorySegment target) {
+        Objects.requireNonNull(target, "target");
         requireOpen();
         if (target.byteSize() != byteSize) {
-            throw new IllegalArgumentException("tensor \"" + name + "\" has " + byteSize + " bytes, the target "
+            throw new IllegalArgumentException("tensor \"" + Printable.escape(name) + "\" has " + byteSize + " bytes, the target "
                     + target.byteSize());
         }
         DeviceWork.copyOut(this, target);
@@ -163,6 +166,7 @@ final class CoreTensor implements Tensor {
 
     @Override
     public CoreTensor slice(Slice... slices) {
+        Objects.requireNonNull(slices, "slices");
         requireOpen();
         SliceView view = SliceView.of(name, dtype, shape, slices);
         if (view.contiguous()) {
@@ -181,12 +185,14 @@ final class CoreTensor implements Tensor {
 
     @Override
     public Tensor to(DType target) {
+        Objects.requireNonNull(target, "dtype");
         requireOpen();
         return target == dtype ? this : DeviceWork.convert(this, target);
     }
 
     @Override
     public Tensor to(Device target) {
+        Objects.requireNonNull(target, "device");
         requireOpen();
         return target.equals(origin.device()) ? this : DeviceMove.move(this, target);
     }
@@ -201,12 +207,20 @@ final class CoreTensor implements Tensor {
     /// @param held with a hold, which the tensor takes over
     private static CoreTensor detached(SharedBuffer held, Device device, LeakDetection leaks, String name, DType dtype,
             Shape shape, long offset, long byteSize) {
-        Scope own = new Scope("detached tensor \"" + name + "\"");
+        Scope own = new Scope("detached tensor \"" + Printable.escape(name) + "\"");
         Lease lease = own.lease(held);
         CoreTensor tensor = new CoreTensor(new Origin(null, own, device, leaks), lease, false, name, dtype, shape,
                 offset, byteSize);
         tensor.detached = LeakDetector.watch(tensor, own.toString(), leaks, own::close);
         return tensor;
+    }
+
+    /// A tensor in a scope of its own, at the beginning of a buffer.
+    ///
+    /// @param held with a hold, which the tensor takes over
+    static CoreTensor detached(SharedBuffer held, Device device, LeakDetection leaks, String name, DType dtype,
+            Shape shape, long byteSize) {
+        return detached(held, device, leaks, name, dtype, shape, 0, byteSize);
     }
 
     /// A detached tensor in another framework's memory, named `dlpack`.
@@ -230,6 +244,7 @@ final class CoreTensor implements Tensor {
 
     @Override
     public Dlpack toDlpack(DlpackVersion version) {
+        Objects.requireNonNull(version, "version");
         return ExportedTensor.of(
                 new ExportedTensor.Source(name, dtype, shape, byteSize, origin.device(), hold(), offset), version,
                 origin.leaks());
@@ -255,7 +270,7 @@ final class CoreTensor implements Tensor {
 
     @Override
     public String toString() {
-        return "Tensor[" + name + ", " + dtype + " " + shape + ", " + origin.device()
+        return "Tensor[" + Printable.escape(name) + ", " + dtype + " " + shape + ", " + origin.device()
                 + (isClosed() ? ", closed]" : "]");
     }
 }

@@ -12,11 +12,15 @@ import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.DeviceBuffer;
 import io.fastsafetensors.types.DType;
 import io.fastsafetensors.types.Shape;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 
 /// What tensors ask of their device: conversions, gathers, copies. Each call waits for its work.
 final class DeviceWork {
+    /// Native memory through which a device's bytes come into an array.
+    private static final long HEAP_WINDOW = 4 << 20;
+
     /// Fills a new buffer from the sources' memory.
     private interface Fill {
         void into(Backend backend, CopyStream stream, DeviceBuffer target);
@@ -120,10 +124,27 @@ final class DeviceWork {
     static void copyOut(CoreTensor source, MemorySegment target) {
         SharedBuffer held = source.hold();
         try (CopyStream stream = held.backend().get().openCopyStream()) {
-            stream.copyToHost(held.buffer(), source.offset(), target);
-            stream.synchronize();
+            if (target.isNative() || held.buffer().segment().isPresent()) {
+                stream.copyToHost(held.buffer(), source.offset(), target);
+                stream.synchronize();
+            } else {
+                copyToHeap(stream, held.buffer(), source.offset(), target);
+            }
         } finally {
             held.release();
+        }
+    }
+
+    /// A device writes into native memory only.
+    private static void copyToHeap(CopyStream stream, DeviceBuffer buffer, long offset, MemorySegment target) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment window = arena.allocate(Math.min(target.byteSize(), HEAP_WINDOW));
+            for (long at = 0; at < target.byteSize(); at += HEAP_WINDOW) {
+                MemorySegment part = window.asSlice(0, Math.min(HEAP_WINDOW, target.byteSize() - at));
+                stream.copyToHost(buffer, offset + at, part);
+                stream.synchronize();
+                MemorySegment.copy(part, 0, target, at, part.byteSize());
+            }
         }
     }
 }

@@ -9,6 +9,7 @@ import io.fastsafetensors.api.Weights;
 import io.fastsafetensors.core.distribute.FileOwners;
 import io.fastsafetensors.core.distribute.Way;
 import io.fastsafetensors.core.shard.Part;
+import io.fastsafetensors.error.Printable;
 import io.fastsafetensors.error.TensorNotFoundException;
 import io.fastsafetensors.types.DType;
 import io.fastsafetensors.types.Device;
@@ -104,7 +105,7 @@ final class OwnedWeights implements Weights {
     }
 
     private static String quoted(String name) {
-        return "\"" + name + "\"";
+        return "\"" + Printable.escape(name) + "\"";
     }
 
     @Override

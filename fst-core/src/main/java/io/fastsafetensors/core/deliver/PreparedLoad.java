@@ -29,6 +29,9 @@ import org.jspecify.annotations.Nullable;
 
 /// A load that is planned and not begun: nothing is allocated yet. Started once, or closed.
 final class PreparedLoad implements AutoCloseable {
+    private static final String OF_A_STREAM = ": a tensor of a stream lives until the next one is asked for; copy its"
+            + " values before, detach() it, or stream with StreamOptions.defaults().withOwned(true) and close each";
+
     private final LoadTarget target;
     private final LoadOptions options;
     private final ParsedCheckpoint checkpoint;
@@ -115,7 +118,8 @@ final class PreparedLoad implements AutoCloseable {
         LoadJob job = new LoadJob(plan, places, checkpoint.sources(), routing, backend,
                 pool == null ? null : pool.retain(), crew,
                 target.threads(), digests.tap(), options, progress, span, exchange);
-        Scope scope = new Scope("weights of " + checkpoint.location());
+        Scope scope = spares == null ? new Scope("weights of " + checkpoint.location())
+                : new Scope("a batch of the stream of " + checkpoint.location(), OF_A_STREAM);
         backend.retain();
         started = true;
         job.start();

@@ -8,12 +8,20 @@ import java.util.concurrent.ConcurrentHashMap;
 /// What tensors live in: a set of leases that end together. Thread-safe.
 public final class Scope {
     private final String what;
+    private final String advice;
     private final Set<Lease> leases = ConcurrentHashMap.newKeySet();
     private volatile boolean closed;
 
     /// @param what how messages call it, such as `weights of /models/x`
     public Scope(String what) {
+        this(what, "");
+    }
+
+    /// @param what how messages call it, such as `weights of /models/x`
+    /// @param advice what to do instead of using what is closed, in words that follow "is closed"
+    public Scope(String what, String advice) {
         this.what = what;
+        this.advice = advice;
     }
 
     /// A lease on `buffer` that ends with this scope at the latest. Takes over one hold on the buffer.
@@ -41,8 +49,15 @@ public final class Scope {
     /// @throws IllegalStateException if the scope is closed
     public void requireOpen() {
         if (closed) {
-            throw new IllegalStateException(what + " is closed");
+            throw closed(what);
         }
+    }
+
+    /// The failure of who uses something of this scope that is closed.
+    ///
+    /// @param it what is closed
+    public IllegalStateException closed(String it) {
+        return new IllegalStateException(it + " is closed" + advice);
     }
 
     /// Whether [#close()] was called.

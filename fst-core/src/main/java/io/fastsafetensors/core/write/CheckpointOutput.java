@@ -2,6 +2,7 @@ package io.fastsafetensors.core.write;
 
 import io.fastsafetensors.api.WriteOptions;
 import io.fastsafetensors.core.storage.Errnos;
+import io.fastsafetensors.error.Printable;
 import io.fastsafetensors.error.FormatError;
 import io.fastsafetensors.error.FormatException;
 import io.fastsafetensors.error.StorageException;
@@ -263,7 +264,7 @@ public final class CheckpointOutput implements AutoCloseable {
     private Place place(String tensor) {
         Place place = places.get(tensor);
         if (place == null) {
-            throw new IllegalArgumentException("no tensor \"" + tensor + "\" was announced");
+            throw new IllegalArgumentException("no tensor \"" + Printable.escape(tensor) + "\" was announced");
         }
         return place;
     }
