@@ -20,6 +20,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 
@@ -60,6 +61,7 @@ final class OwnedWeights implements Weights {
 
     @Override
     public TensorInfo info(String name) {
+        Objects.requireNonNull(name, "name");
         own.checkpoint();
         TensorInfo tensor = tensors.get(name);
         if (tensor == null) {
@@ -71,6 +73,7 @@ final class OwnedWeights implements Weights {
 
     @Override
     public Location file(String name) {
+        Objects.requireNonNull(name, "name");
         return info(name).file();
     }
 
@@ -110,6 +113,8 @@ final class OwnedWeights implements Weights {
 
     @Override
     public Tensor get(String name, GetOptions options) {
+        Objects.requireNonNull(name, "name");
+        Objects.requireNonNull(options, "options");
         Request request = request(name, -1, -1);
         return LoadedWeights.as(
                 deliveries.all(called("get", quoted(name), options), List.of(request)).getFirst(), options);
@@ -117,11 +122,14 @@ final class OwnedWeights implements Weights {
 
     @Override
     public boolean isReady(String name) {
+        Objects.requireNonNull(name, "name");
         return owners.owner(info(name)) == way.rank() && own.isReady(name);
     }
 
     @Override
     public Tensor getSharded(String name, int dim, GetOptions options) {
+        Objects.requireNonNull(name, "name");
+        Objects.requireNonNull(options, "options");
         Request request = request(name, dim, -1);
         return LoadedWeights.as(deliveries
                 .all(called("getSharded", quoted(name) + ", " + dim, options), List.of(request)).getFirst(), options);
@@ -129,6 +137,8 @@ final class OwnedWeights implements Weights {
 
     @Override
     public Tensor getShardedConcat(List<String> names, int dim, GetOptions options) {
+        Objects.requireNonNull(names, "names");
+        Objects.requireNonNull(options, "options");
         Sharding.requireConcat(names.stream().map(this::info).toList(), dim);
         List<Request> requests = names.stream().map(name -> request(name, dim, -1)).toList();
         List<CoreTensor> parts = deliveries.all(called("getShardedConcat", names + ", " + dim, options), requests);
@@ -141,6 +151,8 @@ final class OwnedWeights implements Weights {
 
     @Override
     public Optional<Tensor> push(String name, int destination, GetOptions options) {
+        Objects.requireNonNull(name, "name");
+        Objects.requireNonNull(options, "options");
         Sharding.requireRank(destination, way);
         Request request = request(name, -1, destination);
         List<CoreTensor> pushed = deliveries.all(called("push", quoted(name) + ", " + destination, options),
@@ -151,6 +163,7 @@ final class OwnedWeights implements Weights {
     /// Tensors of one file that follow one another go together: the ranks agree once for them.
     @Override
     public Map<String, Tensor> getAll(Map<String, Integer> dims) {
+        Objects.requireNonNull(dims, "dims");
         List<Request> requests = new ArrayList<>(dims.size());
         dims.forEach((name, dim) -> requests.add(request(name, dim, -1)));
         Map<String, Tensor> all = new LinkedHashMap<>();

@@ -31,6 +31,7 @@ public final class CheckpointOutput implements AutoCloseable {
 
     private final Path target;
     private final boolean sharded;
+    private final boolean indexed;
     private final boolean digests;
     private final List<OpenShard> shards = new ArrayList<>();
     private final Map<String, Place> places = new LinkedHashMap<>();
@@ -69,10 +70,13 @@ public final class CheckpointOutput implements AutoCloseable {
         }
         this.target = target;
         this.sharded = options.maxShardBytes() != Long.MAX_VALUE;
+        // An index without tensors names no shard: a directory of one file says the same.
+        this.indexed = sharded && !items.isEmpty();
         this.digests = options.digests();
         List<List<Item>> plan = ShardPlanner.plan(items, options.maxShardBytes(), options.dataAlignment(), target);
         for (int i = 0; i < plan.size(); i++) {
-            Path file = sharded ? target.resolve(ShardPlanner.fileName(i, plan.size())) : target;
+            Path file = !sharded ? target
+                    : target.resolve(indexed ? ShardPlanner.fileName(i, plan.size()) : ShardPlanner.ONLY_FILE);
             OpenShard shard = new OpenShard(file, plan.get(i), options);
             shards.add(shard);
             long position = shard.dataStart();
@@ -101,6 +105,10 @@ public final class CheckpointOutput implements AutoCloseable {
         try {
             if (sharded) {
                 Files.createDirectories(target);
+            }
+            if (sharded && !indexed && Files.exists(target.resolve(IndexText.FILE_NAME))) {
+                throw new StorageException("cannot write a checkpoint without tensors beside the index of another one;"
+                        + " write into a fresh directory", Location.of(target).where());
             }
             shards.getFirst().file();
         } catch (IOException e) {
@@ -199,7 +207,7 @@ public final class CheckpointOutput implements AutoCloseable {
                 files.add(at);
                 written.add(shard.file());
             }
-            if (sharded) {
+            if (indexed) {
                 at = target.resolve(IndexText.FILE_NAME);
                 files.add(at);
                 written.add(writeIndex(at));

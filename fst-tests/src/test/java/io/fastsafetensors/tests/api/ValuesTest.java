@@ -28,6 +28,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Map;
 import java.util.Random;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -125,6 +126,7 @@ class ValuesTest {
         }
     }
 
+    @Tag("slow")
     @Test
     void what_no_array_holds_is_refused_with_the_way_out() throws IOException {
         long elements = 1L << 31;
