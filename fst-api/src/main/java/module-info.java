@@ -21,4 +21,6 @@ module io.fastsafetensors.api {
 
     uses io.fastsafetensors.api.LoaderProvider;
     uses io.fastsafetensors.group.GroupsProvider;
+    uses io.fastsafetensors.group.ProcessGroupProvider;
+    uses io.fastsafetensors.spi.BackendProvider;
 }

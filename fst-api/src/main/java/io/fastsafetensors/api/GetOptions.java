@@ -9,6 +9,10 @@ import java.util.Optional;
 ///
 /// @param device another device than the loader's
 /// @param dtype another dtype than the loaded one; any numeric pair, rules in [io.fastsafetensors.spi.Kernels]
+///
+/// ```java
+/// weights.get("w", GetOptions.on(Device.CPU).withDType(DType.F32));
+/// ```
 public record GetOptions(Optional<Device> device, Optional<DType> dtype) {
     private static final GetOptions AS_LOADED = new GetOptions(Optional.empty(), Optional.empty());
 

@@ -9,6 +9,14 @@ import java.util.Map;
 import java.util.Objects;
 
 /// One-liners: headers, a whole load, writing.
+///
+/// ```java
+/// Set<String> names = Safetensors.open(path).names();
+/// try (Weights weights = Safetensors.load(path, Device.CPU)) {
+///     float[] values = weights.get("w").toFloatArray();
+/// }
+/// Safetensors.write(path, TensorSource.of("w", Shape.of(2, 3), new float[] {1, 2, 3, 4, 5, 6}));
+/// ```
 public final class Safetensors {
     private Safetensors() {
     }

@@ -9,6 +9,12 @@ import java.util.regex.Pattern;
 /// Which tensors to load. The bytes of the others are not read, but for gaps of up to 64 KiB between two tensors that are
 /// wanted: reading over such a gap costs less than a second read. [LoadPlan#bytesToRead()] has the gaps in it,
 /// [LoadPlan.FilePlan#ranges()] what is left of the neighbours, [LoadStats#bytesRead()] what it came to.
+///
+/// ```java
+/// Selection attention = Selection.glob("*.self_attn.*");
+/// Selection small = tensor -> tensor.byteSize() < 1 << 20;
+/// Weights weights = loader.load(path, attention.and(small));
+/// ```
 @FunctionalInterface
 public interface Selection {
     /// Whether to load this tensor. Pure: the same answer every time, on every rank.

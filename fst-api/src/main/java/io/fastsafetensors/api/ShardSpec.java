@@ -13,6 +13,11 @@ import java.util.regex.Pattern;
 ///
 /// A cut knows nothing of what a tensor means: it takes rows or columns `[r × ceil(size / ranks), …)`. Of a tensor that
 /// fuses several matrices that is rarely what a model wants; see docs/ranks.md.
+///
+/// ```java
+/// ShardSpec.of(Map.of("*.q_proj.weight", 0, "*.o_proj.weight", 1));
+/// ShardSpec.of("llama");
+/// ```
 public final class ShardSpec {
     private final List<Rule> rules;
     private final List<Pattern> patterns;

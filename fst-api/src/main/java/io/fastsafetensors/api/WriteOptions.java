@@ -12,17 +12,29 @@ import java.util.Objects;
 ///        that. With 8 they stand in the reference's order: largest dtype first, then by name
 /// @param maxShardBytes the most data bytes a file; more makes shards and an index
 /// @param digests whether each tensor's SHA-256 goes into the metadata, see [#DIGEST_KEY]
+///
+/// ```java
+/// Safetensors.write(directory, sources, WriteOptions.defaults().withMaxShardBytes(5L << 30).withDigests(true));
+/// ```
 public record WriteOptions(Map<String, String> metadata, int dataAlignment, long maxShardBytes, boolean digests) {
     /// What comes before a tensor's name in the key of its digest: the `__metadata__` of the tensor's file maps
     /// `fst.sha256.NAME` to the SHA-256 of the tensor's bytes in that file, as 64 lower-case hexadecimal digits.
     public static final String DIGEST_KEY = "fst.sha256.";
 
-    /// @throws IllegalArgumentException if the alignment is no power of two of at least 8, or the shard size not positive
+    /// The largest data alignment, in bytes: the header with its padding stays below the format's cap.
+    public static final int LARGEST_ALIGNMENT = 1 << 26;
+
+    /// @throws IllegalArgumentException if the alignment is no power of two from 8 to [#LARGEST_ALIGNMENT], or the shard
+    ///         size not positive
     public WriteOptions {
         Objects.requireNonNull(metadata, "metadata");
         metadata = Map.copyOf(metadata);
-        if (dataAlignment < 8 || Integer.bitCount(dataAlignment) != 1 || maxShardBytes <= 0) {
-            throw new IllegalArgumentException("data alignment " + dataAlignment + ", shards of " + maxShardBytes);
+        if (dataAlignment < 8 || dataAlignment > LARGEST_ALIGNMENT || Integer.bitCount(dataAlignment) != 1) {
+            throw new IllegalArgumentException("a data alignment of " + dataAlignment
+                    + " bytes; expected a power of two from 8 to 64 MiB");
+        }
+        if (maxShardBytes <= 0) {
+            throw new IllegalArgumentException("shards of " + maxShardBytes + " bytes; expected 1 or more");
         }
     }
 

@@ -22,4 +22,14 @@ public final class BudgetException extends FstException {
     public long shortfall() {
         return shortfall;
     }
+
+    private BudgetException(BudgetException original) {
+        super(original);
+        this.shortfall = original.shortfall;
+    }
+
+    @Override
+    public BudgetException copy() {
+        return new BudgetException(this);
+    }
 }

@@ -10,6 +10,10 @@ import java.util.Objects;
 ///
 /// @param type lower-case letters and digits, such as `cpu`, `cuda`, `rocm`, `opencl`, `gpu`, `auto`
 /// @param index the device's number in its runtime's own order, from 0
+///
+/// ```java
+/// Device gpu = Device.parse("cuda:0");
+/// ```
 public record Device(String type, int index) {
     /// Host memory.
     public static final Device CPU = new Device("cpu", 0);

@@ -4,6 +4,10 @@ import java.util.Arrays;
 import java.util.Objects;
 
 /// The dimensions of a tensor, outermost first. Rank 0 is a scalar. Immutable; sizes are longs, never negative.
+///
+/// ```java
+/// Shape shape = Shape.of(2, 3);                               // shape.elements() is 6
+/// ```
 public final class Shape {
     private static final Shape SCALAR = new Shape(new long[0]);
 

@@ -5,6 +5,7 @@ import io.fastsafetensors.spi.Backend;
 import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.DeviceBuffer;
 import io.fastsafetensors.spi.DeviceInfo;
+import io.fastsafetensors.spi.Fence;
 import io.fastsafetensors.spi.Kernels;
 import io.fastsafetensors.spi.MemoryInfo;
 import io.fastsafetensors.spi.Releases;
@@ -70,6 +71,13 @@ final class CpuBackend implements Backend {
     public CopyStream openCopyStream() {
         requireOpen();
         return new CpuCopyStream(this);
+    }
+
+    /// Nothing runs beside the caller here, so there is nothing to wait for.
+    @Override
+    public Fence fenceBehind(long nativeStream) {
+        requireOpen();
+        return new PassedFence();
     }
 
     @Override

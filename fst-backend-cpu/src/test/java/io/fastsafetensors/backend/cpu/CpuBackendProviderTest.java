@@ -28,6 +28,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
@@ -49,6 +50,7 @@ class CpuBackendProviderTest {
     }
 
     @Test
+    @Tag("native")
     @EnabledOnOs(OS.LINUX)
     void linux_maps_memory() {
         Probe.Available probe = (Probe.Available) provider.probe();

@@ -3,16 +3,22 @@ package io.fastsafetensors.core.deliver;
 import io.fastsafetensors.api.LoadOptions;
 import io.fastsafetensors.core.distribute.Way;
 import io.fastsafetensors.core.header.ParsedCheckpoint;
+import io.fastsafetensors.core.memory.Resources;
 import io.fastsafetensors.core.memory.SpareBuffers;
-import io.fastsafetensors.core.memory.Uninterruptibly;
+import io.fastsafetensors.core.memory.Waits;
 import io.fastsafetensors.core.plan.Batches;
+import io.fastsafetensors.spi.Releases;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
 import java.util.ArrayDeque;
 import java.util.List;
+import java.util.concurrent.CountDownLatch;
 import org.jspecify.annotations.Nullable;
 
 /// The reading side of a stream: a thread that starts one batch after the other, as far ahead as the options and the
 /// budget allow. Thread-safe.
-final class BatchFeeder {
+final class BatchFeeder implements AutoCloseable {
+    private static final Logger LOG = System.getLogger("io.fastsafetensors.core");
     /// Loads that read at a time: the next one keeps the readers busy while the last blocks of one arrive.
     private static final int READING = 2;
 
@@ -25,13 +31,15 @@ final class BatchFeeder {
     private final StreamProgress progress;
     private final long startNanos;
     private final ArrayDeque<Batch> ready = new ArrayDeque<>();
+    private final CountDownLatch ended = new CountDownLatch(1);
+    private Releases releases = new Releases();
+    private volatile boolean started;
     private int inMemory;
     private long bytesInMemory;
     private long peakBytes;
     private boolean finished;
     private boolean closed;
     private @Nullable Throwable failure;
-    private @Nullable Thread thread;
 
     /// A batch that is being loaded or consumed.
     ///
@@ -54,42 +62,62 @@ final class BatchFeeder {
         this.startNanos = startNanos;
     }
 
-    /// Starts reading; the files stay open until this is closed.
+    /// Starts the thread, which has a use of the target, and of the files, until it ends. Once.
     void start() {
-        synchronized (this) {
-            checkpoint.sources().retain();
-            thread = Thread.ofPlatform().daemon().name("fst-stream").unstarted(this::feed);
-            thread.start();
+        Resources resources = new Resources();
+        try {
+            resources.add(target.use()::close);
+            resources.add(checkpoint.sources().retain()::close);
+            Thread.ofPlatform().daemon().name("fst-stream").start(() -> run(resources));
+            started = true;
+        } catch (RuntimeException | Error e) {
+            new Releases().run(resources::close).because(e);
+            throw e;
         }
     }
 
-    private void feed() {
-        ArrayDeque<LoadedWeights> reading = new ArrayDeque<>();
-        try (SpareBuffers buffers = budget.buffers(target)) {
-            for (Batches.Batch batch : batches) {
-                while (reading.size() >= READING) {
-                    reading.remove().join();
-                }
-                try (PreparedLoad load = PreparedLoad.of(target, options, checkpoint, way, batch.selection(),
-                        budget.ofBatch(batch.bytes()), startNanos).reusing(buffers)) {
-                    if (!reserve(load.deviceBytes())) {
-                        return;
-                    }
-                    if (target.isHostAddressable() && !reading.isEmpty()) {
-                        // Where readers copy, more of them than cores are in each other's way.
-                        reading.getLast().awaitLastBlocks();
-                    }
-                    reading.add(start(load));
-                }
-            }
+    private void run(Resources resources) {
+        try {
+            SpareBuffers buffers = budget.buffers(target);
+            resources.add(buffers::close);
+            feed(buffers);
         } catch (RuntimeException | Error e) {
             synchronized (this) {
                 failure = e;
             }
-        } finally {
-            synchronized (this) {
-                finished = true;
-                notifyAll();
+        }
+        releasing(resources::close);
+        synchronized (this) {
+            finished = true;
+            notifyAll();
+        }
+        ended.countDown();
+    }
+
+    /// What the thread cannot release is told by [#close()].
+    private void releasing(Runnable release) {
+        Releases done = new Releases().run(release);
+        synchronized (this) {
+            releases.run(done::finish);
+        }
+    }
+
+    private void feed(SpareBuffers buffers) {
+        ArrayDeque<LoadedWeights> reading = new ArrayDeque<>();
+        for (Batches.Batch batch : batches) {
+            while (reading.size() >= READING) {
+                reading.remove().join();
+            }
+            try (PreparedLoad load = PreparedLoad.of(target, options, checkpoint, way, batch.selection(),
+                    budget.ofBatch(batch.bytes()), startNanos).reusing(buffers)) {
+                if (!reserve(load.deviceBytes())) {
+                    return;
+                }
+                if (target.isHostAddressable() && !reading.isEmpty()) {
+                    // Where readers copy, more of them than cores are in each other's way.
+                    reading.getLast().awaitLastBlocks();
+                }
+                reading.add(start(load));
             }
         }
     }
@@ -117,7 +145,7 @@ final class BatchFeeder {
             notifyAll();
         }
         if (weights != null && late) {
-            weights.close();
+            releasing(weights::close);
         }
     }
 
@@ -125,7 +153,7 @@ final class BatchFeeder {
     ///
     /// @return whether it is still wanted
     private synchronized boolean reserve(long bytes) {
-        Uninterruptibly.await(this, () -> closed || (inMemory < budget.batchesInMemory()
+        Waits.uninterruptibly(this, () -> closed || (inMemory < budget.batchesInMemory()
                 && (inMemory == 0 || bytesInMemory + bytes <= budget.total())));
         if (closed) {
             return false;
@@ -144,9 +172,10 @@ final class BatchFeeder {
     /// The next batch; null after the last.
     ///
     /// @throws IllegalStateException if the stream is closed meanwhile
+    /// @throws io.fastsafetensors.error.LoadInterruptedException if the thread is interrupted
     /// @throws RuntimeException what failed the reading side
     synchronized @Nullable Batch next() {
-        Uninterruptibly.await(this, () -> !ready.isEmpty() || finished || closed);
+        Waits.interruptibly(this, () -> !ready.isEmpty() || finished || closed, "the next batch of the stream");
         if (closed) {
             throw new IllegalStateException("the stream is closed");
         }
@@ -162,11 +191,14 @@ final class BatchFeeder {
 
     /// A batch is consumed: frees it.
     void done(Batch batch) {
-        batch.weights().close();
-        synchronized (this) {
-            inMemory--;
-            bytesInMemory -= batch.bytes();
-            notifyAll();
+        try {
+            batch.weights().close();
+        } finally {
+            synchronized (this) {
+                inMemory--;
+                bytesInMemory -= batch.bytes();
+                notifyAll();
+            }
         }
     }
 
@@ -176,21 +208,34 @@ final class BatchFeeder {
         notifyAll();
     }
 
-    /// Cancels, frees what is waiting, and returns when the thread has ended.
-    void close() {
-        cancel();
-        List<Batch> waiting;
-        Thread feeding;
+    /// Cancels, frees what is waiting, and returns when the thread has ended, or after as long as a close waits.
+    ///
+    /// @throws RuntimeException what could not be released, once
+    @Override
+    public void close() {
+        Releases done = new Releases();
+        takeWaiting().forEach(batch -> done.run(() -> done(batch)));
+        if (started && !Waits.toClose(ended)) {
+            LOG.log(Level.WARNING, "a read of a stream of " + checkpoint.location()
+                    + " does not return; its memory is freed when it does");
+        }
+        Releases late;
         synchronized (this) {
-            waiting = List.copyOf(ready);
-            ready.clear();
-            feeding = thread;
-            thread = null;
+            late = releases;
+            releases = new Releases();
         }
-        waiting.forEach(this::done);
-        if (feeding != null) {
-            Uninterruptibly.run(feeding::join);
-            checkpoint.sources().close();
-        }
+        done.run(late::finish).finish();
+    }
+
+    /// As [#close()], without waiting.
+    void abandon() {
+        takeWaiting().forEach(batch -> batch.weights().abandon());
+    }
+
+    private synchronized List<Batch> takeWaiting() {
+        cancel();
+        List<Batch> waiting = List.copyOf(ready);
+        ready.clear();
+        return waiting;
     }
 }

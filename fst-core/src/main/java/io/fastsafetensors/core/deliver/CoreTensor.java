@@ -16,6 +16,7 @@ import io.fastsafetensors.core.shard.SliceView;
 import io.fastsafetensors.error.Printable;
 import io.fastsafetensors.error.UnsupportedFeatureException;
 import io.fastsafetensors.error.Where;
+import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.types.DType;
 import io.fastsafetensors.types.Device;
 import io.fastsafetensors.types.DeviceHandle;
@@ -165,6 +166,16 @@ final class CoreTensor implements Tensor {
     }
 
     @Override
+    public void releaseAfter(long nativeStream) {
+        SharedBuffer held = hold();
+        try {
+            held.releaseAfter(held.backend().get().fenceBehind(nativeStream));
+        } finally {
+            held.release();
+        }
+    }
+
+    @Override
     public CoreTensor slice(Slice... slices) {
         Objects.requireNonNull(slices, "slices");
         requireOpen();
@@ -208,11 +219,16 @@ final class CoreTensor implements Tensor {
     private static CoreTensor detached(SharedBuffer held, Device device, LeakDetection leaks, String name, DType dtype,
             Shape shape, long offset, long byteSize) {
         Scope own = new Scope("detached tensor \"" + Printable.escape(name) + "\"");
-        Lease lease = own.lease(held);
-        CoreTensor tensor = new CoreTensor(new Origin(null, own, device, leaks), lease, false, name, dtype, shape,
-                offset, byteSize);
-        tensor.detached = LeakDetector.watch(tensor, own.toString(), leaks, own::close);
-        return tensor;
+        try {
+            CoreTensor tensor =
+                    new CoreTensor(new Origin(null, own, device, leaks), own.lease(held), false, name, dtype,
+                            shape, offset, byteSize);
+            tensor.detached = LeakDetector.watch(tensor, own.toString(), leaks, own::close);
+            return tensor;
+        } catch (RuntimeException | Error e) {
+            new Releases().run(own::close).because(e);
+            throw e;
+        }
     }
 
     /// A tensor in a scope of its own, at the beginning of a buffer.
@@ -261,8 +277,7 @@ final class CoreTensor implements Tensor {
             return;
         }
         if (detached != null) {
-            detached.close();
-            origin.scope().close();
+            new Releases().run(detached::close).run(origin.scope()::close).finish();
         } else if (countsOnLease) {
             origin.scope().release(lease);
         }

@@ -4,27 +4,30 @@ import io.fastsafetensors.core.memory.Lease;
 import io.fastsafetensors.core.memory.SharedBackend;
 import io.fastsafetensors.core.memory.SharedBuffer;
 import io.fastsafetensors.core.shard.SliceView;
+import io.fastsafetensors.error.Printable;
 import io.fastsafetensors.error.UnsupportedFeatureException;
 import io.fastsafetensors.error.Where;
 import io.fastsafetensors.spi.Backend;
 import io.fastsafetensors.spi.BufferSlice;
 import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.DeviceBuffer;
+import io.fastsafetensors.spi.StagingBuffer;
 import io.fastsafetensors.types.DType;
 import io.fastsafetensors.types.Shape;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 
 /// What tensors ask of their device: conversions, gathers, copies. Each call waits for its work.
 final class DeviceWork {
-    /// Native memory through which a device's bytes come into an array.
-    private static final long HEAP_WINDOW = 4 << 20;
-
     /// Fills a new buffer from the sources' memory.
     private interface Fill {
         void into(Backend backend, CopyStream stream, DeviceBuffer target);
     }
+
+    private static final long STEP = 8 << 20;
+    /// A thread that owns no memory.
+    private static final Thread NOBODY = Thread.ofPlatform().unstarted(() -> {
+    });
 
     private DeviceWork() {
     }
@@ -38,7 +41,7 @@ final class DeviceWork {
                         Where.backend(held.backend().get().name()).withTensor(source.name()));
             }
             long elements = source.shape().elements();
-            long bytes = convertedBytes(source, target, elements);
+            long bytes = convertedBytes(source.name(), target, elements);
             return derived(source, held, target, source.shape(), bytes,
                     (backend, stream, buffer) -> backend.kernels().convert(stream,
                             new BufferSlice(held.buffer(), source.offset(), source.byteSize()), from,
@@ -48,12 +51,15 @@ final class DeviceWork {
         }
     }
 
-    private static long convertedBytes(CoreTensor source, DType target, long elements) {
+    /// The bytes of `elements` of a dtype.
+    ///
+    /// @throws UnsupportedFeatureException naming the tensor, if they do not fill whole bytes
+    static long convertedBytes(String tensor, DType target, long elements) {
         try {
             return target.byteSize(elements);
         } catch (ArithmeticException e) {
             throw new UnsupportedFeatureException(elements + " elements of " + target + " do not fill whole bytes",
-                    Where.nowhere().withTensor(source.name()), e);
+                    Where.nowhere().withTensor(tensor), e);
         }
     }
 
@@ -122,26 +128,40 @@ final class DeviceWork {
     }
 
     static void copyOut(CoreTensor source, MemorySegment target) {
+        if (target.isReadOnly()) {
+            throw new IllegalArgumentException("the target of a copy of \"" + Printable.escape(source.name()) + "\" is read-only");
+        }
         SharedBuffer held = source.hold();
-        try (CopyStream stream = held.backend().get().openCopyStream()) {
-            if (target.isNative() || held.buffer().segment().isPresent()) {
-                stream.copyToHost(held.buffer(), source.offset(), target);
-                stream.synchronize();
+        try {
+            MemorySegment near = held.buffer().segment().orElse(null);
+            if (near != null) {
+                MemorySegment.copy(near, source.offset(), target, 0, target.byteSize());
+            } else if (target.isNative() && target.isAccessibleBy(NOBODY)) {
+                copyOut(held, source.offset(), target);
             } else {
-                copyToHeap(stream, held.buffer(), source.offset(), target);
+                copyOutInSteps(held, source.offset(), target);
             }
         } finally {
             held.release();
         }
     }
 
-    /// A device writes into native memory only.
-    private static void copyToHeap(CopyStream stream, DeviceBuffer buffer, long offset, MemorySegment target) {
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment window = arena.allocate(Math.min(target.byteSize(), HEAP_WINDOW));
-            for (long at = 0; at < target.byteSize(); at += HEAP_WINDOW) {
-                MemorySegment part = window.asSlice(0, Math.min(HEAP_WINDOW, target.byteSize() - at));
-                stream.copyToHost(buffer, offset + at, part);
+    private static void copyOut(SharedBuffer held, long offset, MemorySegment target) {
+        try (CopyStream stream = held.backend().get().openCopyStream()) {
+            stream.copyToHost(held.buffer(), offset, target);
+            stream.synchronize();
+        }
+    }
+
+    /// An array, or memory that only this thread may touch: by way of memory that the backend knows.
+    private static void copyOutInSteps(SharedBuffer held, long offset, MemorySegment target) {
+        Backend backend = held.backend().get();
+        long bytes = target.byteSize();
+        try (StagingBuffer slot = backend.allocateStaging(Math.clamp(bytes, 1, STEP));
+                CopyStream stream = backend.openCopyStream()) {
+            for (long at = 0; at < bytes; at += STEP) {
+                MemorySegment part = slot.segment().asSlice(0, Math.min(STEP, bytes - at));
+                stream.copyToHost(held.buffer(), offset + at, part);
                 stream.synchronize();
                 MemorySegment.copy(part, 0, target, at, part.byteSize());
             }

@@ -5,6 +5,8 @@ import io.fastsafetensors.api.LoadOptions;
 import io.fastsafetensors.api.Selection;
 import io.fastsafetensors.api.TransferPath;
 import io.fastsafetensors.core.header.ParsedCheckpoint;
+import io.fastsafetensors.core.memory.References;
+import io.fastsafetensors.core.memory.Resources;
 import io.fastsafetensors.core.memory.SharedBackend;
 import io.fastsafetensors.core.place.MappedFiles;
 import io.fastsafetensors.core.place.ReaderThreads;
@@ -21,16 +23,23 @@ import io.fastsafetensors.core.select.BackendSelector;
 import io.fastsafetensors.core.storage.SourceFiles;
 import io.fastsafetensors.core.storage.Storages;
 import io.fastsafetensors.spi.Capability;
+import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.spi.TransferHints;
 import io.fastsafetensors.types.Device;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
 /// The device that a loader loads to, with what stays between loads: the open device, page-locked slots, registered
-/// mappings, open storages.
+/// mappings, open storages, reader threads.
+///
+/// Reference-counted: the loader has one [Use] of it, and so has every operation for as long as anything that it began may
+/// touch the device. The last one to be closed releases everything, so that a loader may be closed at any moment.
 final class LoadTarget {
     /// What the host converts while it is still in the processor's cache; a slot of it lies on a huge page.
     private static final int CONVERTED_BLOCK = 2 << 20;
 
+    private final References uses = new References();
+    private final Resources resources;
     private final LoadOptions options;
     private final Device device;
     private final BackendChoice choice;
@@ -43,7 +52,9 @@ final class LoadTarget {
     private final @Nullable SlotPool pool;
     private final @Nullable MappedFiles mappings;
 
-    private LoadTarget(LoadOptions options, BackendSelector.Selected selected) {
+    /// @param resources what is to be released in the end, the backend among it; taken over when this returns
+    private LoadTarget(LoadOptions options, BackendSelector.Selected selected, Resources resources) {
+        resources.add(storages::close);
         this.options = options;
         this.device = selected.device();
         this.choice = selected.choice();
@@ -52,24 +63,69 @@ final class LoadTarget {
         boolean addressable = selected.capabilities().contains(Capability.HOST_ADDRESSABLE);
         this.settings = settingsOf(addressable);
         this.readers = new Readers(options, backend.get().hints(), addressable, settings.slotBytes());
-        this.pool = addressable ? null : SlotPool.open(backend, settings.slotBytes());
-        this.mappings = options.transferPath() == TransferPath.MAPPED ? MappedFiles.open(backend) : null;
+        SlotPool slots = addressable ? null : SlotPool.open(backend, settings.slotBytes());
+        if (slots != null) {
+            resources.add(slots::release);
+        }
+        MappedFiles files = options.transferPath() == TransferPath.MAPPED ? MappedFiles.open(backend) : null;
+        if (files != null) {
+            resources.add(files::release);
+        }
+        this.pool = slots;
+        this.mappings = files;
+        if (slots != null && router.stagesByDefault()) {
+            slots.reserve(readers.mostSlots());
+        }
+        resources.add(threads::end);
+        this.resources = resources.handOver();
     }
 
     /// Picks a backend, opens its device, and begins to make slots if loads will want them.
-    static LoadTarget open(LoadOptions options) {
-        BackendSelector.Selected selected = BackendSelector.open(options);
-        LoadTarget target;
-        try {
-            target = new LoadTarget(options, selected);
-        } catch (RuntimeException | Error e) {
-            selected.backend().release();
-            throw e;
+    ///
+    /// @return the first use of it
+    static Use open(LoadOptions options) {
+        try (Resources resources = new Resources()) {
+            BackendSelector.Selected selected = BackendSelector.open(options);
+            resources.add(selected.backend()::release);
+            LoadTarget target = new LoadTarget(options, selected, resources);
+            return target.new Use();
         }
-        if (target.pool != null && target.router.stagesByDefault()) {
-            target.pool.reserve(target.readers.mostSlots());
+    }
+
+    /// Keeps the target open until it is closed. Thread-safe.
+    final class Use implements AutoCloseable {
+        private final AtomicBoolean closed = new AtomicBoolean();
+
+        private Use() {
         }
-        return target;
+
+        LoadTarget target() {
+            return LoadTarget.this;
+        }
+
+        /// Another use, by something that this one has begun.
+        ///
+        /// @throws IllegalStateException if this one is closed
+        Use another() {
+            if (closed.get()) {
+                throw new IllegalStateException("the loader for " + device + " is closed");
+            }
+            return use();
+        }
+
+        /// Ends the use; the last one releases the device. Idempotent.
+        @Override
+        public void close() {
+            if (closed.compareAndSet(false, true) && uses.release()) {
+                resources.close();
+            }
+        }
+    }
+
+    /// A use of one's own, for what goes on when the caller's has ended.
+    Use use() {
+        uses.retain("the loader for " + device);
+        return new Use();
     }
 
     /// The user's word first, the backend's hints after it.
@@ -142,25 +198,13 @@ final class LoadTarget {
 
     /// Gives back the memory that is kept and that no load is using.
     void trim() {
-        backend.get().trim();
+        Releases releases = new Releases().run(backend.get()::trim);
         if (pool != null) {
-            pool.trim();
+            releases.run(pool::trim);
         }
         if (mappings != null) {
-            mappings.trim();
+            releases.run(mappings::trim);
         }
-    }
-
-    /// Lets go of the device; what was loaded there holds it itself.
-    void close() {
-        threads.end();
-        storages.close();
-        if (mappings != null) {
-            mappings.release();
-        }
-        if (pool != null) {
-            pool.release();
-        }
-        backend.release();
+        releases.finish();
     }
 }

@@ -12,6 +12,7 @@ import io.fastsafetensors.core.memory.LeakDetector;
 import io.fastsafetensors.core.place.Routing;
 import io.fastsafetensors.core.plan.ReadPlan;
 import io.fastsafetensors.error.TensorNotFoundException;
+import io.fastsafetensors.spi.Releases;
 import java.util.Iterator;
 import java.util.LinkedHashSet;
 import java.util.NoSuchElementException;
@@ -31,7 +32,7 @@ final class LoadedStream implements TensorStream {
         this.owned = owned;
         this.consumer = consumer;
         this.ticket = LeakDetector.watch(this, "stream of " + checkpoint.location(), options.leakDetection(),
-                consumer::close);
+                consumer::abandon);
     }
 
     /// Starts reading.
@@ -53,7 +54,12 @@ final class LoadedStream implements TensorStream {
         whole.planned().forEach(file -> file.tensors().forEach(tensor -> names.add(tensor.info().name())));
         LoadedStream opened = new LoadedStream(checkpoint, stream.owned(),
                 new BatchConsumer(feeder, names.size(), new StatsSum(whole, startNanos), stream.owned()), options);
-        feeder.start();
+        try {
+            feeder.start();
+        } catch (RuntimeException | Error e) {
+            new Releases().run(opened::close).because(e);
+            throw e;
+        }
         return opened;
     }
 
@@ -112,8 +118,7 @@ final class LoadedStream implements TensorStream {
 
     @Override
     public void close() {
-        consumer.close();
-        ticket.close();
+        new Releases().run(consumer::close).run(ticket::close).finish();
     }
 
     @Override

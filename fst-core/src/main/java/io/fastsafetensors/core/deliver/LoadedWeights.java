@@ -13,6 +13,7 @@ import io.fastsafetensors.core.jfr.Span;
 import io.fastsafetensors.core.memory.LeakDetector;
 import io.fastsafetensors.core.memory.Lease;
 import io.fastsafetensors.core.memory.SharedBuffer;
+import io.fastsafetensors.core.place.LoadJob;
 import io.fastsafetensors.core.plan.PlannedFile;
 import io.fastsafetensors.core.plan.PlannedTensor;
 import io.fastsafetensors.core.plan.ReadPlan;
@@ -20,6 +21,7 @@ import io.fastsafetensors.core.shard.Part;
 import io.fastsafetensors.error.SliceException;
 import io.fastsafetensors.error.TensorNotFoundException;
 import io.fastsafetensors.error.Where;
+import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.types.DType;
 import io.fastsafetensors.types.Device;
 import io.fastsafetensors.types.Shape;
@@ -32,6 +34,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.UnaryOperator;
 
 /// The tensors that one rank has after a load: all that it asked for, or its parts of them. Asking for one talks to no
 /// other rank.
@@ -61,27 +64,28 @@ final class LoadedWeights implements Weights {
                 tensors.put(tensor.info().name(), tensor);
             }
         }
-        this.ticket = LeakDetector.watch(this, state.scope().toString(), leaks, state::close);
+        this.ticket = LeakDetector.watch(this, state.scope().toString(), leaks, state::abandon);
     }
 
     private void requireOpen() {
         state.scope().requireOpen();
     }
 
-    /// Waits until only the last blocks are still to come.
+    /// Waits until only the last blocks are still to come, on a thread of the project's own.
     void awaitLastBlocks() {
         state.job().awaitLastBlocks();
     }
 
     /// Waits until everything was read, and the files still were what they were at the beginning.
     ///
+    /// @throws io.fastsafetensors.error.LoadInterruptedException if the thread is interrupted
     /// @throws RuntimeException what failed the load
     void requireRead() {
-        join();
+        state.job().joinInterruptibly();
         state.job().arrivals().requireSuccess();
     }
 
-    /// Waits until nothing is read any more, whether it succeeded or not.
+    /// Waits until nothing is read any more, whether it succeeded or not, on a thread of the project's own.
     void join() {
         state.job().join();
     }
@@ -164,26 +168,34 @@ final class LoadedWeights implements Weights {
                 tensor.info().file().where().withTensor(tensor.info().name()));
     }
 
-    /// The tensor as asked for; what is only a step on the way is closed.
+    /// The tensor as asked for; what is only a step on the way is closed, and everything if a step fails.
     static Tensor as(Tensor tensor, GetOptions options) {
-        Tensor result = tensor;
+        Tensor moved = options.device().isPresent() ? step(tensor, t -> t.to(options.device().get())) : tensor;
+        return options.dtype().isPresent() ? step(moved, t -> t.to(options.dtype().get())) : moved;
+    }
+
+    private static Tensor step(Tensor tensor, UnaryOperator<Tensor> change) {
+        Tensor result;
         try {
-            result = options.device().isPresent() ? result.to(options.device().get()) : result;
-            result = options.dtype().isPresent() ? result.to(options.dtype().get()) : result;
-            return result;
-        } finally {
-            if (!result.equals(tensor)) {
-                tensor.close();
-            }
+            result = change.apply(tensor);
+        } catch (RuntimeException | Error e) {
+            new Releases().run(tensor::close).because(e);
+            throw e;
         }
+        if (!result.equals(tensor)) {
+            tensor.close();
+        }
+        return result;
     }
 
     /// What was loaded of a tensor: all of it, or this rank's part; waits for its bytes.
     CoreTensor loaded(String name) {
         PlannedTensor tensor = planned(name);
         if (!state.job().arrivals().isThere(tensor.firstBlock(), tensor.lastBlock())) {
+            String what = "tensor \"" + name + "\"";
+            LoadJob.requireMayWait(what);
             Span span = Recorder.wait(name);
-            state.job().arrivals().await(tensor.firstBlock(), tensor.lastBlock());
+            state.job().arrivals().await(tensor.firstBlock(), tensor.lastBlock(), what);
             span.finish("done");
         }
         requireOpen();
@@ -226,6 +238,14 @@ final class LoadedWeights implements Weights {
         return plan.settings().target(tensor);
     }
 
+    /// A tensor of the checkpoint as it is in memory, on whichever rank: of the dtype that it is loaded as.
+    TensorInfo loadedInfo(TensorInfo tensor) {
+        DType dtype = dtypeOf(tensor);
+        return dtype == tensor.dtype() ? tensor
+                : new TensorInfo(tensor.name(), dtype, tensor.shape(), tensor.file(), tensor.fileOffset(),
+                        dtype.byteSize(tensor.shape().elements()));
+    }
+
     /// Lets go of the memory of a tensor's file, of which nothing is asked for any more; counted tensors keep it. What a
     /// failed load still reads there goes when the load is closed.
     void free(String name) {
@@ -252,7 +272,7 @@ final class LoadedWeights implements Weights {
 
     private CoreTensor part(String name, int dim) {
         PlannedTensor tensor = planned(name);
-        Part.requireDim(name, tensor.info().shape(), dim);
+        Part.requireAll(loadedInfo(tensor.info()), dim, way.ranks());
         if (tensor.part().dim() < 0) {
             return Sharding.part(loaded(name), dim, way);
         }
@@ -267,7 +287,7 @@ final class LoadedWeights implements Weights {
         Objects.requireNonNull(names, "names");
         Objects.requireNonNull(options, "options");
         requireOpen();
-        Sharding.requireConcat(names.stream().map(this::info).toList(), dim);
+        Sharding.requireConcat(names.stream().map(name -> loadedInfo(info(name))).toList(), dim, way);
         return as(Sharding.concat(names.stream().map(name -> part(name, dim)).toList(), dim), options);
     }
 
@@ -293,8 +313,11 @@ final class LoadedWeights implements Weights {
     @Override
     public void awaitAll() {
         requireOpen();
-        state.job().arrivals().await(0, plan.blocks().size() - 1);
-        state.job().join();
+        if (!state.job().hasEnded()) {
+            LoadJob.requireMayWait("all tensors");
+        }
+        state.job().arrivals().await(0, plan.blocks().size() - 1, "all tensors");
+        state.job().joinInterruptibly();
         requireOpen();
         state.job().arrivals().requireSuccess();
         OnAllCores.run("fst-digest", digests.names(), this::loaded);
@@ -316,10 +339,14 @@ final class LoadedWeights implements Weights {
         return state.scope().isClosed();
     }
 
+    /// As [#close()], without waiting for readers: the last of them frees.
+    void abandon() {
+        new Releases().run(state::abandon).run(ticket::close).finish();
+    }
+
     @Override
     public void close() {
-        state.close();
-        ticket.close();
+        new Releases().run(state::close).run(ticket::close).finish();
     }
 
     @Override

@@ -7,9 +7,8 @@ import io.fastsafetensors.core.distribute.Way;
 import io.fastsafetensors.core.header.ParsedCheckpoint;
 import io.fastsafetensors.core.jfr.Recorder;
 import io.fastsafetensors.core.jfr.Span;
-import io.fastsafetensors.core.memory.Lease;
+import io.fastsafetensors.core.memory.Resources;
 import io.fastsafetensors.core.memory.Scope;
-import io.fastsafetensors.core.memory.SharedBackend;
 import io.fastsafetensors.core.memory.SharedBuffer;
 import io.fastsafetensors.core.memory.SpareBuffers;
 import io.fastsafetensors.core.place.Exchange;
@@ -23,8 +22,7 @@ import io.fastsafetensors.core.plan.Pages;
 import io.fastsafetensors.core.plan.PlannedFile;
 import io.fastsafetensors.core.plan.ReadPlan;
 import io.fastsafetensors.spi.Backend;
-import java.util.ArrayList;
-import java.util.List;
+import io.fastsafetensors.spi.Releases;
 import org.jspecify.annotations.Nullable;
 
 /// A load that is planned and not begun: nothing is allocated yet. Started once, or closed.
@@ -42,11 +40,12 @@ final class PreparedLoad implements AutoCloseable {
     private final Readers.Crew crew;
     private final LoadClock clock;
     private final boolean inOneBuffer;
+    private final Resources resources;
     private @Nullable SpareBuffers spares;
-    private boolean started;
 
+    /// @param resources the routing, to be closed in the end; taken over when this returns
     private PreparedLoad(LoadTarget target, LoadOptions options, ParsedCheckpoint checkpoint, Way way, Routing routing,
-            ReadPlan plan, long deviceBudget, long startNanos) {
+            ReadPlan plan, long deviceBudget, long startNanos, Resources resources) {
         this.target = target;
         this.options = options;
         this.checkpoint = checkpoint;
@@ -58,6 +57,7 @@ final class PreparedLoad implements AutoCloseable {
         this.plan = way.isShared() ? plan.shared(way.sharing(plan, crew.transientBytes())) : plan;
         this.inOneBuffer = plan.planned().stream().filter(file -> !file.tensors().isEmpty()).count() == 1;
         this.clock = new LoadClock(startNanos, System.nanoTime());
+        this.resources = resources.handOver();
     }
 
     /// Plans the loading of the selected tensors.
@@ -68,14 +68,12 @@ final class PreparedLoad implements AutoCloseable {
     /// @throws io.fastsafetensors.error.BudgetException if the budgets have no room for it
     static PreparedLoad of(LoadTarget target, LoadOptions options, ParsedCheckpoint checkpoint, Way way,
             Selection selection, long deviceBudget, long startNanos) {
-        Routing routing = target.route(checkpoint);
-        try {
+        try (Resources resources = new Resources()) {
+            Routing routing = target.route(checkpoint);
+            resources.add(routing::close);
             return new PreparedLoad(target, options, checkpoint, way, routing,
                     target.plan(checkpoint, routing, selection, way),
-                    deviceBudget, startNanos);
-        } catch (RuntimeException | Error e) {
-            routing.close();
-            throw e;
+                    deviceBudget, startNanos, resources);
         }
     }
 
@@ -110,47 +108,50 @@ final class PreparedLoad implements AutoCloseable {
     /// @param exchange the other ranks that have this plan too and read some of the blocks; null if there are none
     /// @throws io.fastsafetensors.error.OutOfDeviceMemoryException if the device has no room
     LoadedWeights start(ProgressListener progress, @Nullable Exchange exchange) {
-        SharedBackend backend = target.backend();
-        Span span = Recorder.load(checkpoint.location().toString(), target.choice().name(), plan.planned().size(),
-                plan.planned().stream().mapToInt(f -> f.tensors().size()).sum(), plan.bytesToRead());
-        SlotPool pool = target.pool();
         Places places = new Places(plan.planned().size());
-        LoadJob job = new LoadJob(plan, places, checkpoint.sources(), routing, backend,
-                pool == null ? null : pool.retain(), crew,
-                target.threads(), digests.tap(), options, progress, span, exchange);
-        Scope scope = spares == null ? new Scope("weights of " + checkpoint.location())
-                : new Scope("a batch of the stream of " + checkpoint.location(), OF_A_STREAM);
-        backend.retain();
-        started = true;
-        job.start();
-        List<@Nullable Lease> leases;
+        LoadState state;
+        try (Resources begun = resources.handOver()) {
+            LoadJob job = job(places, progress, exchange, begun);
+            state = new LoadState(spares == null ? new Scope("weights of " + checkpoint.location())
+                    : new Scope("a batch of the stream of " + checkpoint.location(), OF_A_STREAM), job,
+                    target.backend());
+            job.start();
+        }
         try {
-            leases = allocate(places, scope);
+            for (PlannedFile file : plan.planned()) {
+                SharedBuffer buffer = file.tensors().isEmpty() ? null : allocate(file);
+                int place = state.add(buffer);
+                if (buffer != null) {
+                    places.set(place, buffer);
+                }
+            }
+            return new LoadedWeights(checkpoint, plan, state, clock, digests, target.device(), options.leakDetection(),
+                    way);
         } catch (RuntimeException | Error e) {
-            job.cancel(e instanceof RuntimeException reason ? reason
-                    : new IllegalStateException("the load ended before it began: " + e, e));
-            job.join();
-            scope.close();
-            backend.release();
+            if (exchange != null) {
+                exchange.abandon();
+            }
+            new Releases().run(() -> state.fail(e)).because(e);
             throw e;
         }
-        LoadState state = new LoadState(scope, leases, job, backend);
-        return new LoadedWeights(checkpoint, plan, state, clock, digests, target.device(), options.leakDetection(),
-                way);
     }
 
-    private List<@Nullable Lease> allocate(Places places, Scope scope) {
-        List<@Nullable Lease> leases = new ArrayList<>(plan.planned().size());
-        for (PlannedFile file : plan.planned()) {
-            if (file.tensors().isEmpty()) {
-                leases.add(null);
-            } else {
-                SharedBuffer buffer = allocate(file);
-                places.set(leases.size(), buffer);
-                leases.add(scope.lease(buffer));
-            }
+    /// The readers, which release what they need when they have ended.
+    private LoadJob job(Places places, ProgressListener progress, @Nullable Exchange exchange, Resources begun) {
+        if (exchange != null) {
+            begun.add(exchange::close);
         }
-        return leases;
+        begun.add(target.use()::close);
+        SlotPool pool = target.pool();
+        if (pool != null) {
+            begun.add(pool.retain()::release);
+        }
+        Span span = Recorder.load(checkpoint.location().toString(), target.choice().name(), plan.planned().size(),
+                plan.planned().stream().mapToInt(f -> f.tensors().size()).sum(), plan.bytesToRead());
+        return new LoadJob(plan, places, checkpoint.sources(), routing, target.backend(), pool, crew, target.threads(),
+                digests.tap(),
+                options,
+                progress, span, exchange, begun);
     }
 
     private SharedBuffer allocate(PlannedFile file) {
@@ -168,8 +169,6 @@ final class PreparedLoad implements AutoCloseable {
     /// Gives back what planning took, unless the load was started.
     @Override
     public void close() {
-        if (!started) {
-            routing.close();
-        }
+        resources.close();
     }
 }

@@ -10,6 +10,7 @@ import io.fastsafetensors.core.place.Routing;
 import io.fastsafetensors.core.plan.ReadPlan;
 import io.fastsafetensors.core.write.CheckpointOutput;
 import io.fastsafetensors.core.write.Item;
+import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.types.TensorInfo;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -50,15 +51,13 @@ final class Rewriter {
         try (CheckpointOutput output = new CheckpointOutput(copy, items,
                 writing.withMetadata(metadata(source, writing)), true)) {
             output.begin();
-            BatchFeeder feeder = feeder(pieces.checkpoint(), budget, startNanos);
-            try (Arena arena = Arena.ofConfined()) {
+            try (BatchFeeder feeder = feeder(pieces.checkpoint(), budget, startNanos);
+                    Arena arena = Arena.ofConfined()) {
                 MemorySegment bounce = target.isHostAddressable() ? MemorySegment.NULL : arena.allocate(LARGEST_PIECE);
                 feeder.start();
                 for (BatchFeeder.Batch batch = feeder.next(); batch != null; batch = feeder.next()) {
                     write(batch, feeder, pieces, digests, output, bounce);
                 }
-            } finally {
-                feeder.close();
             }
             digests.require();
             return output.publish();
@@ -88,9 +87,11 @@ final class Rewriter {
                 }
             }
             batch.weights().requireRead();
-        } finally {
-            feeder.done(batch);
+        } catch (RuntimeException | Error e) {
+            new Releases().run(() -> feeder.done(batch)).because(e);
+            throw e;
         }
+        feeder.done(batch);
     }
 
     private static ByteBuffer bytes(Tensor tensor, MemorySegment bounce) {

@@ -1,5 +1,6 @@
 package io.fastsafetensors.core.memory;
 
+import io.fastsafetensors.spi.Releases;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
@@ -39,8 +40,9 @@ public final class Scope {
 
     /// A user of a lease is gone; the last one ends it.
     public void release(Lease lease) {
-        if (lease.release()) {
+        if (lease.isLast()) {
             leases.remove(lease);
+            lease.close();
         }
     }
 
@@ -70,12 +72,14 @@ public final class Scope {
         closed = true;
     }
 
-    /// Ends every lease. Idempotent.
+    /// Ends every lease. Idempotent: what fails to be freed keeps nothing else, and is told once.
     public void close() {
         markClosed();
         List<Lease> all = new ArrayList<>(leases);
         leases.removeAll(all);
-        all.forEach(Lease::close);
+        Releases releases = new Releases();
+        all.forEach(lease -> releases.run(lease::close));
+        releases.finish();
     }
 
     /// How messages call it.

@@ -1,15 +1,16 @@
 package io.fastsafetensors.core.memory;
 
 import io.fastsafetensors.spi.Backend;
+import io.fastsafetensors.spi.Releases;
 import java.util.function.Consumer;
 
-/// An opened backend with a count of its holders (loaders, buffers, pools); the last one closes it.
+/// An opened backend with a count of its references (of loaders, buffers, pools); the last one closes it.
 public final class SharedBackend {
     private final Backend backend;
     private final Consumer<SharedBackend> closing;
-    private final Holders holders = new Holders();
+    private final References references = new References();
 
-    /// Takes over `backend`; one holder.
+    /// Takes over `backend`; one reference.
     ///
     /// @param closing told of this before the backend is closed
     public SharedBackend(Backend backend, Consumer<SharedBackend> closing) {
@@ -17,28 +18,27 @@ public final class SharedBackend {
         this.closing = closing;
     }
 
-    /// The backend; use it only while holding it.
+    /// The backend; use it only while there is a reference to it.
     public Backend get() {
         return backend;
     }
 
-    /// One holder more.
+    /// One reference more.
     ///
     /// @throws IllegalStateException if it was closed already
     public void retain() {
-        holders.add("the device");
+        references.retain("the device");
     }
 
-    /// One holder more, unless it was closed already.
+    /// One reference more, unless it was closed already.
     public boolean tryRetain() {
-        return holders.tryAdd();
+        return references.tryRetain();
     }
 
-    /// One holder less; the last closes the backend.
+    /// One reference less; the last closes the backend.
     public void release() {
-        if (holders.remove()) {
-            closing.accept(this);
-            backend.close();
+        if (references.release()) {
+            new Releases().run(() -> closing.accept(this)).run(backend::close).finish();
         }
     }
 }

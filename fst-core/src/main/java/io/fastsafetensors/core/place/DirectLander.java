@@ -10,6 +10,7 @@ import io.fastsafetensors.spi.BufferSlice;
 import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.DeviceBuffer;
 import io.fastsafetensors.spi.Fence;
+import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.types.DType;
 import org.jspecify.annotations.Nullable;
 
@@ -30,7 +31,9 @@ final class DirectLander implements Lander, Runs.Sink {
         try {
             this.landing = backend.allocate(load.plan().slotBytes(), Pages.SIZE);
         } catch (RuntimeException | Error e) {
-            load.slots().giveStream(stream);
+            Releases releases = new Releases();
+            load.slots().giveStream(stream, releases);
+            releases.because(e);
             throw e;
         }
     }
@@ -94,10 +97,8 @@ final class DirectLander implements Lander, Runs.Sink {
 
     @Override
     public void close() {
-        try {
-            load.slots().giveStream(stream);
-        } finally {
-            landing.close();
-        }
+        Releases releases = new Releases();
+        load.slots().giveStream(stream, releases);
+        releases.run(landing::close).finish();
     }
 }

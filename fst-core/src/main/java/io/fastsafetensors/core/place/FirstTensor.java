@@ -18,8 +18,9 @@ final class FirstTensor {
         return nanos;
     }
 
-    /// Looks only at tensors that the block carries, and at none once one was complete.
-    void arrived(int block) {
+    /// A block arrives: it is not among the arrivals yet, and no other comes meanwhile. Looks only at tensors that the block
+    /// carries, and at none once one was complete.
+    void arriving(int block) {
         if (nanos != 0) {
             return;
         }
@@ -27,7 +28,8 @@ final class FirstTensor {
             if (tensor.firstBlock() > block) {
                 return;
             }
-            if (tensor.lastBlock() >= block && arrivals.isThere(tensor.firstBlock(), tensor.lastBlock())) {
+            if (tensor.lastBlock() >= block && arrivals.isThere(tensor.firstBlock(), block - 1)
+                    && arrivals.isThere(block + 1, tensor.lastBlock())) {
                 nanos = System.nanoTime();
                 return;
             }

@@ -9,6 +9,7 @@ import io.fastsafetensors.spi.Backend;
 import io.fastsafetensors.spi.BufferSlice;
 import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.DeviceBuffer;
+import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.types.DType;
 import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
@@ -120,11 +121,15 @@ final class HostLander implements Lander, Runs.Sink {
 
     @Override
     public void close() {
-        if (stream != null) {
-            stream.close();
+        Releases releases = new Releases();
+        CopyStream used = stream;
+        if (used != null) {
+            releases.run(used::close);
         }
-        if (slot != null) {
-            slot.close();
+        DeviceBuffer memory = slot;
+        if (memory != null) {
+            releases.run(memory::close);
         }
+        releases.finish();
     }
 }

@@ -7,6 +7,7 @@ import io.fastsafetensors.spi.BufferSlice;
 import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.DeviceBuffer;
 import io.fastsafetensors.spi.Fence;
+import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.types.DType;
 import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
@@ -24,7 +25,7 @@ final class HostToDevice implements Runs.Sink {
     private @Nullable DeviceBuffer target;
     private @Nullable DeviceBuffer scratch;
 
-    /// Takes a stream of the pool until [#close()].
+    /// Takes a stream of the pool until [#close(Releases)].
     ///
     /// @param slots whether the host memory is this reader's own, to be changed
     HostToDevice(LoadContext load, boolean slots) {
@@ -103,13 +104,14 @@ final class HostToDevice implements Runs.Sink {
     }
 
     /// Waits until nothing is under way, then gives the stream back.
-    void close() {
-        try {
-            load.slots().giveStream(stream);
-        } finally {
-            if (scratch != null) {
-                scratch.close();
-            }
+    ///
+    /// @return whether nothing is under way any more: false where the device could not even say so
+    boolean close(Releases releases) {
+        boolean idle = load.slots().giveStream(stream, releases);
+        DeviceBuffer mine = scratch;
+        if (mine != null) {
+            releases.run(mine::close);
         }
+        return idle;
     }
 }

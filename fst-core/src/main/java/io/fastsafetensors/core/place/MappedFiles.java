@@ -4,7 +4,11 @@ import io.fastsafetensors.core.memory.Registry;
 import io.fastsafetensors.core.memory.SharedBackend;
 import io.fastsafetensors.core.place.ffm.HostCalls;
 import io.fastsafetensors.core.storage.SourceFile;
+import io.fastsafetensors.error.ConfigException;
+import io.fastsafetensors.error.Where;
+import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.spi.storage.FileIdentity;
+import io.fastsafetensors.types.ByteSize;
 import io.fastsafetensors.types.Location;
 import java.util.ArrayList;
 import java.util.Iterator;
@@ -16,11 +20,12 @@ import org.jspecify.annotations.Nullable;
 /// The registered mappings of one device. They stay registered for the next load of the same files, within a bound,
 /// until the last loader of the device is closed; the ones used longest ago go first. Thread-safe.
 public final class MappedFiles {
+    private static final String MOST_BYTES = "fst.mappedBytes";
     private static final Registry<SharedBackend, MappedFiles> OPEN = new Registry<>(MappedFiles::new,
             MappedFiles::dispose);
 
     private final SharedBackend backend;
-    private final long mostBytes = Long.getLong("fst.mappedBytes", HostMemory.total() / 2);
+    private final long mostBytes = mostBytesInForce();
     private final Map<Version, Entry> entries = new LinkedHashMap<>(16, 0.75f, true);
 
     /// One version of a file: a changed one is another. An identity tells versions of one file apart, not files.
@@ -33,6 +38,18 @@ public final class MappedFiles {
 
         Entry(MappedFile file) {
             this.file = file;
+        }
+    }
+
+    private static long mostBytesInForce() {
+        String text = System.getProperty(MOST_BYTES);
+        if (text == null) {
+            return HostMemory.total() / 2;
+        }
+        try {
+            return ByteSize.parse(text);
+        } catch (IllegalArgumentException e) {
+            throw new ConfigException("property " + MOST_BYTES + ": " + e.getMessage(), Where.nowhere());
         }
     }
 
@@ -73,8 +90,8 @@ public final class MappedFiles {
         while (bytes() + bytes > mostBytes && oldest.hasNext()) {
             Entry entry = oldest.next();
             if (entry.loads == 0) {
-                entry.file.close();
                 oldest.remove();
+                entry.file.close();
             }
         }
         return bytes() + bytes <= mostBytes;
@@ -107,11 +124,12 @@ public final class MappedFiles {
         synchronized (this) {
             entries.values().removeIf(entry -> entry.loads == 0 && idle.add(entry.file));
         }
-        idle.forEach(MappedFile::close);
+        Releases releases = new Releases();
+        idle.forEach(file -> releases.run(file::close));
+        releases.finish();
     }
 
     private void dispose() {
-        trim();
-        backend.release();
+        new Releases().run(this::trim).run(backend::release).finish();
     }
 }

@@ -116,8 +116,7 @@ public final class Router {
             }
             return new Routing(routes, taken, mappings);
         } catch (RuntimeException | Error e) {
-            taken.forEach(file -> file.ifPresent(mappings::give));
-            mappings.release();
+            new Routing(routes, taken, mappings).close();
             throw e;
         }
     }

@@ -1,6 +1,7 @@
 package io.fastsafetensors.core.place;
 
 import io.fastsafetensors.core.plan.Route;
+import io.fastsafetensors.spi.Releases;
 import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -34,10 +35,13 @@ public final class Routing implements AutoCloseable {
     /// Gives the mappings back. Idempotent.
     @Override
     public synchronized void close() {
-        if (!closed && mappings != null) {
-            mapped.forEach(file -> file.ifPresent(mappings::give));
-            mappings.release();
-        }
+        boolean first = !closed;
         closed = true;
+        MappedFiles from = mappings;
+        if (first && from != null) {
+            Releases releases = new Releases();
+            mapped.forEach(file -> file.ifPresent(mapping -> releases.run(() -> from.give(mapping))));
+            releases.run(from::release).finish();
+        }
     }
 }

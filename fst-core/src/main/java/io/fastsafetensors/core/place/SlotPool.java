@@ -2,10 +2,11 @@ package io.fastsafetensors.core.place;
 
 import io.fastsafetensors.core.memory.Registry;
 import io.fastsafetensors.core.memory.SharedBackend;
-import io.fastsafetensors.core.memory.Uninterruptibly;
+import io.fastsafetensors.core.memory.Waits;
 import io.fastsafetensors.error.BackendException;
 import io.fastsafetensors.error.Where;
 import io.fastsafetensors.spi.CopyStream;
+import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.spi.StagingBuffer;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
@@ -77,9 +78,21 @@ public final class SlotPool {
     public synchronized void reserve(int slots) {
         wanted = Math.max(wanted, Math.clamp(MOST_BYTES / key.slotBytes(), 1, slots));
         if (made < wanted && maker == null) {
-            failure = null;
-            maker = Thread.ofPlatform().daemon().name("fst-slots").start(this::make);
+            startMaking();
         }
+    }
+
+    private void startMaking() {
+        failure = null;
+        try {
+            maker = Thread.ofPlatform().daemon().name("fst-slots").start(this::make);
+        } catch (OutOfMemoryError e) {
+            stopMaking(cannotMake(e));
+        }
+    }
+
+    private BackendException cannotMake(Error e) {
+        return new BackendException("cannot make a staging slot: " + e, Where.backend(key.backend().get().name()), e);
     }
 
     private void make() {
@@ -87,6 +100,7 @@ public final class SlotPool {
             synchronized (this) {
                 if (disposed || made >= wanted) {
                     maker = null;
+                    notifyAll();
                     return;
                 }
             }
@@ -101,8 +115,7 @@ public final class SlotPool {
                 stopMaking(e);
                 return;
             } catch (Error e) {
-                stopMaking(new BackendException("cannot make a staging slot: " + e,
-                        Where.backend(key.backend().get().name()), e));
+                stopMaking(cannotMake(e));
                 return;
             }
         }
@@ -121,24 +134,50 @@ public final class SlotPool {
         return free.poll();
     }
 
-    /// A free slot; waits for one.
+    /// A free slot; waits for one. Where there are none any more, they are made again.
     ///
     /// @param stopped whether the caller does not want it any more; looked at when [#wakeUp()] is called
     /// @return null if stopped
     /// @throws RuntimeException why no slot can be made, if there is none at all
     synchronized @Nullable StagingBuffer take(BooleanSupplier stopped) {
-        Uninterruptibly.await(this,
-                () -> !free.isEmpty() || stopped.getAsBoolean() || (made == 0 && failure != null));
-        if (free.isEmpty() && !stopped.getAsBoolean() && failure != null) {
-            throw failure;
+        while (free.isEmpty() && !stopped.getAsBoolean()) {
+            if (made == 0 && maker == null) {
+                RuntimeException why = failure;
+                if (why != null) {
+                    throw Failures.copy(why);
+                }
+                reserve(1);
+            }
+            Waits.uninterruptibly(this,
+                    () -> !free.isEmpty() || stopped.getAsBoolean() || (made == 0 && maker == null));
         }
         return free.poll();
     }
 
-    /// Gives a slot back; no copy from it is under way.
-    synchronized void give(StagingBuffer slot) {
-        free.push(slot);
-        notifyAll();
+    /// Gives a slot back.
+    ///
+    /// @param idle whether no copy from it is under way; one of which nobody can say so is never filled again, but
+    ///        released, and another one is made in its place
+    void give(StagingBuffer slot, boolean idle) {
+        synchronized (this) {
+            if (idle) {
+                free.push(slot);
+            } else {
+                made--;
+                startMakingAgain();
+            }
+            notifyAll();
+        }
+        if (!idle) {
+            slot.close();
+        }
+    }
+
+    private void startMakingAgain() {
+        if (maker == null && !disposed) {
+            wanted = Math.max(wanted, 1);
+            startMaking();
+        }
     }
 
     /// Makes those who wait ask whether they still want to.
@@ -155,23 +194,18 @@ public final class SlotPool {
         return idle != null ? idle : key.backend().get().openCopyStream();
     }
 
-    /// Gives a stream back when its work is done. One whose work failed is closed.
+    /// Waits for a stream's work, then takes the stream back; one whose work failed is closed.
     ///
-    /// @throws RuntimeException the failure
-    void giveStream(CopyStream stream) {
-        boolean sound = false;
-        try {
-            stream.synchronize();
-            sound = true;
-        } finally {
-            if (sound) {
-                synchronized (this) {
-                    idleStreams.push(stream);
-                }
-            } else {
-                stream.close();
-            }
+    /// @param releases is told of the failure
+    /// @return whether nothing is under way on it any more: false where closing it failed too
+    boolean giveStream(CopyStream stream, Releases releases) {
+        if (!releases.attempt(stream::synchronize)) {
+            return releases.attempt(stream::close);
         }
+        synchronized (this) {
+            idleStreams.push(stream);
+        }
+        return true;
     }
 
     /// The page-locked bytes held now.
@@ -191,7 +225,9 @@ public final class SlotPool {
             made -= idle.size();
             wanted = made;
         }
-        idle.forEach(StagingBuffer::close);
+        Releases releases = new Releases();
+        idle.forEach(slot -> releases.run(slot::close));
+        releases.finish();
     }
 
     private void dispose() {
@@ -201,11 +237,15 @@ public final class SlotPool {
             making = maker;
         }
         if (making != null) {
-            Uninterruptibly.run(making::join);
+            Waits.uninterruptibly(making::join);
         }
-        trim();
-        idleStreams.forEach(CopyStream::close);
-        idleStreams.clear();
-        key.backend().release();
+        List<CopyStream> streams;
+        synchronized (this) {
+            streams = List.copyOf(idleStreams);
+            idleStreams.clear();
+        }
+        Releases releases = new Releases();
+        streams.forEach(stream -> releases.run(stream::close));
+        releases.run(this::trim).run(key.backend()::release).finish();
     }
 }

@@ -196,6 +196,12 @@ class ConfigurationTest {
         assertRefused("fst.json", "{\"readers\": \"3\"}", "line 1, column 13", "expected an integer", "\"3\"");
         assertRefused("fst.json", "{\"readers\":\n\n 2000}", "line 3, column 2", "1024");
         assertRefused("fst.json", "{\"readers\": 99999999999999999999}", "64 bits");
+        assertRefused("fst.json", "{\"batchesAhead\": 2147483647}", "line 1, column 18", "2147483647", "1024");
+        assertRefused("fst.json", "{\"batchesAhead\": -2}", "-2");
+        assertRefused("fst.json", "{\"alignment\": 288230376151711744}", "288230376151711744", "power of two");
+        assertRefused("fst.json", "{\"alignment\": 3}", "power of two");
+        assertRefused("fst.json", "{\"blockBytes\": \"2GiB\"}", "2147483648");
+        assertRefused("fst.json", "{\"hostBudget\": 0}", "budget of 0");
         assertRefused("fst.json", "{\"readers\": 1.5}", "expected an integer, found 1.5");
         assertRefused("fst.json", "{\"strictBackend\": \"true\"}", "expected true or false");
         assertRefused("fst.json", "{\"device\": null}", "expected a text, found null");
@@ -289,6 +295,7 @@ class ConfigurationTest {
         assertRefused(name, "{\"framework\": \"jax\"}", "pytorch, paddle");
         assertRefused(name, "{\"parallel\": {\"max_concurrent_producers\": 2}}", "2 is not between 1 and 1");
         assertRefused(name, "{\"parallel\": {\"queue_size\": -2}}", "-2");
+        assertRefused(name, "{\"parallel\": {\"queue_size\": 2147483647}}", "2147483647", "1024");
         assertRefused(name, "{\"parallel\": {\"max_batch_bytes\": 0}}", "a limit of 0 bytes");
         assertRefused(name, "{\"parallel\": {\"use_chunk_budget_as_allocation_size\": true}}", "line 1, column",
                 "needs max_batch_bytes");

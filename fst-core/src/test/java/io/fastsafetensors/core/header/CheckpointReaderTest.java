@@ -11,6 +11,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.fastsafetensors.api.OpenOptions;
 import io.fastsafetensors.error.FormatError;
 import io.fastsafetensors.error.FormatException;
+import io.fastsafetensors.error.LoadInterruptedException;
 import io.fastsafetensors.error.StorageException;
 import io.fastsafetensors.error.TensorNotFoundException;
 import io.fastsafetensors.testkit.fixture.SafetensorsFixture;
@@ -165,7 +166,7 @@ class CheckpointReaderTest {
         write("a", "{}", 0);
         write("b", "{}", 0);
         Thread.currentThread().interrupt();
-        assertThrows(StorageException.class, () -> open(directory));
+        assertThrows(LoadInterruptedException.class, () -> open(directory));
         assertTrue(Thread.interrupted());
     }
 

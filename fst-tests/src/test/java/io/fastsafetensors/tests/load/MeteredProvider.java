@@ -57,6 +57,9 @@ final class MeteredProvider implements BackendProvider {
         Backend backend = cpu.open(device, options);
         return (Backend) Proxy.newProxyInstance(MeteredProvider.class.getClassLoader(), new Class<?>[] {Backend.class},
                 (_, method, arguments) -> {
+                    if (method.getName().equals("fenceBehind")) {
+                        return OwnStream.fenceBehind((long) arguments[0]);
+                    }
                     try {
                         Object result = method.invoke(backend, arguments);
                         return result instanceof DeviceBuffer buffer ? new MeteredBuffer(buffer) : result;

@@ -7,6 +7,7 @@ import io.fastsafetensors.spi.DeviceInfo;
 import io.fastsafetensors.spi.DeviceKind;
 import io.fastsafetensors.spi.DirectFile;
 import io.fastsafetensors.spi.DirectStorage;
+import io.fastsafetensors.spi.Fence;
 import io.fastsafetensors.spi.HostRegistration;
 import io.fastsafetensors.spi.Kernels;
 import io.fastsafetensors.spi.MemoryInfo;
@@ -66,6 +67,11 @@ final class RemoteBackend implements Backend {
     @Override
     public CopyStream openCopyStream() {
         return far.openCopyStream();
+    }
+
+    @Override
+    public Fence fenceBehind(long nativeStream) {
+        return far.fenceBehind(nativeStream);
     }
 
     @Override
