@@ -23,4 +23,5 @@ module io.fastsafetensors.api {
     uses io.fastsafetensors.group.GroupsProvider;
     uses io.fastsafetensors.group.ProcessGroupProvider;
     uses io.fastsafetensors.spi.BackendProvider;
+    uses io.fastsafetensors.spi.storage.StorageProvider;
 }

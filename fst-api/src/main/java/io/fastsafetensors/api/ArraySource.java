@@ -25,8 +25,9 @@ record ArraySource(String name, DType dtype, Shape shape, MemorySegment content)
         Objects.requireNonNull(shape, "shape");
         long expected = dtype.byteSize(shape.elements());
         if (content.byteSize() != expected) {
-            throw new IllegalArgumentException("tensor \"" + Printable.escape(name) + "\", " + dtype + " " + shape + ", has "
-                    + expected + " bytes, the values given " + content.byteSize());
+            throw new IllegalArgumentException(
+                    "tensor \"" + Printable.escape(name) + "\", " + dtype + " " + shape + ", has "
+                            + expected + " bytes, the values given " + content.byteSize());
         }
     }
 

@@ -123,7 +123,8 @@ public final class LoaderBuilder {
         return this;
     }
 
-    /// How many threads read, at most 1,024; 0, the default, is chosen by backend and cores.
+    /// How many threads read, at most 1,024; 0, the default, is chosen by backend and cores. All loads of the process together
+    /// have no more than the system property `fst.maxReaders` says (two for each core, 16 at least, unless set) and take turns.
     public LoaderBuilder readers(int threads) {
         this.readers = LoadOptions.requireReaders(threads);
         return this;
@@ -155,13 +156,17 @@ public final class LoaderBuilder {
         return this;
     }
 
-    /// The most device memory, in bytes, that a load may hold at any time; unlimited unless set.
+    /// The most device memory, in bytes, that a load or stream may allocate at any time, what its readers need and the
+    /// owned tensors of a stream included; unlimited unless set. Where device memory is the host's, what exceeds the memory
+    /// that machine and container have available is refused in any case.
     public LoaderBuilder deviceBudget(long bytes) {
         this.deviceBudget = LoadOptions.requireBudget(bytes);
         return this;
     }
 
-    /// The most staging memory, in bytes, that a load may hold at any time; unlimited unless set.
+    /// The most staging memory, in bytes, that a load may hold at any time; unlimited unless set. All loads of the process
+    /// together hold no more than the system property `fst.pageLockedBytes` says (a sixteenth of the memory, within 192 MiB
+    /// and 1.5 GiB, unless set).
     public LoaderBuilder hostBudget(long bytes) {
         this.hostBudget = LoadOptions.requireBudget(bytes);
         return this;

@@ -5,7 +5,9 @@ package io.fastsafetensors.api;
 /// @param batchesAhead batches read ahead of the consumer: −1 reads the next only when the last was given back, 0
 ///        while it is being consumed, N keeps N more in memory; at most [#MOST_AHEAD]
 /// @param owned whether tensors stay valid until closed by the consumer (true), or only until the next one is asked
-///        for (false)
+///        for (false). An owned tensor keeps no more memory than its own, and counts against the budget until it is closed:
+///        where those that are open leave no room for the next one, the stream waits ten seconds for another thread to close
+///        some, and then throws a [io.fastsafetensors.error.BudgetException]
 ///
 /// ```java
 /// loader.stream(path, StreamOptions.defaults().withOwned(true));

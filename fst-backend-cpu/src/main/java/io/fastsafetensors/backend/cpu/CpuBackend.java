@@ -10,6 +10,7 @@ import io.fastsafetensors.spi.Kernels;
 import io.fastsafetensors.spi.MemoryInfo;
 import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.spi.StagingBuffer;
+import io.fastsafetensors.spi.SystemMemory;
 import io.fastsafetensors.spi.TransferHints;
 import java.util.ArrayList;
 import java.util.Set;
@@ -24,13 +25,13 @@ final class CpuBackend implements Backend {
 
     private final HostMemory host;
     private final DeviceInfo info;
-    private final MemInfo memInfo;
+    private final SystemMemory memInfo;
     private final Set<OwnedMemory> open = ConcurrentHashMap.newKeySet();
     private final Kernels kernels = new CpuKernels();
     private volatile boolean closed;
 
     /// @param host closed with this backend
-    CpuBackend(HostMemory host, DeviceInfo info, MemInfo memInfo) {
+    CpuBackend(HostMemory host, DeviceInfo info, SystemMemory memInfo) {
         this.host = host;
         this.info = info;
         this.memInfo = memInfo;

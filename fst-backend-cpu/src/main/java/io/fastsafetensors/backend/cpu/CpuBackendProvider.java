@@ -8,6 +8,7 @@ import io.fastsafetensors.spi.BackendProvider;
 import io.fastsafetensors.spi.Capability;
 import io.fastsafetensors.spi.Probe;
 import io.fastsafetensors.spi.ffm.NativeAccess;
+import io.fastsafetensors.spi.SystemMemory;
 import io.fastsafetensors.types.Device;
 import java.nio.ByteOrder;
 import java.util.EnumSet;
@@ -67,6 +68,6 @@ public final class CpuBackendProvider implements BackendProvider {
         HostFacts facts = HostFacts.ofThisMachine();
         // Memory that is used again needs a new segment, which takes native access to make.
         HostMemory memory = NativeAccess.isAllowed() ? new RecycledMemory(facts.memory()) : facts.memory();
-        return new CpuBackend(memory, facts.info(), MemInfo.OF_LINUX);
+        return new CpuBackend(memory, facts.info(), SystemMemory.ofThisProcess());
     }
 }

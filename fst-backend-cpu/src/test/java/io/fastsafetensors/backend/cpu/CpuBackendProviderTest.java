@@ -13,6 +13,7 @@ import io.fastsafetensors.spi.BackendOptions;
 import io.fastsafetensors.spi.BackendProvider;
 import io.fastsafetensors.spi.Capability;
 import io.fastsafetensors.spi.Probe;
+import io.fastsafetensors.spi.SystemMemory;
 import io.fastsafetensors.types.Device;
 import java.io.IOException;
 import java.io.InputStream;
@@ -87,7 +88,7 @@ class CpuBackendProviderTest {
             block.release().run();
             assertThrows(IllegalStateException.class, () -> kept.fill((byte) 2));
         }
-        MemInfo unknown = new MemInfo(Path.of("no such file"));
+        SystemMemory unknown = new SystemMemory(Path.of("no such file"));
         OutOfDeviceMemoryException e = assertThrows(OutOfDeviceMemoryException.class,
                 () -> new JdkMemory("a test wants it", unknown).take(1L << 60, 64));
         assertEquals(1L << 60, e.requested());

@@ -50,12 +50,12 @@ final class BatchConsumer {
     Tensor next() {
         LoadJob.requireMayWait("the next tensor of the stream");
         try {
-            LoadedWeights weights = batch();
-            String name = choose(weights);
+            BatchFeeder.Batch batch = batch();
+            String name = choose(batch.weights());
             if (isLastOfBatch()) {
-                weights.requireRead();
+                batch.weights().requireRead();
             }
-            Tensor tensor = handedOut(weights, name);
+            Tensor tensor = handedOut(batch, name);
             synchronized (this) {
                 pending.remove(name);
                 remaining--;
@@ -75,18 +75,18 @@ final class BatchConsumer {
         }
     }
 
-    private Tensor handedOut(LoadedWeights weights, String name) {
-        Tensor tensor = weights.loaded(name);
-        return owned ? tensor.detach() : tensor;
+    private Tensor handedOut(BatchFeeder.Batch batch, String name) {
+        CoreTensor tensor = batch.weights().loaded(name);
+        return owned ? batch.owned(tensor) : tensor;
     }
 
     /// The batch that the next tensor is in; the one before is freed.
-    private LoadedWeights batch() {
+    private BatchFeeder.Batch batch() {
         BatchFeeder.Batch batch;
         synchronized (this) {
             batch = current;
             if (batch != null && !pending.isEmpty()) {
-                return batch.weights();
+                return batch;
             }
             current = null;
         }
@@ -110,7 +110,7 @@ final class BatchConsumer {
             feeder.done(next);
             throw new IllegalStateException("the stream is closed");
         }
-        return next.weights();
+        return next;
     }
 
     private synchronized boolean isLastOfBatch() {
@@ -129,13 +129,13 @@ final class BatchConsumer {
     /// A tensor of the batch at hand, null if it does not hold it.
     @Nullable
     Tensor find(String name) {
-        LoadedWeights weights;
+        BatchFeeder.Batch batch;
         synchronized (this) {
             requireOpen(closed, null);
-            weights = current == null ? null : current.weights();
+            batch = current;
         }
-        return weights == null ? null
-                : whileOpen(() -> weights.names().contains(name) ? handedOut(weights, name) : null);
+        return batch == null ? null
+                : whileOpen(() -> batch.weights().names().contains(name) ? handedOut(batch, name) : null);
     }
 
     LoadStats stats() {

@@ -159,8 +159,8 @@ public final class CoreLoader implements Loader {
                 return shared.get().with(how).plan(() -> open(target, checkpoint, sources));
             }
             ParsedCheckpoint parsed = open(target, checkpoint, sources);
-            try (Routing routing = target.route(parsed)) {
-                return target.plan(parsed, routing, how.selection(), Way.ALONE);
+            try (Routing routing = target.route(parsed.headers(), parsed.sources())) {
+                return target.plan(parsed, routing, how.selection(), Way.ALONE, how.deviceBudget());
             }
         });
     }

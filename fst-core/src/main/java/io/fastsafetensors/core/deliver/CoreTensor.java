@@ -154,8 +154,9 @@ final class CoreTensor implements Tensor {
         Objects.requireNonNull(target, "target");
         requireOpen();
         if (target.byteSize() != byteSize) {
-            throw new IllegalArgumentException("tensor \"" + Printable.escape(name) + "\" has " + byteSize + " bytes, the target "
-                    + target.byteSize());
+            throw new IllegalArgumentException(
+                    "tensor \"" + Printable.escape(name) + "\" has " + byteSize + " bytes, the target "
+                            + target.byteSize());
         }
         DeviceWork.copyOut(this, target);
     }
@@ -209,8 +210,15 @@ final class CoreTensor implements Tensor {
     }
 
     @Override
-    public Tensor detach() {
+    public CoreTensor detach() {
         return detached(hold(), origin.device(), origin.leaks(), name, dtype, shape, offset, byteSize);
+    }
+
+    /// A detached tensor like this one in other memory.
+    ///
+    /// @param copy its bytes, with a reference that the tensor takes over
+    CoreTensor detachedAs(SharedBuffer copy) {
+        return detached(copy, origin.device(), origin.leaks(), name, dtype, shape, 0, byteSize);
     }
 
     /// A tensor in a scope of its own.

@@ -8,14 +8,17 @@ import io.fastsafetensors.api.LoadStats;
 import io.fastsafetensors.api.Tensor;
 import io.fastsafetensors.api.Weights;
 import io.fastsafetensors.core.distribute.Way;
+import io.fastsafetensors.core.header.ParsedCheckpoint;
 import io.fastsafetensors.core.jfr.Recorder;
 import io.fastsafetensors.core.jfr.Span;
 import io.fastsafetensors.core.memory.LeakDetector;
 import io.fastsafetensors.core.memory.Lease;
+import io.fastsafetensors.core.memory.LoadMemory;
 import io.fastsafetensors.core.memory.SharedBuffer;
 import io.fastsafetensors.core.place.LoadJob;
 import io.fastsafetensors.core.plan.PlannedFile;
 import io.fastsafetensors.core.plan.PlannedTensor;
+import io.fastsafetensors.core.plan.PlannedTensors;
 import io.fastsafetensors.core.plan.ReadPlan;
 import io.fastsafetensors.core.shard.Part;
 import io.fastsafetensors.error.SliceException;
@@ -27,43 +30,45 @@ import io.fastsafetensors.types.Device;
 import io.fastsafetensors.types.Shape;
 import io.fastsafetensors.types.Location;
 import io.fastsafetensors.types.TensorInfo;
+import java.util.AbstractSet;
 import java.util.Collections;
+import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 import java.util.function.UnaryOperator;
 
 /// The tensors that one rank has after a load: all that it asked for, or its parts of them. Asking for one talks to no
 /// other rank.
 final class LoadedWeights implements Weights {
-    private final Checkpoint checkpoint;
+    private final ParsedCheckpoint checkpoint;
+    private final int firstFile;
     private final ReadPlan plan;
     private final LoadState state;
     private final LoadClock clock;
+    private final LoadMemory memory;
     private final DigestCheck digests;
     private final CoreTensor.Origin origin;
-    private final Map<String, PlannedTensor> tensors;
     private final Way way;
     private final LeakDetector.Ticket ticket;
 
-    LoadedWeights(Checkpoint checkpoint, ReadPlan plan, LoadState state, LoadClock clock, DigestCheck digests,
-            Device device, LeakDetection leaks, Way way) {
+    LoadedWeights(ParsedCheckpoint checkpoint, int firstFile, ReadPlan plan, LoadState state, LoadClock clock,
+            LoadMemory memory,
+            DigestCheck digests, Device device, LeakDetection leaks, Way way) {
         this.checkpoint = checkpoint;
+        this.firstFile = firstFile;
         this.plan = plan;
         this.state = state;
         this.clock = clock;
+        this.memory = memory;
         this.digests = digests;
         this.way = way;
         this.origin = new CoreTensor.Origin(this, state.scope(), device, leaks);
-        this.tensors = new LinkedHashMap<>();
-        for (PlannedFile file : plan.planned()) {
-            for (PlannedTensor tensor : file.tensors()) {
-                tensors.put(tensor.info().name(), tensor);
-            }
-        }
         this.ticket = LeakDetector.watch(this, state.scope().toString(), leaks, state::abandon);
     }
 
@@ -90,9 +95,23 @@ final class LoadedWeights implements Weights {
         state.job().join();
     }
 
+    private @Nullable PlannedTensor find(String name) {
+        int number = checkpoint.number(name);
+        if (number < 0) {
+            return null;
+        }
+        int file = checkpoint.fileOf(number);
+        if (file < firstFile || file >= firstFile + plan.planned().size()) {
+            return null;
+        }
+        PlannedTensors tensors = plan.planned().get(file - firstFile).tensors();
+        int position = tensors.find(number - checkpoint.firstOfFile(file));
+        return position < 0 ? null : tensors.get(position);
+    }
+
     private PlannedTensor planned(String name) {
         requireOpen();
-        PlannedTensor tensor = tensors.get(name);
+        PlannedTensor tensor = find(name);
         if (tensor == null) {
             checkpoint.info(name);
             throw new TensorNotFoundException(name, "it is in the checkpoint but was not selected for this load");
@@ -109,7 +128,7 @@ final class LoadedWeights implements Weights {
     @Override
     public Set<String> names() {
         requireOpen();
-        return Collections.unmodifiableSet(tensors.keySet());
+        return new Names();
     }
 
     @Override
@@ -331,7 +350,7 @@ final class LoadedWeights implements Weights {
     /// As [#stats()], where other ranks sent so much.
     LoadStats stats(long bytesReceived) {
         requireOpen();
-        return clock.stats(plan, state.job(), bytesReceived);
+        return clock.stats(plan, state.job(), memory.peakBytes(), bytesReceived);
     }
 
     @Override
@@ -352,5 +371,25 @@ final class LoadedWeights implements Weights {
     @Override
     public String toString() {
         return state.scope() + (isClosed() ? " (closed)" : "");
+    }
+
+    /// A view, in the order of the plan.
+    private final class Names extends AbstractSet<String> {
+        @Override
+        public Iterator<String> iterator() {
+            return plan.planned().stream().map(PlannedFile::tensors)
+                    .flatMap(tensors -> IntStream.range(0, tensors.size()).mapToObj(t -> tensors.info(t).name()))
+                    .iterator();
+        }
+
+        @Override
+        public boolean contains(Object name) {
+            return name instanceof String text && find(text) != null;
+        }
+
+        @Override
+        public int size() {
+            return plan.planned().stream().mapToInt(file -> file.tensors().size()).sum();
+        }
     }
 }

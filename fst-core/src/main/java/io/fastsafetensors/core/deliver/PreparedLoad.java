@@ -4,13 +4,14 @@ import io.fastsafetensors.api.LoadOptions;
 import io.fastsafetensors.api.ProgressListener;
 import io.fastsafetensors.api.Selection;
 import io.fastsafetensors.core.distribute.Way;
+import io.fastsafetensors.core.header.FileHeader;
 import io.fastsafetensors.core.header.ParsedCheckpoint;
 import io.fastsafetensors.core.jfr.Recorder;
 import io.fastsafetensors.core.jfr.Span;
+import io.fastsafetensors.core.memory.LoadMemory;
 import io.fastsafetensors.core.memory.Resources;
 import io.fastsafetensors.core.memory.Scope;
 import io.fastsafetensors.core.memory.SharedBuffer;
-import io.fastsafetensors.core.memory.SpareBuffers;
 import io.fastsafetensors.core.place.Exchange;
 import io.fastsafetensors.core.place.LoadJob;
 import io.fastsafetensors.core.place.Places;
@@ -21,8 +22,9 @@ import io.fastsafetensors.core.place.SlotPool;
 import io.fastsafetensors.core.plan.Pages;
 import io.fastsafetensors.core.plan.PlannedFile;
 import io.fastsafetensors.core.plan.ReadPlan;
-import io.fastsafetensors.spi.Backend;
 import io.fastsafetensors.spi.Releases;
+import java.util.Iterator;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /// A load that is planned and not begun: nothing is allocated yet. Started once, or closed.
@@ -35,27 +37,36 @@ final class PreparedLoad implements AutoCloseable {
     private final ParsedCheckpoint checkpoint;
     private final Way way;
     private final Routing routing;
+    private final int firstFile;
     private final ReadPlan plan;
+    private final List<Long> bufferSizes;
     private final DigestCheck digests;
     private final Readers.Crew crew;
     private final LoadClock clock;
-    private final boolean inOneBuffer;
     private final Resources resources;
-    private @Nullable SpareBuffers spares;
 
+    /// @param firstFile the index in the checkpoint of the plan's first file
+    /// @param headers those of the plan's files
+    /// @param bufferSizes the sizes of the buffers, one for each file that tensors are loaded from
+    /// @param deviceBudget the most device memory that it may hold
+    /// @param startNanos when the user asked for it, in `System.nanoTime()`
     /// @param resources the routing, to be closed in the end; taken over when this returns
-    private PreparedLoad(LoadTarget target, LoadOptions options, ParsedCheckpoint checkpoint, Way way, Routing routing,
-            ReadPlan plan, long deviceBudget, long startNanos, Resources resources) {
+    /// @throws io.fastsafetensors.error.BudgetException if the budgets have no room for it
+    PreparedLoad(LoadTarget target, LoadOptions options, ParsedCheckpoint checkpoint, Way way, Routing routing,
+            int firstFile, List<FileHeader> headers, ReadPlan plan, List<Long> bufferSizes, long deviceBudget,
+            long startNanos,
+            Resources resources) {
         this.target = target;
         this.options = options;
         this.checkpoint = checkpoint;
         this.way = way;
         this.routing = routing;
-        this.digests = options.checkDigests() ? DigestCheck.of(checkpoint, plan) : DigestCheck.NONE;
-        Readers.Crew all = target.crew(plan, deviceBudget);
+        this.firstFile = firstFile;
+        this.bufferSizes = bufferSizes;
+        this.digests = options.checkDigests() ? DigestCheck.of(headers, plan) : DigestCheck.NONE;
+        Readers.Crew all = target.crew(plan, bufferBytes(), deviceBudget);
         this.crew = digests.tap().equals(ReadTap.NONE) ? all : all.alone();
         this.plan = way.isShared() ? plan.shared(way.sharing(plan, crew.transientBytes())) : plan;
-        this.inOneBuffer = plan.planned().stream().filter(file -> !file.tensors().isEmpty()).count() == 1;
         this.clock = new LoadClock(startNanos, System.nanoTime());
         this.resources = resources.handOver();
     }
@@ -66,15 +77,26 @@ final class PreparedLoad implements AutoCloseable {
     /// @param deviceBudget the most device memory that it may hold
     /// @param startNanos when the user asked for it, in `System.nanoTime()`
     /// @throws io.fastsafetensors.error.BudgetException if the budgets have no room for it
+    /// @throws io.fastsafetensors.error.OutOfDeviceMemoryException if the host has none
     static PreparedLoad of(LoadTarget target, LoadOptions options, ParsedCheckpoint checkpoint, Way way,
             Selection selection, long deviceBudget, long startNanos) {
         try (Resources resources = new Resources()) {
-            Routing routing = target.route(checkpoint);
+            Routing routing = target.route(checkpoint.headers(), checkpoint.sources());
             resources.add(routing::close);
-            return new PreparedLoad(target, options, checkpoint, way, routing,
-                    target.plan(checkpoint, routing, selection, way),
-                    deviceBudget, startNanos, resources);
+            ReadPlan plan = target.plan(checkpoint, routing, selection, way, deviceBudget);
+            PreparedLoad load =
+                    new PreparedLoad(target, options, checkpoint, way, routing, 0, checkpoint.headers(), plan,
+                            bufferSizes(plan), deviceBudget, startNanos, resources);
+            resources.add(load::close);
+            target.requireAvailable(load.bufferBytes() + load.transientBytes());
+            resources.handOver();
+            return load;
         }
+    }
+
+    /// The sizes of a plan's buffers, one for each file that tensors are loaded from.
+    static List<Long> bufferSizes(ReadPlan plan) {
+        return plan.planned().stream().filter(file -> !file.tensors().isEmpty()).map(PlannedFile::bufferBytes).toList();
     }
 
     ReadPlan plan() {
@@ -90,16 +112,18 @@ final class PreparedLoad implements AutoCloseable {
         return way;
     }
 
-    /// The most device memory that the load holds at any time.
-    long deviceBytes() {
-        return plan.deviceBytes() + crew.transientBytes()
-                + plan.planned().stream().mapToLong(file -> sizeOf(file) - file.bufferBytes()).sum();
+    /// The sizes of its buffers.
+    List<Long> bufferSizes() {
+        return bufferSizes;
     }
 
-    /// Takes memory from there and gives it back there.
-    PreparedLoad reusing(SpareBuffers buffers) {
-        spares = buffers;
-        return this;
+    private long bufferBytes() {
+        return bufferSizes.stream().mapToLong(Long::longValue).sum();
+    }
+
+    /// The device memory that its readers need besides, while they run.
+    long transientBytes() {
+        return crew.transientBytes();
     }
 
     /// Allocates every tensor's place and starts the readers.
@@ -108,25 +132,43 @@ final class PreparedLoad implements AutoCloseable {
     /// @param exchange the other ranks that have this plan too and read some of the blocks; null if there are none
     /// @throws io.fastsafetensors.error.OutOfDeviceMemoryException if the device has no room
     LoadedWeights start(ProgressListener progress, @Nullable Exchange exchange) {
+        try (LoadMemory memory = LoadMemory.ofLoad(target.backend(), Long.MAX_VALUE)) {
+            LoadMemory.Grant grant = memory.tryGrant(bufferSizes, crew.transientBytes());
+            if (grant == null) {
+                throw new AssertionError("no budget, no refusal");
+            }
+            return start(memory, grant, progress, exchange, new Scope("weights of " + checkpoint.location()));
+        }
+    }
+
+    /// As [#start(ProgressListener, Exchange)], of a batch of a stream, in memory that was granted.
+    ///
+    /// @param grant its buffers and what its readers need besides
+    LoadedWeights startBatch(LoadMemory memory, LoadMemory.Grant grant, ProgressListener progress) {
+        return start(memory, grant, progress, null,
+                new Scope("a batch of the stream of " + checkpoint.location(), OF_A_STREAM));
+    }
+
+    private LoadedWeights start(LoadMemory memory, LoadMemory.Grant grant, ProgressListener progress,
+            @Nullable Exchange exchange, Scope scope) {
         Places places = new Places(plan.planned().size());
         LoadState state;
         try (Resources begun = resources.handOver()) {
-            LoadJob job = job(places, progress, exchange, begun);
-            state = new LoadState(spares == null ? new Scope("weights of " + checkpoint.location())
-                    : new Scope("a batch of the stream of " + checkpoint.location(), OF_A_STREAM), job,
-                    target.backend());
+            LoadJob job = job(places, grant, progress, exchange, begun);
+            state = new LoadState(scope, job, target.backend());
             job.start();
         }
         try {
+            Iterator<Long> sizes = bufferSizes.iterator();
             for (PlannedFile file : plan.planned()) {
-                SharedBuffer buffer = file.tensors().isEmpty() ? null : allocate(file);
+                SharedBuffer buffer = file.tensors().isEmpty() ? null : grant.allocate(sizes.next(), alignment());
                 int place = state.add(buffer);
                 if (buffer != null) {
                     places.set(place, buffer);
                 }
             }
-            return new LoadedWeights(checkpoint, plan, state, clock, digests, target.device(), options.leakDetection(),
-                    way);
+            return new LoadedWeights(checkpoint, firstFile, plan, state, clock, memory, digests, target.device(),
+                    options.leakDetection(), way);
         } catch (RuntimeException | Error e) {
             if (exchange != null) {
                 exchange.abandon();
@@ -137,7 +179,8 @@ final class PreparedLoad implements AutoCloseable {
     }
 
     /// The readers, which release what they need when they have ended.
-    private LoadJob job(Places places, ProgressListener progress, @Nullable Exchange exchange, Resources begun) {
+    private LoadJob job(Places places, LoadMemory.Grant grant, ProgressListener progress, @Nullable Exchange exchange,
+            Resources begun) {
         if (exchange != null) {
             begun.add(exchange::close);
         }
@@ -148,22 +191,14 @@ final class PreparedLoad implements AutoCloseable {
         }
         Span span = Recorder.load(checkpoint.location().toString(), target.choice().name(), plan.planned().size(),
                 plan.planned().stream().mapToInt(f -> f.tensors().size()).sum(), plan.bytesToRead());
-        return new LoadJob(plan, places, checkpoint.sources(), routing, target.backend(), pool, crew, target.threads(),
-                digests.tap(),
+        return new LoadJob(plan, places, checkpoint.sources(), routing, target.backend(), grant, pool, crew,
+                target.threads(), digests.tap(),
                 options,
                 progress, span, exchange, begun);
     }
 
-    private SharedBuffer allocate(PlannedFile file) {
-        Backend backend = target.backend().get();
-        long alignment = Math.max(Pages.SIZE, Math.max(options.alignment(), backend.hints().tensorAlignment()));
-        return spares == null
-                ? new SharedBuffer(backend.allocate(file.bufferBytes(), alignment), target.backend())
-                : spares.allocate(sizeOf(file), alignment);
-    }
-
-    private long sizeOf(PlannedFile file) {
-        return spares == null || !inOneBuffer ? file.bufferBytes() : spares.sizeFor(file.bufferBytes());
+    private long alignment() {
+        return Math.max(Pages.SIZE, Math.max(options.alignment(), target.backend().get().hints().tensorAlignment()));
     }
 
     /// Gives back what planning took, unless the load was started.

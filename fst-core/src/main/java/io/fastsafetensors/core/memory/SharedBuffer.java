@@ -9,30 +9,49 @@ import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.function.Predicate;
 
 /// A reference-counted device buffer: the last release frees it. Starts with one reference.
 public final class SharedBuffer {
     private static final Logger LOG = System.getLogger("io.fastsafetensors.core");
+    private static final Owner NOBODY = new Owner() {
+        @Override
+        public boolean keeps(DeviceBuffer buffer) {
+            return false;
+        }
+
+        @Override
+        public void freed() {
+            // Nobody counts it.
+        }
+    };
 
     private final DeviceBuffer buffer;
     private final SharedBackend backend;
-    private final Predicate<DeviceBuffer> keeper;
+    private final Owner owner;
     private final boolean hostAddressable;
     private final References references = new References();
     /// What must pass before the memory is freed or used again; guarded by itself.
     private final List<Fence> pending = new ArrayList<>();
 
-    /// Takes over `buffer`, and retains the backend that it came from.
-    public SharedBuffer(DeviceBuffer buffer, SharedBackend backend) {
-        this(buffer, backend, _ -> false);
+    /// Who counts a buffer's memory.
+    interface Owner {
+        /// Asked once, when the last reference was released: whether it takes the buffer instead of having it freed.
+        boolean keeps(DeviceBuffer buffer);
+
+        /// The device has the memory back.
+        void freed();
     }
 
-    /// @param keeper asked once, when the last reference is released, whether it takes the buffer instead
-    SharedBuffer(DeviceBuffer buffer, SharedBackend backend, Predicate<DeviceBuffer> keeper) {
+    /// Takes over `buffer`, and retains the backend that it came from.
+    public SharedBuffer(DeviceBuffer buffer, SharedBackend backend) {
+        this(buffer, backend, NOBODY);
+    }
+
+    /// @param owner who counts the memory
+    SharedBuffer(DeviceBuffer buffer, SharedBackend backend, Owner owner) {
         this.buffer = buffer;
         this.backend = backend;
-        this.keeper = keeper;
+        this.owner = owner;
         this.hostAddressable = buffer.segment().isPresent();
         backend.retain();
     }
@@ -88,12 +107,12 @@ public final class SharedBuffer {
         if (!references.release()) {
             return;
         }
-        if (awaitPending() && keeper.test(buffer)) {
+        if (awaitPending() && owner.keeps(buffer)) {
             backend.release();
         } else if (hostAddressable) {
-            DeferredClose.close(buffer::close, backend::release);
+            DeferredClose.close(buffer::close, this::freed);
         } else {
-            new Releases().run(buffer::close).run(backend::release).finish();
+            new Releases().run(buffer::close).run(this::freed).finish();
         }
     }
 
@@ -111,6 +130,10 @@ public final class SharedBuffer {
         // Whose work it is learns of it from the stream; who frees memory can do nothing about it.
         waiting.failure().ifPresent(e -> LOG.log(Level.WARNING, "work on a stream of the program's own failed", e));
         return waiting.failure().isEmpty();
+    }
+
+    private void freed() {
+        new Releases().run(owner::freed).run(backend::release).finish();
     }
 
     /// The pointer or object of byte `offset`.

@@ -69,6 +69,23 @@ public final class Waits {
         }
     }
 
+    /// As [#uninterruptibly(Object, BooleanSupplier)], but no longer than so many milliseconds.
+    public static void uninterruptibly(Object monitor, BooleanSupplier over, long millis) {
+        long end = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(millis);
+        boolean interrupted = false;
+        for (long left = millis; left > 0 && !over.getAsBoolean();
+                left = TimeUnit.NANOSECONDS.toMillis(end - System.nanoTime())) {
+            try {
+                monitor.wait(left);
+            } catch (InterruptedException e) {
+                interrupted = true;
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
     /// Waits until it is over. An interrupt does not end the wait; its status is kept.
     public static void uninterruptibly(Waiting waiting) {
         boolean interrupted = false;

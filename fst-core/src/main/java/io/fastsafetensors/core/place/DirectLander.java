@@ -2,6 +2,7 @@ package io.fastsafetensors.core.place;
 
 import io.fastsafetensors.core.jfr.Recorder;
 import io.fastsafetensors.core.jfr.Span;
+import io.fastsafetensors.core.memory.LoadMemory;
 import io.fastsafetensors.core.plan.BlockTable;
 import io.fastsafetensors.core.plan.Pages;
 import io.fastsafetensors.error.StorageException;
@@ -19,6 +20,7 @@ import org.jspecify.annotations.Nullable;
 final class DirectLander implements Lander, Runs.Sink {
     private final LoadContext load;
     private final Backend backend;
+    private final LoadMemory.Scratch scratch;
     private final DeviceBuffer landing;
     private final CopyStream stream;
     private final Runs runs = new Runs(this);
@@ -29,7 +31,8 @@ final class DirectLander implements Lander, Runs.Sink {
         this.backend = load.backend().get();
         this.stream = load.slots().takeStream();
         try {
-            this.landing = backend.allocate(load.plan().slotBytes(), Pages.SIZE);
+            this.scratch = load.memory().allocateScratch(load.plan().slotBytes(), Pages.SIZE);
+            this.landing = scratch.buffer();
         } catch (RuntimeException | Error e) {
             Releases releases = new Releases();
             load.slots().giveStream(stream, releases);
@@ -99,6 +102,6 @@ final class DirectLander implements Lander, Runs.Sink {
     public void close() {
         Releases releases = new Releases();
         load.slots().giveStream(stream, releases);
-        releases.run(landing::close).finish();
+        releases.run(scratch::close).finish();
     }
 }

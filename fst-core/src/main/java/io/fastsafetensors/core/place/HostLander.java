@@ -2,6 +2,7 @@ package io.fastsafetensors.core.place;
 
 import io.fastsafetensors.core.jfr.Recorder;
 import io.fastsafetensors.core.jfr.Span;
+import io.fastsafetensors.core.memory.LoadMemory;
 import io.fastsafetensors.core.plan.BlockTable;
 import io.fastsafetensors.core.plan.Pages;
 import io.fastsafetensors.core.read.BlockReader;
@@ -19,7 +20,7 @@ final class HostLander implements Lander, Runs.Sink {
     private final LoadContext load;
     private final Backend backend;
     private final Runs runs = new Runs(this);
-    private @Nullable DeviceBuffer slot;
+    private LoadMemory.@Nullable Scratch slot;
     private @Nullable CopyStream stream;
     private @Nullable DeviceBuffer target;
     private boolean converting;
@@ -86,12 +87,12 @@ final class HostLander implements Lander, Runs.Sink {
     }
 
     private DeviceBuffer slot() {
-        DeviceBuffer mine = slot;
+        LoadMemory.Scratch mine = slot;
         if (mine == null) {
-            mine = backend.allocate(load.plan().slotBytes(), Pages.SIZE);
+            mine = load.memory().allocateScratch(load.plan().slotBytes(), Pages.SIZE);
             slot = mine;
         }
-        return mine;
+        return mine.buffer();
     }
 
     private CopyStream stream() {
@@ -126,7 +127,7 @@ final class HostLander implements Lander, Runs.Sink {
         if (used != null) {
             releases.run(used::close);
         }
-        DeviceBuffer memory = slot;
+        LoadMemory.Scratch memory = slot;
         if (memory != null) {
             releases.run(memory::close);
         }

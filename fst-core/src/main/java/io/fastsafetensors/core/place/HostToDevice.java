@@ -1,5 +1,6 @@
 package io.fastsafetensors.core.place;
 
+import io.fastsafetensors.core.memory.LoadMemory;
 import io.fastsafetensors.core.plan.BlockTable;
 import io.fastsafetensors.core.plan.Pages;
 import io.fastsafetensors.spi.Backend;
@@ -23,7 +24,7 @@ final class HostToDevice implements Runs.Sink {
     private final boolean slots;
     private MemorySegment source = MemorySegment.NULL;
     private @Nullable DeviceBuffer target;
-    private @Nullable DeviceBuffer scratch;
+    private LoadMemory.@Nullable Scratch scratch;
 
     /// Takes a stream of the pool until [#close(Releases)].
     ///
@@ -88,12 +89,12 @@ final class HostToDevice implements Runs.Sink {
     }
 
     private DeviceBuffer scratch() {
-        DeviceBuffer mine = scratch;
+        LoadMemory.Scratch mine = scratch;
         if (mine == null) {
-            mine = backend.allocate(load.plan().slotBytes(), backend.hints().tensorAlignment());
+            mine = load.memory().allocateScratch(load.plan().slotBytes(), backend.hints().tensorAlignment());
             scratch = mine;
         }
-        return mine;
+        return mine.buffer();
     }
 
     private DeviceBuffer target() {
@@ -108,7 +109,7 @@ final class HostToDevice implements Runs.Sink {
     /// @return whether nothing is under way any more: false where the device could not even say so
     boolean close(Releases releases) {
         boolean idle = load.slots().giveStream(stream, releases);
-        DeviceBuffer mine = scratch;
+        LoadMemory.Scratch mine = scratch;
         if (mine != null) {
             releases.run(mine::close);
         }

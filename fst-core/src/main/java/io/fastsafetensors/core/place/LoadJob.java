@@ -3,6 +3,7 @@ package io.fastsafetensors.core.place;
 import io.fastsafetensors.api.LoadOptions;
 import io.fastsafetensors.api.ProgressListener;
 import io.fastsafetensors.core.jfr.Span;
+import io.fastsafetensors.core.memory.LoadMemory;
 import io.fastsafetensors.core.memory.Resources;
 import io.fastsafetensors.core.memory.SharedBackend;
 import io.fastsafetensors.core.memory.SharedBuffer;
@@ -17,6 +18,7 @@ import io.fastsafetensors.spi.Releases;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.LongAdder;
 import org.jspecify.annotations.Nullable;
@@ -25,6 +27,8 @@ import org.jspecify.annotations.Nullable;
 /// every waiter once.
 public final class LoadJob {
     private static final ScopedValue<Boolean> CURRENT = ScopedValue.newInstance();
+    /// How long a reader reads before it lets another load's reader have its thread.
+    private static final long TURN_NANOS = 20_000_000;
 
     private final ReadPlan plan;
     private final SharedBackend backend;
@@ -55,6 +59,7 @@ public final class LoadJob {
     /// @param sources what the headers were read from; held until the readers have ended
     /// @param routing the ways of the files
     /// @param backend the device; retained by the caller until the readers have ended
+    /// @param memory what readers may allocate on the device
     /// @param pool slots and streams; null if the host can address the device's memory
     /// @param crew how many readers, fewer if there are fewer blocks
     /// @param threads where they run
@@ -64,7 +69,7 @@ public final class LoadJob {
     /// @param resources what the readers need, `routing`, `pool` and `threads` among it; taken over when this returns, and
     ///        released when the readers have ended
     public LoadJob(ReadPlan plan, Places places, SourceFiles sources, Routing routing, SharedBackend backend,
-            @Nullable SlotPool pool, Readers.Crew crew, ReaderThreads threads,
+            LoadMemory.Grant memory, @Nullable SlotPool pool, Readers.Crew crew, ReaderThreads threads,
             ReadTap tap, LoadOptions options, ProgressListener progress, Span span, @Nullable Exchange exchange,
             Resources resources) {
         this.plan = plan;
@@ -77,7 +82,7 @@ public final class LoadJob {
         this.progress = new Progress(plan, progress);
         this.arrivals = this.progress.arrivals();
         this.span = span;
-        this.context = new LoadContext(plan, places, files, routing, backend, pool,
+        this.context = new LoadContext(plan, places, files, routing, backend, memory, pool,
                 crew.blocksInFlight(), tap, placeNanos, () -> stopped,
                 exchange == null ? this.progress::arrived : exchange::landed);
         this.readers = Math.min(crew.threads(), plan.blocks().size());
@@ -99,10 +104,10 @@ public final class LoadJob {
         }
         try {
             if (exchange != null && readers > 0) {
-                startWorker(() -> exchange.run(share()));
+                startWorker(() -> exchange.run(share()), threads::run);
             }
             for (int i = 0; i < readers; i++) {
-                startWorker(this::readAll);
+                startWorker(this::readAll, threads::read);
             }
         } catch (OutOfMemoryError e) {
             throw new BackendException("cannot start a reader thread: " + e.getMessage()
@@ -110,11 +115,11 @@ public final class LoadJob {
         }
     }
 
-    private void startWorker(Runnable work) {
+    private void startWorker(Runnable work, Executor thread) {
         running.incrementAndGet();
         boolean started = false;
         try {
-            threads.run(() -> work(work));
+            thread.execute(() -> work(work));
             started = true;
         } finally {
             if (!started) {
@@ -160,6 +165,9 @@ public final class LoadJob {
         Landers landers = new Landers(context);
         failing(() -> carryOut(landers));
         releasing(landers::close);
+        if (!stopped && next.get() < plan.blocks().size()) {
+            failing(() -> startWorker(this::readAll, threads::read));
+        }
     }
 
     /// This load, as those of other ranks see it.
@@ -179,12 +187,17 @@ public final class LoadJob {
 
     private void carryOut(Lander landers) {
         int blocks = plan.blocks().size();
-        for (int b = next.getAndIncrement(); !stopped && b < blocks; b = next.getAndIncrement()) {
+        long begin = System.nanoTime();
+        while (!stopped && !(threads.othersWait() && System.nanoTime() - begin > TURN_NANOS)) {
+            int b = next.getAndIncrement();
+            if (b >= blocks) {
+                taken.countDown();
+                break;
+            }
             if (reads(b)) {
                 landers.land(plan.inOrder(b));
             }
         }
-        taken.countDown();
         if (!stopped) {
             landers.finish();
         }

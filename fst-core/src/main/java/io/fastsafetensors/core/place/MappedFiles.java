@@ -7,6 +7,7 @@ import io.fastsafetensors.core.storage.SourceFile;
 import io.fastsafetensors.error.ConfigException;
 import io.fastsafetensors.error.Where;
 import io.fastsafetensors.spi.Releases;
+import io.fastsafetensors.spi.SystemMemory;
 import io.fastsafetensors.spi.storage.FileIdentity;
 import io.fastsafetensors.types.ByteSize;
 import io.fastsafetensors.types.Location;
@@ -23,6 +24,8 @@ public final class MappedFiles {
     private static final String MOST_BYTES = "fst.mappedBytes";
     private static final Registry<SharedBackend, MappedFiles> OPEN = new Registry<>(MappedFiles::new,
             MappedFiles::dispose);
+
+    private static final long ASSUMED_MEMORY = 8L << 30;
 
     private final SharedBackend backend;
     private final long mostBytes = mostBytesInForce();
@@ -44,7 +47,7 @@ public final class MappedFiles {
     private static long mostBytesInForce() {
         String text = System.getProperty(MOST_BYTES);
         if (text == null) {
-            return HostMemory.total() / 2;
+            return defaultBound();
         }
         try {
             return ByteSize.parse(text);
@@ -56,6 +59,11 @@ public final class MappedFiles {
     private MappedFiles(SharedBackend backend) {
         this.backend = backend;
         backend.retain();
+    }
+
+    private static long defaultBound() {
+        long total = SystemMemory.ofThisProcess().read().total();
+        return (total < 0 ? ASSUMED_MEMORY : total) / 2;
     }
 
     /// One hold on the mappings of a device; ended by [#release()].
@@ -70,7 +78,7 @@ public final class MappedFiles {
 
     /// Takes a file for a load, making room for it. Nothing is mapped yet if it was not before.
     ///
-    /// @return null if the bound, less what other loads use, has no room for it
+    /// @return null if the bound, less what other loads use, or the memory that is available has no room for it
     synchronized @Nullable MappedFile take(SourceFile file, long length) {
         Version version = new Version(file.location(), file.identity());
         Entry entry = entries.get(version);
@@ -94,7 +102,13 @@ public final class MappedFiles {
                 entry.file.close();
             }
         }
-        return bytes() + bytes <= mostBytes;
+        return bytes() + bytes <= mostBytes && isAvailable(bytes);
+    }
+
+    /// Whether the machine and the container have room for so many page-locked bytes more.
+    private static boolean isAvailable(long bytes) {
+        long free = SystemMemory.ofThisProcess().read().free();
+        return free < 0 || bytes <= free;
     }
 
     /// A load is done with a file; it stays mapped.
@@ -113,7 +127,7 @@ public final class MappedFiles {
         return entries.values().stream().mapToLong(e -> e.file.length()).sum();
     }
 
-    /// The most bytes that stay mapped: half of the machine's memory, or the system property `fst.mappedBytes`.
+    /// The most bytes that stay mapped: half of the memory of machine or container, or the system property `fst.mappedBytes`.
     long mostBytes() {
         return mostBytes;
     }

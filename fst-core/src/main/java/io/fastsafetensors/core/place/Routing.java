@@ -1,9 +1,12 @@
 package io.fastsafetensors.core.place;
 
+import io.fastsafetensors.core.plan.PlannedFile.Landing;
 import io.fastsafetensors.core.plan.Route;
 import io.fastsafetensors.spi.Releases;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /// The ways of a checkpoint's files, with the mappings that were taken for those that are mapped. Closed when the load
@@ -25,6 +28,20 @@ public final class Routing implements AutoCloseable {
     /// One a file.
     public List<Route> routes() {
         return routes;
+    }
+
+    /// The transfer paths that files take.
+    public Set<Landing> landings() {
+        Set<Landing> all = EnumSet.noneOf(Landing.class);
+        routes.forEach(route -> all.add(route.landing()));
+        return all;
+    }
+
+    /// The ways of some of the files, none of which is mapped.
+    ///
+    /// @param first the first of them
+    public Routing part(int first, int files) {
+        return new Routing(routes.subList(first, first + files), mapped.subList(first, first + files), null);
     }
 
     /// The mapping of a file that is mapped.

@@ -8,11 +8,15 @@ import io.fastsafetensors.error.Where;
 import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.spi.StagingBuffer;
+import io.fastsafetensors.spi.SystemMemory;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
@@ -24,6 +28,12 @@ public final class SlotPool {
     /// loads. More does not fit into a processor's cache, and then each byte goes through memory twice more.
     private static final long MOST_BYTES = 192L << 20;
     private static final Logger LOG = System.getLogger("io.fastsafetensors.core");
+    /// The most page-locked memory of all pools: of eight devices, where the machine is large.
+    private static final long DEFAULT_MOST_BYTES_OF_ALL = defaultBound();
+    private static final int DEVICES = 8;
+    private static final int MEMORY_PART = 16;
+    private static final Set<SlotPool> ALL = ConcurrentHashMap.newKeySet();
+    private static final AtomicLong BYTES_OF_ALL = new AtomicLong();
     private static final Registry<Key, SlotPool> POOLS = new Registry<>(SlotPool::new, SlotPool::dispose);
 
     private final Key key;
@@ -42,6 +52,22 @@ public final class SlotPool {
     private SlotPool(Key key) {
         this.key = key;
         key.backend().retain();
+        ALL.add(this);
+    }
+
+    private static long defaultBound() {
+        return Math.clamp(SystemMemory.ofThisProcess().read().total() / MEMORY_PART, MOST_BYTES, DEVICES * MOST_BYTES);
+    }
+
+    /// The page-locked bytes that all pools hold now.
+    static long bytesOfAll() {
+        return BYTES_OF_ALL.get();
+    }
+
+    /// The most that they hold: the system property `fst.pageLockedBytes`, or a sixteenth of the memory of machine or
+    /// container, within 192 MiB and 1.5 GiB.
+    static long mostBytesOfAll() {
+        return Long.getLong("fst.pageLockedBytes", DEFAULT_MOST_BYTES_OF_ALL);
     }
 
     /// One hold on the pool of a device; ended by [#release()].
@@ -104,8 +130,14 @@ public final class SlotPool {
                     return;
                 }
             }
+            if (!takeBytes()) {
+                endMaking();
+                return;
+            }
+            boolean done = false;
             try {
                 StagingBuffer slot = key.backend().get().allocateStaging(key.slotBytes());
+                done = true;
                 synchronized (this) {
                     made++;
                     free.push(slot);
@@ -117,8 +149,63 @@ public final class SlotPool {
             } catch (Error e) {
                 stopMaking(cannotMake(e));
                 return;
+            } finally {
+                if (!done) {
+                    BYTES_OF_ALL.addAndGet(-key.slotBytes());
+                }
             }
         }
+    }
+
+    /// Room for one more slot, which other pools may have to give up. A pool without any has one in any case.
+    private boolean takeBytes() {
+        long mine = key.slotBytes();
+        long most = mostBytesOfAll();
+        if (BYTES_OF_ALL.addAndGet(mine) <= most) {
+            return true;
+        }
+        for (SlotPool other : ALL) {
+            if (other != this && BYTES_OF_ALL.get() > most) {
+                other.giveUp(BYTES_OF_ALL.get() - most);
+            }
+        }
+        boolean first;
+        synchronized (this) {
+            first = made == 0;
+        }
+        if (first || BYTES_OF_ALL.get() <= most) {
+            return true;
+        }
+        BYTES_OF_ALL.addAndGet(-mine);
+        return false;
+    }
+
+    /// Frees slots that nobody uses, all but one if loads are running.
+    private void giveUp(long bytes) {
+        List<StagingBuffer> surplus = new ArrayList<>();
+        synchronized (this) {
+            while (!free.isEmpty() && (loads == 0 || made > 1) && surplus.size() * key.slotBytes() < bytes) {
+                surplus.add(free.pop());
+                made--;
+            }
+            wanted = Math.min(wanted, made);
+        }
+        free(surplus).failure().ifPresent(e -> LOG.log(Level.WARNING, "a staging slot could not be freed", e));
+    }
+
+    private Releases free(List<StagingBuffer> slots) {
+        Releases releases = new Releases();
+        for (StagingBuffer slot : slots) {
+            releases.run(slot::close);
+            BYTES_OF_ALL.addAndGet(-key.slotBytes());
+        }
+        return releases;
+    }
+
+    private synchronized void endMaking() {
+        wanted = made;
+        maker = null;
+        notifyAll();
     }
 
     private synchronized void stopMaking(RuntimeException why) {
@@ -169,7 +256,7 @@ public final class SlotPool {
             notifyAll();
         }
         if (!idle) {
-            slot.close();
+            free(List.of(slot)).finish();
         }
     }
 
@@ -225,12 +312,11 @@ public final class SlotPool {
             made -= idle.size();
             wanted = made;
         }
-        Releases releases = new Releases();
-        idle.forEach(slot -> releases.run(slot::close));
-        releases.finish();
+        free(idle).finish();
     }
 
     private void dispose() {
+        ALL.remove(this);
         Thread making;
         synchronized (this) {
             disposed = true;

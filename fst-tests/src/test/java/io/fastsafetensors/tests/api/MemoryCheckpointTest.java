@@ -56,7 +56,7 @@ class MemoryCheckpointTest {
         assertEquals("memory", checkpoint.location().scheme());
         assertTrue(checkpoint.toString().contains("memory:"), checkpoint::toString);
         try (Tensor row = checkpoint.read("w", Slice.at(1))) {
-            assertArrayEquals(new float[]{4, 5, 6}, row.toFloatArray());
+            assertArrayEquals(new float[] {4, 5, 6}, row.toFloatArray());
         }
     }
 

@@ -64,7 +64,7 @@ class MessagesTest {
     private Path write(String... names) {
         Path file = directory.resolve("m.safetensors");
         Safetensors.write(file, Arrays.stream(names)
-                .map(name -> TensorSource.of(name, Shape.of(3), new float[]{1, 2, 3})).toArray(TensorSource[]::new));
+                .map(name -> TensorSource.of(name, Shape.of(3), new float[] {1, 2, 3})).toArray(TensorSource[]::new));
         return file;
     }
 
@@ -92,7 +92,7 @@ class MessagesTest {
                 TensorStream stream = loader.stream(file, StreamOptions.defaults().withOwned(true))) {
             for (Tensor tensor : stream.stream().toList()) {
                 try (tensor) {
-                    assertArrayEquals(new float[]{1, 2, 3}, tensor.toFloatArray());
+                    assertArrayEquals(new float[] {1, 2, 3}, tensor.toFloatArray());
                 }
             }
         }
@@ -147,12 +147,12 @@ class MessagesTest {
     /// Values for parameters, by type: what a call needs besides the one argument that is missing.
     private Map<Class<?>, Object> samples(Loader loader, Weights weights, Path file) {
         Map<Class<?>, Object> samples = new HashMap<>();
-        for (Object value : new Object[]{Device.CPU, DType.F32, Shape.of(3), Selection.all(), GetOptions.asLoaded(),
-                StreamOptions.defaults(), WriteOptions.defaults(), OpenOptions.strict(), DirectIo.AUTO,
-                Distribution.AUTO, TransferPath.AUTO, LeakDetection.OFF, DlpackVersion.LEGACY, Location.of(file),
-                LoadOptions.defaults(), ShardSpec.of(Map.of()), "w", new byte[12], new float[3], new double[3],
-                new long[3], new int[3], new short[3], new boolean[3], new long[]{3}, new String[]{"w"},
-                new Slice[0], new TensorSource[0], URI.create("file:///m")}) {
+        for (Object value : new Object[] {Device.CPU, DType.F32, Shape.of(3), Selection.all(), GetOptions.asLoaded(),
+            StreamOptions.defaults(), WriteOptions.defaults(), OpenOptions.strict(), DirectIo.AUTO,
+            Distribution.AUTO, TransferPath.AUTO, LeakDetection.OFF, DlpackVersion.LEGACY, Location.of(file),
+            LoadOptions.defaults(), ShardSpec.of(Map.of()), "w", new byte[12], new float[3], new double[3],
+            new long[3], new int[3], new short[3], new boolean[3], new long[] {3}, new String[] {"w"},
+            new Slice[0], new TensorSource[0], URI.create("file:///m")}) {
             samples.put(value.getClass(), value);
         }
         samples.put(Path.class, file);
@@ -226,7 +226,7 @@ class MessagesTest {
                 Class<?> type = call.getParameterTypes()[i];
                 Object sample = samples.get(type);
                 if (sample == null && type.isInterface()) {
-                    sample = Proxy.newProxyInstance(type.getClassLoader(), new Class<?>[]{type},
+                    sample = Proxy.newProxyInstance(type.getClassLoader(), new Class<?>[] {type},
                             (_, method, _) -> method.getName().equals("hashCode") ? 0 : null);
                 }
                 arguments[i] = i == missing ? null : sample;

@@ -171,13 +171,13 @@ class PartialReadTest {
     @Test
     void the_tensor_outlives_everything_and_names_what_is_missing() throws IOException {
         Path file = directory.resolve("m.safetensors");
-        Safetensors.write(file, TensorSource.of("w", Shape.of(2, 2), new float[]{1, 2, 3, 4}));
+        Safetensors.write(file, TensorSource.of("w", Shape.of(2, 2), new float[] {1, 2, 3, 4}));
         Checkpoint checkpoint = Safetensors.open(file);
         Tensor read = checkpoint.read("w", Slice.all(), Slice.at(-1));
         assertThrows(TensorNotFoundException.class, () -> checkpoint.read("v"));
         Files.delete(file);
         assertThrows(StorageException.class, () -> checkpoint.read("w"));
-        assertArrayEquals(new float[]{2, 4}, read.toFloatArray());
+        assertArrayEquals(new float[] {2, 4}, read.toFloatArray());
         read.close();
         assertThrows(IllegalStateException.class, read::toFloatArray);
     }

@@ -103,7 +103,7 @@ class ValuesTest {
     @Test
     void a_buffer_is_the_memory_itself_in_native_order() {
         Path file = directory.resolve("m.safetensors");
-        Safetensors.write(file, TensorSource.of("w", Shape.of(3), new float[]{1, -2, 3}));
+        Safetensors.write(file, TensorSource.of("w", Shape.of(3), new float[] {1, -2, 3}));
         try (Weights weights = Safetensors.load(file, Device.CPU)) {
             Tensor w = weights.get("w");
             assertEquals(ByteOrder.LITTLE_ENDIAN, w.asByteBuffer().order());
@@ -118,7 +118,7 @@ class ValuesTest {
     @Test
     void a_buffer_of_a_device_says_how_to_copy() {
         Path file = directory.resolve("m.safetensors");
-        Safetensors.write(file, TensorSource.of("w", Shape.of(3), new float[]{1, -2, 3}));
+        Safetensors.write(file, TensorSource.of("w", Shape.of(3), new float[] {1, -2, 3}));
         try (Weights weights = Safetensors.load(file, Device.parse("remote:0"))) {
             String refusal = assertThrows(UnsupportedFeatureException.class, weights.get("w")::asByteBuffer)
                     .getMessage();
@@ -140,10 +140,10 @@ class ValuesTest {
         }
         try (Weights weights = Safetensors.load(file, Device.CPU)) {
             Tensor w = weights.get("w");
-            for (String refusal : new String[]{
-                    assertThrows(UnsupportedFeatureException.class, w::toFloatArray).getMessage(),
-                    assertThrows(UnsupportedFeatureException.class, w::toByteArray).getMessage(),
-                    assertThrows(UnsupportedFeatureException.class, w::asByteBuffer).getMessage()}) {
+            for (String refusal : new String[] {
+                assertThrows(UnsupportedFeatureException.class, w::toFloatArray).getMessage(),
+                assertThrows(UnsupportedFeatureException.class, w::toByteArray).getMessage(),
+                assertThrows(UnsupportedFeatureException.class, w::asByteBuffer).getMessage()}) {
                 assertTrue(refusal.contains("2147483648") && refusal.contains("slice") && refusal.contains("tensor w"),
                         refusal);
             }
@@ -154,23 +154,24 @@ class ValuesTest {
     @Test
     void arrays_are_written_in_one_line() {
         Path file = directory.resolve("m.safetensors");
-        Safetensors.write(file, TensorSource.of("f", Shape.of(2, 3), new float[]{1, 2, 3, 4, 5, 6}),
-                TensorSource.of("d", Shape.of(1), new double[]{-0.5}), TensorSource.of("l", Shape.of(), new long[]{-7}),
-                TensorSource.of("i", Shape.of(2), new int[]{8, -9}),
-                TensorSource.of("s", Shape.of(2), new short[]{-1, 300}),
-                TensorSource.of("b", Shape.of(3), new boolean[]{true, false, true}),
-                TensorSource.of("u", DType.U8, Shape.of(2), new byte[]{-1, 1}),
+        Safetensors.write(file, TensorSource.of("f", Shape.of(2, 3), new float[] {1, 2, 3, 4, 5, 6}),
+                TensorSource.of("d", Shape.of(1), new double[] {-0.5}),
+                TensorSource.of("l", Shape.of(), new long[] {-7}),
+                TensorSource.of("i", Shape.of(2), new int[] {8, -9}),
+                TensorSource.of("s", Shape.of(2), new short[] {-1, 300}),
+                TensorSource.of("b", Shape.of(3), new boolean[] {true, false, true}),
+                TensorSource.of("u", DType.U8, Shape.of(2), new byte[] {-1, 1}),
                 TensorSource.of("n", Shape.of(0, 4), new float[0]));
         try (Weights weights = Safetensors.load(file, Device.CPU)) {
             assertEquals(DType.F32, weights.get("f").dtype());
             assertEquals(Shape.of(2, 3), weights.get("f").shape());
-            assertArrayEquals(new float[]{1, 2, 3, 4, 5, 6}, weights.get("f").toFloatArray());
-            assertArrayEquals(new double[]{-0.5}, weights.get("d").toDoubleArray());
-            assertArrayEquals(new long[]{-7}, weights.get("l").toLongArray());
-            assertArrayEquals(new int[]{8, -9}, weights.get("i").toIntArray());
-            assertArrayEquals(new short[]{-1, 300}, weights.get("s").toShortArray());
-            assertArrayEquals(new int[]{1, 0, 1}, weights.get("b").toIntArray());
-            assertArrayEquals(new int[]{255, 1}, weights.get("u").toIntArray());
+            assertArrayEquals(new float[] {1, 2, 3, 4, 5, 6}, weights.get("f").toFloatArray());
+            assertArrayEquals(new double[] {-0.5}, weights.get("d").toDoubleArray());
+            assertArrayEquals(new long[] {-7}, weights.get("l").toLongArray());
+            assertArrayEquals(new int[] {8, -9}, weights.get("i").toIntArray());
+            assertArrayEquals(new short[] {-1, 300}, weights.get("s").toShortArray());
+            assertArrayEquals(new int[] {1, 0, 1}, weights.get("b").toIntArray());
+            assertArrayEquals(new int[] {255, 1}, weights.get("u").toIntArray());
             assertArrayEquals(new float[0], weights.get("n").toFloatArray());
 
             Path copy = directory.resolve("copy.safetensors");

@@ -24,6 +24,8 @@ import java.util.concurrent.atomic.AtomicInteger;
 final class RemoteBackend implements Backend {
     static final AtomicInteger REGISTRATIONS = new AtomicInteger();
     static final AtomicInteger DIRECT_FILES = new AtomicInteger();
+    /// How often direct storage was asked about a file.
+    static final AtomicInteger SUPPORT_CALLS = new AtomicInteger();
     /// What files whose name holds this word say of direct storage.
     static final Map<String, DirectStorage.Mode> SUPPORT = Map.of("compat", DirectStorage.Mode.COMPATIBILITY,
             "direct", DirectStorage.Mode.DIRECT);
@@ -100,6 +102,7 @@ final class RemoteBackend implements Backend {
         return Optional.of(new DirectStorage() {
             @Override
             public Support support(StorageFile file) {
+                SUPPORT_CALLS.incrementAndGet();
                 return SUPPORT.entrySet().stream().filter(e -> file.location().name().contains(e.getKey()))
                         .map(e -> new Support(e.getValue(), "its name says " + e.getKey())).findFirst()
                         .orElse(new Support(Mode.NONE, "its name says nothing"));
