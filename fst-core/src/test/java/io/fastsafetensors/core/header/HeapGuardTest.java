@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.fastsafetensors.api.OpenOptions;
+import io.fastsafetensors.core.storage.TestSources;
 import io.fastsafetensors.error.FormatError;
 import io.fastsafetensors.error.FormatException;
 import io.fastsafetensors.types.Location;
@@ -32,7 +33,8 @@ class HeapGuardTest {
     }
 
     private static FileHeader read(Path file, long heap) {
-        return HeaderReader.read(file, OpenOptions.strict(), new HeapGuard(Location.of(file), () -> heap));
+        return TestSources.reading(file, open -> HeaderReader.read(open, OpenOptions.strict(),
+                new HeapGuard(Location.of(file), () -> heap)));
     }
 
     private static void assertRefused(Path file, long heap) {

@@ -78,13 +78,11 @@ class MessagesTest {
                     && first.contains("withOwned(true)") && first.contains("detach()"), first);
             assertFalse(first.contains("weights"), first);
         }
-        try (Loader loader = Loader.builder().build(); TensorStream stream = loader.stream(file)) {
-            Tensor last = null;
-            for (Tensor tensor : stream) {
-                last = tensor;
+        try (Loader loader = Loader.builder().build()) {
+            Tensor dead;
+            try (TensorStream stream = loader.stream(file)) {
+                dead = stream.iterator().next();
             }
-            stream.close();
-            Tensor dead = last;
             String late = assertThrows(IllegalStateException.class, dead::name).getMessage();
             assertTrue(late.startsWith("a batch of the stream of ") && late.contains("withOwned(true)"), late);
         }
