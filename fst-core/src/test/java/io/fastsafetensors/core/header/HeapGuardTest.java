@@ -8,7 +8,6 @@ import io.fastsafetensors.api.OpenOptions;
 import io.fastsafetensors.core.storage.TestSources;
 import io.fastsafetensors.error.FormatError;
 import io.fastsafetensors.error.FormatException;
-import io.fastsafetensors.types.Location;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -34,7 +33,7 @@ class HeapGuardTest {
 
     private static FileHeader read(Path file, long heap) {
         return TestSources.reading(file, open -> HeaderReader.read(open, OpenOptions.strict(),
-                new HeapGuard(Location.of(file), () -> heap)));
+                new HeapGuard(open.location(), () -> heap)));
     }
 
     private static void assertRefused(Path file, long heap) {
