@@ -22,6 +22,7 @@ import io.fastsafetensors.core.place.SlotPool;
 import io.fastsafetensors.core.plan.Pages;
 import io.fastsafetensors.core.plan.PlannedFile;
 import io.fastsafetensors.core.plan.ReadPlan;
+import io.fastsafetensors.error.Printable;
 import io.fastsafetensors.spi.Releases;
 import java.util.Iterator;
 import java.util.List;
@@ -137,7 +138,8 @@ final class PreparedLoad implements AutoCloseable {
             if (grant == null) {
                 throw new AssertionError("no budget, no refusal");
             }
-            return start(memory, grant, progress, exchange, new Scope("weights of " + checkpoint.location()));
+            return start(memory, grant, progress, exchange,
+                    new Scope("weights of " + Printable.escape(checkpoint.location().toString())));
         }
     }
 
@@ -146,7 +148,8 @@ final class PreparedLoad implements AutoCloseable {
     /// @param grant its buffers and what its readers need besides
     LoadedWeights startBatch(LoadMemory memory, LoadMemory.Grant grant, ProgressListener progress) {
         return start(memory, grant, progress, null,
-                new Scope("a batch of the stream of " + checkpoint.location(), OF_A_STREAM));
+                new Scope("a batch of the stream of " + Printable.escape(checkpoint.location().toString()),
+                        OF_A_STREAM));
     }
 
     private LoadedWeights start(LoadMemory memory, LoadMemory.Grant grant, ProgressListener progress,

@@ -37,6 +37,7 @@ import io.fastsafetensors.types.Location;
 import io.fastsafetensors.types.Shape;
 import io.fastsafetensors.types.Slice;
 import io.fastsafetensors.types.TensorInfo;
+import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.reflect.Executable;
 import java.lang.reflect.InvocationTargetException;
@@ -44,6 +45,7 @@ import java.lang.reflect.Method;
 import java.lang.reflect.Modifier;
 import java.lang.reflect.Proxy;
 import java.net.URI;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -118,6 +120,21 @@ class MessagesTest {
         }
         assertPlain(assertThrows(IllegalArgumentException.class,
                 () -> TensorSource.of(evil, Shape.of(4), new float[1])).getMessage());
+    }
+
+    @Test
+    void paths_with_control_characters_are_escaped_too() throws IOException {
+        Path file = Files.move(write("w"), directory.resolve("w\u001b[31m.safetensors"));
+        try (Loader loader = Loader.builder().build()) {
+            assertPlain(Safetensors.open(file).toString());
+            Weights weights = loader.load(file);
+            assertPlain(weights.toString());
+            weights.close();
+            assertPlain(assertThrows(IllegalStateException.class, weights::names).getMessage());
+            try (TensorStream stream = loader.stream(file)) {
+                assertPlain(stream.toString());
+            }
+        }
     }
 
     private static void assertPlain(@Nullable String message) {
