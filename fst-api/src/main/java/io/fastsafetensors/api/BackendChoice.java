@@ -1,6 +1,7 @@
 package io.fastsafetensors.api;
 
 import java.util.List;
+import java.util.Objects;
 
 /// Why a backend was picked.
 ///
@@ -10,6 +11,9 @@ import java.util.List;
 public record BackendChoice(String name, String reason, List<Rejected> rejected) {
     /// Copies the list.
     public BackendChoice {
+        Objects.requireNonNull(name, "name");
+        Objects.requireNonNull(reason, "reason");
+        Objects.requireNonNull(rejected, "rejected");
         rejected = List.copyOf(rejected);
     }
 

@@ -1,13 +1,23 @@
 package io.fastsafetensors.api;
 
 import io.fastsafetensors.types.Location;
+import io.fastsafetensors.types.Slice;
 import io.fastsafetensors.types.TensorInfo;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 
 /// What the headers of a checkpoint say: one file, or all shards of a directory or index. Validated, immutable,
 /// thread-safe; holds no file open and no data.
+///
+/// ```java
+/// Checkpoint checkpoint = Safetensors.open(path);
+/// checkpoint.tensors().forEach(System.out::println);
+/// try (Tensor row = checkpoint.read("model.embed_tokens.weight", Slice.at(42))) {
+///     float[] values = row.toFloatArray();
+/// }
+/// ```
 public interface Checkpoint {
     /// The location it was opened by.
     Location location();
@@ -36,4 +46,21 @@ public interface Checkpoint {
 
     /// The bytes of all tensors.
     long byteSize();
+
+    /// Reads one tensor, or a part of it, from its file into host memory. Nothing else of the file is read, but for gaps of
+    /// up to 8 KiB between two runs of bytes that are wanted. Each call opens the file again and closes it; many tensors are
+    /// read faster by a [Loader].
+    ///
+    /// @param slices one for each of the first dimensions, the rest whole; none for the whole tensor
+    /// @return a detached tensor in CPU memory, which the caller closes
+    /// @throws io.fastsafetensors.error.TensorNotFoundException if there is none of that name
+    /// @throws io.fastsafetensors.error.SliceException if a slice does not fit, or cuts a sub-byte element's byte
+    /// @throws io.fastsafetensors.error.StorageException if the file cannot be read, or is not the one any more whose header
+    ///         was read
+    /// @throws io.fastsafetensors.error.BackendUnavailableException if there is no backend for the CPU
+    default Tensor read(String name, Slice... slices) {
+        Objects.requireNonNull(name, "name");
+        Objects.requireNonNull(slices, "slices");
+        return LoaderProvider.instance().read(this, Objects.requireNonNull(name, "name"), slices);
+    }
 }

@@ -4,6 +4,7 @@ import io.fastsafetensors.spi.Probe;
 import io.fastsafetensors.types.Location;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 
 /// What this machine and this class path can do: the facts behind `fst doctor`.
@@ -23,11 +24,13 @@ public final class Diagnostics {
 
     /// How each file of a checkpoint would be read, and why.
     public static List<StorageReport> storage(Location checkpoint) {
+        Objects.requireNonNull(checkpoint, "checkpoint");
         return LoaderProvider.instance().storage(checkpoint);
     }
 
     /// As [#storage(Location)].
     public static List<StorageReport> storage(Path checkpoint) {
+        Objects.requireNonNull(checkpoint, "checkpoint");
         return storage(Location.of(checkpoint));
     }
 
@@ -36,6 +39,7 @@ public final class Diagnostics {
     ///
     /// @throws io.fastsafetensors.error.UnsupportedFeatureException if their storage cannot do this
     public static void evict(Location checkpoint) {
+        Objects.requireNonNull(checkpoint, "checkpoint");
         LoaderProvider.instance().evict(checkpoint);
     }
 

@@ -4,6 +4,7 @@ import io.fastsafetensors.group.ProcessGroup;
 import io.fastsafetensors.types.DType;
 import io.fastsafetensors.types.Device;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 
 /// Everything that a load can be told; immutable. Built by [Loader#builder()], whose methods document each one.
@@ -44,6 +45,20 @@ public record LoadOptions(Device device, Optional<String> backend, Map<String, S
     ///
     /// @throws IllegalArgumentException if a number is outside of what its method of [LoaderBuilder] takes
     public LoadOptions {
+        Objects.requireNonNull(device, "device");
+        Objects.requireNonNull(backend, "backend");
+        Objects.requireNonNull(backendProperties, "backendProperties");
+        Objects.requireNonNull(dtype, "dtype");
+        Objects.requireNonNull(selection, "selection");
+        Objects.requireNonNull(directIo, "directIo");
+        Objects.requireNonNull(transferPath, "transferPath");
+        Objects.requireNonNull(group, "group");
+        Objects.requireNonNull(distribution, "distribution");
+        Objects.requireNonNull(shards, "shards");
+        Objects.requireNonNull(open, "open");
+        Objects.requireNonNull(leakDetection, "leakDetection");
+        Objects.requireNonNull(stream, "stream");
+        Objects.requireNonNull(progress, "progress");
         backendProperties = Map.copyOf(backendProperties);
         requireAlignment(alignment);
         requireReaders(readers);

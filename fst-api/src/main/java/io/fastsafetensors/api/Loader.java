@@ -5,6 +5,7 @@ import io.fastsafetensors.types.Location;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.TreeMap;
 
 /// Loads checkpoints into the memory of one device. Thread-safe: several loads may run at once. Closing it ends
@@ -20,6 +21,13 @@ import java.util.TreeMap;
 /// *Failures.* What fails is told to each caller by an exception of its own, with the same type and message and with the
 /// first failure as its cause.
 ///
+/// ```java
+/// try (Loader loader = Loader.builder().device("cuda:0").build();
+///         Weights weights = loader.load(Path.of("/models/llama"), Selection.glob("model.layers.0.*"))) {
+///     Tensor query = weights.get("model.layers.0.self_attn.q_proj.weight");
+/// }
+/// ```
+///
 /// With a group of several ranks [#load] and [#plan] are called by all ranks, in one order: they agree on files, headers
 /// and options before anything is read, and what fails on one rank fails on all. A loader's loads use its group one after
 /// the other; nobody else uses it meanwhile.
@@ -31,6 +39,7 @@ public interface Loader extends AutoCloseable {
 
     /// A loader with the given options.
     static Loader of(LoadOptions options) {
+        Objects.requireNonNull(options, "options");
         return LoaderProvider.instance().newLoader(options);
     }
 
@@ -55,6 +64,7 @@ public interface Loader extends AutoCloseable {
     ///
     /// @throws io.fastsafetensors.error.ConfigException naming the file, line and key that is wrong
     static LoaderBuilder configuredBuilder(Path file) {
+        Objects.requireNonNull(file, "file");
         return LoaderProvider.instance().configuredOptions(file).toBuilder();
     }
 
@@ -73,7 +83,18 @@ public interface Loader extends AutoCloseable {
 
     /// As [#load(Location)].
     default Weights load(Path checkpoint) {
+        Objects.requireNonNull(checkpoint, "checkpoint");
         return load(Location.of(checkpoint));
+    }
+
+    /// As [#load(Location)], of those tensors only: what the loader selects, and of that what this selects.
+    Weights load(Location checkpoint, Selection selection);
+
+    /// As [#load(Location, Selection)].
+    default Weights load(Path checkpoint, Selection selection) {
+        Objects.requireNonNull(checkpoint, "checkpoint");
+        Objects.requireNonNull(selection, "selection");
+        return load(Location.of(checkpoint), selection);
     }
 
     /// As [#load(Location)], from files that belong together, in this order.
@@ -81,6 +102,7 @@ public interface Loader extends AutoCloseable {
 
     /// As [#loadFiles(List)].
     default Weights load(List<Path> files) {
+        Objects.requireNonNull(files, "files");
         return loadFiles(files.stream().map(Location::of).toList());
     }
 
@@ -93,26 +115,36 @@ public interface Loader extends AutoCloseable {
 
     /// As [#loadFiles(Map)].
     default Weights load(Map<Integer, List<Path>> filesByRank) {
+        Objects.requireNonNull(filesByRank, "filesByRank");
         Map<Integer, List<Location>> located = new TreeMap<>();
         filesByRank.forEach((rank, files) -> located.put(rank, files.stream().map(Location::of).toList()));
         return loadFiles(located);
     }
 
     /// What [#load(Location)] would do, without allocating or reading tensors.
-    LoadPlan plan(Location checkpoint);
+    default LoadPlan plan(Location checkpoint) {
+        Objects.requireNonNull(checkpoint, "checkpoint");
+        return plan(checkpoint, Selection.all());
+    }
+
+    /// What [#load(Location, Selection)] would do.
+    LoadPlan plan(Location checkpoint, Selection selection);
 
     /// As [#plan(Location)].
     default LoadPlan plan(Path checkpoint) {
+        Objects.requireNonNull(checkpoint, "checkpoint");
         return plan(Location.of(checkpoint));
     }
 
     /// As [#stream(Location, StreamOptions)], as the loader's options say.
     default TensorStream stream(Location checkpoint) {
+        Objects.requireNonNull(checkpoint, "checkpoint");
         return stream(checkpoint, options().stream());
     }
 
     /// As [#stream(Location)].
     default TensorStream stream(Path checkpoint) {
+        Objects.requireNonNull(checkpoint, "checkpoint");
         return stream(Location.of(checkpoint));
     }
 
@@ -120,10 +152,33 @@ public interface Loader extends AutoCloseable {
     /// rank streams by itself: its parts of what the shard specification cuts, and all of the rest.
     ///
     /// @throws IllegalStateException if the loader is closed
-    TensorStream stream(Location checkpoint, StreamOptions options);
+    default TensorStream stream(Location checkpoint, StreamOptions options) {
+        Objects.requireNonNull(checkpoint, "checkpoint");
+        Objects.requireNonNull(options, "options");
+        return stream(checkpoint, Selection.all(), options);
+    }
+
+    /// As [#stream(Location, StreamOptions)], of those tensors only: what the loader selects, and of that what this selects.
+    TensorStream stream(Location checkpoint, Selection selection, StreamOptions options);
+
+    /// As [#stream(Location, Selection, StreamOptions)], as the loader's options say.
+    default TensorStream stream(Location checkpoint, Selection selection) {
+        Objects.requireNonNull(checkpoint, "checkpoint");
+        Objects.requireNonNull(selection, "selection");
+        return stream(checkpoint, selection, options().stream());
+    }
+
+    /// As [#stream(Location, Selection)].
+    default TensorStream stream(Path checkpoint, Selection selection) {
+        Objects.requireNonNull(checkpoint, "checkpoint");
+        Objects.requireNonNull(selection, "selection");
+        return stream(Location.of(checkpoint), selection);
+    }
 
     /// As [#stream(Location, StreamOptions)].
     default TensorStream stream(Path checkpoint, StreamOptions options) {
+        Objects.requireNonNull(checkpoint, "checkpoint");
+        Objects.requireNonNull(options, "options");
         return stream(Location.of(checkpoint), options);
     }
 
@@ -149,6 +204,9 @@ public interface Loader extends AutoCloseable {
 
     /// As [#rewrite(Location, Path, WriteOptions)].
     default List<Path> rewrite(Path checkpoint, Path target, WriteOptions options) {
+        Objects.requireNonNull(checkpoint, "checkpoint");
+        Objects.requireNonNull(target, "target");
+        Objects.requireNonNull(options, "options");
         return rewrite(Location.of(checkpoint), target, options);
     }
 

@@ -6,9 +6,14 @@ import io.fastsafetensors.types.Device;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 
 /// Collects the options of a [Loader]. Not thread-safe; reusable: each [#build()] takes what is set then.
+///
+/// ```java
+/// Loader loader = Loader.builder().device("cuda:0").dtype(DType.BF16).deviceBudget(8L << 30).build();
+/// ```
 public final class LoaderBuilder {
     private Device device = Device.CPU;
     private Optional<String> backend = Optional.empty();
@@ -64,23 +69,28 @@ public final class LoaderBuilder {
 
     /// Where the tensors go; CPU memory unless set. [Device#AUTO] picks the best device there is.
     public LoaderBuilder device(Device target) {
+        Objects.requireNonNull(target, "target");
         this.device = target;
         return this;
     }
 
     /// As [#device(Device)], from a text such as `cuda:0`.
     public LoaderBuilder device(String target) {
+        Objects.requireNonNull(target, "target");
         return device(Device.parse(target));
     }
 
     /// The backend by name, such as `cuda-gds`; unless set, the available one of the highest priority.
     public LoaderBuilder backend(String name) {
+        Objects.requireNonNull(name, "name");
         this.backend = Optional.of(name);
         return this;
     }
 
     /// A switch for the backend; each backend documents its own.
     public LoaderBuilder backendProperty(String name, String value) {
+        Objects.requireNonNull(name, "name");
+        Objects.requireNonNull(value, "value");
         backendProperties.put(name, value);
         return this;
     }
@@ -94,12 +104,14 @@ public final class LoaderBuilder {
     /// Converts every floating-point tensor to this dtype while loading; integers, booleans and C64 stay. Rules of
     /// rounding: [io.fastsafetensors.spi.Kernels].
     public LoaderBuilder dtype(DType target) {
+        Objects.requireNonNull(target, "target");
         this.dtype = Optional.of(target);
         return this;
     }
 
     /// Loads only these tensors and reads only their bytes.
     public LoaderBuilder select(Selection wanted) {
+        Objects.requireNonNull(wanted, "wanted");
         this.selection = wanted;
         return this;
     }
@@ -126,12 +138,14 @@ public final class LoaderBuilder {
 
     /// Whether reads bypass the page cache; [DirectIo#AUTO] unless set.
     public LoaderBuilder directIo(DirectIo mode) {
+        Objects.requireNonNull(mode, "mode");
         this.directIo = mode;
         return this;
     }
 
     /// The way into the device; [TransferPath#AUTO] unless set.
     public LoaderBuilder transferPath(TransferPath path) {
+        Objects.requireNonNull(path, "path");
         this.transferPath = path;
         return this;
     }
@@ -160,12 +174,14 @@ public final class LoaderBuilder {
 
     /// The ranks to load together with; alone unless set. The loader does not close the group.
     public LoaderBuilder group(ProcessGroup ranks) {
+        Objects.requireNonNull(ranks, "ranks");
         this.group = Optional.of(ranks);
         return this;
     }
 
     /// How ranks share the reading; [Distribution#AUTO] unless set.
     public LoaderBuilder distribution(Distribution way) {
+        Objects.requireNonNull(way, "way");
         this.distribution = way;
         return this;
     }
@@ -173,12 +189,14 @@ public final class LoaderBuilder {
     /// Which tensors the ranks cut, and how, for [Distribution#LOCAL]: each rank then reads just the ranges of its own
     /// parts. None unless set. Without a group it changes nothing.
     public LoaderBuilder shards(ShardSpec spec) {
+        Objects.requireNonNull(spec, "spec");
         this.shards = Optional.of(spec);
         return this;
     }
 
     /// How strictly headers are read; [OpenOptions#strict()] unless set.
     public LoaderBuilder open(OpenOptions options) {
+        Objects.requireNonNull(options, "options");
         this.open = options;
         return this;
     }
@@ -201,18 +219,21 @@ public final class LoaderBuilder {
     /// `fst.leakDetection` (off, on, stack) wins when the loader is made; another value of it is a
     /// [io.fastsafetensors.error.ConfigException] then.
     public LoaderBuilder leakDetection(LeakDetection level) {
+        Objects.requireNonNull(level, "level");
         this.leakDetection = level;
         return this;
     }
 
     /// How [Loader#stream(Path)] runs; [StreamOptions#defaults()] unless set.
     public LoaderBuilder stream(StreamOptions options) {
+        Objects.requireNonNull(options, "options");
         this.stream = options;
         return this;
     }
 
     /// Who is told how loads are doing.
     public LoaderBuilder progress(ProgressListener listener) {
+        Objects.requireNonNull(listener, "listener");
         this.progress = listener;
         return this;
     }

@@ -1,6 +1,7 @@
 package io.fastsafetensors.api;
 
 import io.fastsafetensors.types.Location;
+import io.fastsafetensors.types.Slice;
 import java.nio.file.Path;
 import java.util.List;
 
@@ -30,6 +31,9 @@ public interface LoaderProvider {
 
     /// See [Safetensors#open(Location, OpenOptions)].
     Checkpoint open(Location checkpoint, OpenOptions options);
+
+    /// See [Checkpoint#read(String, Slice...)].
+    Tensor read(Checkpoint checkpoint, String name, Slice... slices);
 
     /// See [Safetensors#write(Path, List, WriteOptions)].
     List<Path> write(Path target, List<TensorSource> tensors, WriteOptions options);

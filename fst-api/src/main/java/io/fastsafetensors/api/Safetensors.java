@@ -2,10 +2,21 @@ package io.fastsafetensors.api;
 
 import io.fastsafetensors.types.Device;
 import io.fastsafetensors.types.Location;
+import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
 
 /// One-liners: headers, a whole load, writing.
+///
+/// ```java
+/// Set<String> names = Safetensors.open(path).names();
+/// try (Weights weights = Safetensors.load(path, Device.CPU)) {
+///     float[] values = weights.get("w").toFloatArray();
+/// }
+/// Safetensors.write(path, TensorSource.of("w", Shape.of(2, 3), new float[] {1, 2, 3, 4, 5, 6}));
+/// ```
 public final class Safetensors {
     private Safetensors() {
     }
@@ -17,21 +28,44 @@ public final class Safetensors {
     /// @throws io.fastsafetensors.error.StorageException if one cannot be read
     /// @throws io.fastsafetensors.error.UnsupportedFeatureException if there is no storage for its scheme
     public static Checkpoint open(Location checkpoint) {
+        Objects.requireNonNull(checkpoint, "checkpoint");
         return open(checkpoint, OpenOptions.strict());
     }
 
     /// As [#open(Location)].
     public static Checkpoint open(Path checkpoint) {
+        Objects.requireNonNull(checkpoint, "checkpoint");
         return open(Location.of(checkpoint));
+    }
+
+    /// As [#open(Location)], from the bytes of one file in memory. To load from there: `loader.load(Location.of(file))`.
+    ///
+    /// @param file not copied; unchanged for as long as something is read from it
+    public static Checkpoint open(byte[] file) {
+        Objects.requireNonNull(file, "file");
+        return open(Location.of(file));
+    }
+
+    /// As [#open(byte\[\])], from any memory.
+    ///
+    /// @param file not copied; alive and unchanged for as long as something is read from it
+    /// @throws IllegalArgumentException if it belongs to one thread
+    public static Checkpoint open(MemorySegment file) {
+        Objects.requireNonNull(file, "file");
+        return open(Location.of(file));
     }
 
     /// As [#open(Location)], more or less strictly.
     public static Checkpoint open(Location checkpoint, OpenOptions options) {
+        Objects.requireNonNull(checkpoint, "checkpoint");
+        Objects.requireNonNull(options, "options");
         return LoaderProvider.instance().open(checkpoint, options);
     }
 
     /// As [#open(Location, OpenOptions)].
     public static Checkpoint open(Path checkpoint, OpenOptions options) {
+        Objects.requireNonNull(checkpoint, "checkpoint");
+        Objects.requireNonNull(options, "options");
         return open(Location.of(checkpoint), options);
     }
 
@@ -39,6 +73,8 @@ public final class Safetensors {
     ///
     /// @return the tensors, which the caller closes; the device is released with them
     public static Weights load(Location checkpoint, Device device) {
+        Objects.requireNonNull(checkpoint, "checkpoint");
+        Objects.requireNonNull(device, "device");
         Loader loader = Loader.builder().device(device).build();
         try (loader) {
             return loader.load(checkpoint);
@@ -47,6 +83,8 @@ public final class Safetensors {
 
     /// As [#load(Location, Device)].
     public static Weights load(Path checkpoint, Device device) {
+        Objects.requireNonNull(checkpoint, "checkpoint");
+        Objects.requireNonNull(device, "device");
         return load(Location.of(checkpoint), device);
     }
 
@@ -57,6 +95,27 @@ public final class Safetensors {
     /// @return the files written
     /// @throws io.fastsafetensors.error.StorageException if writing fails; what was there before stays
     public static List<Path> write(Path target, List<TensorSource> tensors, WriteOptions options) {
+        Objects.requireNonNull(target, "target");
+        Objects.requireNonNull(tensors, "tensors");
+        Objects.requireNonNull(options, "options");
         return LoaderProvider.instance().write(target, tensors, options);
+    }
+
+    /// Writes one file of these tensors, as the reference writes it.
+    ///
+    /// @throws io.fastsafetensors.error.StorageException if writing fails; what was there before stays
+    public static void write(Path file, TensorSource... tensors) {
+        Objects.requireNonNull(file, "file");
+        Objects.requireNonNull(tensors, "tensors");
+        write(file, List.of(tensors), WriteOptions.defaults());
+    }
+
+    /// Writes one file of loaded tensors by the names to write them under, as the reference writes it.
+    ///
+    /// @throws io.fastsafetensors.error.StorageException if writing fails; what was there before stays
+    public static void write(Path file, Map<String, Tensor> tensors) {
+        Objects.requireNonNull(file, "file");
+        Objects.requireNonNull(tensors, "tensors");
+        write(file, TensorSource.of(tensors), WriteOptions.defaults());
     }
 }

@@ -2,12 +2,19 @@ package io.fastsafetensors.api;
 
 import io.fastsafetensors.types.TensorInfo;
 import java.util.List;
+import java.util.Objects;
 import java.util.Set;
 import java.util.regex.Pattern;
 
 /// Which tensors to load. The bytes of the others are not read, but for gaps of up to 64 KiB between two tensors that are
 /// wanted: reading over such a gap costs less than a second read. [LoadPlan#bytesToRead()] has the gaps in it,
 /// [LoadPlan.FilePlan#ranges()] what is left of the neighbours, [LoadStats#bytesRead()] what it came to.
+///
+/// ```java
+/// Selection attention = Selection.glob("*.self_attn.*");
+/// Selection small = tensor -> tensor.byteSize() < 1 << 20;
+/// Weights weights = loader.load(path, attention.and(small));
+/// ```
 @FunctionalInterface
 public interface Selection {
     /// Whether to load this tensor. Pure: the same answer every time, on every rank.
@@ -20,18 +27,21 @@ public interface Selection {
 
     /// The tensors of these names.
     static Selection names(String... names) {
+        Objects.requireNonNull(names, "names");
         Set<String> wanted = Set.of(names);
         return tensor -> wanted.contains(tensor.name());
     }
 
     /// The tensors whose name matches one of the globs: `*` any characters, `?` one, `[a-c]` a class, `{a,b}` either.
     static Selection glob(String... globs) {
+        Objects.requireNonNull(globs, "globs");
         List<Pattern> patterns = List.of(globs).stream().map(Globs::toPattern).toList();
         return tensor -> patterns.stream().anyMatch(p -> p.matcher(tensor.name()).matches());
     }
 
     /// The tensors whose whole name matches the regular expression.
     static Selection regex(String regex) {
+        Objects.requireNonNull(regex, "regex");
         Pattern pattern = Pattern.compile(regex);
         return tensor -> pattern.matcher(tensor.name()).matches();
     }
@@ -53,11 +63,13 @@ public interface Selection {
 
     /// Both.
     default Selection and(Selection other) {
+        Objects.requireNonNull(other, "other");
         return tensor -> test(tensor) && other.test(tensor);
     }
 
     /// Either.
     default Selection or(Selection other) {
+        Objects.requireNonNull(other, "other");
         return tensor -> test(tensor) || other.test(tensor);
     }
 

@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.regex.Pattern;
 
 /// Which tensors the ranks of a group cut, and along which dimension: globs over names (as in
@@ -12,6 +13,11 @@ import java.util.regex.Pattern;
 ///
 /// A cut knows nothing of what a tensor means: it takes rows or columns `[r × ceil(size / ranks), …)`. Of a tensor that
 /// fuses several matrices that is rarely what a model wants; see docs/ranks.md.
+///
+/// ```java
+/// ShardSpec.of(Map.of("*.q_proj.weight", 0, "*.o_proj.weight", 1));
+/// ShardSpec.of("llama");
+/// ```
 public final class ShardSpec {
     private final List<Rule> rules;
     private final List<Pattern> patterns;
@@ -23,6 +29,7 @@ public final class ShardSpec {
     public record Rule(String pattern, int dim) {
         /// @throws IllegalArgumentException if the dimension is below −1
         public Rule {
+            Objects.requireNonNull(pattern, "pattern");
             if (dim < -1) {
                 throw new IllegalArgumentException("dimension " + dim + "; expected −1 (whole) or more");
             }
@@ -38,6 +45,7 @@ public final class ShardSpec {
     ///
     /// @throws IllegalArgumentException if a pattern is no glob
     public static ShardSpec of(List<Rule> rules) {
+        Objects.requireNonNull(rules, "rules");
         return new ShardSpec(rules);
     }
 
@@ -45,6 +53,7 @@ public final class ShardSpec {
     ///
     /// @throws IllegalArgumentException if a pattern is no glob, or a dimension is below −1
     public static ShardSpec of(Map<String, Integer> dims) {
+        Objects.requireNonNull(dims, "dims");
         List<Rule> rules = new ArrayList<>();
         dims.forEach((pattern, dim) -> rules.add(new Rule(pattern, dim)));
         return new ShardSpec(rules);
@@ -55,6 +64,7 @@ public final class ShardSpec {
     ///
     /// @throws io.fastsafetensors.error.ConfigException if there is none of that name; it lists those there are
     public static ShardSpec of(String scheme) {
+        Objects.requireNonNull(scheme, "scheme");
         return LoaderProvider.instance().shardSpec(scheme);
     }
 
@@ -62,6 +72,7 @@ public final class ShardSpec {
     ///
     /// @throws io.fastsafetensors.error.ConfigException naming line and column of what is wrong
     public static ShardSpec read(Path file) {
+        Objects.requireNonNull(file, "file");
         return LoaderProvider.instance().shardSpec(file);
     }
 
@@ -72,6 +83,7 @@ public final class ShardSpec {
 
     /// The dimension that a tensor is cut along, −1 if it is whole.
     public int dim(String tensor) {
+        Objects.requireNonNull(tensor, "tensor");
         for (int i = 0; i < patterns.size(); i++) {
             if (patterns.get(i).matcher(tensor).matches()) {
                 return rules.get(i).dim;

@@ -8,6 +8,10 @@ package io.fastsafetensors.api;
 ///        for (false). An owned tensor keeps no more memory than its own, and counts against the budget until it is closed:
 ///        where those that are open leave no room for the next one, the stream waits ten seconds for another thread to close
 ///        some, and then throws a [io.fastsafetensors.error.BudgetException]
+///
+/// ```java
+/// loader.stream(path, StreamOptions.defaults().withOwned(true));
+/// ```
 public record StreamOptions(int batchesAhead, boolean owned) {
     /// The most batches that may be read ahead: the device budget is divided among them all.
     public static final int MOST_AHEAD = 1024;
@@ -22,5 +26,17 @@ public record StreamOptions(int batchesAhead, boolean owned) {
     /// One batch ahead, borrowed tensors.
     public static StreamOptions defaults() {
         return new StreamOptions(1, false);
+    }
+
+    /// The same, with tensors that stay valid until the consumer closes them, or not.
+    public StreamOptions withOwned(boolean keep) {
+        return new StreamOptions(batchesAhead, keep);
+    }
+
+    /// The same with another number of batches ahead.
+    ///
+    /// @throws IllegalArgumentException if it is below −1
+    public StreamOptions withBatchesAhead(int batches) {
+        return new StreamOptions(batches, owned);
     }
 }

@@ -1,11 +1,13 @@
 package io.fastsafetensors.api;
 
+import io.fastsafetensors.error.UnsupportedFeatureException;
 import io.fastsafetensors.types.DType;
 import io.fastsafetensors.types.Device;
 import io.fastsafetensors.types.DeviceHandle;
 import io.fastsafetensors.types.Shape;
 import io.fastsafetensors.types.Slice;
 import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
 
 /// A contiguous, row-major tensor in the memory of one device: a view of a buffer that others may share. Its bytes are
 /// there.
@@ -14,6 +16,13 @@ import java.lang.foreign.MemorySegment;
 /// or the tensor itself is closed, every method but [#close()] and [#isClosed()] throws [IllegalStateException]; when
 /// the scope is closed or the memory goes back, so does every access to a segment that was given out. Thread-safe,
 /// except that writing into the memory is the caller's own business.
+///
+/// ```java
+/// float[] values = tensor.toFloatArray();                     // a copy, converted
+/// FloatBuffer same = tensor.asByteBuffer().asFloatBuffer();   // the memory itself
+/// Tensor row = tensor.slice(Slice.at(-1));
+/// Tensor wide = tensor.to(DType.F32);
+/// ```
 public interface Tensor extends AutoCloseable {
     /// The name in the checkpoint; derived tensors keep it.
     String name();
@@ -35,7 +44,7 @@ public interface Tensor extends AutoCloseable {
 
     /// The pointer of the first byte. Hold [#pin()] while native code uses it.
     ///
-    /// @throws io.fastsafetensors.error.UnsupportedFeatureException where the device has no pointers (OpenCL)
+    /// @throws UnsupportedFeatureException where the device has no pointers (OpenCL)
     long address();
 
     /// Whether [#segment()] works: CPU and unified memory.
@@ -44,12 +53,69 @@ public interface Tensor extends AutoCloseable {
     /// The bytes. Where native access is denied they may be reached a little longer: until the memory goes back. Little-endian; aligned to the element unless the file was loaded unaligned on purpose. For a
     /// `ByteBuffer` view take slices of less than 2 GiB.
     ///
-    /// @throws io.fastsafetensors.error.UnsupportedFeatureException if the host cannot address the memory
+    /// @throws UnsupportedFeatureException if the host cannot address the memory
     MemorySegment segment();
+
+    /// The bytes as a little-endian buffer over the same memory, without a copy: `asByteBuffer().asFloatBuffer()` are the
+    /// elements of an F32 tensor. It is valid as long as [#segment()] is.
+    ///
+    /// @throws UnsupportedFeatureException if the host cannot address the memory, or it is larger than a buffer can be
+    ///         (2 GiB): take a slice, or [#segment()]
+    default ByteBuffer asByteBuffer() {
+        return Values.buffer(this);
+    }
+
+    /// The elements in row-major order as floats, from whatever device. Another dtype is converted as [#to(DType)] F32
+    /// does, bit for bit.
+    ///
+    /// @throws UnsupportedFeatureException if there are more elements than an array can have (slice the tensor, or use
+    ///         [#segment()] or [#copyTo(MemorySegment)]), or the dtype is C64 (use [#asByteBuffer()])
+    default float[] toFloatArray() {
+        return Values.floats(this);
+    }
+
+    /// The elements in row-major order as doubles; as [#toFloatArray()], by way of F64.
+    ///
+    /// @throws UnsupportedFeatureException as [#toFloatArray()]
+    default double[] toDoubleArray() {
+        return Values.doubles(this);
+    }
+
+    /// The elements in row-major order as longs; as [#toFloatArray()], by way of I64: what does not fit (a large U64, a
+    /// large float) is the nearest long.
+    ///
+    /// @throws UnsupportedFeatureException as [#toFloatArray()]
+    default long[] toLongArray() {
+        return Values.longs(this);
+    }
+
+    /// The elements in row-major order as ints; as [#toFloatArray()], by way of I32: what does not fit is the nearest int.
+    ///
+    /// @throws UnsupportedFeatureException as [#toFloatArray()]
+    default int[] toIntArray() {
+        return Values.ints(this);
+    }
+
+    /// The elements in row-major order as shorts; as [#toFloatArray()], by way of I16: what does not fit is the nearest
+    /// short. The bits of F16, BF16 and U16 are in [#toByteArray()] and [#asByteBuffer()].
+    ///
+    /// @throws UnsupportedFeatureException as [#toFloatArray()]
+    default short[] toShortArray() {
+        return Values.shorts(this);
+    }
+
+    /// The tensor's bytes as they are, little-endian, whatever the dtype, from whatever device. Nothing is converted: an
+    /// element of U8 over 127 is a negative byte.
+    ///
+    /// @throws UnsupportedFeatureException if there are more bytes than an array can have: slice the tensor, or use
+    ///         [#segment()] or [#copyTo(MemorySegment)]
+    default byte[] toByteArray() {
+        return Values.bytes(this);
+    }
 
     /// Copies the bytes to host memory, from whatever device.
     ///
-    /// @param target exactly [#byteSize()] bytes
+    /// @param target exactly [#byteSize()] bytes; native memory, or an array's
     /// @throws IllegalArgumentException if the size differs
     void copyTo(MemorySegment target);
 
@@ -80,7 +146,7 @@ public interface Tensor extends AutoCloseable {
 
     /// This tensor in another dtype, in memory of its own; itself if the dtype is the same.
     ///
-    /// @throws io.fastsafetensors.error.UnsupportedFeatureException for a pair that is not converted (C64)
+    /// @throws UnsupportedFeatureException for a pair that is not converted (C64)
     Tensor to(DType dtype);
 
     /// This tensor on another device, in memory of its own; itself if the device is the same. The best backend of that
@@ -113,7 +179,7 @@ public interface Tensor extends AutoCloseable {
     /// goes singly, 1 lane. As bytes, the innermost dimension of F6 and F4 counts bytes where it fills whole ones; else
     /// the shape is one dimension of all bytes.
     ///
-    /// @throws io.fastsafetensors.error.UnsupportedFeatureException if DLPack does not know the device, the memory is
+    /// @throws UnsupportedFeatureException if DLPack does not know the device, the memory is
     ///         read-only and the struct the legacy one, or native access is denied
     Dlpack toDlpack(DlpackVersion version);
 

@@ -14,6 +14,12 @@ import java.util.stream.StreamSupport;
 /// A tensor's bytes are there when it is handed out. On a device its memory is filled again with later tensors once the
 /// next one was asked for, or an owned one is closed: a consumer whose own kernels or copies are still reading it on
 /// another stream says so by [Tensor#releaseAfter(long)] before that, or waits for them.
+///
+/// ```java
+/// try (Loader loader = Loader.builder().deviceBudget(1L << 30).build(); TensorStream stream = loader.stream(path)) {
+///     stream.forEach(tensor -> use(tensor.name(), tensor.toFloatArray()));
+/// }
+/// ```
 public interface TensorStream extends Iterable<Tensor>, AutoCloseable {
     /// The headers.
     Checkpoint checkpoint();

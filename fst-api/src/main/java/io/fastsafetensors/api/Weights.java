@@ -28,6 +28,14 @@ import java.util.Set;
 /// timeout is named on the others; so is the reason if a rank cannot carry out its call, and then the group goes on: the
 /// next call and the next load work. The timeout covers the owner's reading. Calls
 /// of one rank are made one after the other.
+///
+/// ```java
+/// try (Weights weights = loader.load(path)) {
+///     Tensor query = weights.get("model.layers.0.self_attn.q_proj.weight");       // waits for its own bytes
+///     Tensor half = weights.get("lm_head.weight", GetOptions.as(DType.F16));
+///     weights.awaitAll();
+/// }
+/// ```
 public interface Weights extends AutoCloseable {
     /// The headers.
     Checkpoint checkpoint();

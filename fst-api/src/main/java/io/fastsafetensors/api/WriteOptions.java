@@ -1,6 +1,7 @@
 package io.fastsafetensors.api;
 
 import java.util.Map;
+import java.util.Objects;
 
 /// How a checkpoint is written.
 ///
@@ -11,6 +12,10 @@ import java.util.Map;
 ///        that. With 8 they stand in the reference's order: largest dtype first, then by name
 /// @param maxShardBytes the most data bytes a file; more makes shards and an index
 /// @param digests whether each tensor's SHA-256 goes into the metadata, see [#DIGEST_KEY]
+///
+/// ```java
+/// Safetensors.write(directory, sources, WriteOptions.defaults().withMaxShardBytes(5L << 30).withDigests(true));
+/// ```
 public record WriteOptions(Map<String, String> metadata, int dataAlignment, long maxShardBytes, boolean digests) {
     /// What comes before a tensor's name in the key of its digest: the `__metadata__` of the tensor's file maps
     /// `fst.sha256.NAME` to the SHA-256 of the tensor's bytes in that file, as 64 lower-case hexadecimal digits.
@@ -22,6 +27,7 @@ public record WriteOptions(Map<String, String> metadata, int dataAlignment, long
     /// @throws IllegalArgumentException if the alignment is no power of two from 8 to [#LARGEST_ALIGNMENT], or the shard
     ///         size not positive
     public WriteOptions {
+        Objects.requireNonNull(metadata, "metadata");
         metadata = Map.copyOf(metadata);
         if (dataAlignment < 8 || dataAlignment > LARGEST_ALIGNMENT || Integer.bitCount(dataAlignment) != 1) {
             throw new IllegalArgumentException("a data alignment of " + dataAlignment
@@ -54,6 +60,7 @@ public record WriteOptions(Map<String, String> metadata, int dataAlignment, long
 
     /// The same with other metadata.
     public WriteOptions withMetadata(Map<String, String> entries) {
+        Objects.requireNonNull(entries, "entries");
         return new WriteOptions(entries, dataAlignment, maxShardBytes, digests);
     }
 }

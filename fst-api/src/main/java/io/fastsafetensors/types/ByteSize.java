@@ -3,6 +3,7 @@ package io.fastsafetensors.types;
 import java.math.BigDecimal;
 import java.math.RoundingMode;
 import java.util.Locale;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /// Numbers of bytes as people write them.
@@ -15,6 +16,7 @@ public final class ByteSize {
     ///
     /// @throws IllegalArgumentException if it is none of these, negative, or no long
     public static long parse(String text) {
+        Objects.requireNonNull(text, "text");
         String trimmed = text.strip();
         int digits = 0;
         while (digits < trimmed.length() && "0123456789.".indexOf(trimmed.charAt(digits)) >= 0) {

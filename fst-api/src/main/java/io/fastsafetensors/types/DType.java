@@ -3,6 +3,7 @@ package io.fastsafetensors.types;
 import java.util.HashMap;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 
 /// The 22 element types of the format, in the reference implementation's order (huggingface/safetensors 0.8.0).
@@ -102,12 +103,14 @@ public enum DType {
 
     /// The dtype spelled `name` in a header (case matters), if there is one.
     public static Optional<DType> byName(String name) {
+        Objects.requireNonNull(name, "name");
         return Optional.ofNullable(BY_NAME.get(name));
     }
 
     /// The dtype that people mean by `text`: a format's name in any case, or the name that PyTorch, NumPy and ml_dtypes have
     /// for it, such as `bfloat16`, `half`, `float8_e4m3fn`, `uint8`.
     public static Optional<DType> parse(String text) {
+        Objects.requireNonNull(text, "text");
         String name = text.toUpperCase(Locale.ROOT);
         return Optional.ofNullable(BY_NAME.get(OTHER_NAMES.getOrDefault(name, name)));
     }

@@ -1,6 +1,7 @@
 package io.fastsafetensors.types;
 
 import java.util.Locale;
+import java.util.Objects;
 
 /// One device, such as `cpu` or `cuda:1`. The set of types is open: a backend may bring its own.
 ///
@@ -9,6 +10,10 @@ import java.util.Locale;
 ///
 /// @param type lower-case letters and digits, such as `cpu`, `cuda`, `rocm`, `opencl`, `gpu`, `auto`
 /// @param index the device's number in its runtime's own order, from 0
+///
+/// ```java
+/// Device gpu = Device.parse("cuda:0");
+/// ```
 public record Device(String type, int index) {
     /// Host memory.
     public static final Device CPU = new Device("cpu", 0);
@@ -17,6 +22,7 @@ public record Device(String type, int index) {
 
     /// @throws IllegalArgumentException if the type is not a lower-case word or the index negative
     public Device {
+        Objects.requireNonNull(type, "type");
         if (!type.matches("[a-z][a-z0-9]*") || index < 0) {
             throw new IllegalArgumentException("no device: \"" + type + ":" + index
                     + "\"; expected a form such as cpu, cuda:0, rocm:0, opencl:1, gpu:0 or auto");
@@ -27,6 +33,7 @@ public record Device(String type, int index) {
     ///
     /// @throws IllegalArgumentException if it is none of these forms
     public static Device parse(String text) {
+        Objects.requireNonNull(text, "text");
         int colon = text.indexOf(':');
         String type = (colon < 0 ? text : text.substring(0, colon)).toLowerCase(Locale.ROOT);
         try {

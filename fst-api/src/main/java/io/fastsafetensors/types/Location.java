@@ -2,6 +2,7 @@ package io.fastsafetensors.types;
 
 import io.fastsafetensors.error.Where;
 import java.io.ByteArrayOutputStream;
+import java.lang.foreign.MemorySegment;
 import java.net.URI;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
@@ -13,6 +14,7 @@ import java.util.Arrays;
 import java.util.Locale;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -28,27 +30,37 @@ import org.jspecify.annotations.Nullable;
 /// Location.of("model.safetensors");                       // a relative path
 /// Location.of("s3://bucket/llama/model.safetensors.index.json");
 /// Location.of(Path.of("/models/llama"));
+/// Location.of(bytes);                                     // a file in memory
 /// ```
 public final class Location {
     // One letter is a drive of Windows.
     private static final Pattern ADDRESS = Pattern.compile("([A-Za-z][A-Za-z0-9+.-]+):(.*)", Pattern.DOTALL);
     private static final Pattern USER = Pattern.compile("^([A-Za-z0-9+.-]+://)[^/?#]*@");
     private static final String FILE = "file";
+    private static final String MEMORY = "memory";
+    private static final AtomicLong NUMBERS = new AtomicLong();
     private static final String UNRESERVED = "-._~";
 
     private final @Nullable Path path;
     private final String scheme;
     private final String address;
+    private final @Nullable MemorySegment memory;
 
     private Location(@Nullable Path path, String scheme, String address) {
+        this(path, scheme, address, null);
+    }
+
+    private Location(@Nullable Path path, String scheme, String address, @Nullable MemorySegment memory) {
         this.path = path;
         this.scheme = scheme;
         this.address = address;
+        this.memory = memory;
     }
 
     /// A path of the default file system or of any other one. A relative path is resolved against the working directory as
     /// the JVM knows it (`user.dir` at its start).
     public static Location of(Path path) {
+        Objects.requireNonNull(path, "path");
         return new Location(path, path.getFileSystem().provider().getScheme(), path.toString());
     }
 
@@ -56,6 +68,7 @@ public final class Location {
     ///
     /// @throws IllegalArgumentException if it has no scheme, or is no usable `file` URI
     public static Location of(URI uri) {
+        Objects.requireNonNull(uri, "uri");
         if (uri.getScheme() == null) {
             throw new IllegalArgumentException("a URI without a scheme: " + uri);
         }
@@ -67,6 +80,7 @@ public final class Location {
     ///
     /// @throws IllegalArgumentException if it is no usable path, or no usable `file` URI
     public static Location of(String text) {
+        Objects.requireNonNull(text, "text");
         Matcher parts = ADDRESS.matcher(text);
         if (!parts.matches()) {
             return of(Path.of(text));
@@ -74,6 +88,33 @@ public final class Location {
         String scheme = parts.group(1).toLowerCase(Locale.ROOT);
         return scheme.equals(FILE) ? of(Path.of(URI.create(text)))
                 : new Location(null, scheme, scheme + ":" + parts.group(2));
+    }
+
+    /// The bytes of one file, in memory.
+    ///
+    /// @param file not copied; unchanged for as long as something is read from it
+    public static Location of(byte[] file) {
+        Objects.requireNonNull(file, "file");
+        return of(MemorySegment.ofArray(Objects.requireNonNull(file, "file")));
+    }
+
+    /// The bytes of one file, in memory. Two locations of the same memory are equal.
+    ///
+    /// @param file not copied; alive and unchanged for as long as something is read from it
+    /// @throws IllegalArgumentException if it belongs to one thread: loads read with several
+    public static Location of(MemorySegment file) {
+        Objects.requireNonNull(file, "file");
+        if (!file.isAccessibleBy(new Thread())) {
+            throw new IllegalArgumentException("the memory belongs to one thread and loads read with several: take it"
+                    + " from Arena.ofShared() or Arena.ofAuto()");
+        }
+        return new Location(null, MEMORY,
+                MEMORY + ":" + file.byteSize() + "-bytes-" + NUMBERS.incrementAndGet(), file.asReadOnly());
+    }
+
+    /// The bytes themselves, read-only, if this is a file in memory.
+    public Optional<MemorySegment> memory() {
+        return Optional.ofNullable(memory);
     }
 
     /// The scheme in lower case; `file` for a path of the default file system.
@@ -134,6 +175,7 @@ public final class Location {
     ///
     /// @param name one name, without encoding; the caller has seen to it that it is no path
     public Location resolve(String name) {
+        Objects.requireNonNull(name, "name");
         if (path == null) {
             String base = withoutQuery(address);
             String query = address.substring(base.length());
@@ -167,6 +209,9 @@ public final class Location {
     public Optional<Location> parent() {
         if (path != null) {
             return Optional.of(of(path.resolveSibling("")));
+        }
+        if (memory != null) {
+            return Optional.empty();
         }
         String base = withoutQuery(address);
         String query = address.substring(base.length());
@@ -230,16 +275,17 @@ public final class Location {
         return text.toString();
     }
 
-    /// Equal if the paths are, or the addresses.
+    /// Equal if the paths are, or the memory is the same, or the addresses are equal.
     @Override
     public boolean equals(@Nullable Object other) {
         return other instanceof Location that && Objects.equals(path, that.path)
-                && (path != null || address.equals(that.address));
+                && Objects.equals(memory, that.memory)
+                && (path != null || memory != null || address.equals(that.address));
     }
 
     @Override
     public int hashCode() {
-        return path != null ? path.hashCode() : address.hashCode();
+        return path != null ? path.hashCode() : memory != null ? memory.hashCode() : address.hashCode();
     }
 
     /// For messages: the path, or the address without what may be secret.

@@ -1,8 +1,13 @@
 package io.fastsafetensors.types;
 
 import java.util.Arrays;
+import java.util.Objects;
 
 /// The dimensions of a tensor, outermost first. Rank 0 is a scalar. Immutable; sizes are longs, never negative.
+///
+/// ```java
+/// Shape shape = Shape.of(2, 3);                               // shape.elements() is 6
+/// ```
 public final class Shape {
     private static final Shape SCALAR = new Shape(new long[0]);
 
@@ -16,6 +21,7 @@ public final class Shape {
     ///
     /// @throws IllegalArgumentException if one is negative
     public static Shape of(long... dims) {
+        Objects.requireNonNull(dims, "dims");
         for (long dim : dims) {
             if (dim < 0) {
                 throw new IllegalArgumentException("negative dimension in " + Arrays.toString(dims));

@@ -5,6 +5,12 @@ package io.fastsafetensors.types;
 /// Negative indices count from the end, as in Python. Bounds outside the dimension are an error, not clipped,
 /// as in the reference implementation. A negative step walks backwards from `start` (default: the last element) to
 /// just before `stop` (default: the first element included).
+///
+/// ```java
+/// tensor.slice(Slice.at(0));                                  // tensor[0]
+/// tensor.slice(Slice.all(), Slice.range(2, -1));              // tensor[:, 2:-1]
+/// tensor.slice(Slice.every(-2));                              // tensor[::-2]
+/// ```
 public sealed interface Slice permits Slice.All, Slice.At, Slice.Range {
     /// The whole dimension.
     record All() implements Slice {

@@ -107,6 +107,28 @@ class RewriteTest {
     }
 
     @Test
+    void a_checkpoint_without_tensors_is_split_into_one_that_verifies() throws Exception {
+        Path in = directory.resolve("empty.safetensors");
+        Safetensors.write(in, List.of(), WriteOptions.defaults().withMetadata(METADATA));
+        Path shards = directory.resolve("shards");
+        Path out = directory.resolve("out.safetensors");
+
+        succeed("split", in, shards, "--max-shard-size", 1000);
+        succeed("merge", shards, out);
+
+        assertSound(shards);
+        assertSound(out);
+        assertEquals(0, Safetensors.open(shards).tensors().size());
+        assertEquals(-1, Files.mismatch(in, out));
+
+        Path full = directory.resolve("full");
+        succeed("split", write(new Random(SEED), 3, WriteOptions.defaults()), full, "--max-shard-size", 1000);
+        Cli.Result refused = Cli.run("split", in, full, "--max-shard-size", 1000);
+        assertTrue(refused.status() != 0 && refused.err().contains("fresh directory"), refused.err());
+        assertSound(full);
+    }
+
+    @Test
     void align_puts_data_and_tensors_on_pages_as_far_as_their_sizes_allow() {
         Random random = new Random(SEED);
         Path in = write(random, 40, WriteOptions.defaults());

@@ -16,7 +16,9 @@ import io.fastsafetensors.core.checkpoint.CheckpointFiles;
 import io.fastsafetensors.core.config.Configuration;
 import io.fastsafetensors.core.config.ShardSpecs;
 import io.fastsafetensors.core.deliver.CoreLoader;
+import io.fastsafetensors.core.deliver.PartialRead;
 import io.fastsafetensors.core.header.CheckpointReader;
+import io.fastsafetensors.core.header.ParsedCheckpoint;
 import io.fastsafetensors.core.select.Providers;
 import io.fastsafetensors.core.storage.SourceFile;
 import io.fastsafetensors.core.storage.SourceFiles;
@@ -25,6 +27,7 @@ import io.fastsafetensors.core.storage.Storages;
 import io.fastsafetensors.core.write.CheckpointWriter;
 import io.fastsafetensors.core.write.TensorBytes;
 import io.fastsafetensors.types.Location;
+import io.fastsafetensors.types.Slice;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.function.Function;
@@ -65,6 +68,14 @@ public final class CoreLoaderProvider implements LoaderProvider {
         try (Storages storages = Storages.open(); SourceFiles sources = SourceFiles.closedAtOnce(storages)) {
             return CheckpointReader.open(CheckpointFiles.resolve(checkpoint, sources), sources, options);
         }
+    }
+
+    @Override
+    public Tensor read(Checkpoint checkpoint, String name, Slice... slices) {
+        if (checkpoint instanceof ParsedCheckpoint parsed) {
+            return PartialRead.read(parsed, name, slices);
+        }
+        throw new IllegalArgumentException("a checkpoint that fst did not open: " + checkpoint.location());
     }
 
     @Override

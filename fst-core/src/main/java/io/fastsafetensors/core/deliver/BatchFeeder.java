@@ -12,6 +12,7 @@ import io.fastsafetensors.core.place.Routing;
 import io.fastsafetensors.core.plan.ReadPlan;
 import io.fastsafetensors.core.plan.StreamPlan;
 import io.fastsafetensors.error.BudgetException;
+import io.fastsafetensors.error.Printable;
 import io.fastsafetensors.spi.Releases;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
@@ -337,7 +338,7 @@ final class BatchFeeder implements AutoCloseable {
                 // Where readers copy, more of them than cores are in each other's way.
                 reading.getLast().awaitLastBlocks();
             }
-            weights = planned.load().start(memory, grant, progress.ofBatch(), null);
+            weights = planned.load().startBatch(memory, grant, progress.ofBatch());
             reading.add(weights);
         } finally {
             offer(weights == null ? null : new Batch(weights, planned.run(), grant), grant);
@@ -422,7 +423,7 @@ final class BatchFeeder implements AutoCloseable {
         Releases done = new Releases();
         takeWaiting().forEach(batch -> done.run(() -> done(batch)));
         if (started && !Waits.toClose(ended)) {
-            LOG.log(Level.WARNING, "a read of a stream of " + checkpoint.location()
+            LOG.log(Level.WARNING, "a read of a stream of " + Printable.escape(checkpoint.location().toString())
                     + " does not return; its memory is freed when it does");
         }
         Releases late;

@@ -5,6 +5,7 @@ import io.fastsafetensors.api.DlpackVersion;
 import io.fastsafetensors.api.LoadOptions;
 import io.fastsafetensors.api.LoadPlan;
 import io.fastsafetensors.api.Loader;
+import io.fastsafetensors.api.Selection;
 import io.fastsafetensors.api.StreamOptions;
 import io.fastsafetensors.api.Tensor;
 import io.fastsafetensors.api.TensorStream;
@@ -26,6 +27,7 @@ import io.fastsafetensors.types.Location;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.function.BiFunction;
@@ -82,23 +84,37 @@ public final class CoreLoader implements Loader {
 
     @Override
     public Weights load(Location checkpoint) {
-        return load(sources -> CheckpointFiles.resolve(checkpoint, sources), Map.of());
+        return load(checkpoint, Selection.all());
+    }
+
+    @Override
+    public Weights load(Location checkpoint, Selection selection) {
+        Objects.requireNonNull(checkpoint, "checkpoint");
+        return load(sources -> CheckpointFiles.resolve(checkpoint, sources), Map.of(), narrowed(selection));
+    }
+
+    /// The loader's options for a load of fewer tensors.
+    private LoadOptions narrowed(Selection selection) {
+        Objects.requireNonNull(selection, "selection");
+        return inForce.toBuilder().select(inForce.selection().and(selection)).options();
     }
 
     @Override
     public Weights loadFiles(List<Location> files) {
-        return load(sources -> CheckpointFiles.of(files, sources), Map.of());
+        Objects.requireNonNull(files, "files");
+        return load(sources -> CheckpointFiles.of(files, sources), Map.of(), inForce);
     }
 
     @Override
     public Weights loadFiles(Map<Integer, List<Location>> filesByRank) {
+        Objects.requireNonNull(filesByRank, "filesByRank");
         int ranks = options.group().map(ProcessGroup::size).orElse(1);
         Map<Integer, List<Location>> owners = new TreeMap<>(filesByRank);
         List<Location> all = owners.values().stream().flatMap(List::stream).toList();
         return load(sources -> {
             requireRanks(owners, ranks);
             return CheckpointFiles.of(all, sources);
-        }, owners);
+        }, owners, inForce);
     }
 
     private static void requireRanks(Map<Integer, List<Location>> owners, int ranks) {
@@ -109,18 +125,19 @@ public final class CoreLoader implements Loader {
         }
     }
 
-    private Weights load(Function<SourceFiles, CheckpointFiles> files, Map<Integer, List<Location>> owners) {
+    private Weights load(Function<SourceFiles, CheckpointFiles> files, Map<Integer, List<Location>> owners,
+            LoadOptions how) {
         long start = System.nanoTime();
         return using((target, sources) -> {
             if (shared.isPresent()) {
                 Map<Integer, List<Location>> pinned = new TreeMap<>();
                 owners.forEach((rank, own) -> pinned.put(rank, own.stream().map(sources::pin).toList()));
-                return shared.get().load(() -> open(target, files.apply(sources), sources), pinned, start);
+                return shared.get().with(how).load(() -> open(target, files.apply(sources), sources), pinned, start);
             }
             ParsedCheckpoint checkpoint = open(target, files.apply(sources), sources);
-            try (PreparedLoad load = PreparedLoad.of(target, inForce, checkpoint, Way.ALONE, options.selection(),
-                    options.deviceBudget(), start)) {
-                return load.start(options.progress(), null);
+            try (PreparedLoad load = PreparedLoad.of(target, how, checkpoint, Way.ALONE, how.selection(),
+                    how.deviceBudget(), start)) {
+                return load.start(how.progress(), null);
             }
         });
     }
@@ -134,27 +151,35 @@ public final class CoreLoader implements Loader {
     }
 
     @Override
-    public LoadPlan plan(Location checkpoint) {
+    public LoadPlan plan(Location checkpoint, Selection selection) {
+        Objects.requireNonNull(checkpoint, "checkpoint");
+        LoadOptions how = narrowed(selection);
         return using((target, sources) -> {
             if (shared.isPresent()) {
-                return shared.get().plan(() -> open(target, checkpoint, sources));
+                return shared.get().with(how).plan(() -> open(target, checkpoint, sources));
             }
             ParsedCheckpoint parsed = open(target, checkpoint, sources);
             try (Routing routing = target.route(parsed.headers(), parsed.sources())) {
-                return target.plan(parsed, routing, options.selection(), Way.ALONE, options.deviceBudget());
+                return target.plan(parsed, routing, how.selection(), Way.ALONE, how.deviceBudget());
             }
         });
     }
 
     @Override
-    public TensorStream stream(Location checkpoint, StreamOptions streamOptions) {
+    public TensorStream stream(Location checkpoint, Selection selection, StreamOptions streamOptions) {
+        Objects.requireNonNull(checkpoint, "checkpoint");
+        Objects.requireNonNull(streamOptions, "options");
+        LoadOptions how = narrowed(selection);
         long start = System.nanoTime();
-        return using((target, sources) -> LoadedStream.open(target, inForce, streamOptions,
+        return using((target, sources) -> LoadedStream.open(target, how, streamOptions,
                 open(target, checkpoint, sources), start));
     }
 
     @Override
     public List<Path> rewrite(Location checkpoint, Path copy, WriteOptions writeOptions) {
+        Objects.requireNonNull(checkpoint, "checkpoint");
+        Objects.requireNonNull(copy, "target");
+        Objects.requireNonNull(writeOptions, "options");
         long start = System.nanoTime();
         return using((target, sources) -> {
             if (shared.isPresent()) {
@@ -167,6 +192,7 @@ public final class CoreLoader implements Loader {
 
     @Override
     public Tensor fromDlpack(long managedTensor, DlpackVersion version) {
+        Objects.requireNonNull(version, "version");
         return using(target -> CoreTensor.adopt(ImportedTensor.read(managedTensor, version, device), target.backend(),
                 device, inForce.leakDetection()));
     }

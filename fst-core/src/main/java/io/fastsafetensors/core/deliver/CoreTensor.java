@@ -13,6 +13,7 @@ import io.fastsafetensors.core.memory.Scope;
 import io.fastsafetensors.core.memory.SharedBackend;
 import io.fastsafetensors.core.memory.SharedBuffer;
 import io.fastsafetensors.core.shard.SliceView;
+import io.fastsafetensors.error.Printable;
 import io.fastsafetensors.error.UnsupportedFeatureException;
 import io.fastsafetensors.error.Where;
 import io.fastsafetensors.spi.Releases;
@@ -22,6 +23,7 @@ import io.fastsafetensors.types.DeviceHandle;
 import io.fastsafetensors.types.Shape;
 import io.fastsafetensors.types.Slice;
 import java.lang.foreign.MemorySegment;
+import java.util.Objects;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
@@ -63,7 +65,7 @@ final class CoreTensor implements Tensor {
     private void requireOpen() {
         origin.scope().requireOpen();
         if (closed.get()) {
-            throw new IllegalStateException("tensor \"" + name + "\" is closed");
+            throw origin.scope().closed("tensor \"" + Printable.escape(name) + "\"");
         }
     }
 
@@ -149,10 +151,12 @@ final class CoreTensor implements Tensor {
 
     @Override
     public void copyTo(MemorySegment target) {
+        Objects.requireNonNull(target, "target");
         requireOpen();
         if (target.byteSize() != byteSize) {
-            throw new IllegalArgumentException("tensor \"" + name + "\" has " + byteSize + " bytes, the target "
-                    + target.byteSize());
+            throw new IllegalArgumentException(
+                    "tensor \"" + Printable.escape(name) + "\" has " + byteSize + " bytes, the target "
+                            + target.byteSize());
         }
         DeviceWork.copyOut(this, target);
     }
@@ -174,6 +178,7 @@ final class CoreTensor implements Tensor {
 
     @Override
     public CoreTensor slice(Slice... slices) {
+        Objects.requireNonNull(slices, "slices");
         requireOpen();
         SliceView view = SliceView.of(name, dtype, shape, slices);
         if (view.contiguous()) {
@@ -192,12 +197,14 @@ final class CoreTensor implements Tensor {
 
     @Override
     public Tensor to(DType target) {
+        Objects.requireNonNull(target, "dtype");
         requireOpen();
         return target == dtype ? this : DeviceWork.convert(this, target);
     }
 
     @Override
     public Tensor to(Device target) {
+        Objects.requireNonNull(target, "device");
         requireOpen();
         return target.equals(origin.device()) ? this : DeviceMove.move(this, target);
     }
@@ -219,7 +226,7 @@ final class CoreTensor implements Tensor {
     /// @param held with a hold, which the tensor takes over
     private static CoreTensor detached(SharedBuffer held, Device device, LeakDetection leaks, String name, DType dtype,
             Shape shape, long offset, long byteSize) {
-        Scope own = new Scope("detached tensor \"" + name + "\"");
+        Scope own = new Scope("detached tensor \"" + Printable.escape(name) + "\"");
         try {
             CoreTensor tensor =
                     new CoreTensor(new Origin(null, own, device, leaks), own.lease(held), false, name, dtype,
@@ -230,6 +237,14 @@ final class CoreTensor implements Tensor {
             new Releases().run(own::close).because(e);
             throw e;
         }
+    }
+
+    /// A tensor in a scope of its own, at the beginning of a buffer.
+    ///
+    /// @param held with a hold, which the tensor takes over
+    static CoreTensor detached(SharedBuffer held, Device device, LeakDetection leaks, String name, DType dtype,
+            Shape shape, long byteSize) {
+        return detached(held, device, leaks, name, dtype, shape, 0, byteSize);
     }
 
     /// A detached tensor in another framework's memory, named `dlpack`.
@@ -253,6 +268,7 @@ final class CoreTensor implements Tensor {
 
     @Override
     public Dlpack toDlpack(DlpackVersion version) {
+        Objects.requireNonNull(version, "version");
         return ExportedTensor.of(
                 new ExportedTensor.Source(name, dtype, shape, byteSize, origin.device(), hold(), offset), version,
                 origin.leaks());
@@ -277,7 +293,7 @@ final class CoreTensor implements Tensor {
 
     @Override
     public String toString() {
-        return "Tensor[" + name + ", " + dtype + " " + shape + ", " + origin.device()
+        return "Tensor[" + Printable.escape(name) + ", " + dtype + " " + shape + ", " + origin.device()
                 + (isClosed() ? ", closed]" : "]");
     }
 }

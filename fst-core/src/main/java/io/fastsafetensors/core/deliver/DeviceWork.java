@@ -5,6 +5,7 @@ import io.fastsafetensors.core.memory.Scope;
 import io.fastsafetensors.core.memory.SharedBackend;
 import io.fastsafetensors.core.memory.SharedBuffer;
 import io.fastsafetensors.core.shard.SliceView;
+import io.fastsafetensors.error.Printable;
 import io.fastsafetensors.error.UnsupportedFeatureException;
 import io.fastsafetensors.error.Where;
 import io.fastsafetensors.spi.Backend;
@@ -173,7 +174,8 @@ final class DeviceWork {
 
     static void copyOut(CoreTensor source, MemorySegment target) {
         if (target.isReadOnly()) {
-            throw new IllegalArgumentException("the target of a copy of \"" + source.name() + "\" is read-only");
+            throw new IllegalArgumentException(
+                    "the target of a copy of \"" + Printable.escape(source.name()) + "\" is read-only");
         }
         SharedBuffer held = source.hold();
         try {

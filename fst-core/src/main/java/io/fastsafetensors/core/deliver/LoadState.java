@@ -22,11 +22,11 @@ final class LoadState {
     private final Resources resources = new Resources();
     private final List<@Nullable Lease> leases = new ArrayList<>();
 
-    /// @param what how messages call it
+    /// @param scope what its tensors live in, closed with it
     /// @param job its readers
     /// @param backend the device, retained until [#close()]
-    LoadState(String what, LoadJob job, SharedBackend backend) {
-        this.scope = new Scope(what);
+    LoadState(Scope scope, LoadJob job, SharedBackend backend) {
+        this.scope = scope;
         this.job = job;
         backend.retain();
         resources.add(backend::release);

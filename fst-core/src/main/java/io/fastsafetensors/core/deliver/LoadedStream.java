@@ -10,6 +10,7 @@ import io.fastsafetensors.core.distribute.Way;
 import io.fastsafetensors.core.header.ParsedCheckpoint;
 import io.fastsafetensors.core.memory.LeakDetector;
 import io.fastsafetensors.core.plan.StreamPlan;
+import io.fastsafetensors.error.Printable;
 import io.fastsafetensors.error.TensorNotFoundException;
 import io.fastsafetensors.spi.Releases;
 import java.util.Iterator;
@@ -31,7 +32,8 @@ final class LoadedStream implements TensorStream {
         this.checkpoint = checkpoint;
         this.owned = owned;
         this.consumer = consumer;
-        this.ticket = LeakDetector.watch(this, "stream of " + checkpoint.location(), options.leakDetection(),
+        this.ticket = LeakDetector.watch(this, "stream of " + Printable.escape(checkpoint.location().toString()),
+                options.leakDetection(),
                 consumer::abandon);
     }
 
@@ -116,6 +118,6 @@ final class LoadedStream implements TensorStream {
 
     @Override
     public String toString() {
-        return "stream of " + checkpoint.location();
+        return "stream of " + Printable.escape(checkpoint.location().toString());
     }
 }

@@ -36,6 +36,7 @@ import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.IntStream;
@@ -132,11 +133,13 @@ final class LoadedWeights implements Weights {
 
     @Override
     public TensorInfo info(String name) {
+        Objects.requireNonNull(name, "name");
         return planned(name).info();
     }
 
     @Override
     public Location file(String name) {
+        Objects.requireNonNull(name, "name");
         return planned(name).info().file();
     }
 
@@ -160,6 +163,8 @@ final class LoadedWeights implements Weights {
 
     @Override
     public Tensor get(String name, GetOptions options) {
+        Objects.requireNonNull(name, "name");
+        Objects.requireNonNull(options, "options");
         return as(whole(name), options);
     }
 
@@ -272,12 +277,15 @@ final class LoadedWeights implements Weights {
 
     @Override
     public boolean isReady(String name) {
+        Objects.requireNonNull(name, "name");
         PlannedTensor tensor = planned(name);
         return state.job().arrivals().isThere(tensor.firstBlock(), tensor.lastBlock());
     }
 
     @Override
     public Tensor getSharded(String name, int dim, GetOptions options) {
+        Objects.requireNonNull(name, "name");
+        Objects.requireNonNull(options, "options");
         return as(part(name, dim), options);
     }
 
@@ -295,6 +303,8 @@ final class LoadedWeights implements Weights {
 
     @Override
     public Tensor getShardedConcat(List<String> names, int dim, GetOptions options) {
+        Objects.requireNonNull(names, "names");
+        Objects.requireNonNull(options, "options");
         requireOpen();
         Sharding.requireConcat(names.stream().map(name -> loadedInfo(info(name))).toList(), dim, way);
         return as(Sharding.concat(names.stream().map(name -> part(name, dim)).toList(), dim), options);
@@ -302,6 +312,8 @@ final class LoadedWeights implements Weights {
 
     @Override
     public Optional<Tensor> push(String name, int destination, GetOptions options) {
+        Objects.requireNonNull(name, "name");
+        Objects.requireNonNull(options, "options");
         requireOpen();
         Sharding.requireRank(destination, way);
         requireWhole(name);
@@ -310,6 +322,7 @@ final class LoadedWeights implements Weights {
 
     @Override
     public Map<String, Tensor> getAll(Map<String, Integer> dims) {
+        Objects.requireNonNull(dims, "dims");
         requireOpen();
         Map<String, Tensor> all = new LinkedHashMap<>();
         dims.forEach((name, dim) -> all.put(name, getSharded(name, dim)));

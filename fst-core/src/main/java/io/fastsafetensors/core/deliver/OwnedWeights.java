@@ -11,6 +11,7 @@ import io.fastsafetensors.core.deliver.Deliveries.Finish;
 import io.fastsafetensors.core.distribute.Way;
 import io.fastsafetensors.core.memory.Resources;
 import io.fastsafetensors.core.shard.Part;
+import io.fastsafetensors.error.Printable;
 import io.fastsafetensors.error.TensorNotFoundException;
 import io.fastsafetensors.types.Device;
 import io.fastsafetensors.types.Location;
@@ -20,6 +21,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 
@@ -60,6 +62,7 @@ final class OwnedWeights implements Weights {
 
     @Override
     public TensorInfo info(String name) {
+        Objects.requireNonNull(name, "name");
         own.checkpoint();
         TensorInfo tensor = tensors.get(name);
         if (tensor == null) {
@@ -71,6 +74,7 @@ final class OwnedWeights implements Weights {
 
     @Override
     public Location file(String name) {
+        Objects.requireNonNull(name, "name");
         return info(name).file();
     }
 
@@ -112,28 +116,35 @@ final class OwnedWeights implements Weights {
     }
 
     private static String quoted(String name) {
-        return "\"" + name + "\"";
+        return "\"" + Printable.escape(name) + "\"";
     }
 
     @Override
     public Tensor get(String name, GetOptions options) {
+        Objects.requireNonNull(name, "name");
+        Objects.requireNonNull(options, "options");
         return deliveries.all(called("get", quoted(name), options), () -> requests(List.of(name), -1, -1, options),
                 one(options));
     }
 
     @Override
     public boolean isReady(String name) {
+        Objects.requireNonNull(name, "name");
         return owners.owner(info(name)) == way.rank() && own.isReady(name);
     }
 
     @Override
     public Tensor getSharded(String name, int dim, GetOptions options) {
+        Objects.requireNonNull(name, "name");
+        Objects.requireNonNull(options, "options");
         return deliveries.all(called("getSharded", quoted(name) + ", " + dim, options),
                 () -> requests(List.of(name), dim, -1, options), one(options));
     }
 
     @Override
     public Tensor getShardedConcat(List<String> names, int dim, GetOptions options) {
+        Objects.requireNonNull(names, "names");
+        Objects.requireNonNull(options, "options");
         return deliveries.all(called("getShardedConcat", names + ", " + dim, options), () -> {
             Sharding.requireConcat(names.stream().map(name -> own.loadedInfo(info(name))).toList(), dim, way);
             return requests(names, dim, -1, options);
@@ -147,6 +158,8 @@ final class OwnedWeights implements Weights {
 
     @Override
     public Optional<Tensor> push(String name, int destination, GetOptions options) {
+        Objects.requireNonNull(name, "name");
+        Objects.requireNonNull(options, "options");
         Finish<Tensor> one = one(options);
         return deliveries.all(called("push", quoted(name) + ", " + destination, options), () -> {
             Sharding.requireRank(destination, way);
@@ -158,6 +171,7 @@ final class OwnedWeights implements Weights {
     /// Tensors of one file that follow one another go together: the ranks agree once for them.
     @Override
     public Map<String, Tensor> getAll(Map<String, Integer> dims) {
+        Objects.requireNonNull(dims, "dims");
         own.checkpoint();
         Map<String, Tensor> all = new LinkedHashMap<>();
         List<Request> requests = new ArrayList<>(dims.size());

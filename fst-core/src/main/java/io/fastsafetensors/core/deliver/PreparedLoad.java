@@ -10,6 +10,7 @@ import io.fastsafetensors.core.jfr.Recorder;
 import io.fastsafetensors.core.jfr.Span;
 import io.fastsafetensors.core.memory.LoadMemory;
 import io.fastsafetensors.core.memory.Resources;
+import io.fastsafetensors.core.memory.Scope;
 import io.fastsafetensors.core.memory.SharedBuffer;
 import io.fastsafetensors.core.place.Exchange;
 import io.fastsafetensors.core.place.LoadJob;
@@ -21,6 +22,7 @@ import io.fastsafetensors.core.place.SlotPool;
 import io.fastsafetensors.core.plan.Pages;
 import io.fastsafetensors.core.plan.PlannedFile;
 import io.fastsafetensors.core.plan.ReadPlan;
+import io.fastsafetensors.error.Printable;
 import io.fastsafetensors.spi.Releases;
 import java.util.Iterator;
 import java.util.List;
@@ -28,6 +30,9 @@ import org.jspecify.annotations.Nullable;
 
 /// A load that is planned and not begun: nothing is allocated yet. Started once, or closed.
 final class PreparedLoad implements AutoCloseable {
+    private static final String OF_A_STREAM = ": a tensor of a stream lives until the next one is asked for; copy its"
+            + " values before, detach() it, or stream with StreamOptions.defaults().withOwned(true) and close each";
+
     private final LoadTarget target;
     private final LoadOptions options;
     private final ParsedCheckpoint checkpoint;
@@ -133,20 +138,27 @@ final class PreparedLoad implements AutoCloseable {
             if (grant == null) {
                 throw new AssertionError("no budget, no refusal");
             }
-            return start(memory, grant, progress, exchange);
+            return start(memory, grant, progress, exchange,
+                    new Scope("weights of " + Printable.escape(checkpoint.location().toString())));
         }
     }
 
-    /// As [#start(ProgressListener, Exchange)], in memory that was granted.
+    /// As [#start(ProgressListener, Exchange)], of a batch of a stream, in memory that was granted.
     ///
     /// @param grant its buffers and what its readers need besides
-    LoadedWeights start(LoadMemory memory, LoadMemory.Grant grant, ProgressListener progress,
-            @Nullable Exchange exchange) {
+    LoadedWeights startBatch(LoadMemory memory, LoadMemory.Grant grant, ProgressListener progress) {
+        return start(memory, grant, progress, null,
+                new Scope("a batch of the stream of " + Printable.escape(checkpoint.location().toString()),
+                        OF_A_STREAM));
+    }
+
+    private LoadedWeights start(LoadMemory memory, LoadMemory.Grant grant, ProgressListener progress,
+            @Nullable Exchange exchange, Scope scope) {
         Places places = new Places(plan.planned().size());
         LoadState state;
         try (Resources begun = resources.handOver()) {
             LoadJob job = job(places, grant, progress, exchange, begun);
-            state = new LoadState("weights of " + checkpoint.location(), job, target.backend());
+            state = new LoadState(scope, job, target.backend());
             job.start();
         }
         try {

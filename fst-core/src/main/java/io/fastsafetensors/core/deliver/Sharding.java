@@ -4,6 +4,7 @@ import io.fastsafetensors.api.GetOptions;
 import io.fastsafetensors.core.distribute.Way;
 import io.fastsafetensors.core.shard.Part;
 import io.fastsafetensors.core.shard.Shard;
+import io.fastsafetensors.error.Printable;
 import io.fastsafetensors.error.SliceException;
 import io.fastsafetensors.error.SliceException.Reason;
 import io.fastsafetensors.error.Where;
@@ -55,7 +56,7 @@ final class Sharding {
             if (!fits) {
                 throw new SliceException(Reason.INVALID_DIMENSION, info.dtype() + " " + info.shape()
                         + " cannot be joined along dimension " + dim + " with " + first.dtype() + " " + first.shape()
-                        + " of \"" + first.name() + "\"", Where.nowhere().withTensor(info.name()));
+                        + " of \"" + Printable.escape(first.name()) + "\"", Where.nowhere().withTensor(info.name()));
             }
             for (int r = 0; r < way.ranks(); r++) {
                 requireWholeBytes(info, Part.of(info, dim, r, way.ranks()).shape(), dim);

@@ -36,13 +36,24 @@ final class SharedLoads {
     private final LoadOptions options;
     private final ProcessGroup group;
     private final Agreement agreement;
-    private final Semaphore turn = new Semaphore(1, true);
+    private final Semaphore turn;
 
     SharedLoads(LoadTarget target, LoadOptions options, ProcessGroup group) {
+        this(target, options, group, new Agreement(group), new Semaphore(1, true));
+    }
+
+    private SharedLoads(LoadTarget target, LoadOptions options, ProcessGroup group, Agreement agreement,
+            Semaphore turn) {
         this.target = target;
         this.options = options;
         this.group = group;
-        this.agreement = new Agreement(group);
+        this.agreement = agreement;
+        this.turn = turn;
+    }
+
+    /// The same ranks, taking turns with these loads, for loads by other options.
+    SharedLoads with(LoadOptions other) {
+        return new SharedLoads(target, other, group, agreement, turn);
     }
 
     /// Loads together with the other ranks, which call this too.

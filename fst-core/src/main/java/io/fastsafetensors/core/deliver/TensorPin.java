@@ -2,6 +2,7 @@ package io.fastsafetensors.core.deliver;
 
 import io.fastsafetensors.api.Pin;
 import io.fastsafetensors.core.memory.SharedBuffer;
+import io.fastsafetensors.error.Printable;
 import io.fastsafetensors.error.UnsupportedFeatureException;
 import io.fastsafetensors.error.Where;
 import io.fastsafetensors.types.DeviceHandle;
@@ -33,7 +34,7 @@ final class TensorPin implements Pin {
 
     private void requireOpen() {
         if (closed.get()) {
-            throw new IllegalStateException("the pin of tensor \"" + name + "\" is closed");
+            throw new IllegalStateException("the pin of tensor \"" + Printable.escape(name) + "\" is closed");
         }
     }
 

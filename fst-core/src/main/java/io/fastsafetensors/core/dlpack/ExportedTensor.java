@@ -5,6 +5,7 @@ import io.fastsafetensors.api.DlpackVersion;
 import io.fastsafetensors.api.LeakDetection;
 import io.fastsafetensors.core.memory.LeakDetector;
 import io.fastsafetensors.core.memory.SharedBuffer;
+import io.fastsafetensors.error.Printable;
 import io.fastsafetensors.error.UnsupportedFeatureException;
 import io.fastsafetensors.error.Where;
 import io.fastsafetensors.spi.DeviceBuffer;
@@ -60,7 +61,7 @@ public final class ExportedTensor implements Dlpack {
         try {
             NativeAccess.require("DLPack");
             Exports.Export export = new Exports.Export(struct(source, version), holds ? source.buffer() : null);
-            String what = "DLPack struct of tensor \"" + source.name() + "\"";
+            String what = "DLPack struct of tensor \"" + Printable.escape(source.name()) + "\"";
             exported = new ExportedTensor(what, version, export);
             export.watchedBy(LeakDetector.watch(exported, what, leaks, export::delete));
             Exports.add(export);

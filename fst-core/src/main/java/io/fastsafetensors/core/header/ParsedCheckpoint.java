@@ -16,6 +16,7 @@ import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -107,6 +108,7 @@ public final class ParsedCheckpoint implements Checkpoint {
 
     @Override
     public TensorInfo info(String name) {
+        Objects.requireNonNull(name, "name");
         TensorInfo tensor = find(name);
         if (tensor == null) {
             throw new TensorNotFoundException(name, "not among the " + tensors.size() + " of "
@@ -150,6 +152,7 @@ public final class ParsedCheckpoint implements Checkpoint {
 
     @Override
     public Map<String, String> metadata(Location file) {
+        Objects.requireNonNull(file, "file");
         return headers.stream().filter(header -> header.location().equals(file)).findFirst()
                 .orElseThrow(() -> new IllegalArgumentException(file + " is not a file of " + location)).metadata();
     }
@@ -157,6 +160,11 @@ public final class ParsedCheckpoint implements Checkpoint {
     @Override
     public long byteSize() {
         return byteSize;
+    }
+
+    @Override
+    public String toString() {
+        return "Checkpoint[" + Printable.escape(location.toString()) + ", " + tensors.size() + " tensors]";
     }
 
     /// A view, in the order of the tensors.

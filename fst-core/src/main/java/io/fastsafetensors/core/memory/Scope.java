@@ -16,6 +16,7 @@ public final class Scope {
     private static final long LARGEST_SHARED = 1 << 20;
 
     private final String what;
+    private final String advice;
     private final Pieces pieces = new Pieces();
     private final Set<Lease> leases = ConcurrentHashMap.newKeySet();
     private volatile boolean closed;
@@ -36,7 +37,14 @@ public final class Scope {
 
     /// @param what how messages call it, such as `weights of /models/x`
     public Scope(String what) {
+        this(what, "");
+    }
+
+    /// @param what how messages call it, such as `weights of /models/x`
+    /// @param advice what to do instead of using what is closed, in words that follow "is closed"
+    public Scope(String what, String advice) {
         this.what = what;
+        this.advice = advice;
     }
 
     /// A lease on `buffer` that ends with this scope at the latest. Takes over one hold on the buffer.
@@ -95,8 +103,15 @@ public final class Scope {
     /// @throws IllegalStateException if the scope is closed
     public void requireOpen() {
         if (closed) {
-            throw new IllegalStateException(what + " is closed");
+            throw closed(what);
         }
+    }
+
+    /// The failure of who uses something of this scope that is closed.
+    ///
+    /// @param it what is closed
+    public IllegalStateException closed(String it) {
+        return new IllegalStateException(it + " is closed" + advice);
     }
 
     /// Whether [#close()] was called.

@@ -23,6 +23,13 @@ public final class SourceFile {
         this.location = location;
     }
 
+    /// The same version of the same file in another table; not open there.
+    synchronized SourceFile again(SourceFiles other) {
+        SourceFile again = new SourceFile(other, location);
+        again.identity = identity;
+        return again;
+    }
+
     /// Where it is.
     public Location location() {
         return location;
@@ -39,6 +46,10 @@ public final class SourceFile {
             if (before != null && !mine.identity().equals(before)) {
                 String change = before.changeTo(mine.identity());
                 table.close(mine);
+                if (table.isLater()) {
+                    throw new StorageException("the file " + change + " after its header was read; open the checkpoint"
+                            + " again", location.where());
+                }
                 throw changed(change, null);
             }
             identity = mine.identity();

@@ -26,6 +26,7 @@ public final class SourceFiles implements AutoCloseable {
 
     private final Storages storages;
     private final int most;
+    private final boolean later;
     private final Map<Location, SourceFile> files = new HashMap<>();
     private final Set<SourceFile> idle = new LinkedHashSet<>();
     private int opened;
@@ -33,8 +34,13 @@ public final class SourceFiles implements AutoCloseable {
 
     /// @param most how many stay open
     SourceFiles(Storages storages, int most) {
+        this(storages, most, false);
+    }
+
+    private SourceFiles(Storages storages, int most, boolean later) {
         this.storages = storages.retain();
         this.most = most;
+        this.later = later;
     }
 
     /// Files that stay open for a load; one holder.
@@ -49,6 +55,25 @@ public final class SourceFiles implements AutoCloseable {
     /// @param storages held until this is closed
     public static SourceFiles closedAtOnce(Storages storages) {
         return new SourceFiles(storages, 0);
+    }
+
+    /// The same files for whoever reads on later, when these may be closed: each must be the version that was read here.
+    /// They are closed as soon as nobody uses them; one holder.
+    ///
+    /// @param opener held until the result is closed
+    public SourceFiles again(Storages opener) {
+        SourceFiles again = new SourceFiles(opener, 0, true);
+        List<SourceFile> known;
+        synchronized (this) {
+            known = List.copyOf(files.values());
+        }
+        known.forEach(file -> again.files.put(file.location(), file.again(again)));
+        return again;
+    }
+
+    /// Whether what is opened here was read before, and closed.
+    boolean isLater() {
+        return later;
     }
 
     private static final class Limit {

@@ -17,6 +17,7 @@ import java.util.TreeSet;
 /// The storages of one loader, or of one call that reads headers: each is opened when the first location of its scheme is
 /// met and closed by the last holder of this. Thread-safe.
 public final class Storages implements AutoCloseable {
+    private final Storage memory = new MemoryStorage();
     private final Map<String, Storage> open = new LinkedHashMap<>();
     private int holders = 1;
 
@@ -41,6 +42,9 @@ public final class Storages implements AutoCloseable {
     public synchronized Storage of(Location location) {
         if (holders == 0) {
             throw new IllegalStateException("the storages are closed");
+        }
+        if (location.memory().isPresent()) {
+            return memory;
         }
         // What is a path is read as one, whatever its file system is called.
         String scheme = location.path().isPresent() ? LocalStorageProvider.SCHEME : location.scheme();

@@ -2,6 +2,7 @@ package io.fastsafetensors.core.write;
 
 import io.fastsafetensors.api.WriteOptions;
 import io.fastsafetensors.core.storage.Errnos;
+import io.fastsafetensors.error.Printable;
 import io.fastsafetensors.error.FormatError;
 import io.fastsafetensors.error.FormatException;
 import io.fastsafetensors.error.StorageException;
@@ -34,6 +35,7 @@ public final class CheckpointOutput implements AutoCloseable {
 
     private final Path target;
     private final boolean sharded;
+    private final boolean indexed;
     private final boolean digests;
     private final List<OpenShard> shards = new ArrayList<>();
     private final Map<String, Place> places = new LinkedHashMap<>();
@@ -74,10 +76,13 @@ public final class CheckpointOutput implements AutoCloseable {
         }
         this.target = target;
         this.sharded = options.maxShardBytes() != Long.MAX_VALUE;
+        // An index without tensors names no shard: a directory of one file says the same.
+        this.indexed = sharded && !items.isEmpty();
         this.digests = options.digests();
         List<List<Item>> plan = ShardPlanner.plan(items, options.maxShardBytes(), options.dataAlignment(), target);
         for (int i = 0; i < plan.size(); i++) {
-            Path file = sharded ? target.resolve(ShardPlanner.fileName(i, plan.size())) : target;
+            Path file = !sharded ? target
+                    : target.resolve(indexed ? ShardPlanner.fileName(i, plan.size()) : ShardPlanner.ONLY_FILE);
             OpenShard shard = new OpenShard(file, plan.get(i), options);
             shards.add(shard);
             long position = shard.dataStart();
@@ -106,6 +111,10 @@ public final class CheckpointOutput implements AutoCloseable {
         try {
             if (sharded) {
                 Files.createDirectories(target);
+            }
+            if (sharded && !indexed && Files.exists(target.resolve(IndexText.FILE_NAME))) {
+                throw new StorageException("cannot write a checkpoint without tensors beside the index of another one;"
+                        + " write into a fresh directory", Location.of(target).where());
             }
             file(shards.getFirst());
         } catch (IOException e) {
@@ -239,7 +248,7 @@ public final class CheckpointOutput implements AutoCloseable {
                 }
                 written.add(file);
             }
-            if (sharded) {
+            if (indexed) {
                 at = target.resolve(IndexText.FILE_NAME);
                 files.add(at);
                 written.add(writeIndex(at));
@@ -305,7 +314,7 @@ public final class CheckpointOutput implements AutoCloseable {
     private Place place(String tensor) {
         Place place = places.get(tensor);
         if (place == null) {
-            throw new IllegalArgumentException("no tensor \"" + tensor + "\" was announced");
+            throw new IllegalArgumentException("no tensor \"" + Printable.escape(tensor) + "\" was announced");
         }
         return place;
     }

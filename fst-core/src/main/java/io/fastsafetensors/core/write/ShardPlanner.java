@@ -11,6 +11,9 @@ import java.util.Set;
 
 /// Which tensor goes into which file, and where in it. Pure.
 final class ShardPlanner {
+    /// The one file of a directory that has no index.
+    static final String ONLY_FILE = "model.safetensors";
+
     private ShardPlanner() {
     }
 

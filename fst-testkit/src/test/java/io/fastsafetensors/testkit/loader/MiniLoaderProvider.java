@@ -16,6 +16,7 @@ import io.fastsafetensors.spi.Backend;
 import io.fastsafetensors.spi.BackendOptions;
 import io.fastsafetensors.spi.BackendProvider;
 import io.fastsafetensors.types.Location;
+import io.fastsafetensors.types.Slice;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -66,6 +67,11 @@ public final class MiniLoaderProvider implements LoaderProvider {
 
     @Override
     public Checkpoint open(Location checkpoint, OpenOptions options) {
+        throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public Tensor read(Checkpoint checkpoint, String name, Slice... slices) {
         throw new UnsupportedOperationException();
     }
 

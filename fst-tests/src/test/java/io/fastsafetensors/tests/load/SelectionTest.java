@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.fastsafetensors.api.DirectIo;
+import io.fastsafetensors.api.Distribution;
 import io.fastsafetensors.api.LoadStats;
 import io.fastsafetensors.api.Loader;
 import io.fastsafetensors.api.Selection;
@@ -15,9 +16,12 @@ import io.fastsafetensors.types.Shape;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /// What is read of a mixture of experts when one rank's experts are wanted.
 class SelectionTest {
@@ -73,5 +77,25 @@ class SelectionTest {
                 assertEquals(LAYERS * (interleaved ? MATRICES.size() : 1), weights.plan().files().getFirst().ranges());
             }
         }
+    }
+
+    @ParameterizedTest
+    @EnumSource(Distribution.class)
+    void a_selection_of_one_load_counts_on_every_rank_and_for_that_load_only(Distribution way) {
+        Path file = directory.resolve("model.safetensors");
+        Map<String, String> all = Samples.write(file, 5, 10_000, 7);
+        Ranks.all(3, group -> {
+            try (Loader loader = Ranks.builder("cpu", group).distribution(way).build()) {
+                try (Weights weights = loader.load(file, Selection.names("t1", "t4"))) {
+                    assertEquals(Set.of("t1", "t4"), weights.names());
+                    assertEquals(10_000, weights.get("t4").byteSize());
+                    assertEquals(10_000, weights.get("t1").byteSize());
+                }
+                try (Weights weights = loader.load(file)) {
+                    assertEquals(all.keySet(), weights.names());
+                }
+            }
+            return true;
+        });
     }
 }

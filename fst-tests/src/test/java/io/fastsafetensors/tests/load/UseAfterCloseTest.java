@@ -63,7 +63,7 @@ class UseAfterCloseTest {
                 new Device("cuda", 0), Slice[].class, new Slice[0], MemorySegment.class,
                 Arena.ofAuto().allocate(BYTES), GetOptions.class, GetOptions.asLoaded(), List.class, List.of("t0"),
                 Map.class, Map.of(), DlpackVersion.class, DlpackVersion.VERSIONED);
-        Object sample = samples.get(type);
+        Object sample = type == long.class ? Long.valueOf(0) : samples.get(type);
         assertTrue(sample != null, "no sample for " + type);
         return sample;
     }

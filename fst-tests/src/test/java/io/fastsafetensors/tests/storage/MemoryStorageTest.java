@@ -209,7 +209,7 @@ class MemoryStorageTest {
         assertTrue(absent.getMessage().contains("no such file"), absent.getMessage());
         UnsupportedFeatureException unknown = assertThrows(UnsupportedFeatureException.class,
                 () -> Safetensors.open(Location.of("s3://b/m")));
-        assertTrue(unknown.getMessage().startsWith("no storage for scheme s3; present: file, memory"),
+        assertTrue(unknown.getMessage().startsWith("no storage for scheme s3; present: counted, file, memory"),
                 unknown.getMessage());
     }
 }

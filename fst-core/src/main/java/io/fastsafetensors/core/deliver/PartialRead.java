@@ -1,0 +1,133 @@
+package io.fastsafetensors.core.deliver;
+
+import io.fastsafetensors.api.LoadOptions;
+import io.fastsafetensors.api.Tensor;
+import io.fastsafetensors.core.header.ParsedCheckpoint;
+import io.fastsafetensors.core.memory.SharedBuffer;
+import io.fastsafetensors.core.plan.Pages;
+import io.fastsafetensors.core.select.BackendSelector;
+import io.fastsafetensors.core.shard.SliceRuns;
+import io.fastsafetensors.core.shard.SliceView;
+import io.fastsafetensors.core.storage.SourceFiles;
+import io.fastsafetensors.core.storage.Storages;
+import io.fastsafetensors.error.StorageException;
+import io.fastsafetensors.spi.DeviceBuffer;
+import io.fastsafetensors.spi.storage.StorageFile;
+import io.fastsafetensors.types.Slice;
+import io.fastsafetensors.types.TensorInfo;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+import java.util.stream.LongStream;
+
+/// Reads a part of one tensor from its file into host memory, and nothing else of the file.
+public final class PartialRead {
+    /// Reading over a gap of this size costs less than a second read.
+    private static final long GAP = 2L * Pages.SIZE;
+    /// Short runs are read together through memory of this size.
+    private static final long WINDOW = 1L << 20;
+    /// Longer runs are read by several threads, each a piece at a time.
+    private static final long PIECE = 32L << 20;
+
+    private final StorageFile file;
+    private final TensorInfo info;
+    private final MemorySegment target;
+
+    private PartialRead(StorageFile file, TensorInfo info, MemorySegment target) {
+        this.file = file;
+        this.info = info;
+        this.target = target;
+    }
+
+    /// Opens the file of the tensor again, and reads.
+    ///
+    /// @return a detached tensor in host memory
+    /// @throws io.fastsafetensors.error.SliceException if the slices do not fit
+    /// @throws StorageException if it cannot be read, or is another version than the header's
+    public static Tensor read(ParsedCheckpoint checkpoint, String name, Slice... slices) {
+        TensorInfo info = checkpoint.info(name);
+        SliceView slice = SliceView.of(name, info.dtype(), info.shape(), slices);
+        LoadOptions options = LoadOptions.defaults();
+        BackendSelector.Selected host = BackendSelector.open(options);
+        try {
+            DeviceBuffer memory = host.backend().get().allocate(slice.byteSize(),
+                    host.backend().get().hints().tensorAlignment());
+            SharedBuffer buffer = new SharedBuffer(memory, host.backend());
+            boolean done = false;
+            try (Storages storages = Storages.open(); SourceFiles files = checkpoint.sources().again(storages)) {
+                MemorySegment target = memory.segment().orElseThrow().asSlice(0, slice.byteSize());
+                files.file(info.file()).reading(file -> {
+                    new PartialRead(file, info, target).fill(slice);
+                    return info;
+                });
+                done = true;
+            } finally {
+                if (!done) {
+                    buffer.release();
+                }
+            }
+            return CoreTensor.detached(buffer, host.device(), options.leakDetection(), name, info.dtype(),
+                    slice.shape(), slice.byteSize());
+        } finally {
+            host.backend().release();
+        }
+    }
+
+    private void fill(SliceView slice) {
+        SliceRuns ahead = SliceRuns.of(info.dtype(), slice);
+        long run = ahead.runBytes();
+        if (run >= WINDOW / 2 || slice.contiguous()) {
+            for (; ahead.hasRun(); ahead.advance()) {
+                readLong(ahead.source(), ahead.target(), run);
+            }
+            return;
+        }
+        SliceRuns behind = SliceRuns.of(info.dtype(), slice);
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment window = arena.allocate(WINDOW);
+            while (ahead.hasRun()) {
+                long begin = ahead.source();
+                long end = skipNeighbours(ahead, begin);
+                read(begin, window, 0, end - begin);
+                while (behind.hasRun() && behind.source() < end) {
+                    MemorySegment.copy(window, behind.source() - begin, target, behind.target(), run);
+                    behind.advance();
+                }
+            }
+        }
+    }
+
+    /// Goes past the runs that are read together with the one that begins there.
+    ///
+    /// @return where the last of them ends
+    private static long skipNeighbours(SliceRuns ahead, long begin) {
+        long end = begin;
+        while (ahead.hasRun() && ahead.source() - end <= GAP && ahead.source() + ahead.runBytes() - begin <= WINDOW) {
+            end = ahead.source() + ahead.runBytes();
+            ahead.advance();
+        }
+        return end;
+    }
+
+    private void readLong(long offset, long at, long bytes) {
+        if (bytes <= PIECE) {
+            read(offset, target, at, bytes);
+            return;
+        }
+        List<Long> pieces = LongStream.range(0, Math.ceilDiv(bytes, PIECE)).mapToObj(i -> i * PIECE).toList();
+        OnAllCores.run("fst-read", pieces,
+                from -> read(offset + from, target, at + from, Math.min(PIECE, bytes - from)));
+    }
+
+    private void read(long offset, MemorySegment into, long at, long bytes) {
+        for (long done = 0; done < bytes;) {
+            long from = info.fileOffset() + offset + done;
+            long got = file.read(from, into, at + done, bytes - done);
+            if (got == 0) {
+                throw new StorageException("the file ended " + (bytes - done) + " bytes early: it shrank while it was"
+                        + " being read", info.file().where().withTensor(info.name()).withOffset(from));
+            }
+            done += got;
+        }
+    }
+}
