@@ -21,9 +21,16 @@ public final class Diagnostics {
         return LoaderProvider.instance().groups();
     }
 
-    /// How each file of a checkpoint would be read, and why.
+    /// As [#storage(Location, OpenOptions)], with the defaults.
     public static List<StorageReport> storage(Location checkpoint) {
-        return LoaderProvider.instance().storage(checkpoint);
+        return storage(checkpoint, OpenOptions.defaults());
+    }
+
+    /// How each file of a checkpoint would be read, and why.
+    ///
+    /// @param options as for the load that this is about
+    public static List<StorageReport> storage(Location checkpoint, OpenOptions options) {
+        return LoaderProvider.instance().storage(checkpoint, options);
     }
 
     /// As [#storage(Location)].
@@ -31,12 +38,18 @@ public final class Diagnostics {
         return storage(Location.of(checkpoint));
     }
 
+    /// As [#evict(Location, OpenOptions)], with the defaults.
+    public static void evict(Location checkpoint) {
+        evict(checkpoint, OpenOptions.defaults());
+    }
+
     /// Evicts the files of a checkpoint from the page cache, for measurements of cold loads. Pages that somebody uses may
     /// stay.
     ///
+    /// @param options as for the load that this is about
     /// @throws io.fastsafetensors.error.UnsupportedFeatureException if their storage cannot do this
-    public static void evict(Location checkpoint) {
-        LoaderProvider.instance().evict(checkpoint);
+    public static void evict(Location checkpoint, OpenOptions options) {
+        LoaderProvider.instance().evict(checkpoint, options);
     }
 
     /// A backend.

@@ -17,7 +17,7 @@ public final class Safetensors {
     /// @throws io.fastsafetensors.error.StorageException if one cannot be read
     /// @throws io.fastsafetensors.error.UnsupportedFeatureException if there is no storage for its scheme
     public static Checkpoint open(Location checkpoint) {
-        return open(checkpoint, OpenOptions.strict());
+        return open(checkpoint, OpenOptions.defaults());
     }
 
     /// As [#open(Location)].
@@ -25,7 +25,7 @@ public final class Safetensors {
         return open(Location.of(checkpoint));
     }
 
-    /// As [#open(Location)], more or less strictly.
+    /// As [#open(Location)], more or less strictly, or another variant of the model.
     public static Checkpoint open(Location checkpoint, OpenOptions options) {
         return LoaderProvider.instance().open(checkpoint, options);
     }

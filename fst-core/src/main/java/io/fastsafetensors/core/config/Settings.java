@@ -45,7 +45,7 @@ final class Settings {
         KEYS.put("hostBudget", (builder, value) -> builder.hostBudget(value.size()));
         KEYS.put("distribution", (builder, value) -> builder.distribution(value.oneOf(Distribution.values())));
         KEYS.put("lenient", (builder, value) -> builder
-                .open(value.flag() ? OpenOptions.lenientMode() : OpenOptions.strict()));
+                .open(value.flag() ? OpenOptions.lenientMode() : OpenOptions.defaults()));
         KEYS.put("checkDigests", (builder, value) -> builder.checkDigests(value.flag()));
         KEYS.put("leakDetection", (builder, value) -> builder.leakDetection(value.oneOf(LeakDetection.values())));
         KEYS.put("batchesAhead", (builder, value) -> builder

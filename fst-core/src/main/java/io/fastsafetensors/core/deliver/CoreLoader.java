@@ -54,7 +54,7 @@ public final class CoreLoader implements Loader {
     @Override
     public Weights load(Location checkpoint) {
         requireOpen();
-        return load(sources -> CheckpointFiles.resolve(checkpoint, sources), Map.of());
+        return load(sources -> CheckpointFiles.resolve(checkpoint, sources, options.open()), Map.of());
     }
 
     @Override
@@ -97,7 +97,7 @@ public final class CoreLoader implements Loader {
     }
 
     private ParsedCheckpoint open(Location checkpoint, SourceFiles sources) {
-        return open(CheckpointFiles.resolve(checkpoint, sources), sources);
+        return open(CheckpointFiles.resolve(checkpoint, sources, options.open()), sources);
     }
 
     @Override

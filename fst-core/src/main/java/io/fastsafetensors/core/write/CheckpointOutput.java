@@ -29,7 +29,7 @@ public final class CheckpointOutput implements AutoCloseable {
     private static final int WINDOW = 1 << 20;
 
     private final Path target;
-    private final boolean sharded;
+    private final Layout layout;
     private final boolean digests;
     private final List<OpenShard> shards = new ArrayList<>();
     private final Map<String, Place> places = new LinkedHashMap<>();
@@ -54,12 +54,12 @@ public final class CheckpointOutput implements AutoCloseable {
     /// Plans the files; touches none.
     ///
     /// @param target the file, whose directory exists, or the directory for shards, made if need be
-    /// @param items what will be written; shards fill in this order
-    /// @param options metadata, alignment, shard size, digests
+    /// @param layout which files there will be; a tensor's name is in one of them only
+    /// @param options alignment, digests
     /// @param pastCache whether to leave the page cache to others
-    /// @throws FormatException if names clash or a header is too large
+    /// @throws FormatException if a header is too large
     /// @throws UnsupportedFeatureException if the target is no path of this machine's own file systems
-    public CheckpointOutput(Path target, List<Item> items, WriteOptions options, boolean pastCache) {
+    public CheckpointOutput(Path target, Layout layout, WriteOptions options, boolean pastCache) {
         if (!target.getFileSystem().equals(FileSystems.getDefault())) {
             throw new UnsupportedFeatureException("checkpoints are not written into the file system \""
                     + target.getFileSystem().provider().getScheme()
@@ -67,12 +67,11 @@ public final class CheckpointOutput implements AutoCloseable {
                     + " to a path of this machine and copy it", Where.file(target));
         }
         this.target = target;
-        this.sharded = options.maxShardBytes() != Long.MAX_VALUE;
+        this.layout = layout;
         this.digests = options.digests();
-        List<List<Item>> plan = ShardPlanner.plan(items, options.maxShardBytes(), options.dataAlignment(), target);
-        for (int i = 0; i < plan.size(); i++) {
-            Path file = sharded ? target.resolve(ShardPlanner.fileName(i, plan.size())) : target;
-            OpenShard shard = new OpenShard(file, plan.get(i), options);
+        for (Layout.Part part : layout.parts()) {
+            Path file = isSharded() ? Location.of(target).resolve(part.name()).path().orElseThrow() : target;
+            OpenShard shard = new OpenShard(file, part.items(), options.withMetadata(part.metadata()));
             shards.add(shard);
             long position = shard.dataStart();
             for (Item item : shard.items()) {
@@ -81,6 +80,10 @@ public final class CheckpointOutput implements AutoCloseable {
             }
         }
         this.pages = pastCache ? new PageWriter() : null;
+    }
+
+    private boolean isSharded() {
+        return layout.index().isPresent();
     }
 
     /// Every tensor, in the order that costs the fewest seeks.
@@ -98,7 +101,7 @@ public final class CheckpointOutput implements AutoCloseable {
     /// @throws StorageException if a file cannot be made there
     public void begin() {
         try {
-            if (sharded) {
+            if (isSharded()) {
                 Files.createDirectories(target);
             }
             shards.getFirst().file();
@@ -198,10 +201,11 @@ public final class CheckpointOutput implements AutoCloseable {
                 files.add(at);
                 written.add(shard.file());
             }
-            if (sharded) {
-                at = target.resolve(IndexText.FILE_NAME);
+            if (isSharded()) {
+                Layout.Index last = layout.index().orElseThrow();
+                at = Location.of(target).resolve(last.name()).path().orElseThrow();
                 files.add(at);
-                written.add(writeIndex(at));
+                written.add(writeIndex(at, last));
             }
             for (AtomicFile file : written) {
                 at = file.target();
@@ -218,8 +222,8 @@ public final class CheckpointOutput implements AutoCloseable {
         return List.copyOf(files);
     }
 
-    private AtomicFile writeIndex(Path path) throws IOException {
-        ByteBuffer text = IndexText.of(shards.stream().map(OpenShard::items).toList());
+    private AtomicFile writeIndex(Path path, Layout.Index keys) throws IOException {
+        ByteBuffer text = IndexText.of(layout.parts(), keys);
         AtomicFile file = AtomicFile.create(path, text.remaining());
         index = file;
         while (text.hasRemaining()) {
