@@ -21,4 +21,7 @@ module io.fastsafetensors.api {
 
     uses io.fastsafetensors.api.LoaderProvider;
     uses io.fastsafetensors.group.GroupsProvider;
+    uses io.fastsafetensors.group.ProcessGroupProvider;
+    uses io.fastsafetensors.spi.BackendProvider;
+    uses io.fastsafetensors.spi.storage.StorageProvider;
 }

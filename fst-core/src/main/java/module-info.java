@@ -7,10 +7,6 @@ module io.fastsafetensors.core {
     requires jdk.unsupported;
     requires static org.jspecify;
 
-    uses io.fastsafetensors.spi.BackendProvider;
-    uses io.fastsafetensors.group.ProcessGroupProvider;
-    uses io.fastsafetensors.spi.storage.StorageProvider;
-
     provides io.fastsafetensors.api.LoaderProvider with io.fastsafetensors.core.CoreLoaderProvider;
     provides io.fastsafetensors.spi.storage.StorageProvider
             with io.fastsafetensors.core.storage.LocalStorageProvider;

@@ -1,17 +1,27 @@
 package io.fastsafetensors.api;
 
-import java.util.Optional;
-import java.util.ServiceLoader;
+import io.fastsafetensors.error.UnsupportedFeatureException;
+import io.fastsafetensors.error.Where;
+import io.fastsafetensors.spi.Services;
+import org.jspecify.annotations.Nullable;
 
-/// Finds the implementation once.
+/// Keeps the implementation once it is found. That it was not found is not kept: a later thread may see it.
 final class Holder {
-    static final Optional<LoaderProvider> INSTANCE = find();
+    private static volatile @Nullable LoaderProvider instance;
 
     private Holder() {
     }
 
-    private static Optional<LoaderProvider> find() {
-        return ServiceLoader.load(LoaderProvider.class, LoaderProvider.class.getClassLoader()).findFirst()
-                .or(() -> ServiceLoader.load(LoaderProvider.class).findFirst());
+    static LoaderProvider instance() {
+        LoaderProvider found = instance;
+        if (found == null) {
+            found = Services.first(LoaderProvider.class, LoaderProvider.class)
+                    .orElseThrow(() -> new UnsupportedFeatureException(
+                            "no implementation of fst on the class path or module path: add fst-core; "
+                                    + Services.MERGING,
+                            Where.nowhere()));
+            instance = found;
+        }
+        return found;
     }
 }

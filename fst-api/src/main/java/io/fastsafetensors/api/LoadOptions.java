@@ -36,9 +36,50 @@ public record LoadOptions(Device device, Optional<String> backend, Map<String, S
         Optional<ProcessGroup> group, Distribution distribution, Optional<ShardSpec> shards, OpenOptions open,
         boolean checkDigests,
         LeakDetection leakDetection, StreamOptions stream, ProgressListener progress) {
+    private static final long LARGEST_ALIGNMENT = 1 << 30;
+    private static final int MOST_READERS = 1024;
+    private static final long LARGEST_BLOCK = 1 << 30;
+
     /// Copies the map.
+    ///
+    /// @throws IllegalArgumentException if a number is outside of what its method of [LoaderBuilder] takes
     public LoadOptions {
         backendProperties = Map.copyOf(backendProperties);
+        requireAlignment(alignment);
+        requireReaders(readers);
+        requireBlockBytes(blockBytes);
+        requireBudget(deviceBudget);
+        requireBudget(hostBudget);
+    }
+
+    static long requireAlignment(long bytes) {
+        if (bytes != 0 && (bytes < 0 || bytes > LARGEST_ALIGNMENT || Long.bitCount(bytes) != 1)) {
+            throw new IllegalArgumentException("an alignment of " + bytes
+                    + " bytes; expected 0 (automatic) or a power of two up to 1 GiB");
+        }
+        return bytes;
+    }
+
+    static int requireReaders(int threads) {
+        if (threads < 0 || threads > MOST_READERS) {
+            throw new IllegalArgumentException(
+                    threads + " readers; expected 0 (automatic) to " + MOST_READERS);
+        }
+        return threads;
+    }
+
+    static int requireBlockBytes(long bytes) {
+        if (bytes < 0 || bytes > LARGEST_BLOCK) {
+            throw new IllegalArgumentException("blocks of " + bytes + " bytes; expected 0 (automatic) to 1 GiB");
+        }
+        return (int) bytes;
+    }
+
+    static long requireBudget(long bytes) {
+        if (bytes <= 0) {
+            throw new IllegalArgumentException("a budget of " + bytes + " bytes; expected 1 or more");
+        }
+        return bytes;
     }
 
     /// What a loader does that is told nothing: CPU memory, strict headers, everything else automatic.

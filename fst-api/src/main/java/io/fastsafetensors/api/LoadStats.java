@@ -18,8 +18,8 @@ import java.util.List;
 /// @param readSeconds time spent in reads, summed over readers
 /// @param placeSeconds time spent copying or converting into place, summed over readers
 /// @param stagingBytes the most staging memory held
-/// @param deviceBytes device memory held by the load's buffers; of a stream, the most that its batches held at any time,
-///        with what readers needed besides
+/// @param deviceBytes the most device memory that the load or stream had allocated at any time: buffers, what readers
+///        needed besides, and the owned tensors of a stream
 /// @param storage how each file was read and why, one line a file
 public record LoadStats(int files, int tensors, long bytes, long bytesRead, long bytesFromCache, long bytesDirect,
         long bytesReceived, double secondsPlan, double secondsFirstTensor, double secondsAll, int readers,

@@ -8,7 +8,17 @@ import java.util.Map;
 import java.util.TreeMap;
 
 /// Loads checkpoints into the memory of one device. Thread-safe: several loads may run at once. Closing it ends
-/// nothing that was begun: a load belongs to its [Weights].
+/// nothing that was begun: a load belongs to its [Weights], a stream to its [TensorStream], and a rewrite that runs goes on
+/// to its end.
+///
+/// *Interrupts.* A call that waits, for headers here or for bytes in [Weights] and [TensorStream], ends with a
+/// [io.fastsafetensors.error.LoadInterruptedException] when its thread is interrupted; the thread's interrupt status stays
+/// set, and what it waited for goes on. Two things are not interrupted: a collective call with other ranks, which would be
+/// left waiting for this one and ends within the group's timeout, and work on the device that was submitted. Reads of files
+/// run on threads of the loader, which nobody interrupts.
+///
+/// *Failures.* What fails is told to each caller by an exception of its own, with the same type and message and with the
+/// first failure as its cause.
 ///
 /// With a group of several ranks [#load] and [#plan] are called by all ranks, in one order: they agree on files, headers
 /// and options before anything is read, and what fails on one rank fails on all. A loader's loads use its group one after
@@ -57,7 +67,8 @@ public interface Loader extends AutoCloseable {
     /// @throws io.fastsafetensors.error.UnsupportedFeatureException if there is no storage for its scheme
     /// @throws io.fastsafetensors.error.OutOfDeviceMemoryException if the device has no room
     /// @throws io.fastsafetensors.error.BudgetException if the budget has no room
-    /// @throws IllegalStateException if the loader is closed
+    /// @throws io.fastsafetensors.error.LoadInterruptedException if the thread is interrupted while headers are read
+    /// @throws IllegalStateException if the loader was closed before
     Weights load(Location checkpoint);
 
     /// As [#load(Location)].
@@ -107,6 +118,8 @@ public interface Loader extends AutoCloseable {
 
     /// Starts loading and hands tensors out in the order in which they arrive, under the loader's budget. With a group each
     /// rank streams by itself: its parts of what the shard specification cuts, and all of the rest.
+    ///
+    /// @throws IllegalStateException if the loader is closed
     TensorStream stream(Location checkpoint, StreamOptions options);
 
     /// As [#stream(Location, StreamOptions)].
@@ -131,6 +144,9 @@ public interface Loader extends AutoCloseable {
     /// @throws io.fastsafetensors.error.StorageException if reading or writing fails; what was there before stays
     /// @throws io.fastsafetensors.error.BudgetException if the budget has no room for a piece
     /// @throws io.fastsafetensors.error.UnsupportedFeatureException with a group of several ranks
+    /// @throws io.fastsafetensors.error.LoadInterruptedException if the thread is interrupted while it waits for what is
+    ///         read; what was there before stays
+    /// @throws IllegalStateException if the loader is closed, or if called by a progress listener
     List<Path> rewrite(Location checkpoint, Path target, WriteOptions options);
 
     /// As [#rewrite(Location, Path, WriteOptions)].
@@ -172,8 +188,11 @@ public interface Loader extends AutoCloseable {
     /// @throws IllegalStateException if the loader is closed
     void trim();
 
-    /// Takes no further loads, and releases the device when the last [Weights] and detached tensor is closed.
-    /// Idempotent, from any thread.
+    /// Takes no further loads. Idempotent, from any thread, at any moment; waits for no read. Calls that run already go on,
+    /// as do the loads and streams that were begun. Reader threads and page-locked memory are released with the last of
+    /// them, the device when the last [Weights] and detached tensor is closed too.
+    ///
+    /// @throws RuntimeException what the backend cannot release, once; everything else is released
     @Override
     void close();
 }

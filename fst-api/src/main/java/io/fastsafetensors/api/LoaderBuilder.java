@@ -104,31 +104,23 @@ public final class LoaderBuilder {
         return this;
     }
 
-    /// Makes every tensor's address a multiple of `bytes` (a power of two). 0, the default, is the backend's choice:
+    /// Makes every tensor's address a multiple of `bytes`, a power of two up to 1 GiB. 0, the default, is the backend's choice:
     /// 256 or more on GPUs; on the CPU the element's natural alignment, kept without a copy where the file has it.
     public LoaderBuilder alignment(long bytes) {
-        if (bytes != 0 && Long.bitCount(bytes) != 1) {
-            throw new IllegalArgumentException("alignment " + bytes + " is no power of two");
-        }
-        this.alignment = bytes;
+        this.alignment = LoadOptions.requireAlignment(bytes);
         return this;
     }
 
-    /// How many threads read; 0, the default, is chosen by backend and cores.
+    /// How many threads read, at most 1,024; 0, the default, is chosen by backend and cores. All loads of the process together
+    /// have no more than the system property `fst.maxReaders` says (two for each core, 16 at least, unless set) and take turns.
     public LoaderBuilder readers(int threads) {
-        if (threads < 0 || threads > 1024) {
-            throw new IllegalArgumentException(threads + " readers; expected 0 (automatic) to 1024");
-        }
-        this.readers = threads;
+        this.readers = LoadOptions.requireReaders(threads);
         return this;
     }
 
-    /// Bytes of one read and one slot, rounded up to 4096; 0, the default, is the backend's choice.
+    /// Bytes of one read and one slot, at most 1 GiB, rounded up to 4096; 0, the default, is the backend's choice.
     public LoaderBuilder blockBytes(int bytes) {
-        if (bytes < 0 || bytes > 1 << 30) {
-            throw new IllegalArgumentException("blocks of " + bytes + " bytes; expected 0 (automatic) to 1 GiB");
-        }
-        this.blockBytes = bytes;
+        this.blockBytes = LoadOptions.requireBlockBytes(bytes);
         return this;
     }
 
@@ -150,15 +142,19 @@ public final class LoaderBuilder {
         return this;
     }
 
-    /// The most device memory, in bytes, that a load may hold at any time; unlimited unless set.
+    /// The most device memory, in bytes, that a load or stream may allocate at any time, what its readers need and the
+    /// owned tensors of a stream included; unlimited unless set. Where device memory is the host's, what exceeds the memory
+    /// that machine and container have available is refused in any case.
     public LoaderBuilder deviceBudget(long bytes) {
-        this.deviceBudget = positive(bytes);
+        this.deviceBudget = LoadOptions.requireBudget(bytes);
         return this;
     }
 
-    /// The most staging memory, in bytes, that a load may hold at any time; unlimited unless set.
+    /// The most staging memory, in bytes, that a load may hold at any time; unlimited unless set. All loads of the process
+    /// together hold no more than the system property `fst.pageLockedBytes` says (a sixteenth of the memory, within 192 MiB
+    /// and 1.5 GiB, unless set).
     public LoaderBuilder hostBudget(long bytes) {
-        this.hostBudget = positive(bytes);
+        this.hostBudget = LoadOptions.requireBudget(bytes);
         return this;
     }
 
@@ -202,7 +198,8 @@ public final class LoaderBuilder {
     }
 
     /// What is said of results that are dropped unclosed; [LeakDetection#ON] unless set. The system property
-    /// `fst.leakDetection` (off, on, stack) wins.
+    /// `fst.leakDetection` (off, on, stack) wins when the loader is made; another value of it is a
+    /// [io.fastsafetensors.error.ConfigException] then.
     public LoaderBuilder leakDetection(LeakDetection level) {
         this.leakDetection = level;
         return this;
@@ -232,14 +229,8 @@ public final class LoaderBuilder {
     ///
     /// @throws io.fastsafetensors.error.BackendUnavailableException if no backend can serve the device; it lists why
     /// @throws io.fastsafetensors.error.BackendException if the device cannot be opened
+    /// @throws io.fastsafetensors.error.ConfigException if a system property has a value that it cannot have
     public Loader build() {
         return LoaderProvider.instance().newLoader(options());
-    }
-
-    private static long positive(long bytes) {
-        if (bytes <= 0) {
-            throw new IllegalArgumentException("a budget of " + bytes + " bytes");
-        }
-        return bytes;
     }
 }

@@ -1,7 +1,5 @@
 package io.fastsafetensors.api;
 
-import io.fastsafetensors.error.UnsupportedFeatureException;
-import io.fastsafetensors.error.Where;
 import io.fastsafetensors.types.Location;
 import java.nio.file.Path;
 import java.util.List;
@@ -10,10 +8,9 @@ import java.util.List;
 public interface LoaderProvider {
     /// The implementation on the class path or module path.
     ///
-    /// @throws UnsupportedFeatureException if there is none
+    /// @throws io.fastsafetensors.error.UnsupportedFeatureException if there is none
     static LoaderProvider instance() {
-        return Holder.INSTANCE.orElseThrow(() -> new UnsupportedFeatureException(
-                "no implementation of fst on the class path or module path: add fst-core", Where.nowhere()));
+        return Holder.instance();
     }
 
     /// See [Loader#of(LoadOptions)].

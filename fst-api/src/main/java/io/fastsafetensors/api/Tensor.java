@@ -41,7 +41,7 @@ public interface Tensor extends AutoCloseable {
     /// Whether [#segment()] works: CPU and unified memory.
     boolean isHostAddressable();
 
-    /// The bytes. Little-endian; aligned to the element unless the file was loaded unaligned on purpose. For a
+    /// The bytes. Where native access is denied they may be reached a little longer: until the memory goes back. Little-endian; aligned to the element unless the file was loaded unaligned on purpose. For a
     /// `ByteBuffer` view take slices of less than 2 GiB.
     ///
     /// @throws io.fastsafetensors.error.UnsupportedFeatureException if the host cannot address the memory
@@ -55,6 +55,22 @@ public interface Tensor extends AutoCloseable {
 
     /// Keeps the memory alive for native code.
     Pin pin();
+
+    /// Keeps the memory until work on a stream of the program's own has passed: whatever was submitted to it before this
+    /// call. For a consumer whose kernels or copies read the tensor without the host waiting for them, as every consumer
+    /// of a [TensorStream] does: its memory is filled with later tensors, and that of a closed load goes back to the
+    /// device. Without it the consumer waits for its stream before it closes the tensor or asks for the next one. Call it
+    /// after the work is submitted, once for each stream. Who gives the memory back waits for that work. (PyTorch calls
+    /// this `record_stream`.)
+    ///
+    /// The other way needs nothing: a tensor's bytes are there when it is handed out, whichever stream reads them. What
+    /// the program's own stream writes into a tensor is waited for by the program before it asks fst to read it.
+    ///
+    /// @param nativeStream the stream's handle in the device's own API (`CUstream`, `cudaStream_t`, `hipStream_t`); 0 for
+    ///        its default stream. Without meaning in host memory
+    /// @throws io.fastsafetensors.error.UnsupportedFeatureException where the backend knows no such handles (OpenCL)
+    /// @throws io.fastsafetensors.error.BackendException if the device does not take the handle
+    void releaseAfter(long nativeStream);
 
     /// A part of the tensor: one slice for each of the first dimensions, the rest whole. A contiguous part is a view,
     /// any other is gathered on the device into memory of its own.
@@ -104,7 +120,10 @@ public interface Tensor extends AutoCloseable {
     /// Whether it, or its scope, is closed.
     boolean isClosed();
 
-    /// Closes this tensor. Memory goes back when nobody else holds it. Idempotent, from any thread.
+    /// Closes this tensor. Its memory is freed when nobody else uses it. Idempotent, from any thread, at any moment: a call
+    /// that runs already goes on with the memory, or throws [IllegalStateException].
+    ///
+    /// @throws RuntimeException what the backend cannot free, once
     @Override
     void close();
 }

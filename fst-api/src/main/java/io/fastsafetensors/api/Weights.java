@@ -14,13 +14,19 @@ import java.util.Set;
 /// those of this object, throw [IllegalStateException]. Without a process group the sharding calls give the whole
 /// tensor, as for rank 0 of 1.
 ///
-/// If a read fails, every call that needs its bytes throws the same [io.fastsafetensors.error.StorageException].
+/// If a read fails, every call that needs its bytes throws a [io.fastsafetensors.error.StorageException] with the same words:
+/// each its own, with the first as its cause. Waiting can be interrupted, see [Loader]; what is there already is given
+/// whatever the thread's interrupt status.
+///
+/// A progress listener may ask for what is there ([#isReady(String)]). Where it would have to wait, for reads or for other
+/// ranks, it is told so by an [IllegalStateException]: it runs on a thread that reads.
 ///
 /// *Several ranks.* Which calls are collective depends on [LoadPlan#sharing()]: with [Distribution#OWNER] those marked so
 /// here; with the other ways none, though programs that make them on every rank in the same order work with all ways.
 /// Before a collective call moves anything, the ranks compare what they call: different calls, tensors or dtypes are a
 /// [io.fastsafetensors.error.GroupException] on every rank that names them; a rank that does not come within the group's
-/// timeout is named on the others; so is the reason if a rank cannot go on. The timeout covers the owner's reading. Calls
+/// timeout is named on the others; so is the reason if a rank cannot carry out its call, and then the group goes on: the
+/// next call and the next load work. The timeout covers the owner's reading. Calls
 /// of one rank are made one after the other.
 public interface Weights extends AutoCloseable {
     /// The headers.
@@ -99,7 +105,8 @@ public interface Weights extends AutoCloseable {
 
     /// Waits until every tensor that this rank reads is there. Collective: it returns when that is so on every rank.
     ///
-    /// @throws io.fastsafetensors.error.FstException what failed the load
+    /// @throws io.fastsafetensors.error.FstException what failed the load, what could not be released at its end included
+    /// @throws io.fastsafetensors.error.LoadInterruptedException if the thread is interrupted
     void awaitAll();
 
     /// What was done so far.
@@ -109,8 +116,14 @@ public interface Weights extends AutoCloseable {
     boolean isClosed();
 
     /// Cancels what is still being read, invalidates the tensors and frees their memory, but for what detached
-    /// tensors and pins hold. Idempotent, from any thread; returns when no reader touches the memory any more. If blocks
-    /// are still exchanged ([Distribution#STRIPED]), the other ranks are told, and their loads fail.
+    /// tensors and pins hold. Idempotent, from any thread, at any moment. If blocks are still exchanged
+    /// ([Distribution#STRIPED]), the other ranks are told, and their loads fail.
+    ///
+    /// Returns when no reader touches the memory any more. A read that does not return (a file system that is gone) is waited
+    /// for a minute, or a second on a thread that is interrupted, with a warning in the log; then, and in a progress listener
+    /// at once, this returns and the memory is freed as soon as the last reader lets go of it.
+    ///
+    /// @throws RuntimeException what the backend cannot free, to the first caller; everything else is freed
     @Override
     void close();
 }

@@ -19,11 +19,19 @@ public record WriteOptions(Map<String, String> metadata, int dataAlignment, long
     /// `fst.sha256.NAME` to the SHA-256 of the tensor's bytes in that file, as 64 lower-case hexadecimal digits.
     public static final String DIGEST_KEY = "fst.sha256.";
 
-    /// @throws IllegalArgumentException if the alignment is no power of two of at least 8, or the shard size not positive
+    /// The largest data alignment, in bytes: the header with its padding stays below the format's cap.
+    public static final int LARGEST_ALIGNMENT = 1 << 26;
+
+    /// @throws IllegalArgumentException if the alignment is no power of two from 8 to [#LARGEST_ALIGNMENT], or the shard
+    ///         size not positive
     public WriteOptions {
         metadata = Map.copyOf(metadata);
-        if (dataAlignment < 8 || Integer.bitCount(dataAlignment) != 1 || maxShardBytes <= 0) {
-            throw new IllegalArgumentException("data alignment " + dataAlignment + ", shards of " + maxShardBytes);
+        if (dataAlignment < 8 || dataAlignment > LARGEST_ALIGNMENT || Integer.bitCount(dataAlignment) != 1) {
+            throw new IllegalArgumentException("a data alignment of " + dataAlignment
+                    + " bytes; expected a power of two from 8 to 64 MiB");
+        }
+        if (maxShardBytes <= 0) {
+            throw new IllegalArgumentException("shards of " + maxShardBytes + " bytes; expected 1 or more");
         }
     }
 

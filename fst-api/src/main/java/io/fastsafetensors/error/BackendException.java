@@ -31,4 +31,14 @@ public non-sealed class BackendException extends FstException {
         return new BackendException(library + ": " + call + " failed with " + status + " (" + text + ")",
                 Where.backend(backend));
     }
+
+    /// A copy, with the original as its cause.
+    BackendException(BackendException original) {
+        super(original);
+    }
+
+    @Override
+    public BackendException copy() {
+        return new BackendException(this);
+    }
 }

@@ -9,10 +9,26 @@ public final class BackendUnavailableException extends FstException {
     private static final long serialVersionUID = 1L;
 
     /// @param wanted the device or backend asked for
-    /// @param reasons one line a backend: its name and why it cannot serve
+    /// @param reasons one line per backend: its name and why it cannot serve
     public BackendUnavailableException(String wanted, List<String> reasons) {
-        super("no backend for " + wanted + "; " + (reasons.isEmpty()
-                ? "none is on the class path or module path: add a backend jar such as fst-backend-cpu"
-                : String.join("; ", reasons)), Where.nowhere(), null);
+        this(wanted, reasons, "");
+    }
+
+    /// @param wanted the device or backend asked for
+    /// @param reasons one line per backend: its name and why it cannot serve
+    /// @param wayOut what to add or to change, a clause for people; may be empty
+    public BackendUnavailableException(String wanted, List<String> reasons, String wayOut) {
+        super("no backend for " + wanted + "; "
+                + (reasons.isEmpty() ? "none is on the class path or module path" : String.join("; ", reasons))
+                + (wayOut.isEmpty() ? "" : "; " + wayOut), Where.nowhere(), null);
+    }
+
+    private BackendUnavailableException(BackendUnavailableException original) {
+        super(original);
+    }
+
+    @Override
+    public BackendUnavailableException copy() {
+        return new BackendUnavailableException(this);
     }
 }

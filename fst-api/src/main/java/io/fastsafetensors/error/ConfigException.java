@@ -18,4 +18,13 @@ public final class ConfigException extends FstException {
     public static ConfigException at(Path file, int line, int column, String detail) {
         return new ConfigException("line " + line + ", column " + column + ": " + detail, Where.file(file));
     }
+
+    private ConfigException(ConfigException original) {
+        super(original);
+    }
+
+    @Override
+    public ConfigException copy() {
+        return new ConfigException(this);
+    }
 }

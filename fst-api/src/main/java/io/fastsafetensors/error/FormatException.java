@@ -33,4 +33,14 @@ public final class FormatException extends FstException {
     public String errorName() {
         return error.label();
     }
+
+    private FormatException(FormatException original) {
+        super(original);
+        this.error = original.error;
+    }
+
+    @Override
+    public FormatException copy() {
+        return new FormatException(this);
+    }
 }

@@ -8,8 +8,9 @@ import org.jspecify.annotations.Nullable;
 /// Unchecked and serialisable. The message names file, tensor, offset and backend as far as they are known, and
 /// the way out. Using something that is closed is not in this family: that is [IllegalStateException].
 public abstract sealed class FstException extends RuntimeException permits BackendException,
-        BackendUnavailableException, BudgetException, ConfigException, FormatException, GroupException, SliceException,
-        StorageException, TensorNotFoundException, UnsupportedFeatureException {
+        BackendUnavailableException, BudgetException, ConfigException, FormatException, GroupException,
+        LoadInterruptedException, SliceException, StorageException, TensorNotFoundException,
+        UnsupportedFeatureException {
     @Serial
     private static final long serialVersionUID = 1L;
 
@@ -22,6 +23,16 @@ public abstract sealed class FstException extends RuntimeException permits Backe
         super(detail + where, cause);
         this.where = where;
     }
+
+    /// A copy, with the original as its cause.
+    FstException(FstException original) {
+        super(original.getMessage(), original);
+        this.where = original.where;
+    }
+
+    /// This failure for one more caller that it reaches: the same type and message, the caller's own stack trace, and this
+    /// exception as its cause. Exceptions are mutable, so that one object must not be thrown by several threads.
+    public abstract FstException copy();
 
     /// Where it happened.
     public Where where() {

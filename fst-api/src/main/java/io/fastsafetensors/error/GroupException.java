@@ -18,4 +18,13 @@ public final class GroupException extends FstException {
     public GroupException(String detail, Where where, @Nullable Throwable cause) {
         super(detail, where, cause);
     }
+
+    private GroupException(GroupException original) {
+        super(original);
+    }
+
+    @Override
+    public GroupException copy() {
+        return new GroupException(this);
+    }
 }

@@ -37,4 +37,15 @@ public final class OutOfDeviceMemoryException extends BackendException {
     public long free() {
         return free;
     }
+
+    private OutOfDeviceMemoryException(OutOfDeviceMemoryException original) {
+        super(original);
+        this.requested = original.requested;
+        this.free = original.free;
+    }
+
+    @Override
+    public OutOfDeviceMemoryException copy() {
+        return new OutOfDeviceMemoryException(this);
+    }
 }

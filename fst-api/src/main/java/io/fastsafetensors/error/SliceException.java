@@ -44,4 +44,14 @@ public final class SliceException extends FstException {
     public String errorName() {
         return reason.label;
     }
+
+    private SliceException(SliceException original) {
+        super(original);
+        this.reason = original.reason;
+    }
+
+    @Override
+    public SliceException copy() {
+        return new SliceException(this);
+    }
 }

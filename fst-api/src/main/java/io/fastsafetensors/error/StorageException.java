@@ -18,4 +18,13 @@ public final class StorageException extends FstException {
     public StorageException(String detail, Where where, @Nullable Throwable cause) {
         super(detail, where, cause);
     }
+
+    private StorageException(StorageException original) {
+        super(original);
+    }
+
+    @Override
+    public StorageException copy() {
+        return new StorageException(this);
+    }
 }

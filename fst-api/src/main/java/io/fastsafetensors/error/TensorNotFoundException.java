@@ -17,4 +17,13 @@ public final class TensorNotFoundException extends FstException {
     public String errorName() {
         return "TensorNotFound";
     }
+
+    private TensorNotFoundException(TensorNotFoundException original) {
+        super(original);
+    }
+
+    @Override
+    public TensorNotFoundException copy() {
+        return new TensorNotFoundException(this);
+    }
 }

@@ -18,4 +18,13 @@ public final class UnsupportedFeatureException extends FstException {
     public UnsupportedFeatureException(String detail, Where where, @Nullable Throwable cause) {
         super(detail, where, cause);
     }
+
+    private UnsupportedFeatureException(UnsupportedFeatureException original) {
+        super(original);
+    }
+
+    @Override
+    public UnsupportedFeatureException copy() {
+        return new UnsupportedFeatureException(this);
+    }
 }

@@ -18,14 +18,15 @@ public record Bootstrap(int rank, int size, int localRank, Device device, Durati
     /// How long collectives wait unless told otherwise.
     public static final Duration DEFAULT_TIMEOUT = Duration.ofMinutes(10);
 
-    /// @throws IllegalArgumentException unless 0 ≤ rank < size and the timeout is positive
+    /// The longest timeout.
+    public static final Duration LONGEST_TIMEOUT = Duration.ofDays(365);
+
+    /// @throws IllegalArgumentException unless 0 ≤ rank < size and the timeout is positive and at most [#LONGEST_TIMEOUT]
     public Bootstrap {
         if (rank < 0 || rank >= size || localRank < 0) {
             throw new IllegalArgumentException("rank " + rank + " (local " + localRank + ") of " + size);
         }
-        if (!timeout.isPositive()) {
-            throw new IllegalArgumentException("a timeout of " + timeout);
-        }
+        requireTimeout(timeout);
         properties = Map.copyOf(properties);
     }
 
@@ -59,6 +60,18 @@ public record Bootstrap(int rank, int size, int localRank, Device device, Durati
     public static Device localDevice(Map<String, String> environment, String type) {
         Device first = new Device(type, 0);
         return first.isCpu() ? first : new Device(type, Launcher.place(environment).localRank());
+    }
+
+    /// Checks a timeout of a group.
+    ///
+    /// @return `timeout`
+    /// @throws IllegalArgumentException unless it is positive and at most [#LONGEST_TIMEOUT]
+    public static Duration requireTimeout(Duration timeout) {
+        if (!timeout.isPositive() || timeout.compareTo(LONGEST_TIMEOUT) > 0) {
+            throw new IllegalArgumentException("a timeout of " + timeout + "; expected more than 0 and at most "
+                    + LONGEST_TIMEOUT.toDays() + " days");
+        }
+        return timeout;
     }
 
     /// The same, with another timeout.

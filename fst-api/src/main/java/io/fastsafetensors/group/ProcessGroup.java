@@ -61,7 +61,8 @@ public interface ProcessGroup extends AutoCloseable {
 
     /// Leaves the group and frees what the transport holds. Idempotent, from any thread. Other calls throw
     /// [IllegalStateException] from then on. A rank that waits for this one,
-    /// now or later, fails at once where the transport can tell.
+    /// now or later, fails at once where the transport can tell: a load that still needs this rank fails on every rank with
+    /// a [io.fastsafetensors.error.GroupException], and what was loaded stays.
     @Override
     void close();
 }

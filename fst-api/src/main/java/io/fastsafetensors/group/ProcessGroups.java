@@ -2,11 +2,10 @@ package io.fastsafetensors.group;
 
 import io.fastsafetensors.error.UnsupportedFeatureException;
 import io.fastsafetensors.error.Where;
+import io.fastsafetensors.spi.Services;
 import io.fastsafetensors.types.Device;
 import java.time.Duration;
 import java.util.List;
-import java.util.Optional;
-import java.util.ServiceLoader;
 
 /// The ways to a [ProcessGroup]. Each rank closes what it got.
 public final class ProcessGroups {
@@ -30,8 +29,10 @@ public final class ProcessGroups {
     /// @param size how many ranks, at least 1
     /// @param timeout how long a rank waits for the others in a collective
     /// @return the ranks' groups, by rank
-    /// @throws IllegalArgumentException if there are no ranks or the timeout is not positive
+    /// @throws IllegalArgumentException if there are no ranks, or the timeout is not positive or above
+    ///         [Bootstrap#LONGEST_TIMEOUT]
     public static List<ProcessGroup> local(int size, Duration timeout) {
+        Bootstrap.requireTimeout(timeout);
         return provider().local(size, timeout);
     }
 
@@ -45,8 +46,10 @@ public final class ProcessGroups {
     /// @throws UnsupportedFeatureException if no such transport is on the path, its ranks are processes only, or it does
     ///         not work here; it says why
     /// @throws io.fastsafetensors.error.GroupException if they do not meet, or a device cannot be used
-    /// @throws IllegalArgumentException if there are no devices or the timeout is not positive
+    /// @throws IllegalArgumentException if there are no devices, or the timeout is not positive or above
+    ///         [Bootstrap#LONGEST_TIMEOUT]
     public static List<ProcessGroup> local(String transport, List<Device> devices, Duration timeout) {
+        Bootstrap.requireTimeout(timeout);
         return provider().local(transport, devices, timeout);
     }
 
@@ -60,10 +63,9 @@ public final class ProcessGroups {
     }
 
     private static GroupsProvider provider() {
-        Optional<GroupsProvider> found = ServiceLoader
-                .load(GroupsProvider.class, GroupsProvider.class.getClassLoader()).findFirst()
-                .or(() -> ServiceLoader.load(GroupsProvider.class).findFirst());
-        return found.orElseThrow(() -> new UnsupportedFeatureException(
-                "no implementation of fst on the class path or module path: add fst-core", Where.nowhere()));
+        return Services.first(GroupsProvider.class, ProcessGroups.class)
+                .orElseThrow(() -> new UnsupportedFeatureException(
+                        "no implementation of fst on the class path or module path: add fst-core; " + Services.MERGING,
+                        Where.nowhere()));
     }
 }

@@ -1,5 +1,7 @@
 package io.fastsafetensors.spi;
 
+import io.fastsafetensors.error.UnsupportedFeatureException;
+import io.fastsafetensors.error.Where;
 import java.lang.foreign.MemorySegment;
 import java.util.Optional;
 
@@ -41,6 +43,20 @@ public interface Backend extends AutoCloseable {
     ///
     /// @throws io.fastsafetensors.error.UnsupportedFeatureException without [Capability#KERNELS]
     Kernels kernels();
+
+    /// A fence behind everything that was submitted so far to a stream that the program opened itself, beside fst: what
+    /// core waits for before it frees or fills memory again that such a stream still uses. A backend whose device works
+    /// on the calling thread returns one that has passed.
+    ///
+    /// @param nativeStream the stream's handle in the device's own API: a `CUstream` or `cudaStream_t`, a `hipStream_t`;
+    ///        0 for that API's default stream
+    /// @return a fence that the caller closes
+    /// @throws io.fastsafetensors.error.UnsupportedFeatureException if there are no such handles, or it is not implemented
+    /// @throws io.fastsafetensors.error.BackendException if the handle is none of this device
+    default Fence fenceBehind(long nativeStream) {
+        throw new UnsupportedFeatureException("the backend takes no streams of other programs' making; wait for the"
+                + " stream's work before the memory is given back", Where.backend(name()));
+    }
 
     /// File → device without the host, where this backend has it.
     default Optional<DirectStorage> directStorage() {

@@ -7,6 +7,12 @@ import java.lang.foreign.MemorySegment;
 /// Used by one thread at a time; different streams run at the same time. Source and target memory stay alive and
 /// untouched until a later [Fence] has passed. Ranges are checked: outside is an [IndexOutOfBoundsException] and
 /// nothing is submitted. A copy of zero bytes does nothing.
+///
+/// Host memory is any segment that the calling thread may access: staging memory, a mapping, an arena's memory, an
+/// array. A backend that copies on a thread of its own copies arrays, and memory that only the calling thread may access,
+/// before the call returns. Memory that is closed is an [IllegalStateException], that of another thread a
+/// [WrongThreadException], a read-only target an [IllegalArgumentException], and nothing is submitted. Core itself hands
+/// over native memory only, which every thread may access.
 public interface CopyStream extends AutoCloseable {
     /// Copies host memory to the device. Asynchronous only from a [StagingBuffer] or registered memory; other host
     /// memory may be copied before the call returns.
@@ -21,7 +27,8 @@ public interface CopyStream extends AutoCloseable {
     /// Marks this point: the fence passes when everything submitted before has finished.
     Fence fence();
 
-    /// Makes later work of this stream wait, on the device, for a fence of another stream of the same backend.
+    /// Makes later work of this stream wait for a fence: on the device if it is of a stream of the same backend; one of
+    /// another backend is waited for before the call returns.
     void waitFor(Fence fence);
 
     /// Waits until everything submitted has finished.

@@ -6,7 +6,7 @@ import org.jspecify.annotations.Nullable;
 /// Steps that are all taken whatever some of them throw, as closing a backend takes them: what cannot be released keeps
 /// nothing else from it. For one thread.
 public final class Releases {
-    private @Nullable RuntimeException first;
+    private @Nullable Throwable first;
 
     /// None yet.
     public Releases() {
@@ -16,36 +16,49 @@ public final class Releases {
     ///
     /// @return this
     public Releases run(Runnable step) {
-        try {
-            step.run();
-        } catch (RuntimeException e) {
-            if (first == null) {
-                first = e;
-            } else {
-                first.addSuppressed(e);
-            }
-        }
+        attempt(step);
         return this;
     }
 
+    /// As [#run(Runnable)].
+    ///
+    /// @return whether the step threw nothing
+    public boolean attempt(Runnable step) {
+        try {
+            step.run();
+            return true;
+        } catch (RuntimeException | Error e) {
+            if (first == null) {
+                first = e;
+            } else if (!e.equals(first)) {
+                first.addSuppressed(e);
+            }
+            return false;
+        }
+    }
+
     /// The first failure, with the others suppressed in it.
-    public Optional<RuntimeException> failure() {
+    public Optional<Throwable> failure() {
         return Optional.ofNullable(first);
     }
 
     /// Throws the first failure, with the others suppressed in it, if there was one.
     public void finish() {
-        if (first != null) {
-            throw first;
+        switch (first) {
+            case RuntimeException e -> throw e;
+            case Error e -> throw e;
+            case null, default -> {
+            }
         }
     }
 
     /// The cause of the releases, with what they threw suppressed in it.
     ///
     /// @param cause why everything is released
+    /// @param <E> its type
     /// @return `cause`
-    public RuntimeException because(RuntimeException cause) {
-        if (first != null) {
+    public <E extends Throwable> E because(E cause) {
+        if (first != null && !first.equals(cause)) {
             cause.addSuppressed(first);
         }
         return cause;

@@ -13,6 +13,7 @@ import io.fastsafetensors.types.Shape;
 import io.fastsafetensors.types.TensorInfo;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.function.Executable;
 
 class OptionsTest {
     private static TensorInfo named(String name) {
@@ -84,5 +85,60 @@ class OptionsTest {
         LoaderBuilder builder = Loader.builder();
         UnsupportedFeatureException e = assertThrows(UnsupportedFeatureException.class, builder::build);
         assertTrue(e.getMessage().contains("add fst-core"), e.getMessage());
+    }
+
+    private static LoadOptions with(long alignment, int readers, int blockBytes, long deviceBudget, long hostBudget) {
+        LoadOptions o = LoadOptions.defaults();
+        return new LoadOptions(o.device(), o.backend(), o.backendProperties(), o.strictBackend(), o.dtype(),
+                o.selection(), alignment, readers, blockBytes, o.directIo(), o.transferPath(), o.numaPinning(),
+                deviceBudget, hostBudget, o.group(), o.distribution(), o.shards(), o.open(), o.checkDigests(),
+                o.leakDetection(), o.stream(), o.progress());
+    }
+
+    private static void assertRefused(Executable call, String... words) {
+        IllegalArgumentException e = assertThrows(IllegalArgumentException.class, call);
+        for (String word : words) {
+            assertTrue(e.getMessage().contains(word), e.getMessage());
+        }
+    }
+
+    @Test
+    void numbers_out_of_range_are_refused_by_the_builder_and_by_the_options_alike() {
+        for (long alignment : new long[] {-1, 3, Long.MIN_VALUE, 1L << 58, 1L << 31, 1L << 62, Long.MAX_VALUE}) {
+            assertRefused(() -> Loader.builder().alignment(alignment), "alignment", Long.toString(alignment));
+            assertRefused(() -> with(alignment, 0, 0, 1, 1), "alignment", Long.toString(alignment));
+        }
+        for (int readers : new int[] {-1, 1025, Integer.MAX_VALUE, Integer.MIN_VALUE}) {
+            assertRefused(() -> Loader.builder().readers(readers), "readers", Integer.toString(readers));
+            assertRefused(() -> with(0, readers, 0, 1, 1), "readers");
+        }
+        for (int block : new int[] {-1, (1 << 30) + 1, Integer.MAX_VALUE, Integer.MIN_VALUE}) {
+            assertRefused(() -> Loader.builder().blockBytes(block), "blocks", Integer.toString(block));
+            assertRefused(() -> with(0, 0, block, 1, 1), "blocks");
+        }
+        for (long budget : new long[] {0, -1, Long.MIN_VALUE}) {
+            assertRefused(() -> Loader.builder().deviceBudget(budget), "budget", Long.toString(budget));
+            assertRefused(() -> Loader.builder().hostBudget(budget), "budget", Long.toString(budget));
+            assertRefused(() -> with(0, 0, 0, budget, 1), "budget");
+            assertRefused(() -> with(0, 0, 0, 1, budget), "budget");
+        }
+        assertEquals(1 << 30, Loader.builder().alignment(1 << 30).options().alignment());
+        assertEquals(1024, Loader.builder().readers(1024).options().readers());
+        assertEquals(1 << 30, Loader.builder().blockBytes(1 << 30).options().blockBytes());
+    }
+
+    @Test
+    void streams_and_writes_have_bounds() {
+        for (int ahead : new int[] {-2, StreamOptions.MOST_AHEAD + 1, Integer.MAX_VALUE - 1, Integer.MAX_VALUE}) {
+            assertRefused(() -> new StreamOptions(ahead, false), "ahead", Integer.toString(ahead));
+        }
+        assertEquals(StreamOptions.MOST_AHEAD, new StreamOptions(StreamOptions.MOST_AHEAD, true).batchesAhead());
+        for (int alignment : new int[] {0, 4, 12, 1 << 27, 1 << 30, Integer.MIN_VALUE, -8}) {
+            assertRefused(() -> WriteOptions.defaults().withDataAlignment(alignment), "alignment",
+                    Integer.toString(alignment));
+        }
+        for (long bytes : new long[] {0, -1, Long.MIN_VALUE}) {
+            assertRefused(() -> WriteOptions.defaults().withMaxShardBytes(bytes), "shards", Long.toString(bytes));
+        }
     }
 }

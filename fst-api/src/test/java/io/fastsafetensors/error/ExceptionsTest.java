@@ -2,6 +2,7 @@ package io.fastsafetensors.error;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.ByteArrayInputStream;
@@ -24,7 +25,7 @@ class ExceptionsTest {
                 new BackendException("d", WHERE), new OutOfDeviceMemoryException(10, 5, WHERE),
                 new BackendUnavailableException("cuda:0", List.of("cpu: no")), new BudgetException("t", 10, 4),
                 new GroupException("d", WHERE), new ConfigException("d", WHERE),
-                new UnsupportedFeatureException("d", WHERE));
+                new UnsupportedFeatureException("d", WHERE), new LoadInterruptedException("tensor \"t\"", WHERE));
     }
 
     @Test
@@ -41,6 +42,25 @@ class ExceptionsTest {
                 assertEquals(e.where(), copy.where());
             }
         }
+    }
+
+    @Test
+    void a_copy_has_the_type_the_words_and_the_facts_and_names_the_original_as_its_cause() {
+        for (FstException e : family()) {
+            FstException copy = e.copy();
+            assertEquals(e.getClass(), copy.getClass());
+            assertEquals(e.getMessage(), copy.getMessage());
+            assertEquals(e.where(), copy.where());
+            assertEquals(e.errorName(), copy.errorName());
+            assertSame(e, copy.getCause());
+        }
+        OutOfDeviceMemoryException memory = new OutOfDeviceMemoryException(10, 5, WHERE).copy();
+        assertEquals(List.of(10L, 5L), List.of(memory.requested(), memory.free()));
+        assertEquals(6, new BudgetException("t", 10, 4).copy().shortfall());
+        assertEquals(FormatError.INVALID_OFFSET,
+                new FormatException(FormatError.INVALID_OFFSET, "d", WHERE).copy().error());
+        assertEquals(SliceException.Reason.TOO_MANY_SLICES,
+                new SliceException(SliceException.Reason.TOO_MANY_SLICES, "d", WHERE).copy().reason());
     }
 
     @Test

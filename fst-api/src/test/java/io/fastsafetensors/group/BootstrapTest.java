@@ -52,13 +52,18 @@ class BootstrapTest {
     }
 
     @Test
-    void the_timeout_can_be_changed_and_is_positive() {
+    void the_timeout_can_be_changed_and_is_positive_and_at_most_a_year() {
         Bootstrap bootstrap = Bootstrap.fromEnvironment(TORCHRUN, GPU);
         assertEquals(Bootstrap.DEFAULT_TIMEOUT, bootstrap.timeout());
         Bootstrap quick = bootstrap.withTimeout(Duration.ofSeconds(3));
         assertEquals(Duration.ofSeconds(3), quick.timeout());
         assertEquals(bootstrap, quick.withTimeout(Bootstrap.DEFAULT_TIMEOUT));
-        assertThrows(IllegalArgumentException.class, () -> bootstrap.withTimeout(Duration.ZERO));
+        for (Duration wrong : List.of(Duration.ZERO, Duration.ofSeconds(-1), Duration.ofDays(366),
+                Duration.ofSeconds(Long.MAX_VALUE))) {
+            assertThrows(IllegalArgumentException.class, () -> bootstrap.withTimeout(wrong));
+            assertThrows(IllegalArgumentException.class, () -> ProcessGroups.local(2, wrong));
+            assertThrows(IllegalArgumentException.class, () -> ProcessGroups.local("nccl", List.of(GPU), wrong));
+        }
     }
 
     @Test

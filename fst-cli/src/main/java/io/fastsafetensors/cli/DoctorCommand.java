@@ -72,7 +72,8 @@ final class DoctorCommand implements Command {
         add(table, "backend", backend.name(), backend.probe().isAvailable(), reason);
     }
 
-    private static int addStorage(Table table, String argument, OpenOptions options, Screen screen, boolean stacktrace) {
+    private static int addStorage(Table table, String argument, OpenOptions options, Screen screen,
+            boolean stacktrace) {
         try {
             for (Diagnostics.StorageReport file : Diagnostics.storage(Line.location(argument), options)) {
                 String cached = file.cachedBytes() < 0 ? "residency unknown"

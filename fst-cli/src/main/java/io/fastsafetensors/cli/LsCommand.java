@@ -96,8 +96,10 @@ final class LsCommand implements Command {
         return checkpoint;
     }
 
-    private static Checkpoint addDigested(Table table, String argument, Location path, OpenOptions options, Device device) {
-        try (Loader loader = Loader.builder().device(device).open(options).build(); Weights weights = loader.load(path)) {
+    private static Checkpoint addDigested(Table table, String argument, Location path, OpenOptions options,
+            Device device) {
+        try (Loader loader = Loader.builder().device(device).open(options).build();
+                Weights weights = loader.load(path)) {
             Checkpoint checkpoint = weights.checkpoint();
             List<TensorInfo> tensors = checkpoint.tensors();
             Map<String, String> digests = Digests.sha256(weights);

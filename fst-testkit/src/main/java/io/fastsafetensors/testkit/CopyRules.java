@@ -223,4 +223,29 @@ abstract class CopyRules extends RuleGroup {
             assertBytes(bytes, bench.download(buffer), readOnly ? "a read-only mapping" : "writable memory");
         }
     }
+
+    /// Arrays, and memory that only the calling thread may touch, are sources and targets too.
+    ///
+    /// If it fails: a copy that runs on another thread may not touch them; copy them, or a native copy of them, before the
+    /// call returns.
+    @Test
+    @DisplayName("C-10 arrays and memory of one thread can be copied")
+    void memoryOfOneThread() {
+        byte[] bytes = Workbench.bytes(random(), 44_444);
+        DeviceBuffer buffer = bench.allocate(bytes.length);
+        try (Arena mine = Arena.ofConfined(); CopyStream stream = bench.backend.openCopyStream()) {
+            byte[] array = new byte[bytes.length];
+            stream.copyToDevice(MemorySegment.ofArray(bytes), buffer, 0);
+            stream.copyToHost(buffer, 0, MemorySegment.ofArray(array));
+            Workbench.settle(stream);
+            assertBytes(bytes, array, "bytes through arrays");
+            MemorySegment source = mine.allocate(bytes.length).fill((byte) 7);
+            MemorySegment target = mine.allocate(bytes.length);
+            stream.copyToDevice(source, buffer, 0);
+            stream.copyToHost(buffer, 0, target);
+            Workbench.settle(stream);
+            assertBytes(source.toArray(ValueLayout.JAVA_BYTE), target.toArray(ValueLayout.JAVA_BYTE),
+                    "bytes through memory of one thread");
+        }
+    }
 }

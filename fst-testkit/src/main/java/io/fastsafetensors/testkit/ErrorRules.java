@@ -12,7 +12,10 @@ import io.fastsafetensors.spi.StagingBuffer;
 import io.fastsafetensors.spi.Strided;
 import io.fastsafetensors.types.DType;
 import io.fastsafetensors.types.Shape;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.function.Executable;
@@ -199,6 +202,35 @@ abstract class ErrorRules extends RuleGroup {
             Workbench.settle(stream);
         }
         assertBytes(bytes, bench.download(buffer), "a copy after a refused one");
+    }
+
+    /// Host memory that is closed, or that belongs to another thread, is refused: `IllegalStateException`,
+    /// `WrongThreadException`. The device's memory stays as it is.
+    ///
+    /// If it fails: a driver gets an address and asks no arena; ask `scope().isAlive()` and `isAccessibleBy` before.
+    @Test
+    @DisplayName("E-11 host memory that is closed or another thread's is refused")
+    void memoryOutOfReach() {
+        DeviceBuffer buffer = bench.upload(Workbench.filler(SIZE));
+        MemorySegment closed;
+        try (Arena ended = Arena.ofShared()) {
+            closed = ended.allocate(SIZE);
+        }
+        try (CopyStream stream = bench.backend.openCopyStream()) {
+            assertThrows(IllegalStateException.class, () -> stream.copyToDevice(closed, buffer, 0));
+            assertThrows(IllegalStateException.class, () -> stream.copyToHost(buffer, 0, closed));
+        }
+        try (Arena mine = Arena.ofConfined()) {
+            MemorySegment confined = mine.allocate(SIZE);
+            CompletableFuture.runAsync(() -> {
+                try (CopyStream stream = bench.backend.openCopyStream()) {
+                    assertThrows(WrongThreadException.class, () -> stream.copyToDevice(confined, buffer, 0));
+                    assertThrows(WrongThreadException.class, () -> stream.copyToHost(buffer, 0, confined));
+                }
+            }).join();
+            assertBytes(new byte[SIZE], confined.toArray(ValueLayout.JAVA_BYTE), "memory of another thread");
+        }
+        assertBytes(Workbench.filler(SIZE), bench.download(buffer), "a buffer after refused copies");
     }
 
     private interface Call {

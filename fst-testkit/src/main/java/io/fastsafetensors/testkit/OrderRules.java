@@ -9,6 +9,7 @@ import io.fastsafetensors.spi.Fence;
 import io.fastsafetensors.spi.StagingBuffer;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.random.RandomGenerator;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
@@ -173,6 +174,41 @@ abstract class OrderRules extends RuleGroup {
             Workbench.settle(stream);
         }
         assertBytes(bytes, bench.download(buffer), "blocks through two slots");
+    }
+
+    /// A fence of another backend is waited for: what is submitted after comes after it.
+    ///
+    /// If it fails: a driver cannot wait for it; call its `await()` before anything more is submitted.
+    @Test
+    @DisplayName("O-08 a stream can wait for another backend's fence")
+    void waitsForStranger() {
+        AtomicBoolean awaited = new AtomicBoolean();
+        Fence stranger = new Fence() {
+            @Override
+            public boolean isPassed() {
+                return awaited.get();
+            }
+
+            @Override
+            public void await() {
+                awaited.set(true);
+            }
+
+            @Override
+            public void close() {
+                // Holds nothing.
+            }
+        };
+        byte[] bytes = Workbench.bytes(random(), 1000);
+        StagingBuffer staging = bench.staged(bytes);
+        DeviceBuffer buffer = bench.allocate(bytes.length);
+        try (CopyStream stream = bench.backend.openCopyStream()) {
+            stream.waitFor(stranger);
+            assertTrue(awaited.get(), "nobody waited for the other backend's fence");
+            stream.copyToDevice(staging.segment(), buffer, 0);
+            Workbench.settle(stream);
+        }
+        assertBytes(bytes, bench.download(buffer), "bytes behind the other backend's fence");
     }
 
     private static void poll(Fence fence) {

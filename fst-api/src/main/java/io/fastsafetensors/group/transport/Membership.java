@@ -12,6 +12,11 @@ import java.util.BitSet;
 /// @param timeout how long to wait for the others
 /// @param deviceType the memory that is moved
 public record Membership(String transport, int rank, int size, Duration timeout, String deviceType) {
+    /// @throws IllegalArgumentException as [Bootstrap#requireTimeout(Duration)]
+    public Membership {
+        Bootstrap.requireTimeout(timeout);
+    }
+
     /// As a bootstrap says.
     public static Membership of(String transport, Bootstrap bootstrap, String deviceType) {
         return new Membership(transport, bootstrap.rank(), bootstrap.size(), bootstrap.timeout(), deviceType);

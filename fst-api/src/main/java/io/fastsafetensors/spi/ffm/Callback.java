@@ -29,7 +29,7 @@ public final class Callback {
     ///
     /// @param what how the log calls it
     /// @return the address of the function
-    /// @throws IllegalCallerException if native access is denied
+    /// @throws io.fastsafetensors.error.UnsupportedFeatureException if native access is denied
     @SuppressWarnings("restricted")
     public static long of(String what, LongConsumer target) {
         try {
@@ -39,6 +39,8 @@ public final class Callback {
                     FunctionDescriptor.ofVoid(JAVA_LONG), Arena.global()).address();
         } catch (NoSuchMethodException | IllegalAccessException e) {
             throw new LinkageError(e.getMessage(), e);
+        } catch (IllegalCallerException e) {
+            throw NativeAccess.denied(what, e);
         }
     }
 

@@ -39,7 +39,7 @@ public final class NativeLibrary {
     /// Opens the first of the names that the system's loader finds.
     ///
     /// @param names file names or absolute paths, best first, such as `libcufile.so.0`, `libcufile.so`
-    /// @throws UnsupportedFeatureException listing every name tried
+    /// @throws UnsupportedFeatureException listing every name tried, or that native access is denied
     @SuppressWarnings("restricted")
     public static NativeLibrary open(String... names) {
         for (String candidate : names) {
@@ -47,6 +47,8 @@ public final class NativeLibrary {
                 return new NativeLibrary(candidate, SymbolLookup.libraryLookup(candidate, Arena.global()));
             } catch (IllegalArgumentException e) {
                 LOG.log(Level.DEBUG, e::getMessage);
+            } catch (IllegalCallerException e) {
+                throw NativeAccess.denied("the native library " + candidate, e);
             }
         }
         throw new UnsupportedFeatureException("native library not found; tried " + String.join(", ", names),
@@ -57,7 +59,7 @@ public final class NativeLibrary {
     public static String describe(String... names) {
         try {
             return open(names).name() + " is installed";
-        } catch (UnsupportedFeatureException | IllegalCallerException e) {
+        } catch (UnsupportedFeatureException e) {
             return String.valueOf(e.getMessage());
         }
     }
@@ -84,9 +86,15 @@ public final class NativeLibrary {
     }
 
     /// Binds a function that some versions of the library lack.
+    ///
+    /// @throws UnsupportedFeatureException if native access is denied
     @SuppressWarnings("restricted")
     public Optional<MethodHandle> find(String function, FunctionDescriptor descriptor, Linker.Option... options) {
-        return symbols.find(function).map(address -> LINKER.downcallHandle(address, descriptor, options));
+        try {
+            return symbols.find(function).map(address -> LINKER.downcallHandle(address, descriptor, options));
+        } catch (IllegalCallerException e) {
+            throw NativeAccess.denied(name, e);
+        }
     }
 
     /// The address of a data symbol.
@@ -106,7 +114,11 @@ public final class NativeLibrary {
 
         @SuppressWarnings("restricted")
         GlobalScope(MemorySegment address) {
-            dlsym = new WordFunction(LINKER.downcallHandle(address, WordFunction.SHAPE, Errno.option()));
+            try {
+                dlsym = new WordFunction(LINKER.downcallHandle(address, WordFunction.SHAPE, Errno.option()));
+            } catch (IllegalCallerException e) {
+                throw NativeAccess.denied("libc", e);
+            }
         }
 
         @Override

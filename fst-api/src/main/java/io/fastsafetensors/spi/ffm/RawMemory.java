@@ -10,9 +10,15 @@ public final class RawMemory {
 
     /// A view of host memory that lives as long as `arena`; the caller vouches for the address, and frees the memory
     /// after the arena is closed.
+    ///
+    /// @throws io.fastsafetensors.error.UnsupportedFeatureException if native access is denied
     @SuppressWarnings("restricted")
     public static MemorySegment view(long address, long byteSize, Arena arena) {
-        return MemorySegment.ofAddress(address).reinterpret(byteSize, arena, null);
+        try {
+            return MemorySegment.ofAddress(address).reinterpret(byteSize, arena, null);
+        } catch (IllegalCallerException e) {
+            throw NativeAccess.denied("a view of native memory", e);
+        }
     }
 
     /// As [#view(long, long, Arena)], of memory that is freed with the arena.

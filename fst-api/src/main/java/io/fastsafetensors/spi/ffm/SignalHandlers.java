@@ -30,7 +30,7 @@ public final class SignalHandlers {
     /// Calls, and puts back what the call changed; on Linux, elsewhere it only calls. Other threads see the changes
     /// meanwhile, and wait for their turn if they come here too.
     ///
-    /// @throws IllegalCallerException if native access is denied
+    /// @throws LinkageError if native access is denied
     public static <T> T kept(Supplier<T> call) {
         if (!LINUX) {
             return call.get();

@@ -25,11 +25,15 @@ public record WordFunction(MethodHandle handle) {
     /// The function at an address that native code gave: a function pointer. Keep it in no constant; it is cheap to
     /// make again.
     ///
-    /// @throws IllegalCallerException if native access is denied
+    /// @throws io.fastsafetensors.error.UnsupportedFeatureException if native access is denied
     @SuppressWarnings("restricted")
     public static WordFunction at(long address) {
-        return new WordFunction(Linker.nativeLinker().downcallHandle(MemorySegment.ofAddress(address), SHAPE,
-                Errno.option()));
+        try {
+            return new WordFunction(Linker.nativeLinker().downcallHandle(MemorySegment.ofAddress(address), SHAPE,
+                    Errno.option()));
+        } catch (IllegalCallerException e) {
+            throw NativeAccess.denied("a native function", e);
+        }
     }
 
     /// Calls with no argument.

@@ -5,10 +5,12 @@ import io.fastsafetensors.spi.Backend;
 import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.DeviceBuffer;
 import io.fastsafetensors.spi.DeviceInfo;
+import io.fastsafetensors.spi.Fence;
 import io.fastsafetensors.spi.Kernels;
 import io.fastsafetensors.spi.MemoryInfo;
 import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.spi.StagingBuffer;
+import io.fastsafetensors.spi.SystemMemory;
 import io.fastsafetensors.spi.TransferHints;
 import java.util.ArrayList;
 import java.util.Set;
@@ -23,13 +25,13 @@ final class CpuBackend implements Backend {
 
     private final HostMemory host;
     private final DeviceInfo info;
-    private final MemInfo memInfo;
+    private final SystemMemory memInfo;
     private final Set<OwnedMemory> open = ConcurrentHashMap.newKeySet();
     private final Kernels kernels = new CpuKernels();
     private volatile boolean closed;
 
     /// @param host closed with this backend
-    CpuBackend(HostMemory host, DeviceInfo info, MemInfo memInfo) {
+    CpuBackend(HostMemory host, DeviceInfo info, SystemMemory memInfo) {
         this.host = host;
         this.info = info;
         this.memInfo = memInfo;
@@ -70,6 +72,13 @@ final class CpuBackend implements Backend {
     public CopyStream openCopyStream() {
         requireOpen();
         return new CpuCopyStream(this);
+    }
+
+    /// Nothing runs beside the caller here, so there is nothing to wait for.
+    @Override
+    public Fence fenceBehind(long nativeStream) {
+        requireOpen();
+        return new PassedFence();
     }
 
     @Override

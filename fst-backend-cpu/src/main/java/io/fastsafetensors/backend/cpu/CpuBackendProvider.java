@@ -7,6 +7,8 @@ import io.fastsafetensors.spi.BackendOptions;
 import io.fastsafetensors.spi.BackendProvider;
 import io.fastsafetensors.spi.Capability;
 import io.fastsafetensors.spi.Probe;
+import io.fastsafetensors.spi.ffm.NativeAccess;
+import io.fastsafetensors.spi.SystemMemory;
 import io.fastsafetensors.types.Device;
 import java.nio.ByteOrder;
 import java.util.EnumSet;
@@ -64,6 +66,8 @@ public final class CpuBackendProvider implements BackendProvider {
             throw new BackendException(reason, Where.backend(CpuBackend.NAME));
         });
         HostFacts facts = HostFacts.ofThisMachine();
-        return new CpuBackend(new RecycledMemory(facts.memory()), facts.info(), MemInfo.OF_LINUX);
+        // Memory that is used again needs a new segment, which takes native access to make.
+        HostMemory memory = NativeAccess.isAllowed() ? new RecycledMemory(facts.memory()) : facts.memory();
+        return new CpuBackend(memory, facts.info(), SystemMemory.ofThisProcess());
     }
 }

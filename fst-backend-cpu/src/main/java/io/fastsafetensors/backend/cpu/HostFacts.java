@@ -3,6 +3,7 @@ package io.fastsafetensors.backend.cpu;
 import io.fastsafetensors.spi.ffm.MemoryLibCFfm;
 import io.fastsafetensors.spi.DeviceInfo;
 import io.fastsafetensors.spi.DeviceKind;
+import io.fastsafetensors.spi.SystemMemory;
 import io.fastsafetensors.types.Device;
 import java.io.IOException;
 import java.nio.ByteOrder;
@@ -34,15 +35,16 @@ record HostFacts(HostMemory memory, DeviceInfo info) {
     /// Mappings where the C library can be called, the JDK's allocator elsewhere.
     static HostMemory chooseMemory(String os) {
         if (!os.equals("Linux")) {
-            return new JdkMemory("the system is " + os + ", not Linux", MemInfo.OF_LINUX);
+            return new JdkMemory("the system is " + os + ", not Linux", SystemMemory.ofThisProcess());
         }
         try {
-            return new MappedMemory(new MemoryLibCFfm(), MemInfo.OF_LINUX);
+            return new MappedMemory(new MemoryLibCFfm(), SystemMemory.ofThisProcess());
         } catch (LinkageError | RuntimeException e) {
             // Whatever the binding fails with (no native access, no symbol, no linker), there is another way.
             Throwable cause = e instanceof ExceptionInInitializerError && e.getCause() != null ? e.getCause() : e;
             return new JdkMemory("the C library cannot be called: " + cause
-                    + "; run with --enable-native-access=ALL-UNNAMED,io.fastsafetensors.api", MemInfo.OF_LINUX);
+                    + "; run with --enable-native-access=ALL-UNNAMED,io.fastsafetensors.api",
+                    SystemMemory.ofThisProcess());
         }
     }
 
@@ -54,7 +56,8 @@ record HostFacts(HostMemory memory, DeviceInfo info) {
                 "transparent huge pages", firstLine(THP, "").orElse("unknown"));
         String model = firstLine(Path.of("/proc/cpuinfo"), "model name").orElse(arch);
         return new HostFacts(memory,
-                new DeviceInfo(Device.CPU, DeviceKind.CPU, model, MemInfo.OF_LINUX.read().total(), -1, attributes));
+                new DeviceInfo(Device.CPU, DeviceKind.CPU, model, SystemMemory.ofThisProcess().read().total(), -1,
+                        attributes));
     }
 
     private static Optional<String> firstLine(Path file, String start) {

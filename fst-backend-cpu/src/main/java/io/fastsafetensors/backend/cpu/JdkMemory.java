@@ -2,6 +2,7 @@ package io.fastsafetensors.backend.cpu;
 
 import io.fastsafetensors.error.OutOfDeviceMemoryException;
 import io.fastsafetensors.error.Where;
+import io.fastsafetensors.spi.SystemMemory;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
@@ -9,10 +10,10 @@ import java.lang.foreign.MemorySegment;
 /// and lies on small pages.
 final class JdkMemory implements HostMemory {
     private final String reason;
-    private final MemInfo memInfo;
+    private final SystemMemory memInfo;
 
     /// @param reason why not [MappedMemory]
-    JdkMemory(String reason, MemInfo memInfo) {
+    JdkMemory(String reason, SystemMemory memInfo) {
         this.reason = reason;
         this.memInfo = memInfo;
     }

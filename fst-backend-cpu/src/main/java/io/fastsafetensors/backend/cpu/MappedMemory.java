@@ -12,6 +12,7 @@ import io.fastsafetensors.spi.ffm.MemoryLibC;
 import io.fastsafetensors.error.BackendException;
 import io.fastsafetensors.error.OutOfDeviceMemoryException;
 import io.fastsafetensors.error.Where;
+import io.fastsafetensors.spi.SystemMemory;
 import io.fastsafetensors.spi.ffm.RawMemory;
 import java.lang.foreign.Arena;
 
@@ -22,10 +23,10 @@ final class MappedMemory implements HostMemory {
     static final long HUGE_PAGE = 2L << 20;
 
     private final MemoryLibC libc;
-    private final MemInfo memInfo;
+    private final SystemMemory memInfo;
     private final long page;
 
-    MappedMemory(MemoryLibC libc, MemInfo memInfo) {
+    MappedMemory(MemoryLibC libc, SystemMemory memInfo) {
         this.libc = libc;
         this.memInfo = memInfo;
         this.page = libc.getpagesize();

@@ -13,6 +13,7 @@ import io.fastsafetensors.spi.BackendOptions;
 import io.fastsafetensors.spi.BackendProvider;
 import io.fastsafetensors.spi.Capability;
 import io.fastsafetensors.spi.Probe;
+import io.fastsafetensors.spi.SystemMemory;
 import io.fastsafetensors.types.Device;
 import java.io.IOException;
 import java.io.InputStream;
@@ -28,6 +29,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
@@ -49,6 +51,7 @@ class CpuBackendProviderTest {
     }
 
     @Test
+    @Tag("native")
     @EnabledOnOs(OS.LINUX)
     void linux_maps_memory() {
         Probe.Available probe = (Probe.Available) provider.probe();
@@ -85,7 +88,7 @@ class CpuBackendProviderTest {
             block.release().run();
             assertThrows(IllegalStateException.class, () -> kept.fill((byte) 2));
         }
-        MemInfo unknown = new MemInfo(Path.of("no such file"));
+        SystemMemory unknown = new SystemMemory(Path.of("no such file"));
         OutOfDeviceMemoryException e = assertThrows(OutOfDeviceMemoryException.class,
                 () -> new JdkMemory("a test wants it", unknown).take(1L << 60, 64));
         assertEquals(1L << 60, e.requested());

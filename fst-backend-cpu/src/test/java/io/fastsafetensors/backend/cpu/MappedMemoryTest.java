@@ -13,6 +13,7 @@ import io.fastsafetensors.spi.Backend;
 import io.fastsafetensors.spi.DeviceBuffer;
 import io.fastsafetensors.spi.DeviceInfo;
 import io.fastsafetensors.spi.DeviceKind;
+import io.fastsafetensors.spi.SystemMemory;
 import io.fastsafetensors.types.Device;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -22,12 +23,14 @@ import java.nio.file.Path;
 import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 
 @EnabledOnOs(OS.LINUX)
+@Tag("native")
 class MappedMemoryTest {
     private static final long MIB = 1 << 20;
     private static final int EINVAL = 22;
@@ -39,9 +42,9 @@ class MappedMemoryTest {
 
     @BeforeEach
     void open() throws IOException {
-        Path file = Files.writeString(folder.resolve("meminfo"),
+        Files.writeString(folder.resolve("meminfo"),
                 "MemTotal:       2048 kB\nMemFree:  1 kB\nMemAvailable:   1024 kB\n");
-        MemInfo memInfo = new MemInfo(file);
+        SystemMemory memInfo = new SystemMemory(folder);
         backend = new CpuBackend(new MappedMemory(libc, memInfo),
                 new DeviceInfo(Device.CPU, DeviceKind.CPU, "a machine", -1, -1, Map.of()), memInfo);
     }
@@ -152,15 +155,15 @@ class MappedMemoryTest {
     void figures_come_from_the_kernel() {
         assertEquals(MIB, backend.memory().free());
         assertEquals(2 * MIB, backend.memory().total());
-        MemInfo none = new MemInfo(folder.resolve("absent"));
+        SystemMemory none = new SystemMemory(folder.resolve("absent"));
         assertEquals(-1, none.read().free());
         assertEquals(-1, none.read().total());
     }
 
     @Test
     void odd_figures_are_unknown() throws IOException {
-        Path file = Files.writeString(folder.resolve("odd"), "MemTotal: much kB\nMemAvailable: 12\n");
-        assertEquals(-1, new MemInfo(file).read().total());
-        assertEquals(-1, new MemInfo(file).read().free());
+        Files.writeString(folder.resolve("meminfo"), "MemTotal: much kB\nMemAvailable: 12\n");
+        assertEquals(-1, new SystemMemory(folder).read().total());
+        assertEquals(-1, new SystemMemory(folder).read().free());
     }
 }

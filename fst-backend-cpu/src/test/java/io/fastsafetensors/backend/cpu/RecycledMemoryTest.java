@@ -8,25 +8,27 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.fastsafetensors.backend.cpu.HostMemory.Block;
 import io.fastsafetensors.spi.ffm.MemoryLibC;
 import io.fastsafetensors.error.BackendException;
+import io.fastsafetensors.spi.SystemMemory;
 import io.fastsafetensors.testkit.fixture.Seed;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.random.RandomGenerator;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 
 @EnabledOnOs(OS.LINUX)
+@Tag("native")
 class RecycledMemoryTest {
     private static final long MIB = 1 << 20;
 
     private final FakeLibC libc = new FakeLibC();
     private final RecycledMemory memory =
-            new RecycledMemory(new MappedMemory(libc, new MemInfo(Path.of("/proc/meminfo"))));
+            new RecycledMemory(new MappedMemory(libc, SystemMemory.ofThisProcess()));
 
     @AfterEach
     void nothing_is_left() {

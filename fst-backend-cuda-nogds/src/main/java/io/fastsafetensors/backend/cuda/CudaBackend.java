@@ -1,8 +1,10 @@
 package io.fastsafetensors.backend.cuda;
 
+import io.fastsafetensors.backend.cuda.driver.CudaDriver.Event;
 import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.DeviceBuffer;
 import io.fastsafetensors.spi.DeviceInfo;
+import io.fastsafetensors.spi.Fence;
 import io.fastsafetensors.spi.HostRegistration;
 import io.fastsafetensors.spi.Kernels;
 import io.fastsafetensors.spi.MemoryInfo;
@@ -123,6 +125,20 @@ final class CudaBackend implements ContextBackend {
     @Override
     public CopyStream openCopyStream() {
         return whileOpen(() -> new CudaCopyStream(context, events, streams));
+    }
+
+    @Override
+    public Fence fenceBehind(long nativeStream) {
+        return whileOpen(() -> {
+            Event event = events.take();
+            try {
+                context.run("cuEventRecord", () -> context.driver().cuEventRecord(event, nativeStream));
+            } catch (RuntimeException e) {
+                events.giveBack(event);
+                throw e;
+            }
+            return new CudaFence(context, events, event);
+        });
     }
 
     @Override

@@ -128,14 +128,14 @@ final class CudaCopyStream implements CopyStream {
         return new CudaFence(context, events, event);
     }
 
-    /// @throws IllegalArgumentException if the fence is not one of a CUDA stream
     @Override
     public void waitFor(Fence fence) {
         lifetime.requireOpen();
-        if (!(fence instanceof CudaFence other)) {
-            throw new IllegalArgumentException("not a fence of the backend " + CudaBackend.NAME + ": " + fence);
+        if (fence instanceof CudaFence other) {
+            other.holdBack(stream);
+        } else {
+            fence.await();
         }
-        other.holdBack(stream);
     }
 
     /// Sleeps where the driver's own `cuStreamSynchronize` would, by default, keep a core busy.

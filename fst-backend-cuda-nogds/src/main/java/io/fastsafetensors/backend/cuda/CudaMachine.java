@@ -7,6 +7,7 @@ import io.fastsafetensors.spi.Capability;
 import io.fastsafetensors.spi.DeviceInfo;
 import io.fastsafetensors.spi.Probe;
 import io.fastsafetensors.types.Device;
+import io.fastsafetensors.spi.ffm.NativeAccess;
 import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.List;
@@ -42,10 +43,12 @@ final class CudaMachine {
         } catch (NoClassDefFoundError e) {
             return unavailable("JCuda is missing (" + e.getMessage() + "); add the jars org.jcuda:jcuda and"
                     + " org.jcuda:jcuda-natives", e);
-        } catch (IllegalCallerException e) {
-            return unavailable(e.getMessage() + "; run with --enable-native-access=ALL-UNNAMED, and for modules with"
-                    + " io.fastsafetensors.api,jcuda", e);
         } catch (RuntimeException | LinkageError e) {
+            if (NativeAccess.isDenial(e)) {
+                return unavailable(e.getMessage()
+                        + "; run with --enable-native-access=ALL-UNNAMED, and for modules with"
+                        + " io.fastsafetensors.api,jcuda", e);
+            }
             return unavailable(String.valueOf(e.getMessage()), e);
         }
     }

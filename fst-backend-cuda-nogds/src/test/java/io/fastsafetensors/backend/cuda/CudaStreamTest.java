@@ -116,25 +116,6 @@ class CudaStreamTest {
     }
 
     @Test
-    void strangers_are_refused() {
-        Fence stranger = new Fence() {
-            @Override
-            public boolean isPassed() {
-                return true;
-            }
-
-            @Override
-            public void await() {
-            }
-
-            @Override
-            public void close() {
-            }
-        };
-        assertThrows(IllegalArgumentException.class, () -> stream.waitFor(stranger));
-    }
-
-    @Test
     void arrays_are_copied_piece_by_piece_both_ways() {
         byte[] bytes = new byte[(3 << 20) + 17];
         new Random(1).nextBytes(bytes);

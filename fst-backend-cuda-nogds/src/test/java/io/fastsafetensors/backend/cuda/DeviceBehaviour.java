@@ -6,6 +6,10 @@ import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.fastsafetensors.api.Loader;
+import io.fastsafetensors.api.StreamOptions;
+import io.fastsafetensors.api.Tensor;
+import io.fastsafetensors.api.TensorStream;
 import io.fastsafetensors.error.OutOfDeviceMemoryException;
 import io.fastsafetensors.spi.Backend;
 import io.fastsafetensors.spi.BackendOptions;
@@ -16,17 +20,24 @@ import io.fastsafetensors.spi.Fence;
 import io.fastsafetensors.spi.StagingBuffer;
 import io.fastsafetensors.spi.ffm.NativeLibrary;
 import io.fastsafetensors.spi.ffm.WordFunction;
+import io.fastsafetensors.testkit.fixture.SafetensorsFixture;
+import io.fastsafetensors.types.DType;
 import io.fastsafetensors.types.Device;
+import io.fastsafetensors.types.Shape;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.io.IOException;
+import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
 
 /// What the conformance suite cannot ask, since it knows no CUDA: the context, the driver's memory, many events. The
 /// driver is asked directly.
@@ -142,6 +153,96 @@ public abstract class DeviceBehaviour {
                     assertEquals((byte) (at / block), back.segment().get(ValueLayout.JAVA_BYTE, at + block - 1));
                 }
             }
+        }
+    }
+
+    /// How many copies of 64 MiB within the device take some milliseconds.
+    protected int slowCopies() {
+        return 200;
+    }
+
+    /// Queues so many copies within the device that the calls return long before them.
+    private void keepBusy(long stream, DeviceBuffer one, DeviceBuffer two) {
+        WordFunction copy = cuda.words("cuMemcpyDtoDAsync_v2");
+        for (int i = 0; i < slowCopies(); i++) {
+            assertEquals(0, (int) copy.call(two.handle().value(), one.handle().value(), one.byteSize(), stream));
+        }
+    }
+
+    @Test
+    void a_fence_behind_the_programs_own_stream_passes_after_its_work() {
+        try (ContextBackend backend = assertInstanceOf(ContextBackend.class, open()); Arena arena = Arena.ofConfined();
+                DeviceBuffer one = backend.allocate(64 * MIB, 256);
+                DeviceBuffer two = backend.allocate(64 * MIB, 256)) {
+            MemorySegment made = arena.allocate(ValueLayout.JAVA_LONG);
+            backend.inContext(() -> {
+                call("cuStreamCreate", made.address(), 1);
+                long own = made.get(ValueLayout.JAVA_LONG, 0);
+                keepBusy(own, one, two);
+                try (Fence fence = backend.fenceBehind(own)) {
+                    fence.await();
+                    // CUDA_SUCCESS, not CUDA_ERROR_NOT_READY: nothing that was submitted is left.
+                    call("cuStreamQuery", own);
+                    assertTrue(fence.isPassed());
+                }
+                try (Fence fence = backend.fenceBehind(0)) {
+                    fence.await();
+                }
+                call("cuStreamDestroy_v2", own);
+                return own;
+            });
+        }
+    }
+
+    /// The consumer keeps what it gets by copies on a stream of its own, which it never waits for. Each tensor's copy waits
+    /// behind slow ones, so that its memory would be filled again long before.
+    @Test
+    void tensors_stay_until_the_consumers_own_stream_has_read_them(@TempDir Path directory) throws IOException {
+        int tensors = 24;
+        SafetensorsFixture file = SafetensorsFixture.create();
+        for (int i = 0; i < tensors; i++) {
+            byte[] content = new byte[MIB];
+            Arrays.fill(content, (byte) (i + 1));
+            file.tensor("t" + i, DType.U8, Shape.of(MIB), content);
+        }
+        Path model = file.write(directory.resolve("model.safetensors")).path();
+        try (ContextBackend backend = assertInstanceOf(ContextBackend.class, open()); Arena arena = Arena.ofConfined();
+                DeviceBuffer one = backend.allocate(64 * MIB, 256); DeviceBuffer two = backend.allocate(64 * MIB, 256);
+                DeviceBuffer kept = backend.allocate((long) tensors * MIB, 256);
+                Loader loader = Loader.builder().device(FIRST).backend("cuda").blockBytes(MIB).deviceBudget(8L * MIB)
+                        .build();
+                TensorStream stream = loader.stream(model, new StreamOptions(1, false))) {
+            MemorySegment made = arena.allocate(ValueLayout.JAVA_LONG);
+            backend.inContext(() -> {
+                call("cuStreamCreate", made.address(), 1);
+                return true;
+            });
+            long own = made.get(ValueLayout.JAVA_LONG, 0);
+            WordFunction copy = cuda.words("cuMemcpyDtoDAsync_v2");
+            for (Tensor tensor : stream) {
+                int number = Integer.parseInt(tensor.name().substring(1));
+                backend.inContext(() -> {
+                    keepBusy(own, one, two);
+                    return copy.call(kept.handle().value() + (long) number * MIB, tensor.address(), MIB, own);
+                });
+                tensor.releaseAfter(own);
+            }
+            try (StagingBuffer back = backend.allocateStaging(kept.byteSize());
+                    CopyStream reader = backend.openCopyStream(); Fence last = backend.fenceBehind(own)) {
+                reader.waitFor(last);
+                reader.copyToHost(kept, 0, back.segment());
+                reader.synchronize();
+                for (int i = 0; i < tensors; i++) {
+                    for (long at = (long) i * MIB; at < (i + 1L) * MIB; at += 4096) {
+                        assertEquals((byte) (i + 1), back.segment().get(ValueLayout.JAVA_BYTE, at),
+                                "tensor " + i + " was overwritten before it was read");
+                    }
+                }
+            }
+            backend.inContext(() -> {
+                call("cuStreamDestroy_v2", own);
+                return true;
+            });
         }
     }
 

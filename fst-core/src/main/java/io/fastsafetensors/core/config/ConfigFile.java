@@ -77,7 +77,7 @@ final class ConfigFile {
         } catch (CharacterCodingException e) {
             throw new ConfigException("the configuration is not UTF-8", Where.file(file));
         } catch (IOException e) {
-            throw new ConfigException("cannot read the configuration: " + e.getMessage(), Where.file(file));
+            throw new ConfigException("cannot read the configuration: " + e, Where.file(file));
         }
     }
 

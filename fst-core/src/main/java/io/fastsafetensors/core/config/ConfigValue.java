@@ -87,6 +87,15 @@ record ConfigValue(@Nullable Object content, boolean typed, Place place) {
         throw expected("a number of bytes, or a text such as \"8GiB\"");
     }
 
+    /// As [#size()], of a range.
+    int size(int most) {
+        long value = size();
+        if (value > most) {
+            throw place.error(value + " bytes are more than " + most);
+        }
+        return (int) value;
+    }
+
     /// The constant of that name in lower case.
     <E extends Enum<E>> E oneOf(E[] constants) {
         List<String> words = new ArrayList<>();

@@ -36,7 +36,7 @@ final class SeedSettings {
         Map<String, BiConsumer<SeedSettings, ConfigValue>> parallel = new LinkedHashMap<>();
         parallel.put("use_pipeline", (seed, value) -> seed.pipeline = value.flag());
         parallel.put("max_concurrent_producers", (seed, value) -> value.integer(1, 1));
-        parallel.put("queue_size", (seed, value) -> seed.queue = value.integer(-1, MOST));
+        parallel.put("queue_size", (seed, value) -> seed.queue = value.integer(-1, StreamOptions.MOST_AHEAD));
         parallel.put("use_tqdm_on_load", (seed, value) -> value.flag());
         parallel.put("max_batch_bytes", (seed, value) -> seed.batchBytes = seed.bytes(value));
         parallel.put("use_chunk_budget_as_allocation_size", (seed, value) -> seed.fixedBatches = flagAt(value));

@@ -4,7 +4,6 @@ import io.fastsafetensors.api.DirectIo;
 import io.fastsafetensors.api.Distribution;
 import io.fastsafetensors.api.LeakDetection;
 import io.fastsafetensors.api.LoaderBuilder;
-import io.fastsafetensors.api.OpenOptions;
 import io.fastsafetensors.api.Selection;
 import io.fastsafetensors.api.StreamOptions;
 import io.fastsafetensors.api.TransferPath;
@@ -24,7 +23,8 @@ final class Settings {
     /// For editors; says which schema the file follows.
     static final String SCHEMA = "$schema";
 
-    private static final int MOST = Integer.MAX_VALUE;
+    private static final int MOST_READERS = 1024;
+    private static final int MOST_BLOCK = 1 << 30;
     private static final Map<String, BiConsumer<LoaderBuilder, ConfigValue>> KEYS = new LinkedHashMap<>();
 
     static {
@@ -36,20 +36,25 @@ final class Settings {
         KEYS.put("select",
                 (builder, value) -> builder.select(Selection.glob(value.texts().toArray(new String[0]))));
         KEYS.put("alignment", (builder, value) -> builder.alignment(value.size()));
-        KEYS.put("readers", (builder, value) -> builder.readers(value.integer(0, MOST)));
-        KEYS.put("blockBytes", (builder, value) -> builder.blockBytes((int) Math.min(MOST, value.size())));
+        KEYS.put("readers", (builder, value) -> builder.readers(value.integer(0, MOST_READERS)));
+        KEYS.put("blockBytes", (builder, value) -> builder.blockBytes(value.size(MOST_BLOCK)));
         KEYS.put("directIo", (builder, value) -> builder.directIo(value.oneOf(DirectIo.values())));
         KEYS.put("transferPath", (builder, value) -> builder.transferPath(value.oneOf(TransferPath.values())));
         KEYS.put("numaPinning", (builder, value) -> builder.numaPinning(value.flag()));
         KEYS.put("deviceBudget", (builder, value) -> builder.deviceBudget(value.size()));
         KEYS.put("hostBudget", (builder, value) -> builder.hostBudget(value.size()));
         KEYS.put("distribution", (builder, value) -> builder.distribution(value.oneOf(Distribution.values())));
-        KEYS.put("lenient", (builder, value) -> builder
-                .open(value.flag() ? OpenOptions.lenientMode() : OpenOptions.defaults()));
+        KEYS.put("lenient",
+                (builder, value) -> builder.open(builder.options().open().withLenient(value.flag())));
+        KEYS.put("strict", (builder, value) -> builder.open(builder.options().open().withStrict(value.flag())));
+        KEYS.put("onlyIndexed",
+                (builder, value) -> builder.open(builder.options().open().withOnlyIndexed(value.flag())));
+        KEYS.put("variant", (builder, value) -> builder.open(builder.options().open().withVariant(value.text())));
         KEYS.put("checkDigests", (builder, value) -> builder.checkDigests(value.flag()));
         KEYS.put("leakDetection", (builder, value) -> builder.leakDetection(value.oneOf(LeakDetection.values())));
         KEYS.put("batchesAhead", (builder, value) -> builder
-                .stream(new StreamOptions(value.integer(-1, MOST), builder.options().stream().owned())));
+                .stream(new StreamOptions(value.integer(-1, StreamOptions.MOST_AHEAD),
+                        builder.options().stream().owned())));
         KEYS.put("ownedTensors", (builder, value) -> builder
                 .stream(new StreamOptions(builder.options().stream().batchesAhead(), value.flag())));
     }

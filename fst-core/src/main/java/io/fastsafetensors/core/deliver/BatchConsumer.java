@@ -2,10 +2,11 @@ package io.fastsafetensors.core.deliver;
 
 import io.fastsafetensors.api.LoadStats;
 import io.fastsafetensors.api.Tensor;
-import io.fastsafetensors.core.memory.Uninterruptibly;
+import io.fastsafetensors.core.memory.Waits;
 import io.fastsafetensors.core.place.LoadJob;
+import io.fastsafetensors.error.LoadInterruptedException;
+import io.fastsafetensors.spi.Releases;
 import java.util.LinkedHashSet;
-import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -15,7 +16,7 @@ final class BatchConsumer {
     private final BatchFeeder feeder;
     private final StatsSum sum;
     private final boolean owned;
-    private final Set<String> pending = new LinkedHashSet<>();
+    private final LinkedHashSet<String> pending = new LinkedHashSet<>();
     private final CountDownLatch freed = new CountDownLatch(1);
     private long remaining;
     private boolean closed;
@@ -44,43 +45,48 @@ final class BatchConsumer {
         return closed && remaining > 0 && !ended;
     }
 
-    /// The next tensor: the first of the batch that is there, or else the first. What fails ends the stream.
+    /// The next tensor: the first of the batch that is there, or else the first. What fails ends the stream, except that an
+    /// interrupt ends this call alone.
     Tensor next() {
+        LoadJob.requireMayWait("the next tensor of the stream");
         try {
-            LoadedWeights weights = batch();
-            String name = choose(weights);
+            BatchFeeder.Batch batch = batch();
+            String name = choose(batch.weights());
             if (isLastOfBatch()) {
-                weights.requireRead();
+                batch.weights().requireRead();
             }
-            Tensor tensor = handedOut(weights, name);
+            Tensor tensor = handedOut(batch, name);
             synchronized (this) {
+                pending.remove(name);
                 remaining--;
             }
             return tensor;
+        } catch (LoadInterruptedException e) {
+            throw e;
         } catch (RuntimeException | Error e) {
             boolean cancelled;
             synchronized (this) {
                 cancelled = closed;
                 ended = !cancelled;
             }
-            close();
+            new Releases().run(this::close).because(e);
             requireOpen(cancelled, e);
             throw e;
         }
     }
 
-    private Tensor handedOut(LoadedWeights weights, String name) {
-        Tensor tensor = weights.loaded(name);
-        return owned ? tensor.detach() : tensor;
+    private Tensor handedOut(BatchFeeder.Batch batch, String name) {
+        CoreTensor tensor = batch.weights().loaded(name);
+        return owned ? batch.owned(tensor) : tensor;
     }
 
     /// The batch that the next tensor is in; the one before is freed.
-    private LoadedWeights batch() {
+    private BatchFeeder.Batch batch() {
         BatchFeeder.Batch batch;
         synchronized (this) {
             batch = current;
             if (batch != null && !pending.isEmpty()) {
-                return batch.weights();
+                return batch;
             }
             current = null;
         }
@@ -104,7 +110,7 @@ final class BatchConsumer {
             feeder.done(next);
             throw new IllegalStateException("the stream is closed");
         }
-        return next.weights();
+        return next;
     }
 
     private synchronized boolean isLastOfBatch() {
@@ -112,27 +118,24 @@ final class BatchConsumer {
     }
 
     private synchronized String choose(LoadedWeights weights) {
-        String chosen = pending.iterator().next();
         for (String name : pending) {
             if (weights.isReady(name)) {
-                chosen = name;
-                break;
+                return name;
             }
         }
-        pending.remove(chosen);
-        return chosen;
+        return pending.getFirst();
     }
 
     /// A tensor of the batch at hand, null if it does not hold it.
     @Nullable
     Tensor find(String name) {
-        LoadedWeights weights;
+        BatchFeeder.Batch batch;
         synchronized (this) {
             requireOpen(closed, null);
-            weights = current == null ? null : current.weights();
+            batch = current;
         }
-        return weights == null ? null
-                : whileOpen(() -> weights.names().contains(name) ? handedOut(weights, name) : null);
+        return batch == null ? null
+                : whileOpen(() -> batch.weights().names().contains(name) ? handedOut(batch, name) : null);
     }
 
     LoadStats stats() {
@@ -164,41 +167,45 @@ final class BatchConsumer {
         }
     }
 
-    /// Cancels and frees. Idempotent, from any thread; every caller returns when everything is freed.
+    /// Cancels and frees. Idempotent, from any thread; every caller returns when everything is freed, or after as long as a
+    /// close waits. On a reader's own thread, which cannot wait for itself, it returns at once.
     ///
-    /// @throws IllegalStateException on a reader's own thread, which cannot wait for itself: the stream is cancelled then
+    /// @throws RuntimeException what could not be freed, to the first caller; everything else is
     void close() {
-        synchronized (this) {
-            closed = true;
-        }
-        feeder.cancel();
-        if (LoadJob.isReading()) {
-            throw new IllegalStateException("a stream is being closed by its own progress listener: it is cancelled;"
-                    + " close it from another thread to free its memory");
-        }
+        end(!LoadJob.isReading());
+    }
+
+    /// As [#close()], without waiting.
+    void abandon() {
+        end(false);
+    }
+
+    private void end(boolean waits) {
         boolean first;
         BatchFeeder.Batch mine;
         synchronized (this) {
+            closed = true;
             first = !freeing;
             freeing = true;
             mine = current;
             current = null;
         }
+        feeder.cancel();
         if (first) {
-            free(mine);
+            free(mine, waits);
+        } else if (waits) {
+            Waits.toClose(freed);
         }
-        Uninterruptibly.run(freed::await);
     }
 
-    private void free(BatchFeeder.@Nullable Batch batch) {
-        try {
-            if (batch != null) {
-                sum.add(batch.weights().stats());
-                feeder.done(batch);
-            }
-            feeder.close();
-        } finally {
-            freed.countDown();
+    private void free(BatchFeeder.@Nullable Batch batch, boolean waits) {
+        Releases releases = new Releases();
+        if (batch != null) {
+            releases.run(() -> sum.add(batch.weights().stats()));
+            releases.run(waits ? () -> feeder.done(batch) : batch.weights()::abandon);
         }
+        releases.run(waits ? feeder::close : feeder::abandon);
+        freed.countDown();
+        releases.finish();
     }
 }

@@ -1,152 +1,391 @@
 package io.fastsafetensors.core.deliver;
 
 import io.fastsafetensors.api.LoadOptions;
+import io.fastsafetensors.api.Selection;
 import io.fastsafetensors.core.distribute.Way;
 import io.fastsafetensors.core.header.ParsedCheckpoint;
-import io.fastsafetensors.core.memory.SpareBuffers;
-import io.fastsafetensors.core.memory.Uninterruptibly;
-import io.fastsafetensors.core.plan.Batches;
+import io.fastsafetensors.core.memory.LoadMemory;
+import io.fastsafetensors.core.memory.SharedBuffer;
+import io.fastsafetensors.core.memory.Waits;
+import io.fastsafetensors.core.memory.Resources;
+import io.fastsafetensors.core.place.Routing;
+import io.fastsafetensors.core.plan.ReadPlan;
+import io.fastsafetensors.core.plan.StreamPlan;
+import io.fastsafetensors.error.BudgetException;
+import io.fastsafetensors.spi.Releases;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
 import java.util.ArrayDeque;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /// The reading side of a stream: a thread that starts one batch after the other, as far ahead as the options and the
 /// budget allow. Thread-safe.
-final class BatchFeeder {
+///
+/// A batch is cut when its turn comes: a share of the budget, or what owned tensors have left of it. Nothing is read
+/// before the memory for it was granted.
+final class BatchFeeder implements AutoCloseable {
+    private static final Logger LOG = System.getLogger("io.fastsafetensors.core");
     /// Loads that read at a time: the next one keeps the readers busy while the last blocks of one arrive.
     private static final int READING = 2;
+    /// How long a consumer who waits for a batch is given to close owned tensors, perhaps on another thread, if these
+    /// leave no room for it.
+    private static final long PATIENCE_MILLIS = 10_000;
 
     private final LoadTarget target;
     private final LoadOptions options;
     private final ParsedCheckpoint checkpoint;
     private final Way way;
     private final StreamBudget budget;
-    private final List<Batches.Batch> batches;
+    private final StreamPlan plan;
+    private final Routing routing;
+    private final LoadMemory memory;
     private final StreamProgress progress;
     private final long startNanos;
     private final ArrayDeque<Batch> ready = new ArrayDeque<>();
     private int inMemory;
-    private long bytesInMemory;
-    private long peakBytes;
+    private final CountDownLatch ended = new CountDownLatch(1);
+    private Releases unreleased = new Releases();
+    private volatile boolean started;
+    private long releases;
+    private boolean wanted;
     private boolean finished;
     private boolean closed;
     private @Nullable Throwable failure;
-    private @Nullable Thread thread;
 
-    /// A batch that is being loaded or consumed.
-    ///
-    /// @param weights its tensors
-    /// @param bytes device memory that it holds
-    record Batch(LoadedWeights weights, long bytes) {
+    /// A batch that is being loaded or consumed. Thread-safe.
+    static final class Batch {
+        private final LoadedWeights weights;
+        private final StreamPlan.Run run;
+        private final LoadMemory.Grant grant;
+        private final Map<String, SharedBuffer> copies = new HashMap<>();
+        private boolean ended;
+
+        /// @param run which tensors
+        /// @param grant its memory, with room for copies of its tensors if they are owned
+        private Batch(LoadedWeights weights, StreamPlan.Run run, LoadMemory.Grant grant) {
+            this.weights = weights;
+            this.run = run;
+            this.grant = grant;
+        }
+
+        /// Its tensors.
+        LoadedWeights weights() {
+            return weights;
+        }
+
+        /// A tensor that outlives the batch and keeps no more memory than its own: the only one of its buffer, or a copy,
+        /// made once however often it is asked for.
+        ///
+        /// @throws IllegalStateException if the batch is closed
+        CoreTensor owned(CoreTensor tensor) {
+            if (run.alone()) {
+                return tensor.detach();
+            }
+            // The tensor may be closed at any moment from here on.
+            String name = tensor.name();
+            synchronized (copies) {
+                if (ended) {
+                    throw new IllegalStateException("the batch is closed");
+                }
+                SharedBuffer copy = copies.get(name);
+                if (copy == null) {
+                    copy = DeviceWork.copy(tensor, grant);
+                    copies.put(name, copy);
+                }
+                return tensor.detachedAs(copy.retain());
+            }
+        }
+
+        private void close() {
+            end(weights::close);
+        }
+
+        /// As [#close()], without waiting.
+        private void abandon() {
+            end(weights::abandon);
+        }
+
+        private void end(Runnable free) {
+            Releases releases = new Releases().run(free);
+            synchronized (copies) {
+                ended = true;
+                copies.values().forEach(copy -> releases.run(copy::release));
+                copies.clear();
+            }
+            releases.run(grant::close).finish();
+        }
+    }
+
+    /// A batch that is planned.
+    private record Planned(StreamPlan.Run run, PreparedLoad load) {
+        /// A grant for it; null if there is no room now.
+        LoadMemory.@Nullable Grant grant(LoadMemory memory) {
+            return memory.tryGrant(load.bufferSizes(), load.transientBytes() + run.ownedBytes());
+        }
     }
 
     /// @param way which part of each tensor is loaded
-    /// @param batches what each batch loads
-    BatchFeeder(LoadTarget target, LoadOptions options, ParsedCheckpoint checkpoint, Way way, StreamBudget budget,
-            List<Batches.Batch> batches, StreamProgress progress, long startNanos) {
+    /// @param plan what is loaded
+    /// @param routing the transfer paths of its files, unless they are mapped; closed with this
+    private BatchFeeder(LoadTarget target, LoadOptions options, ParsedCheckpoint checkpoint, Way way,
+            StreamBudget budget, StreamPlan plan, Routing routing, long startNanos) {
         this.target = target;
         this.options = options;
         this.checkpoint = checkpoint;
         this.way = way;
         this.budget = budget;
-        this.batches = batches;
-        this.progress = progress;
+        this.plan = plan;
+        this.routing = routing;
+        this.memory = LoadMemory.ofStream(target.backend(), budget.total());
+        this.progress = new StreamProgress(options.progress(), plan.bytesToRead());
         this.startNanos = startNanos;
+        memory.onRelease(this::released);
     }
 
-    /// Starts reading; the files stay open until this is closed.
-    void start() {
-        synchronized (this) {
-            checkpoint.sources().retain();
-            thread = Thread.ofPlatform().daemon().name("fst-stream").unstarted(this::feed);
-            thread.start();
+    /// Plans a stream and the batches' shares. Nothing is read or allocated yet.
+    ///
+    /// @param total the most device memory that it may hold
+    /// @param batchesAhead see [io.fastsafetensors.api.StreamOptions]
+    /// @param ownedAlone see [StreamPlan]
+    /// @throws BudgetException naming a tensor that is larger than the budget
+    static BatchFeeder open(LoadTarget target, LoadOptions options, ParsedCheckpoint checkpoint, Selection selection,
+            Way way, long total, int batchesAhead, long ownedAlone, long startNanos) {
+        StreamPlan plan = target.streamPlan(checkpoint, selection, way, ownedAlone);
+        try (Resources resources = new Resources()) {
+            Routing routing = target.route(target.isMapped() ? List.of() : checkpoint.headers(), checkpoint.sources());
+            resources.add(routing::close);
+            StreamBudget budget = StreamBudget.of(total, target.availableBytes(), batchesAhead, target.planSettings(),
+                    target.scratchSlots(plan, routing));
+            plan.requireEachFits(total, budget.scratchBytes());
+            target.requireAvailable(plan.largestBytes() + budget.scratchBytes());
+            BatchFeeder feeder = new BatchFeeder(target, options, checkpoint, way, budget,
+                    plan.with(budget.settings()), routing, startNanos);
+            resources.handOver();
+            return feeder;
         }
     }
 
-    private void feed() {
-        ArrayDeque<LoadedWeights> reading = new ArrayDeque<>();
-        try (SpareBuffers buffers = budget.buffers(target)) {
-            for (Batches.Batch batch : batches) {
-                while (reading.size() >= READING) {
-                    reading.remove().join();
-                }
-                try (PreparedLoad load = PreparedLoad.of(target, options, checkpoint, way, batch.selection(),
-                        budget.ofBatch(batch.bytes()), startNanos).reusing(buffers)) {
-                    if (!reserve(load.deviceBytes())) {
-                        return;
-                    }
-                    if (target.isHostAddressable() && !reading.isEmpty()) {
-                        // Where readers copy, more of them than cores are in each other's way.
-                        reading.getLast().awaitLastBlocks();
-                    }
-                    reading.add(start(load));
-                }
-            }
+    /// What is loaded.
+    StreamPlan plan() {
+        return plan;
+    }
+
+    /// Starts the thread, which has a use of the target, and of the files, until it ends. Once.
+    void start() {
+        Resources resources = new Resources();
+        try {
+            resources.add(target.use()::close);
+            resources.add(checkpoint.sources().retain()::close);
+            Thread.ofPlatform().daemon().name("fst-stream").start(() -> run(resources));
+            started = true;
+        } catch (RuntimeException | Error e) {
+            new Releases().run(resources::close).because(e);
+            throw e;
+        }
+    }
+
+    private void run(Resources resources) {
+        try {
+            feed();
         } catch (RuntimeException | Error e) {
             synchronized (this) {
                 failure = e;
             }
-        } finally {
-            synchronized (this) {
-                finished = true;
-                notifyAll();
-            }
+        }
+        // No batch follows that could reuse what the last ones release.
+        releasing(memory::close);
+        releasing(resources::close);
+        synchronized (this) {
+            finished = true;
+            notifyAll();
+        }
+        ended.countDown();
+    }
+
+    /// What the thread cannot release is told by [#close()].
+    private void releasing(Runnable release) {
+        Releases done = new Releases().run(release);
+        synchronized (this) {
+            unreleased.run(done::finish);
         }
     }
 
-    private LoadedWeights start(PreparedLoad load) {
+    private synchronized void released() {
+        releases++;
+        notifyAll();
+    }
+
+    private void feed() {
+        ArrayDeque<LoadedWeights> reading = new ArrayDeque<>();
+        for (int next = 0; next < plan.size();) {
+            while (reading.size() >= READING) {
+                reading.remove().join();
+            }
+            int end = feed(next, reading);
+            if (end == next) {
+                return;
+            }
+            next = end;
+        }
+    }
+
+    /// Starts the next batch when there is room for it.
+    ///
+    /// @return the tensor after it; `from` if no batch is wanted any more
+    private int feed(int from, ArrayDeque<LoadedWeights> reading) {
+        Planned planned = prepare(plan.run(from, budget.capacity()), Long.MAX_VALUE);
+        try {
+            long deadline = Long.MAX_VALUE;
+            while (true) {
+                long seen = awaitTurn();
+                if (seen < 0) {
+                    return from;
+                }
+                LoadMemory.Grant grant = planned.grant(memory);
+                if (grant == null && isEmpty()) {
+                    // Only owned tensors are there: no waiting for more room than they leave.
+                    planned.load().close();
+                    planned = prepareSmall(from, planned);
+                    grant = planned.grant(memory);
+                }
+                if (grant != null) {
+                    start(planned, grant, reading);
+                    return planned.run().to();
+                }
+                deadline = awaitRelease(seen, deadline, planned);
+            }
+        } finally {
+            planned.load().close();
+        }
+    }
+
+    /// Waits until there may be another batch.
+    ///
+    /// @return how much was released so far, −1 if no batch is wanted any more
+    private synchronized long awaitTurn() {
+        Waits.uninterruptibly(this, () -> closed || inMemory < budget.batchesInMemory());
+        return closed ? -1 : releases;
+    }
+
+    private synchronized boolean isEmpty() {
+        return inMemory == 0;
+    }
+
+    /// Waits until something was released. While no batch is in memory and the consumer waits for one, that can only be
+    /// an owned tensor.
+    ///
+    /// @return until when to wait for that, in milliseconds of `System.nanoTime()`
+    private synchronized long awaitRelease(long seen, long deadline, Planned planned) {
+        Waits.uninterruptibly(this, () -> closed || releases != seen || (inMemory == 0 && wanted));
+        if (closed || releases != seen) {
+            return deadline;
+        }
+        long now = TimeUnit.NANOSECONDS.toMillis(System.nanoTime());
+        long end = deadline == Long.MAX_VALUE ? now + PATIENCE_MILLIS : deadline;
+        if (now >= end) {
+            long needed = planned.run().bytes() + budget.scratchBytes();
+            throw new BudgetException(planned.load().plan().planned().getFirst().tensors().getFirst().info().name(),
+                    budget.total() - memory.availableBytes() + needed, budget.total(),
+                    "owned tensors that are still open count; close some, keep fewer, or raise the budget");
+        }
+        Waits.uninterruptibly(this, () -> closed || releases != seen, end - now);
+        return end;
+    }
+
+    /// The longest batch that fits into what is available, one tensor at least.
+    private Planned prepareSmall(int from, Planned regular) {
+        long available = memory.availableBytes();
+        StreamPlan.Run run = plan.run(from, Math.min(budget.capacity(), available - budget.scratchBytes()));
+        return prepare(run.to() < regular.run().to() ? run : regular.run(), available - run.ownedBytes());
+    }
+
+    /// @param most the most that buffers and readers may take
+    private Planned prepare(StreamPlan.Run run, long most) {
+        int first = plan.firstFile(run);
+        int files = plan.headers(run).size();
+        try (Resources resources = new Resources()) {
+            Routing own = target.isMapped() ? target.route(plan.headers(run), checkpoint.sources())
+                    : routing.part(first, files);
+            resources.add(own::close);
+            ReadPlan batch = plan.plan(run, own.routes());
+            List<Long> sizes = PreparedLoad.bufferSizes(batch);
+            boolean regular = most == Long.MAX_VALUE;
+            if (regular && run.ownedBytes() == 0 && !run.alone() && sizes.size() == 1) {
+                sizes = List.of(budget.bufferSize(sizes.getFirst()));
+            }
+            long bytes = sizes.stream().mapToLong(Long::longValue).sum();
+            long limit = Math.max(bytes + budget.scratchBytes(),
+                    regular ? budget.limit(run.deviceBytes()) - run.ownedBytes() : most);
+            return new Planned(run,
+                    new PreparedLoad(target, options, checkpoint, way, own, first, plan.headers(run), batch,
+                            sizes, limit, startNanos, resources));
+        }
+    }
+
+    private void start(Planned planned, LoadMemory.Grant grant, ArrayDeque<LoadedWeights> reading) {
+        synchronized (this) {
+            inMemory++;
+        }
         LoadedWeights weights = null;
         try {
-            weights = load.start(progress.ofBatch(), null);
-            return weights;
+            if (target.isHostAddressable() && !reading.isEmpty()) {
+                // Where readers copy, more of them than cores are in each other's way.
+                reading.getLast().awaitLastBlocks();
+            }
+            weights = planned.load().start(memory, grant, progress.ofBatch(), null);
+            reading.add(weights);
         } finally {
-            offer(weights, load.deviceBytes());
+            offer(weights == null ? null : new Batch(weights, planned.run(), grant), grant);
         }
     }
 
-    private void offer(@Nullable LoadedWeights weights, long bytes) {
+    private void offer(@Nullable Batch batch, LoadMemory.Grant grant) {
         boolean late;
         synchronized (this) {
             late = closed;
-            if (weights == null || late) {
-                inMemory--;
-                bytesInMemory -= bytes;
-            } else {
-                ready.add(new Batch(weights, bytes));
+            if (batch != null && !late) {
+                ready.add(batch);
+                notifyAll();
+                return;
             }
-            notifyAll();
         }
-        if (weights != null && late) {
-            weights.close();
+        if (batch == null) {
+            grant.close();
+            left();
+        } else {
+            releasing(() -> done(batch));
         }
     }
 
-    /// Waits until there is room for another batch.
-    ///
-    /// @return whether it is still wanted
-    private synchronized boolean reserve(long bytes) {
-        Uninterruptibly.await(this, () -> closed || (inMemory < budget.batchesInMemory()
-                && (inMemory == 0 || bytesInMemory + bytes <= budget.total())));
-        if (closed) {
-            return false;
-        }
-        inMemory++;
-        bytesInMemory += bytes;
-        peakBytes = Math.max(peakBytes, bytesInMemory);
-        return true;
+    private synchronized void left() {
+        inMemory--;
+        releases++;
+        notifyAll();
     }
 
-    /// The most device memory that batches and their readers held at any time.
-    synchronized long peakBytes() {
-        return peakBytes;
+    /// The most device memory that was allocated at any time.
+    long peakBytes() {
+        return memory.peakBytes();
     }
 
     /// The next batch; null after the last.
     ///
     /// @throws IllegalStateException if the stream is closed meanwhile
+    /// @throws io.fastsafetensors.error.LoadInterruptedException if the thread is interrupted
     /// @throws RuntimeException what failed the reading side
     synchronized @Nullable Batch next() {
-        Uninterruptibly.await(this, () -> !ready.isEmpty() || finished || closed);
+        wanted = true;
+        notifyAll();
+        try {
+            Waits.interruptibly(this, () -> !ready.isEmpty() || finished || closed, "the next batch of the stream");
+        } finally {
+            wanted = false;
+        }
         if (closed) {
             throw new IllegalStateException("the stream is closed");
         }
@@ -162,11 +401,10 @@ final class BatchFeeder {
 
     /// A batch is consumed: frees it.
     void done(Batch batch) {
-        batch.weights().close();
-        synchronized (this) {
-            inMemory--;
-            bytesInMemory -= batch.bytes();
-            notifyAll();
+        try {
+            batch.close();
+        } finally {
+            left();
         }
     }
 
@@ -176,21 +414,36 @@ final class BatchFeeder {
         notifyAll();
     }
 
-    /// Cancels, frees what is waiting, and returns when the thread has ended.
-    void close() {
-        cancel();
-        List<Batch> waiting;
-        Thread feeding;
+    /// Cancels, frees what is waiting, and returns when the thread has ended, or after as long as a close waits.
+    ///
+    /// @throws RuntimeException what could not be released, once
+    @Override
+    public void close() {
+        Releases done = new Releases();
+        takeWaiting().forEach(batch -> done.run(() -> done(batch)));
+        if (started && !Waits.toClose(ended)) {
+            LOG.log(Level.WARNING, "a read of a stream of " + checkpoint.location()
+                    + " does not return; its memory is freed when it does");
+        }
+        Releases late;
         synchronized (this) {
-            waiting = List.copyOf(ready);
-            ready.clear();
-            feeding = thread;
-            thread = null;
+            late = unreleased;
+            unreleased = new Releases();
         }
-        waiting.forEach(this::done);
-        if (feeding != null) {
-            Uninterruptibly.run(feeding::join);
-            checkpoint.sources().close();
-        }
+        done.run(late::finish).run(routing::close).run(memory::close).finish();
+    }
+
+    /// As [#close()], without waiting.
+    void abandon() {
+        List<Batch> waiting = takeWaiting();
+        waiting.forEach(Batch::abandon);
+        new Releases().run(routing::close).run(memory::close).finish();
+    }
+
+    private synchronized List<Batch> takeWaiting() {
+        cancel();
+        List<Batch> waiting = List.copyOf(ready);
+        ready.clear();
+        return waiting;
     }
 }

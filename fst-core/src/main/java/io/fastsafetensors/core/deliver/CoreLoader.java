@@ -15,6 +15,8 @@ import io.fastsafetensors.core.distribute.Way;
 import io.fastsafetensors.core.dlpack.ImportedTensor;
 import io.fastsafetensors.core.header.CheckpointReader;
 import io.fastsafetensors.core.header.ParsedCheckpoint;
+import io.fastsafetensors.core.memory.LeakDetector;
+import io.fastsafetensors.core.place.LoadJob;
 import io.fastsafetensors.core.place.Routing;
 import io.fastsafetensors.core.storage.SourceFiles;
 import io.fastsafetensors.error.UnsupportedFeatureException;
@@ -26,34 +28,60 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
-import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.BiFunction;
 import java.util.function.Function;
 
 /// Loads for one rank, alone or together with others.
 public final class CoreLoader implements Loader {
     private final LoadOptions options;
-    private final LoadTarget target;
+    private final LoadOptions inForce;
+    private final LoadTarget.Use own;
+    private final Device device;
+    private final BackendChoice choice;
     private final Optional<SharedLoads> shared;
-    private final AtomicBoolean closed = new AtomicBoolean();
 
-    private CoreLoader(LoadOptions options, LoadTarget target) {
+    private CoreLoader(LoadOptions options, LoadOptions inForce, LoadTarget.Use own) {
         this.options = options;
-        this.target = target;
+        this.inForce = inForce;
+        this.own = own;
+        this.device = own.target().device();
+        this.choice = own.target().choice();
         this.shared = options.group().filter(group -> group.size() > 1)
-                .map(group -> new SharedLoads(target, options, group));
+                .map(group -> new SharedLoads(own.target(), inForce, group));
     }
 
     /// Picks a backend and opens its device.
     ///
     /// @throws UnsupportedFeatureException if the options ask for what this version does not have
+    /// @throws io.fastsafetensors.error.ConfigException if a system property has a value that it cannot have
     public static CoreLoader open(LoadOptions options) {
         Unsupported.check(options);
-        return new CoreLoader(options, LoadTarget.open(options));
+        LoadOptions inForce = options.toBuilder().leakDetection(LeakDetector.inForce(options.leakDetection()))
+                .options();
+        return new CoreLoader(options, inForce, LoadTarget.open(inForce));
+    }
+
+    /// Every operation has a use of the target while it runs, and whatever it leaves behind has one of its own: hence a
+    /// close at any moment takes nothing away from what was begun.
+    ///
+    /// @throws IllegalStateException if the loader is closed
+    private <T> T using(Function<LoadTarget, T> operation) {
+        try (LoadTarget.Use use = own.another()) {
+            return operation.apply(use.target());
+        }
+    }
+
+    /// As [#using(Function)], with the files that the operation reads, which those that it leaves behind retain.
+    private <T> T using(BiFunction<LoadTarget, SourceFiles, T> operation) {
+        return using(target -> {
+            try (SourceFiles sources = target.sources()) {
+                return operation.apply(target, sources);
+            }
+        });
     }
 
     @Override
     public Weights load(Location checkpoint) {
-        requireOpen();
         return load(sources -> CheckpointFiles.resolve(checkpoint, sources, options.open()), Map.of());
     }
 
@@ -66,80 +94,81 @@ public final class CoreLoader implements Loader {
     public Weights loadFiles(Map<Integer, List<Location>> filesByRank) {
         int ranks = options.group().map(ProcessGroup::size).orElse(1);
         Map<Integer, List<Location>> owners = new TreeMap<>(filesByRank);
+        List<Location> all = owners.values().stream().flatMap(List::stream).toList();
+        return load(sources -> {
+            requireRanks(owners, ranks);
+            return CheckpointFiles.of(all, sources);
+        }, owners);
+    }
+
+    private static void requireRanks(Map<Integer, List<Location>> owners, int ranks) {
         for (int rank : owners.keySet()) {
             if (rank < 0 || rank >= ranks) {
                 throw new IllegalArgumentException("files for ranks " + owners.keySet() + " in a load by " + ranks);
             }
         }
-        List<Location> all = owners.values().stream().flatMap(List::stream).toList();
-        return load(sources -> CheckpointFiles.of(all, sources), owners);
     }
 
     private Weights load(Function<SourceFiles, CheckpointFiles> files, Map<Integer, List<Location>> owners) {
-        requireOpen();
         long start = System.nanoTime();
-        try (SourceFiles sources = target.sources()) {
+        return using((target, sources) -> {
             if (shared.isPresent()) {
                 Map<Integer, List<Location>> pinned = new TreeMap<>();
                 owners.forEach((rank, own) -> pinned.put(rank, own.stream().map(sources::pin).toList()));
-                return shared.get().load(() -> open(files.apply(sources), sources), pinned, start);
+                return shared.get().load(() -> open(target, files.apply(sources), sources), pinned, start);
             }
-            ParsedCheckpoint checkpoint = open(files.apply(sources), sources);
-            try (PreparedLoad load = PreparedLoad.of(target, options, checkpoint, Way.ALONE, options.selection(),
+            ParsedCheckpoint checkpoint = open(target, files.apply(sources), sources);
+            try (PreparedLoad load = PreparedLoad.of(target, inForce, checkpoint, Way.ALONE, options.selection(),
                     options.deviceBudget(), start)) {
                 return load.start(options.progress(), null);
             }
-        }
+        });
     }
 
-    private ParsedCheckpoint open(CheckpointFiles files, SourceFiles sources) {
+    private ParsedCheckpoint open(LoadTarget target, CheckpointFiles files, SourceFiles sources) {
         return CheckpointReader.open(files, sources, options.open(), target.threads()::run);
     }
 
-    private ParsedCheckpoint open(Location checkpoint, SourceFiles sources) {
-        return open(CheckpointFiles.resolve(checkpoint, sources, options.open()), sources);
+    private ParsedCheckpoint open(LoadTarget target, Location checkpoint, SourceFiles sources) {
+        return open(target, CheckpointFiles.resolve(checkpoint, sources, options.open()), sources);
     }
 
     @Override
     public LoadPlan plan(Location checkpoint) {
-        requireOpen();
-        try (SourceFiles sources = target.sources()) {
+        return using((target, sources) -> {
             if (shared.isPresent()) {
-                return shared.get().plan(() -> open(checkpoint, sources));
+                return shared.get().plan(() -> open(target, checkpoint, sources));
             }
-            ParsedCheckpoint parsed = open(checkpoint, sources);
-            try (Routing routing = target.route(parsed)) {
-                return target.plan(parsed, routing, options.selection(), Way.ALONE);
+            ParsedCheckpoint parsed = open(target, checkpoint, sources);
+            try (Routing routing = target.route(parsed.headers(), parsed.sources())) {
+                return target.plan(parsed, routing, options.selection(), Way.ALONE, options.deviceBudget());
             }
-        }
+        });
     }
 
     @Override
     public TensorStream stream(Location checkpoint, StreamOptions streamOptions) {
-        requireOpen();
         long start = System.nanoTime();
-        try (SourceFiles sources = target.sources()) {
-            return LoadedStream.open(target, options, streamOptions, open(checkpoint, sources), start);
-        }
+        return using((target, sources) -> LoadedStream.open(target, inForce, streamOptions,
+                open(target, checkpoint, sources), start));
     }
 
     @Override
     public List<Path> rewrite(Location checkpoint, Path copy, WriteOptions writeOptions) {
-        requireOpen();
-        if (shared.isPresent()) {
-            throw Unsupported.feature("rewriting a checkpoint by several ranks (use a loader without a group)");
-        }
         long start = System.nanoTime();
-        try (SourceFiles sources = target.sources()) {
-            return new Rewriter(target, options).rewrite(open(checkpoint, sources), copy, writeOptions, start);
-        }
+        return using((target, sources) -> {
+            if (shared.isPresent()) {
+                throw Unsupported.feature("rewriting a checkpoint by several ranks (use a loader without a group)");
+            }
+            LoadJob.requireMayWait("the copy of " + checkpoint);
+            return new Rewriter(target, inForce).rewrite(open(target, checkpoint, sources), copy, writeOptions, start);
+        });
     }
 
     @Override
     public Tensor fromDlpack(long managedTensor, DlpackVersion version) {
-        requireOpen();
-        return CoreTensor.adopt(ImportedTensor.read(managedTensor, version, device()), target.backend(), device(),
-                options.leakDetection());
+        return using(target -> CoreTensor.adopt(ImportedTensor.read(managedTensor, version, device), target.backend(),
+                device, inForce.leakDetection()));
     }
 
     @Override
@@ -149,30 +178,24 @@ public final class CoreLoader implements Loader {
 
     @Override
     public Device device() {
-        return target.device();
+        return device;
     }
 
     @Override
     public BackendChoice backend() {
-        return target.choice();
+        return choice;
     }
 
     @Override
     public void trim() {
-        requireOpen();
-        target.trim();
-    }
-
-    private void requireOpen() {
-        if (closed.get()) {
-            throw new IllegalStateException("the loader for " + device() + " is closed");
-        }
+        using(target -> {
+            target.trim();
+            return device;
+        });
     }
 
     @Override
     public void close() {
-        if (closed.compareAndSet(false, true)) {
-            target.close();
-        }
+        own.close();
     }
 }

@@ -15,6 +15,7 @@ import io.fastsafetensors.core.memory.SharedBuffer;
 import io.fastsafetensors.core.shard.SliceView;
 import io.fastsafetensors.error.UnsupportedFeatureException;
 import io.fastsafetensors.error.Where;
+import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.types.DType;
 import io.fastsafetensors.types.Device;
 import io.fastsafetensors.types.DeviceHandle;
@@ -162,6 +163,16 @@ final class CoreTensor implements Tensor {
     }
 
     @Override
+    public void releaseAfter(long nativeStream) {
+        SharedBuffer held = hold();
+        try {
+            held.releaseAfter(held.backend().get().fenceBehind(nativeStream));
+        } finally {
+            held.release();
+        }
+    }
+
+    @Override
     public CoreTensor slice(Slice... slices) {
         requireOpen();
         SliceView view = SliceView.of(name, dtype, shape, slices);
@@ -192,8 +203,15 @@ final class CoreTensor implements Tensor {
     }
 
     @Override
-    public Tensor detach() {
+    public CoreTensor detach() {
         return detached(hold(), origin.device(), origin.leaks(), name, dtype, shape, offset, byteSize);
+    }
+
+    /// A detached tensor like this one in other memory.
+    ///
+    /// @param copy its bytes, with a reference that the tensor takes over
+    CoreTensor detachedAs(SharedBuffer copy) {
+        return detached(copy, origin.device(), origin.leaks(), name, dtype, shape, 0, byteSize);
     }
 
     /// A tensor in a scope of its own.
@@ -202,11 +220,16 @@ final class CoreTensor implements Tensor {
     private static CoreTensor detached(SharedBuffer held, Device device, LeakDetection leaks, String name, DType dtype,
             Shape shape, long offset, long byteSize) {
         Scope own = new Scope("detached tensor \"" + name + "\"");
-        Lease lease = own.lease(held);
-        CoreTensor tensor = new CoreTensor(new Origin(null, own, device, leaks), lease, false, name, dtype, shape,
-                offset, byteSize);
-        tensor.detached = LeakDetector.watch(tensor, own.toString(), leaks, own::close);
-        return tensor;
+        try {
+            CoreTensor tensor =
+                    new CoreTensor(new Origin(null, own, device, leaks), own.lease(held), false, name, dtype,
+                            shape, offset, byteSize);
+            tensor.detached = LeakDetector.watch(tensor, own.toString(), leaks, own::close);
+            return tensor;
+        } catch (RuntimeException | Error e) {
+            new Releases().run(own::close).because(e);
+            throw e;
+        }
     }
 
     /// A detached tensor in another framework's memory, named `dlpack`.
@@ -246,8 +269,7 @@ final class CoreTensor implements Tensor {
             return;
         }
         if (detached != null) {
-            detached.close();
-            origin.scope().close();
+            new Releases().run(detached::close).run(origin.scope()::close).finish();
         } else if (countsOnLease) {
             origin.scope().release(lease);
         }

@@ -2,10 +2,14 @@ package io.fastsafetensors.core.deliver;
 
 import io.fastsafetensors.core.distribute.Way;
 import io.fastsafetensors.core.group.Agreement;
+import io.fastsafetensors.core.group.Agreement.Reached;
+import io.fastsafetensors.core.group.Agreement.Told;
 import io.fastsafetensors.core.memory.SharedBackend;
 import io.fastsafetensors.core.memory.SharedBuffer;
+import io.fastsafetensors.core.place.LoadJob;
 import io.fastsafetensors.group.ProcessGroup;
 import io.fastsafetensors.spi.CopyStream;
+import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.types.TensorInfo;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -13,11 +17,16 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.LongAdder;
+import java.util.function.Consumer;
+import java.util.function.Function;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /// Carries out the collective calls of a load whose files are owned by ranks. One at a time: each waits for what this rank
 /// gives, allocates what it gets, tells the others, and moves.
 final class Deliveries {
+    private static final String MAY_FAIL = "may fail at the end";
+
     private final LoadedWeights own;
     private final HandOuts handOuts;
     private final Way way;
@@ -46,57 +55,90 @@ final class Deliveries {
         return received.sum();
     }
 
+    /// What a call makes of the tensors that this rank gets.
+    ///
+    /// @param of makes it, and closes what it takes no further
+    /// @param mayFail whether it can fail on one rank alone, and so is a step of its own
+    /// @param undo closes it
+    /// @param <R> what the call returns
+    record Finish<R>(Function<List<CoreTensor>, R> of, boolean mayFail, Consumer<R> undo) {
+    }
+
+    /// What this rank has made ready for one call.
+    private record Ready(List<Request> requests, List<Delivery> deliveries, CopyStream stream)
+            implements AutoCloseable {
+        @Override
+        public void close() {
+            Releases releases = new Releases();
+            deliveries.forEach(delivery -> releases.run(delivery::close));
+            releases.run(stream::close).finish();
+        }
+    }
+
     /// Gives and gets tensors together with the other ranks, which ask for the same.
     ///
     /// @param call what the user called
-    /// @return what this rank gets, in the order of the requests
-    List<CoreTensor> all(String call, List<Request> requests) {
+    /// @param asked tells what is asked for; it checks for every rank what could fail on one
+    /// @param finish makes the result of what this rank gets, in the order of the requests
+    <R> R all(String call, Supplier<List<Request>> asked, Finish<R> finish) {
+        LoadJob.requireMayWait("the other ranks");
+        own.checkpoint();
         turn.acquireUninterruptibly();
-        List<Delivery> prepared = new ArrayList<>(requests.size());
-        try (CopyStream stream = prepare(call, requests, prepared)) {
-            agreement.reach(call, facts(requests));
-            for (Delivery delivery : prepared) {
-                received.add(delivery.move(stream));
+        Reached<Ready> reached;
+        try {
+            reached = agreement.reach(call, () -> prepare(asked.get()), ready -> told(ready, finish), Ready::close);
+        } catch (RuntimeException | Error e) {
+            turn.release();
+            throw e;
+        }
+        try (Ready ready = reached.value()) {
+            for (Delivery delivery : ready.deliveries()) {
+                received.add(delivery.move(ready.stream()));
             }
-            stream.synchronize();
-            List<CoreTensor> results = new ArrayList<>(requests.size());
-            for (Delivery delivery : prepared) {
-                if (delivery.request().reaches(way.rank())) {
-                    results.add(result(delivery));
-                }
-            }
-            requests.forEach(this::handedOut);
-            return results;
+            ready.stream().synchronize();
+            R result = reached.own().stream().anyMatch(rank -> rank.containsKey(MAY_FAIL))
+                    ? agreement.reach("the end of " + call, () -> finish.of().apply(results(ready)), _ -> Told.NOTHING,
+                            finish.undo()).value()
+                    : finish.of().apply(results(ready));
+            ready.requests().forEach(this::handedOut);
+            return result;
         } finally {
-            prepared.forEach(Delivery::close);
             turn.release();
         }
     }
 
-    private static Map<String, String> facts(List<Request> requests) {
+    /// Ranks may ask for different devices: where one has a last step, all take part in it.
+    private static Told told(Ready ready, Finish<?> finish) {
         Map<String, String> facts = new LinkedHashMap<>();
-        for (int i = 0; i < requests.size(); i++) {
-            Request request = requests.get(i);
+        for (int i = 0; i < ready.requests().size(); i++) {
+            Request request = ready.requests().get(i);
             facts.put("tensor " + i, "\"" + request.tensor().name() + "\" cut along " + request.dim());
         }
-        return facts;
+        return new Told(facts, finish.mayFail() ? Map.of(MAY_FAIL, "") : Map.of());
     }
 
-    /// Opens a stream and prepares every delivery, or tells the others why it cannot.
-    private CopyStream prepare(String call, List<Request> requests, List<Delivery> prepared) {
-        CopyStream stream = null;
+    private List<CoreTensor> results(Ready ready) {
+        List<CoreTensor> results = new ArrayList<>(ready.deliveries().size());
+        for (Delivery delivery : ready.deliveries()) {
+            if (delivery.request().reaches(way.rank())) {
+                results.add(result(delivery));
+            }
+        }
+        return results;
+    }
+
+    /// Opens a stream, prepares every delivery, and waits for what that queued.
+    private Ready prepare(List<Request> requests) {
+        requests.forEach(request -> handOuts.requireThere(request.tensor()));
+        Ready ready = new Ready(requests, new ArrayList<>(requests.size()), backend.get().openCopyStream());
         try {
-            requests.forEach(request -> handOuts.requireThere(request.tensor()));
-            stream = backend.get().openCopyStream();
             for (Request request : requests) {
-                prepared.add(prepare(request, stream));
+                ready.deliveries().add(prepare(request, ready.stream()));
             }
-            return stream;
+            ready.stream().synchronize();
+            return ready;
         } catch (RuntimeException | Error e) {
-            agreement.fail(call, e);
-            if (stream != null) {
-                stream.close();
-            }
+            new Releases().run(ready::close).because(e);
             throw e;
         }
     }
@@ -128,16 +170,11 @@ final class Deliveries {
 
     /// Waits until every rank has read everything.
     void awaitAll() {
+        LoadJob.requireMayWait("the other ranks");
+        own.checkpoint();
         turn.acquireUninterruptibly();
         try {
-            String call = "awaitAll()";
-            try {
-                own.awaitAll();
-            } catch (RuntimeException | Error e) {
-                agreement.fail(call, e);
-                throw e;
-            }
-            agreement.reach(call, Map.of());
+            agreement.reach("awaitAll()", own::awaitAll);
         } finally {
             turn.release();
         }

@@ -7,6 +7,7 @@ import io.fastsafetensors.group.ProcessGroup;
 import io.fastsafetensors.spi.Backend;
 import io.fastsafetensors.spi.BufferSlice;
 import io.fastsafetensors.spi.CopyStream;
+import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.spi.Strided;
 import io.fastsafetensors.types.DType;
 import io.fastsafetensors.types.Shape;
@@ -26,7 +27,7 @@ final class Delivery implements AutoCloseable {
     private @Nullable SharedBuffer cut;
     private final List<BufferSlice> parts = new ArrayList<>();
 
-    /// Allocates what this rank gets, and cuts what it gives.
+    /// Allocates what this rank gets, and cuts or copies what it gives.
     ///
     /// @param source the tensor on its owner, null elsewhere
     /// @param keepsSource whether the owner hands out the tensor itself rather than a copy
@@ -44,9 +45,11 @@ final class Delivery implements AutoCloseable {
             }
             if (source != null && request.dim() >= 0) {
                 cutParts(source, stream);
+            } else if (source != null && result != null) {
+                stream.copy(notNull(held).buffer(), source.offset(), result.buffer(), 0, source.byteSize());
             }
         } catch (RuntimeException | Error e) {
-            close();
+            new Releases().run(this::close).because(e);
             throw e;
         }
     }
@@ -103,9 +106,6 @@ final class Delivery implements AutoCloseable {
         SharedBuffer memory = held;
         BufferSlice into = mine == null ? null : BufferSlice.of(mine.buffer());
         BufferSlice from = source == null ? null : slice(source, notNull(memory));
-        if (from != null && into != null && request.dim() < 0) {
-            stream.copy(from.buffer(), from.offset(), into.buffer(), 0, from.byteSize());
-        }
         if (!request.moves()) {
             return 0;
         }
@@ -147,13 +147,15 @@ final class Delivery implements AutoCloseable {
     /// Lets go of what was not taken.
     @Override
     public void close() {
+        Releases releases = new Releases();
         for (SharedBuffer each : new SharedBuffer[] {held, result, cut}) {
             if (each != null) {
-                each.release();
+                releases.run(each::release);
             }
         }
         held = null;
         result = null;
         cut = null;
+        releases.finish();
     }
 }

@@ -2,7 +2,6 @@ package io.fastsafetensors.core.deliver;
 
 import io.fastsafetensors.api.WriteOptions;
 import io.fastsafetensors.core.header.FileHeader;
-import io.fastsafetensors.core.header.ParsedCheckpoint;
 import io.fastsafetensors.core.place.ReadTap;
 import io.fastsafetensors.core.plan.PlannedFile;
 import io.fastsafetensors.core.plan.PlannedTensor;
@@ -13,6 +12,7 @@ import io.fastsafetensors.error.UnsupportedFeatureException;
 import io.fastsafetensors.error.Where;
 import io.fastsafetensors.types.TensorInfo;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
@@ -58,11 +58,12 @@ final class DigestCheck {
 
     /// The check of a load.
     ///
+    /// @param headers those of the plan's files
     /// @throws UnsupportedFeatureException if a tensor would have to be digested that the host never sees
-    static DigestCheck of(ParsedCheckpoint checkpoint, ReadPlan plan) {
+    static DigestCheck of(List<FileHeader> headers, ReadPlan plan) {
         DigestCheck check = new DigestCheck();
         for (int i = 0; i < plan.planned().size(); i++) {
-            check.add(checkpoint.headers().get(i), plan.planned().get(i));
+            check.add(headers.get(i), plan.planned().get(i));
         }
         if (check.expected.isEmpty()) {
             return NONE;

@@ -11,7 +11,8 @@ import io.fastsafetensors.core.plan.ReadPlan;
 /// @param startNanos `System.nanoTime()` of the call
 /// @param planNanos when the plan stood
 record LoadClock(long startNanos, long planNanos) {
-    LoadStats stats(ReadPlan plan, LoadJob job, long bytesReceived) {
+    /// @param deviceBytes the most device memory that was allocated
+    LoadStats stats(ReadPlan plan, LoadJob job, long deviceBytes, long bytesReceived) {
         int tensors = 0;
         long bytes = 0;
         for (PlannedFile file : plan.planned()) {
@@ -24,7 +25,7 @@ record LoadClock(long startNanos, long planNanos) {
                 job.counters().cachedBytes(), job.counters().directBytes(), bytesReceived,
                 (planNanos - startNanos) / 1e9,
                 since(job.firstTensorNanos()), since(job.allDoneNanos()), job.readers(), job.counters().seconds(),
-                job.placeSeconds(), job.stagingBytes(), plan.deviceBytes(), job.storageReport());
+                job.placeSeconds(), job.stagingBytes(), deviceBytes, job.storageReport());
     }
 
     private double since(long nanos) {

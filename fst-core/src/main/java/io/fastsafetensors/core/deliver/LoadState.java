@@ -1,34 +1,48 @@
 package io.fastsafetensors.core.deliver;
 
 import io.fastsafetensors.core.memory.Lease;
+import io.fastsafetensors.core.memory.Resources;
 import io.fastsafetensors.core.memory.Scope;
 import io.fastsafetensors.core.memory.SharedBackend;
+import io.fastsafetensors.core.memory.SharedBuffer;
 import io.fastsafetensors.core.place.LoadJob;
+import io.fastsafetensors.spi.Releases;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
+import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
-/// What a load holds, apart from the object that the user holds, so that it can be freed when that was collected.
+/// What a load owns, apart from the object that the user has, so that it can be freed when that was collected.
 final class LoadState {
-    private final Scope scope;
-    private final List<@Nullable Lease> leases;
-    private final LoadJob job;
-    private final SharedBackend backend;
-    private final AtomicBoolean freed = new AtomicBoolean();
+    private static final Logger LOG = System.getLogger("io.fastsafetensors.core");
 
-    /// @param scope what its tensors live in
-    /// @param leases one a file, null where nothing was loaded from it
+    private final Scope scope;
+    private final LoadJob job;
+    private final Resources resources = new Resources();
+    private final List<@Nullable Lease> leases = new ArrayList<>();
+
+    /// @param what how messages call it
     /// @param job its readers
-    /// @param backend one hold of it, released by [#close()]
-    LoadState(Scope scope, List<@Nullable Lease> leases, LoadJob job, SharedBackend backend) {
-        this.scope = scope;
-        this.leases = leases;
+    /// @param backend the device, retained until [#close()]
+    LoadState(String what, LoadJob job, SharedBackend backend) {
+        this.scope = new Scope(what);
         this.job = job;
-        this.backend = backend;
+        backend.retain();
+        resources.add(backend::release);
+        resources.add(scope::close);
     }
 
     Scope scope() {
         return scope;
+    }
+
+    /// The next file's memory, which is taken over; null if nothing is loaded from it. Before others see this state.
+    ///
+    /// @return the number of the file
+    int add(@Nullable SharedBuffer buffer) {
+        leases.add(buffer == null ? null : scope.lease(buffer));
+        return leases.size() - 1;
     }
 
     @Nullable
@@ -40,18 +54,51 @@ final class LoadState {
         return job;
     }
 
-    /// Stops the readers, then frees. Idempotent; every caller returns when the readers have stopped.
-    void close() {
+    /// Closes what could not be begun as a whole.
+    void fail(Throwable why) {
+        job.cancel(why instanceof RuntimeException reason ? reason
+                : new IllegalStateException("the load ended before it began: " + why, why));
+        close();
+    }
+
+    private void cancel() {
         scope.markClosed();
         job.cancel(new IllegalStateException(scope + " is closed"));
-        if (job.isReader()) {
-            throw new IllegalStateException(scope + " is being closed by its own progress listener: the load is"
-                    + " cancelled; close it from another thread to free its memory");
+    }
+
+    /// Stops the readers, waits for them as long as a close waits, then frees. Where it cannot wait, on a reader's own
+    /// thread, or where they do not stop in time, the last of them frees. Idempotent.
+    ///
+    /// @throws RuntimeException what could not be freed, once; everything else is
+    void close() {
+        cancel();
+        if (job.hasEnded()) {
+            free();
+        } else if (LoadJob.isReading()) {
+            job.afterEnd(this::freeOrLog);
+        } else if (job.joinToClose()) {
+            free();
+        } else {
+            LOG.log(Level.WARNING, "a read of " + scope + " does not return; its memory is freed when it does");
+            job.afterEnd(this::freeOrLog);
         }
-        job.join();
-        if (freed.compareAndSet(false, true)) {
-            scope.close();
-            backend.release();
+    }
+
+    /// As [#close()], without waiting.
+    void abandon() {
+        cancel();
+        job.afterEnd(this::freeOrLog);
+    }
+
+    private void free() {
+        new Releases().run(resources::close).run(job::requireReleased).finish();
+    }
+
+    private void freeOrLog() {
+        try {
+            free();
+        } catch (RuntimeException | Error e) {
+            LOG.log(Level.WARNING, "not everything of " + scope + " could be freed", e);
         }
     }
 }

@@ -1,10 +1,15 @@
 package io.fastsafetensors.core.deliver;
 
 import io.fastsafetensors.api.BackendChoice;
+import io.fastsafetensors.api.Distribution;
 import io.fastsafetensors.api.LoadOptions;
 import io.fastsafetensors.api.Selection;
 import io.fastsafetensors.api.TransferPath;
+import io.fastsafetensors.core.distribute.Way;
+import io.fastsafetensors.core.header.FileHeader;
 import io.fastsafetensors.core.header.ParsedCheckpoint;
+import io.fastsafetensors.core.memory.References;
+import io.fastsafetensors.core.memory.Resources;
 import io.fastsafetensors.core.memory.SharedBackend;
 import io.fastsafetensors.core.place.MappedFiles;
 import io.fastsafetensors.core.place.ReaderThreads;
@@ -15,22 +20,38 @@ import io.fastsafetensors.core.place.SlotPool;
 import io.fastsafetensors.core.plan.Cuts;
 import io.fastsafetensors.core.plan.Pages;
 import io.fastsafetensors.core.plan.PlanSettings;
+import io.fastsafetensors.core.plan.PlannedFile.Landing;
 import io.fastsafetensors.core.plan.Planner;
 import io.fastsafetensors.core.plan.ReadPlan;
+import io.fastsafetensors.core.plan.StreamPlan;
 import io.fastsafetensors.core.select.BackendSelector;
 import io.fastsafetensors.core.storage.SourceFiles;
 import io.fastsafetensors.core.storage.Storages;
+import io.fastsafetensors.error.OutOfDeviceMemoryException;
+import io.fastsafetensors.error.Where;
 import io.fastsafetensors.spi.Capability;
+import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.spi.TransferHints;
 import io.fastsafetensors.types.Device;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
 /// The device that a loader loads to, with what stays between loads: the open device, page-locked slots, registered
-/// mappings, open storages.
+/// mappings, open storages, reader threads.
+///
+/// Reference-counted: the loader has one [Use] of it, and so has every operation for as long as anything that it began may
+/// touch the device. The last one to be closed releases everything, so that a loader may be closed at any moment.
 final class LoadTarget {
     /// What the host converts while it is still in the processor's cache; a slot of it lies on a huge page.
     private static final int CONVERTED_BLOCK = 2 << 20;
 
+    /// What is there if the process runs at all.
+    private static final long CERTAIN_BYTES = 256 << 10;
+
+    private final References uses = new References();
+    private final Resources resources;
     private final LoadOptions options;
     private final Device device;
     private final BackendChoice choice;
@@ -43,7 +64,9 @@ final class LoadTarget {
     private final @Nullable SlotPool pool;
     private final @Nullable MappedFiles mappings;
 
-    private LoadTarget(LoadOptions options, BackendSelector.Selected selected) {
+    /// @param resources what is to be released in the end, the backend among it; taken over when this returns
+    private LoadTarget(LoadOptions options, BackendSelector.Selected selected, Resources resources) {
+        resources.add(storages::close);
         this.options = options;
         this.device = selected.device();
         this.choice = selected.choice();
@@ -52,24 +75,69 @@ final class LoadTarget {
         boolean addressable = selected.capabilities().contains(Capability.HOST_ADDRESSABLE);
         this.settings = settingsOf(addressable);
         this.readers = new Readers(options, backend.get().hints(), addressable, settings.slotBytes());
-        this.pool = addressable ? null : SlotPool.open(backend, settings.slotBytes());
-        this.mappings = options.transferPath() == TransferPath.MAPPED ? MappedFiles.open(backend) : null;
+        SlotPool slots = addressable ? null : SlotPool.open(backend, settings.slotBytes());
+        if (slots != null) {
+            resources.add(slots::release);
+        }
+        MappedFiles files = options.transferPath() == TransferPath.MAPPED ? MappedFiles.open(backend) : null;
+        if (files != null) {
+            resources.add(files::release);
+        }
+        this.pool = slots;
+        this.mappings = files;
+        if (slots != null && router.stagesByDefault()) {
+            slots.reserve(readers.mostSlots());
+        }
+        resources.add(threads::end);
+        this.resources = resources.handOver();
     }
 
     /// Picks a backend, opens its device, and begins to make slots if loads will want them.
-    static LoadTarget open(LoadOptions options) {
-        BackendSelector.Selected selected = BackendSelector.open(options);
-        LoadTarget target;
-        try {
-            target = new LoadTarget(options, selected);
-        } catch (RuntimeException | Error e) {
-            selected.backend().release();
-            throw e;
+    ///
+    /// @return the first use of it
+    static Use open(LoadOptions options) {
+        try (Resources resources = new Resources()) {
+            BackendSelector.Selected selected = BackendSelector.open(options);
+            resources.add(selected.backend()::release);
+            LoadTarget target = new LoadTarget(options, selected, resources);
+            return target.new Use();
         }
-        if (target.pool != null && target.router.stagesByDefault()) {
-            target.pool.reserve(target.readers.mostSlots());
+    }
+
+    /// Keeps the target open until it is closed. Thread-safe.
+    final class Use implements AutoCloseable {
+        private final AtomicBoolean closed = new AtomicBoolean();
+
+        private Use() {
         }
-        return target;
+
+        LoadTarget target() {
+            return LoadTarget.this;
+        }
+
+        /// Another use, by something that this one has begun.
+        ///
+        /// @throws IllegalStateException if this one is closed
+        Use another() {
+            if (closed.get()) {
+                throw new IllegalStateException("the loader for " + device + " is closed");
+            }
+            return use();
+        }
+
+        /// Ends the use; the last one releases the device. Idempotent.
+        @Override
+        public void close() {
+            if (closed.compareAndSet(false, true) && uses.release()) {
+                resources.close();
+            }
+        }
+    }
+
+    /// A use of one's own, for what goes on when the caller's has ended.
+    Use use() {
+        uses.retain("the loader for " + device);
+        return new Use();
     }
 
     /// The user's word first, the backend's hints after it.
@@ -114,26 +182,72 @@ final class LoadTarget {
         return pool == null;
     }
 
-    /// The ways of a checkpoint's files; the caller closes them.
-    Routing route(ParsedCheckpoint checkpoint) {
-        return router.route(checkpoint.headers(), checkpoint.sources());
+    /// The ways of some files of a checkpoint; the caller closes them.
+    Routing route(List<FileHeader> headers, SourceFiles sources) {
+        return router.route(headers, sources);
     }
 
+    /// The plan of a whole load. Where memory is so tight that readers have no room for a block on the device, blocks are
+    /// smaller.
+    ///
+    /// @param way which part of each selected tensor is loaded
+    /// @param deviceBudget the most device memory that the load may hold
+    ReadPlan plan(ParsedCheckpoint checkpoint, Routing routing, Selection selection, Way way, long deviceBudget) {
+        ReadPlan plan = Planner.plan(checkpoint.headers(), routing.routes(), selection, settings, way);
+        int slots = readers.scratchSlots(plan);
+        long room = deviceBudget - plan.deviceBytes();
+        // Ranks that exchange blocks have the same ones.
+        if (slots == 0 || room >= slots * plan.slotBytes() || way.distribution() == Distribution.STRIPED) {
+            return plan;
+        }
+        return Planner.plan(checkpoint.headers(), routing.routes(), selection,
+                settings.withSlotsUpTo(Math.max(0, room) / slots), way);
+    }
+
+    /// The tensors of a stream.
+    ///
     /// @param cuts which part of each selected tensor is loaded
-    ReadPlan plan(ParsedCheckpoint checkpoint, Routing routing, Selection selection, Cuts cuts) {
-        return Planner.plan(checkpoint.headers(), routing.routes(), selection, settings, cuts);
+    /// @param ownedAlone see [StreamPlan]
+    StreamPlan streamPlan(ParsedCheckpoint checkpoint, Selection selection, Cuts cuts, long ownedAlone) {
+        return new StreamPlan(checkpoint.headers(), selection, settings, cuts, isHostAddressable(), ownedAlone);
     }
 
     /// How many readers, with how many blocks each, carry out a plan.
     ///
+    /// @param deviceBytes what its buffers take
     /// @throws io.fastsafetensors.error.BudgetException if the budgets have no room for it
-    Readers.Crew crew(ReadPlan plan, long deviceBudget) {
-        return readers.crew(plan, deviceBudget);
+    Readers.Crew crew(ReadPlan plan, long deviceBytes, long deviceBudget) {
+        return readers.crew(plan, deviceBytes, deviceBudget);
     }
 
-    /// Device memory that each reader needs besides the tensors' places, with files routed like this.
-    long transientBytesPerReader(ReadPlan plan) {
-        return readers.transientBytes(plan);
+    /// How many slots of device memory a reader of a stream needs, with files routed like this.
+    int scratchSlots(StreamPlan plan, Routing routing) {
+        // Each batch takes mappings as far as there is room for them.
+        return readers.scratchSlots(plan, isMapped() ? Set.of(Landing.MAPPED, Landing.STAGED) : routing.landings());
+    }
+
+    /// The bytes of host memory that a load can take: the kernel hands out more than there is, and ends the process
+    /// later. [Long#MAX_VALUE] where the device allocates what it promises, or nothing is known.
+    long availableBytes() {
+        long free = isHostAddressable() ? backend.get().memory().free() : -1;
+        return free < 0 ? Long.MAX_VALUE : free;
+    }
+
+    /// Refuses what would exceed the memory of the machine or the container.
+    ///
+    /// @throws OutOfDeviceMemoryException with what was requested and what is available
+    void requireAvailable(long bytes) {
+        long available = bytes < CERTAIN_BYTES ? Long.MAX_VALUE : availableBytes();
+        if (bytes > available) {
+            throw new OutOfDeviceMemoryException(bytes, available,
+                    "the memory that the machine and the container have available is what counts",
+                    Where.backend(backend.get().name()));
+        }
+    }
+
+    /// Whether mappings are asked for, which each batch takes for itself.
+    boolean isMapped() {
+        return mappings != null;
     }
 
     PlanSettings planSettings() {
@@ -142,25 +256,13 @@ final class LoadTarget {
 
     /// Gives back the memory that is kept and that no load is using.
     void trim() {
-        backend.get().trim();
+        Releases releases = new Releases().run(backend.get()::trim);
         if (pool != null) {
-            pool.trim();
+            releases.run(pool::trim);
         }
         if (mappings != null) {
-            mappings.trim();
+            releases.run(mappings::trim);
         }
-    }
-
-    /// Lets go of the device; what was loaded there holds it itself.
-    void close() {
-        threads.end();
-        storages.close();
-        if (mappings != null) {
-            mappings.release();
-        }
-        if (pool != null) {
-            pool.release();
-        }
-        backend.release();
+        releases.finish();
     }
 }

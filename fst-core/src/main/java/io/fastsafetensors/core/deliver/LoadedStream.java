@@ -9,17 +9,18 @@ import io.fastsafetensors.api.TensorStream;
 import io.fastsafetensors.core.distribute.Way;
 import io.fastsafetensors.core.header.ParsedCheckpoint;
 import io.fastsafetensors.core.memory.LeakDetector;
-import io.fastsafetensors.core.place.Routing;
-import io.fastsafetensors.core.plan.ReadPlan;
+import io.fastsafetensors.core.plan.StreamPlan;
 import io.fastsafetensors.error.TensorNotFoundException;
+import io.fastsafetensors.spi.Releases;
 import java.util.Iterator;
-import java.util.LinkedHashSet;
 import java.util.NoSuchElementException;
-import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /// Hands out the tensors of one batch after the other. One thread iterates; any thread closes.
 final class LoadedStream implements TensorStream {
+    /// Owned tensors of so many bytes arrive in buffers of their own; smaller ones are copied out of their batch.
+    private static final long OWNED_ALONE = 16L << 20;
+
     private final ParsedCheckpoint checkpoint;
     private final boolean owned;
     private final BatchConsumer consumer;
@@ -31,7 +32,7 @@ final class LoadedStream implements TensorStream {
         this.owned = owned;
         this.consumer = consumer;
         this.ticket = LeakDetector.watch(this, "stream of " + checkpoint.location(), options.leakDetection(),
-                consumer::close);
+                consumer::abandon);
     }
 
     /// Starts reading.
@@ -40,20 +41,18 @@ final class LoadedStream implements TensorStream {
     static LoadedStream open(LoadTarget target, LoadOptions options, StreamOptions stream,
             ParsedCheckpoint checkpoint, long startNanos) {
         Way way = Way.local(options, "streams read what they hand out");
-        ReadPlan whole;
-        try (Routing routing = target.route(checkpoint)) {
-            whole = target.plan(checkpoint, routing, options.selection(), way);
-        }
-        StreamBudget budget = StreamBudget.of(target, options, stream, whole);
-        BatchFeeder feeder = new BatchFeeder(target, options, checkpoint, way, budget,
-                budget.cut(checkpoint, target, options.selection(), way),
-                new StreamProgress(options.progress(), whole.bytesToRead()),
+        BatchFeeder feeder = BatchFeeder.open(target, options, checkpoint, options.selection(), way,
+                options.deviceBudget(), stream.batchesAhead(), stream.owned() ? OWNED_ALONE : Long.MAX_VALUE,
                 startNanos);
-        Set<String> names = new LinkedHashSet<>();
-        whole.planned().forEach(file -> file.tensors().forEach(tensor -> names.add(tensor.info().name())));
-        LoadedStream opened = new LoadedStream(checkpoint, stream.owned(),
-                new BatchConsumer(feeder, names.size(), new StatsSum(whole, startNanos), stream.owned()), options);
-        feeder.start();
+        StreamPlan plan = feeder.plan();
+        LoadedStream opened = new LoadedStream(checkpoint, stream.owned(), new BatchConsumer(feeder, plan.size(),
+                new StatsSum(plan.files(), startNanos), stream.owned()), options);
+        try {
+            feeder.start();
+        } catch (RuntimeException | Error e) {
+            new Releases().run(opened::close).because(e);
+            throw e;
+        }
         return opened;
     }
 
@@ -112,8 +111,7 @@ final class LoadedStream implements TensorStream {
 
     @Override
     public void close() {
-        consumer.close();
-        ticket.close();
+        new Releases().run(consumer::close).run(ticket::close).finish();
     }
 
     @Override

@@ -8,86 +8,109 @@ import io.fastsafetensors.api.LoadStats;
 import io.fastsafetensors.api.Tensor;
 import io.fastsafetensors.api.Weights;
 import io.fastsafetensors.core.distribute.Way;
+import io.fastsafetensors.core.header.ParsedCheckpoint;
 import io.fastsafetensors.core.jfr.Recorder;
 import io.fastsafetensors.core.jfr.Span;
 import io.fastsafetensors.core.memory.LeakDetector;
 import io.fastsafetensors.core.memory.Lease;
+import io.fastsafetensors.core.memory.LoadMemory;
 import io.fastsafetensors.core.memory.SharedBuffer;
+import io.fastsafetensors.core.place.LoadJob;
 import io.fastsafetensors.core.plan.PlannedFile;
 import io.fastsafetensors.core.plan.PlannedTensor;
+import io.fastsafetensors.core.plan.PlannedTensors;
 import io.fastsafetensors.core.plan.ReadPlan;
 import io.fastsafetensors.core.shard.Part;
 import io.fastsafetensors.error.SliceException;
 import io.fastsafetensors.error.TensorNotFoundException;
 import io.fastsafetensors.error.Where;
+import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.types.DType;
 import io.fastsafetensors.types.Device;
 import io.fastsafetensors.types.Shape;
 import io.fastsafetensors.types.Location;
 import io.fastsafetensors.types.TensorInfo;
+import java.util.AbstractSet;
 import java.util.Collections;
+import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
+import java.util.function.UnaryOperator;
 
 /// The tensors that one rank has after a load: all that it asked for, or its parts of them. Asking for one talks to no
 /// other rank.
 final class LoadedWeights implements Weights {
-    private final Checkpoint checkpoint;
+    private final ParsedCheckpoint checkpoint;
+    private final int firstFile;
     private final ReadPlan plan;
     private final LoadState state;
     private final LoadClock clock;
+    private final LoadMemory memory;
     private final DigestCheck digests;
     private final CoreTensor.Origin origin;
-    private final Map<String, PlannedTensor> tensors;
     private final Way way;
     private final LeakDetector.Ticket ticket;
 
-    LoadedWeights(Checkpoint checkpoint, ReadPlan plan, LoadState state, LoadClock clock, DigestCheck digests,
-            Device device, LeakDetection leaks, Way way) {
+    LoadedWeights(ParsedCheckpoint checkpoint, int firstFile, ReadPlan plan, LoadState state, LoadClock clock,
+            LoadMemory memory,
+            DigestCheck digests, Device device, LeakDetection leaks, Way way) {
         this.checkpoint = checkpoint;
+        this.firstFile = firstFile;
         this.plan = plan;
         this.state = state;
         this.clock = clock;
+        this.memory = memory;
         this.digests = digests;
         this.way = way;
         this.origin = new CoreTensor.Origin(this, state.scope(), device, leaks);
-        this.tensors = new LinkedHashMap<>();
-        for (PlannedFile file : plan.planned()) {
-            for (PlannedTensor tensor : file.tensors()) {
-                tensors.put(tensor.info().name(), tensor);
-            }
-        }
-        this.ticket = LeakDetector.watch(this, state.scope().toString(), leaks, state::close);
+        this.ticket = LeakDetector.watch(this, state.scope().toString(), leaks, state::abandon);
     }
 
     private void requireOpen() {
         state.scope().requireOpen();
     }
 
-    /// Waits until only the last blocks are still to come.
+    /// Waits until only the last blocks are still to come, on a thread of the project's own.
     void awaitLastBlocks() {
         state.job().awaitLastBlocks();
     }
 
     /// Waits until everything was read, and the files still were what they were at the beginning.
     ///
+    /// @throws io.fastsafetensors.error.LoadInterruptedException if the thread is interrupted
     /// @throws RuntimeException what failed the load
     void requireRead() {
-        join();
+        state.job().joinInterruptibly();
         state.job().arrivals().requireSuccess();
     }
 
-    /// Waits until nothing is read any more, whether it succeeded or not.
+    /// Waits until nothing is read any more, whether it succeeded or not, on a thread of the project's own.
     void join() {
         state.job().join();
     }
 
+    private @Nullable PlannedTensor find(String name) {
+        int number = checkpoint.number(name);
+        if (number < 0) {
+            return null;
+        }
+        int file = checkpoint.fileOf(number);
+        if (file < firstFile || file >= firstFile + plan.planned().size()) {
+            return null;
+        }
+        PlannedTensors tensors = plan.planned().get(file - firstFile).tensors();
+        int position = tensors.find(number - checkpoint.firstOfFile(file));
+        return position < 0 ? null : tensors.get(position);
+    }
+
     private PlannedTensor planned(String name) {
         requireOpen();
-        PlannedTensor tensor = tensors.get(name);
+        PlannedTensor tensor = find(name);
         if (tensor == null) {
             checkpoint.info(name);
             throw new TensorNotFoundException(name, "it is in the checkpoint but was not selected for this load");
@@ -104,7 +127,7 @@ final class LoadedWeights implements Weights {
     @Override
     public Set<String> names() {
         requireOpen();
-        return Collections.unmodifiableSet(tensors.keySet());
+        return new Names();
     }
 
     @Override
@@ -159,26 +182,34 @@ final class LoadedWeights implements Weights {
                 tensor.info().file().where().withTensor(tensor.info().name()));
     }
 
-    /// The tensor as asked for; what is only a step on the way is closed.
+    /// The tensor as asked for; what is only a step on the way is closed, and everything if a step fails.
     static Tensor as(Tensor tensor, GetOptions options) {
-        Tensor result = tensor;
+        Tensor moved = options.device().isPresent() ? step(tensor, t -> t.to(options.device().get())) : tensor;
+        return options.dtype().isPresent() ? step(moved, t -> t.to(options.dtype().get())) : moved;
+    }
+
+    private static Tensor step(Tensor tensor, UnaryOperator<Tensor> change) {
+        Tensor result;
         try {
-            result = options.device().isPresent() ? result.to(options.device().get()) : result;
-            result = options.dtype().isPresent() ? result.to(options.dtype().get()) : result;
-            return result;
-        } finally {
-            if (!result.equals(tensor)) {
-                tensor.close();
-            }
+            result = change.apply(tensor);
+        } catch (RuntimeException | Error e) {
+            new Releases().run(tensor::close).because(e);
+            throw e;
         }
+        if (!result.equals(tensor)) {
+            tensor.close();
+        }
+        return result;
     }
 
     /// What was loaded of a tensor: all of it, or this rank's part; waits for its bytes.
     CoreTensor loaded(String name) {
         PlannedTensor tensor = planned(name);
         if (!state.job().arrivals().isThere(tensor.firstBlock(), tensor.lastBlock())) {
+            String what = "tensor \"" + name + "\"";
+            LoadJob.requireMayWait(what);
             Span span = Recorder.wait(name);
-            state.job().arrivals().await(tensor.firstBlock(), tensor.lastBlock());
+            state.job().arrivals().await(tensor.firstBlock(), tensor.lastBlock(), what);
             span.finish("done");
         }
         requireOpen();
@@ -221,6 +252,14 @@ final class LoadedWeights implements Weights {
         return plan.settings().target(tensor);
     }
 
+    /// A tensor of the checkpoint as it is in memory, on whichever rank: of the dtype that it is loaded as.
+    TensorInfo loadedInfo(TensorInfo tensor) {
+        DType dtype = dtypeOf(tensor);
+        return dtype == tensor.dtype() ? tensor
+                : new TensorInfo(tensor.name(), dtype, tensor.shape(), tensor.file(), tensor.fileOffset(),
+                        dtype.byteSize(tensor.shape().elements()));
+    }
+
     /// Lets go of the memory of a tensor's file, of which nothing is asked for any more; counted tensors keep it. What a
     /// failed load still reads there goes when the load is closed.
     void free(String name) {
@@ -244,7 +283,7 @@ final class LoadedWeights implements Weights {
 
     private CoreTensor part(String name, int dim) {
         PlannedTensor tensor = planned(name);
-        Part.requireDim(name, tensor.info().shape(), dim);
+        Part.requireAll(loadedInfo(tensor.info()), dim, way.ranks());
         if (tensor.part().dim() < 0) {
             return Sharding.part(loaded(name), dim, way);
         }
@@ -257,7 +296,7 @@ final class LoadedWeights implements Weights {
     @Override
     public Tensor getShardedConcat(List<String> names, int dim, GetOptions options) {
         requireOpen();
-        Sharding.requireConcat(names.stream().map(this::info).toList(), dim);
+        Sharding.requireConcat(names.stream().map(name -> loadedInfo(info(name))).toList(), dim, way);
         return as(Sharding.concat(names.stream().map(name -> part(name, dim)).toList(), dim), options);
     }
 
@@ -280,8 +319,11 @@ final class LoadedWeights implements Weights {
     @Override
     public void awaitAll() {
         requireOpen();
-        state.job().arrivals().await(0, plan.blocks().size() - 1);
-        state.job().join();
+        if (!state.job().hasEnded()) {
+            LoadJob.requireMayWait("all tensors");
+        }
+        state.job().arrivals().await(0, plan.blocks().size() - 1, "all tensors");
+        state.job().joinInterruptibly();
         requireOpen();
         state.job().arrivals().requireSuccess();
         OnAllCores.run("fst-digest", digests.names(), this::loaded);
@@ -295,7 +337,7 @@ final class LoadedWeights implements Weights {
     /// As [#stats()], where other ranks sent so much.
     LoadStats stats(long bytesReceived) {
         requireOpen();
-        return clock.stats(plan, state.job(), bytesReceived);
+        return clock.stats(plan, state.job(), memory.peakBytes(), bytesReceived);
     }
 
     @Override
@@ -303,14 +345,38 @@ final class LoadedWeights implements Weights {
         return state.scope().isClosed();
     }
 
+    /// As [#close()], without waiting for readers: the last of them frees.
+    void abandon() {
+        new Releases().run(state::abandon).run(ticket::close).finish();
+    }
+
     @Override
     public void close() {
-        state.close();
-        ticket.close();
+        new Releases().run(state::close).run(ticket::close).finish();
     }
 
     @Override
     public String toString() {
         return state.scope() + (isClosed() ? " (closed)" : "");
+    }
+
+    /// A view, in the order of the plan.
+    private final class Names extends AbstractSet<String> {
+        @Override
+        public Iterator<String> iterator() {
+            return plan.planned().stream().map(PlannedFile::tensors)
+                    .flatMap(tensors -> IntStream.range(0, tensors.size()).mapToObj(t -> tensors.info(t).name()))
+                    .iterator();
+        }
+
+        @Override
+        public boolean contains(Object name) {
+            return name instanceof String text && find(text) != null;
+        }
+
+        @Override
+        public int size() {
+            return plan.planned().stream().mapToInt(file -> file.tensors().size()).sum();
+        }
     }
 }

@@ -1,6 +1,6 @@
 package io.fastsafetensors.core.deliver;
 
-import io.fastsafetensors.core.memory.Uninterruptibly;
+import io.fastsafetensors.core.memory.Waits;
 import java.util.Collection;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -34,7 +34,7 @@ final class OnAllCores {
         List<Thread> others = IntStream.range(1, threads)
                 .mapToObj(_ -> Thread.ofPlatform().daemon().name(name).start(worker)).toList();
         worker.run();
-        others.forEach(thread -> Uninterruptibly.run(thread::join));
+        others.forEach(thread -> Waits.uninterruptibly(thread::join));
         for (int i = 0; i < all.size(); i++) {
             switch (failures.get(i)) {
                 case RuntimeException e -> throw e;

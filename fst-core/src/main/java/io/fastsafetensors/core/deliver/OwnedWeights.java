@@ -7,10 +7,11 @@ import io.fastsafetensors.api.LoadStats;
 import io.fastsafetensors.api.Tensor;
 import io.fastsafetensors.api.Weights;
 import io.fastsafetensors.core.distribute.FileOwners;
+import io.fastsafetensors.core.deliver.Deliveries.Finish;
 import io.fastsafetensors.core.distribute.Way;
+import io.fastsafetensors.core.memory.Resources;
 import io.fastsafetensors.core.shard.Part;
 import io.fastsafetensors.error.TensorNotFoundException;
-import io.fastsafetensors.types.DType;
 import io.fastsafetensors.types.Device;
 import io.fastsafetensors.types.Location;
 import io.fastsafetensors.types.TensorInfo;
@@ -89,14 +90,21 @@ final class OwnedWeights implements Weights {
     }
 
     private Request request(String name, int dim, int destination) {
-        TensorInfo info = info(name);
-        Part.requireDim(name, info.shape(), dim);
-        DType dtype = own.dtypeOf(info);
-        TensorInfo loaded = new TensorInfo(name, dtype, info.shape(), info.file(), info.fileOffset(),
-                dtype.byteSize(info.shape().elements()));
-        Request request = new Request(loaded, owners.owner(info), dim, destination);
-        request.part(way.rank(), way.ranks());
-        return request;
+        TensorInfo info = own.loadedInfo(info(name));
+        Part.requireAll(info, dim, way.ranks());
+        return new Request(info, owners.owner(info), dim, destination);
+    }
+
+    private List<Request> requests(List<String> names, int dim, int destination, GetOptions options) {
+        List<Request> requests = names.stream().map(name -> request(name, dim, destination)).toList();
+        Sharding.requireConvertible(requests.stream().map(Request::tensor).toList(), dim, way, options);
+        return requests;
+    }
+
+    /// What a call returns that asks for one tensor. A conversion or a copy may fail on one rank alone.
+    private static Finish<Tensor> one(GetOptions options) {
+        return new Finish<>(got -> LoadedWeights.as(got.getFirst(), options),
+                options.device().isPresent() || options.dtype().isPresent(), Tensor::close);
     }
 
     private static String called(String method, String what, GetOptions options) {
@@ -109,9 +117,8 @@ final class OwnedWeights implements Weights {
 
     @Override
     public Tensor get(String name, GetOptions options) {
-        Request request = request(name, -1, -1);
-        return LoadedWeights.as(
-                deliveries.all(called("get", quoted(name), options), List.of(request)).getFirst(), options);
+        return deliveries.all(called("get", quoted(name), options), () -> requests(List.of(name), -1, -1, options),
+                one(options));
     }
 
     @Override
@@ -121,50 +128,61 @@ final class OwnedWeights implements Weights {
 
     @Override
     public Tensor getSharded(String name, int dim, GetOptions options) {
-        Request request = request(name, dim, -1);
-        return LoadedWeights.as(deliveries
-                .all(called("getSharded", quoted(name) + ", " + dim, options), List.of(request)).getFirst(), options);
+        return deliveries.all(called("getSharded", quoted(name) + ", " + dim, options),
+                () -> requests(List.of(name), dim, -1, options), one(options));
     }
 
     @Override
     public Tensor getShardedConcat(List<String> names, int dim, GetOptions options) {
-        Sharding.requireConcat(names.stream().map(this::info).toList(), dim);
-        List<Request> requests = names.stream().map(name -> request(name, dim, -1)).toList();
-        List<CoreTensor> parts = deliveries.all(called("getShardedConcat", names + ", " + dim, options), requests);
-        try {
-            return LoadedWeights.as(Sharding.concat(parts, dim), options);
-        } finally {
-            parts.forEach(CoreTensor::close);
-        }
+        return deliveries.all(called("getShardedConcat", names + ", " + dim, options), () -> {
+            Sharding.requireConcat(names.stream().map(name -> own.loadedInfo(info(name))).toList(), dim, way);
+            return requests(names, dim, -1, options);
+        }, new Finish<>(parts -> {
+            try (Resources steps = new Resources()) {
+                parts.forEach(part -> steps.add(part::close));
+                return LoadedWeights.as(Sharding.concat(parts, dim), options);
+            }
+        }, true, Tensor::close));
     }
 
     @Override
     public Optional<Tensor> push(String name, int destination, GetOptions options) {
-        Sharding.requireRank(destination, way);
-        Request request = request(name, -1, destination);
-        List<CoreTensor> pushed = deliveries.all(called("push", quoted(name) + ", " + destination, options),
-                List.of(request));
-        return pushed.isEmpty() ? Optional.empty() : Optional.of(LoadedWeights.as(pushed.getFirst(), options));
+        Finish<Tensor> one = one(options);
+        return deliveries.all(called("push", quoted(name) + ", " + destination, options), () -> {
+            Sharding.requireRank(destination, way);
+            return requests(List.of(name), -1, destination, options);
+        }, new Finish<>(got -> got.isEmpty() ? Optional.empty() : Optional.of(one.of().apply(got)), one.mayFail(),
+                pushed -> pushed.ifPresent(Tensor::close)));
     }
 
     /// Tensors of one file that follow one another go together: the ranks agree once for them.
     @Override
     public Map<String, Tensor> getAll(Map<String, Integer> dims) {
-        List<Request> requests = new ArrayList<>(dims.size());
-        dims.forEach((name, dim) -> requests.add(request(name, dim, -1)));
+        own.checkpoint();
         Map<String, Tensor> all = new LinkedHashMap<>();
-        int from = 0;
-        while (from < requests.size()) {
-            int to = endOfRun(requests, from);
-            List<Request> together = requests.subList(from, to);
-            List<CoreTensor> got = deliveries.all("getAll, tensors " + from + " to " + (to - 1) + " of "
-                    + requests.size(), together);
-            for (int i = 0; i < got.size(); i++) {
-                all.put(together.get(i).tensor().name(), got.get(i));
+        List<Request> requests = new ArrayList<>(dims.size());
+        try {
+            // The first step asks for all, so that what cannot be had is known before anything is handed out.
+            for (int from = 0; from == 0 || from < requests.size(); from = all.size()) {
+                int first = from;
+                deliveries.all("getAll, the tensors from " + first + " of " + dims.size(), () -> {
+                    if (first == 0) {
+                        dims.forEach((name, dim) -> requests.add(request(name, dim, -1)));
+                    }
+                    return requests.isEmpty() ? requests : requests.subList(first, endOfRun(requests, first));
+                }, new Finish<>(got -> {
+                    got.forEach(tensor -> all.put(tensor.name(), tensor));
+                    return got;
+                }, false, got -> got.forEach(CoreTensor::close)));
+                if (requests.isEmpty()) {
+                    break;
+                }
             }
-            from = to;
+            return all;
+        } catch (RuntimeException | Error e) {
+            all.values().forEach(Tensor::close);
+            throw e;
         }
-        return all;
     }
 
     private static int endOfRun(List<Request> requests, int from) {

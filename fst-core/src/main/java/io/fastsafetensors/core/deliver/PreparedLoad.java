@@ -4,14 +4,13 @@ import io.fastsafetensors.api.LoadOptions;
 import io.fastsafetensors.api.ProgressListener;
 import io.fastsafetensors.api.Selection;
 import io.fastsafetensors.core.distribute.Way;
+import io.fastsafetensors.core.header.FileHeader;
 import io.fastsafetensors.core.header.ParsedCheckpoint;
 import io.fastsafetensors.core.jfr.Recorder;
 import io.fastsafetensors.core.jfr.Span;
-import io.fastsafetensors.core.memory.Lease;
-import io.fastsafetensors.core.memory.Scope;
-import io.fastsafetensors.core.memory.SharedBackend;
+import io.fastsafetensors.core.memory.LoadMemory;
+import io.fastsafetensors.core.memory.Resources;
 import io.fastsafetensors.core.memory.SharedBuffer;
-import io.fastsafetensors.core.memory.SpareBuffers;
 import io.fastsafetensors.core.place.Exchange;
 import io.fastsafetensors.core.place.LoadJob;
 import io.fastsafetensors.core.place.Places;
@@ -22,8 +21,8 @@ import io.fastsafetensors.core.place.SlotPool;
 import io.fastsafetensors.core.plan.Pages;
 import io.fastsafetensors.core.plan.PlannedFile;
 import io.fastsafetensors.core.plan.ReadPlan;
-import io.fastsafetensors.spi.Backend;
-import java.util.ArrayList;
+import io.fastsafetensors.spi.Releases;
+import java.util.Iterator;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -34,27 +33,38 @@ final class PreparedLoad implements AutoCloseable {
     private final ParsedCheckpoint checkpoint;
     private final Way way;
     private final Routing routing;
+    private final int firstFile;
     private final ReadPlan plan;
+    private final List<Long> bufferSizes;
     private final DigestCheck digests;
     private final Readers.Crew crew;
     private final LoadClock clock;
-    private final boolean inOneBuffer;
-    private @Nullable SpareBuffers spares;
-    private boolean started;
+    private final Resources resources;
 
-    private PreparedLoad(LoadTarget target, LoadOptions options, ParsedCheckpoint checkpoint, Way way, Routing routing,
-            ReadPlan plan, long deviceBudget, long startNanos) {
+    /// @param firstFile the index in the checkpoint of the plan's first file
+    /// @param headers those of the plan's files
+    /// @param bufferSizes the sizes of the buffers, one for each file that tensors are loaded from
+    /// @param deviceBudget the most device memory that it may hold
+    /// @param startNanos when the user asked for it, in `System.nanoTime()`
+    /// @param resources the routing, to be closed in the end; taken over when this returns
+    /// @throws io.fastsafetensors.error.BudgetException if the budgets have no room for it
+    PreparedLoad(LoadTarget target, LoadOptions options, ParsedCheckpoint checkpoint, Way way, Routing routing,
+            int firstFile, List<FileHeader> headers, ReadPlan plan, List<Long> bufferSizes, long deviceBudget,
+            long startNanos,
+            Resources resources) {
         this.target = target;
         this.options = options;
         this.checkpoint = checkpoint;
         this.way = way;
         this.routing = routing;
-        this.digests = options.checkDigests() ? DigestCheck.of(checkpoint, plan) : DigestCheck.NONE;
-        Readers.Crew all = target.crew(plan, deviceBudget);
+        this.firstFile = firstFile;
+        this.bufferSizes = bufferSizes;
+        this.digests = options.checkDigests() ? DigestCheck.of(headers, plan) : DigestCheck.NONE;
+        Readers.Crew all = target.crew(plan, bufferBytes(), deviceBudget);
         this.crew = digests.tap().equals(ReadTap.NONE) ? all : all.alone();
         this.plan = way.isShared() ? plan.shared(way.sharing(plan, crew.transientBytes())) : plan;
-        this.inOneBuffer = plan.planned().stream().filter(file -> !file.tensors().isEmpty()).count() == 1;
         this.clock = new LoadClock(startNanos, System.nanoTime());
+        this.resources = resources.handOver();
     }
 
     /// Plans the loading of the selected tensors.
@@ -63,17 +73,26 @@ final class PreparedLoad implements AutoCloseable {
     /// @param deviceBudget the most device memory that it may hold
     /// @param startNanos when the user asked for it, in `System.nanoTime()`
     /// @throws io.fastsafetensors.error.BudgetException if the budgets have no room for it
+    /// @throws io.fastsafetensors.error.OutOfDeviceMemoryException if the host has none
     static PreparedLoad of(LoadTarget target, LoadOptions options, ParsedCheckpoint checkpoint, Way way,
             Selection selection, long deviceBudget, long startNanos) {
-        Routing routing = target.route(checkpoint);
-        try {
-            return new PreparedLoad(target, options, checkpoint, way, routing,
-                    target.plan(checkpoint, routing, selection, way),
-                    deviceBudget, startNanos);
-        } catch (RuntimeException | Error e) {
-            routing.close();
-            throw e;
+        try (Resources resources = new Resources()) {
+            Routing routing = target.route(checkpoint.headers(), checkpoint.sources());
+            resources.add(routing::close);
+            ReadPlan plan = target.plan(checkpoint, routing, selection, way, deviceBudget);
+            PreparedLoad load =
+                    new PreparedLoad(target, options, checkpoint, way, routing, 0, checkpoint.headers(), plan,
+                            bufferSizes(plan), deviceBudget, startNanos, resources);
+            resources.add(load::close);
+            target.requireAvailable(load.bufferBytes() + load.transientBytes());
+            resources.handOver();
+            return load;
         }
+    }
+
+    /// The sizes of a plan's buffers, one for each file that tensors are loaded from.
+    static List<Long> bufferSizes(ReadPlan plan) {
+        return plan.planned().stream().filter(file -> !file.tensors().isEmpty()).map(PlannedFile::bufferBytes).toList();
     }
 
     ReadPlan plan() {
@@ -89,16 +108,18 @@ final class PreparedLoad implements AutoCloseable {
         return way;
     }
 
-    /// The most device memory that the load holds at any time.
-    long deviceBytes() {
-        return plan.deviceBytes() + crew.transientBytes()
-                + plan.planned().stream().mapToLong(file -> sizeOf(file) - file.bufferBytes()).sum();
+    /// The sizes of its buffers.
+    List<Long> bufferSizes() {
+        return bufferSizes;
     }
 
-    /// Takes memory from there and gives it back there.
-    PreparedLoad reusing(SpareBuffers buffers) {
-        spares = buffers;
-        return this;
+    private long bufferBytes() {
+        return bufferSizes.stream().mapToLong(Long::longValue).sum();
+    }
+
+    /// The device memory that its readers need besides, while they run.
+    long transientBytes() {
+        return crew.transientBytes();
     }
 
     /// Allocates every tensor's place and starts the readers.
@@ -107,65 +128,73 @@ final class PreparedLoad implements AutoCloseable {
     /// @param exchange the other ranks that have this plan too and read some of the blocks; null if there are none
     /// @throws io.fastsafetensors.error.OutOfDeviceMemoryException if the device has no room
     LoadedWeights start(ProgressListener progress, @Nullable Exchange exchange) {
-        SharedBackend backend = target.backend();
-        Span span = Recorder.load(checkpoint.location().toString(), target.choice().name(), plan.planned().size(),
-                plan.planned().stream().mapToInt(f -> f.tensors().size()).sum(), plan.bytesToRead());
-        SlotPool pool = target.pool();
+        try (LoadMemory memory = LoadMemory.ofLoad(target.backend(), Long.MAX_VALUE)) {
+            LoadMemory.Grant grant = memory.tryGrant(bufferSizes, crew.transientBytes());
+            if (grant == null) {
+                throw new AssertionError("no budget, no refusal");
+            }
+            return start(memory, grant, progress, exchange);
+        }
+    }
+
+    /// As [#start(ProgressListener, Exchange)], in memory that was granted.
+    ///
+    /// @param grant its buffers and what its readers need besides
+    LoadedWeights start(LoadMemory memory, LoadMemory.Grant grant, ProgressListener progress,
+            @Nullable Exchange exchange) {
         Places places = new Places(plan.planned().size());
-        LoadJob job = new LoadJob(plan, places, checkpoint.sources(), routing, backend,
-                pool == null ? null : pool.retain(), crew,
-                target.threads(), digests.tap(), options, progress, span, exchange);
-        Scope scope = new Scope("weights of " + checkpoint.location());
-        backend.retain();
-        started = true;
-        job.start();
-        List<@Nullable Lease> leases;
+        LoadState state;
+        try (Resources begun = resources.handOver()) {
+            LoadJob job = job(places, grant, progress, exchange, begun);
+            state = new LoadState("weights of " + checkpoint.location(), job, target.backend());
+            job.start();
+        }
         try {
-            leases = allocate(places, scope);
+            Iterator<Long> sizes = bufferSizes.iterator();
+            for (PlannedFile file : plan.planned()) {
+                SharedBuffer buffer = file.tensors().isEmpty() ? null : grant.allocate(sizes.next(), alignment());
+                int place = state.add(buffer);
+                if (buffer != null) {
+                    places.set(place, buffer);
+                }
+            }
+            return new LoadedWeights(checkpoint, firstFile, plan, state, clock, memory, digests, target.device(),
+                    options.leakDetection(), way);
         } catch (RuntimeException | Error e) {
-            job.cancel(e instanceof RuntimeException reason ? reason
-                    : new IllegalStateException("the load ended before it began: " + e, e));
-            job.join();
-            scope.close();
-            backend.release();
+            if (exchange != null) {
+                exchange.abandon();
+            }
+            new Releases().run(() -> state.fail(e)).because(e);
             throw e;
         }
-        LoadState state = new LoadState(scope, leases, job, backend);
-        return new LoadedWeights(checkpoint, plan, state, clock, digests, target.device(), options.leakDetection(),
-                way);
     }
 
-    private List<@Nullable Lease> allocate(Places places, Scope scope) {
-        List<@Nullable Lease> leases = new ArrayList<>(plan.planned().size());
-        for (PlannedFile file : plan.planned()) {
-            if (file.tensors().isEmpty()) {
-                leases.add(null);
-            } else {
-                SharedBuffer buffer = allocate(file);
-                places.set(leases.size(), buffer);
-                leases.add(scope.lease(buffer));
-            }
+    /// The readers, which release what they need when they have ended.
+    private LoadJob job(Places places, LoadMemory.Grant grant, ProgressListener progress, @Nullable Exchange exchange,
+            Resources begun) {
+        if (exchange != null) {
+            begun.add(exchange::close);
         }
-        return leases;
+        begun.add(target.use()::close);
+        SlotPool pool = target.pool();
+        if (pool != null) {
+            begun.add(pool.retain()::release);
+        }
+        Span span = Recorder.load(checkpoint.location().toString(), target.choice().name(), plan.planned().size(),
+                plan.planned().stream().mapToInt(f -> f.tensors().size()).sum(), plan.bytesToRead());
+        return new LoadJob(plan, places, checkpoint.sources(), routing, target.backend(), grant, pool, crew,
+                target.threads(), digests.tap(),
+                options,
+                progress, span, exchange, begun);
     }
 
-    private SharedBuffer allocate(PlannedFile file) {
-        Backend backend = target.backend().get();
-        long alignment = Math.max(Pages.SIZE, Math.max(options.alignment(), backend.hints().tensorAlignment()));
-        return spares == null
-                ? new SharedBuffer(backend.allocate(file.bufferBytes(), alignment), target.backend())
-                : spares.allocate(sizeOf(file), alignment);
-    }
-
-    private long sizeOf(PlannedFile file) {
-        return spares == null || !inOneBuffer ? file.bufferBytes() : spares.sizeFor(file.bufferBytes());
+    private long alignment() {
+        return Math.max(Pages.SIZE, Math.max(options.alignment(), target.backend().get().hints().tensorAlignment()));
     }
 
     /// Gives back what planning took, unless the load was started.
     @Override
     public void close() {
-        if (!started) {
-            routing.close();
-        }
+        resources.close();
     }
 }

@@ -8,11 +8,10 @@ import io.fastsafetensors.core.distribute.Way;
 import io.fastsafetensors.core.header.FileHeader;
 import io.fastsafetensors.core.header.IndexKeys;
 import io.fastsafetensors.core.header.ParsedCheckpoint;
-import io.fastsafetensors.core.place.Routing;
-import io.fastsafetensors.core.plan.ReadPlan;
 import io.fastsafetensors.core.write.CheckpointOutput;
 import io.fastsafetensors.core.write.Item;
 import io.fastsafetensors.core.write.Layout;
+import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.types.Location;
 import io.fastsafetensors.types.TensorInfo;
 import java.lang.foreign.Arena;
@@ -29,7 +28,8 @@ final class Rewriter {
     /// Enough for drives to be busy, little enough for a process of 300 MiB.
     private static final long DEFAULT_BUDGET = 96L << 20;
     /// One being written, one that is there, one being read.
-    private static final int BATCHES = 3;
+    private static final int BATCHES_AHEAD = 1;
+    private static final int BATCHES = BATCHES_AHEAD + 2;
     private static final int PIECES_PER_BATCH = 4;
     private static final long LARGEST_PIECE = 8L << 20;
 
@@ -52,30 +52,17 @@ final class Rewriter {
         SourceDigests digests = new SourceDigests(source, options, target.planSettings());
         try (CheckpointOutput output = new CheckpointOutput(copy, layout(source, copy, writing), writing, true)) {
             output.begin();
-            BatchFeeder feeder = feeder(pieces.checkpoint(), budget, startNanos);
-            try (Arena arena = Arena.ofConfined()) {
+            try (BatchFeeder feeder = BatchFeeder.open(target, options, pieces.checkpoint(), Selection.all(), Way.ALONE,
+                    budget, BATCHES_AHEAD, Long.MAX_VALUE, startNanos); Arena arena = Arena.ofConfined()) {
                 MemorySegment bounce = target.isHostAddressable() ? MemorySegment.NULL : arena.allocate(LARGEST_PIECE);
                 feeder.start();
                 for (BatchFeeder.Batch batch = feeder.next(); batch != null; batch = feeder.next()) {
                     write(batch, feeder, pieces, digests, output, bounce);
                 }
-            } finally {
-                feeder.close();
             }
             digests.require();
             return output.publish();
         }
-    }
-
-    private BatchFeeder feeder(ParsedCheckpoint pieces, long total, long startNanos) {
-        ReadPlan whole;
-        try (Routing routing = target.route(pieces)) {
-            whole = target.plan(pieces, routing, Selection.all(), Way.ALONE);
-        }
-        StreamBudget budget = new StreamBudget(total, BATCHES, target.transientBytesPerReader(whole));
-        return new BatchFeeder(target, options, pieces, Way.ALONE, budget,
-                budget.cut(pieces, target, Selection.all(), Way.ALONE),
-                new StreamProgress(options.progress(), whole.bytesToRead()), startNanos);
     }
 
     private static void write(BatchFeeder.Batch batch, BatchFeeder feeder, Pieces pieces, SourceDigests digests,
@@ -90,9 +77,11 @@ final class Rewriter {
                 }
             }
             batch.weights().requireRead();
-        } finally {
-            feeder.done(batch);
+        } catch (RuntimeException | Error e) {
+            new Releases().run(() -> feeder.done(batch)).because(e);
+            throw e;
         }
+        feeder.done(batch);
     }
 
     private static ByteBuffer bytes(Tensor tensor, MemorySegment bounce) {

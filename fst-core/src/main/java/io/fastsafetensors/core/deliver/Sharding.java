@@ -1,5 +1,6 @@
 package io.fastsafetensors.core.deliver;
 
+import io.fastsafetensors.api.GetOptions;
 import io.fastsafetensors.core.distribute.Way;
 import io.fastsafetensors.core.shard.Part;
 import io.fastsafetensors.core.shard.Shard;
@@ -39,13 +40,16 @@ final class Sharding {
         return whole.slice(slices);
     }
 
-    static void requireConcat(List<TensorInfo> infos, int dim) {
+    /// Refuses what cannot be cut and joined on some rank, on every rank alike.
+    ///
+    /// @param infos the tensors as they are in memory
+    static void requireConcat(List<TensorInfo> infos, int dim, Way way) {
         if (infos.isEmpty()) {
             throw new IllegalArgumentException("no names to concatenate");
         }
         TensorInfo first = infos.getFirst();
         for (TensorInfo info : infos) {
-            Part.requireDim(info.name(), info.shape(), dim);
+            Part.requireAll(info, dim, way.ranks());
             boolean fits = dim >= 0 && info.dtype() == first.dtype() && info.shape().rank() == first.shape().rank()
                     && info.shape().withDim(dim, 0).equals(first.shape().withDim(dim, 0));
             if (!fits) {
@@ -53,6 +57,39 @@ final class Sharding {
                         + " cannot be joined along dimension " + dim + " with " + first.dtype() + " " + first.shape()
                         + " of \"" + first.name() + "\"", Where.nowhere().withTensor(info.name()));
             }
+            for (int r = 0; r < way.ranks(); r++) {
+                requireWholeBytes(info, Part.of(info, dim, r, way.ranks()).shape(), dim);
+            }
+        }
+    }
+
+    private static void requireWholeBytes(TensorInfo info, Shape part, int dim) {
+        if (!info.dtype().isSubByte()) {
+            return;
+        }
+        long inner = 1;
+        for (int d = dim; d < part.rank(); d++) {
+            inner *= part.dim(d);
+        }
+        if (inner * info.dtype().bits() % 8 != 0) {
+            throw new SliceException(Reason.MISALIGNED_SLICE, "rows of " + info.dtype()
+                    + " tensors do not fill whole bytes", Where.nowhere().withTensor(info.name()));
+        }
+    }
+
+    /// Refuses a conversion that does not fill whole bytes on some rank, on every rank alike.
+    ///
+    /// @param infos tensors whose parts are joined and then converted
+    static void requireConvertible(List<TensorInfo> infos, int dim, Way way, GetOptions options) {
+        if (options.dtype().isEmpty()) {
+            return;
+        }
+        for (int r = 0; r < way.ranks(); r++) {
+            long elements = 0;
+            for (TensorInfo info : infos) {
+                elements += Part.of(info, dim, r, way.ranks()).shape().elements();
+            }
+            DeviceWork.convertedBytes(infos.getFirst().name(), options.dtype().get(), elements);
         }
     }
 
@@ -62,19 +99,6 @@ final class Sharding {
         for (CoreTensor part : parts) {
             size = Math.addExact(size, part.shape().dim(dim));
         }
-        Shape joined = shape.withDim(dim, size);
-        parts.forEach(part -> requireWholeBytes(part, dim));
-        return DeviceWork.concat(parts, dim, joined);
-    }
-
-    private static void requireWholeBytes(CoreTensor part, int dim) {
-        long inner = 1;
-        for (int d = dim; d < part.shape().rank(); d++) {
-            inner *= part.shape().dim(d);
-        }
-        if (part.dtype().isSubByte() && inner * part.dtype().bits() % 8 != 0) {
-            throw new SliceException(Reason.MISALIGNED_SLICE, "rows of " + part.dtype()
-                    + " tensors do not fill whole bytes", Where.nowhere().withTensor(part.name()));
-        }
+        return DeviceWork.concat(parts, dim, shape.withDim(dim, size));
     }
 }

@@ -11,19 +11,27 @@ import io.fastsafetensors.core.distribute.LoadFacts;
 import io.fastsafetensors.core.distribute.StripedExchange;
 import io.fastsafetensors.core.distribute.Way;
 import io.fastsafetensors.core.group.Agreement;
+import io.fastsafetensors.core.group.Agreement.Reached;
+import io.fastsafetensors.core.group.Agreement.Told;
 import io.fastsafetensors.core.header.ParsedCheckpoint;
+import io.fastsafetensors.core.memory.Resources;
+import io.fastsafetensors.core.place.LoadJob;
 import io.fastsafetensors.group.ProcessGroup;
+import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.types.Location;
 import io.fastsafetensors.types.TensorInfo;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Semaphore;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Supplier;
 
 /// Loads of several ranks: agrees on what is loaded and how before the first byte is read. What one rank cannot do is an
 /// error on all. One load or collective call of a loader uses the group at a time.
 final class SharedLoads {
+    private static final String STARTING = "the start of a load";
+
     private final LoadTarget target;
     private final LoadOptions options;
     private final ProcessGroup group;
@@ -43,52 +51,61 @@ final class SharedLoads {
     /// @param owners the files of each rank, if the caller said so
     /// @param startNanos when the user asked for it, in `System.nanoTime()`
     Weights load(Supplier<ParsedCheckpoint> headers, Map<Integer, List<Location>> owners, long startNanos) {
+        LoadJob.requireMayWait("the other ranks");
         turn.acquireUninterruptibly();
-        boolean passedOn = false;
-        try (PreparedLoad load = prepare("load", headers, owners, startNanos)) {
-            if (load.way().distribution() == Distribution.STRIPED) {
-                passedOn = true;
-                return striped(load);
-            }
-            if (load.way().distribution() == Distribution.OWNER) {
-                return owned(load, owners);
-            }
-            return load.start(options.progress(), null);
-        } finally {
-            if (!passedOn) {
-                turn.release();
+        try (Resources held = new Resources()) {
+            held.add(turn::release);
+            try (PreparedLoad load = prepare("load", headers, owners, startNanos)) {
+                return switch (load.way().distribution()) {
+                    case STRIPED -> striped(load, held);
+                    case OWNER -> owned(load, owners);
+                    default -> load.start(options.progress(), null);
+                };
             }
         }
     }
 
     /// Starts a load whose blocks are exchanged in the background; its end gives the group free.
-    private Weights striped(PreparedLoad load) {
+    private Weights striped(PreparedLoad load, Resources held) {
+        Resources turns = held.handOver();
+        // The exchange uses the group until the load ends, and this method until every rank has begun.
+        AtomicInteger users = new AtomicInteger(2);
+        Runnable done = () -> {
+            if (users.decrementAndGet() == 0) {
+                turns.close();
+            }
+        };
         StripedExchange exchange = new StripedExchange(load.plan(), group, agreement,
-                target.backend().get()::openCopyStream, turn::release);
+                target.backend().get()::openCopyStream, done);
         try {
-            return load.start(options.progress(), exchange);
+            Weights weights = agreement.reach(STARTING, () -> load.start(options.progress(), exchange),
+                    _ -> Told.NOTHING, started -> {
+                        exchange.abandon();
+                        started.close();
+                    }).value();
+            exchange.begin();
+            return weights;
         } catch (RuntimeException | Error e) {
-            exchange.close();
+            exchange.abandon();
+            new Releases().run(exchange::close).because(e);
             throw e;
+        } finally {
+            done.run();
         }
     }
 
     /// Starts a load of this rank's files. That a rank had no memory for its own is known before the first call.
     private Weights owned(PreparedLoad load, Map<Integer, List<Location>> given) {
-        String starting = "the start of a load";
-        LoadedWeights own = orTell(starting, () -> load.start(options.progress(), null));
-        try {
-            agreement.reach(starting, Map.of());
-        } catch (RuntimeException | Error e) {
-            own.close();
-            throw e;
-        }
         ParsedCheckpoint checkpoint = load.checkpoint();
-        Map<String, TensorInfo> tensors = new LinkedHashMap<>();
-        checkpoint.tensors().stream().filter(options.selection()::test).forEach(t -> tensors.put(t.name(), t));
-        FileOwners files = owners(checkpoint, given);
-        return new OwnedWeights(own, checkpoint, tensors, files, load.way(), new Deliveries(own,
-                new HandOuts(files, tensors.values()), load.way(), group, agreement, target.backend(), turn));
+        return agreement.reach(STARTING, () -> {
+            Map<String, TensorInfo> tensors = new LinkedHashMap<>();
+            checkpoint.tensors().stream().filter(options.selection()::test).forEach(t -> tensors.put(t.name(), t));
+            FileOwners files = owners(checkpoint, given);
+            HandOuts handOuts = new HandOuts(files, tensors.values());
+            LoadedWeights own = load.start(options.progress(), null);
+            return new OwnedWeights(own, checkpoint, tensors, files, load.way(),
+                    new Deliveries(own, handOuts, load.way(), group, agreement, target.backend(), turn));
+        }, _ -> Told.NOTHING, OwnedWeights::close).value();
     }
 
     private FileOwners owners(ParsedCheckpoint checkpoint, Map<Integer, List<Location>> given) {
@@ -106,6 +123,7 @@ final class SharedLoads {
 
     /// What [#load] would do; the other ranks call this too.
     LoadPlan plan(Supplier<ParsedCheckpoint> headers) {
+        LoadJob.requireMayWait("the other ranks");
         turn.acquireUninterruptibly();
         try (PreparedLoad load = prepare("plan", headers, Map.of(), System.nanoTime())) {
             return load.plan();
@@ -116,30 +134,18 @@ final class SharedLoads {
 
     private PreparedLoad prepare(String what, Supplier<ParsedCheckpoint> headers, Map<Integer, List<Location>> owners,
             long startNanos) {
-        ParsedCheckpoint checkpoint = orTell(what, headers);
-        List<Map<String, String>> ranks = agreement.reach(what, LoadFacts.of(checkpoint, owners, options),
-                Chooser.own(group, target.device(), options.deviceBudget()));
-        Way way = Chooser.choose(options, group, !owners.isEmpty(), ranks);
-        String planning = "the planning of a " + what;
-        PreparedLoad load = orTell(planning, () -> PreparedLoad.of(target, options, checkpoint, way,
-                selection(way, checkpoint, owners), Chooser.budget(ranks), startNanos));
-        try {
-            agreement.reach(planning,
-                    way.distribution() == Distribution.STRIPED ? LoadFacts.ofPlaces(load.plan()) : Map.of());
-            return load;
-        } catch (RuntimeException | Error e) {
-            load.close();
-            throw e;
-        }
-    }
-
-    /// Does something that the others do too, or tells them why it could not.
-    private <T> T orTell(String what, Supplier<T> work) {
-        try {
-            return work.get();
-        } catch (RuntimeException | Error e) {
-            agreement.fail(what, e);
-            throw e;
-        }
+        Reached<ParsedCheckpoint> opened = agreement.reach(what, headers,
+                checkpoint -> new Told(LoadFacts.of(checkpoint, owners, options),
+                        Chooser.own(group, target.device(), options.deviceBudget())),
+                _ -> {
+                });
+        // Every rank knows the same of every rank, and chooses the same.
+        Way way = Chooser.choose(options, group, !owners.isEmpty(), opened.own());
+        return agreement.reach("the planning of a " + what,
+                () -> PreparedLoad.of(target, options, opened.value(), way, selection(way, opened.value(), owners),
+                        Chooser.budget(opened.own()), startNanos),
+                load -> Told.same(way.distribution() == Distribution.STRIPED ? LoadFacts.ofPlaces(load.plan())
+                        : Map.of()),
+                PreparedLoad::close).value();
     }
 }

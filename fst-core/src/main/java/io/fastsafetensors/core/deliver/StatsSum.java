@@ -1,9 +1,9 @@
 package io.fastsafetensors.core.deliver;
 
 import io.fastsafetensors.api.LoadStats;
-import io.fastsafetensors.core.plan.ReadPlan;
-import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /// What the loads of a stream did, added up. Thread-safe.
@@ -22,12 +22,12 @@ final class StatsSum {
     private double readSeconds;
     private double placeSeconds;
     private long staging;
-    private List<String> storage = List.of();
+    private final Set<String> storage = new LinkedHashSet<>();
 
-    /// @param whole the plan of everything
+    /// @param files how many files the stream is of
     /// @param startNanos when the user asked for the stream
-    StatsSum(ReadPlan whole, long startNanos) {
-        this.files = whole.planned().size();
+    StatsSum(int files, long startNanos) {
+        this.files = files;
         this.secondsPlan = (System.nanoTime() - startNanos) / 1e9;
     }
 
@@ -44,9 +44,7 @@ final class StatsSum {
         readSeconds += batch.readSeconds();
         placeSeconds += batch.placeSeconds();
         staging = Math.max(staging, batch.stagingBytes());
-        List<String> lines = new ArrayList<>(storage);
-        batch.storage().stream().filter(line -> !lines.contains(line)).forEach(lines::add);
-        storage = List.copyOf(lines);
+        storage.addAll(batch.storage());
     }
 
     /// The sum, with a batch that is not in it yet.
@@ -70,6 +68,6 @@ final class StatsSum {
     private LoadStats toStats(long device) {
         return new LoadStats(files, tensors, bytes, bytesRead, fromCache, direct, received, secondsPlan, firstTensor,
                 all,
-                readers, readSeconds, placeSeconds, staging, device, storage);
+                readers, readSeconds, placeSeconds, staging, device, List.copyOf(storage));
     }
 }

@@ -1,57 +1,52 @@
 package io.fastsafetensors.core.deliver;
 
-import io.fastsafetensors.api.LoadOptions;
-import io.fastsafetensors.api.Selection;
-import io.fastsafetensors.api.StreamOptions;
-import io.fastsafetensors.core.header.ParsedCheckpoint;
-import io.fastsafetensors.core.memory.SpareBuffers;
-import io.fastsafetensors.core.plan.Batches;
-import io.fastsafetensors.core.plan.Cuts;
-import io.fastsafetensors.core.plan.ReadPlan;
-import java.util.List;
+import io.fastsafetensors.core.plan.PlanSettings;
 
 /// How much device memory a stream may hold, and how it is shared among the batches in memory.
 ///
 /// @param total the most bytes at any time
 /// @param batchesInMemory how many batches there may be at a time, the one being consumed included
-/// @param transientBytes what a reader needs besides
-record StreamBudget(long total, int batchesInMemory, long transientBytes) {
+/// @param share what one batch may take, its readers' memory included
+/// @param settings how batches are planned, with blocks small enough for the share of one
+/// @param scratchBytes device memory that one reader needs while it runs
+record StreamBudget(long total, int batchesInMemory, long share, PlanSettings settings, long scratchBytes) {
     /// A batch where nobody sets a budget: large enough that starting one costs nothing beside reading it.
     private static final long UNLIMITED_BATCH = 512L << 20;
+    /// More batches than this have no use: each is read in a moment.
+    private static final int MOST_BATCHES = 1 << 16;
+    /// The part of a share that a reader's memory may take before blocks are made smaller.
+    private static final int SCRATCH_PART = 4;
 
-    /// The budget of a stream of a checkpoint that is routed and planned like this.
-    static StreamBudget of(LoadTarget target, LoadOptions options, StreamOptions stream, ReadPlan whole) {
-        return new StreamBudget(options.deviceBudget(), stream.batchesAhead() + 2,
-                target.transientBytesPerReader(whole));
-    }
-
-    /// What one batch may take.
-    long share() {
-        return total == Long.MAX_VALUE ? UNLIMITED_BATCH : total / batchesInMemory;
-    }
-
-    /// The most that one batch and its readers may hold: its share, or everything if one tensor needs more.
-    long ofBatch(long batchBytes) {
-        return Math.max(share(), Math.min(total, batchBytes + transientBytes));
+    /// A stream stays within what the host has available. Nobody who sets no budget wants all of that: half of it, then.
+    ///
+    /// @param budget the most bytes, as the user says
+    /// @param available the bytes that there are, [Long#MAX_VALUE] if that is not known
+    /// @param batchesAhead see [io.fastsafetensors.api.StreamOptions]
+    /// @param settings how plans are made where memory does not matter
+    /// @param scratchSlots how many slots of device memory a reader needs
+    static StreamBudget of(long budget, long available, int batchesAhead, PlanSettings settings, int scratchSlots) {
+        int batches = (int) Math.min(MOST_BATCHES, batchesAhead + 2L);
+        long share = budget == Long.MAX_VALUE ? Math.min(UNLIMITED_BATCH, available / 2 / batches)
+                : Math.min(budget, available) / batches;
+        PlanSettings fitting = scratchSlots == 0 ? settings
+                : settings.withSlotsUpTo(share / SCRATCH_PART / scratchSlots);
+        long total = budget == Long.MAX_VALUE ? budget : Math.min(budget, available);
+        return new StreamBudget(total, batches, share, fitting, scratchSlots * fitting.slotBytes());
     }
 
     /// What the tensors of one batch may take, unless one alone is larger: a share where readers need nothing besides,
     /// three quarters of it where they do.
-    private long capacity() {
-        return transientBytes == 0 ? share() : Math.min(share() / 4 * 3, share() - transientBytes);
+    long capacity() {
+        return scratchBytes == 0 ? share : Math.max(0, Math.min(share / 4 * 3, share - scratchBytes));
     }
 
-    /// Where batches get their memory; the caller closes it.
-    SpareBuffers buffers(LoadTarget target) {
-        return new SpareBuffers(target.backend(), capacity(), batchesInMemory);
+    /// The most that a batch and its readers may take: its share, or what a tensor that is larger needs.
+    long limit(long batchBytes) {
+        return Math.max(share, batchBytes + scratchBytes);
     }
 
-    /// The batches.
-    ///
-    /// @throws io.fastsafetensors.error.BudgetException naming a tensor that is larger than the budget
-    List<Batches.Batch> cut(ParsedCheckpoint checkpoint, LoadTarget target, Selection selection,
-            Cuts cuts) {
-        return Batches.cut(checkpoint.headers(), selection, target.planSettings(), cuts, capacity(),
-                transientBytes, total);
+    /// The size of the only buffer of a batch: that of most others, so that it can serve again for any of them.
+    long bufferSize(long bytes) {
+        return bytes > capacity() / 2 && bytes < capacity() ? capacity() : bytes;
     }
 }

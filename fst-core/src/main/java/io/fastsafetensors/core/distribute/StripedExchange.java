@@ -6,10 +6,11 @@ import io.fastsafetensors.core.place.Exchange;
 import io.fastsafetensors.core.plan.ReadPlan;
 import io.fastsafetensors.group.ProcessGroup;
 import io.fastsafetensors.spi.CopyStream;
-import java.util.Map;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 
 /// Blocks dealt to ranks in turn, in the plan's order. A round is one block of each rank; some rounds together are a
 /// batch. All tell each other when their blocks of a batch have landed, or why they will not; then the batch is moved, so
@@ -25,6 +26,7 @@ public final class StripedExchange implements Exchange {
     private final Supplier<CopyStream> streams;
     private final Runnable ended;
     private final Arrivals landed;
+    private final CompletableFuture<Boolean> begin = new CompletableFuture<>();
     private final AtomicBoolean closed = new AtomicBoolean();
     private final LongAdder received = new LongAdder();
 
@@ -57,58 +59,71 @@ public final class StripedExchange implements Exchange {
         landed.fail(why);
     }
 
+    /// Every rank has started its load: blocks are exchanged from now on.
+    public void begin() {
+        begin.complete(true);
+    }
+
+    @Override
+    public void abandon() {
+        begin.complete(false);
+    }
+
     @Override
     public void run(Load load) {
         int blocks = plan.blocks().size();
-        if (blocks == 0) {
+        if (!begin.join() || blocks == 0) {
             return;
         }
-        try (RoundMover mover = open(batch(0, 1))) {
+        try (Opened opened = new Opened()) {
             int rounds = 1;
             int end;
             for (int first = 0; first < blocks; first = end) {
                 end = Math.min(blocks, first + rounds * group.size());
-                String what = batch(first, end);
-                awaitOwn(load, first, end, what);
-                agreement.reach(what, Map.of());
+                int from = first;
+                int to = end;
+                agreement.reach("the exchange of blocks " + first + " to " + (end - 1), () -> {
+                    opened.mover();
+                    awaitOwn(load, from, to);
+                });
                 for (int position = first; position < end; position += group.size()) {
-                    mover.move(load, position, Math.min(end, position + group.size()));
+                    opened.mover().move(load, position, Math.min(end, position + group.size()));
                 }
                 rounds = Math.min(MOST_ROUNDS, 2 * rounds);
             }
-            mover.finish(load);
+            opened.mover().finish(load);
         }
     }
 
-    private static String batch(int first, int end) {
-        return "the exchange of blocks " + first + " to " + (end - 1);
-    }
+    /// The stream that moves, opened when the first step is made ready. Used by one thread.
+    private final class Opened implements AutoCloseable {
+        private @Nullable RoundMover mover;
 
-    private RoundMover open(String what) {
-        try {
-            return new RoundMover(plan, group, streams.get(), received);
-        } catch (RuntimeException | Error e) {
-            agreement.fail(what, e);
-            throw e;
+        RoundMover mover() {
+            RoundMover opened = mover == null ? new RoundMover(plan, group, streams.get(), received) : mover;
+            mover = opened;
+            return opened;
+        }
+
+        @Override
+        public void close() {
+            if (mover != null) {
+                mover.close();
+            }
         }
     }
 
     /// Waits until this rank's blocks have landed and the places of the others' are there.
-    private void awaitOwn(Load load, int first, int end, String what) {
-        try {
-            for (int position = first; position < end; position++) {
-                int block = plan.inOrder(position);
-                if (load.bufferOf(block) == null) {
-                    landed.requireSuccess();
-                    throw new IllegalStateException("the load was stopped");
-                }
-                if (reads(position)) {
-                    landed.await(block, block);
-                }
+    private void awaitOwn(Load load, int first, int end) {
+        for (int position = first; position < end; position++) {
+            int block = plan.inOrder(position);
+            if (load.bufferOf(block) == null) {
+                landed.requireSuccess();
+                throw new IllegalStateException("the load was stopped");
             }
-        } catch (RuntimeException e) {
-            agreement.fail(what, e);
-            throw e;
+            if (reads(position)) {
+                landed.await(block, block);
+            }
         }
     }
 

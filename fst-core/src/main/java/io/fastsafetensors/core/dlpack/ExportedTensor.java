@@ -12,6 +12,7 @@ import io.fastsafetensors.types.DType;
 import io.fastsafetensors.types.Device;
 import io.fastsafetensors.types.DeviceHandle;
 import io.fastsafetensors.types.Shape;
+import io.fastsafetensors.spi.ffm.NativeAccess;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.ref.Reference;
@@ -57,6 +58,7 @@ public final class ExportedTensor implements Dlpack {
         boolean holds = source.byteSize() > 0;
         ExportedTensor exported;
         try {
+            NativeAccess.require("DLPack");
             Exports.Export export = new Exports.Export(struct(source, version), holds ? source.buffer() : null);
             String what = "DLPack struct of tensor \"" + source.name() + "\"";
             exported = new ExportedTensor(what, version, export);
@@ -89,12 +91,8 @@ public final class ExportedTensor implements Dlpack {
             }
             struct.flags(ManagedTensor.FLAG_READ_ONLY);
         }
-        try {
-            struct.shape(elements.shape().toArray(), elements.strides());
-            struct.deleter(Exports.deleter());
-        } catch (IllegalCallerException e) {
-            throw NativeAccess.denied(e);
-        }
+        struct.shape(elements.shape().toArray(), elements.strides());
+        struct.deleter(Exports.deleter());
         return struct;
     }
 

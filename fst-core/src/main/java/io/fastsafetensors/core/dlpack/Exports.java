@@ -2,6 +2,7 @@ package io.fastsafetensors.core.dlpack;
 
 import io.fastsafetensors.core.memory.LeakDetector;
 import io.fastsafetensors.core.memory.SharedBuffer;
+import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.spi.ffm.Callback;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
@@ -56,10 +57,11 @@ final class Exports {
             if (!OUT.remove(struct.address(), this)) {
                 return false;
             }
-            endWatch();
+            Releases releases = new Releases().run(this::endWatch);
             if (buffer != null) {
-                buffer.release();
+                releases.run(buffer::release);
             }
+            releases.finish();
             return true;
         }
     }
@@ -69,7 +71,7 @@ final class Exports {
 
     /// The address of `void (*deleter)(struct DLManagedTensor… *self)`, the same for all structs of the process.
     ///
-    /// @throws IllegalCallerException if native access is denied
+    /// @throws io.fastsafetensors.error.UnsupportedFeatureException if native access is denied
     static synchronized long deleter() {
         if (deleter == 0) {
             deleter = Callback.of("the deleter of a DLPack struct", Exports::delete);
@@ -88,7 +90,15 @@ final class Exports {
 
     private static void delete(long address) {
         Export export = OUT.get(address);
-        if (export == null || !export.delete()) {
+        boolean deleted;
+        try {
+            deleted = export != null && export.delete();
+        } catch (RuntimeException | Error e) {
+            // What is thrown into native code ends the process.
+            LOG.log(Level.WARNING, "memory that a consumer of DLPack gave back could not be freed", e);
+            deleted = true;
+        }
+        if (!deleted) {
             LOG.log(Level.WARNING, "the deleter of the DLPack struct at 0x" + Long.toHexString(address)
                     + " was called for a struct that is not there: a consumer deletes it twice, or it was closed"
                     + " without consumed() though it had been passed on");

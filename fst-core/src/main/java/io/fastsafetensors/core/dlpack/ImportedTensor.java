@@ -6,6 +6,7 @@ import io.fastsafetensors.error.Where;
 import io.fastsafetensors.types.DType;
 import io.fastsafetensors.types.Device;
 import io.fastsafetensors.types.Shape;
+import io.fastsafetensors.spi.ffm.NativeAccess;
 import java.lang.foreign.Arena;
 import java.util.Arrays;
 
@@ -28,10 +29,9 @@ public record ImportedTensor(ForeignBuffer buffer, DType dtype, Shape shape, lon
         if (address == 0 || address % Long.BYTES != 0) {
             throw broken("there is no struct at address 0x" + Long.toHexString(address));
         }
+        NativeAccess.require("DLPack");
         try (Arena arena = Arena.ofConfined()) {
             return read(ManagedTensor.at(address, version, arena), version, device);
-        } catch (IllegalCallerException e) {
-            throw NativeAccess.denied(e);
         } catch (ArithmeticException e) {
             throw new IllegalArgumentException("the DLPack tensor is too large: " + e.getMessage(), e);
         }

@@ -8,10 +8,13 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Consumer;
+import java.util.function.Function;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
-/// What the ranks of a group tell each other before they do something together: what they are about to do, or why they
-/// cannot. Used by one thread of a rank at a time.
+/// Brings the ranks of a group to a step that they take together: each makes itself ready and tells the others what it is
+/// about to do, or why it cannot. The two cannot be done apart. Used by one thread of a rank at a time.
 public final class Agreement {
     /// Of so many differences an error names the first.
     private static final int NAMED = 3;
@@ -24,20 +27,81 @@ public final class Agreement {
         this.group = group;
     }
 
-    /// As [#reach(String, Map, Map)], where ranks have nothing of their own to tell.
-    public void reach(String what, Map<String, String> facts) {
-        reach(what, facts, Map.of());
+    /// What a rank tells the others of its part of a step.
+    ///
+    /// @param facts what must be the same on every rank, by name
+    /// @param own what may differ
+    public record Told(Map<String, String> facts, Map<String, String> own) {
+        /// Nothing but that it is ready.
+        public static final Told NOTHING = new Told(Map.of(), Map.of());
+
+        /// What must be the same on every rank, by name.
+        public static Told same(Map<String, String> facts) {
+            return new Told(facts, Map.of());
+        }
     }
 
-    /// Returns when every rank is about to do the same.
+    /// A step that every rank is ready for.
     ///
-    /// @param what this rank's next step, for people, such as `get("w")`
-    /// @param facts what must be the same on every rank, by name, with the step itself
-    /// @param own what may differ
-    /// @return what each rank told of its own, by rank
+    /// @param value what this rank has made ready
+    /// @param own what each rank told of its own, by rank
+    /// @param <T> the type of the value
+    public record Reached<T>(T value, List<Map<String, String>> own) {
+    }
+
+    /// Makes this rank ready for a step, and returns when every rank is. Whatever keeps a rank from it is told to the
+    /// others, whose calls fail with the reason; the group goes on. So everything that can fail on one rank alone (checks,
+    /// allocations, reads) belongs into `ready`, and what comes after the step is left to the transport.
+    ///
+    /// @param what this rank's next step, for people, such as `get("w")`; the same on every rank
+    /// @param ready makes ready; what it throws is told and thrown on
+    /// @param told what there is to tell of it
+    /// @param undo gives back what was made ready when the step does not take place
     /// @throws GroupException naming the ranks that do something else, cannot, or did not come in time
-    public List<Map<String, String>> reach(String what, Map<String, String> facts, Map<String, String> own) {
-        List<Message> all = exchange(Message.ready(position + 1, what, facts, own));
+    public <T> Reached<T> reach(String what, Supplier<T> ready, Function<? super T, Told> told,
+            Consumer<? super T> undo) {
+        T value;
+        Told mine;
+        try {
+            value = ready.get();
+        } catch (RuntimeException | Error e) {
+            fail(what, e);
+            throw e;
+        }
+        try {
+            mine = told.apply(value);
+        } catch (RuntimeException | Error e) {
+            fail(what, e);
+            undo(value, undo, e);
+            throw e;
+        }
+        try {
+            return new Reached<>(value, reach(what, mine));
+        } catch (RuntimeException | Error e) {
+            undo(value, undo, e);
+            throw e;
+        }
+    }
+
+    /// As [#reach(String, Supplier, Function, Consumer)], where nothing is made that could be undone.
+    public void reach(String what, Runnable ready) {
+        reach(what, () -> {
+            ready.run();
+            return what;
+        }, _ -> Told.NOTHING, _ -> {
+        });
+    }
+
+    private static <T> void undo(T value, Consumer<? super T> undo, Throwable why) {
+        try {
+            undo.accept(value);
+        } catch (RuntimeException | Error e) {
+            why.addSuppressed(e);
+        }
+    }
+
+    private List<Map<String, String>> reach(String what, Told told) {
+        List<Message> all = exchange(Message.ready(position + 1, what, told.facts(), told.own()));
         for (int r = 0; r < all.size(); r++) {
             if (all.get(r).failure() != null) {
                 throw new GroupException("rank " + r + " failed in " + all.get(r).what() + ": "
@@ -48,10 +112,10 @@ public final class Agreement {
         return all.stream().map(Message::own).toList();
     }
 
-    /// Tells the others, who are about to do the same, why this rank cannot. Their call of [#reach] fails with the reason.
+    /// Tells the others, who are about to do the same, why this rank cannot.
     ///
     /// @param why gets as suppressed what keeps the others from hearing of it
-    public void fail(String what, Throwable why) {
+    private void fail(String what, Throwable why) {
         try {
             exchange(Message.failed(position + 1, what, why));
         } catch (RuntimeException e) {

@@ -2,6 +2,7 @@ package io.fastsafetensors.core.group;
 
 import io.fastsafetensors.core.group.Call.Kind;
 import io.fastsafetensors.error.GroupException;
+import io.fastsafetensors.group.Bootstrap;
 import io.fastsafetensors.group.ProcessGroup;
 import io.fastsafetensors.group.transport.Arguments;
 import io.fastsafetensors.spi.BufferSlice;
@@ -29,10 +30,10 @@ final class LocalGroup implements ProcessGroup {
 
     /// All ranks of a new group.
     static List<ProcessGroup> of(int size, Duration timeout) {
-        if (size < 1 || !timeout.isPositive()) {
-            throw new IllegalArgumentException(size + " ranks with a timeout of " + timeout);
+        if (size < 1) {
+            throw new IllegalArgumentException(size + " ranks; expected 1 or more");
         }
-        LocalRanks shared = new LocalRanks(size, timeout);
+        LocalRanks shared = new LocalRanks(size, Bootstrap.requireTimeout(timeout));
         List<ProcessGroup> groups = new ArrayList<>(size);
         for (int r = 0; r < size; r++) {
             groups.add(new LocalGroup(shared, r));

@@ -1,6 +1,6 @@
 package io.fastsafetensors.core.group;
 
-import io.fastsafetensors.core.memory.Uninterruptibly;
+import io.fastsafetensors.core.memory.Waits;
 import io.fastsafetensors.error.GroupException;
 import io.fastsafetensors.error.Where;
 import io.fastsafetensors.group.transport.Membership;
@@ -149,7 +149,7 @@ final class LocalRanks {
 
     /// A rank ends an operation; waits until nobody touches its memory any more.
     synchronized void exit(int rank) {
-        Uninterruptibly.await(this, () -> readersOf[rank] == 0);
+        Waits.uninterruptibly(this, () -> readersOf[rank] == 0);
         busy--;
         freeIfDeserted();
     }

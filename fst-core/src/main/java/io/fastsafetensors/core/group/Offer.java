@@ -9,28 +9,30 @@ import java.util.BitSet;
 ///
 /// @param owner whose it is
 /// @param slice the memory
+/// @param isNear whether the host can address it
 /// @param relay the other way
-record Offer(int owner, BufferSlice slice, Relay relay) {
+record Offer(int owner, BufferSlice slice, boolean isNear, Relay relay) {
     /// @param receivers which ranks take it
     static Offer of(int owner, BufferSlice slice, BitSet receivers) {
-        return new Offer(owner, slice, new Relay(receivers));
+        return new Offer(owner, slice, slice.buffer().segment().isPresent(), new Relay(receivers));
     }
 
     /// The owner's part: nothing where the others help themselves.
     void serve(LocalRanks ranks, CopyStream stream) {
-        if (slice.buffer().segment().isEmpty()) {
+        if (!isNear) {
             relay.send(ranks, owner, slice, stream);
         }
     }
 
     /// A receiver's part; the bytes are there when this returns.
     void take(LocalRanks ranks, int rank, BufferSlice target, CopyStream stream) {
-        MemorySegment near = slice.buffer().segment().orElse(null);
-        if (near == null) {
+        if (!isNear) {
             relay.receive(ranks, owner, rank, target, stream);
             return;
         }
+        // An owner that failed elsewhere may have closed its buffer: it is asked for its segment while it cannot.
         ranks.reading(owner, () -> {
+            MemorySegment near = slice.buffer().segment().orElseThrow();
             put(near.asSlice(slice.offset(), slice.byteSize()), target, stream);
             stream.synchronize();
         });

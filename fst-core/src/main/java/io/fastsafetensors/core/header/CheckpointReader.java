@@ -31,7 +31,8 @@ public final class CheckpointReader {
     /// @param sources opens the files; held by the caller
     /// @throws FormatException if a file or the index breaks the format, if they do not say which of two tensors counts, or
     ///         for the first note if the options are strict
-    /// @throws StorageException if one cannot be read, or the calling thread is interrupted
+    /// @throws StorageException if one cannot be read
+    /// @throws io.fastsafetensors.error.LoadInterruptedException if the calling thread is interrupted
     public static ParsedCheckpoint open(CheckpointFiles files, SourceFiles sources, OpenOptions options) {
         return open(files, sources, options, work -> Thread.ofPlatform().daemon().name("fst-header").start(work));
     }

@@ -20,6 +20,7 @@ final class EntryParser {
     private static final int INITIAL_RANK = 8;
 
     private final JsonCursor json;
+    private final HeapGuard guard;
     private final ShapeTable shapes = new ShapeTable();
     private long[] dims = new long[INITIAL_RANK];
     private @Nullable DType dtype;
@@ -28,8 +29,9 @@ final class EntryParser {
     private long begin;
     private long end;
 
-    EntryParser(JsonCursor json) {
+    EntryParser(JsonCursor json, HeapGuard guard) {
         this.json = json;
+        this.guard = guard;
     }
 
     /// Reads the value that follows `name`.
@@ -113,6 +115,8 @@ final class EntryParser {
         int rank = 0;
         while (json.next() != JsonToken.END_ARRAY) {
             if (rank == dims.length) {
+                // The longer array, and then the shape's own two copies.
+                guard.require(4L * rank * Long.BYTES);
                 dims = Arrays.copyOf(dims, rank * 2);
             }
             dims[rank++] = json.unsigned("a dimension");

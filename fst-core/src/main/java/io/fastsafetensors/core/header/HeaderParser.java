@@ -18,7 +18,12 @@ final class HeaderParser {
 
     private final List<RawTensor> tensors = new ArrayList<>();
     private final Set<String> names;
+    /// What a tensor takes besides its name, and a key with its value besides their characters.
+    private static final int BYTES_PER_TENSOR = 240;
+    private static final int BYTES_PER_KEY = 160;
+
     private final JsonCursor json;
+    private final HeapGuard guard;
     private @Nullable Map<String, String> metadata;
     private @Nullable String duplicate;
 
@@ -30,24 +35,26 @@ final class HeaderParser {
     record Result(List<RawTensor> tensors, Map<String, String> metadata, @Nullable String duplicate) {
     }
 
-    private HeaderParser(JsonCursor json, long headerLength) {
+    private HeaderParser(JsonCursor json, long headerLength, HeapGuard guard) {
         this.json = json;
+        this.guard = guard;
         this.names = HashSet.newHashSet((int) (headerLength / BYTES_PER_ENTRY));
     }
 
     /// Reads the whole text.
-    static Result parse(JsonCursor json, long headerLength) {
-        return new HeaderParser(json, headerLength).parse();
+    static Result parse(JsonCursor json, long headerLength, HeapGuard guard) {
+        return new HeaderParser(json, headerLength, guard).parse();
     }
 
     private Result parse() {
-        EntryParser entries = new EntryParser(json);
+        EntryParser entries = new EntryParser(json, guard);
         json.beginDocument();
         for (String name = json.nextName(); name != null; name = json.nextName()) {
             if (name.equals(METADATA)) {
                 readMetadata();
             } else {
                 tensors.add(entries.parse(name));
+                guard.keep(BYTES_PER_TENSOR + name.length());
                 if (!names.add(name) && duplicate == null) {
                     duplicate = name;
                 }
@@ -69,7 +76,9 @@ final class HeaderParser {
             }
             for (String key = json.nextName(); key != null; key = json.nextName()) {
                 json.next();
-                read.put(key, json.string("a value of " + METADATA));
+                String value = json.string("a value of " + METADATA);
+                read.put(key, value);
+                guard.keep(BYTES_PER_KEY + key.length() + value.length());
             }
         }
         metadata = read;

@@ -30,11 +30,11 @@ public final class HeaderReader {
 
     /// Reads the header; no data is read. Thread-safe.
     ///
-    /// @throws FormatException if the file breaks the format
+    /// @throws FormatException if the file breaks the format, or its header takes more heap than there is
     /// @throws StorageException if it cannot be read, or shrinks meanwhile
     public static FileHeader read(FileBytes file, OpenOptions options) {
         try {
-            return parse(file, options);
+            return read(file, options, new HeapGuard(file.location()));
         } catch (FormatException e) {
             if (!NOT_A_HEADER.contains(e.error())) {
                 throw e;
@@ -44,12 +44,12 @@ public final class HeaderReader {
         }
     }
 
-    private static FileHeader parse(FileBytes file, OpenOptions options) {
+    static FileHeader read(FileBytes file, OpenOptions options, HeapGuard guard) {
         Location location = file.location();
         long fileLength = file.length();
         long headerLength = headerLength(file, options);
         long dataStart = LENGTH_BYTES + headerLength;
-        HeaderParser.Result parsed = parse(file, dataStart);
+        HeaderParser.Result parsed = parse(file, dataStart, guard);
         if (parsed.duplicate() != null) {
             throw new FormatException(FormatError.DUPLICATE_TENSOR_NAME,
                     "one name for two tensors, where other readers silently take the last",
@@ -97,10 +97,10 @@ public final class HeaderReader {
         return length;
     }
 
-    private static HeaderParser.Result parse(FileBytes file, long end) {
-        Utf8Section text = new Utf8Section(file, LENGTH_BYTES, end, FormatError.INVALID_HEADER);
+    private static HeaderParser.Result parse(FileBytes file, long end, HeapGuard guard) {
+        Utf8Section text = new Utf8Section(file, LENGTH_BYTES, end, FormatError.INVALID_HEADER, guard::read);
         try (JsonCursor json = new JsonCursor(text, text::hasEscapes)) {
-            return HeaderParser.parse(json, end - LENGTH_BYTES);
+            return HeaderParser.parse(json, end - LENGTH_BYTES, guard);
         } catch (JacksonException e) {
             // The reference looks for UTF-8 errors before it looks at the JSON.
             text.drain();

@@ -3,8 +3,10 @@ package io.fastsafetensors.core.header;
 import io.fastsafetensors.api.OpenOptions;
 import io.fastsafetensors.core.storage.FileBytes;
 import io.fastsafetensors.core.storage.SourceFiles;
+import io.fastsafetensors.error.LoadInterruptedException;
 import io.fastsafetensors.error.StorageException;
 import io.fastsafetensors.types.Location;
+import java.nio.channels.ClosedByInterruptException;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -78,7 +80,7 @@ final class HeaderReads implements AutoCloseable {
     /// The headers of these files. The caller reads too: a helper that comes late finds nothing left to do. Of several
     /// errors the one of the first file wins, whatever the timing.
     ///
-    /// @throws StorageException if the calling thread is interrupted
+    /// @throws LoadInterruptedException if the calling thread is interrupted
     List<FileHeader> await(List<Location> files) {
         files.stream().skip(1).forEach(this::begin);
         List<FileHeader> headers = new ArrayList<>(files.size());
@@ -97,7 +99,7 @@ final class HeaderReads implements AutoCloseable {
             throw failure(e.getCause());
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-            throw new StorageException("interrupted while headers were read", files.getFirst().where(), e);
+            throw new LoadInterruptedException("the headers", files.getFirst().where());
         }
     }
 
@@ -105,6 +107,11 @@ final class HeaderReads implements AutoCloseable {
     private static RuntimeException failure(@Nullable Throwable cause) {
         return switch (cause) {
             case Error error -> throw error;
+            case StorageException e when e.getCause() instanceof ClosedByInterruptException -> {
+                // Of the caller's own read: a helper is interrupted when nobody waits for it any more.
+                Thread.currentThread().interrupt();
+                yield new LoadInterruptedException("the headers", e.where());
+            }
             case RuntimeException failure -> failure;
             case null, default -> new IllegalStateException(cause);
         };

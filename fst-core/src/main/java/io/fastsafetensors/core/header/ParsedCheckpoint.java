@@ -12,8 +12,8 @@ import io.fastsafetensors.types.Location;
 import io.fastsafetensors.types.TensorInfo;
 import java.util.AbstractSet;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
-import java.util.HashMap;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -28,7 +28,8 @@ public final class ParsedCheckpoint implements Checkpoint {
     private final SourceFiles sources;
     private final List<FileHeader> headers;
     private final List<TensorInfo> tensors;
-    private final Map<String, TensorInfo> byName;
+    private final NameTable names;
+    private final int[] firstOfFile;
     private final Map<String, String> metadata;
     private final long byteSize;
     private final Optional<Location> index;
@@ -57,12 +58,19 @@ public final class ParsedCheckpoint implements Checkpoint {
         this.sources = sources;
         this.headers = List.copyOf(headers);
         this.tensors = concatenate(headers);
-        this.byName = HashMap.newHashMap(tensors.size());
+        List<TensorInfo> all = tensors;
+        this.names = new NameTable(all.size(), i -> all.get(i).name());
+        this.firstOfFile = new int[headers.size()];
         Map<String, String> merged = new LinkedHashMap<>();
         long bytes = 0;
-        for (TensorInfo tensor : tensors) {
-            TensorInfo other = byName.putIfAbsent(tensor.name(), tensor);
-            if (other != null) {
+        for (int f = 1; f < firstOfFile.length; f++) {
+            firstOfFile[f] = firstOfFile[f - 1] + headers.get(f - 1).tensors().size();
+        }
+        for (int t = 0; t < all.size(); t++) {
+            TensorInfo tensor = all.get(t);
+            int first = names.add(t);
+            if (first != t) {
+                TensorInfo other = all.get(first);
                 throw new FormatException(FormatError.DUPLICATE_TENSOR_NAME,
                         "it is also in " + Printable.escape(other.file().toString())
                                 + "; load one of the files by itself, or write an index that says which counts",
@@ -133,7 +141,29 @@ public final class ParsedCheckpoint implements Checkpoint {
     /// The tensor of that name, null if there is none.
     @Nullable
     TensorInfo find(String name) {
-        return byName.get(name);
+        int number = names.find(name);
+        return number < 0 ? null : tensors.get(number);
+    }
+
+    /// The number of a tensor among all, in the order of [#tensors()]; negative if there is none of that name.
+    public int number(String name) {
+        return names.find(name);
+    }
+
+    /// The number of a file's first tensor among all.
+    public int firstOfFile(int file) {
+        return firstOfFile[file];
+    }
+
+    /// The index of the file that a tensor is in.
+    public int fileOf(int number) {
+        int found = Arrays.binarySearch(firstOfFile, number);
+        int file = found >= 0 ? found : -found - 2;
+        // Files without a tensor have the number of the next one's first.
+        while (file + 1 < firstOfFile.length && firstOfFile[file + 1] == number) {
+            file++;
+        }
+        return file;
     }
 
     @Override
@@ -190,7 +220,7 @@ public final class ParsedCheckpoint implements Checkpoint {
 
         @Override
         public boolean contains(Object name) {
-            return byName.containsKey(name);
+            return name instanceof String text && names.find(text) >= 0;
         }
 
         @Override

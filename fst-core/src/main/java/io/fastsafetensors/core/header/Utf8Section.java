@@ -13,6 +13,7 @@ import java.nio.charset.CoderResult;
 import java.nio.charset.CodingErrorAction;
 import java.nio.charset.StandardCharsets;
 import java.util.Objects;
+import java.util.function.IntConsumer;
 
 /// The characters of one section of a file, strictly decoded as they are asked for: what is not UTF-8 is refused with
 /// the given error, and a file that ends early is a [StorageException]. Both are thrown as they are, so that they
@@ -20,6 +21,7 @@ import java.util.Objects;
 final class Utf8Section extends Reader {
     private static final int BUFFER = 64 * 1024;
 
+    private IntConsumer told;
     private final FileBytes file;
     private final FormatError notUtf8;
     private final long end;
@@ -31,6 +33,15 @@ final class Utf8Section extends Reader {
 
     /// The bytes [begin, end) of `file`.
     Utf8Section(FileBytes file, long begin, long end, FormatError notUtf8) {
+        this(file, begin, end, notUtf8, _ -> {
+        });
+    }
+
+    /// The bytes [begin, end) of `file`.
+    ///
+    /// @param told how many characters were read, each time
+    Utf8Section(FileBytes file, long begin, long end, FormatError notUtf8, IntConsumer told) {
+        this.told = told;
         this.file = file;
         this.notUtf8 = notUtf8;
         this.position = begin;
@@ -50,6 +61,7 @@ final class Utf8Section extends Reader {
                         where().withOffset(position - bytes.remaining()));
             }
             if (out.position() > offset) {
+                told.accept(out.position() - offset);
                 return out.position() - offset;
             }
             if (position == end) {
@@ -61,6 +73,8 @@ final class Utf8Section extends Reader {
 
     /// Decodes what is left, for its errors only.
     void drain() {
+        told = _ -> {
+        };
         char[] ignored = new char[8 * 1024];
         while (read(ignored, 0, ignored.length) >= 0) {
             // Reading is all.

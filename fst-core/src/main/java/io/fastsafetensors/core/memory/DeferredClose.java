@@ -1,31 +1,41 @@
 package io.fastsafetensors.core.memory;
 
+import io.fastsafetensors.spi.Releases;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.util.ArrayDeque;
 import java.util.Queue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
 
 /// Closes what cannot be closed yet because native code holds a segment of it: an arena refuses to close during a
 /// downcall that was given one of its segments. Then a thread, alive only as long as there is something to do, tries
-/// again until it succeeds.
+/// again until it succeeds, ever less often.
 final class DeferredClose {
     private static final Logger LOG = System.getLogger("io.fastsafetensors.core");
-    private static final long RETRY_NANOS = TimeUnit.MILLISECONDS.toNanos(2);
+    private static final long FIRST_RETRY_NANOS = TimeUnit.MILLISECONDS.toNanos(2);
+    private static final long LAST_RETRY_NANOS = TimeUnit.SECONDS.toNanos(1);
     private static final Queue<Closing> PENDING = new ArrayDeque<>();
-    private static boolean running;
+    private static long retryNanos = FIRST_RETRY_NANOS;
+    private static @Nullable Thread running;
 
     /// @param close refuses with [IllegalStateException]
-    /// @param then what follows when it did not
+    /// @param then what follows when it did not refuse, whatever else it threw
     private record Closing(Runnable close, Runnable then) {
+        /// @return false if it refused
         boolean tryNow() {
+            Releases releases = new Releases();
             try {
                 close.run();
             } catch (IllegalStateException busy) {
                 return false;
+            } catch (RuntimeException | Error e) {
+                releases.run(() -> {
+                    throw e;
+                });
             }
-            then.run();
+            releases.run(then).finish();
             return true;
         }
     }
@@ -33,7 +43,8 @@ final class DeferredClose {
     private DeferredClose() {
     }
 
-    /// Runs `close`, now or when it stops refusing, and then `then`.
+    /// Runs `close`, now or when it stops refusing, and then `then`. What they throw is thrown here if it is now, and logged
+    /// if it is later.
     static void close(Runnable close, Runnable then) {
         Closing closing = new Closing(close, then);
         if (closing.tryNow()) {
@@ -42,31 +53,34 @@ final class DeferredClose {
         LOG.log(Level.DEBUG, "memory is in use by native code; it is freed when the call returns");
         synchronized (PENDING) {
             PENDING.add(closing);
-            if (!running) {
-                running = true;
-                Thread.ofPlatform().daemon().name("fst-deferred-close").start(DeferredClose::work);
+            retryNanos = FIRST_RETRY_NANOS;
+            if (running == null) {
+                running = Thread.ofPlatform().daemon().name("fst-deferred-close").start(DeferredClose::work);
+            } else {
+                LockSupport.unpark(running);
             }
         }
     }
 
     private static void work() {
         while (true) {
-            LockSupport.parkNanos(RETRY_NANOS);
             Closing[] all;
+            long pause;
             synchronized (PENDING) {
+                if (PENDING.isEmpty()) {
+                    running = null;
+                    return;
+                }
                 all = PENDING.toArray(Closing[]::new);
+                pause = retryNanos;
+                retryNanos = Math.min(LAST_RETRY_NANOS, 2 * retryNanos);
             }
+            LockSupport.parkNanos(pause);
             for (Closing closing : all) {
                 if (attempt(closing)) {
                     synchronized (PENDING) {
                         PENDING.remove(closing);
                     }
-                }
-            }
-            synchronized (PENDING) {
-                if (PENDING.isEmpty()) {
-                    running = false;
-                    return;
                 }
             }
         }
@@ -75,7 +89,7 @@ final class DeferredClose {
     private static boolean attempt(Closing closing) {
         try {
             return closing.tryNow();
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | Error e) {
             LOG.log(Level.WARNING, "memory could not be freed", e);
             return true;
         }

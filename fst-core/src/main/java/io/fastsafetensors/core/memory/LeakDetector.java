@@ -2,15 +2,17 @@ package io.fastsafetensors.core.memory;
 
 import io.fastsafetensors.api.LeakDetection;
 import io.fastsafetensors.core.jfr.Recorder;
+import io.fastsafetensors.error.ConfigException;
+import io.fastsafetensors.error.Where;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.lang.ref.Cleaner;
-import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /// Notices what was collected without having been closed: says so, and frees it.
 public final class LeakDetector {
     private static final Logger LOG = System.getLogger("io.fastsafetensors.leaks");
+    private static final String PROPERTY = "fst.leakDetection";
     private static final Cleaner CLEANER = Cleaner.create();
 
     private LeakDetector() {
@@ -20,11 +22,11 @@ public final class LeakDetector {
     ///
     /// @param owner what the user holds; must not be reachable from `free`
     /// @param what how to call it in the warning
-    /// @param free frees what it holds; called if it is collected
+    /// @param level one that is in force, see [#inForce(LeakDetection)]
+    /// @param free frees what it holds; called if it is collected, on the one thread that serves all: waits for nothing
     public static Ticket watch(Object owner, String what, LeakDetection level, Runnable free) {
-        LeakDetection effective = override(level);
-        Watch watch = new Watch(what, effective == LeakDetection.OFF,
-                effective == LeakDetection.STACK ? new Throwable("opened here") : null, free);
+        Watch watch = new Watch(what, level == LeakDetection.OFF,
+                level == LeakDetection.STACK ? new Throwable("opened here") : null, free);
         Cleaner.Cleanable cleanable = CLEANER.register(owner, watch);
         return () -> {
             watch.closed = true;
@@ -32,9 +34,22 @@ public final class LeakDetector {
         };
     }
 
-    private static LeakDetection override(LeakDetection level) {
-        String text = System.getProperty("fst.leakDetection");
-        return text == null ? level : LeakDetection.valueOf(text.toUpperCase(Locale.ROOT));
+    /// The level in force: the one of the system property `fst.leakDetection`, or else the one asked for. Found out before
+    /// anything begins.
+    ///
+    /// @throws ConfigException if the property names no level
+    public static LeakDetection inForce(LeakDetection level) {
+        String text = System.getProperty(PROPERTY);
+        if (text == null) {
+            return level;
+        }
+        for (LeakDetection known : LeakDetection.values()) {
+            if (known.name().equalsIgnoreCase(text)) {
+                return known;
+            }
+        }
+        throw new ConfigException("property " + PROPERTY + ": expected one of off, on, stack, found \"" + text + "\"",
+                Where.nowhere());
     }
 
     /// What an owner closes when it is closed in order.
@@ -67,7 +82,11 @@ public final class LeakDetector {
                 LOG.log(Level.WARNING, what + " was never closed; its memory is freed now. Close it"
                         + (opened == null ? "; -Dfst.leakDetection=stack shows where it was opened" : ""), opened);
             }
-            free.run();
+            try {
+                free.run();
+            } catch (RuntimeException | Error e) {
+                LOG.log(Level.WARNING, what + " could not be freed", e);
+            }
         }
     }
 }

@@ -1,5 +1,6 @@
 package io.fastsafetensors.core.memory;
 
+import io.fastsafetensors.spi.ffm.NativeAccess;
 import io.fastsafetensors.spi.ffm.RawMemory;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -24,7 +25,8 @@ public final class Lease {
         return buffer;
     }
 
-    /// A segment of the buffer that lives as long as this lease; null if the host cannot address it.
+    /// A segment of the buffer that lives as long as this lease, or where native access is denied as long as the buffer;
+    /// null if the host cannot address it.
     ///
     /// @throws IllegalStateException if the lease is closed
     @SuppressWarnings("MustBeClosed")
@@ -34,6 +36,9 @@ public final class Lease {
             MemorySegment whole = buffer.buffer().segment().orElse(null);
             if (whole == null) {
                 return null;
+            }
+            if (!NativeAccess.isAllowed()) {
+                return whole.asSlice(offset, byteSize);
             }
             if (arena == null) {
                 arena = Arena.ofShared();
@@ -60,17 +65,11 @@ public final class Lease {
         return buffer.retain();
     }
 
-    /// One user less; the last closes the lease.
+    /// One user less.
     ///
-    /// @return whether it is closed now
-    boolean release() {
-        synchronized (this) {
-            if (!closed && --users > 0) {
-                return false;
-            }
-        }
-        close();
-        return true;
+    /// @return whether it was the last, who closes the lease
+    synchronized boolean isLast() {
+        return closed || --users <= 0;
     }
 
     /// Kills the segments given out and lets go of the buffer, whoever still uses the lease. Idempotent.

@@ -1,15 +1,38 @@
 package io.fastsafetensors.core.memory;
 
+import io.fastsafetensors.spi.Releases;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.LongFunction;
+import org.jspecify.annotations.Nullable;
 
 /// What tensors live in: a set of leases that end together. Thread-safe.
 public final class Scope {
+    /// The largest result that shares a buffer.
+    public static final long SMALL = 16 << 10;
+    private static final long SMALLEST_SHARED = 64 << 10;
+    private static final long LARGEST_SHARED = 1 << 20;
+
     private final String what;
+    private final Pieces pieces = new Pieces();
     private final Set<Lease> leases = ConcurrentHashMap.newKeySet();
     private volatile boolean closed;
+
+    /// A part of a buffer.
+    ///
+    /// @param lease of the buffer, of which it is a user
+    /// @param offset the first byte in it
+    public record Piece(Lease lease, long offset) {
+    }
+
+    /// The buffer that small results share at the moment, full ones being left to those who are in them.
+    private static final class Pieces {
+        private @Nullable Lease shared;
+        private long size;
+        private long used;
+    }
 
     /// @param what how messages call it, such as `weights of /models/x`
     public Scope(String what) {
@@ -29,10 +52,41 @@ public final class Scope {
         return lease;
     }
 
+    /// Memory for a small result, in a buffer that it shares with others of this scope: a page, an arena and a call of the
+    /// device for each would cost a hundred times as much. It counts as a user of the lease.
+    ///
+    /// @param bytes at most [#SMALL]
+    /// @param alignment of the memory
+    /// @param allocate allocates a buffer of so many bytes; its reference is taken over
+    /// @throws IllegalStateException if the scope is closed
+    public Piece piece(long bytes, long alignment, LongFunction<SharedBuffer> allocate) {
+        Lease full = null;
+        Piece piece;
+        synchronized (pieces) {
+            long offset = (pieces.used + alignment - 1) & -alignment;
+            Lease shared = pieces.shared;
+            if (shared == null || offset + bytes > pieces.size) {
+                long size = shared == null ? SMALLEST_SHARED : Math.min(LARGEST_SHARED, pieces.size * 2);
+                full = shared;
+                shared = lease(allocate.apply(size));
+                pieces.shared = shared;
+                pieces.size = size;
+                offset = 0;
+            }
+            pieces.used = offset + bytes;
+            piece = new Piece(shared.retain(), offset);
+        }
+        if (full != null) {
+            release(full);
+        }
+        return piece;
+    }
+
     /// A user of a lease is gone; the last one ends it.
     public void release(Lease lease) {
-        if (lease.release()) {
+        if (lease.isLast()) {
             leases.remove(lease);
+            lease.close();
         }
     }
 
@@ -55,12 +109,14 @@ public final class Scope {
         closed = true;
     }
 
-    /// Ends every lease. Idempotent.
+    /// Ends every lease. Idempotent: what fails to be freed keeps nothing else, and is told once.
     public void close() {
         markClosed();
         List<Lease> all = new ArrayList<>(leases);
         leases.removeAll(all);
-        all.forEach(Lease::close);
+        Releases releases = new Releases();
+        all.forEach(lease -> releases.run(lease::close));
+        releases.finish();
     }
 
     /// How messages call it.

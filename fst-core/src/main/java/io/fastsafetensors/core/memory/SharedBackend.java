@@ -1,15 +1,22 @@
 package io.fastsafetensors.core.memory;
 
 import io.fastsafetensors.spi.Backend;
+import io.fastsafetensors.spi.CopyStream;
+import io.fastsafetensors.spi.Releases;
+import java.util.ArrayDeque;
+import java.util.List;
 import java.util.function.Consumer;
 
-/// An opened backend with a count of its holders (loaders, buffers, pools); the last one closes it.
+/// An opened backend with a count of its references (of loaders, buffers, pools); the last one closes it.
 public final class SharedBackend {
+    private static final int MOST_IDLE = 16;
+
     private final Backend backend;
     private final Consumer<SharedBackend> closing;
-    private final Holders holders = new Holders();
+    private final References references = new References();
+    private final ArrayDeque<CopyStream> idleStreams = new ArrayDeque<>();
 
-    /// Takes over `backend`; one holder.
+    /// Takes over `backend`; one reference.
     ///
     /// @param closing told of this before the backend is closed
     public SharedBackend(Backend backend, Consumer<SharedBackend> closing) {
@@ -17,28 +24,59 @@ public final class SharedBackend {
         this.closing = closing;
     }
 
-    /// The backend; use it only while holding it.
+    /// The backend; use it only while there is a reference to it.
     public Backend get() {
         return backend;
     }
 
-    /// One holder more.
+    /// A stream that nobody else uses, perhaps one that was used before: opening one is expensive where it is a queue of
+    /// a device.
+    public CopyStream takeStream() {
+        CopyStream idle;
+        synchronized (idleStreams) {
+            idle = idleStreams.poll();
+        }
+        return idle != null ? idle : backend.openCopyStream();
+    }
+
+    /// Takes a stream back. Nothing is under way on it, and nothing of its work failed.
+    public void giveStream(CopyStream stream) {
+        synchronized (idleStreams) {
+            if (idleStreams.size() < MOST_IDLE) {
+                idleStreams.push(stream);
+                return;
+            }
+        }
+        stream.close();
+    }
+
+    private void closeStreams() {
+        List<CopyStream> idle;
+        synchronized (idleStreams) {
+            idle = List.copyOf(idleStreams);
+            idleStreams.clear();
+        }
+        Releases releases = new Releases();
+        idle.forEach(stream -> releases.run(stream::close));
+        releases.finish();
+    }
+
+    /// One reference more.
     ///
     /// @throws IllegalStateException if it was closed already
     public void retain() {
-        holders.add("the device");
+        references.retain("the device");
     }
 
-    /// One holder more, unless it was closed already.
+    /// One reference more, unless it was closed already.
     public boolean tryRetain() {
-        return holders.tryAdd();
+        return references.tryRetain();
     }
 
-    /// One holder less; the last closes the backend.
+    /// One reference less; the last closes the backend.
     public void release() {
-        if (holders.remove()) {
-            closing.accept(this);
-            backend.close();
+        if (references.release()) {
+            new Releases().run(() -> closing.accept(this)).run(this::closeStreams).run(backend::close).finish();
         }
     }
 }

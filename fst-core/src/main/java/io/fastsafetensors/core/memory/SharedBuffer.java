@@ -1,30 +1,62 @@
 package io.fastsafetensors.core.memory;
 
+import io.fastsafetensors.error.BackendException;
 import io.fastsafetensors.spi.DeviceBuffer;
+import io.fastsafetensors.spi.Fence;
+import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.types.DeviceHandle;
-import java.util.function.Predicate;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
+import java.util.ArrayList;
+import java.util.List;
 
-/// A device buffer with a count of its holders; the last one to let go frees it. Starts with one holder.
+/// A reference-counted device buffer: the last release frees it. Starts with one reference.
 public final class SharedBuffer {
+    private static final Logger LOG = System.getLogger("io.fastsafetensors.core");
+    private static final Owner NOBODY = new Owner() {
+        @Override
+        public boolean keeps(DeviceBuffer buffer) {
+            return false;
+        }
+
+        @Override
+        public void freed() {
+            // Nobody counts it.
+        }
+    };
+
     private final DeviceBuffer buffer;
     private final SharedBackend backend;
-    private final Predicate<DeviceBuffer> keeper;
-    private final Holders holders = new Holders();
+    private final Owner owner;
+    private final boolean hostAddressable;
+    private final References references = new References();
+    /// What must pass before the memory is freed or used again; guarded by itself.
+    private final List<Fence> pending = new ArrayList<>();
 
-    /// Takes over `buffer`, and a hold on the backend that it came from.
-    public SharedBuffer(DeviceBuffer buffer, SharedBackend backend) {
-        this(buffer, backend, _ -> false);
+    /// Who counts a buffer's memory.
+    interface Owner {
+        /// Asked once, when the last reference was released: whether it takes the buffer instead of having it freed.
+        boolean keeps(DeviceBuffer buffer);
+
+        /// The device has the memory back.
+        void freed();
     }
 
-    /// @param keeper asked once, when the last holder has let go, whether it takes the buffer instead
-    SharedBuffer(DeviceBuffer buffer, SharedBackend backend, Predicate<DeviceBuffer> keeper) {
+    /// Takes over `buffer`, and retains the backend that it came from.
+    public SharedBuffer(DeviceBuffer buffer, SharedBackend backend) {
+        this(buffer, backend, NOBODY);
+    }
+
+    /// @param owner who counts the memory
+    SharedBuffer(DeviceBuffer buffer, SharedBackend backend, Owner owner) {
         this.buffer = buffer;
         this.backend = backend;
-        this.keeper = keeper;
+        this.owner = owner;
+        this.hostAddressable = buffer.segment().isPresent();
         backend.retain();
     }
 
-    /// The buffer; use it only while holding it.
+    /// The buffer; use it only while there is a reference to it.
     public DeviceBuffer buffer() {
         return buffer;
     }
@@ -34,24 +66,74 @@ public final class SharedBuffer {
         return backend;
     }
 
-    /// One holder more.
+    /// One reference more.
     ///
     /// @throws IllegalStateException if it was freed already
     public SharedBuffer retain() {
-        holders.add("the memory");
+        references.retain("the memory");
         return this;
     }
 
-    /// One holder less; the last frees the memory.
+    /// Keeps the memory, once nobody holds it any more, until a fence has passed. Call it while holding the buffer.
+    ///
+    /// @param fence taken over
+    public void releaseAfter(Fence fence) {
+        synchronized (pending) {
+            pending.removeIf(SharedBuffer::isOver);
+            pending.add(fence);
+        }
+    }
+
+    /// Closes a fence that has passed, so that a tensor which is used ten thousand times keeps few of them.
+    private static boolean isOver(Fence fence) {
+        boolean passed;
+        try {
+            passed = fence.isPassed();
+        } catch (BackendException e) {
+            // Kept, so that the memory is not used again.
+            return false;
+        }
+        if (passed) {
+            fence.close();
+        }
+        return passed;
+    }
+
+    /// One reference less; the last frees the memory when all that it was to be kept for has passed, or has it freed when
+    /// native code lets go of it.
+    ///
+    /// @throws RuntimeException what the backend says to freeing it; the backend is released in any case
     public void release() {
-        if (!holders.remove()) {
+        if (!references.release()) {
             return;
         }
-        if (keeper.test(buffer)) {
+        if (awaitPending() && owner.keeps(buffer)) {
             backend.release();
+        } else if (hostAddressable) {
+            DeferredClose.close(buffer::close, this::freed);
         } else {
-            DeferredClose.close(buffer::close, backend::release);
+            new Releases().run(buffer::close).run(this::freed).finish();
         }
+    }
+
+    /// Waits for what the memory was to be kept for.
+    ///
+    /// @return whether it succeeded: memory that failed work has left is not used again
+    private boolean awaitPending() {
+        List<Fence> fences;
+        synchronized (pending) {
+            fences = List.copyOf(pending);
+            pending.clear();
+        }
+        Releases waiting = new Releases();
+        fences.forEach(fence -> waiting.run(fence::await).run(fence::close));
+        // Whose work it is learns of it from the stream; who frees memory can do nothing about it.
+        waiting.failure().ifPresent(e -> LOG.log(Level.WARNING, "work on a stream of the program's own failed", e));
+        return waiting.failure().isEmpty();
+    }
+
+    private void freed() {
+        new Releases().run(owner::freed).run(backend::release).finish();
     }
 
     /// The pointer or object of byte `offset`.

@@ -1,5 +1,5 @@
-/// Who holds which memory: reference-counted buffers, leases that invalidate what was handed out, leaks found.
-/// Knows buffers and arenas, not tensors or files.
+/// Owns memory and what else is acquired: reference-counted buffers, leases that invalidate what was handed out, resources
+/// that are released together, the ways to wait, leaks found. Knows buffers and arenas, not tensors or files.
 /// A buffer is freed once, by the last holder, and never under a read.
 @NullMarked
 package io.fastsafetensors.core.memory;

@@ -1,25 +1,36 @@
 package io.fastsafetensors.core.place;
 
-import io.fastsafetensors.core.memory.Uninterruptibly;
+import io.fastsafetensors.core.memory.Waits;
 import java.util.concurrent.atomic.AtomicIntegerArray;
+import java.util.function.IntConsumer;
 import org.jspecify.annotations.Nullable;
 
 /// Which blocks are in place, and who waits for them. Readers report, any thread waits.
 public final class Arrivals {
     private final AtomicIntegerArray arrived;
+    private final IntConsumer before;
     private final Object changed = new Object();
     private int waiting;
     private volatile @Nullable RuntimeException failure;
+    private volatile boolean told;
 
     /// @param blocks how many blocks the plan has
     public Arrivals(int blocks) {
-        arrived = new AtomicIntegerArray(blocks);
+        this(blocks, _ -> {
+        });
+    }
+
+    /// @param before told of each block just before anybody can see that it is in place, one at a time
+    Arrivals(int blocks, IntConsumer before) {
+        this.arrived = new AtomicIntegerArray(blocks);
+        this.before = before;
     }
 
     /// A block is in place.
     public void arrive(int block) {
-        arrived.set(block, 1);
         synchronized (changed) {
+            before.accept(block);
+            arrived.set(block, 1);
             if (waiting > 0) {
                 changed.notifyAll();
             }
@@ -45,11 +56,17 @@ public final class Arrivals {
         return failure;
     }
 
-    /// Throws what failed the load, if anything did.
+    /// Whether [#requireSuccess()] has thrown the failure to somebody.
+    boolean isTold() {
+        return told;
+    }
+
+    /// Throws what failed the load, if anything did: to each caller an exception of its own.
     public void requireSuccess() {
         RuntimeException why = failure;
         if (why != null) {
-            throw why;
+            told = true;
+            throw Failures.copy(why);
         }
     }
 
@@ -63,7 +80,26 @@ public final class Arrivals {
         return true;
     }
 
-    /// Waits for the blocks `[first, last]`. An interrupt does not end the wait; it is kept for the caller.
+    /// Waits for the blocks `[first, last]`.
+    ///
+    /// @param what what they are, for the message
+    /// @throws io.fastsafetensors.error.LoadInterruptedException if the thread is interrupted
+    /// @throws RuntimeException what failed the load, if these blocks will not come
+    public void await(int first, int last, String what) {
+        if (!isThere(first, last)) {
+            synchronized (changed) {
+                waiting++;
+                try {
+                    Waits.interruptibly(changed, () -> isOver(first, last), what);
+                } finally {
+                    waiting--;
+                }
+            }
+            requireThere(first, last);
+        }
+    }
+
+    /// Waits for the blocks `[first, last]`, on a thread of the load.
     ///
     /// @throws RuntimeException what failed the load, if these blocks will not come
     public void await(int first, int last) {
@@ -72,7 +108,17 @@ public final class Arrivals {
         }
     }
 
-    /// Waits until the blocks `[first, last]` are there or the load has failed.
+    private void requireThere(int first, int last) {
+        if (!isThere(first, last)) {
+            requireSuccess();
+        }
+    }
+
+    private boolean isOver(int first, int last) {
+        return isThere(first, last) || failure != null;
+    }
+
+    /// Waits until the blocks `[first, last]` are there or the load has failed. An interrupt does not end the wait.
     ///
     /// @return whether they are there
     public boolean awaitEnd(int first, int last) {
@@ -81,7 +127,7 @@ public final class Arrivals {
         }
         synchronized (changed) {
             waiting++;
-            Uninterruptibly.await(changed, () -> isThere(first, last) || failure != null);
+            Waits.uninterruptibly(changed, () -> isOver(first, last));
             waiting--;
         }
         return isThere(first, last);

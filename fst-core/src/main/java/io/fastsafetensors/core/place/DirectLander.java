@@ -2,6 +2,7 @@ package io.fastsafetensors.core.place;
 
 import io.fastsafetensors.core.jfr.Recorder;
 import io.fastsafetensors.core.jfr.Span;
+import io.fastsafetensors.core.memory.LoadMemory;
 import io.fastsafetensors.core.plan.BlockTable;
 import io.fastsafetensors.core.plan.Pages;
 import io.fastsafetensors.error.StorageException;
@@ -10,6 +11,7 @@ import io.fastsafetensors.spi.BufferSlice;
 import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.DeviceBuffer;
 import io.fastsafetensors.spi.Fence;
+import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.types.DType;
 import org.jspecify.annotations.Nullable;
 
@@ -18,6 +20,7 @@ import org.jspecify.annotations.Nullable;
 final class DirectLander implements Lander, Runs.Sink {
     private final LoadContext load;
     private final Backend backend;
+    private final LoadMemory.Scratch scratch;
     private final DeviceBuffer landing;
     private final CopyStream stream;
     private final Runs runs = new Runs(this);
@@ -28,9 +31,12 @@ final class DirectLander implements Lander, Runs.Sink {
         this.backend = load.backend().get();
         this.stream = load.slots().takeStream();
         try {
-            this.landing = backend.allocate(load.plan().slotBytes(), Pages.SIZE);
+            this.scratch = load.memory().allocateScratch(load.plan().slotBytes(), Pages.SIZE);
+            this.landing = scratch.buffer();
         } catch (RuntimeException | Error e) {
-            load.slots().giveStream(stream);
+            Releases releases = new Releases();
+            load.slots().giveStream(stream, releases);
+            releases.because(e);
             throw e;
         }
     }
@@ -94,10 +100,8 @@ final class DirectLander implements Lander, Runs.Sink {
 
     @Override
     public void close() {
-        try {
-            load.slots().giveStream(stream);
-        } finally {
-            landing.close();
-        }
+        Releases releases = new Releases();
+        load.slots().giveStream(stream, releases);
+        releases.run(scratch::close).finish();
     }
 }

@@ -15,6 +15,9 @@ public interface Exchange {
     /// The load has failed or is cancelled: nothing more is read. From any thread; the first reason stays.
     void failed(RuntimeException why);
 
+    /// The load does not begin: nothing is exchanged, and nobody is told.
+    void abandon();
+
     /// Exchanges until every rank has every block, or one has told why that will not be.
     ///
     /// @throws RuntimeException what failed on another rank or between them

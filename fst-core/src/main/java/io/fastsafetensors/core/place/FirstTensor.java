@@ -1,6 +1,6 @@
 package io.fastsafetensors.core.place;
 
-import io.fastsafetensors.core.plan.PlannedTensor;
+import io.fastsafetensors.core.plan.PlannedTensors;
 import io.fastsafetensors.core.plan.ReadPlan;
 
 /// Notes when the first tensor of a load is complete.
@@ -18,16 +18,19 @@ final class FirstTensor {
         return nanos;
     }
 
-    /// Looks only at tensors that the block carries, and at none once one was complete.
-    void arrived(int block) {
+    /// A block arrives: it is not among the arrivals yet, and no other comes meanwhile. Looks only at tensors that the block
+    /// carries, and at none once one was complete.
+    void arriving(int block) {
         if (nanos != 0) {
             return;
         }
-        for (PlannedTensor tensor : plan.planned().get(plan.blocks().file(block)).tensors()) {
-            if (tensor.firstBlock() > block) {
+        PlannedTensors tensors = plan.planned().get(plan.blocks().file(block)).tensors();
+        for (int t = 0; t < tensors.size(); t++) {
+            if (tensors.firstBlock(t) > block) {
                 return;
             }
-            if (tensor.lastBlock() >= block && arrivals.isThere(tensor.firstBlock(), tensor.lastBlock())) {
+            if (tensors.lastBlock(t) >= block && arrivals.isThere(tensors.firstBlock(t), block - 1)
+                    && arrivals.isThere(block + 1, tensors.lastBlock(t))) {
                 nanos = System.nanoTime();
                 return;
             }

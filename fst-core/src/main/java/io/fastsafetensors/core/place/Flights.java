@@ -2,6 +2,7 @@ package io.fastsafetensors.core.place;
 
 import io.fastsafetensors.core.jfr.Span;
 import io.fastsafetensors.spi.Fence;
+import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.spi.StagingBuffer;
 import java.util.ArrayDeque;
 import org.jspecify.annotations.Nullable;
@@ -53,21 +54,26 @@ final class Flights {
 
     private void land(Flight flight) {
         flight.span().finish("in place");
-        close(flight);
+        Releases releases = new Releases();
+        release(flight, true, releases);
+        releases.finish();
         load.landed(flight.block());
     }
 
-    private void close(Flight flight) {
-        flight.fence().close();
-        if (flight.slot() != null) {
-            load.slots().give(flight.slot());
+    private void release(Flight flight, boolean idle, Releases releases) {
+        releases.run(flight.fence()::close);
+        StagingBuffer slot = flight.slot();
+        if (slot != null) {
+            releases.run(() -> load.slots().give(slot, idle));
         }
     }
 
-    /// Gives fences and slots back without landing anything; the stream is idle.
-    void abandon() {
+    /// Gives fences and slots back without landing anything.
+    ///
+    /// @param idle whether nothing is under way on the stream any more
+    void abandon(boolean idle, Releases releases) {
         while (!flying.isEmpty()) {
-            close(flying.remove());
+            release(flying.remove(), idle, releases);
         }
     }
 }

@@ -2,6 +2,7 @@ package io.fastsafetensors.core.place;
 
 import io.fastsafetensors.core.jfr.Recorder;
 import io.fastsafetensors.core.jfr.Span;
+import io.fastsafetensors.core.memory.LoadMemory;
 import io.fastsafetensors.core.plan.BlockTable;
 import io.fastsafetensors.core.plan.Pages;
 import io.fastsafetensors.core.read.BlockReader;
@@ -9,6 +10,7 @@ import io.fastsafetensors.spi.Backend;
 import io.fastsafetensors.spi.BufferSlice;
 import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.DeviceBuffer;
+import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.types.DType;
 import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
@@ -18,7 +20,7 @@ final class HostLander implements Lander, Runs.Sink {
     private final LoadContext load;
     private final Backend backend;
     private final Runs runs = new Runs(this);
-    private @Nullable DeviceBuffer slot;
+    private LoadMemory.@Nullable Scratch slot;
     private @Nullable CopyStream stream;
     private @Nullable DeviceBuffer target;
     private boolean converting;
@@ -85,12 +87,12 @@ final class HostLander implements Lander, Runs.Sink {
     }
 
     private DeviceBuffer slot() {
-        DeviceBuffer mine = slot;
+        LoadMemory.Scratch mine = slot;
         if (mine == null) {
-            mine = backend.allocate(load.plan().slotBytes(), Pages.SIZE);
+            mine = load.memory().allocateScratch(load.plan().slotBytes(), Pages.SIZE);
             slot = mine;
         }
-        return mine;
+        return mine.buffer();
     }
 
     private CopyStream stream() {
@@ -120,11 +122,15 @@ final class HostLander implements Lander, Runs.Sink {
 
     @Override
     public void close() {
-        if (stream != null) {
-            stream.close();
+        Releases releases = new Releases();
+        CopyStream used = stream;
+        if (used != null) {
+            releases.run(used::close);
         }
-        if (slot != null) {
-            slot.close();
+        LoadMemory.Scratch memory = slot;
+        if (memory != null) {
+            releases.run(memory::close);
         }
+        releases.finish();
     }
 }

@@ -1,5 +1,6 @@
 package io.fastsafetensors.core.place;
 
+import io.fastsafetensors.core.memory.LoadMemory;
 import io.fastsafetensors.core.plan.BlockTable;
 import io.fastsafetensors.core.plan.Pages;
 import io.fastsafetensors.spi.Backend;
@@ -7,6 +8,7 @@ import io.fastsafetensors.spi.BufferSlice;
 import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.DeviceBuffer;
 import io.fastsafetensors.spi.Fence;
+import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.types.DType;
 import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
@@ -22,9 +24,9 @@ final class HostToDevice implements Runs.Sink {
     private final boolean slots;
     private MemorySegment source = MemorySegment.NULL;
     private @Nullable DeviceBuffer target;
-    private @Nullable DeviceBuffer scratch;
+    private LoadMemory.@Nullable Scratch scratch;
 
-    /// Takes a stream of the pool until [#close()].
+    /// Takes a stream of the pool until [#close(Releases)].
     ///
     /// @param slots whether the host memory is this reader's own, to be changed
     HostToDevice(LoadContext load, boolean slots) {
@@ -87,12 +89,12 @@ final class HostToDevice implements Runs.Sink {
     }
 
     private DeviceBuffer scratch() {
-        DeviceBuffer mine = scratch;
+        LoadMemory.Scratch mine = scratch;
         if (mine == null) {
-            mine = backend.allocate(load.plan().slotBytes(), backend.hints().tensorAlignment());
+            mine = load.memory().allocateScratch(load.plan().slotBytes(), backend.hints().tensorAlignment());
             scratch = mine;
         }
-        return mine;
+        return mine.buffer();
     }
 
     private DeviceBuffer target() {
@@ -103,13 +105,14 @@ final class HostToDevice implements Runs.Sink {
     }
 
     /// Waits until nothing is under way, then gives the stream back.
-    void close() {
-        try {
-            load.slots().giveStream(stream);
-        } finally {
-            if (scratch != null) {
-                scratch.close();
-            }
+    ///
+    /// @return whether nothing is under way any more: false where the device could not even say so
+    boolean close(Releases releases) {
+        boolean idle = load.slots().giveStream(stream, releases);
+        LoadMemory.Scratch mine = scratch;
+        if (mine != null) {
+            releases.run(mine::close);
         }
+        return idle;
     }
 }

@@ -1,6 +1,7 @@
 package io.fastsafetensors.core.place;
 
 import io.fastsafetensors.core.plan.PlannedFile.Landing;
+import io.fastsafetensors.spi.Releases;
 import java.util.EnumMap;
 import java.util.Map;
 
@@ -40,16 +41,8 @@ final class Landers implements Lander {
 
     @Override
     public void close() {
-        RuntimeException failure = null;
-        for (Lander lander : byWay.values()) {
-            try {
-                lander.close();
-            } catch (RuntimeException e) {
-                failure = failure == null ? e : failure;
-            }
-        }
-        if (failure != null) {
-            throw failure;
-        }
+        Releases releases = new Releases();
+        byWay.values().forEach(lander -> releases.run(lander::close));
+        releases.finish();
     }
 }

@@ -1,5 +1,6 @@
 package io.fastsafetensors.core.place;
 
+import io.fastsafetensors.core.memory.LoadMemory;
 import io.fastsafetensors.core.memory.SharedBackend;
 import io.fastsafetensors.core.plan.BlockTable;
 import io.fastsafetensors.core.plan.PlannedFile;
@@ -17,6 +18,7 @@ import org.jspecify.annotations.Nullable;
 /// @param files the open files
 /// @param routing the mappings of files that are mapped
 /// @param backend the device; held while the load runs
+/// @param memory what readers may allocate on the device
 /// @param pool slots and streams, null if the host can address the device's memory
 /// @param blocksInFlight how many blocks of a reader may be under way, the one being read included
 /// @param tap sees what was read
@@ -24,8 +26,8 @@ import org.jspecify.annotations.Nullable;
 /// @param stopped whether the load was cancelled or failed
 /// @param whenLanded told the index of each block that is in place
 record LoadContext(ReadPlan plan, Places places, OpenFiles files, Routing routing,
-        SharedBackend backend, @Nullable SlotPool pool, int blocksInFlight, ReadTap tap, LongAdder placeNanos,
-        BooleanSupplier stopped, IntConsumer whenLanded) {
+        SharedBackend backend, LoadMemory.Grant memory, @Nullable SlotPool pool, int blocksInFlight, ReadTap tap,
+        LongAdder placeNanos, BooleanSupplier stopped, IntConsumer whenLanded) {
     BlockTable blocks() {
         return plan.blocks();
     }

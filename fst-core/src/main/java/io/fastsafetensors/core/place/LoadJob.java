@@ -3,18 +3,22 @@ package io.fastsafetensors.core.place;
 import io.fastsafetensors.api.LoadOptions;
 import io.fastsafetensors.api.ProgressListener;
 import io.fastsafetensors.core.jfr.Span;
+import io.fastsafetensors.core.memory.LoadMemory;
+import io.fastsafetensors.core.memory.Resources;
 import io.fastsafetensors.core.memory.SharedBackend;
 import io.fastsafetensors.core.memory.SharedBuffer;
-import io.fastsafetensors.core.memory.Uninterruptibly;
+import io.fastsafetensors.core.memory.Waits;
 import io.fastsafetensors.core.plan.ReadPlan;
 import io.fastsafetensors.core.read.ReadCounters;
 import io.fastsafetensors.core.storage.SourceFiles;
 import io.fastsafetensors.error.BackendException;
 import io.fastsafetensors.error.Where;
 import io.fastsafetensors.spi.DeviceBuffer;
+import io.fastsafetensors.spi.Releases;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.LongAdder;
 import org.jspecify.annotations.Nullable;
@@ -22,13 +26,15 @@ import org.jspecify.annotations.Nullable;
 /// The reader threads of one load. They take blocks in the plan's order; the first failure stops them all and reaches
 /// every waiter once.
 public final class LoadJob {
-    private static final ScopedValue<LoadJob> CURRENT = ScopedValue.newInstance();
+    private static final ScopedValue<Boolean> CURRENT = ScopedValue.newInstance();
+    /// How long a reader reads before it lets another load's reader have its thread.
+    private static final long TURN_NANOS = 20_000_000;
 
     private final ReadPlan plan;
     private final SharedBackend backend;
     private final OpenFiles files;
-    private final Routing routing;
     private final ReaderThreads threads;
+    private final Resources resources;
     private final LoadContext context;
     private final int numaNode;
     private final Progress progress;
@@ -41,79 +47,108 @@ public final class LoadJob {
     private final AtomicInteger running = new AtomicInteger();
     private final CountDownLatch taken = new CountDownLatch(1);
     private final CountDownLatch finished = new CountDownLatch(1);
+    private Releases unreleased = new Releases();
+    private final List<Runnable> afterwards = new ArrayList<>();
+    private boolean ended;
+    private @Nullable RuntimeException cancellation;
     private volatile boolean stopped;
     private volatile long stagingBytes;
     private final int readers;
 
     /// @param places the buffers of the files; they may come while the readers read already
-    /// @param sources what the headers were read from; held until the readers have stopped
-    /// @param routing the ways of the files; closed when the readers have stopped
-    /// @param backend the device; held by the caller until [#join()] has returned
-    /// @param pool slots and streams, one hold of which is taken over; null if the host can address the device's memory
+    /// @param sources what the headers were read from; held until the readers have ended
+    /// @param routing the ways of the files
+    /// @param backend the device; retained by the caller until the readers have ended
+    /// @param memory what readers may allocate on the device
+    /// @param pool slots and streams; null if the host can address the device's memory
     /// @param crew how many readers, fewer if there are fewer blocks
     /// @param threads where they run
     /// @param tap sees what was read; [ReadTap#NONE], or the crew is one reader
     /// @param progress told how this load is doing
-    /// @param exchange the loads of other ranks that this one works together with, null if there are none; closed when
-    ///        the load has ended
+    /// @param exchange the loads of other ranks that this one works together with, null if there are none
+    /// @param resources what the readers need, `routing`, `pool` and `threads` among it; taken over when this returns, and
+    ///        released when the readers have ended
     public LoadJob(ReadPlan plan, Places places, SourceFiles sources, Routing routing, SharedBackend backend,
-            @Nullable SlotPool pool, Readers.Crew crew, ReaderThreads threads,
-            ReadTap tap, LoadOptions options, ProgressListener progress, Span span, @Nullable Exchange exchange) {
+            LoadMemory.Grant memory, @Nullable SlotPool pool, Readers.Crew crew, ReaderThreads threads,
+            ReadTap tap, LoadOptions options, ProgressListener progress, Span span, @Nullable Exchange exchange,
+            Resources resources) {
         this.plan = plan;
         this.exchange = exchange;
         this.backend = backend;
-        this.routing = routing;
         this.threads = threads;
+        this.numaNode = options.numaPinning() ? backend.get().info().numaNode() : -1;
         this.files =
                 new OpenFiles(plan, this::reads, sources, backend.get().directStorage(), options.directIo(), counters);
-        this.numaNode = options.numaPinning() ? backend.get().info().numaNode() : -1;
-        this.arrivals = new Arrivals(plan.blocks().size());
-        this.progress = new Progress(plan, arrivals, progress);
+        this.progress = new Progress(plan, progress);
+        this.arrivals = this.progress.arrivals();
         this.span = span;
-        this.context = new LoadContext(plan, places, files, routing, backend, pool,
+        this.context = new LoadContext(plan, places, files, routing, backend, memory, pool,
                 crew.blocksInFlight(), tap, placeNanos, () -> stopped,
                 exchange == null ? this.progress::arrived : exchange::landed);
         this.readers = Math.min(crew.threads(), plan.blocks().size());
+        this.resources = resources.handOver();
     }
 
-    /// Starts the readers.
+    /// Starts the readers. What goes wrong with that fails the load, like everything later.
     public void start() {
-        if (context.pool() != null) {
-            context.pool().begin(plan.needsSlots() ? readers * context.blocksInFlight() : 0);
+        running.set(1);
+        failing(this::startAll);
+        workerEnded();
+    }
+
+    private void startAll() {
+        SlotPool slots = context.pool();
+        if (slots != null) {
+            resources.add(slots::end);
+            slots.begin(plan.needsSlots() ? readers * context.blocksInFlight() : 0);
         }
-        if (readers == 0) {
-            finish();
-            return;
-        }
-        int workers = exchange == null ? readers : readers + 1;
-        running.set(workers);
-        int alive = 0;
         try {
-            if (exchange != null) {
-                threads.run(() -> work(() -> exchange.run(share())));
-                alive++;
+            if (exchange != null && readers > 0) {
+                startWorker(() -> exchange.run(share()), threads::run);
             }
-            while (alive < workers) {
-                threads.run(() -> work(this::readAll));
-                alive++;
+            for (int i = 0; i < readers; i++) {
+                startWorker(this::readAll, threads::read);
             }
         } catch (OutOfMemoryError e) {
-            fail(new BackendException("cannot start a reader thread: " + e.getMessage()
-                    + "; use fewer readers or raise the limit of threads", Where.backend(backend.get().name()), e));
-            if (running.addAndGet(alive - workers) == 0) {
-                finish();
+            throw new BackendException("cannot start a reader thread: " + e.getMessage()
+                    + "; use fewer readers or raise the limit of threads", Where.backend(backend.get().name()), e);
+        }
+    }
+
+    private void startWorker(Runnable work, Executor thread) {
+        running.incrementAndGet();
+        boolean started = false;
+        try {
+            thread.execute(() -> work(work));
+            started = true;
+        } finally {
+            if (!started) {
+                // Never the last: who starts workers counts as one.
+                running.decrementAndGet();
             }
         }
     }
 
-    /// Whether the current thread is one of this load's readers.
-    public boolean isReader() {
-        return CURRENT.isBound() && CURRENT.get() == this;
+    private void workerEnded() {
+        if (running.decrementAndGet() == 0) {
+            end();
+        }
     }
 
-    /// Whether the current thread is a reader of some load.
+    /// Whether the current thread is a reader of some load: there a progress listener runs. It must not wait for reads.
     public static boolean isReading() {
         return CURRENT.isBound();
+    }
+
+    /// Refuses to wait for reads on a reader's own thread, which would wait for itself, or for one that waits for it.
+    ///
+    /// @param what what would be waited for
+    /// @throws IllegalStateException in a progress listener
+    public static void requireMayWait(String what) {
+        if (isReading()) {
+            throw new IllegalStateException("a progress listener, which runs on a thread that reads, would wait for "
+                    + what + " for ever; ask isReady first, or wait on another thread");
+        }
     }
 
     private boolean reads(int position) {
@@ -121,17 +156,18 @@ public final class LoadJob {
     }
 
     private void work(Runnable work) {
-        ScopedValue.where(CURRENT, this).run(() -> failing(work));
-        if (running.decrementAndGet() == 0) {
-            finish();
-        }
+        ScopedValue.where(CURRENT, Boolean.TRUE).run(() -> failing(work));
+        workerEnded();
     }
 
     private void readAll() {
         NumaNode.pin(numaNode);
         Landers landers = new Landers(context);
         failing(() -> carryOut(landers));
-        failing(landers::close);
+        releasing(landers::close);
+        if (!stopped && next.get() < plan.blocks().size()) {
+            failing(() -> startWorker(this::readAll, threads::read));
+        }
     }
 
     /// This load, as those of other ranks see it.
@@ -151,12 +187,17 @@ public final class LoadJob {
 
     private void carryOut(Lander landers) {
         int blocks = plan.blocks().size();
-        for (int b = next.getAndIncrement(); !stopped && b < blocks; b = next.getAndIncrement()) {
+        long begin = System.nanoTime();
+        while (!stopped && !(threads.othersWait() && System.nanoTime() - begin > TURN_NANOS)) {
+            int b = next.getAndIncrement();
+            if (b >= blocks) {
+                taken.countDown();
+                break;
+            }
             if (reads(b)) {
                 landers.land(plan.inOrder(b));
             }
         }
-        taken.countDown();
         if (!stopped) {
             landers.finish();
         }
@@ -166,63 +207,143 @@ public final class LoadJob {
     private void failing(Runnable work) {
         try {
             work.run();
-        } catch (RuntimeException e) {
-            fail(files.reasonOf(e));
-        } catch (Error e) {
-            fail(files.reasonOf(
-                    new BackendException("a reader thread failed: " + e, Where.backend(backend.get().name()), e)));
+        } catch (RuntimeException | Error e) {
+            fail(files.reasonOf(failure(e)));
         }
     }
 
-    private void fail(RuntimeException why) {
+    private RuntimeException failure(Throwable e) {
+        return e instanceof RuntimeException known ? known
+                : new BackendException("a reader thread failed: " + e, Where.backend(backend.get().name()), e);
+    }
+
+    /// What cannot be released fails the load too, however far it came, but hides no failure from before.
+    private void releasing(Runnable release) {
+        try {
+            release.run();
+        } catch (RuntimeException | Error e) {
+            RuntimeException why = failure(e);
+            boolean first = fail(why);
+            RuntimeException known = arrivals.failure();
+            if (first || isCancellation(known)) {
+                synchronized (afterwards) {
+                    unreleased.run(() -> {
+                        throw why;
+                    });
+                }
+            } else if (known != null && !known.equals(why)) {
+                known.addSuppressed(why);
+            }
+        }
+    }
+
+    private boolean isCancellation(@Nullable RuntimeException why) {
+        synchronized (afterwards) {
+            return why != null && why.equals(cancellation);
+        }
+    }
+
+    private boolean fail(RuntimeException why) {
         stopped = true;
         if (exchange != null) {
             // Before anybody who waits here can close the load and give that as the reason.
             exchange.failed(why);
         }
-        arrivals.fail(why);
+        boolean first = arrivals.fail(why);
         context.places().wakeUp();
         if (context.pool() != null) {
             context.pool().wakeUp();
         }
+        return first;
     }
 
-    private void finish() {
+    private void end() {
         taken.countDown();
         if (arrivals.failure() == null) {
             failing(files::requireCurrent);
         }
-        failing(files::close);
-        failing(routing::close);
-        if (exchange != null) {
-            failing(exchange::close);
-        }
         if (context.pool() != null) {
             stagingBytes = context.pool().bytes();
-            context.pool().end();
-            context.pool().release();
         }
+        releasing(files::close);
+        releasing(resources::close);
         progress.ended();
         RuntimeException failure = arrivals.failure();
-        span.finish(failure == null ? "done" : failure.toString());
+        releasing(() -> span.finish(failure == null ? "done" : failure.toString()));
+        List<Runnable> next;
+        synchronized (afterwards) {
+            next = List.copyOf(afterwards);
+            afterwards.clear();
+            ended = true;
+        }
         finished.countDown();
+        next.forEach(Runnable::run);
+    }
+
+    /// Does something when no reader touches memory or files any more: now, or on the last reader's thread.
+    ///
+    /// @param work throws nothing
+    public void afterEnd(Runnable work) {
+        synchronized (afterwards) {
+            if (!ended) {
+                afterwards.add(work);
+                return;
+            }
+        }
+        work.run();
+    }
+
+    /// Whether no reader touches memory or files any more.
+    public boolean hasEnded() {
+        return finished.getCount() == 0;
     }
 
     /// Stops after the blocks in flight; whoever waits for others gets `why`.
     public void cancel(RuntimeException why) {
-        if (finished.getCount() > 0) {
-            fail(why);
+        if (!hasEnded()) {
+            RuntimeException reason;
+            synchronized (afterwards) {
+                cancellation = cancellation == null ? why : cancellation;
+                reason = cancellation;
+            }
+            fail(reason);
         }
     }
 
     /// Waits until the first reader has nothing to do any more: the last blocks are on their way.
     public void awaitLastBlocks() {
-        Uninterruptibly.run(taken::await);
+        Waits.uninterruptibly(taken::await);
     }
 
-    /// Waits until no reader touches memory or files any more.
+    /// Waits until no reader touches memory or files any more, on a thread of the project's own.
     public void join() {
-        Uninterruptibly.run(finished::await);
+        Waits.uninterruptibly(finished::await);
+    }
+
+    /// As [#join()], on a user's thread.
+    ///
+    /// @throws io.fastsafetensors.error.LoadInterruptedException if it is interrupted
+    public void joinInterruptibly() {
+        Waits.interruptibly(finished::await, "the end of the load");
+    }
+
+    /// As [#join()], for as long as a close waits.
+    ///
+    /// @return whether they have ended
+    public boolean joinToClose() {
+        return Waits.toClose(finished);
+    }
+
+    /// Throws once what could not be released, unless it was told already.
+    public void requireReleased() {
+        Releases late;
+        synchronized (afterwards) {
+            late = unreleased;
+            unreleased = new Releases();
+        }
+        if (isCancellation(arrivals.failure()) || !arrivals.isTold()) {
+            late.finish();
+        }
     }
 
     /// Which blocks are in place.
@@ -258,7 +379,7 @@ public final class LoadJob {
         if (context.pool() == null) {
             return readers * plan.slotBytes();
         }
-        return finished.getCount() == 0 ? stagingBytes : context.pool().bytes();
+        return hasEnded() ? stagingBytes : context.pool().bytes();
     }
 
     /// How each file was read, and why.

@@ -4,6 +4,7 @@ import io.fastsafetensors.core.place.ffm.HostLibC;
 import io.fastsafetensors.error.UnsupportedFeatureException;
 import io.fastsafetensors.spi.Backend;
 import io.fastsafetensors.spi.HostRegistration;
+import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.spi.storage.Mapping;
 import io.fastsafetensors.spi.storage.StorageFile;
 import java.lang.foreign.Arena;
@@ -88,14 +89,18 @@ final class MappedFile {
 
     /// Gives the pages back; no copy from them is under way.
     synchronized void close() {
-        if (registration != null) {
-            registration.close();
-            registration = null;
-        }
-        if (arena != null) {
-            arena.close();
-            arena = null;
-        }
+        Releases releases = new Releases();
+        HostRegistration registered = registration;
+        Arena mapping = arena;
+        registration = null;
+        arena = null;
         memory = null;
+        if (registered != null) {
+            releases.run(registered::close);
+        }
+        if (mapping != null) {
+            releases.run(mapping::close);
+        }
+        releases.finish();
     }
 }

@@ -4,7 +4,12 @@ import io.fastsafetensors.core.memory.Registry;
 import io.fastsafetensors.core.memory.SharedBackend;
 import io.fastsafetensors.core.place.ffm.HostCalls;
 import io.fastsafetensors.core.storage.SourceFile;
+import io.fastsafetensors.error.ConfigException;
+import io.fastsafetensors.error.Where;
+import io.fastsafetensors.spi.Releases;
+import io.fastsafetensors.spi.SystemMemory;
 import io.fastsafetensors.spi.storage.FileIdentity;
+import io.fastsafetensors.types.ByteSize;
 import io.fastsafetensors.types.Location;
 import java.util.ArrayList;
 import java.util.Iterator;
@@ -16,11 +21,14 @@ import org.jspecify.annotations.Nullable;
 /// The registered mappings of one device. They stay registered for the next load of the same files, within a bound,
 /// until the last loader of the device is closed; the ones used longest ago go first. Thread-safe.
 public final class MappedFiles {
+    private static final String MOST_BYTES = "fst.mappedBytes";
     private static final Registry<SharedBackend, MappedFiles> OPEN = new Registry<>(MappedFiles::new,
             MappedFiles::dispose);
 
+    private static final long ASSUMED_MEMORY = 8L << 30;
+
     private final SharedBackend backend;
-    private final long mostBytes = Long.getLong("fst.mappedBytes", HostMemory.total() / 2);
+    private final long mostBytes = mostBytesInForce();
     private final Map<Version, Entry> entries = new LinkedHashMap<>(16, 0.75f, true);
 
     /// One version of a file: a changed one is another. An identity tells versions of one file apart, not files.
@@ -36,9 +44,26 @@ public final class MappedFiles {
         }
     }
 
+    private static long mostBytesInForce() {
+        String text = System.getProperty(MOST_BYTES);
+        if (text == null) {
+            return defaultBound();
+        }
+        try {
+            return ByteSize.parse(text);
+        } catch (IllegalArgumentException e) {
+            throw new ConfigException("property " + MOST_BYTES + ": " + e.getMessage(), Where.nowhere());
+        }
+    }
+
     private MappedFiles(SharedBackend backend) {
         this.backend = backend;
         backend.retain();
+    }
+
+    private static long defaultBound() {
+        long total = SystemMemory.ofThisProcess().read().total();
+        return (total < 0 ? ASSUMED_MEMORY : total) / 2;
     }
 
     /// One hold on the mappings of a device; ended by [#release()].
@@ -53,7 +78,7 @@ public final class MappedFiles {
 
     /// Takes a file for a load, making room for it. Nothing is mapped yet if it was not before.
     ///
-    /// @return null if the bound, less what other loads use, has no room for it
+    /// @return null if the bound, less what other loads use, or the memory that is available has no room for it
     synchronized @Nullable MappedFile take(SourceFile file, long length) {
         Version version = new Version(file.location(), file.identity());
         Entry entry = entries.get(version);
@@ -73,11 +98,17 @@ public final class MappedFiles {
         while (bytes() + bytes > mostBytes && oldest.hasNext()) {
             Entry entry = oldest.next();
             if (entry.loads == 0) {
-                entry.file.close();
                 oldest.remove();
+                entry.file.close();
             }
         }
-        return bytes() + bytes <= mostBytes;
+        return bytes() + bytes <= mostBytes && isAvailable(bytes);
+    }
+
+    /// Whether the machine and the container have room for so many page-locked bytes more.
+    private static boolean isAvailable(long bytes) {
+        long free = SystemMemory.ofThisProcess().read().free();
+        return free < 0 || bytes <= free;
     }
 
     /// A load is done with a file; it stays mapped.
@@ -96,7 +127,7 @@ public final class MappedFiles {
         return entries.values().stream().mapToLong(e -> e.file.length()).sum();
     }
 
-    /// The most bytes that stay mapped: half of the machine's memory, or the system property `fst.mappedBytes`.
+    /// The most bytes that stay mapped: half of the memory of machine or container, or the system property `fst.mappedBytes`.
     long mostBytes() {
         return mostBytes;
     }
@@ -107,11 +138,12 @@ public final class MappedFiles {
         synchronized (this) {
             entries.values().removeIf(entry -> entry.loads == 0 && idle.add(entry.file));
         }
-        idle.forEach(MappedFile::close);
+        Releases releases = new Releases();
+        idle.forEach(file -> releases.run(file::close));
+        releases.finish();
     }
 
     private void dispose() {
-        trim();
-        backend.release();
+        new Releases().run(this::trim).run(backend::release).finish();
     }
 }

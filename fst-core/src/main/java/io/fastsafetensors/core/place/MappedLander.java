@@ -5,6 +5,7 @@ import io.fastsafetensors.core.jfr.Span;
 import io.fastsafetensors.core.plan.BlockTable;
 import io.fastsafetensors.core.plan.Pages;
 import io.fastsafetensors.spi.Fence;
+import io.fastsafetensors.spi.Releases;
 import java.lang.foreign.MemorySegment;
 
 /// Copies blocks out of registered mappings: the host only submits.
@@ -47,10 +48,8 @@ final class MappedLander implements Lander {
 
     @Override
     public void close() {
-        try {
-            device.close();
-        } finally {
-            flights.abandon();
-        }
+        Releases releases = new Releases();
+        flights.abandon(device.close(releases), releases);
+        releases.finish();
     }
 }

@@ -1,7 +1,7 @@
 package io.fastsafetensors.core.place;
 
 import io.fastsafetensors.core.memory.SharedBuffer;
-import io.fastsafetensors.core.memory.Uninterruptibly;
+import io.fastsafetensors.core.memory.Waits;
 import io.fastsafetensors.spi.DeviceBuffer;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 import java.util.function.BooleanSupplier;
@@ -37,7 +37,7 @@ public final class Places {
         SharedBuffer buffer = buffers.get(file);
         if (buffer == null) {
             synchronized (this) {
-                Uninterruptibly.await(this, () -> buffers.get(file) != null || stopped.getAsBoolean());
+                Waits.uninterruptibly(this, () -> buffers.get(file) != null || stopped.getAsBoolean());
             }
             buffer = buffers.get(file);
         }

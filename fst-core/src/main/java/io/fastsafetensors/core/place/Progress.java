@@ -14,21 +14,30 @@ final class Progress {
     private final Object lock = new Object();
     private volatile long allDoneNanos;
 
-    Progress(ReadPlan plan, Arrivals arrivals, ProgressListener listener) {
+    Progress(ReadPlan plan, ProgressListener listener) {
         this.plan = plan;
-        this.arrivals = arrivals;
+        this.arrivals = new Arrivals(plan.blocks().size(), this::arriving);
         this.firstTensor = new FirstTensor(plan, arrivals);
         this.listener = listener;
+    }
+
+    /// Which blocks are in place.
+    Arrivals arrivals() {
+        return arrivals;
+    }
+
+    /// Whoever sees a block sees the times too.
+    private void arriving(int block) {
+        firstTensor.arriving(block);
+        long done = bytes.addAndGet(plan.blocks().end(block) - plan.blocks().start(block));
+        if (done == plan.bytesToRead()) {
+            allDoneNanos = System.nanoTime();
+        }
     }
 
     /// A block is in place.
     void arrived(int block) {
         arrivals.arrive(block);
-        firstTensor.arrived(block);
-        long done = bytes.addAndGet(plan.blocks().end(block) - plan.blocks().start(block));
-        if (done == plan.bytesToRead()) {
-            allDoneNanos = System.nanoTime();
-        }
         if (!listener.equals(ProgressListener.NONE)) {
             synchronized (lock) {
                 listener.progress(bytes.get(), plan.bytesToRead());

@@ -1,31 +1,63 @@
 package io.fastsafetensors.core.place;
 
+import io.fastsafetensors.core.memory.Registry;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.SynchronousQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 
-/// The threads that a loader's loads read with. They stay for the next load: starting sixteen takes milliseconds, which
-/// is much beside a load of tens. Thread-safe.
+/// The threads that loads read with. All loads of the process share one bounded number of readers, in turns where there are
+/// more loads than that; what helps a load besides has threads of its own. They stay for the next load: starting sixteen
+/// takes milliseconds, which is much for a load of tens. Thread-safe.
 public final class ReaderThreads {
     private static final AtomicInteger NUMBER = new AtomicInteger();
-    private static final int IDLE_SECONDS = 10;
+    private static final int IDLE_SECONDS = 3;
+    private static final int FEWEST = 16;
+    private static final int MOST = Math.max(1, Integer.getInteger("fst.maxReaders",
+            Math.max(FEWEST, 2 * Runtime.getRuntime().availableProcessors())));
+    private static final Registry<Integer, ThreadPoolExecutor> READERS = new Registry<>(
+            most -> executor(most, new LinkedBlockingQueue<>()), ThreadPoolExecutor::shutdown);
 
-    private final ThreadPoolExecutor threads = new ThreadPoolExecutor(0, Integer.MAX_VALUE, IDLE_SECONDS,
-            TimeUnit.SECONDS, new SynchronousQueue<>(),
-            work -> Thread.ofPlatform().daemon().name("fst-reader-" + NUMBER.incrementAndGet()).unstarted(work));
+    private final ThreadPoolExecutor readers = READERS.hold(MOST);
+    private final ThreadPoolExecutor helpers = executor(0, new SynchronousQueue<>());
 
     /// None yet.
     public ReaderThreads() {
     }
 
-    /// Runs `work` on a thread of its own, at once.
-    public void run(Runnable work) {
-        threads.execute(work);
+    private static ThreadPoolExecutor executor(int most, BlockingQueue<Runnable> queue) {
+        ThreadPoolExecutor threads = new ThreadPoolExecutor(most, most == 0 ? Integer.MAX_VALUE : most, IDLE_SECONDS,
+                TimeUnit.SECONDS, queue,
+                work -> Thread.ofPlatform().daemon().name("fst-reader-" + NUMBER.incrementAndGet()).unstarted(work));
+        threads.allowCoreThreadTimeOut(true);
+        return threads;
     }
 
-    /// Ends the idle threads now and the others when they have done what they do. Nothing is run any more.
+    /// The most readers of the process: the system property `fst.maxReaders`, or two for each core and 16 at least.
+    static int most() {
+        return MOST;
+    }
+
+    /// Runs what is no reader on a thread of its own, at once.
+    public void run(Runnable work) {
+        helpers.execute(work);
+    }
+
+    /// Runs a reader, when its turn comes. It asks now and then whether others wait, and then ends and has itself run again.
+    void read(Runnable reader) {
+        readers.execute(reader);
+    }
+
+    /// Whether readers wait for their turn.
+    boolean othersWait() {
+        return !readers.getQueue().isEmpty();
+    }
+
+    /// Ends the threads that nobody else uses when they have done what they do. Nothing is run any more.
     public void end() {
-        threads.shutdown();
+        helpers.shutdown();
+        READERS.release(MOST);
     }
 }

@@ -3,12 +3,14 @@ package io.fastsafetensors.core.place;
 import io.fastsafetensors.api.LoadOptions;
 import io.fastsafetensors.core.plan.PlannedFile.Landing;
 import io.fastsafetensors.core.plan.ReadPlan;
+import io.fastsafetensors.core.plan.StreamPlan;
 import io.fastsafetensors.error.BudgetException;
 import io.fastsafetensors.spi.TransferHints;
+import java.util.Set;
 
 /// How many threads read, and how much each may have under way: as asked, or as the backend likes it, or two a core
 /// (enough to keep a drive busy, few enough not to get into each other's way in the page cache); fewer if a budget
-/// asks for it.
+/// asks for it, and never more than the process has.
 public final class Readers {
     private static final int FEWEST = 4;
     private static final int MOST = 16;
@@ -40,8 +42,8 @@ public final class Readers {
         this.hostAddressable = hostAddressable;
         this.slotBytes = slotBytes;
         int byCores = Math.clamp(2L * Runtime.getRuntime().availableProcessors(), FEWEST, MOST);
-        this.wanted = options.readers() != 0 ? options.readers()
-                : hints.readers() != 0 ? Math.min(hints.readers(), byCores) : byCores;
+        this.wanted = Math.min(ReaderThreads.most(), options.readers() != 0 ? options.readers()
+                : hints.readers() != 0 ? Math.min(hints.readers(), byCores) : byCores);
         this.blocksInFlight = hostAddressable ? 1 : Math.clamp(affordableSlots(), 1, hints.slotsPerReader());
     }
 
@@ -56,9 +58,10 @@ public final class Readers {
 
     /// The readers for a plan.
     ///
+    /// @param deviceBytes what its buffers take
     /// @param deviceBudget the most device memory that the load may hold
     /// @throws BudgetException if the host budget has no room for a slot, or the device budget none for the plan
-    public Crew crew(ReadPlan plan, long deviceBudget) {
+    public Crew crew(ReadPlan plan, long deviceBytes, long deviceBudget) {
         int threads = wanted;
         if (plan.needsSlots()) {
             if (affordableSlots() < 1) {
@@ -68,19 +71,36 @@ public final class Readers {
         } else if (plan.uses(Landing.MAPPED)) {
             threads = options.readers() != 0 ? threads : Math.min(threads, MAPPED);
         }
-        long perReader = transientBytes(plan);
+        threads = Math.clamp(plan.blocks().size(), 1, threads);
+        long perReader = scratchSlots(plan) * plan.slotBytes();
         if (perReader > 0) {
-            threads = Math.clamp((deviceBudget - plan.deviceBytes()) / perReader, 1, threads);
+            threads = Math.clamp((deviceBudget - deviceBytes) / perReader, 1, threads);
         }
-        plan.requireDeviceBudget(deviceBudget, threads * perReader);
+        plan.requireDeviceBudget(deviceBudget - (deviceBytes - plan.deviceBytes()), threads * perReader);
         return new Crew(threads, blocksInFlight, threads * perReader);
     }
 
-    /// Device memory that a reader needs while it runs.
-    public long transientBytes(ReadPlan plan) {
+    /// How many slots of device memory a reader needs while it runs.
+    public int scratchSlots(ReadPlan plan) {
         boolean direct = plan.uses(Landing.DIRECT);
-        boolean convertsThere = !hostAddressable && plan.converts()
-                && (plan.uses(Landing.STAGED) || plan.uses(Landing.MAPPED));
-        return (direct ? slotBytes : 0) + (convertsThere || plan.gathers(Landing.MAPPED) ? slotBytes : 0);
+        boolean copied = plan.uses(Landing.STAGED) || plan.uses(Landing.MAPPED);
+        return scratchSlots(direct, plan.uses(Landing.MOVED), copied && plan.converts(),
+                plan.gathers(Landing.MAPPED));
+    }
+
+    /// The most slots of device memory that a reader needs for any batch of a stream.
+    ///
+    /// @param landings the transfer paths of its files
+    public int scratchSlots(StreamPlan plan, Set<Landing> landings) {
+        boolean moved = hostAddressable && !(plan.isInPlace() && Set.of(Landing.IN_PLACE).containsAll(landings));
+        boolean copied = landings.contains(Landing.STAGED) || landings.contains(Landing.MAPPED);
+        return scratchSlots(landings.contains(Landing.DIRECT), moved, copied && plan.converts(),
+                landings.contains(Landing.MAPPED) && plan.gathers());
+    }
+
+    /// Direct reads land in one, what the host moves passes through one, and what the device converts or gathers lies in
+    /// one before.
+    private static int scratchSlots(boolean direct, boolean moved, boolean converts, boolean gathers) {
+        return (direct ? 1 : 0) + (moved ? 1 : 0) + (converts || gathers ? 1 : 0);
     }
 }

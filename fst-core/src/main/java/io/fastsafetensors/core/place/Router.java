@@ -116,8 +116,7 @@ public final class Router {
             }
             return new Routing(routes, taken, mappings);
         } catch (RuntimeException | Error e) {
-            taken.forEach(file -> file.ifPresent(mappings::give));
-            mappings.release();
+            new Routing(routes, taken, mappings).close();
             throw e;
         }
     }
@@ -132,7 +131,7 @@ public final class Router {
         if (file == null) {
             return new Route(Landing.STAGED, "a mapping would exceed the "
                     + Math.min(options.hostBudget(), mappings.mostBytes()) + " bytes that may stay page-locked"
-                    + " (hostBudget, or the property fst.mappedBytes)");
+                    + " (hostBudget, or the property fst.mappedBytes), or the memory that is available");
         }
         return new Route(Landing.MAPPED, file.isRegistered() ? "asked for; registered by an earlier load"
                 : "asked for; to be registered");

@@ -1,8 +1,12 @@
 package io.fastsafetensors.core.place;
 
+import io.fastsafetensors.core.plan.PlannedFile.Landing;
 import io.fastsafetensors.core.plan.Route;
+import io.fastsafetensors.spi.Releases;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /// The ways of a checkpoint's files, with the mappings that were taken for those that are mapped. Closed when the load
@@ -26,6 +30,20 @@ public final class Routing implements AutoCloseable {
         return routes;
     }
 
+    /// The transfer paths that files take.
+    public Set<Landing> landings() {
+        Set<Landing> all = EnumSet.noneOf(Landing.class);
+        routes.forEach(route -> all.add(route.landing()));
+        return all;
+    }
+
+    /// The ways of some of the files, none of which is mapped.
+    ///
+    /// @param first the first of them
+    public Routing part(int first, int files) {
+        return new Routing(routes.subList(first, first + files), mapped.subList(first, first + files), null);
+    }
+
     /// The mapping of a file that is mapped.
     MappedFile mapped(int file) {
         return mapped.get(file).orElseThrow(() -> new AssertionError("file " + file + " is not mapped"));
@@ -34,10 +52,13 @@ public final class Routing implements AutoCloseable {
     /// Gives the mappings back. Idempotent.
     @Override
     public synchronized void close() {
-        if (!closed && mappings != null) {
-            mapped.forEach(file -> file.ifPresent(mappings::give));
-            mappings.release();
-        }
+        boolean first = !closed;
         closed = true;
+        MappedFiles from = mappings;
+        if (first && from != null) {
+            Releases releases = new Releases();
+            mapped.forEach(file -> file.ifPresent(mapping -> releases.run(() -> from.give(mapping))));
+            releases.run(from::release).finish();
+        }
     }
 }

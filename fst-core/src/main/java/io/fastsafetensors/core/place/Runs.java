@@ -3,11 +3,11 @@ package io.fastsafetensors.core.place;
 import io.fastsafetensors.core.plan.Pages;
 import io.fastsafetensors.core.plan.PlannedFile;
 import io.fastsafetensors.core.plan.PlannedTensor;
+import io.fastsafetensors.core.plan.PlannedTensors;
 import io.fastsafetensors.core.shard.Part;
 import io.fastsafetensors.spi.Strided;
 import io.fastsafetensors.types.DType;
 import io.fastsafetensors.types.Shape;
-import java.util.List;
 
 /// Cuts a block into the runs that move as one: consecutive tensors that keep their distances. Most blocks are one run,
 /// since most tensors are multiples of the alignment; reused by one reader, so that nothing is allocated for a block.
@@ -83,31 +83,31 @@ final class Runs {
         runStart = start;
         runEnd = start;
         runTargetEnd = NOWHERE;
-        List<PlannedTensor> tensors = file.tensors();
+        PlannedTensors tensors = file.tensors();
         for (int t = firstTouching(tensors, start); t < tensors.size(); t++) {
-            PlannedTensor tensor = tensors.get(t);
-            if (tensor.info().fileOffset() >= end) {
+            if (tensors.info(t).fileOffset() >= end) {
                 break;
             }
-            long first = Math.max(start, tensor.fileStart());
-            long last = Math.min(end, tensor.fileEnd());
-            if (first < last && tensor.isGathered()) {
-                addRows(tensor, first, last);
+            long first = Math.max(start, tensors.fileStart(t));
+            long last = Math.min(end, tensors.fileEnd(t));
+            if (first < last && tensors.isGathered(t)) {
+                addRows(tensors, t, first, last);
             } else if (first < last) {
-                add(tensor, first, last);
+                add(tensors, t, first, last);
             }
         }
         flush();
     }
 
     /// The rows of a tensor between two bytes: those cut by the block's ends one by one, the whole ones together.
-    private void addRows(PlannedTensor tensor, long first, long last) {
+    private void addRows(PlannedTensors tensors, int index, long first, long last) {
+        PlannedTensor tensor = tensors.get(index);
         Part part = tensor.part();
         long origin = tensor.fileStart();
         long row = (first - origin) / part.rowBytes();
         long lastRow = (last - 1 - origin) / part.rowBytes();
         if (first > origin + row * part.rowBytes()) {
-            addRow(tensor, row++, first, last);
+            addRow(tensors, index, tensor, row++, first, last);
         }
         long whole = Math.floorDiv(last - origin - part.runBytes(), part.rowBytes()) + 1 - row;
         boolean together = whole > 1 && part.runBytes() < LONG_RUN
@@ -121,30 +121,31 @@ final class Runs {
             row += whole;
         }
         while (row <= lastRow) {
-            addRow(tensor, row++, first, last);
+            addRow(tensors, index, tensor, row++, first, last);
         }
     }
 
-    private void addRow(PlannedTensor tensor, long row, long first, long last) {
+    private void addRow(PlannedTensors tensors, int index, PlannedTensor tensor, long row, long first, long last) {
         long start = tensor.fileStart() + row * tensor.part().rowBytes();
         long from = Math.max(first, start);
         long to = Math.min(last, start + tensor.part().runBytes());
         if (from < to) {
-            add(tensor, from, to);
+            add(tensors, index, from, to);
         }
     }
 
-    private void add(PlannedTensor tensor, long first, long last) {
-        DType source = tensor.info().dtype();
-        DType result = tensor.dtype();
-        long target = tensor.targetOf(first);
-        boolean sameKind = tensor.isConverted() ? from == source && to == result : from == to;
+    private void add(PlannedTensors tensors, int index, long first, long last) {
+        DType source = tensors.info(index).dtype();
+        DType result = tensors.dtype(index);
+        long target = tensors.targetOf(index, first);
+        boolean converted = source != result;
+        boolean sameKind = converted ? from == source && to == result : from == to;
         if (first != runEnd || target != runTargetEnd || !sameKind) {
             flush();
             runStart = first;
             runTarget = target;
-            from = tensor.isConverted() ? source : DType.U8;
-            to = tensor.isConverted() ? result : DType.U8;
+            from = converted ? source : DType.U8;
+            to = converted ? result : DType.U8;
         }
         runEnd = last;
         runTargetEnd = target + scaled(last - first, source, result);
@@ -169,12 +170,12 @@ final class Runs {
     }
 
     /// The first tensor that ends after `start`.
-    private static int firstTouching(List<PlannedTensor> tensors, long start) {
+    private static int firstTouching(PlannedTensors tensors, long start) {
         int low = 0;
         int high = tensors.size();
         while (low < high) {
             int middle = (low + high) >>> 1;
-            if (tensors.get(middle).info().fileEnd() <= start) {
+            if (tensors.info(middle).fileEnd() <= start) {
                 low = middle + 1;
             } else {
                 high = middle;

@@ -2,16 +2,21 @@ package io.fastsafetensors.core.place;
 
 import io.fastsafetensors.core.memory.Registry;
 import io.fastsafetensors.core.memory.SharedBackend;
-import io.fastsafetensors.core.memory.Uninterruptibly;
+import io.fastsafetensors.core.memory.Waits;
 import io.fastsafetensors.error.BackendException;
 import io.fastsafetensors.error.Where;
 import io.fastsafetensors.spi.CopyStream;
+import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.spi.StagingBuffer;
+import io.fastsafetensors.spi.SystemMemory;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
@@ -23,6 +28,12 @@ public final class SlotPool {
     /// loads. More does not fit into a processor's cache, and then each byte goes through memory twice more.
     private static final long MOST_BYTES = 192L << 20;
     private static final Logger LOG = System.getLogger("io.fastsafetensors.core");
+    /// The most page-locked memory of all pools: of eight devices, where the machine is large.
+    private static final long DEFAULT_MOST_BYTES_OF_ALL = defaultBound();
+    private static final int DEVICES = 8;
+    private static final int MEMORY_PART = 16;
+    private static final Set<SlotPool> ALL = ConcurrentHashMap.newKeySet();
+    private static final AtomicLong BYTES_OF_ALL = new AtomicLong();
     private static final Registry<Key, SlotPool> POOLS = new Registry<>(SlotPool::new, SlotPool::dispose);
 
     private final Key key;
@@ -41,6 +52,22 @@ public final class SlotPool {
     private SlotPool(Key key) {
         this.key = key;
         key.backend().retain();
+        ALL.add(this);
+    }
+
+    private static long defaultBound() {
+        return Math.clamp(SystemMemory.ofThisProcess().read().total() / MEMORY_PART, MOST_BYTES, DEVICES * MOST_BYTES);
+    }
+
+    /// The page-locked bytes that all pools hold now.
+    static long bytesOfAll() {
+        return BYTES_OF_ALL.get();
+    }
+
+    /// The most that they hold: the system property `fst.pageLockedBytes`, or a sixteenth of the memory of machine or
+    /// container, within 192 MiB and 1.5 GiB.
+    static long mostBytesOfAll() {
+        return Long.getLong("fst.pageLockedBytes", DEFAULT_MOST_BYTES_OF_ALL);
     }
 
     /// One hold on the pool of a device; ended by [#release()].
@@ -77,9 +104,21 @@ public final class SlotPool {
     public synchronized void reserve(int slots) {
         wanted = Math.max(wanted, Math.clamp(MOST_BYTES / key.slotBytes(), 1, slots));
         if (made < wanted && maker == null) {
-            failure = null;
-            maker = Thread.ofPlatform().daemon().name("fst-slots").start(this::make);
+            startMaking();
         }
+    }
+
+    private void startMaking() {
+        failure = null;
+        try {
+            maker = Thread.ofPlatform().daemon().name("fst-slots").start(this::make);
+        } catch (OutOfMemoryError e) {
+            stopMaking(cannotMake(e));
+        }
+    }
+
+    private BackendException cannotMake(Error e) {
+        return new BackendException("cannot make a staging slot: " + e, Where.backend(key.backend().get().name()), e);
     }
 
     private void make() {
@@ -87,11 +126,18 @@ public final class SlotPool {
             synchronized (this) {
                 if (disposed || made >= wanted) {
                     maker = null;
+                    notifyAll();
                     return;
                 }
             }
+            if (!takeBytes()) {
+                endMaking();
+                return;
+            }
+            boolean done = false;
             try {
                 StagingBuffer slot = key.backend().get().allocateStaging(key.slotBytes());
+                done = true;
                 synchronized (this) {
                     made++;
                     free.push(slot);
@@ -101,11 +147,65 @@ public final class SlotPool {
                 stopMaking(e);
                 return;
             } catch (Error e) {
-                stopMaking(new BackendException("cannot make a staging slot: " + e,
-                        Where.backend(key.backend().get().name()), e));
+                stopMaking(cannotMake(e));
                 return;
+            } finally {
+                if (!done) {
+                    BYTES_OF_ALL.addAndGet(-key.slotBytes());
+                }
             }
         }
+    }
+
+    /// Room for one more slot, which other pools may have to give up. A pool without any has one in any case.
+    private boolean takeBytes() {
+        long mine = key.slotBytes();
+        long most = mostBytesOfAll();
+        if (BYTES_OF_ALL.addAndGet(mine) <= most) {
+            return true;
+        }
+        for (SlotPool other : ALL) {
+            if (other != this && BYTES_OF_ALL.get() > most) {
+                other.giveUp(BYTES_OF_ALL.get() - most);
+            }
+        }
+        boolean first;
+        synchronized (this) {
+            first = made == 0;
+        }
+        if (first || BYTES_OF_ALL.get() <= most) {
+            return true;
+        }
+        BYTES_OF_ALL.addAndGet(-mine);
+        return false;
+    }
+
+    /// Frees slots that nobody uses, all but one if loads are running.
+    private void giveUp(long bytes) {
+        List<StagingBuffer> surplus = new ArrayList<>();
+        synchronized (this) {
+            while (!free.isEmpty() && (loads == 0 || made > 1) && surplus.size() * key.slotBytes() < bytes) {
+                surplus.add(free.pop());
+                made--;
+            }
+            wanted = Math.min(wanted, made);
+        }
+        free(surplus).failure().ifPresent(e -> LOG.log(Level.WARNING, "a staging slot could not be freed", e));
+    }
+
+    private Releases free(List<StagingBuffer> slots) {
+        Releases releases = new Releases();
+        for (StagingBuffer slot : slots) {
+            releases.run(slot::close);
+            BYTES_OF_ALL.addAndGet(-key.slotBytes());
+        }
+        return releases;
+    }
+
+    private synchronized void endMaking() {
+        wanted = made;
+        maker = null;
+        notifyAll();
     }
 
     private synchronized void stopMaking(RuntimeException why) {
@@ -121,24 +221,50 @@ public final class SlotPool {
         return free.poll();
     }
 
-    /// A free slot; waits for one.
+    /// A free slot; waits for one. Where there are none any more, they are made again.
     ///
     /// @param stopped whether the caller does not want it any more; looked at when [#wakeUp()] is called
     /// @return null if stopped
     /// @throws RuntimeException why no slot can be made, if there is none at all
     synchronized @Nullable StagingBuffer take(BooleanSupplier stopped) {
-        Uninterruptibly.await(this,
-                () -> !free.isEmpty() || stopped.getAsBoolean() || (made == 0 && failure != null));
-        if (free.isEmpty() && !stopped.getAsBoolean() && failure != null) {
-            throw failure;
+        while (free.isEmpty() && !stopped.getAsBoolean()) {
+            if (made == 0 && maker == null) {
+                RuntimeException why = failure;
+                if (why != null) {
+                    throw Failures.copy(why);
+                }
+                reserve(1);
+            }
+            Waits.uninterruptibly(this,
+                    () -> !free.isEmpty() || stopped.getAsBoolean() || (made == 0 && maker == null));
         }
         return free.poll();
     }
 
-    /// Gives a slot back; no copy from it is under way.
-    synchronized void give(StagingBuffer slot) {
-        free.push(slot);
-        notifyAll();
+    /// Gives a slot back.
+    ///
+    /// @param idle whether no copy from it is under way; one of which nobody can say so is never filled again, but
+    ///        released, and another one is made in its place
+    void give(StagingBuffer slot, boolean idle) {
+        synchronized (this) {
+            if (idle) {
+                free.push(slot);
+            } else {
+                made--;
+                startMakingAgain();
+            }
+            notifyAll();
+        }
+        if (!idle) {
+            free(List.of(slot)).finish();
+        }
+    }
+
+    private void startMakingAgain() {
+        if (maker == null && !disposed) {
+            wanted = Math.max(wanted, 1);
+            startMaking();
+        }
     }
 
     /// Makes those who wait ask whether they still want to.
@@ -155,23 +281,18 @@ public final class SlotPool {
         return idle != null ? idle : key.backend().get().openCopyStream();
     }
 
-    /// Gives a stream back when its work is done. One whose work failed is closed.
+    /// Waits for a stream's work, then takes the stream back; one whose work failed is closed.
     ///
-    /// @throws RuntimeException the failure
-    void giveStream(CopyStream stream) {
-        boolean sound = false;
-        try {
-            stream.synchronize();
-            sound = true;
-        } finally {
-            if (sound) {
-                synchronized (this) {
-                    idleStreams.push(stream);
-                }
-            } else {
-                stream.close();
-            }
+    /// @param releases is told of the failure
+    /// @return whether nothing is under way on it any more: false where closing it failed too
+    boolean giveStream(CopyStream stream, Releases releases) {
+        if (!releases.attempt(stream::synchronize)) {
+            return releases.attempt(stream::close);
         }
+        synchronized (this) {
+            idleStreams.push(stream);
+        }
+        return true;
     }
 
     /// The page-locked bytes held now.
@@ -191,21 +312,26 @@ public final class SlotPool {
             made -= idle.size();
             wanted = made;
         }
-        idle.forEach(StagingBuffer::close);
+        free(idle).finish();
     }
 
     private void dispose() {
+        ALL.remove(this);
         Thread making;
         synchronized (this) {
             disposed = true;
             making = maker;
         }
         if (making != null) {
-            Uninterruptibly.run(making::join);
+            Waits.uninterruptibly(making::join);
         }
-        trim();
-        idleStreams.forEach(CopyStream::close);
-        idleStreams.clear();
-        key.backend().release();
+        List<CopyStream> streams;
+        synchronized (this) {
+            streams = List.copyOf(idleStreams);
+            idleStreams.clear();
+        }
+        Releases releases = new Releases();
+        streams.forEach(stream -> releases.run(stream::close));
+        releases.run(this::trim).run(key.backend()::release).finish();
     }
 }

@@ -5,6 +5,7 @@ import io.fastsafetensors.core.jfr.Span;
 import io.fastsafetensors.core.plan.BlockTable;
 import io.fastsafetensors.core.plan.Pages;
 import io.fastsafetensors.spi.Fence;
+import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.spi.StagingBuffer;
 import io.fastsafetensors.types.Location;
 import org.jspecify.annotations.Nullable;
@@ -67,13 +68,13 @@ final class StagedLander implements Lander {
 
     @Override
     public void close() {
-        try {
-            device.close();
-        } finally {
-            flights.abandon();
-            if (filling != null) {
-                load.slots().give(filling);
-            }
+        Releases releases = new Releases();
+        boolean idle = device.close(releases);
+        flights.abandon(idle, releases);
+        StagingBuffer slot = filling;
+        if (slot != null) {
+            releases.run(() -> load.slots().give(slot, idle));
         }
+        releases.finish();
     }
 }

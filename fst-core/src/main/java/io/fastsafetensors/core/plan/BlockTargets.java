@@ -1,7 +1,5 @@
 package io.fastsafetensors.core.plan;
 
-import java.util.List;
-
 /// Where each block of a plan lands: one range of its file's buffer, no two overlapping. Padding between tensors may be
 /// inside.
 public final class BlockTargets {
@@ -27,13 +25,13 @@ public final class BlockTargets {
 
     /// @param from the first tensor that may have bytes in the block
     /// @return the first one that may have bytes in the next block
-    private int cover(int block, long first, long last, List<PlannedTensor> tensors, int from) {
+    private int cover(int block, long first, long last, PlannedTensors tensors, int from) {
         int at = from;
-        while (at < tensors.size() && tensors.get(at).fileEnd() <= first) {
+        while (at < tensors.size() && tensors.fileEnd(at) <= first) {
             at++;
         }
         boolean found = false;
-        for (int t = at; t < tensors.size() && tensors.get(t).fileStart() < last; t++) {
+        for (int t = at; t < tensors.size() && tensors.fileStart(t) < last; t++) {
             PlannedTensor tensor = tensors.get(t);
             if (tensor.byteSize() > 0 && tensor.fileEnd() > first) {
                 start[block] = found ? start[block] : tensor.targetOf(Math.max(first, tensor.fileStart()));

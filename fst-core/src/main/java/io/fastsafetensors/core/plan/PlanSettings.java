@@ -13,6 +13,15 @@ public record PlanSettings(long tensorAlignment, int blockBytes, Optional<DType>
     /// Where tensors that are moved anyway are aligned on the CPU: a cache line, the widest vector.
     private static final long MOVED_ALIGNMENT = 64;
 
+    /// The fewest bytes of a block: less costs more calls than it saves memory.
+    public static final int SMALLEST_BLOCK = 64 << 10;
+
+    /// The same with blocks small enough for slots of so many bytes, as far as that goes.
+    public PlanSettings withSlotsUpTo(long bytes) {
+        long block = Math.max(SMALLEST_BLOCK, Pages.floor(bytes - 2L * Pages.SIZE));
+        return block >= blockBytes ? this : new PlanSettings(tensorAlignment, (int) block, dtype);
+    }
+
     /// Bytes of a slot that can take any block, both ends widened to whole pages.
     public long slotBytes() {
         return blockBytes + 2L * Pages.SIZE;

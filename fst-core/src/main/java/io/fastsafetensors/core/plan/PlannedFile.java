@@ -1,7 +1,7 @@
 package io.fastsafetensors.core.plan;
 
 import io.fastsafetensors.types.Location;
-import java.util.List;
+import java.util.stream.IntStream;
 
 /// What is done to one file.
 ///
@@ -13,7 +13,7 @@ import java.util.List;
 /// @param bufferBytes the size of the device buffer that receives them, 0 if there is nothing to receive
 /// @param landing how blocks reach their place
 /// @param why why that way
-public record PlannedFile(Location location, long fileLength, List<PlannedTensor> tensors, int ranges, long bytesToRead,
+public record PlannedFile(Location location, long fileLength, PlannedTensors tensors, int ranges, long bytesToRead,
         long bufferBytes, Landing landing, String why) {
     /// How blocks reach their place.
     public enum Landing {
@@ -41,11 +41,11 @@ public record PlannedFile(Location location, long fileLength, List<PlannedTensor
 
     /// Whether some tensor changes its dtype on the way.
     public boolean converts() {
-        return tensors.stream().anyMatch(PlannedTensor::isConverted);
+        return IntStream.range(0, tensors.size()).anyMatch(tensors::isConverted);
     }
 
     /// Whether some tensor's bytes are not one run of the file.
     public boolean gathers() {
-        return tensors.stream().anyMatch(PlannedTensor::isGathered);
+        return IntStream.range(0, tensors.size()).anyMatch(tensors::isGathered);
     }
 }

@@ -21,12 +21,10 @@ public final class Planner {
     private static final int MAPPED_BLOCK = 64 << 20;
 
     private final PlanSettings settings;
-    private final Cuts cuts;
     private final BlockTable blocks = new BlockTable();
 
-    private Planner(PlanSettings settings, Cuts cuts) {
+    private Planner(PlanSettings settings) {
         this.settings = settings;
-        this.cuts = cuts;
     }
 
     /// The plan for these files.
@@ -37,32 +35,38 @@ public final class Planner {
     /// @throws io.fastsafetensors.error.SliceException if a tensor cannot be cut as it should be
     public static ReadPlan plan(List<FileHeader> headers, List<Route> routes, Selection selection,
             PlanSettings settings, Cuts cuts) {
-        Planner planner = new Planner(settings, cuts);
+        List<Selected> selected =
+                headers.stream().map(header -> Selected.of(header.tensors(), selection, cuts)).toList();
+        return plan(headers, routes, selected, settings);
+    }
+
+    /// The plan for these files.
+    ///
+    /// @param selected the tensors of each file, by offset
+    static ReadPlan plan(List<FileHeader> headers, List<Route> routes, List<Selected> selected,
+            PlanSettings settings) {
+        Planner planner = new Planner(settings);
         List<PlannedFile> files = new ArrayList<>(headers.size());
         for (FileHeader header : headers) {
-            files.add(planner.planFile(files.size(), header, routes.get(files.size()), selection));
+            int file = files.size();
+            files.add(planner.planFile(file, header, routes.get(file), selected.get(file)));
         }
         return new ReadPlan(files, planner.blocks, settings);
     }
 
-    private PlannedFile planFile(int index, FileHeader header, Route route, Selection selection) {
-        List<Chosen> selected = new ArrayList<>(header.tensors().size());
-        for (TensorInfo tensor : header.tensors()) {
-            if (selection.test(tensor)) {
-                selected.add(new Chosen(tensor, cuts.of(tensor)));
-            }
-        }
+    private PlannedFile planFile(int index, FileHeader header, Route route, Selected selected) {
         if (route.landing().placesEachTensor()) {
             return placed(index, header, selected, route);
         }
-        String obstacle = obstacleToInPlace(selected);
+        String obstacle = obstacleToInPlace(selected, settings);
         return obstacle == null ? inPlace(index, header, selected)
                 : placed(index, header, selected, new Route(Landing.MOVED, obstacle));
     }
 
-    private @Nullable String obstacleToInPlace(List<Chosen> selected) {
+    /// Why tensors cannot stay where their file has them; null if they can.
+    static @Nullable String obstacleToInPlace(List<Chosen> selected, PlanSettings settings) {
         for (Chosen tensor : selected) {
-            if (isConverted(tensor.info())) {
+            if (settings.target(tensor.info()) != tensor.info().dtype()) {
                 return "tensors are converted to " + settings.target(tensor.info());
             }
             if (!tensor.part().isContiguous()) {
@@ -76,7 +80,7 @@ public final class Planner {
         return null;
     }
 
-    private PlannedFile inPlace(int index, FileHeader header, List<Chosen> selected) {
+    private PlannedFile inPlace(int index, FileHeader header, Selected selected) {
         Ranges ranges = Ranges.of(selected, GAP_LIMIT);
         long[] spanTarget = new long[ranges.size()];
         int firstBlock = blocks.size();
@@ -91,28 +95,27 @@ public final class Planner {
             }
             bufferBytes += Pages.ceil(ranges.end(r)) - base;
         }
-        List<PlannedTensor> tensors = new ArrayList<>(selected.size());
-        for (Chosen tensor : selected) {
+        PlannedTensors tensors = new PlannedTensors(settings, index, selected);
+        for (int t = 0; t < selected.size(); t++) {
+            Chosen tensor = selected.get(t);
             long offset = 0;
             if (!tensor.isEmpty()) {
                 int r = ranges.find(tensor.start());
                 offset = spanTarget[r] + tensor.start() - Pages.floor(ranges.start(r));
             }
-            tensors.add(planned(tensor, index, tensor.info().dtype(), offset, tensor.part().byteSize(), firstBlock));
+            place(tensors, t, tensor, offset, firstBlock);
         }
-        return new PlannedFile(header.location(), header.fileLength(), List.copyOf(tensors), ranges.size(),
-                ranges.bytes(),
+        return new PlannedFile(header.location(), header.fileLength(), tensors, ranges.size(), ranges.bytes(),
                 bufferBytes, Landing.IN_PLACE, "the host can address the memory and the file is aligned");
     }
 
-    private PlannedTensor planned(Chosen tensor, int file, DType dtype, long offset, long bytes, int firstBlock) {
+    private void place(PlannedTensors tensors, int index, Chosen tensor, long offset, int firstBlock) {
         boolean empty = tensor.isEmpty();
-        return new PlannedTensor(tensor.info(), tensor.part(), file, dtype, offset, bytes,
-                empty ? 0 : blocks.find(firstBlock, tensor.start()),
+        tensors.place(index, offset, empty ? 0 : blocks.find(firstBlock, tensor.start()),
                 empty ? -1 : blocks.find(firstBlock, tensor.end() - 1));
     }
 
-    private PlannedFile placed(int index, FileHeader header, List<Chosen> selected, Route route) {
+    private PlannedFile placed(int index, FileHeader header, Selected selected, Route route) {
         Ranges ranges = Ranges.of(selected, GAP_LIMIT);
         int blockBytes = route.landing() == Landing.MAPPED && selected.stream().allMatch(this::isCopied)
                 ? Math.max(MAPPED_BLOCK, settings.blockBytes()) : settings.blockBytes();
@@ -133,18 +136,18 @@ public final class Planner {
                 at = next;
             }
         }
-        List<PlannedTensor> tensors = new ArrayList<>(selected.size());
+        PlannedTensors tensors = new PlannedTensors(settings, index, selected);
         long bufferBytes = 0;
-        for (Chosen tensor : selected) {
+        for (int t = 0; t < selected.size(); t++) {
+            Chosen tensor = selected.get(t);
             DType target = settings.target(tensor.info());
             long bytes = isConverted(tensor.info()) ? convertedSize(tensor, target) : tensor.part().byteSize();
             boolean empty = tensor.isEmpty();
             long offset = empty ? 0 : Pages.alignUp(bufferBytes, settings.movedAlignment());
             bufferBytes = empty ? bufferBytes : offset + bytes;
-            tensors.add(planned(tensor, index, target, offset, bytes, firstBlock));
+            place(tensors, t, tensor, offset, firstBlock);
         }
-        return new PlannedFile(header.location(), header.fileLength(), List.copyOf(tensors), ranges.size(),
-                ranges.bytes(),
+        return new PlannedFile(header.location(), header.fileLength(), tensors, ranges.size(), ranges.bytes(),
                 bufferBytes, route.landing(), route.why());
     }
 
@@ -166,7 +169,10 @@ public final class Planner {
         return settings.target(tensor) != tensor.dtype();
     }
 
-    private static long convertedSize(Chosen tensor, DType target) {
+    /// The bytes of what a tensor becomes.
+    ///
+    /// @throws UnsupportedFeatureException if its elements do not fill whole bytes then
+    static long convertedSize(Chosen tensor, DType target) {
         long elements = tensor.part().shape().elements();
         try {
             return target.byteSize(elements);

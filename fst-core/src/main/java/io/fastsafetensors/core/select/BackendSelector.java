@@ -4,10 +4,9 @@ import io.fastsafetensors.api.BackendChoice;
 import io.fastsafetensors.api.BackendChoice.Rejected;
 import io.fastsafetensors.api.LoadOptions;
 import io.fastsafetensors.core.memory.SharedBackend;
-import io.fastsafetensors.core.select.Providers.Found;
+import io.fastsafetensors.core.select.Providers.FoundBackend;
 import io.fastsafetensors.error.BackendUnavailableException;
 import io.fastsafetensors.spi.BackendOptions;
-import io.fastsafetensors.spi.BackendProvider;
 import io.fastsafetensors.spi.Capability;
 import io.fastsafetensors.spi.DeviceInfo;
 import io.fastsafetensors.spi.DeviceKind;
@@ -50,10 +49,10 @@ public final class BackendSelector {
     }
 
     /// @param providers best first
-    static Selected open(List<Found<BackendProvider>> providers, LoadOptions options) {
+    static Selected open(List<FoundBackend> providers, LoadOptions options) {
         List<Rejected> rejected = new ArrayList<>();
         Candidate best = null;
-        for (Found<BackendProvider> found : providers) {
+        for (FoundBackend found : providers) {
             Optional<String> mismatch = mismatch(found, options);
             if (mismatch.isPresent()) {
                 rejected.add(new Rejected(found.name(), mismatch.get()));
@@ -66,31 +65,32 @@ public final class BackendSelector {
         if (best == null) {
             String wanted = options.device() + options.backend().map(b -> " through backend " + b).orElse("");
             throw new BackendUnavailableException(wanted,
-                    rejected.stream().map(r -> r.name() + ": " + r.reason()).toList());
+                    rejected.stream().map(r -> r.name() + ": " + r.reason()).toList(),
+                    ShippedProviders.wayOut(options.device().type(), options.backend(),
+                            providers.stream().map(FoundBackend::name).toList()));
         }
-        BackendChoice choice = new BackendChoice(best.provider().name(), reason(best, options), rejected);
+        BackendChoice choice = new BackendChoice(best.found().name(), reason(best, options), rejected);
         LOG.log(Level.DEBUG, () -> "backend " + choice);
         return new Selected(
-                OpenDevices.open(best.provider(), best.device().device(),
+                OpenDevices.open(best.found(), best.device().device(),
                         new BackendOptions(options.strictBackend(), options.backendProperties())),
                 best.device().device(), best.capabilities(), choice);
     }
 
     /// A provider that can serve the device asked for.
-    private record Candidate(BackendProvider provider, DeviceInfo device, Set<Capability> capabilities,
+    private record Candidate(FoundBackend found, DeviceInfo device, Set<Capability> capabilities,
             int preference) {
         private static final int FIRST = 0;
         private static final int SECOND = 1;
         private static final int LAST = 2;
     }
 
-    private static Optional<String> mismatch(Found<BackendProvider> found, LoadOptions options) {
-        BackendProvider provider = found.provider();
+    private static Optional<String> mismatch(FoundBackend found, LoadOptions options) {
         if (options.backend().isPresent() && !options.backend().get().equals(found.name())) {
             return Optional.of("backend " + options.backend().get() + " was asked for");
         }
-        if (provider != null && !serves(provider.deviceType(), options.device())) {
-            return Optional.of("serves " + provider.deviceType() + " devices, not " + options.device());
+        if (found.provider() != null && !serves(found.deviceType(), options.device())) {
+            return Optional.of("serves " + found.deviceType() + " devices, not " + options.device());
         }
         return Optional.empty();
     }
@@ -103,13 +103,11 @@ public final class BackendSelector {
         };
     }
 
-    private static @Nullable Candidate candidate(Found<BackendProvider> found, LoadOptions options,
+    private static @Nullable Candidate candidate(FoundBackend found, LoadOptions options,
             List<Rejected> rejected) {
         Probe probe = Providers.probe(found);
-        BackendProvider provider = found.provider();
-        if (provider == null || !(probe instanceof Probe.Available available)) {
-            rejected.add(new Rejected(found.name(), "not available: "
-                    + (probe instanceof Probe.Unavailable u ? u.reason() : "its provider cannot be constructed")));
+        if (!(probe instanceof Probe.Available available)) {
+            rejected.add(new Rejected(found.name(), "not available: " + ((Probe.Unavailable) probe).reason()));
             return null;
         }
         Optional<DeviceInfo> device = available.devices().stream()
@@ -124,7 +122,7 @@ public final class BackendSelector {
                     + device.get().name()));
             return null;
         }
-        return new Candidate(provider, device.get(), available.capabilities(), preference(device.get(), options));
+        return new Candidate(found, device.get(), available.capabilities(), preference(device.get(), options));
     }
 
     /// Who serves the host's memory through a driver for devices copies what the CPU backend reads in place, so it only
@@ -143,7 +141,7 @@ public final class BackendSelector {
         }
         boolean replaced = other.preference() < best.preference();
         Candidate loser = replaced ? best : other;
-        rejected.add(new Rejected(loser.provider().name(), loser.preference() == Candidate.LAST
+        rejected.add(new Rejected(loser.found().name(), loser.preference() == Candidate.LAST
                 ? "its device " + loser.device().device() + " is a processor, " + loser.device().name()
                 : "lower priority"));
         return replaced ? other : best;

@@ -1,11 +1,13 @@
 package io.fastsafetensors.core.select;
 
 import io.fastsafetensors.core.memory.SharedBackend;
+import io.fastsafetensors.core.select.Providers.FoundBackend;
 import io.fastsafetensors.spi.BackendOptions;
 import io.fastsafetensors.spi.BackendProvider;
 import io.fastsafetensors.types.Device;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Objects;
 
 /// The devices that this process has open. Loaders of the same device through the same backend with the same switches
 /// share one, and with it its context and its staging memory.
@@ -20,8 +22,9 @@ final class OpenDevices {
     }
 
     /// One hold on the opened device; the caller releases it.
-    static SharedBackend open(BackendProvider provider, Device device, BackendOptions options) {
-        Key key = new Key(provider.getClass(), provider.name(), device, options);
+    static SharedBackend open(FoundBackend found, Device device, BackendOptions options) {
+        BackendProvider provider = Objects.requireNonNull(found.provider(), found.name());
+        Key key = new Key(provider.getClass(), found.name(), device, options);
         synchronized (OPEN) {
             SharedBackend shared = OPEN.get(key);
             if (shared == null || !shared.tryRetain()) {

@@ -7,86 +7,166 @@ import io.fastsafetensors.error.Where;
 import io.fastsafetensors.group.ProcessGroupProvider;
 import io.fastsafetensors.spi.BackendProvider;
 import io.fastsafetensors.spi.Probe;
+import io.fastsafetensors.spi.Services;
+import io.fastsafetensors.spi.Services.Found;
 import java.util.ArrayList;
 import java.util.Comparator;
-import java.util.Iterator;
 import java.util.List;
 import java.util.Optional;
-import java.util.ServiceConfigurationError;
-import java.util.ServiceLoader;
+import java.util.function.Supplier;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
-/// The providers on the class path or module path. One that cannot be constructed is remembered with its error and
-/// hides nobody.
+/// The providers on the class path or module path. One that cannot be constructed, or that fails when it is asked who
+/// it is (an [AbstractMethodError], say, from a jar made for another version), is remembered with its error and hides
+/// nobody.
 public final class Providers {
-    /// A provider, or why there is none.
+    private static final String UNKNOWN = "?";
+
+    /// A backend's provider, asked once for what does not change, or why it cannot be used.
     ///
-    /// @param name its name, or its class's name if it could not be constructed
+    /// @param name its name, or its class's name if it cannot tell
+    /// @param deviceType what it serves, `?` if it cannot tell
+    /// @param priority its priority, 0 if it cannot tell
     /// @param provider the provider
-    /// @param error why it could not be constructed
-    record Found<P>(String name, @Nullable P provider, @Nullable Throwable error) {
+    /// @param failure why there is none
+    record FoundBackend(String name, String deviceType, int priority, @Nullable BackendProvider provider,
+            Optional<Failure> failure) {
+        static FoundBackend of(String className, BackendProvider provider) {
+            String name = className;
+            String deviceType = UNKNOWN;
+            try {
+                name = answer("name()", provider::name);
+                deviceType = answer("deviceType()", provider::deviceType);
+                return new FoundBackend(name, deviceType, answer("priority()", provider::priority), provider,
+                        Optional.empty());
+            } catch (BrokenProvider e) {
+                return new FoundBackend(name, deviceType, 0, null, Optional.of(e.failure()));
+            }
+        }
+    }
+
+    /// A transport's provider, or why it cannot be used.
+    private record FoundGroup(String name, @Nullable ProcessGroupProvider provider, Optional<Failure> failure) {
+        static FoundGroup of(String className, ProcessGroupProvider provider) {
+            try {
+                return new FoundGroup(answer("name()", provider::name), provider, Optional.empty());
+            } catch (BrokenProvider e) {
+                return new FoundGroup(className, null, Optional.of(e.failure()));
+            }
+        }
+
+        Optional<String> unavailable() {
+            ProcessGroupProvider there = provider;
+            if (there == null) {
+                return failure.map(Failure::reason);
+            }
+            try {
+                return answer("unavailable()", there::unavailable);
+            } catch (BrokenProvider e) {
+                return Optional.of(e.failure().reason());
+            }
+        }
+    }
+
+    /// Why a provider cannot be used.
+    ///
+    /// @param reason for people
+    /// @param cause the exception behind it
+    record Failure(String reason, Optional<Throwable> cause) {
+        static Failure constructing(Throwable cause) {
+            return new Failure("its provider cannot be constructed: " + cause, Optional.of(cause));
+        }
+    }
+
+    /// A provider that fails in a method that must not fail.
+    private static final class BrokenProvider extends Exception {
+        private static final long serialVersionUID = 1L;
+        private final transient Failure failure;
+
+        BrokenProvider(Failure failure) {
+            super(failure.reason());
+            this.failure = failure;
+        }
+
+        Failure failure() {
+            return failure;
+        }
     }
 
     private Providers() {
     }
 
-    static List<Found<BackendProvider>> backends() {
-        List<Found<BackendProvider>> found = new ArrayList<>();
-        collect(ServiceLoader.load(BackendProvider.class), found);
-        found.sort(Comparator.<Found<BackendProvider>>comparingInt(f -> f.provider() == null ? Integer.MIN_VALUE
-                : f.provider().priority()).reversed().thenComparing(Found::name));
-        return found;
+    /// What a provider answers.
+    ///
+    /// @throws BrokenProvider if it throws or answers null
+    private static <T> T answer(String method, Supplier<@Nullable T> call) throws BrokenProvider {
+        T answer;
+        try {
+            answer = call.get();
+        } catch (VirtualMachineError e) {
+            throw e;
+        } catch (Throwable e) {
+            throw new BrokenProvider(new Failure("its " + method + " fails: " + e, Optional.of(e)));
+        }
+        if (answer == null) {
+            throw new BrokenProvider(new Failure("its " + method + " is null", Optional.empty()));
+        }
+        return answer;
     }
 
-    private static <P> void collect(ServiceLoader<P> loader, List<Found<P>> found) {
-        Iterator<ServiceLoader.Provider<P>> providers = loader.stream().iterator();
-        while (true) {
-            String name = "(a services file)";
-            try {
-                if (!providers.hasNext()) {
-                    return;
-                }
-                ServiceLoader.Provider<P> each = providers.next();
-                name = each.type().getName();
-                P provider = each.get();
-                found.add(new Found<>(provider instanceof BackendProvider b ? b.name()
-                        : ((ProcessGroupProvider) provider).name(), provider, null));
-            } catch (ServiceConfigurationError | RuntimeException | LinkageError e) {
-                found.add(new Found<>(name, null, e));
-            }
+    /// Best first.
+    static List<FoundBackend> backends() {
+        List<FoundBackend> backends = new ArrayList<>();
+        List<Found<BackendProvider>> all = Services.all(BackendProvider.class, Providers.class);
+        for (Found<BackendProvider> found : all) {
+            backends.add(found.service().map(provider -> FoundBackend.of(found.className(), provider))
+                    .orElseGet(() -> new FoundBackend(found.className(), UNKNOWN, 0, null,
+                            found.error().map(Failure::constructing))));
         }
+        for (ShippedProviders each : ShippedProviders.unregistered(true, classes(all))) {
+            backends.add(new FoundBackend(each.provided(), each.deviceType(), 0, null,
+                    Optional.of(new Failure(each.unregistered(), Optional.empty()))));
+        }
+        backends.sort(Comparator.<FoundBackend>comparingInt(found -> found.provider() == null ? Integer.MIN_VALUE
+                : found.priority()).reversed().thenComparing(FoundBackend::name));
+        return backends;
+    }
+
+    private static <S> List<String> classes(List<Found<S>> found) {
+        return found.stream().map(Found::className).toList();
     }
 
     /// What a provider's probe says; a probe that breaks its promise not to throw counts as unavailable.
-    static Probe probe(Found<BackendProvider> found) {
-        if (found.provider() == null) {
-            return new Probe.Unavailable("its provider cannot be constructed: " + found.error(),
-                    Optional.ofNullable(found.error()));
+    static Probe probe(FoundBackend found) {
+        BackendProvider provider = found.provider();
+        if (provider == null) {
+            return new Probe.Unavailable(found.failure().map(Failure::reason).orElse("no reason given"),
+                    found.failure().flatMap(Failure::cause));
         }
         try {
-            return found.provider().probe();
-        } catch (RuntimeException | LinkageError e) {
-            return new Probe.Unavailable("its probe failed: " + e, Optional.of(e));
+            return answer("probe()", provider::probe);
+        } catch (BrokenProvider e) {
+            return new Probe.Unavailable(e.failure().reason(), e.failure().cause());
         }
     }
 
     /// Every backend with what it says of this machine, best first.
     public static List<BackendReport> backendReports() {
         return backends().stream()
-                .map(f -> new BackendReport(f.name(), f.provider() == null ? "?" : f.provider().deviceType(),
-                        f.provider() == null ? 0 : f.provider().priority(), probe(f)))
+                .map(found -> new BackendReport(found.name(), found.deviceType(), found.priority(), probe(found)))
                 .toList();
     }
 
-    private static List<Found<ProcessGroupProvider>> groups() {
-        List<Found<ProcessGroupProvider>> found = new ArrayList<>();
-        collect(ServiceLoader.load(ProcessGroupProvider.class), found);
-        return found;
-    }
-
-    private static Optional<String> unavailable(Found<ProcessGroupProvider> found) {
-        return found.provider() == null ? Optional.of("its provider cannot be constructed: " + found.error())
-                : found.provider().unavailable();
+    private static List<FoundGroup> groups() {
+        List<Found<ProcessGroupProvider>> all = Services.all(ProcessGroupProvider.class, Providers.class);
+        Stream<FoundGroup> found = all.stream()
+                .map(each -> each.service().map(provider -> FoundGroup.of(each.className(), provider)).orElseGet(
+                        () -> new FoundGroup(each.className(), null, each.error().map(Failure::constructing))));
+        Stream<FoundGroup> unregistered = ShippedProviders.unregistered(false, classes(all)).stream()
+                .map(each -> new FoundGroup(each.provided(), null,
+                        Optional.of(new Failure(each.unregistered(), Optional.empty()))));
+        return Stream.concat(found, unregistered).toList();
     }
 
     /// Every transport between ranks with what it says of this machine; `single` and `local` need nothing and are always
@@ -95,8 +175,8 @@ public final class Providers {
         List<GroupReport> reports = new ArrayList<>();
         reports.add(new GroupReport("single", Optional.empty()));
         reports.add(new GroupReport("local", Optional.empty()));
-        for (Found<ProcessGroupProvider> each : groups()) {
-            reports.add(new GroupReport(each.name(), unavailable(each)));
+        for (FoundGroup each : groups()) {
+            reports.add(new GroupReport(each.name(), each.unavailable()));
         }
         return reports;
     }
@@ -105,10 +185,9 @@ public final class Providers {
     ///
     /// @throws UnsupportedFeatureException if there is none or it does not work here; it says why
     public static ProcessGroupProvider group(String name) {
-        List<Found<ProcessGroupProvider>> found = groups();
-        for (Found<ProcessGroupProvider> each : found) {
+        for (FoundGroup each : groups()) {
             if (each.name().equals(name)) {
-                Optional<String> reason = unavailable(each);
+                Optional<String> reason = each.unavailable();
                 if (each.provider() == null || reason.isPresent()) {
                     throw new UnsupportedFeatureException("the transport " + name + " does not work here: "
                             + reason.orElse("no reason given"), Where.nowhere());
@@ -117,6 +196,7 @@ public final class Providers {
             }
         }
         throw new UnsupportedFeatureException("no transport \"" + name + "\" on the path; there are "
-                + groupReports().stream().map(GroupReport::name).toList(), Where.nowhere());
+                + groupReports().stream().map(GroupReport::name).toList() + ShippedProviders.transportWayOut(name),
+                Where.nowhere());
     }
 }

@@ -62,6 +62,18 @@ public record Part(int dim, Shape shape, long rows, long rowBytes, long runStart
         }
     }
 
+    /// Refuses a cut that some rank's part does not allow, on every rank alike.
+    ///
+    /// @throws SliceException if there is no such dimension, or a sub-byte element's byte is cut on any rank
+    public static void requireAll(TensorInfo tensor, int dim, int ranks) {
+        requireDim(tensor.name(), tensor.shape(), dim);
+        if (dim >= 0 && tensor.dtype().isSubByte()) {
+            for (int r = 0; r < ranks; r++) {
+                of(tensor, dim, r, ranks);
+            }
+        }
+    }
+
     private static long bytes(TensorInfo tensor, long elements) {
         DType dtype = tensor.dtype();
         if (dtype.isSubByte() && (elements * dtype.bits() & 7) != 0) {

@@ -162,7 +162,9 @@ public final class SourceFile {
             other = replaced;
         }
         if (other || (mine != null && !mine.isCurrent())) {
-            throw changed("was replaced by another", null);
+            // It may have been written since the first look.
+            String change = change();
+            throw changed(change == null ? "was replaced by another" : change, null);
         }
     }
 

@@ -2,21 +2,17 @@ package io.fastsafetensors.core.storage;
 
 import io.fastsafetensors.error.UnsupportedFeatureException;
 import io.fastsafetensors.spi.Releases;
+import io.fastsafetensors.spi.Services;
 import io.fastsafetensors.spi.storage.Storage;
 import io.fastsafetensors.spi.storage.StorageOptions;
 import io.fastsafetensors.spi.storage.StorageProvider;
 import io.fastsafetensors.types.Location;
 import java.util.ArrayList;
-import java.util.Iterator;
 import java.util.LinkedHashMap;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.ServiceConfigurationError;
-import java.util.ServiceLoader;
 import java.util.Set;
 import java.util.TreeSet;
-import org.jspecify.annotations.Nullable;
 
 /// The storages of one loader, or of one call that reads headers: each is opened when the first location of its scheme is
 /// met and closed by the last holder of this. Thread-safe.
@@ -59,44 +55,17 @@ public final class Storages implements AutoCloseable {
     private static StorageProvider find(String scheme, Location location) {
         Set<String> present = new TreeSet<>();
         List<String> broken = new ArrayList<>();
-        for (ClassLoader loader : loaders()) {
-            StorageProvider found = find(scheme, ServiceLoader.load(StorageProvider.class, loader), present, broken);
-            if (found != null) {
-                return found;
+        for (Services.Found<StorageProvider> found : Services.all(StorageProvider.class, Storages.class)) {
+            Set<String> schemes = found.service().map(StorageProvider::schemes).orElse(Set.of());
+            if (schemes.contains(scheme)) {
+                return found.service().orElseThrow();
             }
+            present.addAll(schemes);
+            found.error().ifPresent(error -> broken.add(found.className() + " (" + error + ")"));
         }
         throw new UnsupportedFeatureException("no storage for scheme " + scheme + "; present: "
                 + String.join(", ", present) + (broken.isEmpty() ? "" : "; cannot be constructed: " + broken),
                 location.where());
-    }
-
-    private static Set<ClassLoader> loaders() {
-        Set<ClassLoader> loaders = new LinkedHashSet<>();
-        loaders.add(Storages.class.getClassLoader());
-        ClassLoader context = Thread.currentThread().getContextClassLoader();
-        if (context != null) {
-            loaders.add(context);
-        }
-        return loaders;
-    }
-
-    private static @Nullable StorageProvider find(String scheme, ServiceLoader<StorageProvider> services,
-            Set<String> present, List<String> broken) {
-        Iterator<ServiceLoader.Provider<StorageProvider>> providers = services.stream().iterator();
-        while (true) {
-            try {
-                if (!providers.hasNext()) {
-                    return null;
-                }
-                StorageProvider provider = providers.next().get();
-                present.addAll(provider.schemes());
-                if (provider.schemes().contains(scheme)) {
-                    return provider;
-                }
-            } catch (ServiceConfigurationError | RuntimeException | LinkageError e) {
-                broken.add(e.toString());
-            }
-        }
     }
 
     /// One holder more.

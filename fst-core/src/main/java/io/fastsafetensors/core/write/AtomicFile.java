@@ -26,8 +26,9 @@ import org.jspecify.annotations.Nullable;
 /// thread-safe; several writers of one target do not disturb each other, and the last one wins.
 ///
 /// The temporary file is called `.NAME.RANDOM.fst-tmp`. A writer holds a lock on its own, so that the next writer of
-/// the same target can tell, and remove, what a killed one left behind. A JVM that ends in order, by a signal too, removes
-/// what is unfinished itself.
+/// the same target can tell, and remove, what a killed one left behind. The files of one writer have one RANDOM, and one of
+/// them stays open: its lock stands for all, so that the others need no descriptor while nothing is written to them. A JVM
+/// that ends in order, by a signal too, removes what is unfinished itself.
 final class AtomicFile implements AutoCloseable {
     static final String SUFFIX = ".fst-tmp";
 
@@ -73,13 +74,15 @@ final class AtomicFile implements AutoCloseable {
 
     private final Path target;
     private final Path temporary;
-    private final FileChannel channel;
+    private final String random;
+    private @Nullable FileChannel channel;
     private @Nullable FileChannel direct;
     private boolean published;
 
-    private AtomicFile(Path target, Path temporary, FileChannel channel) {
+    private AtomicFile(Path target, Path temporary, String random, FileChannel channel) {
         this.target = target;
         this.temporary = temporary;
+        this.random = random;
         this.channel = channel;
     }
 
@@ -87,6 +90,13 @@ final class AtomicFile implements AutoCloseable {
     ///
     /// @param bytes how long it will be
     static AtomicFile create(Path target, long bytes) throws IOException {
+        return create(target, bytes, null);
+    }
+
+    /// As above, for a writer of several files in one directory.
+    ///
+    /// @param keeper another one of them, which stays open until this one is published or closed; null for the first
+    static AtomicFile create(Path target, long bytes, @Nullable AtomicFile keeper) throws IOException {
         Path absolute = target.toAbsolutePath();
         Path directory = absolute.getParent();
         Path name = absolute.getFileName();
@@ -97,11 +107,12 @@ final class AtomicFile implements AutoCloseable {
         String prefix = prefix(Location.of(name).name());
         removeStale(real, prefix);
         for (int i = 0; i < TRIES; i++) {
-            String random = HexFormat.of().toHexDigits(ThreadLocalRandom.current().nextLong());
+            String random = keeper == null ? HexFormat.of().toHexDigits(ThreadLocalRandom.current().nextLong())
+                    : keeper.random;
             Path temporary = real.resolve(prefix + random + SUFFIX);
             FileChannel channel = open(temporary, bytes, Files.exists(real.resolve(name)));
             if (lock(channel) && Files.exists(temporary)) {
-                return new AtomicFile(real.resolve(name), temporary, channel);
+                return new AtomicFile(real.resolve(name), temporary, random, channel);
             }
             // Another writer took it for stale in the moment before the lock.
             channel.close();
@@ -115,15 +126,37 @@ final class AtomicFile implements AutoCloseable {
         return target;
     }
 
-    /// Where the content goes.
-    FileChannel channel() {
-        return channel;
+    /// Where the content goes. Opened again if it was parked.
+    synchronized FileChannel channel() throws IOException {
+        FileChannel open = channel;
+        if (open == null) {
+            open = FileChannel.open(temporary, StandardOpenOption.READ, StandardOpenOption.WRITE);
+            channel = open;
+        }
+        return open;
+    }
+
+    /// Closes its descriptors until something is written again; no writing is under way. Only for a file whose keeper is
+    /// open, since closing drops the lock.
+    synchronized void park() throws IOException {
+        FileChannel first = channel;
+        FileChannel second = direct;
+        channel = null;
+        direct = null;
+        try {
+            if (second != null) {
+                second.close();
+            }
+        } finally {
+            if (first != null) {
+                first.close();
+            }
+        }
     }
 
     /// A second way to the content, past the page cache: whole pages only, from page-aligned memory. Null where the
     /// file system has none.
-    @Nullable
-    FileChannel directChannel() {
+    synchronized @Nullable FileChannel directChannel() {
         if (direct == null && DirectOption.VALUE.isPresent()) {
             try {
                 // Closed with the file and not before: closing any channel of it drops the lock.
@@ -137,7 +170,7 @@ final class AtomicFile implements AutoCloseable {
 
     /// Makes the content durable.
     void complete() throws IOException {
-        channel.force(true);
+        channel().force(true);
     }
 
     /// Puts the file in place, over what was there, whose mode it gets.
@@ -165,10 +198,15 @@ final class AtomicFile implements AutoCloseable {
     /// Removes the temporary file unless it was published.
     @Override
     public void close() throws IOException {
-        try (channel) {
-            if (direct != null) {
-                direct.close();
-            }
+        try {
+            park();
+        } finally {
+            forget();
+        }
+    }
+
+    private void forget() throws IOException {
+        try {
             if (!published) {
                 Files.deleteIfExists(temporary);
             }
@@ -190,10 +228,36 @@ final class AtomicFile implements AutoCloseable {
             return name.length() == length && name.startsWith(prefix) && name.endsWith(SUFFIX);
         })) {
             for (Path entry : entries) {
-                if (!OURS.contains(entry)) {
+                if (!OURS.contains(entry) && !hasLivingSibling(directory, entry)) {
                     removeIfDead(entry);
                 }
             }
+        }
+    }
+
+    /// Whether another file of the same writer is locked.
+    private static boolean hasLivingSibling(Path directory, Path temporary) throws IOException {
+        String name = temporary.getFileName().toString();
+        String ending = name.substring(name.length() - RANDOM_DIGITS - SUFFIX.length());
+        try (DirectoryStream<Path> siblings = Files.newDirectoryStream(directory,
+                entry -> entry.getFileName().toString().endsWith(ending) && !entry.equals(temporary))) {
+            for (Path sibling : siblings) {
+                if (OURS.contains(sibling) || isLocked(sibling)) {
+                    return true;
+                }
+            }
+        }
+        return false;
+    }
+
+    private static boolean isLocked(Path temporary) {
+        try (FileChannel channel = FileChannel.open(temporary, StandardOpenOption.WRITE)) {
+            return channel.tryLock() == null;
+        } catch (OverlappingFileLockException e) {
+            return true;
+        } catch (IOException e) {
+            // Gone, or somebody else's: nothing that tells.
+            return false;
         }
     }
 

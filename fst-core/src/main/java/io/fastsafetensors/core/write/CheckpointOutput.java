@@ -15,6 +15,7 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.security.MessageDigest;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -28,12 +29,17 @@ public final class CheckpointOutput implements AutoCloseable {
     // Digested while still in the processor's cache; also the most that the JDK copies out of a heap buffer at a time.
     private static final int WINDOW = 1 << 20;
 
+    /// Shards that are open at a time. Tensors come in the order of the files, or nearly: more have no use.
+    private static final int MOST_OPEN = 4;
+
     private final Path target;
     private final Layout layout;
     private final boolean digests;
     private final List<OpenShard> shards = new ArrayList<>();
     private final Map<String, Place> places = new LinkedHashMap<>();
     private final @Nullable PageWriter pages;
+    // The one used last is at the end. The first shard of all is not among them: it stays open until the index is there.
+    private final ArrayDeque<OpenShard> open = new ArrayDeque<>();
     private @Nullable AtomicFile index;
 
     /// A tensor's place, and how much of it is there.
@@ -104,9 +110,41 @@ public final class CheckpointOutput implements AutoCloseable {
             if (isSharded()) {
                 Files.createDirectories(target);
             }
-            shards.getFirst().file();
+            file(shards.getFirst());
         } catch (IOException e) {
             throw failure(e, shards.getFirst().target());
+        }
+    }
+
+    /// The file of a shard, ready to be written to. The one that was not written to for the longest time is parked for it.
+    private AtomicFile file(OpenShard shard) throws IOException {
+        OpenShard keeper = shards.getFirst();
+        if (shard == keeper) {
+            return shard.file(null);
+        }
+        if (open.peekLast() != shard) {
+            open.remove(shard);
+            open.addLast(shard);
+            if (open.size() > MOST_OPEN) {
+                park(open.getFirst());
+            }
+        }
+        return shard.file(file(keeper));
+    }
+
+    private void park(OpenShard shard) throws IOException {
+        if (open.remove(shard)) {
+            flush();
+            AtomicFile file = shard.begun();
+            if (file != null) {
+                file.park();
+            }
+        }
+    }
+
+    private void flush() {
+        if (pages != null) {
+            pages.flush();
         }
     }
 
@@ -138,7 +176,7 @@ public final class CheckpointOutput implements AutoCloseable {
             digest.update(bytes.duplicate());
         }
         long position = place.position + place.written;
-        AtomicFile file = place.shard.file();
+        AtomicFile file = file(place.shard);
         if (pages != null) {
             pages.write(file, position, bytes);
         } else {
@@ -148,7 +186,7 @@ public final class CheckpointOutput implements AutoCloseable {
         }
         place.written += count;
         if (digest != null && place.written == place.item.byteSize()) {
-            place.shard.putDigest(place.item.name(), Sha256.hex(digest));
+            place.shard.putDigest(file, place.item.name(), Sha256.hex(digest));
         }
         if (place.shard.wrote(count)) {
             complete(place.shard);
@@ -165,10 +203,9 @@ public final class CheckpointOutput implements AutoCloseable {
     }
 
     private void complete(OpenShard shard) throws IOException {
-        if (pages != null) {
-            pages.flush();
-        }
-        shard.complete();
+        flush();
+        file(shard).complete();
+        park(shard);
     }
 
     /// Makes sure that all of a tensor was written.
@@ -196,10 +233,14 @@ public final class CheckpointOutput implements AutoCloseable {
             for (OpenShard shard : shards) {
                 at = shard.target();
                 if (shard.dataBytes() == 0) {
-                    shard.complete();
+                    complete(shard);
                 }
                 files.add(at);
-                written.add(shard.file());
+                AtomicFile file = shard.begun();
+                if (file == null) {
+                    throw new AssertionError(at + " is whole and was never begun");
+                }
+                written.add(file);
             }
             if (isSharded()) {
                 Layout.Index last = layout.index().orElseThrow();
@@ -224,11 +265,12 @@ public final class CheckpointOutput implements AutoCloseable {
 
     private AtomicFile writeIndex(Path path, Layout.Index keys) throws IOException {
         ByteBuffer text = IndexText.of(layout.parts(), keys);
-        AtomicFile file = AtomicFile.create(path, text.remaining());
+        AtomicFile file = AtomicFile.create(path, text.remaining(), shards.getFirst().begun());
         index = file;
         while (text.hasRemaining()) {
             file.channel().write(text);
         }
+        // Locked until it is published, last of all: it stands for the shards when the first of them has its name.
         file.complete();
         return file;
     }

@@ -47,15 +47,17 @@ final class OpenShard {
     }
 
     /// The temporary file, begun with the header when it is first asked for.
-    AtomicFile file() throws IOException {
+    ///
+    /// @param keeper the file that stays open for all of its writer; null for that one itself
+    AtomicFile file(@Nullable AtomicFile keeper) throws IOException {
         AtomicFile opened = file;
         if (opened == null) {
-            opened = AtomicFile.create(target, dataStart() + dataBytes);
+            opened = AtomicFile.create(target, dataStart() + dataBytes, keeper);
             file = opened;
             put(opened, 0, header.toBuffer());
             for (Item item : items) {
                 if (digests && item.byteSize() == 0) {
-                    putDigest(item.name(), Sha256.hex(Sha256.create()));
+                    putDigest(opened, item.name(), Sha256.hex(Sha256.create()));
                 }
             }
         }
@@ -73,8 +75,8 @@ final class OpenShard {
     /// Puts a tensor's digest into the header.
     ///
     /// @param hex 64 digits
-    void putDigest(String tensor, String hex) throws IOException {
-        put(file(), header.digestOffset(tensor), ByteBuffer.wrap(hex.getBytes(StandardCharsets.US_ASCII)));
+    void putDigest(AtomicFile into, String tensor, String hex) throws IOException {
+        put(into, header.digestOffset(tensor), ByteBuffer.wrap(hex.getBytes(StandardCharsets.US_ASCII)));
     }
 
     private static void put(AtomicFile file, long position, ByteBuffer bytes) throws IOException {
@@ -83,9 +85,10 @@ final class OpenShard {
         }
     }
 
-    /// Makes the content durable.
-    void complete() throws IOException {
-        file().complete();
+    /// The temporary file, null if it was not begun.
+    @Nullable
+    AtomicFile begun() {
+        return file;
     }
 
     /// Removes the temporary file unless it was published.

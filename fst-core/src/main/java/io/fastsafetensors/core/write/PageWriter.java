@@ -1,6 +1,6 @@
 package io.fastsafetensors.core.write;
 
-import io.fastsafetensors.core.memory.Uninterruptibly;
+import io.fastsafetensors.core.memory.Waits;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.nio.ByteBuffer;
@@ -50,7 +50,7 @@ final class PageWriter implements AutoCloseable {
         }
 
         private void await() {
-            Uninterruptibly.run(landed::await);
+            Waits.uninterruptibly(landed::await);
             switch (failure) {
                 case IOException e -> throw CheckpointOutput.failure(e, target.target());
                 case RuntimeException e -> throw e;

@@ -83,6 +83,7 @@ class ConfigurationTest {
                   "dtype": "bf16", "select": ["model.*", "head"], "alignment": "4KiB", "readers": 3,
                   "blockBytes": 65536, "directIo": "always", "transferPath": "staged", "numaPinning": false,
                   "deviceBudget": "1.5GiB", "hostBudget": 7, "distribution": "local", "lenient": true,
+                  "strict": true, "onlyIndexed": true, "variant": "fp16",
                   "checkDigests": true, "leakDetection": "stack", "batchesAhead": 4, "ownedTensors": true
                 }
                 """);
@@ -101,7 +102,8 @@ class ConfigurationTest {
         assertEquals(3L << 29, options.deviceBudget());
         assertEquals(7, options.hostBudget());
         assertEquals(Distribution.LOCAL, options.distribution());
-        assertEquals(OpenOptions.lenientMode(), options.open());
+        assertEquals(OpenOptions.lenientMode().withStrict(true).withOnlyIndexed(true).withVariant("fp16"),
+                options.open());
         assertEquals(LeakDetection.STACK, options.leakDetection());
         assertEquals(new StreamOptions(4, true), options.stream());
     }
@@ -196,6 +198,12 @@ class ConfigurationTest {
         assertRefused("fst.json", "{\"readers\": \"3\"}", "line 1, column 13", "expected an integer", "\"3\"");
         assertRefused("fst.json", "{\"readers\":\n\n 2000}", "line 3, column 2", "1024");
         assertRefused("fst.json", "{\"readers\": 99999999999999999999}", "64 bits");
+        assertRefused("fst.json", "{\"batchesAhead\": 2147483647}", "line 1, column 18", "2147483647", "1024");
+        assertRefused("fst.json", "{\"batchesAhead\": -2}", "-2");
+        assertRefused("fst.json", "{\"alignment\": 288230376151711744}", "288230376151711744", "power of two");
+        assertRefused("fst.json", "{\"alignment\": 3}", "power of two");
+        assertRefused("fst.json", "{\"blockBytes\": \"2GiB\"}", "2147483648");
+        assertRefused("fst.json", "{\"hostBudget\": 0}", "budget of 0");
         assertRefused("fst.json", "{\"readers\": 1.5}", "expected an integer, found 1.5");
         assertRefused("fst.json", "{\"strictBackend\": \"true\"}", "expected true or false");
         assertRefused("fst.json", "{\"device\": null}", "expected a text, found null");
@@ -289,6 +297,7 @@ class ConfigurationTest {
         assertRefused(name, "{\"framework\": \"jax\"}", "pytorch, paddle");
         assertRefused(name, "{\"parallel\": {\"max_concurrent_producers\": 2}}", "2 is not between 1 and 1");
         assertRefused(name, "{\"parallel\": {\"queue_size\": -2}}", "-2");
+        assertRefused(name, "{\"parallel\": {\"queue_size\": 2147483647}}", "2147483647", "1024");
         assertRefused(name, "{\"parallel\": {\"max_batch_bytes\": 0}}", "a limit of 0 bytes");
         assertRefused(name, "{\"parallel\": {\"use_chunk_budget_as_allocation_size\": true}}", "line 1, column",
                 "needs max_batch_bytes");

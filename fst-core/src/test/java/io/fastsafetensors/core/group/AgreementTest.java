@@ -1,6 +1,7 @@
 package io.fastsafetensors.core.group;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -45,6 +46,12 @@ class AgreementTest {
         }
     }
 
+    private static List<Map<String, String>> reach(Agreement agreement, String what, Map<String, String> facts,
+            Map<String, String> own) {
+        return agreement.reach(what, () -> what, _ -> new Agreement.Told(facts, own), _ -> {
+        }).own();
+    }
+
     private static void assertAllSay(List<Object> outcomes, String... words) {
         for (Object outcome : outcomes) {
             GroupException e = (GroupException) outcome;
@@ -56,7 +63,7 @@ class AgreementTest {
 
     @Test
     void what_ranks_have_of_their_own_reaches_everybody() {
-        List<Object> outcomes = ranks(4, Duration.ofSeconds(20), (group, agreement) -> agreement.reach("a step",
+        List<Object> outcomes = ranks(4, Duration.ofSeconds(20), (group, agreement) -> reach(agreement, "a step",
                 Map.of("same", "é"), Map.of("rank", Integer.toString(group.rank()))));
         for (Object outcome : outcomes) {
             assertEquals(List.of(Map.of("rank", "0"), Map.of("rank", "1"), Map.of("rank", "2"), Map.of("rank", "3")),
@@ -71,14 +78,17 @@ class AgreementTest {
             for (int i = 0; i < 5; i++) {
                 facts.put("fact " + i, "v" + (group.rank() == 2 ? i + 1 : i));
             }
-            return agreement.reach("a step", facts, Map.of());
+            return reach(agreement, "a step", facts, Map.of());
         }), "the ranks disagree in a step: fact 0: rank 0 has v0, rank 2 has v1; fact 1", "and 2 more");
     }
 
     @Test
     void a_fact_that_one_rank_lacks_is_a_difference() {
-        assertAllSay(ranks(2, Duration.ofSeconds(20), (group, agreement) -> agreement.reach("a step",
-                group.rank() == 0 ? Map.of() : Map.of("x", "1"), Map.of())), "x: rank 0 has nothing, rank 1 has 1");
+        assertAllSay(
+                ranks(2, Duration.ofSeconds(20),
+                        (group, agreement) -> reach(agreement, "a step",
+                                group.rank() == 0 ? Map.of() : Map.of("x", "1"), Map.of())),
+                "x: rank 0 has nothing, rank 1 has 1");
     }
 
     @Test
@@ -89,9 +99,9 @@ class AgreementTest {
         }
         assertAllSay(ranks(2, Duration.ofSeconds(20), (group, agreement) -> {
             Map<String, String> mine = new LinkedHashMap<>(facts);
-            assertEquals(2, agreement.reach("the first step", facts, Map.of()).size());
+            assertEquals(2, reach(agreement, "the first step", facts, Map.of()).size());
             mine.put("file 7", "of " + group.rank());
-            return agreement.reach("a step", mine, Map.of());
+            return reach(agreement, "a step", mine, Map.of());
         }), "digest of 20000 facts");
     }
 
@@ -99,13 +109,18 @@ class AgreementTest {
     void a_rank_that_cannot_tells_why_and_the_group_goes_on() {
         List<Object> outcomes = ranks(3, Duration.ofSeconds(20), (group, agreement) -> {
             if (group.rank() == 1) {
-                agreement.fail("a step", new IllegalStateException("no room"));
+                IllegalStateException full = new IllegalStateException("no room");
+                assertSame(full, assertThrows(IllegalStateException.class, () -> agreement.reach("a step", () -> {
+                    throw full;
+                })));
             } else {
-                GroupException e = assertThrows(GroupException.class, () -> agreement.reach("a step", Map.of()));
+                GroupException e = assertThrows(GroupException.class, () -> agreement.reach("a step", () -> {
+                }));
                 assertTrue(e.getMessage().contains("rank 1 failed in a step: IllegalStateException: no room"),
                         e.getMessage());
             }
-            agreement.reach("the next step", Map.of());
+            agreement.reach("the next step", () -> {
+            });
             return "went on";
         });
         assertEquals(List.of("went on", "went on", "went on"), outcomes);
@@ -119,8 +134,10 @@ class AgreementTest {
                 group.exchange(new Message(2, "get(b)", null, Map.of(), Map.of()).encode());
                 throw new GroupException("rank 0 calls get(c) as step 2", Where.nowhere());
             }
-            agreement.reach("get(a)", Map.of());
-            agreement.reach("get(c)", Map.of());
+            agreement.reach("get(a)", () -> {
+            });
+            agreement.reach("get(c)", () -> {
+            });
             return true;
         }), "rank 0 calls get(c) as step 2");
     }
@@ -129,7 +146,8 @@ class AgreementTest {
     void a_rank_that_does_not_come_is_named_with_the_step() {
         List<Object> outcomes = ranks(2, Duration.ofMillis(200), (group, agreement) -> {
             if (group.rank() == 0) {
-                agreement.reach("get(\"w\")", Map.of());
+                agreement.reach("get(\"w\")", () -> {
+                });
             }
             return true;
         });

@@ -14,6 +14,7 @@ import io.fastsafetensors.core.checkpoint.CheckpointFiles;
 import io.fastsafetensors.core.storage.TestSources;
 import io.fastsafetensors.error.FormatError;
 import io.fastsafetensors.error.FormatException;
+import io.fastsafetensors.error.LoadInterruptedException;
 import io.fastsafetensors.error.StorageException;
 import io.fastsafetensors.error.TensorNotFoundException;
 import io.fastsafetensors.testkit.fixture.SafetensorsFixture;
@@ -168,7 +169,7 @@ class CheckpointReaderTest {
         write("m-1", "{}", 0);
         write("m-2", "{}", 0);
         Thread.currentThread().interrupt();
-        assertThrows(StorageException.class, () -> open(directory));
+        assertThrows(LoadInterruptedException.class, () -> open(directory));
         assertTrue(Thread.interrupted());
     }
 

@@ -6,7 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.fastsafetensors.api.BackendChoice.Rejected;
 import io.fastsafetensors.api.Loader;
-import io.fastsafetensors.core.select.Providers.Found;
+import io.fastsafetensors.core.select.Providers.FoundBackend;
 import io.fastsafetensors.error.BackendUnavailableException;
 import io.fastsafetensors.spi.Backend;
 import io.fastsafetensors.spi.BackendOptions;
@@ -52,7 +52,7 @@ class BackendSelectorTest {
 
     private static BackendSelector.Selected select(String device, BackendProvider... bestFirst) {
         BackendSelector.Selected selected = BackendSelector.open(
-                Stream.of(bestFirst).map(p -> new Found<>(p.name(), p, null)).toList(),
+                Stream.of(bestFirst).map(p -> FoundBackend.of(p.getClass().getName(), p)).toList(),
                 Loader.builder().device(Device.parse(device)).options());
         selected.backend().release();
         return selected;

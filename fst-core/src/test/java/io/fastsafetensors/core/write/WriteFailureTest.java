@@ -215,8 +215,9 @@ class WriteFailureTest {
         // The index's place is taken by a directory that is not empty, which no rename replaces.
         Path second = shards.resolve("model-00002-of-00002.safetensors");
         WriteOptions two = DEFAULTS.withMaxShardBytes(4);
-        Layout layout = Layout.of(List.of(Item.of("a", DType.U8, Shape.of(4)), Item.of("b", DType.U8, Shape.of(4))), two,
-                Layout.plainIndex(), shards);
+        Layout layout =
+                Layout.of(List.of(Item.of("a", DType.U8, Shape.of(4)), Item.of("b", DType.U8, Shape.of(4))), two,
+                        Layout.plainIndex(), shards);
         try (CheckpointOutput output = new CheckpointOutput(shards, layout, two, false)) {
             output.begin();
             output.append("a", ByteBuffer.allocate(4));

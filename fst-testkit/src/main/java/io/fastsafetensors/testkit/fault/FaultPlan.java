@@ -9,6 +9,7 @@ import java.util.HashSet;
 import java.util.Map;
 import java.util.Set;
 import java.util.SplittableRandom;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 
@@ -133,6 +134,20 @@ public final class FaultPlan {
             throw new BackendException("injected fault: " + operation + " number " + call + ", seed " + seed,
                     Where.backend(backend));
         }
+    }
+
+    /// What the first close of an object does when it has released it: counts the object as closed, and throws if the close
+    /// is to fail. Later ones do nothing.
+    ///
+    /// @param ticket counts the object as closed
+    Runnable once(Operation operation, String backend, Runnable ticket) {
+        AtomicBoolean closed = new AtomicBoolean();
+        return () -> {
+            if (closed.compareAndSet(false, true)) {
+                ticket.run();
+                before(operation, backend, 0);
+            }
+        };
     }
 
     private AtomicLong count(Operation operation) {

@@ -5,6 +5,7 @@ import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.DeviceBuffer;
 import io.fastsafetensors.spi.DeviceInfo;
 import io.fastsafetensors.spi.DirectStorage;
+import io.fastsafetensors.spi.Fence;
 import io.fastsafetensors.spi.HostRegistration;
 import io.fastsafetensors.spi.Kernels;
 import io.fastsafetensors.spi.MemoryInfo;
@@ -30,7 +31,7 @@ public final class FaultyBackend implements Backend {
         this.delegate = delegate;
         this.plan = plan;
         this.objects = objects;
-        this.closed = objects.opened(OpenObjects.Kind.BACKEND);
+        this.closed = plan.once(Operation.CLOSE_BACKEND, name(), objects.opened(OpenObjects.Kind.BACKEND));
     }
 
     @Override
@@ -52,21 +53,23 @@ public final class FaultyBackend implements Backend {
 
     @Override
     public MemoryInfo memory() {
+        plan.before(Operation.MEMORY, name(), 0);
         return delegate.memory();
     }
 
     @Override
     public DeviceBuffer allocate(long bytes, long alignment) {
         plan.before(Operation.ALLOCATE, name(), bytes);
-        return new FaultyBuffer(delegate.allocate(bytes, alignment), plan.isRemote(),
-                objects.opened(OpenObjects.Kind.BUFFER));
+        DeviceBuffer buffer = delegate.allocate(bytes, alignment);
+        Runnable freed = objects.opened(OpenObjects.Kind.BUFFER);
+        return new FaultyBuffer(buffer, plan.isRemote(), plan.once(Operation.CLOSE_BUFFER, name(), freed));
     }
 
     @Override
     public StagingBuffer allocateStaging(long bytes) {
         plan.before(Operation.ALLOCATE_STAGING, name(), bytes);
         StagingBuffer staging = delegate.allocateStaging(bytes);
-        Runnable staged = objects.opened(OpenObjects.Kind.STAGING);
+        Runnable staged = plan.once(Operation.CLOSE_STAGING, name(), objects.opened(OpenObjects.Kind.STAGING));
         return new StagingBuffer() {
             @Override
             public MemorySegment segment() {
@@ -94,6 +97,31 @@ public final class FaultyBackend implements Backend {
     }
 
     @Override
+    public Fence fenceBehind(long nativeStream) {
+        plan.before(Operation.FENCE, name(), 0);
+        Fence fence = delegate.fenceBehind(nativeStream);
+        Runnable ended = objects.opened(OpenObjects.Kind.FENCE);
+        return new Fence() {
+            @Override
+            public boolean isPassed() {
+                return fence.isPassed();
+            }
+
+            @Override
+            public void await() {
+                plan.before(Operation.AWAIT, name(), 0);
+                fence.await();
+            }
+
+            @Override
+            public void close() {
+                fence.close();
+                ended.run();
+            }
+        };
+    }
+
+    @Override
     public Kernels kernels() {
         return new FaultyKernels(delegate.kernels());
     }
@@ -107,7 +135,8 @@ public final class FaultyBackend implements Backend {
     public Optional<HostRegistration> registerHost(MemorySegment memory, boolean readOnly) {
         plan.before(Operation.REGISTER_HOST, name(), memory.byteSize());
         return delegate.registerHost(memory, readOnly).map(registration -> {
-            Runnable unregistered = objects.opened(OpenObjects.Kind.REGISTRATION);
+            Runnable unregistered = plan.once(Operation.CLOSE_REGISTRATION, name(),
+                    objects.opened(OpenObjects.Kind.REGISTRATION));
             return new HostRegistration() {
                 @Override
                 public long byteSize() {

@@ -29,6 +29,7 @@ final class FaultyFence implements Fence {
     @Override
     public boolean isPassed() {
         requireOpen();
+        plan.before(Operation.IS_PASSED, backend, 0);
         if (work.isDone()) {
             queue.await(work);
             return true;

@@ -22,6 +22,7 @@ final class FaultyStorage implements DirectStorage {
 
     @Override
     public Support support(StorageFile file) {
+        plan.before(Operation.DIRECT_SUPPORT, backend, 0);
         return delegate.support(file);
     }
 
@@ -29,7 +30,8 @@ final class FaultyStorage implements DirectStorage {
     public DirectFile open(StorageFile file) {
         plan.before(Operation.DIRECT_OPEN, backend, 0);
         DirectFile real = delegate.open(file);
-        Runnable closed = objects.opened(OpenObjects.Kind.DIRECT_FILE);
+        Runnable closed = plan.once(Operation.CLOSE_DIRECT_FILE, backend,
+                objects.opened(OpenObjects.Kind.DIRECT_FILE));
         return new DirectFile() {
             @Override
             public long alignment() {

@@ -3,8 +3,6 @@ package io.fastsafetensors.testkit.fault;
 import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.DeviceBuffer;
 import io.fastsafetensors.spi.Fence;
-import io.fastsafetensors.spi.ffm.RawMemory;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Objects;
 import java.util.function.Consumer;
@@ -12,6 +10,10 @@ import java.util.function.Consumer;
 /// A stream whose work goes through a [WorkQueue]: carried out at the call, or later on the queue's thread. The
 /// decorated stream is used by one of the two only. A fence passes when the decorated stream has finished.
 final class FaultyStream implements CopyStream {
+    /// A thread that owns no memory.
+    private static final Thread NOBODY = Thread.ofPlatform().unstarted(() -> {
+    });
+
     private final CopyStream delegate;
     private final String backend;
     private final FaultPlan plan;
@@ -25,26 +27,21 @@ final class FaultyStream implements CopyStream {
         this.plan = plan;
         this.objects = objects;
         this.queue = new WorkQueue(plan.isDeferred());
-        this.closed = objects.opened(OpenObjects.Kind.STREAM);
-    }
-
-    /// Memory as a device sees it: it does not ask which thread may touch a segment.
-    private static MemorySegment fromAnyThread(MemorySegment memory) {
-        return memory.isNative() ? RawMemory.view(memory.address(), memory.byteSize(), Arena.ofAuto()) : memory;
+        this.closed = plan.once(Operation.CLOSE_STREAM, backend, objects.opened(OpenObjects.Kind.STREAM));
     }
 
     @Override
     public void copyToDevice(MemorySegment source, DeviceBuffer target, long targetOffset) {
         check(targetOffset, source.byteSize(), target);
         DeviceBuffer real = FaultyBuffer.real(target);
-        submit(Operation.COPY_TO_DEVICE, () -> delegate.copyToDevice(fromAnyThread(source), real, targetOffset));
+        copy(Operation.COPY_TO_DEVICE, source, () -> delegate.copyToDevice(source, real, targetOffset));
     }
 
     @Override
     public void copyToHost(DeviceBuffer source, long sourceOffset, MemorySegment target) {
         check(sourceOffset, target.byteSize(), source);
         DeviceBuffer real = FaultyBuffer.real(source);
-        submit(Operation.COPY_TO_HOST, () -> delegate.copyToHost(real, sourceOffset, fromAnyThread(target)));
+        copy(Operation.COPY_TO_HOST, target, () -> delegate.copyToHost(real, sourceOffset, target));
     }
 
     @Override
@@ -70,13 +67,16 @@ final class FaultyStream implements CopyStream {
     public Fence fence() {
         plan.before(Operation.FENCE, backend, 0);
         return new FaultyFence(queue, queue.mark(delegate::synchronize), backend, plan,
-                objects.opened(OpenObjects.Kind.FENCE));
+                plan.once(Operation.CLOSE_FENCE, backend, objects.opened(OpenObjects.Kind.FENCE)));
     }
 
     @Override
     public void waitFor(Fence fence) {
-        FaultyFence other = (FaultyFence) fence;
-        queue.submit(other::awaitWork);
+        if (fence instanceof FaultyFence other) {
+            queue.submit(other::awaitWork);
+        } else {
+            fence.await();
+        }
     }
 
     @Override
@@ -90,6 +90,23 @@ final class FaultyStream implements CopyStream {
         queue.close();
         delegate.close();
         closed.run();
+    }
+
+    /// Queues a copy; one of memory that only this thread may touch is done when the call returns.
+    private void copy(Operation operation, MemorySegment host, Runnable copy) {
+        if (!host.scope().isAlive()) {
+            throw new IllegalStateException("the host memory of the copy is closed");
+        }
+        if (!host.isAccessibleBy(Thread.currentThread())) {
+            throw new WrongThreadException("the host memory of the copy belongs to another thread");
+        }
+        if (host.isAccessibleBy(NOBODY)) {
+            submit(operation, copy);
+            return;
+        }
+        queue.await(queue.mark(delegate::synchronize));
+        plan.before(operation, backend, 0);
+        copy.run();
     }
 
     private void submit(Operation operation, Runnable work) {

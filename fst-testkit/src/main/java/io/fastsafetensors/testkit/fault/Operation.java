@@ -27,5 +27,25 @@ public enum Operation {
     /// A direct read.
     DIRECT_READ,
     /// Page-locking the caller's memory.
-    REGISTER_HOST
+    REGISTER_HOST,
+    /// Closing a backend. A close that fails on purpose has released what it closes.
+    CLOSE_BACKEND,
+    /// Closing a device buffer; fails as [#CLOSE_BACKEND] does.
+    CLOSE_BUFFER,
+    /// Closing a staging buffer; fails as [#CLOSE_BACKEND] does.
+    CLOSE_STAGING,
+    /// Closing a copy stream; fails as [#CLOSE_BACKEND] does.
+    CLOSE_STREAM,
+    /// Closing a fence; fails as [#CLOSE_BACKEND] does.
+    CLOSE_FENCE,
+    /// Closing a file opened for direct reads; fails as [#CLOSE_BACKEND] does.
+    CLOSE_DIRECT_FILE,
+    /// Ending the registration of the caller's memory; fails as [#CLOSE_BACKEND] does.
+    CLOSE_REGISTRATION,
+    /// Asking a fence whether it has passed.
+    IS_PASSED,
+    /// Asking for the free memory.
+    MEMORY,
+    /// Asking whether a file can be read directly.
+    DIRECT_SUPPORT
 }

@@ -57,6 +57,7 @@ final class HostStream implements CopyStream {
     @Override
     public void waitFor(Fence fence) {
         requireOpen();
+        fence.await();
     }
 
     @Override

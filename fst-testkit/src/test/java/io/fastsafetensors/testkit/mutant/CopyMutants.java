@@ -47,6 +47,25 @@ final class CopyMutants {
                                 super.copy(source, sourceOffset, target, odd ? targetOffset - 1 : targetOffset, bytes);
                             }
                         }),
+                Mutant.ofStream("C-10", "arrays are left as they were", real -> new Forwarding.OfStream(real) {
+                    @Override
+                    public void copyToHost(DeviceBuffer source, long sourceOffset, MemorySegment target) {
+                        if (target.isNative()) {
+                            super.copyToHost(source, sourceOffset, target);
+                        }
+                    }
+                }), Mutant.ofStream("C-10", "memory of one thread is refused", real -> new Forwarding.OfStream(real) {
+                    private final Thread worker = new Thread(() -> {
+                    });
+
+                    @Override
+                    public void copyToDevice(MemorySegment source, DeviceBuffer target, long targetOffset) {
+                        if (source.byteSize() == 44_444 && !source.isAccessibleBy(worker)) {
+                            throw new WrongThreadException("copied by " + worker);
+                        }
+                        super.copyToDevice(source, target, targetOffset);
+                    }
+                }),
                 toDevice("C-05", "zero bytes are refused", (real, source, target, offset) -> {
                     if (source.byteSize() == 0) {
                         throw new BackendException("invalid value", Where.backend("host"));

@@ -8,7 +8,9 @@ import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.DeviceBuffer;
 import io.fastsafetensors.spi.Fence;
 import io.fastsafetensors.spi.Strided;
+import io.fastsafetensors.spi.ffm.RawMemory;
 import io.fastsafetensors.types.DType;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 
@@ -82,6 +84,15 @@ final class ErrorMutants {
                         return;
                     }
                     real.copyToDevice(source, target, offset);
+                }), Mutant.ofStream("E-11", "memory is taken by its address", real -> new Forwarding.OfStream(real) {
+                    @Override
+                    public void copyToDevice(MemorySegment source, DeviceBuffer target, long targetOffset) {
+                        boolean foreign = source.scope().isAlive()
+                                && !source.isAccessibleBy(Thread.currentThread());
+                        super.copyToDevice(foreign
+                                ? RawMemory.view(source.address(), source.byteSize(), Arena.global()) : source, target,
+                                targetOffset);
+                    }
                 }), Mutant.ofStream("E-10", "a refusal breaks the stream", real -> new Forwarding.OfStream(real) {
                     private boolean broken;
 

@@ -51,7 +51,15 @@ final class OrderMutants {
                 }), Mutant.ofStream("O-04", "synchronize returns at once", Impatient::new),
                 Mutant.ofStream("O-05", "streams do not wait for each other", Lazy::new),
                 Mutant.ofStream("O-06", "closing drops the last copy", Dropping::new),
-                Mutant.ofStream("O-07", "a fence is recorded before its copy", Early::new));
+                Mutant.ofStream("O-07", "a fence is recorded before its copy", Early::new),
+                Mutant.ofStream("O-08", "another backend's fence is ignored", real -> new Forwarding.OfStream(real) {
+                    @Override
+                    public void waitFor(Fence fence) {
+                        if (fence.isPassed()) {
+                            super.waitFor(fence);
+                        }
+                    }
+                }));
     }
 
     private abstract static class Fences extends Forwarding.OfStream {
@@ -195,6 +203,13 @@ final class OrderMutants {
                 held.add(() -> real.copyToDevice(source, target, targetOffset));
             } else {
                 real.copyToDevice(source, target, targetOffset);
+            }
+        }
+
+        @Override
+        public void waitFor(Fence fence) {
+            if (!(fence instanceof Forwarding.OfFence)) {
+                super.waitFor(fence);
             }
         }
 

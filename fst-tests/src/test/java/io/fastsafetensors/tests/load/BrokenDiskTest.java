@@ -10,10 +10,12 @@ import io.fastsafetensors.test.ChildProcess.Result;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -21,7 +23,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /// Loads in a JVM whose pread is replaced by one that misbehaves.
-@Timeout(120)
+@Timeout(600)
 class BrokenDiskTest {
     @TempDir
     static Path directory;
@@ -80,5 +82,14 @@ class BrokenDiskTest {
         assertEquals(3, result.status(), result.output());
         assertTrue(result.output().contains("shrank"), result.output());
         assertTrue(result.output().contains("left: 0 descriptors, 0 threads"), result.output());
+    }
+
+    @Test
+    @Tag("slow")
+    void every_call_of_libc_that_fails_once_is_one_exception_or_none_and_leaves_nothing() throws IOException {
+        Path library = CBuild.sharedLibrary("faulty_libc.so").resources(BrokenDiskTest.class, "faulty_libc.c")
+                .into(directory);
+        ChildProcess.java(LibcFaultsProgram.class, Files.createDirectory(directory.resolve("libc")), library)
+                .environment("LD_PRELOAD", library).limit(Duration.ofMinutes(8)).run().succeeded();
     }
 }

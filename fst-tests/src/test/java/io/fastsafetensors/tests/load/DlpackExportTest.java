@@ -26,6 +26,7 @@ import java.util.List;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.ExtendWith;
@@ -36,6 +37,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 /// Loaded tensors in the hands of a consumer written in C.
 @Timeout(120)
 @ExtendWith(LeakExtension.class)
+@Tag("native")
 class DlpackExportTest {
     /// Twice what the leak extension tolerates.
     private static final int LARGE = 128 << 20;

@@ -30,6 +30,7 @@ import java.util.Arrays;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.ExtendWith;
@@ -40,6 +41,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 /// Tensors lent by a framework written in C.
 @Timeout(60)
 @ExtendWith(LeakExtension.class)
+@Tag("native")
 class DlpackImportTest {
     private static final DlpackVersion V = DlpackVersion.VERSIONED;
 

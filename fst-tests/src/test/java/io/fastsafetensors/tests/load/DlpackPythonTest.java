@@ -8,12 +8,14 @@ import io.fastsafetensors.testkit.fixture.SafetensorsFixture;
 import io.fastsafetensors.types.DType;
 import io.fastsafetensors.types.Shape;
 import java.nio.file.Path;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /// The example of `docs/examples/dlpack`: a Python process that loads the virtual machine, and NumPy for a consumer.
 @Timeout(120)
+@Tag("native")
 class DlpackPythonTest {
     private static final Path SCRIPT = Path.of("../docs/examples/dlpack/from_torch.py");
 

@@ -3,6 +3,7 @@ package io.fastsafetensors.tests.load;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotSame;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -197,7 +198,13 @@ class LoadTest {
         try (Loader loader = Loader.builder().progress((done, total) -> {
             throw mine;
         }).build(); Weights weights = loader.load(write(0, floats()))) {
-            assertSame(mine, assertThrows(IllegalArgumentException.class, weights::awaitAll));
+            IllegalArgumentException first = assertThrows(IllegalArgumentException.class, weights::awaitAll);
+            IllegalArgumentException second = assertThrows(IllegalArgumentException.class, weights::awaitAll);
+            assertNotSame(first, second);
+            for (IllegalArgumentException each : List.of(first, second)) {
+                assertEquals("mine", each.getMessage());
+                assertSame(mine, each.getCause());
+            }
         }
     }
 

@@ -40,6 +40,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.RegisterExtension;
@@ -337,6 +338,7 @@ class LocalGroupTest {
     }
 
     @Test
+    @Tag("native")
     void threads_can_name_their_transport() {
         List<Device> devices = List.of(Device.CPU, Device.CPU);
         List<ProcessGroup> groups = ProcessGroups.local("local", devices, Duration.ofSeconds(5));

@@ -5,7 +5,9 @@ import io.fastsafetensors.spi.Backend;
 import io.fastsafetensors.spi.BackendOptions;
 import io.fastsafetensors.spi.BackendProvider;
 import io.fastsafetensors.spi.DeviceBuffer;
+import io.fastsafetensors.spi.MemoryInfo;
 import io.fastsafetensors.spi.Probe;
+import io.fastsafetensors.spi.StagingBuffer;
 import io.fastsafetensors.types.Device;
 import io.fastsafetensors.types.DeviceHandle;
 import java.lang.foreign.MemorySegment;
@@ -20,11 +22,32 @@ final class MeteredProvider implements BackendProvider {
     private static final AtomicLong LIVE = new AtomicLong();
     private static final AtomicLong PEAK = new AtomicLong();
 
+    private static final AtomicLong STAGING = new AtomicLong();
+    private static final AtomicLong STAGING_PEAK = new AtomicLong();
+
+    /// Bytes of staging memory that are allocated now.
+    static long staging() {
+        return STAGING.get();
+    }
+
+    /// The most since the last call.
+    static long stagingPeak() {
+        return STAGING_PEAK.getAndSet(STAGING.get());
+    }
+
+    /// What devices say is free; −1 for what the host says.
+    static volatile long free = -1;
+
     private final BackendProvider cpu = new CpuBackendProvider();
 
     /// Bytes allocated now.
     static long live() {
         return LIVE.get();
+    }
+
+    /// The most bytes since the last call of [#peak()].
+    static long peakSoFar() {
+        return PEAK.get();
     }
 
     /// The most bytes since the last call.
@@ -57,9 +80,19 @@ final class MeteredProvider implements BackendProvider {
         Backend backend = cpu.open(device, options);
         return (Backend) Proxy.newProxyInstance(MeteredProvider.class.getClassLoader(), new Class<?>[] {Backend.class},
                 (_, method, arguments) -> {
+                    if (method.getName().equals("fenceBehind")) {
+                        return OwnStream.fenceBehind((long) arguments[0]);
+                    }
+                    if (method.getName().equals("memory") && free >= 0) {
+                        return new MemoryInfo(free, free);
+                    }
                     try {
                         Object result = method.invoke(backend, arguments);
-                        return result instanceof DeviceBuffer buffer ? new MeteredBuffer(buffer) : result;
+                        return switch (result) {
+                            case DeviceBuffer buffer -> new MeteredBuffer(buffer);
+                            case StagingBuffer staging -> new MeteredStaging(staging);
+                            case null, default -> result;
+                        };
                     } catch (InvocationTargetException e) {
                         throw e.getCause();
                     }
@@ -98,6 +131,33 @@ final class MeteredProvider implements BackendProvider {
             if (closed.compareAndSet(false, true)) {
                 LIVE.addAndGet(-bytes);
             }
+        }
+    }
+
+    private static final class MeteredStaging implements StagingBuffer {
+        private final StagingBuffer staging;
+        private final AtomicLong bytes;
+
+        MeteredStaging(StagingBuffer staging) {
+            this.staging = staging;
+            this.bytes = new AtomicLong(staging.segment().byteSize());
+            STAGING_PEAK.accumulateAndGet(STAGING.addAndGet(bytes.get()), Math::max);
+        }
+
+        @Override
+        public MemorySegment segment() {
+            return staging.segment();
+        }
+
+        @Override
+        public boolean isPageLocked() {
+            return staging.isPageLocked();
+        }
+
+        @Override
+        public void close() {
+            staging.close();
+            STAGING.addAndGet(-bytes.getAndSet(0));
         }
     }
 }

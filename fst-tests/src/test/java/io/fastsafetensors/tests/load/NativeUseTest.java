@@ -24,12 +24,14 @@ import java.nio.ByteOrder;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /// Native code that holds a tensor's segment while the weights are closed: here, qsort's comparison waits for the close.
 @Timeout(60)
+@Tag("native")
 class NativeUseTest {
     // void qsort(void *base, size_t nmemb, size_t size, int (*compar)(const void *, const void *))
     private static final MethodHandle QSORT = NativeLibrary.standard().bind("qsort",

@@ -7,6 +7,7 @@ import io.fastsafetensors.spi.DeviceInfo;
 import io.fastsafetensors.spi.DeviceKind;
 import io.fastsafetensors.spi.DirectFile;
 import io.fastsafetensors.spi.DirectStorage;
+import io.fastsafetensors.spi.Fence;
 import io.fastsafetensors.spi.HostRegistration;
 import io.fastsafetensors.spi.Kernels;
 import io.fastsafetensors.spi.MemoryInfo;
@@ -23,6 +24,8 @@ import java.util.concurrent.atomic.AtomicInteger;
 final class RemoteBackend implements Backend {
     static final AtomicInteger REGISTRATIONS = new AtomicInteger();
     static final AtomicInteger DIRECT_FILES = new AtomicInteger();
+    /// How often direct storage was asked about a file.
+    static final AtomicInteger SUPPORT_CALLS = new AtomicInteger();
     /// What files whose name holds this word say of direct storage.
     static final Map<String, DirectStorage.Mode> SUPPORT = Map.of("compat", DirectStorage.Mode.COMPATIBILITY,
             "direct", DirectStorage.Mode.DIRECT);
@@ -69,6 +72,11 @@ final class RemoteBackend implements Backend {
     }
 
     @Override
+    public Fence fenceBehind(long nativeStream) {
+        return far.fenceBehind(nativeStream);
+    }
+
+    @Override
     public Kernels kernels() {
         return far.kernels();
     }
@@ -94,6 +102,7 @@ final class RemoteBackend implements Backend {
         return Optional.of(new DirectStorage() {
             @Override
             public Support support(StorageFile file) {
+                SUPPORT_CALLS.incrementAndGet();
                 return SUPPORT.entrySet().stream().filter(e -> file.location().name().contains(e.getKey()))
                         .map(e -> new Support(e.getValue(), "its name says " + e.getKey())).findFirst()
                         .orElse(new Support(Mode.NONE, "its name says nothing"));

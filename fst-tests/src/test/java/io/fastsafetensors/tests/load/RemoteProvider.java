@@ -27,7 +27,7 @@ public final class RemoteProvider implements BackendProvider {
     }
 
     private static FaultyBackendProvider faulty(FaultPlan plan) {
-        return new FaultyBackendProvider(new MeteredProvider(), plan.remote().deferred());
+        return new FaultyBackendProvider(new Sound(), plan.remote().deferred());
     }
 
     /// From now on devices behave like this.
@@ -38,31 +38,60 @@ public final class RemoteProvider implements BackendProvider {
 
     @Override
     public String name() {
-        return "remote";
+        return faulty.name();
     }
 
     @Override
     public String deviceType() {
-        return "remote";
+        return faulty.deviceType();
     }
 
     @Override
     public int priority() {
-        return -1;
+        return faulty.priority();
     }
 
     @Override
     public Probe probe() {
-        Probe.Available available = (Probe.Available) faulty.probe();
-        Set<Capability> capabilities = EnumSet.copyOf(available.capabilities());
-        capabilities.add(Capability.HOST_REGISTRATION);
-        capabilities.add(Capability.DIRECT_STORAGE);
-        return new Probe.Available(List.of(new DeviceInfo(DEVICE, DeviceKind.ACCELERATOR, "far memory", 1L << 40, -1,
-                Map.of())), capabilities, Map.of());
+        return faulty.probe();
     }
 
     @Override
     public Backend open(Device device, BackendOptions options) {
-        return new RemoteBackend(faulty.open(Device.CPU, options));
+        return faulty.open(device, options);
+    }
+
+    /// The device as it is when nothing goes wrong.
+    private static final class Sound implements BackendProvider {
+        private final BackendProvider memory = new MeteredProvider();
+
+        @Override
+        public String name() {
+            return "remote";
+        }
+
+        @Override
+        public String deviceType() {
+            return "remote";
+        }
+
+        @Override
+        public int priority() {
+            return -1;
+        }
+
+        @Override
+        public Probe probe() {
+            Set<Capability> capabilities = EnumSet.copyOf(((Probe.Available) memory.probe()).capabilities());
+            capabilities.add(Capability.HOST_REGISTRATION);
+            capabilities.add(Capability.DIRECT_STORAGE);
+            return new Probe.Available(List.of(new DeviceInfo(DEVICE, DeviceKind.ACCELERATOR, "far memory", 1L << 40,
+                    -1, Map.of())), capabilities, Map.of());
+        }
+
+        @Override
+        public Backend open(Device device, BackendOptions options) {
+            return new RemoteBackend(memory.open(Device.CPU, options));
+        }
     }
 }

@@ -26,14 +26,19 @@ final class Samples {
 
     /// Writes tensors `t0`, `t1`, … of `bytes` random bytes each; returns their digests.
     static Map<String, String> write(Path file, int tensors, int bytes, long seed) {
+        return write(file, tensors, bytes, seed, "t");
+    }
+
+    /// As above, with names of another beginning.
+    static Map<String, String> write(Path file, int tensors, int bytes, long seed, String prefix) {
         Random random = new Random(seed);
         Map<String, String> digests = new TreeMap<>();
         List<TensorSource> sources = new ArrayList<>();
         for (int i = 0; i < tensors; i++) {
             byte[] content = new byte[bytes];
             random.nextBytes(content);
-            digests.put("t" + i, hex(sha256().digest(content)));
-            sources.add(TensorSource.of("t" + i, DType.U8, Shape.of(bytes), channel -> {
+            digests.put(prefix + i, hex(sha256().digest(content)));
+            sources.add(TensorSource.of(prefix + i, DType.U8, Shape.of(bytes), channel -> {
                 ByteBuffer buffer = ByteBuffer.wrap(content);
                 while (buffer.hasRemaining()) {
                     channel.write(buffer);

@@ -162,9 +162,9 @@ class SharedFailureTest {
             };
             return loadAll(builder(group, way).select(selection), files);
         });
-        outcomes.get(1).failedWith(StorageException.class, "the file changed");
-        outcomes.get(0).failedWith(GroupException.class, "rank 1 failed in ", "the file changed");
-        outcomes.get(2).failedWith(GroupException.class, "rank 1 failed in ", "the file changed");
+        outcomes.get(1).failedWith(StorageException.class, "the file shrank");
+        outcomes.get(0).failedWith(GroupException.class, "rank 1 failed in ", "the file shrank");
+        outcomes.get(2).failedWith(GroupException.class, "rank 1 failed in ", "the file shrank");
     }
 
     private static void cut(Path file) {

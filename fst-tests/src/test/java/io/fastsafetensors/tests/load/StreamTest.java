@@ -109,7 +109,7 @@ class StreamTest {
 
     @Test
     void a_budget_below_the_largest_tensor_names_it_and_the_shortfall() {
-        try (Loader loader = loader("remote").deviceBudget(TENSOR).dtype(DType.F32).build()) {
+        try (Loader loader = loader("remote").deviceBudget(TENSOR - 1).dtype(DType.F32).build()) {
             BudgetException e = assertThrows(BudgetException.class,
                     () -> loader.stream(directory, StreamOptions.defaults()));
             assertEquals("t0", e.where().tensor());
@@ -141,7 +141,7 @@ class StreamTest {
     @Test
     void owned_tensors_outlive_the_stream() {
         List<Tensor> kept = new ArrayList<>();
-        try (Loader loader = loader("cpu").deviceBudget(600_000).build();
+        try (Loader loader = loader("cpu").deviceBudget(4_000_000).build();
                 TensorStream stream = loader.stream(directory, new StreamOptions(0, true))) {
             stream.stream().limit(25).forEach(kept::add);
         }

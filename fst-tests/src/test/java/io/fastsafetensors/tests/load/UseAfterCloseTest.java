@@ -11,6 +11,8 @@ import io.fastsafetensors.api.Loader;
 import io.fastsafetensors.api.Pin;
 import io.fastsafetensors.api.Tensor;
 import io.fastsafetensors.api.Weights;
+import io.fastsafetensors.testkit.fault.FaultPlan;
+import io.fastsafetensors.testkit.fault.OpenObjects;
 import io.fastsafetensors.types.DType;
 import io.fastsafetensors.types.Device;
 import io.fastsafetensors.types.Slice;
@@ -29,6 +31,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -114,6 +117,7 @@ class UseAfterCloseTest {
     }
 
     @Test
+    @Tag("native")
     void segments_given_out_die_with_the_weights_also_when_a_detached_tensor_keeps_the_memory() {
         try (Loader loader = Loader.builder().build()) {
             Weights weights = loader.load(file);
@@ -133,6 +137,7 @@ class UseAfterCloseTest {
     }
 
     @Test
+    @Tag("native")
     void a_pin_defers_the_free() {
         try (Loader loader = Loader.builder().build()) {
             Weights weights = loader.load(file);
@@ -177,22 +182,24 @@ class UseAfterCloseTest {
     }
 
     @Test
-    void a_listener_that_closes_is_told_to_use_another_thread_and_the_load_is_cancelled() {
+    void a_listener_can_close_and_the_memory_is_freed_when_the_readers_have_ended() throws InterruptedException {
+        OpenObjects open = RemoteProvider.behave(FaultPlan.seeded(1));
         CompletableFuture<Weights> loaded = new CompletableFuture<>();
-        CompletableFuture<Throwable> refusal = new CompletableFuture<>();
-        try (Loader loader = Loader.builder().blockBytes(4096).progress((done, total) -> {
-            try {
-                loaded.join().close();
-            } catch (IllegalStateException e) {
-                refusal.complete(e);
-            }
+        CompletableFuture<Boolean> closed = new CompletableFuture<>();
+        try (Loader loader = Loader.builder().device(RemoteProvider.DEVICE).blockBytes(4096).progress((done, total) -> {
+            loaded.join().close();
+            closed.complete(loaded.join().isClosed());
         }).build()) {
             Weights weights = loader.load(file);
             loaded.complete(weights);
-            assertTrue(refusal.orTimeout(50, TimeUnit.SECONDS).join().getMessage().contains("another thread"));
+            assertTrue(closed.orTimeout(10, TimeUnit.SECONDS).join());
+            for (int i = 0; i < 1000 && open.count(OpenObjects.Kind.BUFFER) > 0; i++) {
+                pause();
+            }
+            assertEquals(0, open.count(OpenObjects.Kind.BUFFER), open.describe());
             weights.close();
-            assertTrue(weights.isClosed());
         }
+        assertEquals(0, open.total(), open.describe());
     }
 
     private static void pause() {

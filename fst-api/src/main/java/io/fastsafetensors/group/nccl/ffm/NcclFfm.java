@@ -76,7 +76,7 @@ public final class NcclFfm implements Nccl {
     ///
     /// @param names file names, best first
     /// @throws io.fastsafetensors.error.UnsupportedFeatureException if there is no such library, or a function is missing
-    /// @throws IllegalCallerException if native access is denied
+    /// @throws io.fastsafetensors.error.UnsupportedFeatureException if native access is denied
     public NcclFfm(String... names) {
         library = NativeLibrary.open(names);
         getVersion = library.words("ncclGetVersion");

@@ -17,9 +17,11 @@ import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.MethodType;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /// A close while native code works on the memory: here, qsort's comparison closes what is being sorted.
+@Tag("native")
 class NativeUseTest {
     private final Backend backend = new CpuBackendProvider().open(Device.CPU, BackendOptions.defaults());
     private final DeviceBuffer buffer = backend.allocate(16, 64);

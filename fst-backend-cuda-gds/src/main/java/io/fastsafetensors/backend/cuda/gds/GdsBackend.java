@@ -7,6 +7,7 @@ import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.DeviceBuffer;
 import io.fastsafetensors.spi.DeviceInfo;
 import io.fastsafetensors.spi.DirectStorage;
+import io.fastsafetensors.spi.Fence;
 import io.fastsafetensors.spi.HostRegistration;
 import io.fastsafetensors.spi.Kernels;
 import io.fastsafetensors.spi.MemoryInfo;
@@ -81,6 +82,11 @@ final class GdsBackend implements Backend {
     @Override
     public CopyStream openCopyStream() {
         return new GdsStream(delegate.openCopyStream());
+    }
+
+    @Override
+    public Fence fenceBehind(long nativeStream) {
+        return delegate.fenceBehind(nativeStream);
     }
 
     @Override

@@ -156,6 +156,9 @@ public interface CudaDriver {
     /// Marks this point of the stream.
     int cuEventRecord(Event event, Stream stream);
 
+    /// As above, on a stream that the program made: a `CUstream`, 0 for the default one.
+    int cuEventRecord(Event event, long stream);
+
     /// Whether the event has passed: success, or `CUDA_ERROR_NOT_READY`.
     int cuEventQuery(Event event);
 

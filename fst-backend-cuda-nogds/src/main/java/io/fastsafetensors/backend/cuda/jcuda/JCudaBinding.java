@@ -5,6 +5,8 @@ import io.fastsafetensors.backend.cuda.jcuda.Handles.Global;
 import io.fastsafetensors.backend.cuda.jcuda.Handles.Host;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import io.fastsafetensors.spi.ffm.NativeLibrary;
+import io.fastsafetensors.spi.ffm.WordFunction;
 import jcuda.Pointer;
 import jcuda.driver.CUcontext;
 import jcuda.driver.CUdevice;
@@ -188,6 +190,17 @@ public final class JCudaBinding implements CudaDriver {
     @Override
     public int cuEventRecord(Event event, Stream stream) {
         return JCudaDriver.cuEventRecord((CUevent) event, (CUstream) stream);
+    }
+
+    @Override
+    public int cuEventRecord(Event event, long stream) {
+        return (int) Foreign.CU_EVENT_RECORD.call(event.address(), stream);
+    }
+
+    /// JCuda makes no object of a stream that it did not create.
+    private static final class Foreign {
+        // CUresult cuEventRecord(CUevent hEvent, CUstream hStream)
+        private static final WordFunction CU_EVENT_RECORD = NativeLibrary.open("libcuda.so.1").words("cuEventRecord");
     }
 
     @Override

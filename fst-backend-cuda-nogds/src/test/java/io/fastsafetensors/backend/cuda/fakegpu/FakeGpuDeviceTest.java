@@ -10,4 +10,9 @@ class FakeGpuDeviceTest extends DeviceBehaviour {
     static void load() {
         TheGpu.load().reset();
     }
+
+    @Override
+    protected int slowCopies() {
+        return 3;
+    }
 }

@@ -6,6 +6,7 @@ import io.fastsafetensors.spi.Backend;
 import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.DeviceBuffer;
 import io.fastsafetensors.spi.DeviceInfo;
+import io.fastsafetensors.spi.Fence;
 import io.fastsafetensors.spi.HostRegistration;
 import io.fastsafetensors.spi.Kernels;
 import io.fastsafetensors.spi.MemoryInfo;
@@ -71,6 +72,11 @@ final class HipBackend implements Backend {
     @Override
     public CopyStream openCopyStream() {
         return HipStream.open(device, events, streams);
+    }
+
+    @Override
+    public Fence fenceBehind(long nativeStream) {
+        return HipFence.behind(device, events, nativeStream);
     }
 
     @Override

@@ -21,6 +21,18 @@ final class HipFence implements Fence {
         this.event = event;
     }
 
+    /// A fence behind what was submitted to a stream, whoever made it.
+    static HipFence behind(HipDevice device, EventPool events, long stream) {
+        long event = events.take();
+        try (HipDevice.Current _ = device.makeCurrent()) {
+            device.runtime().check("hipEventRecord", device.hip().hipEventRecord(event, stream));
+        } catch (RuntimeException e) {
+            events.give(event);
+            throw e;
+        }
+        return new HipFence(device, events, event);
+    }
+
     @Override
     public boolean isPassed() {
         return passed || isDone("hipEventQuery", device.hip()::hipEventQuery);

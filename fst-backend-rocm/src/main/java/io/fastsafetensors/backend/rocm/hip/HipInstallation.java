@@ -8,6 +8,7 @@ import io.fastsafetensors.error.UnsupportedFeatureException;
 import io.fastsafetensors.error.Where;
 import io.fastsafetensors.spi.Capability;
 import io.fastsafetensors.spi.Probe;
+import io.fastsafetensors.spi.ffm.NativeAccess;
 import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
@@ -72,7 +73,7 @@ record HipInstallation(HipRuntime runtime, int version, Optional<Hiprtc> compile
             return new HipFfm();
         } catch (LinkageError e) {
             Throwable cause = e.getCause() == null ? e : e.getCause();
-            String wayOut = cause instanceof IllegalCallerException
+            String wayOut = NativeAccess.isDenial(cause)
                     ? "run with --enable-native-access=ALL-UNNAMED,io.fastsafetensors.api"
                     : "install ROCm's HIP runtime (package hip-runtime-amd, or libamdhip64 of Debian and Ubuntu), or"
                             + " name its folder in ROCM_PATH";

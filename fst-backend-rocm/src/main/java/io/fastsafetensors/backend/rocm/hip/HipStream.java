@@ -40,7 +40,7 @@ final class HipStream implements CopyStream {
         requireOpen();
         long bytes = source.byteSize();
         long to = address(target, targetOffset, bytes);
-        requireAlive(source);
+        requireAccess(source);
         if (source.isNative()) {
             try {
                 submit(to, source.address(), bytes, Hip.HOST_TO_DEVICE);
@@ -60,7 +60,7 @@ final class HipStream implements CopyStream {
         requireOpen();
         long bytes = target.byteSize();
         long from = address(source, sourceOffset, bytes);
-        requireAlive(target);
+        requireAccess(target);
         if (target.isReadOnly()) {
             throw new IllegalArgumentException("the target of a copy is read-only: " + target);
         }
@@ -90,21 +90,15 @@ final class HipStream implements CopyStream {
     @Override
     public Fence fence() {
         requireOpen();
-        long event = events.take();
-        try (HipDevice.Current _ = device.makeCurrent()) {
-            device.runtime().check("hipEventRecord", device.hip().hipEventRecord(event, stream));
-        } catch (RuntimeException e) {
-            events.give(event);
-            throw e;
-        }
-        return new HipFence(device, events, event);
+        return HipFence.behind(device, events, stream);
     }
 
     @Override
     public void waitFor(Fence fence) {
         requireOpen();
         if (!(fence instanceof HipFence other && other.isOf(events))) {
-            throw new IllegalArgumentException("not a fence of this backend: " + fence);
+            fence.await();
+            return;
         }
         try (HipDevice.Current _ = device.makeCurrent()) {
             device.runtime().check("hipStreamWaitEvent",
@@ -140,9 +134,12 @@ final class HipStream implements CopyStream {
         handle.requireOpen();
     }
 
-    private static void requireAlive(MemorySegment memory) {
+    private static void requireAccess(MemorySegment memory) {
         if (!memory.scope().isAlive()) {
             throw new IllegalStateException("the host memory of a copy is closed: " + memory);
+        }
+        if (!memory.isAccessibleBy(Thread.currentThread())) {
+            throw new WrongThreadException("the host memory of a copy belongs to another thread: " + memory);
         }
     }
 

@@ -2,21 +2,26 @@ package io.fastsafetensors.core.memory;
 
 import java.util.concurrent.atomic.AtomicInteger;
 
-/// A count of who holds something; it begins with one holder and never comes back from none.
-final class Holders {
+/// Counts the references to something. It begins with one, and never comes back from none. Thread-safe.
+public final class References {
     private final AtomicInteger count = new AtomicInteger(1);
+
+    /// One reference.
+    public References() {
+    }
 
     /// One more.
     ///
+    /// @param what how messages call it
     /// @throws IllegalStateException if there are none any more
-    void add(String what) {
-        if (!tryAdd()) {
+    public void retain(String what) {
+        if (!tryRetain()) {
             throw new IllegalStateException(what + " is closed");
         }
     }
 
     /// One more, unless there are none any more.
-    boolean tryAdd() {
+    public boolean tryRetain() {
         int now;
         do {
             now = count.get();
@@ -30,7 +35,7 @@ final class Holders {
     /// One less.
     ///
     /// @return whether it was the last
-    boolean remove() {
+    public boolean release() {
         int now = count.decrementAndGet();
         if (now < 0) {
             throw new AssertionError("released more often than retained");

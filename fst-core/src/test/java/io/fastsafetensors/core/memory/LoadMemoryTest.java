@@ -1,7 +1,9 @@
 package io.fastsafetensors.core.memory;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertNotSame;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -20,7 +22,7 @@ import java.util.SplittableRandom;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
-class SpareBuffersTest {
+class LoadMemoryTest {
     private static final long SHARE = 1000;
     private static final int BATCHES = 3;
 
@@ -35,7 +37,7 @@ class SpareBuffersTest {
                 assertEquals("close", method.getName());
                 return null;
             }), _ -> assertEquals(0, allocated, "the device was closed before its memory"));
-    private final SpareBuffers buffers = new SpareBuffers(device, SHARE, BATCHES);
+    private final LoadMemory memory = LoadMemory.ofStream(device, SHARE * BATCHES);
 
     private final class Buffer implements DeviceBuffer {
         private final long bytes;
@@ -75,46 +77,46 @@ class SpareBuffersTest {
 
     @AfterEach
     void nothing_is_left() {
-        buffers.close();
+        memory.close();
         assertEquals(0, allocated);
         device.release();
         assertTrue(!device.tryRetain(), "somebody still holds the device");
     }
 
+    private SharedBuffer allocate(long bytes) {
+        LoadMemory.Grant grant = memory.tryGrant(List.of(bytes), 0);
+        assertNotNull(grant, bytes + " bytes were refused");
+        try (grant) {
+            return grant.allocate(bytes, 64);
+        }
+    }
+
     @Test
     void what_one_batch_leaves_the_next_one_takes() {
-        SharedBuffer first = buffers.allocate(SHARE, 64);
-        DeviceBuffer memory = first.buffer();
-        SharedBuffer second = buffers.allocate(SHARE, 64);
-        assertNotSame(memory, second.buffer());
+        SharedBuffer first = allocate(SHARE);
+        DeviceBuffer bytes = first.buffer();
+        SharedBuffer second = allocate(SHARE);
+        assertNotSame(bytes, second.buffer());
         first.release();
-        SharedBuffer third = buffers.allocate(SHARE, 64);
-        assertSame(memory, third.buffer());
+        SharedBuffer third = allocate(SHARE);
+        assertSame(bytes, third.buffer());
         second.release();
         third.release();
         assertEquals(2 * SHARE, allocated);
     }
 
     @Test
-    void a_nearly_full_batch_gets_a_whole_share() {
-        assertEquals(SHARE, buffers.sizeFor(SHARE / 2 + 1));
-        assertEquals(SHARE, buffers.sizeFor(SHARE));
-        assertEquals(SHARE / 2, buffers.sizeFor(SHARE / 2));
-        assertEquals(SHARE + 1, buffers.sizeFor(SHARE + 1), "a tensor larger than a share is on its own");
-    }
-
-    @Test
     void spares_make_room_for_what_they_do_not_fit() {
-        buffers.allocate(SHARE, 64).release();
-        SharedBuffer large = buffers.allocate(2 * SHARE, 64);
-        assertEquals(2 * SHARE, allocated);
+        allocate(SHARE).release();
+        SharedBuffer large = allocate(BATCHES * SHARE);
+        assertEquals(BATCHES * SHARE, allocated);
         large.release();
     }
 
     @Test
     void who_keeps_a_buffer_frees_it_after_the_end() {
-        SharedBuffer detached = buffers.allocate(SHARE, 64);
-        buffers.close();
+        SharedBuffer detached = allocate(SHARE);
+        memory.close();
         assertEquals(SHARE, allocated);
         detached.release();
         assertEquals(0, allocated);
@@ -122,32 +124,68 @@ class SpareBuffersTest {
 
     @Test
     void a_device_without_room_says_so_and_may_be_asked_again() {
-        SharedBuffer first = buffers.allocate(SHARE, 64);
+        SharedBuffer first = allocate(SHARE);
         full = true;
-        for (int i = 0; i < BATCHES; i++) {
-            assertThrows(OutOfDeviceMemoryException.class, () -> buffers.allocate(SHARE, 64));
+        for (int i = 0; i < 2 * BATCHES; i++) {
+            assertThrows(OutOfDeviceMemoryException.class, () -> allocate(SHARE));
         }
         full = false;
         first.release();
         for (int i = 0; i < 2 * BATCHES; i++) {
-            buffers.allocate(SHARE, 64).release();
+            allocate(SHARE).release();
         }
         assertEquals(SHARE, allocated);
     }
 
     @Test
-    void never_more_is_held_than_all_shares() {
+    void what_was_granted_is_promised_until_it_is_given_back() {
+        LoadMemory.Grant grant = memory.tryGrant(List.of(), SHARE * BATCHES - 1);
+        assertNotNull(grant);
+        assertNull(memory.tryGrant(List.of(2L), 0));
+        LoadMemory.Scratch scratch = grant.allocateScratch(SHARE, 64);
+        grant.close();
+        assertEquals(SHARE * (BATCHES - 1), memory.availableBytes());
+        scratch.close();
+        scratch.close();
+        assertEquals(SHARE * BATCHES, memory.availableBytes());
+        assertEquals(SHARE, memory.peakBytes());
+    }
+
+    @Test
+    void nothing_is_allocated_past_a_grant() {
+        try (LoadMemory.Grant grant = memory.tryGrant(List.of(), 10)) {
+            assertNotNull(grant);
+            assertThrows(AssertionError.class, () -> grant.allocateScratch(11, 64));
+        }
+    }
+
+    @Test
+    void who_waits_is_told_when_memory_comes_back() {
+        int[] told = {0};
+        SharedBuffer buffer = allocate(SHARE);
+        memory.onRelease(() -> told[0]++);
+        buffer.release();
+        assertEquals(1, told[0]);
+    }
+
+    @Test
+    void never_more_is_allocated_than_the_budget() {
         long seed = Long.getLong("fst.seed", System.nanoTime());
         SplittableRandom random = new SplittableRandom(seed);
         List<SharedBuffer> inUse = new ArrayList<>();
         for (int step = 0; step < 10_000; step++) {
-            if (inUse.size() < BATCHES && random.nextBoolean()) {
-                inUse.add(buffers.allocate(buffers.sizeFor(random.nextLong(1, SHARE + 1)), 64));
+            long bytes = random.nextLong(1, SHARE + 1) / 100 * 100;
+            LoadMemory.Grant grant = random.nextBoolean() ? memory.tryGrant(List.of(bytes), random.nextInt(200)) : null;
+            if (grant != null) {
+                try (grant) {
+                    inUse.add(grant.allocate(bytes, 64));
+                }
             } else if (!inUse.isEmpty()) {
                 inUse.remove(random.nextInt(inUse.size())).release();
             }
+            assertTrue(allocated <= SHARE * BATCHES, allocated + " bytes (repeat with -Dfst.seed=" + seed + ")");
         }
         inUse.forEach(SharedBuffer::release);
-        assertTrue(peak <= SHARE * BATCHES, peak + " bytes (repeat with -Dfst.seed=" + seed + ")");
+        assertEquals(peak, memory.peakBytes());
     }
 }

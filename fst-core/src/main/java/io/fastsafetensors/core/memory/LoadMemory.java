@@ -1,0 +1,323 @@
+package io.fastsafetensors.core.memory;
+
+import io.fastsafetensors.spi.DeviceBuffer;
+import io.fastsafetensors.spi.Releases;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Iterator;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/// The device memory of one load, or of all batches of one stream, under its budget. Nothing is allocated without a
+/// [Grant], and grants, what was allocated of them and the spare buffers together never exceed the budget: so the budget
+/// holds whatever is allocated, when, and by which thread. Bytes count until the device has them back. Thread-safe.
+///
+/// A stream keeps the buffers that its batches release for later batches of the same size, because freeing device memory
+/// is expensive: a driver may clear it at once, and copies run at half their speed for so long.
+public final class LoadMemory implements AutoCloseable {
+    private final SharedBackend backend;
+    private final long budget;
+    private final boolean reuses;
+    private final ArrayDeque<DeviceBuffer> spares = new ArrayDeque<>();
+    private volatile Runnable freed = () -> {
+    };
+    /// Bytes at the device now, spares included.
+    private long allocated;
+    private long spareBytes;
+    /// Bytes granted, neither allocated yet nor given back.
+    private long granted;
+    private long peak;
+    private boolean closed;
+
+    private LoadMemory(SharedBackend backend, long budget, boolean reuses) {
+        this.backend = backend;
+        this.budget = budget;
+        this.reuses = reuses;
+        backend.retain();
+    }
+
+    /// The memory of one load.
+    ///
+    /// @param backend where it comes from; retained until [#close()]
+    /// @param budget the most bytes at any time
+    public static LoadMemory ofLoad(SharedBackend backend, long budget) {
+        return new LoadMemory(backend, budget, false);
+    }
+
+    /// The memory of a stream, whose batches reuse what earlier ones released.
+    ///
+    /// @param backend where it comes from; retained until [#close()]
+    /// @param budget the most bytes at any time
+    public static LoadMemory ofStream(SharedBackend backend, long budget) {
+        return new LoadMemory(backend, budget, true);
+    }
+
+    /// Whenever bytes become available this is called, without locks, by the thread that released them.
+    public void onRelease(Runnable listener) {
+        freed = listener;
+    }
+
+    /// The most bytes that were allocated at any time, those included that were just being allocated or freed.
+    public synchronized long peakBytes() {
+        return peak;
+    }
+
+    /// The most bytes that a grant can have now, spare buffers given up.
+    public synchronized long availableBytes() {
+        return budget - granted - (allocated - spareBytes);
+    }
+
+    /// Grants bytes, if the budget has room for them. Spare buffers that stand in the way are freed.
+    ///
+    /// @param buffers the sizes of buffers that tensors will lie in; spares of these sizes are taken
+    /// @param others how many bytes will be allocated besides
+    /// @return null if there is no room now
+    public @Nullable Grant tryGrant(List<Long> buffers, long others) {
+        List<DeviceBuffer> surplus = new ArrayList<>();
+        Grant grant = null;
+        synchronized (this) {
+            long bytes = Math.addExact(others, buffers.stream().mapToLong(Long::longValue).sum());
+            if (bytes <= availableBytes()) {
+                List<DeviceBuffer> mine = takeSpares(buffers);
+                long fresh = bytes - sum(mine);
+                for (long excess = allocated + granted + fresh - budget; excess > 0;) {
+                    DeviceBuffer spare = removeSpare();
+                    surplus.add(spare);
+                    excess -= spare.byteSize();
+                }
+                granted += fresh;
+                grant = new Grant(mine, fresh);
+            }
+        }
+        // What was granted is allocated after this returned, by when the spares are gone.
+        free(surplus);
+        return grant;
+    }
+
+    private List<DeviceBuffer> takeSpares(List<Long> sizes) {
+        List<DeviceBuffer> taken = new ArrayList<>();
+        for (long size : sizes) {
+            for (Iterator<DeviceBuffer> each = spares.iterator(); each.hasNext();) {
+                DeviceBuffer spare = each.next();
+                if (spare.byteSize() == size) {
+                    each.remove();
+                    taken.add(spare);
+                    spareBytes -= size;
+                    break;
+                }
+            }
+        }
+        return taken;
+    }
+
+    /// A spare that is about to be freed, and counts until it was.
+    private DeviceBuffer removeSpare() {
+        DeviceBuffer spare = spares.removeFirst();
+        spareBytes -= spare.byteSize();
+        return spare;
+    }
+
+    private static long sum(List<DeviceBuffer> buffers) {
+        return buffers.stream().mapToLong(DeviceBuffer::byteSize).sum();
+    }
+
+    private void free(List<DeviceBuffer> buffers) {
+        Releases releases = new Releases();
+        for (DeviceBuffer buffer : buffers) {
+            long bytes = buffer.byteSize();
+            releases.run(() -> {
+                buffer.close();
+                released(bytes);
+            });
+        }
+        releases.finish();
+    }
+
+    private void released(long bytes) {
+        synchronized (this) {
+            allocated -= bytes;
+        }
+        freed.run();
+    }
+
+    /// Keeps a buffer for a later batch.
+    ///
+    /// @return whether it is kept
+    private boolean keep(DeviceBuffer buffer) {
+        synchronized (this) {
+            if (!reuses || closed || buffer.byteSize() == 0) {
+                return false;
+            }
+            spares.add(buffer);
+            spareBytes += buffer.byteSize();
+        }
+        freed.run();
+        return true;
+    }
+
+    /// Frees the spares, and keeps none from now on. What was granted stays. Idempotent.
+    @Override
+    public void close() {
+        List<DeviceBuffer> all = new ArrayList<>();
+        synchronized (this) {
+            if (closed) {
+                return;
+            }
+            closed = true;
+            while (!spares.isEmpty()) {
+                all.add(removeSpare());
+            }
+        }
+        new Releases().run(() -> free(all)).run(backend::release).finish();
+    }
+
+    /// Bytes that may be allocated. What is left at [#close()] goes back; what was allocated counts until it is freed.
+    public final class Grant implements AutoCloseable {
+        private final List<DeviceBuffer> mine;
+        private long left;
+        private boolean ended;
+
+        private Grant(List<DeviceBuffer> mine, long left) {
+            this.mine = mine;
+            this.left = left;
+        }
+
+        /// A buffer with one reference. When the last one is released a stream may use it again.
+        ///
+        /// @param alignment every call that may reuse a buffer has the same one
+        /// @throws io.fastsafetensors.error.OutOfDeviceMemoryException if the device has no room
+        public SharedBuffer allocate(long bytes, long alignment) {
+            return share(bytes, alignment, reuses);
+        }
+
+        /// As [#allocate(long, long)], for what outlives its batch: it is freed at once when the last reference is
+        /// released.
+        public SharedBuffer allocateOwned(long bytes, long alignment) {
+            return share(bytes, alignment, false);
+        }
+
+        private SharedBuffer share(long bytes, long alignment, boolean reusable) {
+            DeviceBuffer spare = takeMine(bytes);
+            DeviceBuffer buffer = spare == null ? fresh(bytes, alignment) : spare;
+            return new SharedBuffer(buffer, backend, new SharedBuffer.Owner() {
+                @Override
+                public boolean keeps(DeviceBuffer released) {
+                    return reusable && keep(released);
+                }
+
+                @Override
+                public void freed() {
+                    released(bytes);
+                }
+            });
+        }
+
+        /// A buffer for the length of a reader's work, which the reader closes.
+        ///
+        /// @throws io.fastsafetensors.error.OutOfDeviceMemoryException if the device has no room
+        public Scratch allocateScratch(long bytes, long alignment) {
+            return new Scratch(this, fresh(bytes, alignment), bytes);
+        }
+
+        /// Bytes that were allocated are promised again.
+        private void returned(long bytes) {
+            synchronized (LoadMemory.this) {
+                if (!ended) {
+                    allocated -= bytes;
+                    granted += bytes;
+                    left += bytes;
+                    return;
+                }
+            }
+            released(bytes);
+        }
+
+        private @Nullable DeviceBuffer takeMine(long bytes) {
+            synchronized (LoadMemory.this) {
+                for (Iterator<DeviceBuffer> each = mine.iterator(); each.hasNext();) {
+                    DeviceBuffer buffer = each.next();
+                    if (buffer.byteSize() == bytes) {
+                        each.remove();
+                        return buffer;
+                    }
+                }
+            }
+            return null;
+        }
+
+        private DeviceBuffer fresh(long bytes, long alignment) {
+            synchronized (LoadMemory.this) {
+                if (bytes > left) {
+                    throw new AssertionError(bytes + " bytes of device memory where " + left + " are granted");
+                }
+                left -= bytes;
+                granted -= bytes;
+                allocated += bytes;
+                peak = Math.max(peak, allocated);
+            }
+            boolean done = false;
+            try {
+                DeviceBuffer buffer = backend.get().allocate(bytes, alignment);
+                done = true;
+                return buffer;
+            } finally {
+                if (!done) {
+                    released(bytes);
+                }
+            }
+        }
+
+        /// Gives back what was not allocated. Idempotent.
+        @Override
+        public void close() {
+            List<DeviceBuffer> surplus = new ArrayList<>();
+            synchronized (LoadMemory.this) {
+                if (ended) {
+                    return;
+                }
+                ended = true;
+                granted -= left;
+                left = 0;
+                for (DeviceBuffer buffer : mine) {
+                    if (closed) {
+                        surplus.add(buffer);
+                    } else {
+                        spares.add(buffer);
+                        spareBytes += buffer.byteSize();
+                    }
+                }
+                mine.clear();
+            }
+            new Releases().run(() -> free(surplus)).run(freed).finish();
+        }
+    }
+
+    /// A buffer of a reader, for the length of its work.
+    public static final class Scratch implements AutoCloseable {
+        private final Grant grant;
+        private final DeviceBuffer buffer;
+        private final long bytes;
+        private boolean closed;
+
+        private Scratch(Grant grant, DeviceBuffer buffer, long bytes) {
+            this.grant = grant;
+            this.buffer = buffer;
+            this.bytes = bytes;
+        }
+
+        /// The memory.
+        public DeviceBuffer buffer() {
+            return buffer;
+        }
+
+        /// Frees it, so that the grant has its bytes again. Idempotent; for one thread.
+        @Override
+        public void close() {
+            if (!closed) {
+                buffer.close();
+                closed = true;
+                grant.returned(bytes);
+            }
+        }
+    }
+}

@@ -1,0 +1,121 @@
+package io.fastsafetensors.core.plan;
+
+import io.fastsafetensors.core.shard.Part;
+import io.fastsafetensors.types.DType;
+import io.fastsafetensors.types.TensorInfo;
+import java.util.AbstractList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.RandomAccess;
+import org.jspecify.annotations.Nullable;
+
+/// The planned tensors of one file, by offset, in flat arrays: a header can have hundreds of thousands. A [PlannedTensor]
+/// is made when it is asked for; what moves blocks reads the columns. Immutable once planned.
+public final class PlannedTensors extends AbstractList<PlannedTensor> implements RandomAccess {
+    private final PlanSettings settings;
+    private final int file;
+    private final List<TensorInfo> header;
+    // The tensors' numbers in the header; null if they are all of it.
+    private final int @Nullable [] numbers;
+    // Null if they are all loaded as wholes.
+    private final Part @Nullable [] parts;
+    private final long[] bufferOffset;
+    private final int[] firstBlock;
+    private final int[] lastBlock;
+
+    PlannedTensors(PlanSettings settings, int file, Selected selected) {
+        this.settings = settings;
+        this.file = file;
+        this.header = selected.header();
+        this.numbers = selected.numbers();
+        this.parts = selected.parts();
+        this.bufferOffset = new long[selected.size()];
+        this.firstBlock = new int[selected.size()];
+        this.lastBlock = new int[selected.size()];
+    }
+
+    void place(int index, long offset, int first, int last) {
+        bufferOffset[index] = offset;
+        firstBlock[index] = first;
+        lastBlock[index] = last;
+    }
+
+    @Override
+    public int size() {
+        return bufferOffset.length;
+    }
+
+    @Override
+    public PlannedTensor get(int index) {
+        return new PlannedTensor(info(index), part(index), file, dtype(index), bufferOffset[index], byteSize(index),
+                firstBlock[index], lastBlock[index]);
+    }
+
+    /// The position of the tensor that the header has as number `number`; negative if it is not planned.
+    public int find(int number) {
+        return numbers == null ? number : Arrays.binarySearch(numbers, number);
+    }
+
+    /// What the header says.
+    public TensorInfo info(int index) {
+        return header.get(numbers == null ? index : numbers[index]);
+    }
+
+    private Part part(int index) {
+        return parts == null ? Part.whole(info(index)) : parts[index];
+    }
+
+    /// See [PlannedTensor#dtype()].
+    public DType dtype(int index) {
+        return settings.target(info(index));
+    }
+
+    private long byteSize(int index) {
+        TensorInfo info = info(index);
+        DType target = settings.target(info);
+        if (parts == null) {
+            return target == info.dtype() ? info.byteSize() : target.byteSize(info.shape().elements());
+        }
+        return target == info.dtype() ? parts[index].byteSize() : target.byteSize(parts[index].shape().elements());
+    }
+
+    /// See [PlannedTensor#firstBlock()].
+    public int firstBlock(int index) {
+        return firstBlock[index];
+    }
+
+    /// See [PlannedTensor#lastBlock()].
+    public int lastBlock(int index) {
+        return lastBlock[index];
+    }
+
+    /// See [PlannedTensor#fileStart()].
+    public long fileStart(int index) {
+        return info(index).fileOffset() + (parts == null ? 0 : parts[index].firstByte());
+    }
+
+    /// See [PlannedTensor#fileEnd()].
+    public long fileEnd(int index) {
+        return parts == null ? info(index).fileEnd() : info(index).fileOffset() + parts[index].endByte();
+    }
+
+    /// See [PlannedTensor#isGathered()].
+    public boolean isGathered(int index) {
+        return parts != null && !parts[index].isContiguous();
+    }
+
+    /// See [PlannedTensor#isConverted()].
+    public boolean isConverted(int index) {
+        return dtype(index) != info(index).dtype();
+    }
+
+    /// See [PlannedTensor#targetOf(long)].
+    public long targetOf(int index, long fileOffset) {
+        TensorInfo info = info(index);
+        long inTensor = fileOffset - info.fileOffset();
+        long before = parts == null ? inTensor : parts[index].before(inTensor);
+        DType target = settings.target(info);
+        return bufferOffset[index] + (target == info.dtype() ? before
+                : Math.multiplyExact(before, 8L) / info.dtype().bits() * target.bits() / 8);
+    }
+}
