@@ -41,7 +41,7 @@ final class Rewriting {
         }
     }
 
-    /// Adds the paths and the options that [#of(Line)] reads.
+    /// Adds the paths and the options that [#of(String, Line)] reads.
     static void describe(Syntax syntax, String out) {
         syntax.operands("IN", "a file, directory or index file", "OUT", out);
         syntax.value(BUDGET, "SIZE", "the memory that tensors may take on their way (default 96MiB)");
