@@ -6,6 +6,7 @@ import io.fastsafetensors.types.TensorInfo;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.Set;
 
 /// What the headers of a checkpoint say: one file, or all shards of a directory or index. Validated, immutable,
@@ -22,6 +23,9 @@ public interface Checkpoint {
     /// The location it was opened by.
     Location location();
 
+    /// The index that names its files, if one was found or asked for.
+    Optional<Location> index();
+
     /// Its files, in the order of the index or of their names.
     List<Location> files();
 
@@ -35,6 +39,10 @@ public interface Checkpoint {
     ///
     /// @throws io.fastsafetensors.error.TensorNotFoundException if there is none of that name
     TensorInfo info(String name);
+
+    /// Advisory findings: what index, files and directory say differently of one another, and which files were left aside.
+    /// Empty if there is nothing to tell. docs/checkpoints.md lists them.
+    List<CheckpointNote> notes();
 
     /// The `__metadata__` of all files together; of keys that several files have, the last file's value.
     Map<String, String> metadata();

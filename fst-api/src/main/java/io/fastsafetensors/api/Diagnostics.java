@@ -22,10 +22,18 @@ public final class Diagnostics {
         return LoaderProvider.instance().groups();
     }
 
-    /// How each file of a checkpoint would be read, and why.
+    /// As [#storage(Location, OpenOptions)], with the defaults.
     public static List<StorageReport> storage(Location checkpoint) {
+        return storage(checkpoint, OpenOptions.defaults());
+    }
+
+    /// How each file of a checkpoint would be read, and why.
+    ///
+    /// @param options as for the load that this is about
+    public static List<StorageReport> storage(Location checkpoint, OpenOptions options) {
         Objects.requireNonNull(checkpoint, "checkpoint");
-        return LoaderProvider.instance().storage(checkpoint);
+        Objects.requireNonNull(options, "options");
+        return LoaderProvider.instance().storage(checkpoint, options);
     }
 
     /// As [#storage(Location)].
@@ -34,13 +42,20 @@ public final class Diagnostics {
         return storage(Location.of(checkpoint));
     }
 
+    /// As [#evict(Location, OpenOptions)], with the defaults.
+    public static void evict(Location checkpoint) {
+        evict(checkpoint, OpenOptions.defaults());
+    }
+
     /// Evicts the files of a checkpoint from the page cache, for measurements of cold loads. Pages that somebody uses may
     /// stay.
     ///
+    /// @param options as for the load that this is about
     /// @throws io.fastsafetensors.error.UnsupportedFeatureException if their storage cannot do this
-    public static void evict(Location checkpoint) {
+    public static void evict(Location checkpoint, OpenOptions options) {
         Objects.requireNonNull(checkpoint, "checkpoint");
-        LoaderProvider.instance().evict(checkpoint);
+        Objects.requireNonNull(options, "options");
+        LoaderProvider.instance().evict(checkpoint, options);
     }
 
     /// A backend.

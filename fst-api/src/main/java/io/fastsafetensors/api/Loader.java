@@ -187,11 +187,13 @@ public interface Loader extends AutoCloseable {
     /// counts or, without one, 96 MiB. Reading goes on while what was read is written, past the page cache where that
     /// works. The progress listener hears of what was read.
     ///
-    /// The metadata of the checkpoint is kept, with what the options add; digests are made anew or left out, as the
-    /// options say. Several files become one unless the options name a shard size.
+    /// Several files become one unless the options name a shard size or keep the files. Metadata is kept, with what the
+    /// options add: each file's own where files are kept, else that of all files together, of which a key that several
+    /// files have takes the last one's value. An index that is written has the keys of the one that was read, but for
+    /// `total_size`. Digests are made again or left out, as the options say.
     ///
     /// @param checkpoint what to read, as for [#load(Location)]; may be overwritten
-    /// @param target the file, or the directory for shards
+    /// @param target the file, or the directory for shards or kept files
     /// @return the files written, the index last
     /// @throws io.fastsafetensors.error.FormatException if a file breaks the format, or the new one would
     /// @throws io.fastsafetensors.error.StorageException if reading or writing fails; what was there before stays

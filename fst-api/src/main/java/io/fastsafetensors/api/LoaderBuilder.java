@@ -32,7 +32,7 @@ public final class LoaderBuilder {
     private Optional<ProcessGroup> group = Optional.empty();
     private Distribution distribution = Distribution.AUTO;
     private Optional<ShardSpec> shards = Optional.empty();
-    private OpenOptions open = OpenOptions.strict();
+    private OpenOptions open = OpenOptions.defaults();
     private boolean checkDigests;
     private LeakDetection leakDetection = LeakDetection.ON;
     private StreamOptions stream = StreamOptions.defaults();
@@ -194,7 +194,7 @@ public final class LoaderBuilder {
         return this;
     }
 
-    /// How strictly headers are read; [OpenOptions#strict()] unless set.
+    /// Which files of a checkpoint count and how strictly they are read; [OpenOptions#defaults()] unless set.
     public LoaderBuilder open(OpenOptions options) {
         Objects.requireNonNull(options, "options");
         this.open = options;

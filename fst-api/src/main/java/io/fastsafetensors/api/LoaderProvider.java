@@ -47,9 +47,9 @@ public interface LoaderProvider {
     /// See [Diagnostics#groups()].
     List<Diagnostics.GroupReport> groups();
 
-    /// See [Diagnostics#storage(Location)].
-    List<Diagnostics.StorageReport> storage(Location checkpoint);
+    /// See [Diagnostics#storage(Location, OpenOptions)].
+    List<Diagnostics.StorageReport> storage(Location checkpoint, OpenOptions options);
 
-    /// See [Diagnostics#evict(Location)].
-    void evict(Location checkpoint);
+    /// See [Diagnostics#evict(Location, OpenOptions)].
+    void evict(Location checkpoint, OpenOptions options);
 }

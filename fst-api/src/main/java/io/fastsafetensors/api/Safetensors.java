@@ -29,7 +29,7 @@ public final class Safetensors {
     /// @throws io.fastsafetensors.error.UnsupportedFeatureException if there is no storage for its scheme
     public static Checkpoint open(Location checkpoint) {
         Objects.requireNonNull(checkpoint, "checkpoint");
-        return open(checkpoint, OpenOptions.strict());
+        return open(checkpoint, OpenOptions.defaults());
     }
 
     /// As [#open(Location)].
@@ -55,7 +55,7 @@ public final class Safetensors {
         return open(Location.of(file));
     }
 
-    /// As [#open(Location)], more or less strictly.
+    /// As [#open(Location)], more or less strictly, or another variant of the model.
     public static Checkpoint open(Location checkpoint, OpenOptions options) {
         Objects.requireNonNull(checkpoint, "checkpoint");
         Objects.requireNonNull(options, "options");

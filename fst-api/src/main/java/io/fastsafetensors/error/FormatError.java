@@ -27,7 +27,8 @@ public enum FormatError {
     METADATA_INCOMPLETE_BUFFER("MetadataIncompleteBuffer"),
     /// A tensor's bytes do not fit its dtype and shape (when writing).
     INVALID_TENSOR_VIEW("InvalidTensorView"),
-    /// One tensor name twice, in one file or over the files of a checkpoint. Stricter than the reference.
+    /// One tensor name twice, in one file or over the files of a checkpoint where no index says which counts; a note where
+    /// it does. Stricter than the reference.
     DUPLICATE_TENSOR_NAME("DuplicateTensorName"),
     /// A valid, empty tensor with a dimension that is no Java long.
     UNSUPPORTED_SHAPE("UnsupportedShape"),
@@ -35,14 +36,18 @@ public enum FormatError {
     INVALID_INDEX("InvalidIndex"),
     /// index.json names a shard that is not a plain file name inside the directory.
     UNSAFE_SHARD_NAME("UnsafeShardName"),
-    /// index.json names a shard that is not there.
+    /// A shard is not there that index.json names, or that the names of the others count (`-00001-of-00003`).
     MISSING_SHARD("MissingShard"),
-    /// index.json maps a tensor to a shard that does not have it.
+    /// index.json maps a tensor to a shard that does not have it. A note unless strict.
     TENSOR_NOT_IN_SHARD("TensorNotInShard"),
-    /// A shard has a tensor that index.json does not map to it.
+    /// A shard has a tensor that index.json does not name. A note unless strict.
     TENSOR_NOT_IN_INDEX("TensorNotInIndex"),
-    /// index.json's `total_size` is not the sum of the tensors' bytes.
+    /// index.json's `total_size` is not the sum of the tensors' bytes, or no whole number. A note unless strict.
     TOTAL_SIZE_MISMATCH("TotalSizeMismatch"),
+    /// A directory holds files that were left aside because others were chosen. A note unless strict.
+    FILES_LEFT_ASIDE("FilesLeftAside"),
+    /// A directory holds several checkpoints, and nothing says which is meant.
+    AMBIGUOUS_CHECKPOINT("AmbiguousCheckpoint"),
     /// The path holds no checkpoint.
     NO_CHECKPOINT("NoCheckpoint"),
     /// A tensor's digest in the metadata is not the digest of its bytes.

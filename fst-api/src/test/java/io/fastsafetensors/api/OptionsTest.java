@@ -62,7 +62,8 @@ class OptionsTest {
         assertThrows(IllegalArgumentException.class, () -> builder.deviceBudget(0));
         assertThrows(IllegalArgumentException.class, () -> builder.hostBudget(-5));
         assertThrows(IllegalArgumentException.class, () -> builder.device("no device"));
-        assertThrows(IllegalArgumentException.class, () -> new OpenOptions(false, OpenOptions.FORMAT_HEADER_CAP + 1));
+        assertThrows(IllegalArgumentException.class,
+                () -> OpenOptions.defaults().withMaxHeaderBytes(OpenOptions.FORMAT_HEADER_CAP + 1));
         assertThrows(IllegalArgumentException.class, () -> new StreamOptions(-2, true));
         assertThrows(IllegalArgumentException.class, () -> new WriteOptions(Map.of(), 12, 1, false));
     }

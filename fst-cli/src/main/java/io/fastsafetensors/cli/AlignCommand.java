@@ -1,7 +1,5 @@
 package io.fastsafetensors.cli;
 
-import java.util.Optional;
-
 /// `fst align`: a checkpoint whose data begins on whole pages, and its tensors as far as their sizes allow.
 final class AlignCommand implements Command {
     private static final String ALIGNMENT = "--alignment";
@@ -15,9 +13,9 @@ final class AlignCommand implements Command {
 
     @Override
     public int run(Line line, Screen screen) {
-        Rewriting rewriting = Rewriting.of(line);
+        Rewriting rewriting = Rewriting.of("align", line);
         line.read(ALIGNMENT, "4096",
                 text -> rewriting.alignment((int) Math.min(Integer.MAX_VALUE, Sizes.parse(ALIGNMENT, text))));
-        return rewriting.intoTheSameForm(Optional.empty(), screen);
+        return rewriting.intoTheSameForm(screen);
     }
 }

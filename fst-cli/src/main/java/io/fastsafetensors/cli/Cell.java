@@ -1,5 +1,8 @@
 package io.fastsafetensors.cli;
 
+import java.util.List;
+import java.util.stream.Collectors;
+
 /// A value in a table, in three spellings.
 ///
 /// @param text for people
@@ -16,6 +19,13 @@ public record Cell(String text, String tsv, String json, Screen.Style style) {
     public static Cell text(String value, Screen.Style style) {
         String printable = Json.printable(value);
         return new Cell(printable, printable, Json.quote(value), style);
+    }
+
+    /// Several sentences: an array for scripts that read JSON.
+    static Cell texts(List<String> values) {
+        String joined = Json.printable(String.join("; ", values));
+        return new Cell(joined, joined, values.stream().map(Json::quote).collect(Collectors.joining(",", "[", "]")),
+                Screen.Style.PLAIN);
     }
 
     /// A tensor's name: a JSON string for scripts, so that any name can be told from any other.

@@ -1,7 +1,6 @@
 package io.fastsafetensors.cli;
 
 import io.fastsafetensors.types.DType;
-import java.util.Optional;
 
 /// `fst convert`: a checkpoint in another dtype.
 final class ConvertCommand implements Command {
@@ -17,6 +16,6 @@ final class ConvertCommand implements Command {
     public int run(Line line, Screen screen) {
         DType dtype = line.dtype(DTYPE)
                 .orElseThrow(() -> new UsageException(DTYPE + ": to which dtype? such as BF16"));
-        return Rewriting.of(line).dtype(dtype).intoTheSameForm(Optional.of(dtype), screen);
+        return Rewriting.of("convert", line).dtype(dtype).intoTheSameForm(screen);
     }
 }

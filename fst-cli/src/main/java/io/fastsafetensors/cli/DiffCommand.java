@@ -1,6 +1,7 @@
 package io.fastsafetensors.cli;
 
 import io.fastsafetensors.api.Checkpoint;
+import io.fastsafetensors.api.OpenOptions;
 import io.fastsafetensors.api.Safetensors;
 import io.fastsafetensors.types.Location;
 import io.fastsafetensors.types.TensorInfo;
@@ -14,6 +15,7 @@ final class DiffCommand implements Command {
     @Override
     public void describe(Syntax syntax) {
         syntax.operands("A", "a file, directory or index file", "B", "what it is compared with");
+        OpenFlags.describe(syntax);
         syntax.format();
     }
 
@@ -22,7 +24,7 @@ final class DiffCommand implements Command {
         Table.Format format = line.format();
         Location left = Line.location(line.paths().get(0));
         Location right = Line.location(line.paths().get(1));
-        Map<String, String> differences = differences(left, right, screen);
+        Map<String, String> differences = differences(left, right, OpenFlags.of(line), screen);
         Table table = new Table("name", "difference").wrapLast();
         differences.forEach((name, difference) -> table.add(Cell.name(name), Cell.text(difference)));
         table.print(format, screen);
@@ -34,9 +36,11 @@ final class DiffCommand implements Command {
     }
 
     /// By name: those of A in its order, then those only in B.
-    private static Map<String, String> differences(Location left, Location right, Screen screen) {
-        Checkpoint a = Safetensors.open(left);
-        Checkpoint b = Safetensors.open(right);
+    private static Map<String, String> differences(Location left, Location right, OpenOptions options, Screen screen) {
+        Checkpoint a = Safetensors.open(left, options);
+        Checkpoint b = Safetensors.open(right, options);
+        OpenFlags.tell("diff", a, screen);
+        OpenFlags.tell("diff", b, screen);
         Map<String, String> found = new LinkedHashMap<>();
         List<TensorPair> pairs = new ArrayList<>();
         for (TensorInfo tensor : a.tensors()) {
@@ -57,7 +61,7 @@ final class DiffCommand implements Command {
             }
         }
         try (ProgressBar bar = new ProgressBar("comparing", screen)) {
-            new PairedLoads(left, right).compare(pairs, bar, (pair, values) -> found.merge(pair.name(), values,
+            new PairedLoads(left, right, options).compare(pairs, bar, (pair, values) -> found.merge(pair.name(), values,
                     (before, more) -> before.isEmpty() || more.isEmpty() ? before + more : before + ", " + more));
         }
         found.values().removeIf(String::isEmpty);

@@ -1,6 +1,7 @@
 package io.fastsafetensors.cli;
 
 import io.fastsafetensors.api.Diagnostics;
+import io.fastsafetensors.api.OpenOptions;
 import io.fastsafetensors.error.FstException;
 import io.fastsafetensors.spi.Probe;
 import java.util.ArrayList;
@@ -15,6 +16,7 @@ final class DoctorCommand implements Command {
     @Override
     public void describe(Syntax syntax) {
         syntax.paths(0, 1, "a checkpoint: say how its storage would be read, and why");
+        OpenFlags.describe(syntax);
         syntax.format();
     }
 
@@ -36,7 +38,7 @@ final class DoctorCommand implements Command {
         }
         int status = 0;
         for (String argument : line.paths()) {
-            status |= addStorage(table, argument, screen, line.isSet("--stacktrace"));
+            status |= addStorage(table, argument, OpenFlags.of(line), screen, line.isSet("--stacktrace"));
         }
         if (format == Table.Format.TEXT) {
             screen.out().println("Java " + Runtime.version() + " (" + System.getProperty("java.vendor") + "), "
@@ -70,9 +72,10 @@ final class DoctorCommand implements Command {
         add(table, "backend", backend.name(), backend.probe().isAvailable(), reason);
     }
 
-    private static int addStorage(Table table, String argument, Screen screen, boolean stacktrace) {
+    private static int addStorage(Table table, String argument, OpenOptions options, Screen screen,
+            boolean stacktrace) {
         try {
-            for (Diagnostics.StorageReport file : Diagnostics.storage(Line.location(argument))) {
+            for (Diagnostics.StorageReport file : Diagnostics.storage(Line.location(argument), options)) {
                 String cached = file.cachedBytes() < 0 ? "residency unknown"
                         : Sizes.human(file.cachedBytes()) + " cached";
                 add(table, "storage", file.file().toString(), true, sentence(List.of(file.fileSystem(),

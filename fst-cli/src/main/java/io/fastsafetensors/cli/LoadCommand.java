@@ -6,6 +6,7 @@ import io.fastsafetensors.api.Diagnostics;
 import io.fastsafetensors.api.LoadStats;
 import io.fastsafetensors.api.Loader;
 import io.fastsafetensors.api.LoaderBuilder;
+import io.fastsafetensors.api.OpenOptions;
 import io.fastsafetensors.api.Safetensors;
 import io.fastsafetensors.api.Tensor;
 import io.fastsafetensors.api.TensorStream;
@@ -65,16 +66,16 @@ final class LoadCommand implements Command {
         try (ProgressBar bar = new ProgressBar("loading", screen); Loader loader = builder.progress(bar).build()) {
             boolean inBatches = loader.options().deviceBudget() < Long.MAX_VALUE
                     && loader.plan(path).deviceBytes() > loader.options().deviceBudget();
-            requireSelected(loader, path);
+            requireSelected(loader, path, screen);
             BackendChoice choice = loader.backend();
             for (int i = 0; i < repeat; i++) {
                 if (dropCache) {
-                    Diagnostics.evict(path);
+                    Diagnostics.evict(path, loader.options().open());
                 }
-                long cached = cachedBytes(path);
+                long cached = cachedBytes(path, loader.options().open());
                 if (dropCache) {
                     // Asking what is cached has read the headers.
-                    Diagnostics.evict(path);
+                    Diagnostics.evict(path, loader.options().open());
                 }
                 bar.restart();
                 long start = System.nanoTime();
@@ -87,8 +88,9 @@ final class LoadCommand implements Command {
     }
 
     /// A pattern that matches nothing is a mistyped one.
-    private static void requireSelected(Loader loader, Location path) {
+    private static void requireSelected(Loader loader, Location path, Screen screen) {
         Checkpoint checkpoint = Safetensors.open(path, loader.options().open());
+        OpenFlags.tell("load", checkpoint, screen);
         if (!checkpoint.tensors().isEmpty()
                 && checkpoint.tensors().stream().noneMatch(loader.options().selection()::test)) {
             throw new CommandException("the selection matches none of the " + checkpoint.tensors().size()
@@ -113,9 +115,9 @@ final class LoadCommand implements Command {
     }
 
     /// How much of a checkpoint is in the page cache, −1 if unknown.
-    static long cachedBytes(Location path) {
+    static long cachedBytes(Location path, OpenOptions options) {
         long sum = 0;
-        for (Diagnostics.StorageReport file : Diagnostics.storage(path)) {
+        for (Diagnostics.StorageReport file : Diagnostics.storage(path, options)) {
             if (file.cachedBytes() < 0) {
                 return -1;
             }

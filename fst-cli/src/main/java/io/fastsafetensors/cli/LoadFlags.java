@@ -38,7 +38,9 @@ final class LoadFlags {
         syntax.value(READERS, "N", "threads that read (default 0: chosen by backend and cores)");
         syntax.value(BLOCK, "SIZE", "bytes of one read (default 0: the backend's choice)");
         syntax.value(DIRECT, "WHEN", "read past the page cache: auto (default), always or never");
-        syntax.flag(STRICT, "fail if a file cannot take the backend's fastest way");
+        OpenFlags.describe(syntax,
+                "fail if a file cannot take the backend's fastest way, and at what would only be a note"
+                        + " about index, shards and directory");
         syntax.flag(CHECK, "compare the tensors with the SHA-256 in the metadata, and fail at the first that differs");
     }
 
@@ -66,6 +68,7 @@ final class LoadFlags {
         if (line.isSet(DIRECT)) {
             builder.directIo(line.oneOf(DIRECT, DirectIo.AUTO, DirectIo.values()));
         }
+        builder.open(OpenFlags.of(line, builder.options().open()));
         if (line.isSet(STRICT)) {
             builder.strictBackend(true);
         }

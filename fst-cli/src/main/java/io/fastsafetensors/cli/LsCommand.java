@@ -2,6 +2,7 @@ package io.fastsafetensors.cli;
 
 import io.fastsafetensors.api.Checkpoint;
 import io.fastsafetensors.api.Loader;
+import io.fastsafetensors.api.OpenOptions;
 import io.fastsafetensors.api.Safetensors;
 import io.fastsafetensors.api.Weights;
 import io.fastsafetensors.error.FstException;
@@ -26,6 +27,7 @@ final class LsCommand implements Command {
         syntax.flag("--sha256", "load every tensor and digest its bytes");
         syntax.flag(METADATA, "list each file's __metadata__ instead of its tensors");
         syntax.value("--device", "DEVICE", "where --sha256 loads to, such as cuda:0 (default cpu)");
+        OpenFlags.describe(syntax);
         syntax.format();
     }
 
@@ -40,6 +42,7 @@ final class LsCommand implements Command {
         if (metadata && digest) {
             throw new UsageException(METADATA + " lists no tensors, so --sha256 has nothing to digest");
         }
+        OpenOptions options = OpenFlags.of(line);
         Table.Format format = line.format();
         Table table = metadata ? new Table("file", "key", "value").grouped()
                 : new Table(digest ? WITH_DIGEST : COLUMNS).alignRight("file_offset", "nbytes").grouped();
@@ -50,8 +53,10 @@ final class LsCommand implements Command {
         for (String argument : line.paths()) {
             Location path = Line.location(argument);
             try {
-                Checkpoint checkpoint = metadata ? addMetadata(table, argument, path)
-                        : digest ? addDigested(table, argument, path, device) : addHeaders(table, argument, path);
+                Checkpoint checkpoint = metadata ? addMetadata(table, argument, path, options)
+                        : digest ? addDigested(table, argument, path, options, device)
+                                : addHeaders(table, argument, path, options);
+                OpenFlags.tell("ls", checkpoint, screen);
                 tensors += checkpoint.tensors().size();
                 files += checkpoint.files().size();
                 bytes += checkpoint.byteSize();
@@ -72,8 +77,8 @@ final class LsCommand implements Command {
         return status;
     }
 
-    private static Checkpoint addHeaders(Table table, String argument, Location path) {
-        Checkpoint checkpoint = Safetensors.open(path);
+    private static Checkpoint addHeaders(Table table, String argument, Location path, OpenOptions options) {
+        Checkpoint checkpoint = Safetensors.open(path, options);
         for (TensorInfo tensor : checkpoint.tensors()) {
             table.add(Cell.text(shownFile(argument, path, tensor.file())), Cell.name(tensor.name()),
                     Cell.text(tensor.dtype().name()), Cell.json(tensor.shape().toString()),
@@ -82,8 +87,8 @@ final class LsCommand implements Command {
         return checkpoint;
     }
 
-    private static Checkpoint addMetadata(Table table, String argument, Location path) {
-        Checkpoint checkpoint = Safetensors.open(path);
+    private static Checkpoint addMetadata(Table table, String argument, Location path, OpenOptions options) {
+        Checkpoint checkpoint = Safetensors.open(path, options);
         for (Location file : checkpoint.files()) {
             checkpoint.metadata(file).forEach((key, value) -> table.add(
                     Cell.text(shownFile(argument, path, file)), Cell.name(key), Cell.name(value)));
@@ -91,8 +96,10 @@ final class LsCommand implements Command {
         return checkpoint;
     }
 
-    private static Checkpoint addDigested(Table table, String argument, Location path, Device device) {
-        try (Loader loader = Loader.builder().device(device).build(); Weights weights = loader.load(path)) {
+    private static Checkpoint addDigested(Table table, String argument, Location path, OpenOptions options,
+            Device device) {
+        try (Loader loader = Loader.builder().device(device).open(options).build();
+                Weights weights = loader.load(path)) {
             Checkpoint checkpoint = weights.checkpoint();
             List<TensorInfo> tensors = checkpoint.tensors();
             Map<String, String> digests = Digests.sha256(weights);

@@ -9,6 +9,6 @@ final class MergeCommand implements Command {
 
     @Override
     public int run(Line line, Screen screen) {
-        return Rewriting.of(line).intoOneFile(screen);
+        return Rewriting.of("merge", line).intoOneFile(screen);
     }
 }

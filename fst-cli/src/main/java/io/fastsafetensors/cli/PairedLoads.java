@@ -1,6 +1,7 @@
 package io.fastsafetensors.cli;
 
 import io.fastsafetensors.api.Loader;
+import io.fastsafetensors.api.OpenOptions;
 import io.fastsafetensors.api.ProgressListener;
 import io.fastsafetensors.api.Selection;
 import io.fastsafetensors.api.Tensor;
@@ -19,10 +20,12 @@ final class PairedLoads {
 
     private final Location left;
     private final Location right;
+    private final OpenOptions options;
 
-    PairedLoads(Location left, Location right) {
+    PairedLoads(Location left, Location right, OpenOptions options) {
         this.left = left;
         this.right = right;
+        this.options = options;
     }
 
     /// Tensors that are loaded together.
@@ -83,8 +86,8 @@ final class PairedLoads {
         }
     }
 
-    private static Weights load(Location path, String[] names) {
-        try (Loader loader = Loader.builder().select(Selection.names(names)).build()) {
+    private Weights load(Location path, String[] names) {
+        try (Loader loader = Loader.builder().open(options).select(Selection.names(names)).build()) {
             return loader.load(path);
         }
     }

@@ -3,17 +3,18 @@ package io.fastsafetensors.cli;
 import io.fastsafetensors.api.Checkpoint;
 import io.fastsafetensors.api.Loader;
 import io.fastsafetensors.api.LoaderBuilder;
+import io.fastsafetensors.api.OpenOptions;
 import io.fastsafetensors.api.Safetensors;
 import io.fastsafetensors.api.WriteOptions;
 import io.fastsafetensors.types.DType;
 import io.fastsafetensors.types.Location;
-import io.fastsafetensors.types.TensorInfo;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
+import java.util.Set;
+import java.util.TreeMap;
 
 /// What the commands that write a checkpoint anew have in common.
 final class Rewriting {
@@ -21,12 +22,17 @@ final class Rewriting {
     private static final String BUDGET = "--budget";
     private static final String DIGESTS = "--digests";
 
+    private final String command;
     private final Location in;
     private final Path out;
     private final LoaderBuilder loader = Loader.builder();
+    private final OpenOptions open;
     private WriteOptions options;
 
-    private Rewriting(Line line) {
+    private Rewriting(String command, Line line) {
+        this.command = command;
+        this.open = OpenFlags.of(line);
+        loader.open(open);
         this.in = Line.location(line.paths().get(0));
         this.out = Line.path(line.paths().get(1));
         this.options = WriteOptions.defaults().withDigests(line.isSet(DIGESTS));
@@ -35,15 +41,17 @@ final class Rewriting {
         }
     }
 
-    /// Adds the paths and the options that [#of(Line)] reads.
+    /// Adds the paths and the options that [#of(String, Line)] reads.
     static void describe(Syntax syntax, String out) {
         syntax.operands("IN", "a file, directory or index file", "OUT", out);
         syntax.value(BUDGET, "SIZE", "the memory that tensors may take on their way (default 96MiB)");
+        OpenFlags.describe(syntax);
         syntax.flag(DIGESTS, "write each tensor's SHA-256 into the metadata");
     }
 
-    static Rewriting of(Line line) {
-        return new Rewriting(line);
+    /// @param command its name, for what it tells
+    static Rewriting of(String command, Line line) {
+        return new Rewriting(command, line);
     }
 
     Rewriting dtype(DType dtype) {
@@ -58,49 +66,63 @@ final class Rewriting {
 
     /// Writes one file.
     int intoOneFile(Screen screen) {
-        return run(out, options, screen);
+        return run(read(screen), out, options, screen);
     }
 
     /// Writes shards of at most `bytes`.
     int intoShards(long bytes, Screen screen) {
-        return run(out, options.withMaxShardBytes(bytes), screen);
+        return run(read(screen), out, options.withMaxShardBytes(bytes), screen);
     }
 
-    /// Writes one file if the source is one or OUT is named like one, else shards no larger than the source's largest.
-    int intoTheSameForm(Optional<DType> dtype, Screen screen) {
-        Checkpoint source = Safetensors.open(in);
+    /// Writes one file if the source is one or OUT is named like one, else files of the source's names.
+    int intoTheSameForm(Screen screen) {
+        Checkpoint source = read(screen);
         if (out.toString().endsWith(FILE_SUFFIX) && !Files.isDirectory(out)) {
-            return intoOneFile(screen);
+            return run(source, out, options, screen);
         }
-        if (source.files().size() == 1) {
-            String name = source.files().getFirst().name();
-            return run(Files.isDirectory(out) ? Location.of(out).resolve(name).path().orElseThrow() : out, options,
-                    screen);
+        if (source.files().size() > 1 || source.index().isPresent()) {
+            return run(source, out, options.withKeepFiles(true), screen);
         }
-        return intoShards(largestShard(source, dtype), screen);
+        String name = source.files().getFirst().name();
+        return run(source, Files.isDirectory(out) ? Location.of(out).resolve(name).path().orElseThrow() : out, options,
+                screen);
     }
 
-    private static long largestShard(Checkpoint source, Optional<DType> dtype) {
-        Map<Location, Long> sizes = new HashMap<>();
-        for (TensorInfo tensor : source.tensors()) {
-            DType target = tensor.dtype().isFloat() ? dtype.orElse(tensor.dtype()) : tensor.dtype();
-            long bits = tensor.shape().elements() * target.bits();
-            sizes.merge(tensor.file(), Math.ceilDiv(bits, 8L), Long::sum);
-        }
-        return Math.max(1, sizes.values().stream().mapToLong(Long::longValue).max().orElse(1));
+    private Checkpoint read(Screen screen) {
+        Checkpoint source = Safetensors.open(in, open);
+        OpenFlags.tell(command, source, screen);
+        return source;
     }
 
-    private int run(Path target, WriteOptions how, Screen screen) {
+    private int run(Checkpoint source, Path target, WriteOptions how, Screen screen) {
+        if (!how.keepFiles()) {
+            tellLostMetadata(source, screen);
+        }
         long start = System.nanoTime();
         List<Path> files;
-        try (ProgressBar bar = new ProgressBar("rewriting", screen); Loader open = loader.progress(bar).build()) {
-            files = open.rewrite(in, target, how);
+        try (ProgressBar bar = new ProgressBar("rewriting", screen); Loader loading = loader.progress(bar).build()) {
+            files = loading.rewrite(in, target, how);
         }
         double seconds = (System.nanoTime() - start) / 1e9;
-        Checkpoint written = Safetensors.open(target);
+        // The index comes last.
+        Checkpoint written = Safetensors.open(files.getLast());
         screen.out().println("wrote " + Sizes.count(written.tensors().size(), "tensor") + ", "
                 + Sizes.human(written.byteSize()) + ", to " + Json.printable(target.toString()) + " ("
                 + Sizes.count(files.size(), "file") + ") in " + Sizes.time(seconds));
         return 0;
+    }
+
+    /// Where files are put together or cut, one value of a key stays.
+    private void tellLostMetadata(Checkpoint source, Screen screen) {
+        Map<String, Set<String>> values = new TreeMap<>();
+        for (Location file : source.files()) {
+            source.metadata(file).forEach((key, value) -> values.computeIfAbsent(key, _ -> new HashSet<>()).add(value));
+        }
+        values.forEach((key, different) -> {
+            if (different.size() > 1 && !key.startsWith(WriteOptions.DIGEST_KEY)) {
+                screen.err().println("fst " + command + ": note: the files have " + different.size()
+                        + " values of metadata key \"" + Json.printable(key) + "\"; the last one's is kept");
+            }
+        });
     }
 }

@@ -19,6 +19,6 @@ final class SplitCommand implements Command {
         if (bytes < 1) {
             throw new UsageException(SIZE + ": at least a byte");
         }
-        return Rewriting.of(line).intoShards(bytes, screen);
+        return Rewriting.of("split", line).intoShards(bytes, screen);
     }
 }

@@ -25,7 +25,7 @@ class VerifyTest {
         Path absent = directory.resolve("absent.safetensors");
         Cli.Result result = Cli.run("verify", "--format", "tsv", good, small, hole, absent);
         assertEquals(1, result.status());
-        assertEquals("path\tverdict\tmessage", result.lines().getFirst());
+        assertEquals("path\tverdict\tmessage\tnotes", result.lines().getFirst());
         assertEquals(List.of(List.of(good.toString(), "OK"), List.of(small.toString(), "HeaderTooSmall"),
                 List.of(hole.toString(), "InvalidOffset"), List.of(absent.toString(), "Storage")),
                 result.rows().stream().map(row -> row.subList(0, 2)).toList());
@@ -54,7 +54,7 @@ class VerifyTest {
         Path file = hole("x.safetensors", "a\nb\t\u001b");
         Cli.Result result = Cli.run("verify", "--format", "tsv", file);
         assertEquals(1, result.rows().size());
-        assertEquals(3, result.rows().getFirst().size());
+        assertEquals(4, result.rows().getFirst().size());
         assertTrue(result.out().indexOf('\u001b') < 0, result.out());
     }
 

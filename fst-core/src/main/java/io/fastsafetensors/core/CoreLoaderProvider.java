@@ -66,7 +66,7 @@ public final class CoreLoaderProvider implements LoaderProvider {
     @Override
     public Checkpoint open(Location checkpoint, OpenOptions options) {
         try (Storages storages = Storages.open(); SourceFiles sources = SourceFiles.closedAtOnce(storages)) {
-            return CheckpointReader.open(CheckpointFiles.resolve(checkpoint, sources), sources, options);
+            return CheckpointReader.open(CheckpointFiles.resolve(checkpoint, sources, options), sources, options);
         }
     }
 
@@ -99,19 +99,19 @@ public final class CoreLoaderProvider implements LoaderProvider {
     }
 
     @Override
-    public List<StorageReport> storage(Location checkpoint) {
-        return forFiles(checkpoint, StorageReports::of);
+    public List<StorageReport> storage(Location checkpoint, OpenOptions options) {
+        return forFiles(checkpoint, options, StorageReports::of);
     }
 
     @Override
-    public void evict(Location checkpoint) {
-        forFiles(checkpoint, StorageReports::evict);
+    public void evict(Location checkpoint, OpenOptions options) {
+        forFiles(checkpoint, options, StorageReports::evict);
     }
 
-    private static <T> List<T> forFiles(Location checkpoint, Function<SourceFile, T> work) {
+    private static <T> List<T> forFiles(Location checkpoint, OpenOptions options, Function<SourceFile, T> work) {
         try (Storages storages = Storages.open(); SourceFiles sources = SourceFiles.forLoad(storages)) {
-            CheckpointFiles files = CheckpointFiles.resolve(checkpoint, sources);
-            return CheckpointReader.open(files, sources, OpenOptions.lenientMode()).files().stream()
+            CheckpointFiles files = CheckpointFiles.resolve(checkpoint, sources, options);
+            return CheckpointReader.open(files, sources, options).files().stream()
                     .map(file -> work.apply(sources.file(file))).toList();
         }
     }

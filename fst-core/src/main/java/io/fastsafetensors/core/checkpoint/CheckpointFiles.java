@@ -1,16 +1,22 @@
 package io.fastsafetensors.core.checkpoint;
 
+import io.fastsafetensors.api.OpenOptions;
 import io.fastsafetensors.core.storage.SourceFiles;
 import io.fastsafetensors.error.FormatError;
 import io.fastsafetensors.error.FormatException;
+import io.fastsafetensors.error.Printable;
 import io.fastsafetensors.error.StorageException;
 import io.fastsafetensors.error.Where;
 import io.fastsafetensors.spi.storage.Storage;
 import io.fastsafetensors.spi.storage.StorageEntry;
 import io.fastsafetensors.types.Location;
+import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Collectors;
 
 /// Where a checkpoint lies. Immutable; says nothing of what the files hold.
 ///
@@ -18,48 +24,49 @@ import java.util.Optional;
 /// @param index the index that names the shards, if there is one
 /// @param directory the directory of the shards; empty if there is no index
 /// @param files the files in order, empty where an index names them
+/// @param others other files of tensors, and indexes, of the directory that was asked for; with an index its shards are
+///     among them
 public record CheckpointFiles(Location location, Optional<Location> index, Optional<Location> directory,
-        List<Location> files) {
-    private static final String INDEX_SUFFIX = ".safetensors.index.json";
-    private static final String FILE_SUFFIX = ".safetensors";
+        List<Location> files, List<Location> others) {
+    private static final int MOST_NAMED = 8;
 
-    /// Copies the list.
+    /// Copies the lists.
     public CheckpointFiles {
         files = List.copyOf(files);
+        others = List.copyOf(others);
     }
 
     /// Finds the files of a checkpoint. Symbolic links are followed, and what moves is pinned.
     ///
-    /// @param asked a safetensors file, an index (`*.json`), a directory with one index or with safetensors files, or
+    /// @param asked a safetensors file, an index (`*.json`), a directory with an index or with safetensors files, or
     ///     a folder of the Hugging Face cache (`models--…`), of which the snapshot of `main` or the only one is taken
     /// @param sources by which the files will be opened
+    /// @param options which variant is meant
     /// @throws StorageException if there is nothing, or a directory cannot be read
-    /// @throws FormatException NoCheckpoint if a directory holds none, InvalidIndex if it holds several indexes
-    public static CheckpointFiles resolve(Location asked, SourceFiles sources) {
+    /// @throws FormatException NoCheckpoint if a directory holds none, AmbiguousCheckpoint if it holds several and none goes
+    ///     before the others, MissingShard if a shard of it is not there
+    public static CheckpointFiles resolve(Location asked, SourceFiles sources, OpenOptions options) {
         Storage storage = sources.storage(asked);
         Location pinned = storage.pin(asked);
         Storage.Kind kind = storage.kind(pinned);
         if (kind == Storage.Kind.DIRECTORY) {
-            Optional<CheckpointFiles> found = inDirectory(asked, pinned, storage);
-            return found.or(() -> new HubCache(storage, sources).snapshot(pinned)
-                    .flatMap(snapshot -> inDirectory(asked, snapshot, storage)))
-                    .orElseThrow(() -> new FormatException(FormatError.NO_CHECKPOINT,
-                            "no " + FILE_SUFFIX + " file and no index in the directory", asked.where()));
+            return ofDirectory(asked, pinned, storage, sources, options.variant());
         }
         if (kind == Storage.Kind.ABSENT) {
             throw new StorageException("no such file or directory; check the path", asked.where());
         }
         if (pinned.name().endsWith(".json")) {
-            return ofIndex(asked, pinned, pinned.parent());
+            return ofIndex(asked, pinned, pinned.parent(), List.of());
         }
-        return new CheckpointFiles(asked, Optional.empty(), Optional.empty(), List.of(pinned));
+        return new CheckpointFiles(asked, Optional.empty(), Optional.empty(), List.of(pinned), List.of());
     }
 
-    private static CheckpointFiles ofIndex(Location asked, Location index, Optional<Location> directory) {
+    private static CheckpointFiles ofIndex(Location asked, Location index, Optional<Location> directory,
+            List<Location> others) {
         if (directory.isEmpty()) {
             throw new StorageException("no directory holds this index, so its shards cannot be found", asked.where());
         }
-        return new CheckpointFiles(asked, Optional.of(index), directory, List.of());
+        return new CheckpointFiles(asked, Optional.of(index), directory, List.of(), others);
     }
 
     /// A checkpoint of these files in this order; they are not looked at yet.
@@ -71,34 +78,63 @@ public record CheckpointFiles(Location location, Optional<Location> index, Optio
             throw new FormatException(FormatError.NO_CHECKPOINT, "an empty list of files", Where.nowhere());
         }
         return new CheckpointFiles(files.getFirst(), Optional.empty(), Optional.empty(),
-                files.stream().map(sources::pin).toList());
+                files.stream().map(sources::pin).toList(), List.of());
     }
 
-    private static Optional<CheckpointFiles> inDirectory(Location asked, Location directory, Storage storage) {
-        List<Location> entries = list(directory, storage);
-        List<Location> indexes = entries.stream().filter(entry -> entry.name().endsWith(INDEX_SUFFIX)).toList();
-        if (indexes.size() > 1) {
-            List<String> names = indexes.stream().map(Location::name).toList();
-            throw new FormatException(FormatError.INVALID_INDEX,
-                    "several indexes: " + String.join(", ", names) + "; open the one that is meant",
-                    directory.where());
+    private static CheckpointFiles ofDirectory(Location asked, Location directory, Storage storage,
+            SourceFiles sources, Optional<String> variant) {
+        List<StorageEntry> entries = storage.list(directory);
+        Optional<CheckpointFiles> found = among(entries, asked, directory, variant);
+        if (found.isPresent()) {
+            return found.get();
         }
-        if (!indexes.isEmpty()) {
-            return Optional.of(ofIndex(asked, indexes.getFirst(), Optional.of(directory)));
+        Optional<Location> snapshot = new HubCache(storage, sources).snapshot(directory);
+        if (snapshot.isPresent()) {
+            entries = storage.list(snapshot.get());
+            found = among(entries, asked, snapshot.get(), variant);
         }
-        return entries.isEmpty() ? Optional.empty()
-                : Optional.of(new CheckpointFiles(asked, Optional.empty(), Optional.empty(), entries));
+        List<StorageEntry> held = entries;
+        return found.orElseThrow(() -> new FormatException(FormatError.NO_CHECKPOINT,
+                "no " + CheckpointName.SUFFIX + " file and no index in the directory"
+                        + EmptyDirectory.hint(held, storage),
+                asked.where()));
     }
 
-    /// The indexes and files of tensors in a directory, but for hidden ones, by name. A dangling link is among them: opening
-    /// it says what is wrong.
-    private static List<Location> list(Location directory, Storage storage) {
-        return storage.list(directory).stream()
-                .filter(entry -> isNamed(entry.name()) && entry.kind() != Storage.Kind.DIRECTORY)
-                .map(StorageEntry::location).sorted(Comparator.comparing(Location::name)).toList();
+    /// A dangling link is among the entries: opening it says what is wrong.
+    private static Optional<CheckpointFiles> among(List<StorageEntry> entries, Location asked, Location directory,
+            Optional<String> variant) {
+        List<CheckpointName> all = parse(entries, Optional.empty());
+        if (all.isEmpty()) {
+            return Optional.empty();
+        }
+        List<CheckpointName> names = variant.isEmpty() ? all : parse(entries, variant);
+        if (names.isEmpty()) {
+            throw new FormatException(FormatError.NO_CHECKPOINT, "no file of variant \""
+                    + Printable.escape(variant.orElseThrow()) + "\" in the directory, which holds "
+                    + all.stream().limit(MOST_NAMED).map(name -> Printable.escape(name.name()))
+                            .collect(Collectors.joining(", "))
+                    + (all.size() > MOST_NAMED ? ", …" : ""), asked.where());
+        }
+        List<CheckpointName> chosen = DirectoryChoice.choose(directory, names);
+        List<Location> files = chosen.stream().map(CheckpointName::location).toList();
+        Set<Location> taken = new HashSet<>(files);
+        List<Location> others =
+                all.stream().map(CheckpointName::location).filter(file -> !taken.contains(file)).toList();
+        return Optional.of(chosen.getFirst().isIndex()
+                ? ofIndex(asked, files.getFirst(), Optional.of(directory), others)
+                : new CheckpointFiles(asked, Optional.empty(), Optional.empty(), files, others));
     }
 
-    private static boolean isNamed(String name) {
-        return !name.startsWith(".") && (name.endsWith(INDEX_SUFFIX) || name.endsWith(FILE_SUFFIX));
+    private static List<CheckpointName> parse(List<StorageEntry> entries, Optional<String> variant) {
+        List<CheckpointName> names = new ArrayList<>();
+        for (StorageEntry entry : entries) {
+            CheckpointName name = entry.kind() == Storage.Kind.DIRECTORY ? null
+                    : CheckpointName.parse(entry.location(), variant);
+            if (name != null) {
+                names.add(name);
+            }
+        }
+        names.sort(Comparator.comparing(CheckpointName::name));
+        return names;
     }
 }

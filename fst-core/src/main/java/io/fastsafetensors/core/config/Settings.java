@@ -4,7 +4,6 @@ import io.fastsafetensors.api.DirectIo;
 import io.fastsafetensors.api.Distribution;
 import io.fastsafetensors.api.LeakDetection;
 import io.fastsafetensors.api.LoaderBuilder;
-import io.fastsafetensors.api.OpenOptions;
 import io.fastsafetensors.api.Selection;
 import io.fastsafetensors.api.StreamOptions;
 import io.fastsafetensors.api.TransferPath;
@@ -45,8 +44,12 @@ final class Settings {
         KEYS.put("deviceBudget", (builder, value) -> builder.deviceBudget(value.size()));
         KEYS.put("hostBudget", (builder, value) -> builder.hostBudget(value.size()));
         KEYS.put("distribution", (builder, value) -> builder.distribution(value.oneOf(Distribution.values())));
-        KEYS.put("lenient", (builder, value) -> builder
-                .open(value.flag() ? OpenOptions.lenientMode() : OpenOptions.strict()));
+        KEYS.put("lenient",
+                (builder, value) -> builder.open(builder.options().open().withLenient(value.flag())));
+        KEYS.put("strict", (builder, value) -> builder.open(builder.options().open().withStrict(value.flag())));
+        KEYS.put("onlyIndexed",
+                (builder, value) -> builder.open(builder.options().open().withOnlyIndexed(value.flag())));
+        KEYS.put("variant", (builder, value) -> builder.open(builder.options().open().withVariant(value.text())));
         KEYS.put("checkDigests", (builder, value) -> builder.checkDigests(value.flag()));
         KEYS.put("leakDetection", (builder, value) -> builder.leakDetection(value.oneOf(LeakDetection.values())));
         KEYS.put("batchesAhead", (builder, value) -> builder

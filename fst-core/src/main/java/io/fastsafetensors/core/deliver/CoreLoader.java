@@ -90,7 +90,8 @@ public final class CoreLoader implements Loader {
     @Override
     public Weights load(Location checkpoint, Selection selection) {
         Objects.requireNonNull(checkpoint, "checkpoint");
-        return load(sources -> CheckpointFiles.resolve(checkpoint, sources), Map.of(), narrowed(selection));
+        return load(sources -> CheckpointFiles.resolve(checkpoint, sources, options.open()), Map.of(),
+                narrowed(selection));
     }
 
     /// The loader's options for a load of fewer tensors.
@@ -147,7 +148,7 @@ public final class CoreLoader implements Loader {
     }
 
     private ParsedCheckpoint open(LoadTarget target, Location checkpoint, SourceFiles sources) {
-        return open(target, CheckpointFiles.resolve(checkpoint, sources), sources);
+        return open(target, CheckpointFiles.resolve(checkpoint, sources, options.open()), sources);
     }
 
     @Override

@@ -5,15 +5,20 @@ import io.fastsafetensors.api.Selection;
 import io.fastsafetensors.api.Tensor;
 import io.fastsafetensors.api.WriteOptions;
 import io.fastsafetensors.core.distribute.Way;
+import io.fastsafetensors.core.header.FileHeader;
+import io.fastsafetensors.core.header.IndexKeys;
 import io.fastsafetensors.core.header.ParsedCheckpoint;
 import io.fastsafetensors.core.write.CheckpointOutput;
 import io.fastsafetensors.core.write.Item;
+import io.fastsafetensors.core.write.Layout;
 import io.fastsafetensors.spi.Releases;
+import io.fastsafetensors.types.Location;
 import io.fastsafetensors.types.TensorInfo;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -44,11 +49,8 @@ final class Rewriter {
         long budget = options.deviceBudget() == Long.MAX_VALUE ? DEFAULT_BUDGET : options.deviceBudget();
         Pieces pieces = new Pieces(source, options.selection(), target.planSettings(),
                 Math.min(LARGEST_PIECE, budget / BATCHES / PIECES_PER_BATCH));
-        List<Item> items = source.tensors().stream().filter(options.selection()::test).map(tensor -> Item
-                .of(tensor.name(), target.planSettings().target(tensor), tensor.shape())).toList();
         SourceDigests digests = new SourceDigests(source, options, target.planSettings());
-        try (CheckpointOutput output = new CheckpointOutput(copy, items,
-                writing.withMetadata(metadata(source, writing)), true)) {
+        try (CheckpointOutput output = new CheckpointOutput(copy, layout(source, copy, writing), writing, true)) {
             output.begin();
             try (BatchFeeder feeder = BatchFeeder.open(target, options, pieces.checkpoint(), Selection.all(), Way.ALONE,
                     budget, BATCHES_AHEAD, Long.MAX_VALUE, startNanos); Arena arena = Arena.ofConfined()) {
@@ -91,9 +93,35 @@ final class Rewriter {
         return copy.asByteBuffer();
     }
 
+    private Layout layout(ParsedCheckpoint source, Path copy, WriteOptions writing) {
+        IndexKeys keys = source.indexKeys();
+        Layout.Index index = new Layout.Index(source.index().map(Location::name).filter(_ -> writing.keepFiles())
+                .orElse(Layout.Index.FILE_NAME), keys.metadata(), keys.others());
+        boolean several = source.index().isPresent() || source.headers().size() > 1;
+        if (!writing.keepFiles() || !several) {
+            return Layout.of(items(source.tensors()), writing.withMetadata(metadata(source.metadata(), writing)), index,
+                    copy);
+        }
+        List<Layout.Part> parts = new ArrayList<>();
+        for (FileHeader header : source.headers()) {
+            Layout.Part part = new Layout.Part(header.location().name(), items(header.tensors()),
+                    metadata(header.metadata(), writing));
+            // An index does not name a file without tensors.
+            if (!part.items().isEmpty()) {
+                parts.add(part);
+            }
+        }
+        return parts.isEmpty() ? Layout.of(List.of(), writing, index, copy) : Layout.kept(parts, writing, index);
+    }
+
+    private List<Item> items(List<TensorInfo> tensors) {
+        return tensors.stream().filter(options.selection()::test).map(tensor -> Item.of(tensor.name(),
+                target.planSettings().target(tensor), tensor.shape())).toList();
+    }
+
     /// The digests of the source are of other bytes as soon as something is converted, and of other files.
-    private static Map<String, String> metadata(ParsedCheckpoint source, WriteOptions writing) {
-        Map<String, String> all = new HashMap<>(source.metadata());
+    private static Map<String, String> metadata(Map<String, String> source, WriteOptions writing) {
+        Map<String, String> all = new HashMap<>(source);
         all.keySet().removeIf(key -> key.startsWith(WriteOptions.DIGEST_KEY));
         all.putAll(writing.metadata());
         return all;

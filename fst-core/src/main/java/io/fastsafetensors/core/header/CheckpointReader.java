@@ -1,19 +1,27 @@
 package io.fastsafetensors.core.header;
 
+import io.fastsafetensors.api.CheckpointNote;
 import io.fastsafetensors.api.OpenOptions;
 import io.fastsafetensors.core.checkpoint.CheckpointFiles;
 import io.fastsafetensors.core.storage.FileBytes;
 import io.fastsafetensors.core.storage.SourceFiles;
 import io.fastsafetensors.error.FormatError;
 import io.fastsafetensors.error.FormatException;
+import io.fastsafetensors.error.Printable;
 import io.fastsafetensors.error.StorageException;
 import io.fastsafetensors.spi.storage.Storage;
 import io.fastsafetensors.types.Location;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.Executor;
+import java.util.stream.Collectors;
 
-/// Opens a checkpoint: reads its index and the headers of its files beside one another, and checks that files and index agree.
+/// Opens a checkpoint: reads its index and the headers of its files beside one another, and notes where they differ.
 public final class CheckpointReader {
+    private static final int MOST_NAMED = 8;
+
     private CheckpointReader() {
     }
 
@@ -21,7 +29,8 @@ public final class CheckpointReader {
     /// errors the one of the first file wins, whatever the timing. Thread-safe.
     ///
     /// @param sources opens the files; held by the caller
-    /// @throws FormatException if a file or the index breaks the format, or they do not agree
+    /// @throws FormatException if a file or the index breaks the format, if they do not say which of two tensors counts, or
+    ///         for the first note if the options are strict
     /// @throws StorageException if one cannot be read
     /// @throws io.fastsafetensors.error.LoadInterruptedException if the calling thread is interrupted
     public static ParsedCheckpoint open(CheckpointFiles files, SourceFiles sources, OpenOptions options) {
@@ -34,17 +43,56 @@ public final class CheckpointReader {
     public static ParsedCheckpoint open(CheckpointFiles files, SourceFiles sources, OpenOptions options,
             Executor helpers) {
         try (HeaderReads headers = new HeaderReads(sources, options, helpers)) {
-            if (files.index().isEmpty()) {
-                return new ParsedCheckpoint(files.location(), headers.await(files.files()), sources);
+            ParsedCheckpoint checkpoint = files.index().isEmpty() ? ofFiles(files, headers, sources)
+                    : ofIndex(files, files.index().get(), headers, sources, options);
+            if (options.strict() && !checkpoint.notes().isEmpty()) {
+                throw refusal(checkpoint.notes());
             }
-            Location directory = files.directory().orElseThrow();
-            ShardIndex index = sources.file(files.index().get()).reading(file -> IndexReader.read(new FileBytes(file),
-                    shard -> headers.begin(directory.resolve(shard))));
-            ParsedCheckpoint checkpoint = new ParsedCheckpoint(files.location(),
-                    await(headers, shards(index, directory), sources.storage(directory)), sources);
-            IndexCheck.check(index, checkpoint);
             return checkpoint;
         }
+    }
+
+    private static ParsedCheckpoint ofFiles(CheckpointFiles files, HeaderReads headers, SourceFiles sources) {
+        List<CheckpointNote> notes = new ArrayList<>();
+        noteOthers(files.others(), files, notes);
+        return new ParsedCheckpoint(files.location(), headers.await(files.files()), sources, Optional.empty(), notes,
+                Map.of());
+    }
+
+    private static ParsedCheckpoint ofIndex(CheckpointFiles files, Location location, HeaderReads headers,
+            SourceFiles sources, OpenOptions options) {
+        Location directory = files.directory().orElseThrow();
+        ShardIndex index = sources.file(location).reading(file -> IndexReader.read(new FileBytes(file),
+                shard -> headers.begin(directory.resolve(shard))));
+        List<FileHeader> shards = await(headers, shards(index, directory), sources.storage(directory));
+        IndexCheck.Result checked = IndexCheck.check(index, shards, options.onlyIndexed());
+        List<CheckpointNote> notes = new ArrayList<>(checked.notes());
+        noteOthers(files.others().stream().filter(file -> !index.shards().contains(file.name())).toList(), files,
+                notes);
+        return new ParsedCheckpoint(files.location(), checked.headers(), sources, Optional.of(location), notes,
+                checked.absent());
+    }
+
+    private static void noteOthers(List<Location> others, CheckpointFiles files, List<CheckpointNote> notes) {
+        if (!others.isEmpty()) {
+            String chosen = files.index().isPresent() ? files.index().get().name()
+                    : files.files().getFirst().name()
+                            + (files.files().size() > 1 ? " and those that belong to it" : "");
+            notes.add(CheckpointNote.of(FormatError.FILES_LEFT_ASIDE, others.size()
+                    + (others.size() == 1 ? " file is" : " files are") + " left aside, because "
+                    + Printable.escape(chosen) + " was chosen: "
+                    + others.stream().limit(MOST_NAMED).map(file -> Printable.escape(file.name()))
+                            .collect(Collectors.joining(", "))
+                    + (others.size() > MOST_NAMED ? " and " + (others.size() - MOST_NAMED) + " more" : ""),
+                    files.location()));
+        }
+    }
+
+    /// The first note as the error of its name.
+    private static FormatException refusal(List<CheckpointNote> notes) {
+        CheckpointNote first = notes.getFirst();
+        String more = notes.size() == 1 ? "" : "; and " + (notes.size() - 1) + " more that strict mode refuses";
+        return new FormatException(first.error(), first.text() + more, first.location().where());
     }
 
     private static List<Location> shards(ShardIndex index, Location directory) {

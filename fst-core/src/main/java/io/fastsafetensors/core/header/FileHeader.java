@@ -12,7 +12,8 @@ import java.util.Map;
 /// @param location the file
 /// @param fileLength its length in bytes
 /// @param dataStart the offset of the data section: 8 + the header's length
-/// @param tensors the tensors by offset; they fill the data section without a hole
+/// @param tensors the tensors by offset; in the file they fill the data section without a hole, but those that an index does
+///     not count may be left out here
 /// @param metadata `__metadata__` in the file's order, empty if there is none
 public record FileHeader(Location location, long fileLength, long dataStart, List<TensorInfo> tensors,
         Map<String, String> metadata) {

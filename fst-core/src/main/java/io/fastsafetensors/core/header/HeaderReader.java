@@ -10,13 +10,20 @@ import io.fastsafetensors.types.Location;
 import io.fastsafetensors.types.TensorInfo;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.EnumSet;
 import java.util.List;
+import java.util.Optional;
+import java.util.Set;
 import tools.jackson.core.JacksonException;
 
 /// Reads and validates the header of one file: the reference implementation's verdicts in its order of checks, and
 /// where fst is stricter. Time and memory grow with the header alone, whatever it claims.
 public final class HeaderReader {
     private static final int LENGTH_BYTES = 8;
+    /// What another kind of file is refused for.
+    private static final Set<FormatError> NOT_A_HEADER = EnumSet.of(FormatError.HEADER_TOO_SMALL,
+            FormatError.HEADER_TOO_LARGE, FormatError.INVALID_HEADER_LENGTH, FormatError.INVALID_HEADER,
+            FormatError.INVALID_HEADER_DESERIALIZATION);
 
     private HeaderReader() {
     }
@@ -26,13 +33,21 @@ public final class HeaderReader {
     /// @throws FormatException if the file breaks the format, or its header takes more heap than there is
     /// @throws StorageException if it cannot be read, or shrinks meanwhile
     public static FileHeader read(FileBytes file, OpenOptions options) {
-        return read(file, options, new HeapGuard(file.location()));
+        try {
+            return read(file, options, new HeapGuard(file.location()));
+        } catch (FormatException e) {
+            if (!NOT_A_HEADER.contains(e.error())) {
+                throw e;
+            }
+            Optional<String> instead = ForeignFile.describe(file);
+            throw instead.isEmpty() ? e : new FormatException(e.error(), instead.get(), e.where(), e);
+        }
     }
 
     static FileHeader read(FileBytes file, OpenOptions options, HeapGuard guard) {
         Location location = file.location();
         long fileLength = file.length();
-        long headerLength = headerLength(file, options.maxHeaderBytes());
+        long headerLength = headerLength(file, options);
         long dataStart = LENGTH_BYTES + headerLength;
         HeaderParser.Result parsed = parse(file, dataStart, guard);
         if (parsed.duplicate() != null) {
@@ -46,7 +61,7 @@ public final class HeaderReader {
     }
 
     // What comes back is compared with the cap and the file's length: the rest may rely on it.
-    private static long headerLength(FileBytes file, long cap) {
+    private static long headerLength(FileBytes file, OpenOptions options) {
         Where where = file.location().where().withOffset(0);
         long fileLength = file.length();
         if (fileLength < LENGTH_BYTES) {
@@ -63,13 +78,21 @@ public final class HeaderReader {
             at += got;
         }
         long length = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).getLong();
-        if (Long.compareUnsigned(length, cap) > 0) {
+        long rest = fileLength - LENGTH_BYTES;
+        if (Long.compareUnsigned(length, options.maxHeaderBytes()) > 0) {
+            boolean fits = Long.compareUnsigned(length, rest) <= 0;
             throw new FormatException(FormatError.HEADER_TOO_LARGE, "a header of " + Long.toUnsignedString(length)
-                    + " bytes, the cap is " + cap + "; the lenient option raises it", where);
+                    + " bytes, the cap is " + options.maxHeaderBytes() + (!fits
+                            ? ", and the file has " + fileLength + " bytes: it is damaged or no safetensors file"
+                            : !options.lenient() && length <= OpenOptions.LENIENT_HEADER_CAP
+                                    ? "; the lenient option raises it to " + OpenOptions.LENIENT_HEADER_CAP : ""),
+                    where);
         }
-        if (length > fileLength - LENGTH_BYTES) {
-            throw new FormatException(FormatError.INVALID_HEADER_LENGTH, "a header of " + length
-                    + " bytes in a file of " + fileLength + ": it is cut off or no safetensors file", where);
+        if (length > rest) {
+            throw new FormatException(FormatError.INVALID_HEADER_LENGTH,
+                    "a header of " + length + " bytes in a file of "
+                            + fileLength + ": a truncated download, or no safetensors file; get it again",
+                    where);
         }
         return length;
     }

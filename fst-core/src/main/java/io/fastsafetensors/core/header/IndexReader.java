@@ -9,7 +9,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
-import java.util.OptionalLong;
+import java.util.Optional;
 import java.util.TreeSet;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -21,9 +21,9 @@ import tools.jackson.core.JsonToken;
 final class IndexReader {
     // A tensor takes about 100 bytes of an index: this is for millions.
     private static final long LONGEST = 256L << 20;
-    private static final String WEIGHT_MAP = "weight_map";
-    private static final String METADATA = "metadata";
-    private static final String TOTAL_SIZE = "total_size";
+    static final String WEIGHT_MAP = "weight_map";
+    static final String METADATA = "metadata";
+    static final String TOTAL_SIZE = "total_size";
 
     private final JsonCursor json;
     private final Location file;
@@ -33,7 +33,8 @@ final class IndexReader {
     private @Nullable Map<String, String> weightMap;
     private @Nullable String duplicate;
     private @Nullable FormatException unsafe;
-    private OptionalLong totalSize = OptionalLong.empty();
+    private boolean hasTotalSize;
+    private Optional<TotalSize> totalSize = Optional.empty();
 
     private IndexReader(JsonCursor json, Location file, Consumer<String> onShard) {
         this.json = json;
@@ -125,13 +126,31 @@ final class IndexReader {
         for (String key = json.nextName(); key != null; key = json.nextName()) {
             if (!key.equals(TOTAL_SIZE)) {
                 json.skipValue();
-            } else if (totalSize.isPresent()) {
+            } else if (hasTotalSize) {
                 throw json.problem(TOTAL_SIZE + " twice");
             } else {
-                json.next();
-                totalSize = OptionalLong.of(json.unsigned(TOTAL_SIZE));
+                hasTotalSize = true;
+                totalSize = readTotalSize();
             }
         }
+    }
+
+    /// Advisory: whatever it is, it stops nothing.
+    private Optional<TotalSize> readTotalSize() {
+        return switch (json.next()) {
+            case VALUE_NULL -> Optional.empty();
+            case VALUE_NUMBER_INT, VALUE_NUMBER_FLOAT -> Optional.of(TotalSize.number(json.text()));
+            case VALUE_STRING -> Optional.of(TotalSize.text(json.string(TOTAL_SIZE)));
+            case START_OBJECT -> {
+                json.skipRest();
+                yield Optional.of(TotalSize.other("an object"));
+            }
+            case START_ARRAY -> {
+                json.skipRest();
+                yield Optional.of(TotalSize.other("an array"));
+            }
+            case null, default -> Optional.of(TotalSize.other(json.text()));
+        };
     }
 
     private void meet(String tensor, String shard) {

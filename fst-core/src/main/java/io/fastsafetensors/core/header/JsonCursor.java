@@ -2,6 +2,7 @@ package io.fastsafetensors.core.header;
 
 import io.fastsafetensors.error.Printable;
 import java.io.Reader;
+import java.util.Locale;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
@@ -128,21 +129,86 @@ final class JsonCursor implements AutoCloseable {
         return value;
     }
 
+    /// The scalar just read, as it is spelled.
+    String text() {
+        return parser.getString();
+    }
+
     /// Passes over the next value, whatever it is.
     void skipValue() {
         int depth = 0;
         do {
+            depth = skip(next(), depth);
+        } while (depth > 0);
+    }
+
+    /// Passes over the rest of the object or array that was just begun.
+    void skipRest() {
+        int depth = 1;
+        while (depth > 0) {
+            depth = skip(next(), depth);
+        }
+    }
+
+    private int skip(@Nullable JsonToken token, int depth) {
+        switch (token) {
+            case START_OBJECT, START_ARRAY -> {
+                return depth + 1;
+            }
+            case END_OBJECT, END_ARRAY -> {
+                return depth - 1;
+            }
+            case PROPERTY_NAME -> checked(parser.currentName());
+            case VALUE_STRING -> checked(parser.getString());
+            case VALUE_NUMBER_INT, VALUE_NUMBER_FLOAT -> requireReadable(parser.getStringCharacters());
+            case null, default -> {
+            }
+        }
+        return depth;
+    }
+
+    /// The next value, whatever it is, as JSON in ASCII; numbers as they are spelled.
+    String copyValue() {
+        StringBuilder out = new StringBuilder();
+        int depth = 0;
+        // Whether a value or a name goes before the next one in its object or array.
+        boolean first = true;
+        boolean named = false;
+        do {
             JsonToken token = next();
+            boolean ends = token == JsonToken.END_OBJECT || token == JsonToken.END_ARRAY;
+            if (!first && !named && !ends) {
+                out.append(',');
+            }
+            depth = skip(token, depth);
+            named = token == JsonToken.PROPERTY_NAME;
+            first = token == JsonToken.START_OBJECT || token == JsonToken.START_ARRAY;
             switch (token) {
-                case START_OBJECT, START_ARRAY -> depth++;
-                case END_OBJECT, END_ARRAY -> depth--;
-                case PROPERTY_NAME -> checked(parser.currentName());
-                case VALUE_STRING -> checked(parser.getString());
-                case VALUE_NUMBER_INT, VALUE_NUMBER_FLOAT -> requireReadable(parser.getStringCharacters());
-                case null, default -> {
-                }
+                case START_OBJECT -> out.append('{');
+                case END_OBJECT -> out.append('}');
+                case START_ARRAY -> out.append('[');
+                case END_ARRAY -> out.append(']');
+                case PROPERTY_NAME -> quote(parser.currentName(), out).append(':');
+                case VALUE_STRING -> quote(parser.getString(), out);
+                case null, default -> out.append(parser.getString());
             }
         } while (depth > 0);
+        return out.toString();
+    }
+
+    private static StringBuilder quote(String text, StringBuilder out) {
+        out.append('"');
+        for (int i = 0; i < text.length(); i++) {
+            char c = text.charAt(i);
+            if (c == '"' || c == '\\') {
+                out.append('\\').append(c);
+            } else if (c >= ' ' && c < 0x7F) {
+                out.append(c);
+            } else {
+                out.append(String.format(Locale.ROOT, "\\u%04x", (int) c));
+            }
+        }
+        return out.append('"');
     }
 
     /// A complaint at the current place.

@@ -1,6 +1,8 @@
 package io.fastsafetensors.core.header;
 
 import io.fastsafetensors.api.Checkpoint;
+import io.fastsafetensors.api.CheckpointNote;
+import io.fastsafetensors.core.storage.FileBytes;
 import io.fastsafetensors.core.storage.SourceFiles;
 import io.fastsafetensors.error.FormatError;
 import io.fastsafetensors.error.FormatException;
@@ -17,6 +19,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -30,12 +33,28 @@ public final class ParsedCheckpoint implements Checkpoint {
     private final int[] firstOfFile;
     private final Map<String, String> metadata;
     private final long byteSize;
+    private final Optional<Location> index;
+    private final List<CheckpointNote> notes;
+    private final Map<String, String> absent;
 
+    /// Without an index and without notes.
+    ///
     /// @param location what it was opened by
     /// @param headers one a file
     /// @param sources what the headers were read from
     /// @throws FormatException DuplicateTensorName if two files hold a tensor of one name
     public ParsedCheckpoint(Location location, List<FileHeader> headers, SourceFiles sources) {
+        this(location, headers, sources, Optional.empty(), List.of(), Map.of());
+    }
+
+    /// @param index the index, if there is one
+    /// @param notes what was found out of order
+    /// @param absent names that the index maps to a shard although no shard has them
+    ParsedCheckpoint(Location location, List<FileHeader> headers, SourceFiles sources, Optional<Location> index,
+            List<CheckpointNote> notes, Map<String, String> absent) {
+        this.index = index;
+        this.notes = List.copyOf(notes);
+        this.absent = absent;
         this.location = location;
         this.sources = sources;
         this.headers = List.copyOf(headers);
@@ -54,7 +73,8 @@ public final class ParsedCheckpoint implements Checkpoint {
             if (first != t) {
                 TensorInfo other = all.get(first);
                 throw new FormatException(FormatError.DUPLICATE_TENSOR_NAME,
-                        "it is also in " + Printable.escape(other.file().toString()),
+                        "it is also in " + Printable.escape(other.file().toString())
+                                + "; load one of the files by itself, or write an index that says which counts",
                         tensor.file().where().withTensor(tensor.name()));
             }
             bytes += tensor.byteSize();
@@ -111,8 +131,11 @@ public final class ParsedCheckpoint implements Checkpoint {
         Objects.requireNonNull(name, "name");
         TensorInfo tensor = find(name);
         if (tensor == null) {
-            throw new TensorNotFoundException(name, "not among the " + tensors.size() + " of "
-                    + Printable.escape(location.toString()) + CloseNames.hint(name, names()));
+            String shard = absent.get(name);
+            throw new TensorNotFoundException(name, shard != null
+                    ? "the index maps it to " + Printable.escape(shard) + ", and none of the shards has it"
+                    : "not among the " + tensors.size() + " of " + Printable.escape(location.toString())
+                            + CloseNames.hint(name, names()));
         }
         return tensor;
     }
@@ -143,6 +166,24 @@ public final class ParsedCheckpoint implements Checkpoint {
             file++;
         }
         return file;
+    }
+
+    @Override
+    public List<CheckpointNote> notes() {
+        return notes;
+    }
+
+    /// What the index says besides its tensors, read again: few ask for it. While [#sources()] are held.
+    ///
+    /// @throws io.fastsafetensors.error.StorageException if it cannot be read, or is another version than before
+    public IndexKeys indexKeys() {
+        return index.isEmpty() ? IndexKeys.NONE
+                : sources.file(index.get()).reading(file -> IndexKeys.read(new FileBytes(file)));
+    }
+
+    @Override
+    public Optional<Location> index() {
+        return index;
     }
 
     @Override

@@ -74,7 +74,7 @@ final class RangeCheck {
         if (order > 0) {
             throw new FormatException(FormatError.METADATA_INCOMPLETE_BUFFER, "the tensors take "
                     + Long.toUnsignedString(end) + " bytes, the file has " + dataLength
-                    + ": it is cut off; copy it again",
+                    + ": it is cut off; download or copy it again",
                     file.where().withOffset(dataStart + dataLength));
         }
         if (order < 0 && !lenient) {

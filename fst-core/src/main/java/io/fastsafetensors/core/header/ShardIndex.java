@@ -2,7 +2,7 @@ package io.fastsafetensors.core.header;
 
 import io.fastsafetensors.types.Location;
 import java.util.Map;
-import java.util.OptionalLong;
+import java.util.Optional;
 import java.util.SortedSet;
 
 /// What an index says. Its shard names are plain file names, not yet looked for.
@@ -10,6 +10,7 @@ import java.util.SortedSet;
 /// @param location the index file
 /// @param weightMap tensor name to shard name, in the index's order
 /// @param shards the shard names, in order
-/// @param totalSize the bytes of all tensors as the index gives them, unsigned
-record ShardIndex(Location location, Map<String, String> weightMap, SortedSet<String> shards, OptionalLong totalSize) {
+/// @param totalSize the bytes of all tensors as the index gives them
+record ShardIndex(Location location, Map<String, String> weightMap, SortedSet<String> shards,
+        Optional<TotalSize> totalSize) {
 }

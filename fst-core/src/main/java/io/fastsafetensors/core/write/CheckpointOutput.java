@@ -34,8 +34,7 @@ public final class CheckpointOutput implements AutoCloseable {
     private static final int MOST_OPEN = 4;
 
     private final Path target;
-    private final boolean sharded;
-    private final boolean indexed;
+    private final Layout layout;
     private final boolean digests;
     private final List<OpenShard> shards = new ArrayList<>();
     private final Map<String, Place> places = new LinkedHashMap<>();
@@ -62,12 +61,12 @@ public final class CheckpointOutput implements AutoCloseable {
     /// Plans the files; touches none.
     ///
     /// @param target the file, whose directory exists, or the directory for shards, made if need be
-    /// @param items what will be written; shards fill in this order
-    /// @param options metadata, alignment, shard size, digests
+    /// @param layout which files there will be; a tensor's name is in one of them only
+    /// @param options alignment, digests
     /// @param pastCache whether to leave the page cache to others
-    /// @throws FormatException if names clash or a header is too large
+    /// @throws FormatException if a header is too large
     /// @throws UnsupportedFeatureException if the target is no path of this machine's own file systems
-    public CheckpointOutput(Path target, List<Item> items, WriteOptions options, boolean pastCache) {
+    public CheckpointOutput(Path target, Layout layout, WriteOptions options, boolean pastCache) {
         if (!target.getFileSystem().equals(FileSystems.getDefault())) {
             throw new UnsupportedFeatureException("checkpoints are not written into the file system \""
                     + target.getFileSystem().provider().getScheme()
@@ -75,15 +74,11 @@ public final class CheckpointOutput implements AutoCloseable {
                     + " to a path of this machine and copy it", Where.file(target));
         }
         this.target = target;
-        this.sharded = options.maxShardBytes() != Long.MAX_VALUE;
-        // An index without tensors names no shard: a directory of one file says the same.
-        this.indexed = sharded && !items.isEmpty();
+        this.layout = layout;
         this.digests = options.digests();
-        List<List<Item>> plan = ShardPlanner.plan(items, options.maxShardBytes(), options.dataAlignment(), target);
-        for (int i = 0; i < plan.size(); i++) {
-            Path file = !sharded ? target
-                    : target.resolve(indexed ? ShardPlanner.fileName(i, plan.size()) : ShardPlanner.ONLY_FILE);
-            OpenShard shard = new OpenShard(file, plan.get(i), options);
+        for (Layout.Part part : layout.parts()) {
+            Path file = layout.isInDirectory() ? Location.of(target).resolve(part.name()).path().orElseThrow() : target;
+            OpenShard shard = new OpenShard(file, part.items(), options.withMetadata(part.metadata()));
             shards.add(shard);
             long position = shard.dataStart();
             for (Item item : shard.items()) {
@@ -109,10 +104,11 @@ public final class CheckpointOutput implements AutoCloseable {
     /// @throws StorageException if a file cannot be made there
     public void begin() {
         try {
-            if (sharded) {
+            if (layout.isInDirectory()) {
                 Files.createDirectories(target);
             }
-            if (sharded && !indexed && Files.exists(target.resolve(IndexText.FILE_NAME))) {
+            if (layout.isInDirectory() && layout.index().isEmpty()
+                    && Files.exists(target.resolve(Layout.Index.FILE_NAME))) {
                 throw new StorageException("cannot write a checkpoint without tensors beside the index of another one;"
                         + " write into a fresh directory", Location.of(target).where());
             }
@@ -248,10 +244,11 @@ public final class CheckpointOutput implements AutoCloseable {
                 }
                 written.add(file);
             }
-            if (indexed) {
-                at = target.resolve(IndexText.FILE_NAME);
+            if (layout.index().isPresent()) {
+                Layout.Index last = layout.index().orElseThrow();
+                at = Location.of(target).resolve(last.name()).path().orElseThrow();
                 files.add(at);
-                written.add(writeIndex(at));
+                written.add(writeIndex(at, last));
             }
             for (AtomicFile file : written) {
                 at = file.target();
@@ -268,8 +265,8 @@ public final class CheckpointOutput implements AutoCloseable {
         return List.copyOf(files);
     }
 
-    private AtomicFile writeIndex(Path path) throws IOException {
-        ByteBuffer text = IndexText.of(shards.stream().map(OpenShard::items).toList());
+    private AtomicFile writeIndex(Path path, Layout.Index keys) throws IOException {
+        ByteBuffer text = IndexText.of(layout.parts(), keys);
         AtomicFile file = AtomicFile.create(path, text.remaining(), shards.getFirst().begun());
         index = file;
         while (text.hasRemaining()) {

@@ -34,7 +34,8 @@ public final class CheckpointWriter {
             items.add(item);
             sources.put(item.name(), source);
         }
-        try (CheckpointOutput output = new CheckpointOutput(target, items, options, false)) {
+        try (CheckpointOutput output = new CheckpointOutput(target,
+                Layout.of(items, options, Layout.plainIndex(), target), options, false)) {
             output.begin();
             for (Item item : output.items()) {
                 writeTensor(output, item, Objects.requireNonNull(sources.get(item.name())));

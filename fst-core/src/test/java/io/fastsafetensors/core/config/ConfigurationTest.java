@@ -83,6 +83,7 @@ class ConfigurationTest {
                   "dtype": "bf16", "select": ["model.*", "head"], "alignment": "4KiB", "readers": 3,
                   "blockBytes": 65536, "directIo": "always", "transferPath": "staged", "numaPinning": false,
                   "deviceBudget": "1.5GiB", "hostBudget": 7, "distribution": "local", "lenient": true,
+                  "strict": true, "onlyIndexed": true, "variant": "fp16",
                   "checkDigests": true, "leakDetection": "stack", "batchesAhead": 4, "ownedTensors": true
                 }
                 """);
@@ -101,7 +102,8 @@ class ConfigurationTest {
         assertEquals(3L << 29, options.deviceBudget());
         assertEquals(7, options.hostBudget());
         assertEquals(Distribution.LOCAL, options.distribution());
-        assertEquals(OpenOptions.lenientMode(), options.open());
+        assertEquals(OpenOptions.lenientMode().withStrict(true).withOnlyIndexed(true).withVariant("fp16"),
+                options.open());
         assertEquals(LeakDetection.STACK, options.leakDetection());
         assertEquals(new StreamOptions(4, true), options.stream());
     }

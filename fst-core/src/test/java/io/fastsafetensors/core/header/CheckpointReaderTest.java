@@ -8,7 +8,10 @@ import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.fastsafetensors.api.CheckpointNote;
 import io.fastsafetensors.api.OpenOptions;
+import io.fastsafetensors.core.checkpoint.CheckpointFiles;
+import io.fastsafetensors.core.storage.TestSources;
 import io.fastsafetensors.error.FormatError;
 import io.fastsafetensors.error.FormatException;
 import io.fastsafetensors.error.LoadInterruptedException;
@@ -39,9 +42,9 @@ class CheckpointReaderTest {
 
     @Test
     void files_are_taken_together_in_order() {
-        Path a = write("a", header("\"__metadata__\":{\"k\":\"1\",\"x\":\"a\"}", u8("t2", 4, 8), u8("t1", 0, 4)), 8);
-        Path b = write("b", header("\"__metadata__\":{\"y\":\"b\",\"k\":\"2\"}", u8("t0", 0, 4)), 4);
-        Path c = write("c", "{}", 0);
+        Path a = write("m-1", header("\"__metadata__\":{\"k\":\"1\",\"x\":\"a\"}", u8("t2", 4, 8), u8("t1", 0, 4)), 8);
+        Path b = write("m-2", header("\"__metadata__\":{\"y\":\"b\",\"k\":\"2\"}", u8("t0", 0, 4)), 4);
+        Path c = write("m-3", "{}", 0);
         ParsedCheckpoint checkpoint = open(directory);
         assertEquals(Location.of(directory), checkpoint.location());
         assertEquals(locations(a, b, c), checkpoint.files());
@@ -67,7 +70,7 @@ class CheckpointReaderTest {
     void list_keeps_its_order() {
         Path a = write("a", "t1");
         Path b = write("b", "t0");
-        ParsedCheckpoint checkpoint = Opened.checkpoint(List.of(b, a), OpenOptions.strict());
+        ParsedCheckpoint checkpoint = Opened.checkpoint(List.of(b, a), OpenOptions.defaults());
         assertEquals(locations(b, a), checkpoint.files());
         assertEquals(List.of("t0", "t1"), List.copyOf(checkpoint.names()));
     }
@@ -163,8 +166,8 @@ class CheckpointReaderTest {
 
     @Test
     void interrupt_ends_the_wait() {
-        write("a", "{}", 0);
-        write("b", "{}", 0);
+        write("m-1", "{}", 0);
+        write("m-2", "{}", 0);
         Thread.currentThread().interrupt();
         assertThrows(LoadInterruptedException.class, () -> open(directory));
         assertTrue(Thread.interrupted());
@@ -172,10 +175,67 @@ class CheckpointReaderTest {
 
     @Test
     void duplicate_names_both_files() {
-        Path a = write("a", "t");
-        Path b = write("b", "t");
+        Path a = write("m-1", "t");
+        Path b = write("m-2", "t");
         assertError(FormatError.DUPLICATE_TENSOR_NAME, directory, a.toString());
         assertError(FormatError.DUPLICATE_TENSOR_NAME, directory, b.toString());
+    }
+
+    @Test
+    void an_index_says_which_files_count_and_files_say_which_tensors_there_are() {
+        write("m-1", header(u8("a", 0, 4), u8("x", 4, 8), u8("y", 8, 12)), 12);
+        write("m-2", header(u8("a", 0, 4), u8("b", 4, 8)), 8);
+        TestFile.write(directory.resolve("model.safetensors.index.json"), "{\"metadata\":{\"total_size\":99},"
+                + CheckpointVerdicts.map("a", "m-1.safetensors", "gone", "m-2.safetensors", "b", "m-1.safetensors",
+                        "c", "m-2.safetensors").substring(1));
+        ParsedCheckpoint checkpoint = open(directory);
+        assertEquals(List.of("a", "x", "y", "b"), List.copyOf(checkpoint.names()));
+        assertEquals("m-1.safetensors", checkpoint.info("a").file().name());
+        assertEquals(16, checkpoint.byteSize());
+        List<String> notes = checkpoint.notes().stream().map(note -> note.errorName() + " " + note.text()).toList();
+        assertEquals(5, notes.size(), notes.toString());
+        assertTrue(notes.get(0).startsWith("TensorNotInShard 2 names") && notes.get(0).contains("\"gone\", \"c\""),
+                notes.get(0));
+        assertTrue(notes.get(1).startsWith("TensorNotInShard 1 tensor loaded from another shard"), notes.get(1));
+        assertTrue(notes.get(2).startsWith("TensorNotInIndex 2 tensors") && notes.get(2).contains("onlyIndexed"),
+                notes.get(2));
+        assertTrue(notes.get(3).startsWith("DuplicateTensorName 1 tensor") && notes.get(3).contains("\"a\""),
+                notes.get(3));
+        assertTrue(notes.get(4).startsWith("TotalSizeMismatch total_size is 99, the tensors have 16"), notes.get(4));
+        TensorNotFoundException absent = assertThrows(TensorNotFoundException.class, () -> checkpoint.info("gone"));
+        assertTrue(absent.getMessage().contains("the index maps it to m-2.safetensors"), absent.getMessage());
+        ParsedCheckpoint only = Opened.checkpoint(directory, OpenOptions.defaults().withOnlyIndexed(true));
+        assertEquals(List.of("a", "b"), List.copyOf(only.names()));
+        assertEquals(8, only.byteSize());
+        assertEquals(5, only.notes().size());
+    }
+
+    @Test
+    void a_total_of_the_named_tensors_is_as_good_as_one_of_all() {
+        for (int total : new int[] {4, 12, 8}) {
+            CheckpointVerdicts.shards(directory);
+            write("m-1", header(u8("a", 0, 4), u8("x", 4, 8), u8("y", 8, 12)), 12);
+            TestFile.write(directory.resolve("model.safetensors.index.json"), "{\"metadata\":{\"total_size\":" + total
+                    + ".0}," + CheckpointVerdicts.map("a", "m-1.safetensors").substring(1));
+            List<String> notes = open(directory.resolve("model.safetensors.index.json")).notes().stream()
+                    .map(CheckpointNote::errorName).toList();
+            assertEquals(total == 8 ? List.of("TensorNotInIndex", "TotalSizeMismatch") : List.of("TensorNotInIndex"),
+                    notes);
+        }
+    }
+
+    @Test
+    void keys_of_an_index_are_read_as_they_are_spelled() {
+        String map = CheckpointVerdicts.map("a", "m-1.safetensors", "b", "m-2.safetensors");
+        String weights = map.substring(1, map.length() - 1);
+        CheckpointVerdicts.index(directory, "{\"a\": [1, {\"b\" : null, \"c\":\"\u00fc\\n\"}, true, []], \"metadata\":"
+                + "{\"total_size\": 8, \"n\": 1.50e+3, \"t\": {}}, "
+                + weights + ", \"z\": 0}");
+        IndexKeys keys = TestSources.using(sources -> CheckpointReader.open(CheckpointFiles
+                .resolve(Location.of(directory), sources, OpenOptions.defaults()), sources, OpenOptions.defaults())
+                .indexKeys());
+        assertEquals(Map.of("n", "1.50e+3", "t", "{}"), keys.metadata());
+        assertEquals(Map.of("a", "[1,{\"b\":null,\"c\":\"\\u00fc\\u000a\"},true,[]]", "z", "0"), keys.others());
     }
 
     @Test
@@ -235,7 +295,7 @@ class CheckpointReaderTest {
     }
 
     private static ParsedCheckpoint open(Path path) {
-        return Opened.checkpoint(path, OpenOptions.strict());
+        return Opened.checkpoint(path, OpenOptions.defaults());
     }
 
     /// A file of one tensor of 4 bytes.

@@ -40,7 +40,7 @@ class HeaderReaderTest {
                 header("\"__metadata__\":{\"b\":\"1\",\"a\":\"2\",\"b\":\"3\"}", entry("y", "F32", "[2,1]", 4, 12),
                         entry("x\\u0000\\ud83d\\ude00", "U8", "[4]", 0, 4), entry("e", "F64", "[0,3]", 12, 12));
         Path file = write(text, 12);
-        FileHeader read = Opened.header(file, OpenOptions.strict());
+        FileHeader read = Opened.header(file, OpenOptions.defaults());
         long start = 8 + text.length();
         assertEquals(List.of(new TensorInfo("x\0😀", DType.U8, Shape.of(4), Location.of(file), start, 4),
                 new TensorInfo("y", DType.F32, Shape.of(2, 1), Location.of(file), start + 4, 8),
@@ -55,7 +55,7 @@ class HeaderReaderTest {
     @Test
     void empty_tensor_comes_before_its_neighbour() {
         Path file = write(header(entry("a", "U8", "[4]", 0, 4), entry("z", "U8", "[0]", 0, 0)), 4);
-        List<TensorInfo> tensors = Opened.header(file, OpenOptions.strict()).tensors();
+        List<TensorInfo> tensors = Opened.header(file, OpenOptions.defaults()).tensors();
         assertEquals(List.of("z", "a"), tensors.stream().map(TensorInfo::name).toList());
     }
 
@@ -77,10 +77,10 @@ class HeaderReaderTest {
     @Test
     void cap_of_the_options_counts() throws IOException {
         Path file = write(" ".repeat(98) + "{}", 0);
-        assertEquals(0, Opened.header(file, new OpenOptions(false, 100)).tensors().size());
-        assertError(FormatError.HEADER_TOO_LARGE, file, new OpenOptions(false, 99));
+        assertEquals(0, Opened.header(file, OpenOptions.defaults().withMaxHeaderBytes(100)).tensors().size());
+        assertError(FormatError.HEADER_TOO_LARGE, file, OpenOptions.defaults().withMaxHeaderBytes(99));
         Path claim = TestFile.write(directory.resolve("claim"), TestFile.raw(100_000_001, new byte[8], 0));
-        assertError(FormatError.HEADER_TOO_LARGE, claim, OpenOptions.strict());
+        assertError(FormatError.HEADER_TOO_LARGE, claim, OpenOptions.defaults());
         assertError(FormatError.INVALID_HEADER_LENGTH, claim, OpenOptions.lenientMode());
     }
 
@@ -97,7 +97,7 @@ class HeaderReaderTest {
                 channel.write(ByteBuffer.wrap(spaces, 0, (int) Math.min(spaces.length, length + 8L - end)));
             }
         }
-        assertError(FormatError.HEADER_TOO_LARGE, file, OpenOptions.strict());
+        assertError(FormatError.HEADER_TOO_LARGE, file, OpenOptions.defaults());
         assertEquals(length + 8L, Opened.header(file, OpenOptions.lenientMode()).dataStart());
         Files.delete(file);
     }
@@ -120,7 +120,7 @@ class HeaderReaderTest {
     @Test
     void errors_are_serialisable() throws IOException {
         Path file = write("{]", 0);
-        FormatException e = assertThrows(FormatException.class, () -> Opened.header(file, OpenOptions.strict()));
+        FormatException e = assertThrows(FormatException.class, () -> Opened.header(file, OpenOptions.defaults()));
         try (ObjectOutputStream out = new ObjectOutputStream(OutputStream.nullOutputStream())) {
             out.writeObject(e);
         }
@@ -145,7 +145,7 @@ class HeaderReaderTest {
     void links_are_followed() throws IOException {
         Path file = write("{}", 0);
         Path link = Files.createSymbolicLink(directory.resolve("link"), file.getFileName());
-        assertEquals(Location.of(link), Opened.header(link, OpenOptions.strict()).location());
+        assertEquals(Location.of(link), Opened.header(link, OpenOptions.defaults()).location());
     }
 
     private Path write(String header, int dataBytes) {
@@ -158,14 +158,14 @@ class HeaderReaderTest {
     }
 
     private static void assertMessage(Path file, String... parts) {
-        FormatException e = assertThrows(FormatException.class, () -> Opened.header(file, OpenOptions.strict()));
+        FormatException e = assertThrows(FormatException.class, () -> Opened.header(file, OpenOptions.defaults()));
         for (String part : parts) {
             assertTrue(e.getMessage().contains(part), e.getMessage());
         }
     }
 
     private static void assertStorageError(Path file, String part) {
-        StorageException e = assertThrows(StorageException.class, () -> Opened.header(file, OpenOptions.strict()));
+        StorageException e = assertThrows(StorageException.class, () -> Opened.header(file, OpenOptions.defaults()));
         assertTrue(e.getMessage().contains(part) && e.getMessage().contains("file " + file),
                 e.getMessage());
     }

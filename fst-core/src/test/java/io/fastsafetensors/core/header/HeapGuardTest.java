@@ -32,7 +32,7 @@ class HeapGuardTest {
     }
 
     private static FileHeader read(Path file, long heap) {
-        return TestSources.reading(file, open -> HeaderReader.read(open, OpenOptions.strict(),
+        return TestSources.reading(file, open -> HeaderReader.read(open, OpenOptions.defaults(),
                 new HeapGuard(open.location(), () -> heap)));
     }
 

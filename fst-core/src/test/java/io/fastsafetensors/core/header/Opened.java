@@ -18,7 +18,7 @@ final class Opened {
 
     static ParsedCheckpoint checkpoint(Path path, OpenOptions options) {
         return TestSources.using(sources -> CheckpointReader
-                .open(CheckpointFiles.resolve(Location.of(path), sources), sources, options));
+                .open(CheckpointFiles.resolve(Location.of(path), sources, options), sources, options));
     }
 
     static ParsedCheckpoint checkpoint(List<Path> files, OpenOptions options) {

@@ -3,6 +3,7 @@ package io.fastsafetensors.core.header;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.fastsafetensors.api.CheckpointNote;
 import io.fastsafetensors.api.OpenOptions;
 import io.fastsafetensors.error.FormatException;
 import java.nio.file.Path;
@@ -25,15 +26,28 @@ class VerdictTest {
     void each_verdict_is_the_tables(VerdictFiles.Case one) {
         Path path = directory.resolve(one.name());
         one.writer().accept(path);
-        String verdict = VerdictFiles.OK;
-        try {
-            Opened.checkpoint(path, OpenOptions.strict());
-        } catch (FormatException e) {
-            verdict = e.errorName();
-            assertTrue(e.getMessage().startsWith(verdict + ": ") && e.getMessage().contains(directory.toString()),
-                    e.getMessage());
-            assertTrue(e.getMessage().chars().noneMatch(Character::isISOControl), e.getMessage());
+        assertEquals(one.verdict(), verdict(path, OpenOptions.defaults()));
+        assertEquals(one.strictVerdict(), verdict(path, OpenOptions.defaults().withStrict(true)));
+        if (one.verdict().equals(VerdictFiles.OK)) {
+            List<CheckpointNote> notes = Opened.checkpoint(path, OpenOptions.defaults()).notes();
+            assertEquals(one.strictVerdict(), notes.isEmpty() ? VerdictFiles.OK : notes.getFirst().errorName());
+            for (CheckpointNote note : notes) {
+                assertTrue(note.toString().startsWith("[" + note.errorName() + "] ")
+                        && note.toString().contains(directory.toString()), note.toString());
+                assertTrue(note.toString().chars().noneMatch(Character::isISOControl), note.toString());
+            }
         }
-        assertEquals(one.verdict(), verdict);
+    }
+
+    private String verdict(Path path, OpenOptions options) {
+        try {
+            Opened.checkpoint(path, options);
+            return VerdictFiles.OK;
+        } catch (FormatException e) {
+            assertTrue(e.getMessage().startsWith(e.errorName() + ": ")
+                    && e.getMessage().contains(directory.toString()), e.getMessage());
+            assertTrue(e.getMessage().chars().noneMatch(Character::isISOControl), e.getMessage());
+            return e.errorName();
+        }
     }
 }

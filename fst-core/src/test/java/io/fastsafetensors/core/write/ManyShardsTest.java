@@ -70,7 +70,8 @@ class ManyShardsTest {
         long most = 0;
         List<Path> files;
         WriteOptions options = new WriteOptions(Map.of(), 8, 2 * HALF, true);
-        try (CheckpointOutput output = new CheckpointOutput(directory, items, options, pastCache)) {
+        Layout layout = Layout.of(items, options, Layout.plainIndex(), directory);
+        try (CheckpointOutput output = new CheckpointOutput(directory, layout, options, pastCache)) {
             output.begin();
             for (int which = 0; which < 2; which++) {
                 if (shuffled) {

@@ -215,8 +215,10 @@ class WriteFailureTest {
         // The index's place is taken by a directory that is not empty, which no rename replaces.
         Path second = shards.resolve("model-00002-of-00002.safetensors");
         WriteOptions two = DEFAULTS.withMaxShardBytes(4);
-        try (CheckpointOutput output = new CheckpointOutput(shards, List.of(Item.of("a", DType.U8, Shape.of(4)),
-                Item.of("b", DType.U8, Shape.of(4))), two, false)) {
+        Layout layout =
+                Layout.of(List.of(Item.of("a", DType.U8, Shape.of(4)), Item.of("b", DType.U8, Shape.of(4))), two,
+                        Layout.plainIndex(), shards);
+        try (CheckpointOutput output = new CheckpointOutput(shards, layout, two, false)) {
             output.begin();
             output.append("a", ByteBuffer.allocate(4));
             output.append("b", ByteBuffer.allocate(4));

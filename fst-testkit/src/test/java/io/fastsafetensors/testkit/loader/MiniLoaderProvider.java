@@ -96,12 +96,12 @@ public final class MiniLoaderProvider implements LoaderProvider {
     }
 
     @Override
-    public List<Diagnostics.StorageReport> storage(Location checkpoint) {
+    public List<Diagnostics.StorageReport> storage(Location checkpoint, OpenOptions options) {
         throw new UnsupportedOperationException();
     }
 
     @Override
-    public void evict(Location checkpoint) {
+    public void evict(Location checkpoint, OpenOptions options) {
         throw new UnsupportedOperationException();
     }
 
