@@ -22,6 +22,7 @@ import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.util.Optional;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /// A file through the JDK alone: one of another file system than the default one, or any where Linux's calls are not to be
@@ -30,6 +31,8 @@ import org.jspecify.annotations.Nullable;
 /// The JDK does not tell which file a channel has open; its identity is that of the path, taken before and after opening.
 final class ChannelFile implements StorageFile, Mapping {
     private static final int MOST_TRIES = 100;
+    /// The interrupts that one read outlasts; a file system whose own channel was closed fails as often as it is asked.
+    private static final int MOST_INTERRUPTS = 1000;
 
     private final Location location;
     private final Path path;
@@ -58,6 +61,10 @@ final class ChannelFile implements StorageFile, Mapping {
     ///
     /// @param why why this way
     static ChannelFile open(Location location, String why) {
+        return apartFromInterrupts(() -> tryToOpen(location, why));
+    }
+
+    private static ChannelFile tryToOpen(Location location, String why) {
         Path path = location.path().orElseThrow(() -> new IllegalArgumentException(location + " is no path"));
         try {
             // A link that is turned while this runs must not be followed twice.
@@ -132,6 +139,10 @@ final class ChannelFile implements StorageFile, Mapping {
     @Override
     public FileIdentity currentIdentity() {
         requireOpen();
+        return apartFromInterrupts(this::identityNow);
+    }
+
+    private FileIdentity identityNow() {
         try {
             return LocalIdentity.of(path);
         } catch (NoSuchFileException e) {
@@ -144,6 +155,10 @@ final class ChannelFile implements StorageFile, Mapping {
     @Override
     public boolean isCurrent() {
         requireOpen();
+        return apartFromInterrupts(this::namesThis);
+    }
+
+    private boolean namesThis() {
         try {
             return LocalIdentity.of(location.path().orElseThrow()).equals(identity);
         } catch (IOException e) {
@@ -195,7 +210,7 @@ final class ChannelFile implements StorageFile, Mapping {
     private <R> R uninterrupted(Use<R> use) throws IOException {
         boolean interrupted = false;
         try {
-            while (true) {
+            for (int attempt = 0;; attempt++) {
                 // The JDK closes the channel under a thread whose status is set.
                 interrupted |= Thread.interrupted();
                 SeekableByteChannel mine = channel;
@@ -203,9 +218,25 @@ final class ChannelFile implements StorageFile, Mapping {
                     return use.with(mine);
                 } catch (ClosedChannelException e) {
                     interrupted |= Thread.interrupted();
+                    if (attempt == MOST_INTERRUPTS) {
+                        throw e;
+                    }
                     reopen(mine);
                 }
             }
+        } finally {
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
+        }
+    }
+
+    /// Does something with a file system while the thread is not interrupted; it is again afterwards. An interrupted thread
+    /// that touches a zip file system closes that for everybody and for good.
+    static <R> R apartFromInterrupts(Supplier<R> work) {
+        boolean interrupted = Thread.interrupted();
+        try {
+            return work.get();
         } finally {
             if (interrupted) {
                 Thread.currentThread().interrupt();

@@ -146,6 +146,28 @@ class LocalStorageTest {
     }
 
     @Test
+    void an_interrupted_reader_leaves_a_zip_usable() throws IOException {
+        Path zip = directory.resolve("m.zip");
+        try (FileSystem files = FileSystems.newFileSystem(zip, Map.of("create", "true"))) {
+            Files.writeString(files.getPath("/m"), "zip");
+        }
+        try (FileSystem files = FileSystems.newFileSystem(zip)) {
+            Location location = Location.of(files.getPath("/m"));
+            Storage storage = LocalStorage.platform();
+            Thread.currentThread().interrupt();
+            assertEquals(Storage.Kind.FILE, storage.kind(location));
+            assertEquals(1, storage.list(Location.of(files.getPath("/"))).size());
+            try (StorageFile file = storage.open(location)) {
+                assertEquals("zip", text(file));
+                assertEquals(file.identity(), file.currentIdentity());
+                assertTrue(file.isCurrent());
+            }
+            assertTrue(Thread.interrupted(), "the interrupt is the reader's to see");
+            assertEquals("zip", Files.readString(files.getPath("/m")), "the file system was closed");
+        }
+    }
+
+    @Test
     void a_file_that_was_replaced_is_not_reopened_after_an_interrupt() throws IOException, InterruptedException {
         Path path = Files.write(directory.resolve("m"), new byte[4 << 20]);
         Path other = Files.write(directory.resolve("n"), new byte[4 << 20]);
