@@ -246,7 +246,7 @@ final class ChannelFile implements StorageFile, Mapping {
 
     private synchronized void reopen(SeekableByteChannel old) throws IOException {
         requireOpen();
-        if (channel != old) {
+        if (!channel.equals(old)) {
             return;
         }
         SeekableByteChannel anew = channel(path, location.isLocal());
