@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
+import java.nio.channels.ClosedChannelException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileChannel.MapMode;
 import java.nio.channels.SeekableByteChannel;
@@ -20,6 +21,8 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.util.Optional;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /// A file through the JDK alone: one of another file system than the default one, or any where Linux's calls are not to be
@@ -28,14 +31,19 @@ import org.jspecify.annotations.Nullable;
 /// The JDK does not tell which file a channel has open; its identity is that of the path, taken before and after opening.
 final class ChannelFile implements StorageFile, Mapping {
     private static final int MOST_TRIES = 100;
+    /// The interrupts that one read outlasts; a file system whose own channel was closed fails as often as it is asked.
+    private static final int MOST_INTERRUPTS = 1000;
 
     private final Location location;
     private final Path path;
-    private final SeekableByteChannel channel;
     private final long length;
     private final FileIdentity identity;
     private final String storageName;
     private final String reason;
+    private final boolean hasPositions;
+    private final ReentrantLock reading = new ReentrantLock();
+    private volatile SeekableByteChannel channel;
+    private volatile boolean closed;
 
     private ChannelFile(Location location, Path path, SeekableByteChannel channel, FileIdentity identity, String why)
             throws IOException {
@@ -46,12 +54,17 @@ final class ChannelFile implements StorageFile, Mapping {
         this.identity = identity;
         this.storageName = location.isLocal() ? Files.getFileStore(path).type() : location.scheme();
         this.reason = "buffered: " + why;
+        this.hasPositions = channel instanceof FileChannel;
     }
 
     /// Opens a path of any file system.
     ///
     /// @param why why this way
     static ChannelFile open(Location location, String why) {
+        return apartFromInterrupts(() -> tryToOpen(location, why));
+    }
+
+    private static ChannelFile tryToOpen(Location location, String why) {
         Path path = location.path().orElseThrow(() -> new IllegalArgumentException(location + " is no path"));
         try {
             // A link that is turned while this runs must not be followed twice.
@@ -126,6 +139,10 @@ final class ChannelFile implements StorageFile, Mapping {
     @Override
     public FileIdentity currentIdentity() {
         requireOpen();
+        return apartFromInterrupts(this::identityNow);
+    }
+
+    private FileIdentity identityNow() {
         try {
             return LocalIdentity.of(path);
         } catch (NoSuchFileException e) {
@@ -138,6 +155,10 @@ final class ChannelFile implements StorageFile, Mapping {
     @Override
     public boolean isCurrent() {
         requireOpen();
+        return apartFromInterrupts(this::namesThis);
+    }
+
+    private boolean namesThis() {
         try {
             return LocalIdentity.of(location.path().orElseThrow()).equals(identity);
         } catch (IOException e) {
@@ -161,46 +182,119 @@ final class ChannelFile implements StorageFile, Mapping {
         requireOpen();
         ByteBuffer into = target.asSlice(targetOffset, Math.min(bytes, Integer.MAX_VALUE)).asByteBuffer();
         try {
-            return Math.max(0, channel instanceof FileChannel file ? file.read(into, offset) : readAt(offset, into));
+            return Math.max(0, uninterrupted(from -> {
+                into.rewind();
+                return from instanceof FileChannel file ? file.read(into, offset) : readAt(from, offset, into);
+            }));
         } catch (IOException e) {
             throw new StorageException("read failed: " + Errnos.describe(e), location.where().withOffset(offset), e);
         }
     }
 
-    private long readAt(long offset, ByteBuffer into) throws IOException {
-        synchronized (channel) {
-            channel.position(offset);
-            return channel.read(into);
+    private int readAt(SeekableByteChannel from, long offset, ByteBuffer into) throws IOException {
+        reading.lock();
+        try {
+            from.position(offset);
+            return from.read(into);
+        } finally {
+            reading.unlock();
         }
+    }
+
+    /// What is done with the open channel.
+    private interface Use<R> {
+        R with(SeekableByteChannel channel) throws IOException;
+    }
+
+    /// Does it again with a new channel when an interrupt, of this thread or of another one, closed the channel.
+    private <R> R uninterrupted(Use<R> use) throws IOException {
+        boolean interrupted = false;
+        try {
+            for (int attempt = 0;; attempt++) {
+                // The JDK closes the channel under a thread whose status is set.
+                interrupted |= Thread.interrupted();
+                SeekableByteChannel mine = channel;
+                try {
+                    return use.with(mine);
+                } catch (ClosedChannelException e) {
+                    interrupted |= Thread.interrupted();
+                    if (attempt == MOST_INTERRUPTS) {
+                        throw e;
+                    }
+                    reopen(mine);
+                }
+            }
+        } finally {
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
+        }
+    }
+
+    /// Does something with a file system while the thread is not interrupted; it is again afterwards. An interrupted thread
+    /// that touches a zip file system closes that for everybody and for good.
+    static <R> R apartFromInterrupts(Supplier<R> work) {
+        boolean interrupted = Thread.interrupted();
+        try {
+            return work.get();
+        } finally {
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
+        }
+    }
+
+    private synchronized void reopen(SeekableByteChannel old) throws IOException {
+        requireOpen();
+        if (!channel.equals(old)) {
+            return;
+        }
+        SeekableByteChannel anew = channel(path, location.isLocal());
+        boolean same = false;
+        try {
+            FileIdentity now = LocalIdentity.of(path);
+            if (!now.equals(identity)) {
+                throw new StorageException("the file " + identity.changeTo(now)
+                        + " while it was being read, and an interrupt closed the version that was open; load it again",
+                        location.where());
+            }
+            same = true;
+        } finally {
+            if (!same) {
+                anew.close();
+            }
+        }
+        channel = anew;
     }
 
     @Override
     public <A> Optional<A> ability(Class<A> type) {
-        boolean maps = type == Mapping.class && location.isLocal() && channel instanceof FileChannel;
+        boolean maps = type == Mapping.class && location.isLocal() && hasPositions;
         return maps ? Optional.of(type.cast(this)) : Optional.empty();
     }
 
     @Override
     public MemorySegment map(long offset, long bytes, Arena arena) {
         requireOpen();
-        if (!(channel instanceof FileChannel file)) {
+        if (!hasPositions) {
             throw new StorageException("cannot map: the file system has no file channels", location.where());
         }
         try {
-            return file.map(MapMode.READ_ONLY, offset, bytes, arena);
+            return uninterrupted(from -> ((FileChannel) from).map(MapMode.READ_ONLY, offset, bytes, arena));
         } catch (IOException e) {
             throw new StorageException("cannot map: " + Errnos.describe(e), location.where(), e);
         }
     }
 
     private void requireOpen() {
-        if (!channel.isOpen()) {
+        if (closed) {
             throw new IllegalStateException(location + " is closed");
         }
     }
 
     @Override
-    public void close() {
+    public synchronized void close() {
+        closed = true;
         try {
             channel.close();
         } catch (IOException e) {

@@ -1,6 +1,8 @@
 package io.fastsafetensors.core.storage;
 
 import java.io.IOException;
+import java.nio.channels.ClosedByInterruptException;
+import java.nio.channels.ClosedChannelException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileSystemException;
 import java.nio.file.FileSystemLoopException;
@@ -66,6 +68,9 @@ public final class Errnos {
             case AccessDeniedException _ -> describe(EACCES);
             case NotDirectoryException _ -> describe(ENOTDIR);
             case FileSystemLoopException _ -> describe(ELOOP);
+            case ClosedByInterruptException _ -> "the thread was interrupted";
+            case ClosedChannelException _ -> "the file was closed, as the JDK does when a thread that uses it is"
+                    + " interrupted";
             case FileSystemException failure when failure.getReason() != null -> ofMessage(failure.getReason());
             default -> e.getMessage() == null ? e.getClass().getSimpleName() : ofMessage(e.getMessage());
         };

@@ -66,6 +66,10 @@ final class LocalStorage implements Storage {
 
     @Override
     public Kind kind(Location location) {
+        return ChannelFile.apartFromInterrupts(() -> kindNow(location));
+    }
+
+    private static Kind kindNow(Location location) {
         try {
             BasicFileAttributes all = Files.readAttributes(path(location), BasicFileAttributes.class);
             return all.isDirectory() ? Kind.DIRECTORY : all.isRegularFile() ? Kind.FILE : Kind.OTHER;
@@ -79,6 +83,10 @@ final class LocalStorage implements Storage {
 
     @Override
     public List<StorageEntry> list(Location directory) {
+        return ChannelFile.apartFromInterrupts(() -> entries(directory));
+    }
+
+    private static List<StorageEntry> entries(Location directory) {
         List<StorageEntry> found = new ArrayList<>();
         try (DirectoryStream<Path> entries = Files.newDirectoryStream(path(directory))) {
             for (Path entry : entries) {

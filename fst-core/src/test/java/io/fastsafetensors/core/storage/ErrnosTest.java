@@ -5,6 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
+import java.nio.channels.AsynchronousCloseException;
+import java.nio.channels.ClosedByInterruptException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
@@ -18,7 +20,9 @@ class ErrnosTest {
                 new NoSuchFileException("/m"), "ENOENT, no such file; check the path",
                 new FileSystemException("/m", null, "Too many levels of symbolic links or unable to access attributes"),
                 "ELOOP, too many symbolic links", new FileSystemException("/m", null, "Too many open files"),
-                "EMFILE, too many open files: raise the limit", new IOException("Input/output error"), "EIO");
+                "EMFILE, too many open files: raise the limit", new IOException("Input/output error"), "EIO",
+                new ClosedByInterruptException(), "the thread was interrupted",
+                new AsynchronousCloseException(), "the file was closed, as");
         words.forEach((failure, word) -> assertTrue(Errnos.describe(failure).startsWith(word), failure.toString()));
         assertEquals("something else", Errnos.describe(new IOException("something else")));
         assertEquals("IOException", Errnos.describe(new IOException()));

@@ -2,6 +2,7 @@ package io.fastsafetensors.core.storage;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -27,6 +28,10 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.List;
 import java.util.Map;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -96,6 +101,97 @@ class LocalStorageTest {
             assertTrue(mapped.isReadOnly());
             assertEquals("old",
                     new String(mapped.toArray(ValueLayout.JAVA_BYTE), StandardCharsets.UTF_8));
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("ways")
+    void an_interrupt_of_one_reader_closes_the_file_for_nobody(LocalStorage storage) throws IOException {
+        try (StorageFile file = storage.open(Location.of(write("m", "old"))); Arena arena = Arena.ofConfined()) {
+            Thread.currentThread().interrupt();
+            assertEquals("old", text(file));
+            file.ability(Mapping.class).orElseThrow().map(0, 3, arena);
+            assertTrue(Thread.interrupted(), "the interrupt is the reader's to see");
+            assertEquals("old", text(file));
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("ways")
+    void readers_that_are_interrupted_all_the_time_read_the_bytes(LocalStorage storage)
+            throws IOException, InterruptedException {
+        Path path = Files.write(directory.resolve("m"), new byte[1 << 20]);
+        AtomicInteger done = new AtomicInteger();
+        Queue<Throwable> failed = new ConcurrentLinkedQueue<>();
+        try (StorageFile file = storage.open(Location.of(path)); Arena arena = Arena.ofShared()) {
+            List<Thread> readers = Stream.generate(() -> Thread.ofPlatform().unstarted(() -> {
+                try {
+                    MemorySegment target = arena.allocate(1 << 20);
+                    for (int i = 0; i < 200; i++) {
+                        assertEquals(1 << 20, file.read(0, target, 0, 1 << 20));
+                    }
+                    done.incrementAndGet();
+                } catch (RuntimeException | Error e) {
+                    failed.add(e);
+                }
+            })).limit(4).toList();
+            readers.forEach(Thread::start);
+            while (readers.stream().anyMatch(Thread::isAlive)) {
+                readers.forEach(Thread::interrupt);
+                Thread.sleep(1);
+            }
+        }
+        assertEquals(List.of(), List.copyOf(failed));
+        assertEquals(4, done.get());
+    }
+
+    @Test
+    void an_interrupted_reader_leaves_a_zip_usable() throws IOException {
+        Path zip = directory.resolve("m.zip");
+        try (FileSystem files = FileSystems.newFileSystem(zip, Map.of("create", "true"))) {
+            Files.writeString(files.getPath("/m"), "zip");
+        }
+        try (FileSystem files = FileSystems.newFileSystem(zip)) {
+            Location location = Location.of(files.getPath("/m"));
+            Storage storage = LocalStorage.platform();
+            Thread.currentThread().interrupt();
+            assertEquals(Storage.Kind.FILE, storage.kind(location));
+            assertEquals(1, storage.list(Location.of(files.getPath("/"))).size());
+            try (StorageFile file = storage.open(location)) {
+                assertEquals("zip", text(file));
+                assertEquals(file.identity(), file.currentIdentity());
+                assertTrue(file.isCurrent());
+            }
+            assertTrue(Thread.interrupted(), "the interrupt is the reader's to see");
+            assertEquals("zip", Files.readString(files.getPath("/m")), "the file system was closed");
+        }
+    }
+
+    @Test
+    void a_file_that_was_replaced_is_not_reopened_after_an_interrupt() throws IOException, InterruptedException {
+        Path path = Files.write(directory.resolve("m"), new byte[4 << 20]);
+        Path other = Files.write(directory.resolve("n"), new byte[4 << 20]);
+        try (StorageFile file = LocalStorage.plain("a test says so").open(Location.of(path));
+                Arena arena = Arena.ofShared()) {
+            Files.move(other, path, StandardCopyOption.REPLACE_EXISTING);
+            MemorySegment target = arena.allocate(4 << 20);
+            AtomicReference<Throwable> failure = new AtomicReference<>();
+            Thread reader = Thread.ofPlatform().start(() -> {
+                try {
+                    while (true) {
+                        file.read(0, target, 0, 4 << 20);
+                    }
+                } catch (RuntimeException | Error e) {
+                    failure.set(e);
+                }
+            });
+            while (reader.isAlive()) {
+                reader.interrupt();
+                Thread.sleep(1);
+            }
+            StorageException e = assertInstanceOf(StorageException.class, failure.get());
+            assertTrue(e.getMessage().contains("was replaced"), e.getMessage());
+            assertTrue(e.getMessage().contains(path.toString()), e.getMessage());
         }
     }
 
