@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.fastsafetensors.api.OpenOptions;
+import io.fastsafetensors.core.storage.TestSources;
 import io.fastsafetensors.error.FormatError;
 import io.fastsafetensors.error.FormatException;
 import java.io.IOException;
@@ -31,7 +32,8 @@ class HeapGuardTest {
     }
 
     private static FileHeader read(Path file, long heap) {
-        return HeaderReader.read(file, OpenOptions.strict(), new HeapGuard(file, () -> heap));
+        return TestSources.reading(file, open -> HeaderReader.read(open, OpenOptions.strict(),
+                new HeapGuard(open.location(), () -> heap)));
     }
 
     private static void assertRefused(Path file, long heap) {
