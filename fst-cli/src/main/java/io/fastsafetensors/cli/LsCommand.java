@@ -23,9 +23,9 @@ final class LsCommand implements Command {
     @Override
     public void describe(Syntax syntax) {
         syntax.paths(1, Integer.MAX_VALUE, "files, directories or index files");
-        syntax.flag("--sha256", "load every tensor and digest its bytes");
+        syntax.flag("--sha256", "load every tensor, and list the SHA-256 of its bytes");
         syntax.flag(METADATA, "list each file's __metadata__ instead of its tensors");
-        syntax.value("--device", "DEVICE", "where --sha256 loads to, such as cuda:0 (default cpu)");
+        syntax.value("--device", "DEVICE", "the device that --sha256 loads to, such as cuda:0 (default cpu)");
         syntax.format();
     }
 
@@ -34,11 +34,11 @@ final class LsCommand implements Command {
         boolean digest = line.isSet("--sha256");
         Device device = line.read("--device", "cpu", Device::parse);
         if (!digest && line.isSet("--device")) {
-            throw new UsageException("--device is of use with --sha256 only: a list reads headers, on the CPU");
+            throw new UsageException("--device requires --sha256: a listing reads headers only");
         }
         boolean metadata = line.isSet(METADATA);
         if (metadata && digest) {
-            throw new UsageException(METADATA + " lists no tensors, so --sha256 has nothing to digest");
+            throw new UsageException(METADATA + " and --sha256 exclude each other: " + METADATA + " lists no tensors");
         }
         Table.Format format = line.format();
         Table table = metadata ? new Table("file", "key", "value").grouped()

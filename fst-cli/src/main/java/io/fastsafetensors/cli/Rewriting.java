@@ -15,7 +15,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
-/// What the commands that write a checkpoint anew have in common.
+/// Shared by the commands that rewrite a checkpoint.
 final class Rewriting {
     private static final String FILE_SUFFIX = ".safetensors";
     private static final String BUDGET = "--budget";
@@ -38,7 +38,7 @@ final class Rewriting {
     /// Adds the paths and the options that [#of(Line)] reads.
     static void describe(Syntax syntax, String out) {
         syntax.operands("IN", "a file, directory or index file", "OUT", out);
-        syntax.value(BUDGET, "SIZE", "the memory that tensors may take on their way (default 96MiB)");
+        syntax.value(BUDGET, "SIZE", "the most memory that tensors in transfer may take (default 96MiB)");
         syntax.flag(DIGESTS, "write each tensor's SHA-256 into the metadata");
     }
 

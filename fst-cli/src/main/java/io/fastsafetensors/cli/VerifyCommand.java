@@ -14,7 +14,7 @@ final class VerifyCommand implements Command {
     public void describe(Syntax syntax) {
         syntax.paths(1, Integer.MAX_VALUE, "files, directories or index files");
         syntax.flag("--lenient", "accept bytes after the last tensor, and headers over 100 MB");
-        syntax.flag(DIGESTS, "read everything, and compare every tensor with the SHA-256 in the metadata");
+        syntax.flag(DIGESTS, "also compare every tensor with the SHA-256 in its file's metadata");
         syntax.format();
     }
 
