@@ -93,6 +93,10 @@ record Line(Map<String, List<String>> options, List<String> paths) {
 
     /// A path to write to, or of a file of this machine.
     static Path path(String text) {
+        if (text.isEmpty()) {
+            // Such as "$UNSET" in a script: not the working directory.
+            throw new UsageException("a path is empty; the working directory is .");
+        }
         try {
             return Arguments.path(text);
         } catch (InvalidPathException e) {

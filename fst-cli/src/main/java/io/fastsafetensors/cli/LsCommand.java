@@ -45,6 +45,7 @@ final class LsCommand implements Command {
                 : new Table(digest ? WITH_DIGEST : COLUMNS).alignRight("file_offset", "nbytes").grouped();
         int status = 0;
         long tensors = 0;
+        long keys = 0;
         long files = 0;
         long bytes = 0;
         for (String argument : line.paths()) {
@@ -53,6 +54,7 @@ final class LsCommand implements Command {
                 Checkpoint checkpoint = metadata ? addMetadata(table, argument, path)
                         : digest ? addDigested(table, argument, path, device) : addHeaders(table, argument, path);
                 tensors += checkpoint.tensors().size();
+                keys += checkpoint.files().stream().mapToLong(file -> checkpoint.metadata(file).size()).sum();
                 files += checkpoint.files().size();
                 bytes += checkpoint.byteSize();
             } catch (FstException e) {
@@ -66,8 +68,10 @@ final class LsCommand implements Command {
         }
         table.print(format, screen);
         if (format == Table.Format.TEXT && files > 0) {
-            screen.out().println(Sizes.count(tensors, "tensor") + " in " + Sizes.count(files, "file") + ", "
-                    + Sizes.human(bytes));
+            screen.out()
+                    .println((metadata ? Sizes.count(keys, "metadata key") : Sizes.count(tensors, "tensor")) + " in "
+                            + Sizes.count(files, "file")
+                            + (metadata ? "" : ", " + Sizes.human(bytes)));
         }
         return status;
     }

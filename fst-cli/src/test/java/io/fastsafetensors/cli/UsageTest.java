@@ -64,6 +64,8 @@ class UsageTest {
         assertUsage("did you mean convert?", "covnert");
         assertUsage("did you mean verify?", "verfiy");
         assertUsage("did you mean doctor?", "doc");
+        assertUsage("Unknown option: '--devic'; did you mean --device?", "load", "--devic", "cpu", "x");
+        assertFalse(Cli.run("ls", "--frobnicate", "x").err().contains("did you mean"));
         assertFalse(Cli.run("frobnicate").err().contains("did you mean"));
         assertFalse(Cli.run("x").err().contains("did you mean"));
     }
@@ -80,12 +82,12 @@ class UsageTest {
             assertUsage(command.equals("diff") ? "'B'" : "'OUT'", command, "x");
             assertUsage("Unmatched argument", command, "x", "y", "z");
         }
-        assertUsage("which dtype", "convert", "x", "y");
+        assertUsage("--dtype is required", "convert", "x", "y");
         assertUsage("unknown dtype", "convert", "--dtype", "F17", "x", "y");
-        assertUsage("how much", "split", "x", "y");
+        assertUsage("--max-shard-size is required", "split", "x", "y");
         assertUsage("at least one byte", "split", "--max-shard-size", "0", "x", "y");
         assertUsage("is no size", "split", "--max-shard-size", "large", "x", "y");
-        assertUsage("data alignment 12", "align", "--alignment", "12", "x", "y");
+        assertUsage("data alignment of 12 bytes", "align", "--alignment", "12", "x", "y");
         assertUsage("is no size", "merge", "--budget", "much", "x", "y");
         for (String command : COMMANDS) {
             assertUsage("--frobnicate", PAIRS.contains(command) ? new String[] {command, "x", "y", "--frobnicate"}
@@ -106,6 +108,8 @@ class UsageTest {
         assertUsage("at least 1", "load", "--repeat", "0", "x");
         assertUsage("glob", "load", "--select", "[", "x");
         assertUsage("is not a path", "ls", "a\u0000b");
+        assertUsage("a path is empty", "ls", "");
+        assertUsage("a path is empty", "convert", "--dtype", "BF16", "x", "");
     }
 
     @Test
