@@ -47,7 +47,7 @@ class ArchitectureTest {
     /// Main code of each module, and the fewest classes that it must have for the rules to mean anything.
     private static final Map<String, Integer> MODULES = new TreeMap<>(Map.of("fst-api", 70, "fst-core", 60,
             "fst-backend-cpu", 10, "fst-backend-cuda-nogds", 1, "fst-backend-cuda-gds", 1, "fst-backend-rocm", 2,
-            "fst-testkit", 15, "fst-cli", 12));
+            "fst-storage-http", 20, "fst-testkit", 15, "fst-cli", 12));
 
     private static JavaClasses all;
 
@@ -98,6 +98,19 @@ class ArchitectureTest {
         slices().matching(BASE + ".backend.(*)..").should().notDependOnEachOther().check(all);
         noClasses().that().resideInAPackage(BASE + ".backend.cuda").should().dependOnClassesThat()
                 .resideInAPackage(BASE + ".backend.cuda.gds..").check(all);
+    }
+
+    @Test
+    void storages_know_the_api_only_and_no_circle() {
+        noClasses().that().resideInAPackage(BASE + ".storage..").should().dependOnClassesThat()
+                .resideInAnyPackage(BASE + ".core..", BASE + ".backend..", BASE + ".group..", BASE + ".api").check(all);
+        noClasses().that().resideInAnyPackage(API).should().dependOnClassesThat()
+                .resideInAPackage(BASE + ".storage..").check(all);
+        slices().matching(BASE + ".storage.http.(*)..").should().beFreeOfCycles().check(all);
+        noClasses().that().resideInAPackage(BASE + ".storage.http.wire").should().dependOnClassesThat()
+                .resideInAnyPackage(BASE + ".storage.http", BASE + ".storage.http.web..", BASE + ".storage.http.s3..",
+                        BASE + ".storage.http.hub..")
+                .check(all);
     }
 
     @Test
@@ -165,7 +178,9 @@ class ArchitectureTest {
 
     @Test
     void jackson_stays_where_json_is_read() {
-        noClasses().that().resideOutsideOfPackages(BASE + ".core.header", BASE + ".core.config").should()
+        noClasses().that()
+                .resideOutsideOfPackages(BASE + ".core.header", BASE + ".core.config", BASE + ".storage.http.wire")
+                .should()
                 .dependOnClassesThat().resideInAPackage("tools.jackson..").check(all);
         long readers = all.stream().filter(c -> c.getDirectDependenciesFromSelf().stream()
                 .anyMatch(d -> d.getTargetClass().getPackageName().startsWith("tools.jackson"))).count();

@@ -51,6 +51,10 @@ public enum Prerequisite {
     TERMINAL("script", "apt install bsdutils", true),
     /// `unshare` and `mount`, and the permission to mount in a namespace of one's own: see [Namespaces].
     MOUNT("permission to mount", "run as root or allow user namespaces; apt install util-linux", true),
+    /// The HTTP server nginx.
+    NGINX("nginx", "apt install nginx-light", true),
+    /// The server of S3's protocol, whose jar the system property `fst.s3proxy` names.
+    S3PROXY("S3Proxy", "-Dfst.s3proxy=JAR of org.gaul:s3proxy:4.1.0:jar:jar-with-dependencies", false),
     /// NVIDIA's compiler, which must have the version that made the PTX in the jar.
     NVCC("nvcc", "install NVIDIA's CUDA toolkit", false),
     /// A directory of real safetensors files, which the system property `fst.corpus` names.
@@ -106,6 +110,9 @@ public enum Prerequisite {
             case BASH -> Files.isExecutable(Path.of("/bin/bash")) ? Optional.empty() : Optional.of("no /bin/bash");
             case TERMINAL -> ChildProcess.problem("script", "--version");
             case MOUNT -> Namespaces.problem();
+            case NGINX -> ChildProcess.problem("nginx", "-v");
+            case S3PROXY -> Files.isRegularFile(Path.of(System.getProperty("fst.s3proxy", ""))) ? Optional.empty()
+                    : Optional.of("fst.s3proxy names no file");
             case NVCC -> ChildProcess.problem("nvcc", "--version");
             case CORPUS -> SampleFiles.problem();
         };

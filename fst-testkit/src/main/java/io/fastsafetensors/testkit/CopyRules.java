@@ -230,7 +230,7 @@ abstract class CopyRules extends RuleGroup {
     /// call returns.
     @Test
     @DisplayName("C-10 arrays and memory of one thread can be copied")
-    void memoryOfOneThread() {
+    void c_10_arrays_and_memory_of_one_thread_can_be_copied() {
         byte[] bytes = Workbench.bytes(random(), 44_444);
         DeviceBuffer buffer = bench.allocate(bytes.length);
         try (Arena mine = Arena.ofConfined(); CopyStream stream = bench.backend.openCopyStream()) {

@@ -210,7 +210,7 @@ abstract class ErrorRules extends RuleGroup {
     /// If it fails: a driver gets an address and asks no arena; ask `scope().isAlive()` and `isAccessibleBy` before.
     @Test
     @DisplayName("E-11 host memory that is closed or another thread's is refused")
-    void memoryOutOfReach() {
+    void e_11_host_memory_that_is_closed_or_another_threads_is_refused() {
         DeviceBuffer buffer = bench.upload(Workbench.filler(SIZE));
         MemorySegment closed;
         try (Arena ended = Arena.ofShared()) {

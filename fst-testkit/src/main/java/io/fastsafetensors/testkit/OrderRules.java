@@ -181,7 +181,7 @@ abstract class OrderRules extends RuleGroup {
     /// If it fails: a driver cannot wait for it; call its `await()` before anything more is submitted.
     @Test
     @DisplayName("O-08 a stream can wait for another backend's fence")
-    void waitsForStranger() {
+    void o_08_a_stream_can_wait_for_another_backends_fence() {
         AtomicBoolean awaited = new AtomicBoolean();
         Fence stranger = new Fence() {
             @Override

@@ -1,0 +1,244 @@
+package io.fastsafetensors.storage.http.hub;
+
+import io.fastsafetensors.error.StorageException;
+import io.fastsafetensors.error.Where;
+import io.fastsafetensors.spi.storage.Storage;
+import io.fastsafetensors.spi.storage.StorageEntry;
+import io.fastsafetensors.spi.storage.StorageFile;
+import io.fastsafetensors.storage.http.web.WebOrigin;
+import io.fastsafetensors.storage.http.wire.Address;
+import io.fastsafetensors.storage.http.wire.HttpClient;
+import io.fastsafetensors.storage.http.wire.Json;
+import io.fastsafetensors.storage.http.wire.Percent;
+import io.fastsafetensors.storage.http.wire.RemoteFile;
+import io.fastsafetensors.storage.http.wire.Settings;
+import io.fastsafetensors.types.Location;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+
+/// Reads model repositories of the Hugging Face hub. Locations are `hf:org/name@revision/file`. The commit that a revision
+/// names is asked for once; files of that commit that the local cache has are read there. The cache is not filled.
+public final class HubStorage implements Storage {
+    private static final int PARALLEL_READS = 32;
+    private static final int MOST_OF_AN_ANSWER = 16 << 20;
+    private static final Pattern NEXT = Pattern.compile("<([^>]+)>\\s*;\\s*rel=\"?next\"?");
+    private static final String COMMIT = "[0-9a-f]{40}";
+
+    private final HttpClient client;
+    private final Address endpoint;
+    private final Optional<String> authorization;
+    private final boolean offline;
+    private final HubCache cache;
+    private final Map<String, String> commits = new ConcurrentHashMap<>();
+    private final Map<String, Map<String, Kind>> trees = new ConcurrentHashMap<>();
+
+    /// @throws StorageException if a setting is of no use
+    public HubStorage(Settings settings) {
+        this.client = new HttpClient(settings);
+        try {
+            this.endpoint = Address.of(settings.text("hf.endpoint", "HF_ENDPOINT").orElse("https://huggingface.co"));
+        } catch (IllegalArgumentException _) {
+            throw Settings.bad("hf.endpoint (or variable HF_ENDPOINT)", "an address such as https://huggingface.co");
+        }
+        this.offline = settings.flag("hf.offline", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE");
+        this.cache = new HubCache(settings);
+        this.authorization = settings.text("hf.token", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
+                .or(() -> token(settings.variable("HF_TOKEN_PATH").map(Path::of)
+                        .orElseGet(() -> cache.home().resolve("token"))))
+                .map(token -> "Bearer " + token);
+    }
+
+    private static Optional<String> token(Path file) {
+        try {
+            return Files.isRegularFile(file)
+                    ? Optional.of(Files.readString(file).strip()).filter(text -> !text.isEmpty())
+                    : Optional.empty();
+        } catch (IOException e) {
+            throw new StorageException("cannot read the token (" + e.getClass().getSimpleName() + ")",
+                    Where.file(file));
+        }
+    }
+
+    @Override
+    public Location pin(Location location) {
+        HubPlace place = HubPlace.of(location);
+        return place.isPinned() ? location : pinned(place).orElseThrow(() -> absent(place)).location();
+    }
+
+    /// The same place at the commit that its revision names, by the first answer; empty if there is none.
+    private Optional<HubPlace> pinned(HubPlace place) {
+        if (place.isPinned()) {
+            return Optional.of(place);
+        }
+        String key = place.repository() + "@" + place.revision();
+        String known = commits.get(key);
+        Optional<String> commit = known != null ? Optional.of(known) : offline ? cache.commit(place) : ask(place);
+        return commit.map(found -> {
+            String first = commits.putIfAbsent(key, found);
+            return place.at(first == null ? found : first);
+        });
+    }
+
+    private Optional<String> ask(HubPlace place) {
+        String target = "/api/models/" + place.repository() + "/revision/" + Percent.encode(place.revision(), "");
+        return client.fetch(origin(place, target), MOST_OF_AN_ANSWER)
+                .map(document -> Json.text(json(place, document), "sha").filter(text -> text.matches(COMMIT))
+                        .orElseThrow(
+                                () -> new StorageException("the hub does not tell the commit of this revision; check "
+                                        + "HF_ENDPOINT", place.location().where())));
+    }
+
+    private static Object json(HubPlace place, HttpClient.Document document) {
+        try {
+            return Json.parse(document.body());
+        } catch (IllegalArgumentException e) {
+            throw new StorageException("the hub's answer cannot be read: " + e.getMessage() + "; check HF_ENDPOINT",
+                    place.location().where());
+        }
+    }
+
+    private WebOrigin origin(HubPlace place, String target) {
+        return new WebOrigin(place.location(), under(target), authorization,
+                "the repository does not exist, is private, or has terms to accept first; "
+                        + (authorization.isPresent() ? "check that the token may read it"
+                                : "log in (hf auth login) or set HF_TOKEN"));
+    }
+
+    private Address under(String target) {
+        String base = endpoint.target().endsWith("/") ? endpoint.target().substring(0, endpoint.target().length() - 1)
+                : endpoint.target();
+        return new Address(endpoint.tls(), endpoint.host(), endpoint.port(), base + target);
+    }
+
+    private StorageException absent(HubPlace place) {
+        return new StorageException(offline
+                ? "not in the local cache " + cache
+                        + ", and HF_HUB_OFFLINE is set; unset it, or download the file first"
+                : "there is no such repository, revision or file on the hub; check the address",
+                place.location().where());
+    }
+
+    /// Everything below a repository at a commit; empty if there is none.
+    private Optional<Map<String, Kind>> tree(HubPlace pinned) {
+        String key = pinned.repository() + "@" + pinned.revision();
+        Map<String, Kind> known = trees.get(key);
+        if (known != null) {
+            return Optional.of(known);
+        }
+        Optional<Map<String, Kind>> found =
+                offline ? cache.root(pinned).map(root -> walk(pinned, root)) : askTree(pinned);
+        found.ifPresent(tree -> trees.put(key, tree));
+        return found;
+    }
+
+    private static Map<String, Kind> walk(HubPlace place, Path root) {
+        try (Stream<Path> all = Files.walk(root)) {
+            Map<String, Kind> tree = new TreeMap<>();
+            all.filter(path -> !path.equals(root)).forEach(path -> tree.put(root.relativize(path).toString(),
+                    Files.isDirectory(path) ? Kind.DIRECTORY : Kind.FILE));
+            return tree;
+        } catch (IOException e) {
+            throw new StorageException("cannot list the cache (" + e.getClass().getSimpleName() + ")",
+                    place.location().where(), e);
+        }
+    }
+
+    private Optional<Map<String, Kind>> askTree(HubPlace place) {
+        Map<String, Kind> tree = new TreeMap<>();
+        Set<String> asked = new HashSet<>();
+        WebOrigin page =
+                origin(place, "/api/models/" + place.repository() + "/tree/" + place.revision() + "?recursive=true");
+        while (true) {
+            Optional<HttpClient.Document> answer = client.fetch(page, MOST_OF_AN_ANSWER);
+            if (answer.isEmpty()) {
+                return Optional.empty();
+            }
+            if (!(json(place, answer.get()) instanceof List<?> entries)) {
+                throw new StorageException("the hub's answer is no list of files; check HF_ENDPOINT",
+                        place.location().where());
+            }
+            for (Object entry : entries) {
+                Json.text(entry, "path").ifPresent(path -> tree.put(path,
+                        Json.text(entry, "type").filter("directory"::equals).isPresent() ? Kind.DIRECTORY : Kind.FILE));
+            }
+            Matcher next = NEXT.matcher(answer.get().head().header("link").orElse(""));
+            if (!next.find()) {
+                return Optional.of(tree);
+            }
+            page = next(place, next.group(1), asked);
+        }
+    }
+
+    private WebOrigin next(HubPlace place, String link, Set<String> asked) {
+        try {
+            Address next = endpoint.redirect(link);
+            if (next.isSameServer(endpoint) && asked.add(next.target())) {
+                return new WebOrigin(place.location(), next, authorization, "check the token");
+            }
+        } catch (IllegalArgumentException _) {
+            // Told below, as every page that is none.
+        }
+        throw new StorageException("the hub's list of files goes on nowhere, or in a circle", place.location().where());
+    }
+
+    @Override
+    public Kind kind(Location location) {
+        Optional<HubPlace> place = pinned(HubPlace.of(location));
+        return place.flatMap(pinned -> tree(pinned).map(tree -> pinned.path().isEmpty() ? Kind.DIRECTORY
+                : tree.getOrDefault(pinned.path(), Kind.ABSENT))).orElse(Kind.ABSENT);
+    }
+
+    @Override
+    public List<StorageEntry> list(Location directory) {
+        HubPlace asked = HubPlace.of(directory);
+        HubPlace place = pinned(asked).orElseThrow(() -> absent(asked));
+        Map<String, Kind> tree = tree(place).orElseThrow(() -> absent(asked));
+        if (!place.path().isEmpty() && tree.get(place.path()) != Kind.DIRECTORY) {
+            throw absent(asked);
+        }
+        String prefix = place.path().isEmpty() ? "" : place.path() + "/";
+        List<StorageEntry> entries = new ArrayList<>();
+        tree.forEach((path, kind) -> {
+            if (path.startsWith(prefix) && path.indexOf('/', prefix.length()) < 0) {
+                entries.add(StorageEntry.of(directory.resolve(path.substring(prefix.length())), kind));
+            }
+        });
+        return entries;
+    }
+
+    @Override
+    public StorageFile open(Location file) {
+        HubPlace asked = HubPlace.of(file);
+        HubPlace place = pinned(asked).orElseThrow(() -> absent(asked));
+        if (place.path().isEmpty()) {
+            throw new StorageException("this names a repository, not a file", file.where());
+        }
+        Optional<Path> cached = cache.find(place).filter(Files::isRegularFile);
+        if (cached.isPresent()) {
+            return CachedFile.open(file, place.revision(), cached.get());
+        }
+        if (offline) {
+            throw absent(asked);
+        }
+        String target =
+                "/" + place.repository() + "/resolve/" + place.revision() + "/" + Percent.encode(place.path(), "/");
+        return RemoteFile.open(client, origin(asked, target), "hf", PARALLEL_READS);
+    }
+
+    @Override
+    public void close() {
+        client.close();
+    }
+}
