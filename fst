@@ -81,7 +81,7 @@ build() {
     fi
     [[ -f $lib/fst-cli.jar ]] && echo 'building fst (sources changed)…' >&2 || echo 'building fst (first run)…' >&2
     : >"$target/fst-building"
-    if ! (cd "$root" && mvn -B -q -ntp -pl fst-cli -am -DskipTests -Dformatter.skip package) >"$log" 2>&1 9>&-; then
+    if ! (cd "$root" && mvn -B -q -ntp -pl fst-cli -am -Dmaven.test.skip -Dformatter.skip package) >"$log" 2>&1 9>&-; then
         tail -n 40 "$log" >&2
         echo "fst: the build failed; all of it is in $log" >&2
         exit 1

@@ -8,7 +8,7 @@ final class AlignCommand implements Command {
     public void describe(Syntax syntax) {
         Rewriting.describe(syntax, "a file, or a directory if IN has several files");
         syntax.value(ALIGNMENT, "SIZE",
-                "what data and tensors start at a multiple of (default 4096, for direct reads)");
+                "the alignment of data and tensors in OUT (default 4096, for direct reads)");
     }
 
     @Override

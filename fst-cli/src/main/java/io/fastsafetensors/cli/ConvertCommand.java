@@ -9,13 +9,13 @@ final class ConvertCommand implements Command {
     @Override
     public void describe(Syntax syntax) {
         Rewriting.describe(syntax, "a file, or a directory if IN has several files");
-        syntax.value(DTYPE, "DTYPE", "what floating-point tensors become, such as BF16 (required)");
+        syntax.value(DTYPE, "DTYPE", "the dtype of floating-point tensors in OUT, such as BF16 or bfloat16 (required)");
     }
 
     @Override
     public int run(Line line, Screen screen) {
         DType dtype = line.dtype(DTYPE)
-                .orElseThrow(() -> new UsageException(DTYPE + ": to which dtype? such as BF16"));
+                .orElseThrow(() -> new UsageException(DTYPE + " is required, such as " + DTYPE + " BF16"));
         return Rewriting.of("convert", line).dtype(dtype).intoTheSameForm(screen);
     }
 }

@@ -15,10 +15,10 @@ import java.util.Map;
 final class DemoCommand implements Command {
     @Override
     public void describe(Syntax syntax) {
-        syntax.value("--dir", "DIR", "where to write (default: the system's temporary directory)");
-        syntax.value("--size", "SIZE", "how much to write (default 1GiB)");
-        syntax.value("--device", "DEVICE", "where to load to (default auto: the best device there is)");
-        syntax.flag("--keep", "leave the checkpoint there");
+        syntax.value("--dir", "DIR", "the directory to write to (default: the temporary directory)");
+        syntax.value("--size", "SIZE", "the size of the checkpoint (default 1GiB)");
+        syntax.value("--device", "DEVICE", "the device to load to (default auto: a GPU or accelerator, else the CPU)");
+        syntax.flag("--keep", "keep the checkpoint");
     }
 
     @Override

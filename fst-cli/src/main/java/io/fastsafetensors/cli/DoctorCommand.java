@@ -15,7 +15,7 @@ import java.util.TreeMap;
 final class DoctorCommand implements Command {
     @Override
     public void describe(Syntax syntax) {
-        syntax.paths(0, 1, "a checkpoint: say how its storage would be read, and why");
+        syntax.paths(0, 1, "a checkpoint: report how it would be read, and why");
         OpenFlags.describe(syntax);
         syntax.format();
     }

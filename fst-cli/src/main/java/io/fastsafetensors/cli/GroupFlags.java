@@ -17,18 +17,19 @@ final class GroupFlags {
     }
 
     static void describe(Syntax syntax) {
-        syntax.value(GROUP, "RANKS", "load by several ranks: local:N or nccl:N (threads of this process), mpi or env"
-                + " (this process is one, as its launcher's environment says)");
+        syntax.value(GROUP, "RANKS", "load with several ranks: local:N or nccl:N (threads of this process), mpi or env"
+                + " (this process is one of the ranks that a launcher started)");
         syntax.value(WAY, "WAY", "how ranks share the reading: auto (default), owner, striped or local");
-        syntax.value(SHARDS, "SPEC", "what ranks cut: a JSON file of name patterns and dimensions, or llama, gpt2,"
-                + " falcon, bloom, mixtral");
+        syntax.value(SHARDS, "SPEC",
+                "how tensors are sharded: a JSON file of name patterns and dimensions, or llama, gpt2,"
+                        + " falcon, bloom, mixtral");
     }
 
     /// Whether several ranks are asked for.
     static boolean share(Line line) {
         boolean group = line.isSet(GROUP);
         if (!group && (line.isSet(WAY) || line.isSet(SHARDS))) {
-            throw new UsageException(WAY + " and " + SHARDS + " are for several ranks: add " + GROUP);
+            throw new UsageException(WAY + " and " + SHARDS + " require " + GROUP);
         }
         return group;
     }
@@ -36,10 +37,10 @@ final class GroupFlags {
     /// Loads by several ranks and reports; in a rank that is no first one, prints nothing.
     static void load(int repeat, Line line, Screen screen) {
         if (line.paths().size() > 1) {
-            throw new UsageException(GROUP + ": one checkpoint at a time");
+            throw new UsageException(GROUP + " loads one checkpoint only");
         }
         if (line.isSet("--drop-cache")) {
-            throw new UsageException("--drop-cache: not with " + GROUP);
+            throw new UsageException("--drop-cache and " + GROUP + " exclude each other");
         }
         Optional<ShardSpec> shards = Optional.ofNullable(line.value(SHARDS)).map(GroupFlags::shards);
         Distribution way = line.oneOf(WAY, Distribution.AUTO, Distribution.values());

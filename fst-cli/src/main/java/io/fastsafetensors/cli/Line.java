@@ -47,13 +47,13 @@ record Line(Map<String, List<String>> options, List<String> paths) {
         try {
             return reader.apply(text);
         } catch (NumberFormatException e) {
-            throw new UsageException(option + ": \"" + text + "\" is no number");
+            throw new UsageException(option + ": \"" + text + "\" is not a number");
         } catch (IllegalArgumentException e) {
             throw new UsageException(option + ": " + e.getMessage());
         }
     }
 
-    /// Hands an option's value, if it is given, to somebody who throws IllegalArgumentException at what is none.
+    /// Passes an option's value, if it is given, to `taker`; its IllegalArgumentException becomes a usage error.
     void ifSet(String option, Consumer<String> taker) {
         if (isSet(option)) {
             read(option, "", text -> {
@@ -77,13 +77,14 @@ record Line(Map<String, List<String>> options, List<String> paths) {
             }
             words.add(word);
         }
-        throw new UsageException(option + ": \"" + text + "\" is none of " + String.join(", ", words));
+        throw new UsageException(option + ": \"" + text + "\" is not one of " + String.join(", ", words));
     }
 
     /// An option whose value is a dtype, by the format's name or another framework's.
     Optional<DType> dtype(String option) {
         return Optional.ofNullable(value(option)).map(text -> DType.parse(text).orElseThrow(
-                () -> new UsageException(option + ": no dtype \"" + text + "\"; such as BF16 or F8_E4M3")));
+                () -> new UsageException(option + ": unknown dtype \"" + text
+                        + "\"; examples: BF16, F8_E4M3, bfloat16, float8_e4m3fn")));
     }
 
     Table.Format format() {
@@ -92,10 +93,14 @@ record Line(Map<String, List<String>> options, List<String> paths) {
 
     /// A path to write to, or of a file of this machine.
     static Path path(String text) {
+        if (text.isEmpty()) {
+            // Such as "$UNSET" in a script: not the working directory.
+            throw new UsageException("a path is empty; the working directory is .");
+        }
         try {
             return Arguments.path(text);
         } catch (InvalidPathException e) {
-            throw new UsageException("\"" + text + "\" is no path: " + e.getReason());
+            throw new UsageException("\"" + text + "\" is not a path: " + e.getReason());
         }
     }
 
@@ -104,7 +109,7 @@ record Line(Map<String, List<String>> options, List<String> paths) {
         try {
             return ADDRESS.matcher(text).lookingAt() ? Location.of(text) : Location.of(path(text));
         } catch (IllegalArgumentException e) {
-            throw new UsageException("\"" + text + "\" is no location: " + e.getMessage());
+            throw new UsageException("\"" + text + "\" is not a location: " + e.getMessage());
         }
     }
 }

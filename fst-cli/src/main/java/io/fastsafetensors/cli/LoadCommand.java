@@ -20,7 +20,7 @@ import java.util.Optional;
 final class LoadCommand implements Command {
     @Override
     public void describe(Syntax syntax) {
-        syntax.paths(1, Integer.MAX_VALUE, "checkpoints, loaded one after the other");
+        syntax.paths(1, Integer.MAX_VALUE, "files, directories or index files, loaded one after the other");
         LoadFlags.describe(syntax);
         syntax.value("--repeat", "N", "load N times and report medians (default 1)");
         syntax.flag("--drop-cache", "evict the files from the page cache before each load");

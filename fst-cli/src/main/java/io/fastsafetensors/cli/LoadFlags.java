@@ -27,19 +27,20 @@ final class LoadFlags {
     }
 
     static void describe(Syntax syntax) {
-        syntax.value(CONFIG, "FILE", "begin with what this file, fst.* properties and FST_* variables say");
+        syntax.value(CONFIG, "FILE",
+                "start from this file, fst.* properties and FST_* variables; other options override them");
         syntax.value(DEVICE, "DEVICE", "cpu (default), cuda:0, rocm:0, opencl:0, gpu:0 or auto");
         syntax.value(BACKEND, "NAME", "the backend, such as cuda-gds (default: the best one available)");
         syntax.value(DTYPE, "DTYPE", "convert floating-point tensors, such as BF16");
-        syntax.value(BUDGET, "SIZE", "the most device memory to hold, such as 8GiB; what needs more passes through it"
+        syntax.value(BUDGET, "SIZE", "the most device memory to use, such as 8GiB; a larger checkpoint is loaded"
                 + " in batches");
         syntax.values(SELECT, "GLOB", "load only tensors whose names match");
-        syntax.value(TRANSFER, "PATH", "the way into the device: auto (default), staged, mapped or direct");
+        syntax.value(TRANSFER, "PATH", "the transfer path: auto (default), staged, mapped or direct");
         syntax.value(READERS, "N", "threads that read (default 0: chosen by backend and cores)");
         syntax.value(BLOCK, "SIZE", "bytes of one read (default 0: the backend's choice)");
         syntax.value(DIRECT, "WHEN", "read past the page cache: auto (default), always or never");
         OpenFlags.describe(syntax,
-                "fail if a file cannot take the backend's fastest way, and at what would only be a note"
+                "fail if a file cannot take the backend's fastest transfer path, and at what would only be a note"
                         + " about index, shards and directory");
         syntax.flag(CHECK, "compare the tensors with the SHA-256 in the metadata, and fail at the first that differs");
     }
@@ -51,7 +52,7 @@ final class LoadFlags {
         return builder;
     }
 
-    /// A builder with what the line says but for the device.
+    /// A builder with what the line says, without the device.
     static LoaderBuilder withoutDevice(Line line) {
         LoaderBuilder builder = line.isSet(CONFIG) ? Loader.configuredBuilder(Line.path(line.value(CONFIG, "")))
                 : Loader.builder();

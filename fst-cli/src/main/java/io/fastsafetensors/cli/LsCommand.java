@@ -24,9 +24,9 @@ final class LsCommand implements Command {
     @Override
     public void describe(Syntax syntax) {
         syntax.paths(1, Integer.MAX_VALUE, "files, directories or index files");
-        syntax.flag("--sha256", "load every tensor and digest its bytes");
+        syntax.flag("--sha256", "load every tensor, and list the SHA-256 of its bytes");
         syntax.flag(METADATA, "list each file's __metadata__ instead of its tensors");
-        syntax.value("--device", "DEVICE", "where --sha256 loads to, such as cuda:0 (default cpu)");
+        syntax.value("--device", "DEVICE", "the device that --sha256 loads to, such as cuda:0 (default cpu)");
         OpenFlags.describe(syntax);
         syntax.format();
     }
@@ -36,11 +36,11 @@ final class LsCommand implements Command {
         boolean digest = line.isSet("--sha256");
         Device device = line.read("--device", "cpu", Device::parse);
         if (!digest && line.isSet("--device")) {
-            throw new UsageException("--device is of use with --sha256 only: a list reads headers, on the CPU");
+            throw new UsageException("--device requires --sha256: a listing reads headers only");
         }
         boolean metadata = line.isSet(METADATA);
         if (metadata && digest) {
-            throw new UsageException(METADATA + " lists no tensors, so --sha256 has nothing to digest");
+            throw new UsageException(METADATA + " and --sha256 exclude each other: " + METADATA + " lists no tensors");
         }
         OpenOptions options = OpenFlags.of(line);
         Table.Format format = line.format();
@@ -48,6 +48,7 @@ final class LsCommand implements Command {
                 : new Table(digest ? WITH_DIGEST : COLUMNS).alignRight("file_offset", "nbytes").grouped();
         int status = 0;
         long tensors = 0;
+        long keys = 0;
         long files = 0;
         long bytes = 0;
         for (String argument : line.paths()) {
@@ -58,6 +59,7 @@ final class LsCommand implements Command {
                                 : addHeaders(table, argument, path, options);
                 OpenFlags.tell("ls", checkpoint, screen);
                 tensors += checkpoint.tensors().size();
+                keys += checkpoint.files().stream().mapToLong(file -> checkpoint.metadata(file).size()).sum();
                 files += checkpoint.files().size();
                 bytes += checkpoint.byteSize();
             } catch (FstException e) {
@@ -71,8 +73,10 @@ final class LsCommand implements Command {
         }
         table.print(format, screen);
         if (format == Table.Format.TEXT && files > 0) {
-            screen.out().println(Sizes.count(tensors, "tensor") + " in " + Sizes.count(files, "file") + ", "
-                    + Sizes.human(bytes));
+            screen.out()
+                    .println((metadata ? Sizes.count(keys, "metadata key") : Sizes.count(tensors, "tensor")) + " in "
+                            + Sizes.count(files, "file")
+                            + (metadata ? "" : ", " + Sizes.human(bytes)));
         }
         return status;
     }

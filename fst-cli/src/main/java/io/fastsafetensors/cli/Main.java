@@ -89,7 +89,7 @@ public final class Main {
 
     private static int unknown(String name, Screen screen) {
         String close = Usage.closest(name);
-        screen.err().println("fst: no command \"" + Json.printable(name) + "\"; "
+        screen.err().println("fst: unknown command \"" + Json.printable(name) + "\"; "
                 + (close == null ? "" : "did you mean " + close + "? ") + "fst --help lists them");
         return WRONG_USAGE;
     }
@@ -97,7 +97,7 @@ public final class Main {
     private static int run(String name, Command command, List<String> args, Screen screen) {
         Syntax syntax = new Syntax();
         command.describe(syntax);
-        syntax.flag(STACKTRACE, "show where an error came from").flag(HELP, "print this");
+        syntax.flag(STACKTRACE, "print the stack trace of an error").flag(HELP, "print this help");
         try {
             if (asksForHelp(args)) {
                 syntax.print(name, Usage.summary(name), screen.out());

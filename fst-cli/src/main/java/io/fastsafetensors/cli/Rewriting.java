@@ -16,7 +16,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 
-/// What the commands that write a checkpoint anew have in common.
+/// Shared by the commands that rewrite a checkpoint.
 final class Rewriting {
     private static final String FILE_SUFFIX = ".safetensors";
     private static final String BUDGET = "--budget";
@@ -44,7 +44,7 @@ final class Rewriting {
     /// Adds the paths and the options that [#of(String, Line)] reads.
     static void describe(Syntax syntax, String out) {
         syntax.operands("IN", "a file, directory or index file", "OUT", out);
-        syntax.value(BUDGET, "SIZE", "the memory that tensors may take on their way (default 96MiB)");
+        syntax.value(BUDGET, "SIZE", "the most memory that tensors in transfer may take (default 96MiB)");
         OpenFlags.describe(syntax);
         syntax.flag(DIGESTS, "write each tensor's SHA-256 into the metadata");
     }

@@ -12,6 +12,7 @@ import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.Model.PositionalParamSpec;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ParseResult;
+import picocli.CommandLine.UnmatchedArgumentException;
 
 /// What a command takes. Described in code rather than by annotations, since reflection would cost more time than
 /// everything else that `fst ls` does.
@@ -72,6 +73,10 @@ final class Syntax {
         ParseResult result;
         try {
             result = new CommandLine(spec).setExpandAtFiles(false).parseArgs(args.toArray(String[]::new));
+        } catch (UnmatchedArgumentException e) {
+            List<String> close = e.isUnknownOption() ? e.getSuggestions() : List.of();
+            throw new UsageException(
+                    e.getMessage() + (close.isEmpty() ? "" : "; did you mean " + close.getFirst() + "?"));
         } catch (ParameterException e) {
             throw new UsageException(String.valueOf(e.getMessage()));
         }

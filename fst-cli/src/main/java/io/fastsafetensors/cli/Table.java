@@ -15,6 +15,9 @@ public final class Table {
     private static final String GAP = "  ";
     private static final int WIDEST = 80;
     private static final int NARROWEST = 8;
+    // In less than this a sentence has a word or two per line.
+    private static final int NARROWEST_SENTENCE = 30;
+    private static final String BELOW = "    ";
 
     private final List<String> columns;
     private final boolean[] right;
@@ -43,6 +46,7 @@ public final class Table {
     }
 
     /// In text on a terminal, breaks the last column into lines at its spaces rather than cutting it: it holds sentences.
+    /// Where the other columns leave little room for it, it goes below them.
     Table wrapLast() {
         wrapped = columns.getLast();
         return this;
@@ -98,7 +102,12 @@ public final class Table {
         for (int i = 0; i < head.length; i++) {
             head[i] = Cell.text(columns.get(i).replace('_', ' '), Screen.Style.FAINT);
         }
-        int[] widths = widths(head, screen.outTerminal().columns());
+        int room = screen.outTerminal().columns();
+        if (wrapped != null && room > 0 && leavesNoRoom(head, room)) {
+            printAbove(head, room, screen);
+            return;
+        }
+        int[] widths = widths(head, room);
         printLine(head, widths, screen);
         String group = "";
         for (Cell[] row : rows) {
@@ -109,6 +118,30 @@ public final class Table {
                         : Width.cut(group, columns)));
             }
             printLine(row, widths, screen);
+        }
+    }
+
+    /// Whether the last column gets so little room beside the others that its sentences are hard to read.
+    private boolean leavesNoRoom(Cell[] head, int room) {
+        int last = head.length - 1;
+        int beside = widths(head, room)[last];
+        return beside < Math.min(NARROWEST_SENTENCE, room / 2) && beside < widths(head, Integer.MAX_VALUE)[last];
+    }
+
+    /// Prints each row's last cell below the others.
+    private void printAbove(Cell[] head, int room, Screen screen) {
+        int last = columns.size() - 1;
+        Table others = new Table(columns.subList(0, last).toArray(String[]::new));
+        System.arraycopy(right, 0, others.right, 0, last);
+        others.grouped = grouped;
+        rows.forEach(row -> others.rows.add(Arrays.copyOf(row, last)));
+        int[] widths = others.widths(Arrays.copyOf(head, last), room);
+        others.printLine(Arrays.copyOf(head, last), widths, screen);
+        for (Cell[] row : rows) {
+            others.printLine(Arrays.copyOf(row, last), widths, screen);
+            for (String line : wrap(row[last].text(), Math.max(NARROWEST, room - BELOW.length()))) {
+                screen.out().println(BELOW + screen.styled(row[last].style(), line));
+            }
         }
     }
 

@@ -2,6 +2,7 @@ package io.fastsafetensors.cli;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -31,9 +32,18 @@ final class TemporaryDirectory implements AutoCloseable {
             Runtime.getRuntime().addShutdownHook(made.hook);
             return made;
         } catch (IOException e) {
-            throw new CommandException("cannot make a directory in " + parent + ": " + e.getMessage()
+            throw new CommandException("cannot create a directory in " + parent + ": " + reason(e)
                     + "; --dir names another place", e);
         }
+    }
+
+    // The message of these two is the path alone.
+    private static String reason(IOException e) {
+        return switch (e) {
+            case AccessDeniedException _ -> "permission denied";
+            case NoSuchFileException _ -> "no such directory";
+            default -> String.valueOf(e.getMessage());
+        };
     }
 
     Path path() {

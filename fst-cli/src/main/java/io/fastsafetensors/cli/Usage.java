@@ -32,16 +32,16 @@ final class Usage {
 
     static String summary(String name) {
         return switch (name) {
-            case "ls" -> "List tensors: names, dtypes, shapes, places. Only headers are read.";
+            case "ls" -> "List tensors (names, dtypes, shapes, offsets) from headers alone.";
             case "verify" -> "Check files and checkpoints against the format.";
-            case "load" -> "Load a checkpoint to a device, and say how fast each stage was.";
-            case "convert" -> "Write a checkpoint anew in another dtype.";
-            case "align" -> "Write a checkpoint anew with its data on whole pages.";
-            case "split" -> "Write a checkpoint anew as shards and an index.";
-            case "merge" -> "Write the shards of a checkpoint anew as one file.";
+            case "load" -> "Load a checkpoint to a device, and report rates and times.";
+            case "convert" -> "Rewrite a checkpoint in another dtype.";
+            case "align" -> "Rewrite a checkpoint with page-aligned data.";
+            case "split" -> "Rewrite a checkpoint as shards and an index.";
+            case "merge" -> "Rewrite a sharded checkpoint as one file.";
             case "diff" -> "Compare two checkpoints, tensor by tensor.";
-            case "doctor" -> "Say what works on this machine, and why the rest does not.";
-            case "demo" -> "Write a checkpoint of 1 GiB, load it, check every byte, clean up.";
+            case "doctor" -> "Report what works on this machine, and why the rest does not.";
+            case "demo" -> "Write a checkpoint (1 GiB), load it, check every byte, and delete it.";
             default -> throw new IllegalArgumentException(name);
         };
     }

@@ -17,7 +17,7 @@ final class VerifyCommand implements Command {
     public void describe(Syntax syntax) {
         syntax.paths(1, Integer.MAX_VALUE, "files, directories or index files");
         OpenFlags.describe(syntax);
-        syntax.flag(DIGESTS, "read everything, and compare every tensor with the SHA-256 in the metadata");
+        syntax.flag(DIGESTS, "also compare every tensor with the SHA-256 in its file's metadata");
         syntax.format();
     }
 

@@ -124,6 +124,14 @@ class LsTest {
                 List.of(file.toString(), "\"x\\u001b[2J\"", "\"line\\u000abreak\\u0009tab\"")),
                 Set.copyOf(result.rows()));
         assertTrue(Cli.run("ls", "--metadata", file).out().indexOf('\u001b') < 0);
+        assertEquals("2 metadata keys in 1 file", Cli.run("ls", "--metadata", file).lines().getLast());
         assertEquals(2, Cli.run("ls", "--metadata", "--sha256", file).status());
+    }
+
+    @Test
+    void a_file_without_metadata_has_no_keys() throws Exception {
+        Path file = directory.resolve("m.safetensors");
+        Safetensors.write(file, List.of(Cli.bytes("a", 1)), WriteOptions.defaults());
+        assertEquals("0 metadata keys in 1 file\n", Cli.run("ls", "--metadata", file).out());
     }
 }

@@ -91,6 +91,22 @@ class TableTest {
     }
 
     @Test
+    void sentences_that_would_have_a_word_per_line_go_below_their_row() {
+        Table table = new Table("path", "verdict", "message").wrapLast();
+        table.add(Cell.text("/m/model.safetensors"), Cell.text("InvalidOffset"),
+                Cell.text("tensors must fill the data without holes and overlaps"));
+        table.add(Cell.text("b"), Cell.text("OK"), Cell.text("1 tensor"));
+        assertEquals("""
+                path                  verdict
+                /m/model.safetensors  InvalidOffset
+                    tensors must fill the data without
+                    holes and overlaps
+                b                     OK
+                    1 tensor
+                """, print(table, Table.Format.TEXT, 40));
+    }
+
+    @Test
     void a_word_that_is_longer_than_its_column_is_broken() {
         Table table = new Table("k", "reason").wrapLast();
         table.add(Cell.text("a"), Cell.text("see /" + "p".repeat(100)));

@@ -48,7 +48,7 @@ class UsageTest {
             assertEquals(help, Cli.run("help", command));
         }
         assertEquals(Cli.run("--help"), Cli.run("-h"));
-        assertUsage("no command \"lss\"", "help", "lss");
+        assertUsage("unknown command \"lss\"", "help", "lss");
     }
 
     @Test
@@ -64,14 +64,16 @@ class UsageTest {
         assertUsage("did you mean convert?", "covnert");
         assertUsage("did you mean verify?", "verfiy");
         assertUsage("did you mean doctor?", "doc");
+        assertUsage("Unknown option: '--devic'; did you mean --device?", "load", "--devic", "cpu", "x");
+        assertFalse(Cli.run("ls", "--frobnicate", "x").err().contains("did you mean"));
         assertFalse(Cli.run("frobnicate").err().contains("did you mean"));
         assertFalse(Cli.run("x").err().contains("did you mean"));
     }
 
     @Test
     void wrong_usage_is_status_2_and_one_line() {
-        assertUsage("no command", "frobnicate");
-        assertUsage("no command", "\u001b[2J");
+        assertUsage("unknown command", "frobnicate");
+        assertUsage("unknown command", "\u001b[2J");
         for (String command : List.of("ls", "verify", "load")) {
             assertUsage("PATH", command);
         }
@@ -80,32 +82,34 @@ class UsageTest {
             assertUsage(command.equals("diff") ? "'B'" : "'OUT'", command, "x");
             assertUsage("Unmatched argument", command, "x", "y", "z");
         }
-        assertUsage("which dtype", "convert", "x", "y");
-        assertUsage("no dtype", "convert", "--dtype", "F17", "x", "y");
-        assertUsage("how much", "split", "x", "y");
-        assertUsage("at least a byte", "split", "--max-shard-size", "0", "x", "y");
+        assertUsage("--dtype is required", "convert", "x", "y");
+        assertUsage("unknown dtype", "convert", "--dtype", "F17", "x", "y");
+        assertUsage("--max-shard-size is required", "split", "x", "y");
+        assertUsage("at least one byte", "split", "--max-shard-size", "0", "x", "y");
         assertUsage("is no size", "split", "--max-shard-size", "large", "x", "y");
-        assertUsage("data alignment 12", "align", "--alignment", "12", "x", "y");
+        assertUsage("data alignment of 12 bytes", "align", "--alignment", "12", "x", "y");
         assertUsage("is no size", "merge", "--budget", "much", "x", "y");
         for (String command : COMMANDS) {
             assertUsage("--frobnicate", PAIRS.contains(command) ? new String[] {command, "x", "y", "--frobnicate"}
                     : new String[] {command, "--frobnicate", "x"});
         }
-        assertUsage("none of text, tsv, json", "ls", "--format", "xml", "x");
+        assertUsage("not one of text, tsv, json", "ls", "--format", "xml", "x");
         assertUsage("--sha256", "ls", "--device", "cuda:0", "x");
         assertUsage("no device", "load", "--device", "C U D A", "x");
         assertUsage("no device", "ls", "--sha256", "--device", "cuda:x", "x");
-        assertUsage("no dtype", "load", "--dtype", "F17", "x");
+        assertUsage("unknown dtype", "load", "--dtype", "F17", "x");
         assertUsage("is no size", "load", "--budget", "much", "x");
         assertUsage("budget of 0", "load", "--budget", "0", "x");
-        assertUsage("is no number", "load", "--readers", "some", "x");
+        assertUsage("is not a number", "load", "--readers", "some", "x");
         assertUsage("readers", "load", "--readers", "-3", "x");
         assertUsage("blocks", "load", "--block", "8GiB", "x");
         assertUsage("auto, always, never", "load", "--direct", "maybe", "x");
         assertUsage("auto, staged, mapped, direct", "load", "--transfer", "pigeon", "x");
         assertUsage("at least 1", "load", "--repeat", "0", "x");
         assertUsage("glob", "load", "--select", "[", "x");
-        assertUsage("is no path", "ls", "a\u0000b");
+        assertUsage("is not a path", "ls", "a\u0000b");
+        assertUsage("a path is empty", "ls", "");
+        assertUsage("a path is empty", "convert", "--dtype", "BF16", "x", "");
     }
 
     @Test

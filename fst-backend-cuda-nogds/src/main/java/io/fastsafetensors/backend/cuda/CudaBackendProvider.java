@@ -1,12 +1,14 @@
 package io.fastsafetensors.backend.cuda;
 
 import io.fastsafetensors.backend.cuda.jcuda.JCudaLoader;
+import io.fastsafetensors.error.BackendException;
 import io.fastsafetensors.error.UnsupportedFeatureException;
 import io.fastsafetensors.error.Where;
 import io.fastsafetensors.spi.Backend;
 import io.fastsafetensors.spi.BackendOptions;
 import io.fastsafetensors.spi.BackendProvider;
 import io.fastsafetensors.spi.Probe;
+import io.fastsafetensors.types.ByteSize;
 import io.fastsafetensors.types.Device;
 import java.util.Map;
 import java.util.function.Supplier;
@@ -15,8 +17,8 @@ import org.jspecify.annotations.Nullable;
 /// Serves `cuda:N` where there is an NVIDIA driver, in the driver's order: `CUDA_VISIBLE_DEVICES` and
 /// `CUDA_DEVICE_ORDER` have their usual meaning.
 ///
-/// One switch: the property `keptDeviceBytes` is how much device memory that was given back is kept for the next load, for
-/// 10 seconds after its last use; half of the device's memory unless set, `0` for none.
+/// The backend property `keptDeviceBytes` is the most device memory that the backend keeps for later loads after it was
+/// released, for 10 seconds after its last use: a size such as `8GiB`, `0` for none, half of the device's memory by default.
 public final class CudaBackendProvider implements BackendProvider {
     private static final String KEPT = "keptDeviceBytes";
 
@@ -54,21 +56,22 @@ public final class CudaBackendProvider implements BackendProvider {
     }
 
     /// Retains the device's primary context.
+    ///
+    /// @throws BackendException if `keptDeviceBytes` is no size, or the driver refuses the device
     @Override
     public Backend open(Device device, BackendOptions options) {
         return machine.get().open(device, keptBytes(options.properties().get(KEPT)));
     }
 
     private static long keptBytes(@Nullable String text) {
-        try {
-            long bytes = text == null ? -1 : Long.parseLong(text);
-            if (text == null || bytes >= 0) {
-                return bytes;
-            }
-        } catch (NumberFormatException e) {
-            throw new IllegalArgumentException(KEPT + " is no number of bytes: " + text, e);
+        if (text == null) {
+            return -1;
         }
-        throw new IllegalArgumentException(KEPT + " is negative: " + text);
+        try {
+            return ByteSize.parse(text);
+        } catch (IllegalArgumentException e) {
+            throw new BackendException(KEPT + ": " + e.getMessage(), Where.backend(CudaBackend.NAME), e);
+        }
     }
 
     private static final class ThisMachine {

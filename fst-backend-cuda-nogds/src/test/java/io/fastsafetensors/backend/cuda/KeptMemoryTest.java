@@ -163,7 +163,22 @@ class KeptMemoryTest {
         CudaBackendProvider provider = new CudaBackendProvider(() -> Scripted.machine(driver));
         for (String wrong : List.of("much", "-1", "")) {
             BackendOptions options = new BackendOptions(false, Map.of("keptDeviceBytes", wrong));
-            assertThrows(IllegalArgumentException.class, () -> provider.open(new Device("cuda", 0), options), wrong);
+            BackendException refused = assertThrows(BackendException.class,
+                    () -> provider.open(new Device("cuda", 0), options), wrong);
+            assertTrue(refused.getMessage().contains("keptDeviceBytes: \"" + wrong + "\" is no size"),
+                    refused.getMessage());
+        }
+    }
+
+    @Test
+    void the_switch_takes_a_size_with_a_unit() {
+        CudaBackendProvider provider = new CudaBackendProvider(() -> Scripted.machine(driver));
+        BackendOptions options = new BackendOptions(false, Map.of("keptDeviceBytes", "16MiB"));
+        try (CudaBackend bounded = (CudaBackend) provider.open(new Device("cuda", 0), options)) {
+            bounded.allocate(32 * MIB, 4096).close();
+            assertEquals(0, bounded.keptBytes());
+            bounded.allocate(8 * MIB, 4096).close();
+            assertEquals(8 * MIB, bounded.keptBytes());
         }
     }
 }
