@@ -163,7 +163,7 @@ class MessagesTest {
     private Map<Class<?>, Object> samples(Loader loader, Weights weights, Path file) {
         Map<Class<?>, Object> samples = new HashMap<>();
         for (Object value : new Object[] {Device.CPU, DType.F32, Shape.of(3), Selection.all(), GetOptions.asLoaded(),
-            StreamOptions.defaults(), WriteOptions.defaults(), OpenOptions.strict(), DirectIo.AUTO,
+            StreamOptions.defaults(), WriteOptions.defaults(), OpenOptions.defaults(), DirectIo.AUTO,
             Distribution.AUTO, TransferPath.AUTO, LeakDetection.OFF, DlpackVersion.LEGACY, Location.of(file),
             LoadOptions.defaults(), ShardSpec.of(Map.of()), "w", new byte[12], new float[3], new double[3],
             new long[3], new int[3], new short[3], new boolean[3], new long[] {3}, new String[] {"w"},
