@@ -46,10 +46,11 @@ import org.junit.jupiter.params.provider.MethodSource;
 /// Loaders, weights, streams, tensors and groups are closed by other threads at any moment of what goes on: each call does
 /// what it should or throws what is documented, and nothing is left.
 @Timeout(1800)
+@Tag("slow")
 class CloseAnytimeTest {
     private static final long SEED = Long.getLong("fst.seed", System.nanoTime());
     /// Of each kind and scenario: 2,040 in all.
-    private static final int ROUNDS = Integer.getInteger("fst.rounds", 170);
+    private static final int ROUNDS = Integer.getInteger("fst.rounds", 20);
     private static final int FEW_ROUNDS = 3;
     private static final int TENSORS = 5;
     private static final int BYTES = 50_000;

@@ -39,6 +39,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /// Every call of a backend fails once, closes included: that is one error, which somebody is told, and nothing is left.
 @Timeout(600)
+@Tag("slow")
 class EveryCallFailsTest {
     private static final int TENSORS = 4;
     private static final int BYTES = 40_000;
