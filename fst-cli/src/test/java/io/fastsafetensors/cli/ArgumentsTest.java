@@ -91,8 +91,8 @@ class ArgumentsTest {
 
     @Test
     void an_address_without_a_storage_names_those_that_are_there() {
-        Cli.Result result = Cli.run("ls", "s3://bucket/m");
+        Cli.Result result = Cli.run("ls", "gs://bucket/m");
         assertEquals(1, result.status());
-        assertTrue(result.err().contains("no storage for scheme s3; present: file"), result.err());
+        assertTrue(result.err().contains("no storage for scheme gs; present: file"), result.err());
     }
 }
