@@ -8,8 +8,10 @@ import io.fastsafetensors.testkit.ProcessGroupConformance;
 import io.fastsafetensors.types.Device;
 import java.time.Duration;
 import java.util.List;
+import org.junit.jupiter.api.Tag;
 
 /// Every rule, over a library that moves messages between threads.
+@Tag("native")
 class FakeMpiConformanceTest extends ProcessGroupConformance {
     @Override
     protected String transport() {

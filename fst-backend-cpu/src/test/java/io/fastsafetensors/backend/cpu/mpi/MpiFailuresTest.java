@@ -28,6 +28,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /// What becomes of a group, and of the library in the process, when the library says no.
 @Timeout(120)
+@Tag("native")
 class MpiFailuresTest {
     private static final Duration SHORT = Duration.ofSeconds(1);
     private static final Duration LONG = Duration.ofSeconds(60);
