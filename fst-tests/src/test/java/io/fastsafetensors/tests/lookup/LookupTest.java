@@ -27,7 +27,7 @@ import org.junit.jupiter.api.io.TempDir;
 @Timeout(300)
 class LookupTest {
     private static final int KINDS_OF_THREADS = 7;
-    private static final String LOADED = "[cpu, remote] [single, local, mpi] 1000 bytes by 1";
+    private static final String LOADED = "[cpu, remote, near] [single, local, mpi] 1000 bytes by 1";
 
     @TempDir
     Path directory;
