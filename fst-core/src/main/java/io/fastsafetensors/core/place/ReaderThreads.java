@@ -13,7 +13,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 /// takes milliseconds, which is much for a load of tens. Thread-safe.
 public final class ReaderThreads {
     private static final AtomicInteger NUMBER = new AtomicInteger();
-    private static final int IDLE_SECONDS = 3;
+    private static final int IDLE_MILLIS = 300;
     private static final int FEWEST = 16;
     private static final int MOST = Math.max(1, Integer.getInteger("fst.maxReaders",
             Math.max(FEWEST, 2 * Runtime.getRuntime().availableProcessors())));
@@ -28,8 +28,8 @@ public final class ReaderThreads {
     }
 
     private static ThreadPoolExecutor executor(int most, BlockingQueue<Runnable> queue) {
-        ThreadPoolExecutor threads = new ThreadPoolExecutor(most, most == 0 ? Integer.MAX_VALUE : most, IDLE_SECONDS,
-                TimeUnit.SECONDS, queue,
+        ThreadPoolExecutor threads = new ThreadPoolExecutor(most, most == 0 ? Integer.MAX_VALUE : most, IDLE_MILLIS,
+                TimeUnit.MILLISECONDS, queue,
                 work -> Thread.ofPlatform().daemon().name("fst-reader-" + NUMBER.incrementAndGet()).unstarted(work));
         threads.allowCoreThreadTimeOut(true);
         return threads;
