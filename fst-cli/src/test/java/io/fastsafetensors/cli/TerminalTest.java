@@ -9,6 +9,7 @@ import io.fastsafetensors.test.ChildProcess;
 import io.fastsafetensors.test.Prerequisite;
 import io.fastsafetensors.types.DType;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -42,10 +43,17 @@ class TerminalTest {
         return ChildProcess.of("bash", "-c", script).run();
     }
 
-    /// What a terminal of so many columns is sent.
-    private static String watched(int columns, String command) {
+    /// What a terminal of so many columns is sent. The log `typescript` in the test's directory grows with it.
+    private String watched(int columns, String command) {
         Prerequisite.TERMINAL.require();
-        return ChildProcess.of("script", "-qfec", "stty cols " + columns + " rows 24; " + command, "/dev/null")
+        Path commands = directory.resolve("commands.sh");
+        try {
+            Files.writeString(commands, "stty cols " + columns + " rows 24; " + command);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        // The shell that `script` would take is the user's own, which need not be bash.
+        return ChildProcess.of("script", "-qfec", "bash '" + commands + "'", directory.resolve("typescript"))
                 .environment("TERM", "xterm").without("NO_COLOR").run().succeeded().out();
     }
 
@@ -125,8 +133,7 @@ class TerminalTest {
         Path out = directory.resolve("y.safetensors");
         String text = watched(80,
                 "set -m; " + fst("convert", in, out, "--dtype", "F64") + " & for i in $(seq 3000); do "
-                        + "compgen -G '" + directory
-                        + "/.y*.fst-tmp' >/dev/null && break; sleep 0.01; done; sleep 0.3; "
+                        + "grep -q % '" + directory.resolve("typescript") + "' && break; sleep 0.01; done; "
                         + "kill -INT %1; wait %1; echo \"status $?\"");
         assertTrue(text.contains("status 130"), text);
         assertFalse(text.substring(text.lastIndexOf("\r\u001b[J")).contains("%"), text);
