@@ -102,7 +102,8 @@ final class LoadTarget {
             resources.add(storages::close);
             ReaderThreads threads = new ReaderThreads();
             resources.add(threads::end);
-            threads.run(storages::prepare);
+            // Opening a device takes long enough to hide this.
+            threads.run(() -> SourceFiles.prepare(storages));
             BackendSelector.Selected selected = BackendSelector.open(options);
             resources.add(selected.backend()::release);
             LoadTarget target = new LoadTarget(options, selected, threads, storages, resources);

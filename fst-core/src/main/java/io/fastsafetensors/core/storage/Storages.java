@@ -36,7 +36,7 @@ public final class Storages implements AutoCloseable {
 
     /// Opens the storage of paths ahead of its first use: finding it and binding the system's calls takes milliseconds of a
     /// process's start, which something else can hide. What goes wrong is told at the first use.
-    public void prepare() {
+    void prepare() {
         try {
             of(Location.of(Path.of("")));
         } catch (RuntimeException e) {
