@@ -52,9 +52,9 @@ public final class ReadPlan implements LoadPlan {
         return blocks;
     }
 
-    /// The block that is read as number `position`.
-    public int inOrder(int position) {
-        return order[position];
+    /// The blocks in the order in which one rank alone reads them.
+    public int[] order() {
+        return order.clone();
     }
 
     /// The first block of a file; that of the next file that has any if it has none itself.
