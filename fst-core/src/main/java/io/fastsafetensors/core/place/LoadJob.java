@@ -86,7 +86,7 @@ public final class LoadJob {
         this.arrivals = this.progress.arrivals();
         this.span = span;
         this.context = new LoadContext(plan, places, files, routing, backend, memory, pool,
-                crew.blocksInFlight(), tap, placeNanos, () -> stopped,
+                crew.blocksInFlight(), tap, placeNanos, plan.gathers(), () -> stopped,
                 exchange == null ? this.progress::arrived : exchange::landed);
         this.readers = Math.min(crew.threads(), blocks.length);
         this.resources = resources.handOver();

@@ -87,6 +87,11 @@ public final class ReadPlan implements LoadPlan {
         return files.stream().anyMatch(PlannedFile::converts);
     }
 
+    /// Whether some tensor's bytes are not one run of its file.
+    public boolean gathers() {
+        return files.stream().anyMatch(PlannedFile::gathers);
+    }
+
     /// Whether some tensor's bytes are not one run of a file that takes this way.
     public boolean gathers(PlannedFile.Landing way) {
         return files.stream().anyMatch(f -> f.landing() == way && f.gathers());
