@@ -14,8 +14,10 @@ module io.fastsafetensors.api {
     exports io.fastsafetensors.group.nccl.ffm to io.fastsafetensors.backend.cuda, io.fastsafetensors.backend.rocm;
     exports io.fastsafetensors.group.transport;
     exports io.fastsafetensors.spi;
+    exports io.fastsafetensors.spi.base;
     exports io.fastsafetensors.spi.ffm;
     exports io.fastsafetensors.spi.kernel;
+    exports io.fastsafetensors.spi.kernel.host;
     exports io.fastsafetensors.spi.storage;
     exports io.fastsafetensors.types;
 

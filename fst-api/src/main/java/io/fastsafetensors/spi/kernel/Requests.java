@@ -5,25 +5,37 @@ import io.fastsafetensors.error.Where;
 import io.fastsafetensors.spi.BufferSlice;
 import io.fastsafetensors.spi.Strided;
 import io.fastsafetensors.types.DType;
+import java.lang.foreign.MemorySegment;
+import java.util.Optional;
 
-/// What [io.fastsafetensors.spi.Kernels] demands of its arguments.
-final class Requests {
+/// Checks the arguments of [io.fastsafetensors.spi.Kernels] before anything is queued, for whoever implements it.
+public final class Requests {
     private Requests() {
     }
 
-    static boolean supports(DType from, DType to) {
+    /// Whether a conforming backend converts the pair: equal dtypes, and every pair without C64.
+    public static boolean supports(DType from, DType to) {
         return from == to || (from != DType.C64 && to != DType.C64);
     }
 
-    static void requireConvert(BufferSlice source, DType from, BufferSlice target, DType to, long elements) {
+    /// Checks the arguments of a conversion.
+    ///
+    /// @throws UnsupportedFeatureException if no backend converts the pair
+    /// @throws IllegalArgumentException if the sizes do not fit, or source and target overlap
+    public static void requireConvert(BufferSlice source, DType from, BufferSlice target, DType to, long elements) {
         requireSupport(from, to);
         requireSize("source", source, from, elements);
         requireSize("target", target, to, elements);
         requireApart(source, target);
     }
 
-    /// The number of elements of a view that may be gathered.
-    static long requireGather(BufferSlice source, DType from, Strided view, BufferSlice target, DType to) {
+    /// Checks the arguments of a gather.
+    ///
+    /// @return the number of elements of the view
+    /// @throws UnsupportedFeatureException if no backend converts the pair, or elements are smaller than a byte
+    /// @throws IllegalArgumentException if an index is outside the source, the target's size does not fit, or the two
+    ///         overlap
+    public static long requireGather(BufferSlice source, DType from, Strided view, BufferSlice target, DType to) {
         requireSupport(from, to);
         if (from.isSubByte() || to.isSubByte()) {
             throw new UnsupportedFeatureException("gather from " + from + " to " + to
@@ -62,11 +74,20 @@ final class Requests {
     private static void requireApart(BufferSlice source, BufferSlice target) {
         long sourceEnd = source.offset() + source.byteSize();
         long targetEnd = target.offset() + target.byteSize();
-        if (source.buffer().equals(target.buffer())
-                && Math.max(source.offset(), target.offset()) < Math.min(sourceEnd, targetEnd)) {
+        boolean same = source.buffer().equals(target.buffer())
+                && Math.max(source.offset(), target.offset()) < Math.min(sourceEnd, targetEnd);
+        if (same || overlapOnHost(source, target)) {
             throw new IllegalArgumentException("source and target overlap: bytes " + source.offset() + " to "
                     + sourceEnd + " and " + target.offset() + " to " + targetEnd);
         }
+    }
+
+    /// Two buffers may be made around one memory of the host.
+    private static boolean overlapOnHost(BufferSlice source, BufferSlice target) {
+        Optional<MemorySegment> from = source.buffer().segment();
+        Optional<MemorySegment> to = target.buffer().segment();
+        return from.isPresent() && to.isPresent() && from.get().asSlice(source.offset(), source.byteSize())
+                .asOverlappingSlice(to.get().asSlice(target.offset(), target.byteSize())).isPresent();
     }
 
     private static long elements(Strided view) {

@@ -6,6 +6,7 @@ import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.DeviceBuffer;
 import io.fastsafetensors.spi.Kernels;
 import io.fastsafetensors.spi.Strided;
+import io.fastsafetensors.spi.base.Lifetime;
 import io.fastsafetensors.spi.kernel.KernelCall;
 import io.fastsafetensors.spi.kernel.KernelPlan;
 import io.fastsafetensors.types.DType;
