@@ -6,7 +6,7 @@ import io.fastsafetensors.spi.DeviceBuffer;
 import io.fastsafetensors.spi.DeviceInfo;
 import io.fastsafetensors.spi.Kernels;
 import io.fastsafetensors.spi.StagingBuffer;
-import io.fastsafetensors.spi.kernel.host.FallbackKernels;
+import io.fastsafetensors.spi.kernel.FallbackKernels;
 import org.jspecify.annotations.Nullable;
 
 /// A backend that checks what it is asked for, tracks what is open and closes it in order, so that a subclass takes memory

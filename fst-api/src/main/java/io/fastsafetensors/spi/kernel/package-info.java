@@ -1,6 +1,6 @@
-/// The shared kernels of device backends: one source text for CUDA, HIP, OpenCL and C, and the plan of which of its
-/// functions to launch, with which arguments, for a conversion or a gather.
-/// A backend compiles [KernelSource#text()] and launches what [KernelPlan] returns; it needs to know no more.
+/// Conversion and strided gather over host memory, bit for bit as [io.fastsafetensors.spi.Kernels] says.
+/// The common pairs are loops over arrays that fit the first-level cache and that C2 vectorises; every other pair is
+/// decoded and encoded element by element, from one table of formats.
 @NullMarked
 package io.fastsafetensors.spi.kernel;
 

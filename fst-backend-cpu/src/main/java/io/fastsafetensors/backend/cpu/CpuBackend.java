@@ -13,7 +13,7 @@ import io.fastsafetensors.spi.base.BaseBackend;
 import io.fastsafetensors.spi.base.BaseBuffer;
 import io.fastsafetensors.spi.base.BaseStaging;
 import io.fastsafetensors.spi.base.Lifetime;
-import io.fastsafetensors.spi.kernel.host.HostKernels;
+import io.fastsafetensors.spi.kernel.HostKernels;
 import io.fastsafetensors.types.DeviceHandle;
 
 /// The machine's own memory as a device. Staging memory is plain memory too, since no device reads it by DMA.

@@ -1,14 +1,14 @@
 package io.fastsafetensors.backend.cuda;
 
 import io.fastsafetensors.backend.cuda.driver.CudaDriver;
+import io.fastsafetensors.gpu.kernel.KernelCall;
+import io.fastsafetensors.gpu.kernel.KernelPlan;
 import io.fastsafetensors.spi.BufferSlice;
 import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.DeviceBuffer;
 import io.fastsafetensors.spi.Kernels;
 import io.fastsafetensors.spi.Strided;
 import io.fastsafetensors.spi.base.Lifetime;
-import io.fastsafetensors.spi.kernel.KernelCall;
-import io.fastsafetensors.spi.kernel.KernelPlan;
 import io.fastsafetensors.types.DType;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;

@@ -17,7 +17,7 @@ import io.fastsafetensors.spi.Strided;
 import io.fastsafetensors.spi.base.ForwardingBackend;
 import io.fastsafetensors.spi.base.ForwardingBuffer;
 import io.fastsafetensors.spi.base.ForwardingStaging;
-import io.fastsafetensors.spi.kernel.host.FallbackKernels;
+import io.fastsafetensors.spi.kernel.FallbackKernels;
 import io.fastsafetensors.types.DType;
 import io.fastsafetensors.types.Device;
 import io.fastsafetensors.types.Shape;
