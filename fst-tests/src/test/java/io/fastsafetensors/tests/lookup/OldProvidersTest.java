@@ -170,15 +170,17 @@ class OldProvidersTest {
 
     @Test
     void what_does_not_go_together_is_refused_by_name_and_others_go_on() throws Exception {
-        UnaryOperator<String> larger = spi -> spi.replace("interface Fence ", "interface Gone { } interface Fence ")
+        UnaryOperator<String> larger = spi -> spi
+                .replace("interface Fence extends AutoCloseable {",
+                        "interface Fence extends AutoCloseable { interface Gone { }")
                 .replace("enum DeviceKind {", "enum DeviceKind { QUANTUM,")
                 .replace("    MemoryInfo memory();", "    MemoryInfo memory(); default long gone() { return 0; }")
                 .replace("public record BackendOptions(", "public record BackendOptions(int gone, ")
                 .replace("new BackendOptions(false", "new BackendOptions(0, false");
         register("Field", "DeviceInfo info() { return new DeviceInfo(new Device(name(), 0), DeviceKind.QUANTUM, \"old\","
                 + " 1, -1, Map.of()); }", larger);
-        register("Missing", "public Probe probe() { Object gone = new Gone() { }; return super.probe(); }",
-                larger.andThen(spi -> spi.replace("interface Gone", "public interface Gone"))::apply);
+        register("Missing", "public Probe probe() { Object gone = new Fence.Gone() { }; return super.probe(); }",
+                larger);
         register("Options", "public Backend open(Device device, BackendOptions options) { options.gone(); return null; }",
                 larger);
         register("Memory2", backend("public MemoryInfo memory() { gone(); return super.memory(); }"), larger);
@@ -206,11 +208,13 @@ class OldProvidersTest {
     void a_backend_that_cannot_open_is_passed_over() throws Exception {
         UnaryOperator<String> larger = spi -> spi.replace("public record BackendOptions(",
                 "public record BackendOptions(int gone, ").replace("new BackendOptions(false", "new BackendOptions(0, false");
-        register("Options", "public Backend open(Device device, BackendOptions options) { options.gone(); return null; }",
-                larger);
-        assertLoads("auto", "cpu");
+        register("Acme", "");
+        register("Options", "public String deviceType() { return \"acme\"; } public int priority() { return 2000; } public"
+                + " Backend open(Device device, BackendOptions options) { options.gone(); return null; }", larger);
+        assertLoads("acme:0", "acme");
+        assertLoads("auto", "acme");
         BackendUnavailableException e =
-                assertThrows(BackendUnavailableException.class, () -> Loader.builder().device("options:0").build());
+                assertThrows(BackendUnavailableException.class, () -> Loader.builder().device("acme:0").backend("options").build());
         assertTrue(e.getMessage().contains("options: not available: its open() fails: java.lang.NoSuchMethodError"),
                 e.getMessage());
     }
