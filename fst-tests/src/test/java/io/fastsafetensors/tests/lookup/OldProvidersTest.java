@@ -184,10 +184,18 @@ class OldProvidersTest {
         register("Options", "public Backend open(Device device, BackendOptions options) { options.gone(); return null; }",
                 larger);
         register("Memory2", backend("public MemoryInfo memory() { gone(); return super.memory(); }"), larger);
-        register("Opening", "public Backend open(Device device) { return null; }",
-                spi -> spi.replace("Backend open(Device device, BackendOptions options);",
-                        "Backend open(Device device); default Backend open(Device device, BackendOptions options)"
-                                + " { return null; }"));
+        register("Opening", backend("""
+                public CopyStream openCopyStream() {
+                    return new CopyStream() {
+                        public void copyToDevice(java.lang.foreign.MemorySegment source, DeviceBuffer target, long at) { }
+                        public void copy(DeviceBuffer source, long from, DeviceBuffer target, long to, long bytes) { }
+                        public Fence fence() { return null; }
+                        public void waitFor(Fence fence) { }
+                        public void synchronize() { }
+                        public void close() { }
+                    };
+                }"""), spi -> spi.replace("void copyToHost(DeviceBuffer source, long sourceOffset, MemorySegment target);",
+                "default void copyToHost(DeviceBuffer source, long sourceOffset, MemorySegment target) { }"));
         register("Stream", backend("""
                 public CopyStream openCopyStream() {
                     return new Copies() { public void synchronize() { gone(); } };
