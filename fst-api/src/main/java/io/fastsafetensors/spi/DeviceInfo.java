@@ -128,7 +128,8 @@ public final class DeviceInfo {
 
     @Override
     public String toString() {
-        return device + " (" + kind + ", " + name + ", " + totalBytes + " bytes, NUMA node " + numaNode + ", " + attributes
+        return device + " (" + kind + ", " + name + ", " + totalBytes + " bytes, NUMA node " + numaNode + ", "
+                + attributes
                 + ", DLPack " + dlpackTypes + ")";
     }
 }

@@ -89,7 +89,8 @@ public final class TransferHints {
 
     @Override
     public String toString() {
-        return "TransferHints[tensorAlignment=" + tensorAlignment + ", blockBytes=" + blockBytes + ", readers=" + readers
+        return "TransferHints[tensorAlignment=" + tensorAlignment + ", blockBytes=" + blockBytes + ", readers="
+                + readers
                 + ", slotsPerReader=" + slotsPerReader + "]";
     }
 }

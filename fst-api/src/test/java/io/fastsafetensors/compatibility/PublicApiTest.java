@@ -112,8 +112,10 @@ public class PublicApiTest {
             report.append("implementations of landed interfaces lack, so give it a default:\n");
             missing.forEach(line -> report.append("  ").append(line).append('\n'));
         }
-        return report.append("if CONTRIBUTING.md, \"Compatibility\", allows it, accept it with -Dfst.api.accept=true and"
-                + " commit ").append(BASELINE).append('\n').toString();
+        return report
+                .append("if CONTRIBUTING.md, \"Compatibility\", allows it, accept it with -Dfst.api.accept=true and"
+                        + " commit ")
+                .append(BASELINE).append('\n').toString();
     }
 
     private static List<Class<?>> exported() throws IOException, URISyntaxException, ClassNotFoundException {

@@ -68,7 +68,8 @@ public class ForwardingProvider implements BackendProvider {
             if (name.equals(delegate.name())) {
                 throw e;
             }
-            throw new BackendException("the backend " + delegate.name() + ": " + e.getMessage(), Where.backend(name), e);
+            throw new BackendException("the backend " + delegate.name() + ": " + e.getMessage(), Where.backend(name),
+                    e);
         }
     }
 }

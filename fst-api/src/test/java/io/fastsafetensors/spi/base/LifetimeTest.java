@@ -41,7 +41,8 @@ class LifetimeTest {
         Lifetime buffer = backend.memory("the buffer", releasing("buffer"));
         buffer.requireOpen();
         buffer.close();
-        assertEquals("the buffer is closed", assertThrows(IllegalStateException.class, buffer::requireOpen).getMessage());
+        assertEquals("the buffer is closed",
+                assertThrows(IllegalStateException.class, buffer::requireOpen).getMessage());
         assertThrows(IllegalStateException.class, () -> buffer.using(() -> 1));
         backend.requireOpen();
     }

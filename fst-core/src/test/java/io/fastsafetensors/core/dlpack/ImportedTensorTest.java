@@ -73,7 +73,8 @@ class ImportedTensorTest {
     private static void assertRefused(String why, ManagedTensor struct, DeviceInfo device) {
         DELETED.clear();
         UnsupportedFeatureException e = assertThrows(UnsupportedFeatureException.class,
-                () -> ImportedTensor.read(struct.address(), DlpackVersion.VERSIONED, device, !device.device().type().equals("opencl")));
+                () -> ImportedTensor.read(struct.address(), DlpackVersion.VERSIONED, device,
+                        !device.device().type().equals("opencl")));
         assertTrue(e.getMessage().contains(why), e.getMessage());
         assertEquals(List.of(), DELETED);
     }

@@ -123,8 +123,10 @@ class BackendSelectorTest {
         assertEquals(new Device("opencl", 2), select("gpu", all, CPU).device());
         BackendUnavailableException e =
                 assertThrows(BackendUnavailableException.class, () -> select("gpu:1", all, CPU));
-        assertTrue(e.getMessage().contains("opencl: has 1 graphics processors and no number 1 among [opencl:0 (CPU, model"
-                + " 0), opencl:1 (ACCELERATOR, model 1), opencl:2 (GPU, model 2)]"), e.getMessage());
+        assertTrue(
+                e.getMessage().contains("opencl: has 1 graphics processors and no number 1 among [opencl:0 (CPU, model"
+                        + " 0), opencl:1 (ACCELERATOR, model 1), opencl:2 (GPU, model 2)]"),
+                e.getMessage());
     }
 
     @Test
@@ -178,7 +180,8 @@ class BackendSelectorTest {
         assertEquals(Device.CPU, selected.device());
         assertTrue(selected.choice().rejected().contains(new Rejected("cuda",
                 "not available: its open() fails: java.lang.NoSuchMethodError: of long ago (it is made for version 1 of the"
-                        + " SPI, and this is version " + SpiVersion.CURRENT + ")")), selected.choice()::toString);
+                        + " SPI, and this is version " + SpiVersion.CURRENT + ")")),
+                selected.choice()::toString);
         assertThrows(BackendUnavailableException.class, () -> select("cuda:0", broken, CPU));
     }
 

@@ -70,7 +70,8 @@ class OldProvidersTest {
     /// Compiles a provider against version 1 and puts its classes, without that version, where providers are found.
     ///
     /// @param spi changes the SPI that it is compiled against
-    private void register(String name, String members, UnaryOperator<String> spi) throws IOException, URISyntaxException {
+    private void register(String name, String members, UnaryOperator<String> spi)
+            throws IOException, URISyntaxException {
         Path jar = Files.createDirectories(directory.resolve(name));
         Path services = Files.createDirectories(jar.resolve("META-INF/services"));
         Files.writeString(services.resolve(BackendProvider.class.getName()), "acme." + name);
@@ -87,7 +88,8 @@ class OldProvidersTest {
         List<JavaFileObject> sources = new ArrayList<>(List.of(unit("Acme.java", acme)));
         if (!name.equals("Acme")) {
             sources.add(unit(name + ".java", "package acme; import io.fastsafetensors.spi.*; import"
-                    + " io.fastsafetensors.types.*; import java.util.*; public class " + name + " extends Acme { " + members
+                    + " io.fastsafetensors.types.*; import java.util.*; public class " + name + " extends Acme { "
+                    + members
                     + " }"));
         }
         compile(sources, jar, old.toString());
@@ -155,13 +157,14 @@ class OldProvidersTest {
     @Test
     void direct_storage_of_paths_is_left_alone() throws Exception {
         register("Pathwise", "Set<Capability> capabilities() { return Set.of(Capability.DIRECT_STORAGE); } "
-                + backend("""
-                        public Optional<DirectStorage> directStorage() {
-                            return Optional.of(new DirectStorage() {
-                                public Support support(java.nio.file.Path file) { return new Support(Mode.DIRECT, "old"); }
-                                public DirectFile open(java.nio.file.Path file) { throw new AssertionError(); }
-                            });
-                        }"""));
+                + backend(
+                        """
+                                public Optional<DirectStorage> directStorage() {
+                                    return Optional.of(new DirectStorage() {
+                                        public Support support(java.nio.file.Path file) { return new Support(Mode.DIRECT, "old"); }
+                                        public DirectFile open(java.nio.file.Path file) { throw new AssertionError(); }
+                                    });
+                                }"""));
         Probe.Available found = reports().get("pathwise").probe().found().orElseThrow();
         assertEquals(Set.of(), found.capabilities());
         assertEquals("1, whose direct storage is not used", found.versions().get("SPI"));
@@ -177,25 +180,30 @@ class OldProvidersTest {
                 .replace("    MemoryInfo memory();", "    MemoryInfo memory(); default long gone() { return 0; }")
                 .replace("public record BackendOptions(", "public record BackendOptions(int gone, ")
                 .replace("new BackendOptions(false", "new BackendOptions(0, false");
-        register("Field", "DeviceInfo info() { return new DeviceInfo(new Device(name(), 0), DeviceKind.QUANTUM, \"old\","
-                + " 1, -1, Map.of()); }", larger);
+        register("Field",
+                "DeviceInfo info() { return new DeviceInfo(new Device(name(), 0), DeviceKind.QUANTUM, \"old\","
+                        + " 1, -1, Map.of()); }",
+                larger);
         register("Missing", "public Probe probe() { Object gone = new Fence.Gone() { }; return super.probe(); }",
                 larger);
-        register("Options", "public Backend open(Device device, BackendOptions options) { options.gone(); return null; }",
+        register("Options",
+                "public Backend open(Device device, BackendOptions options) { options.gone(); return null; }",
                 larger);
         register("Memory2", backend("public MemoryInfo memory() { gone(); return super.memory(); }"), larger);
-        register("Opening", backend("""
-                public CopyStream openCopyStream() {
-                    return new CopyStream() {
-                        public void copyToDevice(java.lang.foreign.MemorySegment source, DeviceBuffer target, long at) { }
-                        public void copy(DeviceBuffer source, long from, DeviceBuffer target, long to, long bytes) { }
-                        public Fence fence() { return null; }
-                        public void waitFor(Fence fence) { }
-                        public void synchronize() { }
-                        public void close() { }
-                    };
-                }"""), spi -> spi.replace("void copyToHost(DeviceBuffer source, long sourceOffset, MemorySegment target);",
-                "default void copyToHost(DeviceBuffer source, long sourceOffset, MemorySegment target) { }"));
+        register("Opening",
+                backend("""
+                        public CopyStream openCopyStream() {
+                            return new CopyStream() {
+                                public void copyToDevice(java.lang.foreign.MemorySegment source, DeviceBuffer target, long at) { }
+                                public void copy(DeviceBuffer source, long from, DeviceBuffer target, long to, long bytes) { }
+                                public Fence fence() { return null; }
+                                public void waitFor(Fence fence) { }
+                                public void synchronize() { }
+                                public void close() { }
+                            };
+                        }"""),
+                spi -> spi.replace("void copyToHost(DeviceBuffer source, long sourceOffset, MemorySegment target);",
+                        "default void copyToHost(DeviceBuffer source, long sourceOffset, MemorySegment target) { }"));
         register("Stream", backend("""
                 public CopyStream openCopyStream() {
                     return new Copies() { public void synchronize() { gone(); } };
@@ -215,14 +223,18 @@ class OldProvidersTest {
     @Test
     void a_backend_that_cannot_open_is_passed_over() throws Exception {
         UnaryOperator<String> larger = spi -> spi.replace("public record BackendOptions(",
-                "public record BackendOptions(int gone, ").replace("new BackendOptions(false", "new BackendOptions(0, false");
+                "public record BackendOptions(int gone, ")
+                .replace("new BackendOptions(false", "new BackendOptions(0, false");
         register("Acme", "");
-        register("Options", "public String deviceType() { return \"acme\"; } public int priority() { return 2000; } public"
-                + " Backend open(Device device, BackendOptions options) { options.gone(); return null; }", larger);
+        register("Options",
+                "public String deviceType() { return \"acme\"; } public int priority() { return 2000; } public"
+                        + " Backend open(Device device, BackendOptions options) { options.gone(); return null; }",
+                larger);
         assertLoads("acme:0", "acme");
         assertLoads("auto", "acme");
         BackendUnavailableException e =
-                assertThrows(BackendUnavailableException.class, () -> Loader.builder().device("acme:0").backend("options").build());
+                assertThrows(BackendUnavailableException.class,
+                        () -> Loader.builder().device("acme:0").backend("options").build());
         assertTrue(e.getMessage().contains("options: not available: its open() fails: java.lang.NoSuchMethodError"),
                 e.getMessage());
     }

@@ -110,7 +110,8 @@ class FallbackKernelsTest {
             }
             byte[] around = randomBytes(bytes + 7);
             try (DeviceBuffer from = put(raw); DeviceBuffer to = put(around)) {
-                kernels.convert(stream, BufferSlice.of(from), pair[0], new BufferSlice(to, 3, bytes), pair[1], elements);
+                kernels.convert(stream, BufferSlice.of(from), pair[0], new BufferSlice(to, 3, bytes), pair[1],
+                        elements);
                 System.arraycopy(expected, 0, around, 3, expected.length);
                 assertArrayEquals(around, get(to), () -> List.of(pair) + Seed.note());
             }
@@ -185,8 +186,9 @@ class FallbackKernelsTest {
         try (DeviceBuffer buffer = put(new byte[64]); DeviceBuffer other = put(new byte[64])) {
             assertThrows(UnsupportedFeatureException.class, () -> kernels.convert(stream, BufferSlice.of(buffer),
                     DType.C64, BufferSlice.of(other), DType.F64, 8));
-            assertThrows(IllegalArgumentException.class, () -> kernels.convert(stream, BufferSlice.of(buffer), DType.F32,
-                    BufferSlice.of(other), DType.F16, 16));
+            assertThrows(IllegalArgumentException.class,
+                    () -> kernels.convert(stream, BufferSlice.of(buffer), DType.F32,
+                            BufferSlice.of(other), DType.F16, 16));
             assertThrows(IllegalArgumentException.class,
                     () -> kernels.convert(stream, new BufferSlice(buffer, 0, 8), DType.F16,
                             new BufferSlice(buffer, 7, 16), DType.F32, 4));

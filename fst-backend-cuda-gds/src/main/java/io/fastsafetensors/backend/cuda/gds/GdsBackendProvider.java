@@ -85,7 +85,7 @@ public final class GdsBackendProvider implements BackendProvider {
             return unavailable(reason, needed.cause());
         }
         Probe.Available found = needed.found().get();
-        return library.get().driver().<Probe> map(driver -> with(driver, found)).orElseGet(this::withoutLibrary);
+        return library.get().driver().<Probe>map(driver -> with(driver, found)).orElseGet(this::withoutLibrary);
     }
 
     private Probe with(CuFileDriver driver, Probe.Available found) {
@@ -112,8 +112,9 @@ public final class GdsBackendProvider implements BackendProvider {
         Backend delegate = openCuda(device, options);
         CurrentContext context = contexts.apply(delegate);
         BufferRegistrations registrations = new BufferRegistrations(driver.cuFile(), context);
-        return new GdsBackend(delegate, registrations, lifetime -> new GdsStorage(driver, new DescriptorLibCFfm(), context,
-                host, registrations, lifetime));
+        return new GdsBackend(delegate, registrations,
+                lifetime -> new GdsStorage(driver, new DescriptorLibCFfm(), context,
+                        host, registrations, lifetime));
     }
 
     /// Users know the backend by the name that they chose.

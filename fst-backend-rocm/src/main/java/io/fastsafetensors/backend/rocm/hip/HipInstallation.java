@@ -59,9 +59,10 @@ record HipInstallation(HipRuntime runtime, int version, Optional<Hiprtc> compile
             capabilities.add(Capability.KERNELS);
         }
         return Probe.available(devices.stream().map(DeviceFacts::info).toList()).with(capabilities)
-                .withVersions(Map.of("hip", version / MAJOR + "." + version / MINOR % (MAJOR / MINOR) + "." + version % MINOR,
-                        "library", runtime.hip().library(), "hiprtc",
-                        compiler.map(Hiprtc::library).orElse("not installed, so no kernels: install hiprtc")));
+                .withVersions(
+                        Map.of("hip", version / MAJOR + "." + version / MINOR % (MAJOR / MINOR) + "." + version % MINOR,
+                                "library", runtime.hip().library(), "hiprtc",
+                                compiler.map(Hiprtc::library).orElse("not installed, so no kernels: install hiprtc")));
     }
 
     private static HipFfm open() {

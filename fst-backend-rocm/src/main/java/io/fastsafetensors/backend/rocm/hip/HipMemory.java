@@ -87,8 +87,9 @@ final class HipMemory {
             return hip.hipHostRegister(registered[0], memory.byteSize(), flags);
         }, this::hostUnregister,
                 (call, status) -> runtime.checkMemory(call, status, memory.byteSize(), () -> UNKNOWN));
-        return new HipRegistration(memory.byteSize(), backend.memory("the registration of " + memory.byteSize() + " bytes",
-                () -> hostUnregister(address)));
+        return new HipRegistration(memory.byteSize(),
+                backend.memory("the registration of " + memory.byteSize() + " bytes",
+                        () -> hostUnregister(address)));
     }
 
     /// How many bytes of the current device are free now.
