@@ -1,6 +1,9 @@
 package io.fastsafetensors.backend.cuda;
 
 import io.fastsafetensors.backend.cuda.driver.CudaDriver.Event;
+import io.fastsafetensors.gpu.AlignedBlock;
+import io.fastsafetensors.gpu.EventPool;
+import io.fastsafetensors.gpu.NativeMemory;
 import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.DeviceBuffer;
 import io.fastsafetensors.spi.DeviceInfo;
@@ -11,13 +14,9 @@ import io.fastsafetensors.spi.MemoryInfo;
 import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.spi.StagingBuffer;
 import io.fastsafetensors.spi.TransferHints;
+import io.fastsafetensors.spi.base.Lifetime;
 import java.lang.foreign.MemorySegment;
-import java.util.ArrayList;
 import java.util.Optional;
-import java.util.Set;
-import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.locks.ReadWriteLock;
-import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.function.Supplier;
 
 /// One NVIDIA device.
@@ -35,13 +34,9 @@ final class CudaBackend implements ContextBackend {
     private final CudaContext context;
     private final DeviceMemory deviceMemory;
     private final PinnedMemory pinnedMemory;
-    private final EventPool events;
+    private final EventPool<Event> events;
     private final KernelModule module;
     private final CudaKernels kernels;
-    private final Set<Lifetime> streams = ConcurrentHashMap.newKeySet();
-    private final Set<Lifetime> memory = ConcurrentHashMap.newKeySet();
-    /// Shared by those who open something, exclusive for closing the backend.
-    private final ReadWriteLock opening = new ReentrantReadWriteLock();
     private final Lifetime lifetime;
 
     /// @param context this backend's own; closed with it
@@ -50,10 +45,10 @@ final class CudaBackend implements ContextBackend {
         this.context = context;
         this.info = info;
         this.registersHostMemory = registersHostMemory;
+        this.lifetime = Lifetime.of("the backend of " + info.device(), this::release);
         this.deviceMemory = new DeviceMemory(context, info.totalBytes(), mostKept);
-        this.pinnedMemory = new PinnedMemory(context);
-        this.events = new EventPool(context);
-        this.lifetime = new Lifetime("the backend of " + info.device(), ConcurrentHashMap.newKeySet(), this::release);
+        this.pinnedMemory = new PinnedMemory(context, lifetime);
+        this.events = CudaFence.pool(context);
         this.module = new KernelModule(context);
         this.kernels = new CudaKernels(context, module, lifetime);
     }
@@ -75,7 +70,7 @@ final class CudaBackend implements ContextBackend {
 
     @Override
     public MemoryInfo memory() {
-        return whileOpen(deviceMemory::info);
+        return lifetime.using(deviceMemory::info);
     }
 
     @Override
@@ -84,13 +79,15 @@ final class CudaBackend implements ContextBackend {
             throw new IllegalArgumentException(
                     "cannot allocate " + bytes + " bytes at a multiple of " + alignment + ": no size or power of two");
         }
-        return whileOpen(
-                () -> new CudaBuffer(deviceMemory, bytes, deviceMemory.take(bytes, alignment), memory));
+        return lifetime.using(() -> {
+            AlignedBlock block = deviceMemory.take(bytes, alignment);
+            return NativeMemory.buffer(lifetime, block.address(), bytes, () -> deviceMemory.free(block));
+        });
     }
 
     @Override
     public void trim() {
-        whileOpen(() -> {
+        lifetime.using(() -> {
             deviceMemory.trim();
             return this;
         });
@@ -106,32 +103,24 @@ final class CudaBackend implements ContextBackend {
         if (bytes < 0) {
             throw new IllegalArgumentException("cannot allocate " + bytes + " bytes");
         }
-        return whileOpen(() -> new CudaStaging(pinnedMemory, bytes, pinnedMemory.take(bytes), memory));
+        return lifetime.using(() -> pinnedMemory.allocate(bytes));
     }
 
     @Override
     public CopyStream openCopyStream() {
-        return whileOpen(() -> new CudaCopyStream(context, events, streams));
+        return lifetime.using(() -> new CudaCopyStream(context, events, lifetime));
     }
 
     @Override
     public Fence fenceBehind(long nativeStream) {
-        return whileOpen(() -> {
-            Event event = events.take();
-            try {
-                context.run("cuEventRecord", () -> context.driver().cuEventRecord(event, nativeStream));
-            } catch (RuntimeException e) {
-                events.giveBack(event);
-                throw e;
-            }
-            return new CudaFence(context, events, event);
-        });
+        return lifetime.using(() -> CudaFence.recorded(context, events,
+                event -> context.driver().cuEventRecord(event, nativeStream)));
     }
 
     @Override
     public Optional<HostRegistration> registerHost(MemorySegment host, boolean readOnly) {
-        return whileOpen(() -> registersHostMemory
-                ? Optional.of(new CudaRegistration(context, host, readOnly, memory)) : Optional.empty());
+        return lifetime.using(() -> registersHostMemory
+                ? Optional.of(pinnedMemory.register(host, readOnly)) : Optional.empty());
     }
 
     @Override
@@ -141,9 +130,14 @@ final class CudaBackend implements ContextBackend {
     }
 
     @Override
-    public <T> T inContext(Supplier<T> work) {
+    public <T> T onDevice(Supplier<T> work) {
         lifetime.requireOpen();
         return context.with(work);
+    }
+
+    @Override
+    public long nativeStream(CopyStream stream) {
+        return ((CudaCopyStream) stream).stream().address();
     }
 
     @Override
@@ -151,8 +145,8 @@ final class CudaBackend implements ContextBackend {
         return context.status().nameOf(status);
     }
 
-    /// Frees what is still open, waiting for streams, and gives the context back. What a native call in flight uses
-    /// stays, and so does the backend then; a later close tries again.
+    /// Frees what is still open, waiting for streams, and gives the context back. What a native call in flight uses stays, and
+    /// the context with it; a later close tries again.
     ///
     /// @throws IllegalStateException if some staging memory is in use by a native call
     /// @throws io.fastsafetensors.error.BackendException if the driver refused something; it is closed nevertheless
@@ -162,38 +156,9 @@ final class CudaBackend implements ContextBackend {
     }
 
     private void release() {
-        opening.writeLock().lock();
-        try {
-            Releases releases = new Releases();
-            // Streams first: what they still copy must not be freed under them.
-            closeAll(streams, releases);
-            closeAll(memory, releases);
-            if (!memory.isEmpty()) {
-                throw new StillInUseException("the backend of " + info.device(), releases.failure().orElse(null));
-            }
-            releases.run(deviceMemory::close);
-            events.close(releases);
-            module.close(releases);
-            releases.run(context::close);
-            releases.finish();
-        } finally {
-            opening.writeLock().unlock();
-        }
-    }
-
-    private static void closeAll(Set<Lifetime> open, Releases releases) {
-        for (Lifetime each : new ArrayList<>(open)) {
-            releases.run(each::close);
-        }
-    }
-
-    private <T> T whileOpen(Supplier<T> action) {
-        opening.readLock().lock();
-        try {
-            lifetime.requireOpen();
-            return action.get();
-        } finally {
-            opening.readLock().unlock();
-        }
+        Releases releases = new Releases().run(deviceMemory::close);
+        events.close(releases);
+        module.close(releases);
+        releases.run(context::close).finish();
     }
 }

@@ -53,7 +53,7 @@ final class NcclControl implements ControlPlane {
     private byte[] gather(String what, byte[] mine) {
         long bytes = mine.length;
         try (Arena arena = Arena.ofConfined();
-                DeviceBuffer buffer = comm.device().backend().allocate(bytes * size, 256)) {
+                DeviceBuffer buffer = comm.device().allocate(bytes * size, 256)) {
             BufferSlice place = new BufferSlice(buffer, bytes * comm.membership().rank(), bytes);
             MemorySegment host = arena.allocate(bytes * size);
             MemorySegment.copy(mine, 0, host, ValueLayout.JAVA_BYTE, 0, mine.length);

@@ -1,16 +1,12 @@
 package io.fastsafetensors.backend.rocm.hip;
 
 import io.fastsafetensors.backend.rocm.hip.ffm.Hip;
+import io.fastsafetensors.gpu.PciBus;
 import io.fastsafetensors.spi.DeviceInfo;
 import io.fastsafetensors.spi.DeviceKind;
 import io.fastsafetensors.types.Device;
-import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.LinkedHashMap;
-import java.util.Locale;
 import java.util.Map;
-import java.util.Optional;
 
 /// A device as HIP and the kernel describe it.
 ///
@@ -18,8 +14,6 @@ import java.util.Optional;
 /// @param info for people
 record DeviceFacts(HipDevice device, DeviceInfo info) {
     static final String DEVICE_TYPE = "rocm";
-
-    private static final Path PCI_DEVICES = Path.of("/sys/bus/pci/devices");
 
     /// Asks HIP.
     ///
@@ -34,25 +28,12 @@ record DeviceFacts(HipDevice device, DeviceInfo info) {
         runtime.check("hipDeviceGetPCIBusId", hip.hipDeviceGetPCIBusId(bus, index));
         runtime.check("hipGetDeviceProperties", hip.hipGetDeviceProperties(arch, index));
         runtime.check("hipDeviceTotalMem", hip.hipDeviceTotalMem(total, index));
-        Path entry = PCI_DEVICES.resolve(bus[0].toLowerCase(Locale.ROOT));
         Map<String, String> attributes = new LinkedHashMap<>();
         attributes.put("architecture", arch[0]);
         attributes.put("pci bus id", bus[0]);
-        line(entry.resolve("current_link_speed")).ifPresent(speed -> attributes.put("pci link speed", speed));
-        line(entry.resolve("current_link_width")).ifPresent(width -> attributes.put("pci link width", width));
-        int numaNode = line(entry.resolve("numa_node")).filter(text -> text.matches("\\d+")).map(Integer::valueOf)
-                .orElse(-1);
+        PciBus.OF_LINUX.link(bus[0]).ifPresent(link -> attributes.put("pci link", link));
         return new DeviceFacts(new HipDevice(runtime, index, arch[0]),
-                new DeviceInfo(new Device(DEVICE_TYPE, index), DeviceKind.GPU, name[0], total[0], numaNode,
-                        attributes));
-    }
-
-    /// A line that the kernel says of the device; empty where it does not.
-    private static Optional<String> line(Path file) {
-        try {
-            return Optional.of(Files.readString(file).strip());
-        } catch (IOException _) {
-            return Optional.empty();
-        }
+                new DeviceInfo(new Device(DEVICE_TYPE, index), DeviceKind.GPU, name[0], total[0],
+                        PciBus.OF_LINUX.numaNode(bus[0]), attributes));
     }
 }

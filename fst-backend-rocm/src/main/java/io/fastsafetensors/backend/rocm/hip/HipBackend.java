@@ -2,7 +2,8 @@ package io.fastsafetensors.backend.rocm.hip;
 
 import io.fastsafetensors.error.UnsupportedFeatureException;
 import io.fastsafetensors.error.Where;
-import io.fastsafetensors.spi.Backend;
+import io.fastsafetensors.gpu.EventPool;
+import io.fastsafetensors.gpu.NativeBackend;
 import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.DeviceBuffer;
 import io.fastsafetensors.spi.DeviceInfo;
@@ -13,29 +14,29 @@ import io.fastsafetensors.spi.MemoryInfo;
 import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.spi.StagingBuffer;
 import io.fastsafetensors.spi.TransferHints;
+import io.fastsafetensors.spi.base.Lifetime;
 import java.lang.foreign.MemorySegment;
 import java.util.Optional;
 import java.util.function.Supplier;
 
 /// One AMD GPU.
-final class HipBackend implements Backend {
+final class HipBackend implements NativeBackend {
     /// What saturates a PCIe 5.0 link from the page cache.
     private static final TransferHints HINTS = new TransferHints(256, 6 << 20, 12, 2);
 
     private final DeviceInfo info;
     private final HipDevice device;
-    private final Handles streams = new Handles();
-    private final Handles memories = new Handles();
+    private final Lifetime lifetime = Lifetime.of("the " + HipRuntime.BACKEND + " backend", this::release);
     private final HipMemory memory;
-    private final EventPool events;
+    private final EventPool<Long> events;
     private final Optional<HipKernels> kernels;
 
     /// @param code where the kernels' code comes from, empty if from nowhere
     HipBackend(DeviceInfo info, HipDevice device, Optional<KernelCode> code) {
         this.info = info;
         this.device = device;
-        this.memory = new HipMemory(device, memories);
-        this.events = new EventPool(device, streams);
+        this.memory = new HipMemory(device, lifetime);
+        this.events = HipFence.pool(device);
         this.kernels = code.map(source -> new HipKernels(device, events, source));
     }
 
@@ -56,32 +57,32 @@ final class HipBackend implements Backend {
 
     @Override
     public MemoryInfo memory() {
-        return memory.info();
+        return lifetime.using(memory::info);
     }
 
     @Override
     public DeviceBuffer allocate(long bytes, long alignment) {
-        return memory.allocate(bytes, alignment);
+        return lifetime.using(() -> memory.allocate(bytes, alignment));
     }
 
     @Override
     public StagingBuffer allocateStaging(long bytes) {
-        return memory.allocateStaging(bytes);
+        return lifetime.using(() -> memory.allocateStaging(bytes));
     }
 
     @Override
     public CopyStream openCopyStream() {
-        return HipStream.open(device, events, streams);
+        return lifetime.using(() -> HipStream.open(device, events, lifetime));
     }
 
     @Override
     public Fence fenceBehind(long nativeStream) {
-        return HipFence.behind(device, events, nativeStream);
+        return lifetime.using(() -> HipFence.behind(device, events, nativeStream));
     }
 
     @Override
     public Kernels kernels() {
-        streams.requireOpen();
+        lifetime.requireOpen();
         return kernels.orElseThrow(() -> new UnsupportedFeatureException(
                 "kernels need hiprtc, which this ROCm installation has not: install it (package hiprtc or libhiprtc), or"
                         + " name a code object in the backend property " + HipOptions.CODE_OBJECT,
@@ -90,28 +91,35 @@ final class HipBackend implements Backend {
 
     @Override
     public Optional<HostRegistration> registerHost(MemorySegment segment, boolean readOnly) {
-        return Optional.of(memory.register(segment, readOnly));
+        return Optional.of(lifetime.using(() -> memory.register(segment, readOnly)));
     }
 
-    /// Does some work with the device current on this thread.
-    <T> T onDevice(Supplier<T> work) {
-        streams.requireOpen();
+    @Override
+    public <T> T onDevice(Supplier<T> work) {
+        lifetime.requireOpen();
         try (HipDevice.Current _ = device.makeCurrent()) {
             return work.get();
         }
     }
 
-    /// Finishes and closes the streams, then gives back what is still open. What a native call in flight uses stays,
-    /// and a later close tries again.
+    @Override
+    public long nativeStream(CopyStream stream) {
+        return ((HipStream) stream).stream();
+    }
+
+    /// Finishes and closes the streams, then gives back what is still open. What a native call in flight uses stays, and a
+    /// later close tries again.
     ///
     /// @throws IllegalStateException if some memory is in use by a native call
     @Override
     public void close() {
+        lifetime.close();
+    }
+
+    private void release() {
         Releases releases = new Releases();
-        streams.closeAll(releases);
         kernels.ifPresent(loaded -> releases.run(loaded::close));
         events.close(releases);
-        memories.closeAll(releases);
         releases.finish();
     }
 }

@@ -1,9 +1,13 @@
 package io.fastsafetensors.backend.rocm.hip;
 
 import io.fastsafetensors.backend.rocm.hip.ffm.Hip;
+import io.fastsafetensors.gpu.AlignedBlock;
+import io.fastsafetensors.gpu.NativeMemory;
+import io.fastsafetensors.spi.DeviceBuffer;
+import io.fastsafetensors.spi.HostRegistration;
 import io.fastsafetensors.spi.MemoryInfo;
-import io.fastsafetensors.spi.ffm.RawMemory;
-import java.lang.foreign.Arena;
+import io.fastsafetensors.spi.StagingBuffer;
+import io.fastsafetensors.spi.base.Lifetime;
 import java.lang.foreign.MemorySegment;
 
 /// Memory of a device and page-locked memory for it. Thread-safe.
@@ -15,17 +19,17 @@ final class HipMemory {
     private final HipDevice device;
     private final HipRuntime runtime;
     private final Hip hip;
-    private final Handles open;
+    private final Lifetime backend;
 
-    HipMemory(HipDevice device, Handles open) {
+    /// @param backend the backend's lifetime
+    HipMemory(HipDevice device, Lifetime backend) {
         this.device = device;
         this.runtime = device.runtime();
         this.hip = device.hip();
-        this.open = open;
+        this.backend = backend;
     }
 
     MemoryInfo info() {
-        open.requireOpen();
         long[] freeAndTotal = new long[2];
         try (HipDevice.Current _ = device.makeCurrent()) {
             runtime.check("hipMemGetInfo", hip.hipMemGetInfo(freeAndTotal));
@@ -33,39 +37,31 @@ final class HipMemory {
         return new MemoryInfo(freeAndTotal[0], freeAndTotal[1]);
     }
 
-    HipBuffer allocate(long bytes, long alignment) {
+    DeviceBuffer allocate(long bytes, long alignment) {
         if (bytes < 0 || alignment < 1 || Long.bitCount(alignment) != 1) {
             throw new IllegalArgumentException(
                     "cannot allocate " + bytes + " bytes at a multiple of " + alignment + ": no size or power of two");
         }
-        open.requireOpen();
-        Place place = Place.find(bytes, alignment,
+        AlignedBlock block = AlignedBlock.allocate(bytes, alignment,
                 size -> device.make("hipMalloc", address -> hip.hipMalloc(address, size), this::deviceFree,
                         (call, status) -> runtime.checkMemory(call, status, bytes, this::free)),
                 this::deviceFree);
-        return new HipBuffer(place.address(), bytes,
-                open.add("the buffer of " + bytes + " bytes", null, () -> deviceFree(place.base())));
+        return NativeMemory.buffer(backend, block.address(), bytes, () -> deviceFree(block.base()));
     }
 
-    @SuppressWarnings("MustBeClosed") // The handle closes the arena.
-    HipStaging allocateStaging(long bytes) {
+    StagingBuffer allocateStaging(long bytes) {
         if (bytes < 0) {
             throw new IllegalArgumentException("cannot allocate " + bytes + " bytes of staging memory");
         }
-        open.requireOpen();
-        Place place = Place.find(bytes, PAGE,
+        AlignedBlock block = AlignedBlock.allocate(bytes, PAGE,
                 size -> device.make("hipHostMalloc",
                         address -> hip.hipHostMalloc(address, size, Hip.HOST_MALLOC_PORTABLE), this::hostFree,
                         (call, status) -> runtime.checkMemory(call, status, bytes, () -> UNKNOWN)),
                 this::hostFree);
-        Arena arena = Arena.ofShared();
-        MemorySegment segment = RawMemory.view(place.address(), bytes, arena);
-        return new HipStaging(segment, open.add("the staging buffer of " + bytes + " bytes", arena,
-                () -> hostFree(place.base())));
+        return NativeMemory.staging(backend, block.address(), bytes, () -> hostFree(block.base()));
     }
 
-    HipRegistration register(MemorySegment memory, boolean readOnly) {
-        open.requireOpen();
+    HostRegistration register(MemorySegment memory, boolean readOnly) {
         if (!memory.isNative() || memory.byteSize() == 0 || memory.address() % PAGE != 0) {
             throw new IllegalArgumentException("only native, page-aligned memory can be registered: " + memory);
         }
@@ -75,8 +71,7 @@ final class HipMemory {
             return hip.hipHostRegister(registered[0], memory.byteSize(), flags);
         }, this::hostUnregister,
                 (call, status) -> runtime.checkMemory(call, status, memory.byteSize(), () -> UNKNOWN));
-        return new HipRegistration(memory.byteSize(), open.add("the registration of " + memory.byteSize() + " bytes",
-                null, () -> hostUnregister(address)));
+        return NativeMemory.registration(backend, memory.byteSize(), () -> hostUnregister(address));
     }
 
     /// How many bytes of the current device are free now.

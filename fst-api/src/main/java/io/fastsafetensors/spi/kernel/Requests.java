@@ -1,4 +1,4 @@
-package io.fastsafetensors.gpu.kernel;
+package io.fastsafetensors.spi.kernel;
 
 import io.fastsafetensors.error.UnsupportedFeatureException;
 import io.fastsafetensors.error.Where;
@@ -6,24 +6,34 @@ import io.fastsafetensors.spi.BufferSlice;
 import io.fastsafetensors.spi.Strided;
 import io.fastsafetensors.types.DType;
 
-/// What [io.fastsafetensors.spi.Kernels] demands of its arguments.
-final class Requests {
+/// Checks the arguments of [io.fastsafetensors.spi.Kernels] before anything is queued, for whoever implements it.
+public final class Requests {
     private Requests() {
     }
 
-    static boolean supports(DType from, DType to) {
+    /// Whether a conforming backend converts the pair: equal dtypes, and every pair without C64.
+    public static boolean supports(DType from, DType to) {
         return from == to || (from != DType.C64 && to != DType.C64);
     }
 
-    static void requireConvert(BufferSlice source, DType from, BufferSlice target, DType to, long elements) {
+    /// Checks the arguments of a conversion.
+    ///
+    /// @throws UnsupportedFeatureException if no backend converts the pair
+    /// @throws IllegalArgumentException if the sizes do not fit, or source and target overlap
+    public static void requireConvert(BufferSlice source, DType from, BufferSlice target, DType to, long elements) {
         requireSupport(from, to);
         requireSize("source", source, from, elements);
         requireSize("target", target, to, elements);
         requireApart(source, target);
     }
 
-    /// The number of elements of a view that may be gathered.
-    static long requireGather(BufferSlice source, DType from, Strided view, BufferSlice target, DType to) {
+    /// Checks the arguments of a gather.
+    ///
+    /// @return the number of elements of the view
+    /// @throws UnsupportedFeatureException if no backend converts the pair, or elements are smaller than a byte
+    /// @throws IllegalArgumentException if an index is outside the source, the target's size does not fit, or the two
+    ///         overlap
+    public static long requireGather(BufferSlice source, DType from, Strided view, BufferSlice target, DType to) {
         requireSupport(from, to);
         if (from.isSubByte() || to.isSubByte()) {
             throw new UnsupportedFeatureException("gather from " + from + " to " + to

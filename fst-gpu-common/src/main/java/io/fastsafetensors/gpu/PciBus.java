@@ -1,4 +1,4 @@
-package io.fastsafetensors.backend.cuda;
+package io.fastsafetensors.gpu;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -7,16 +7,17 @@ import java.nio.file.Path;
 import java.util.Locale;
 import java.util.Optional;
 
-/// What the kernel tells about a device on the PCI bus; containers and virtual machines may hide some of it.
+/// Reads the kernel's description of devices on the PCI bus; containers and virtual machines may hide some of it.
 ///
 /// @param devices `/sys/bus/pci/devices`, or what stands for it
-record PciFacts(Path devices) {
-    static final PciFacts OF_LINUX = new PciFacts(Path.of("/sys/bus/pci/devices"));
+public record PciBus(Path devices) {
+    /// The bus of this machine.
+    public static final PciBus OF_LINUX = new PciBus(Path.of("/sys/bus/pci/devices"));
 
-    /// The device's NUMA node, −1 if unknown.
+    /// The NUMA node of a device, −1 if unknown.
     ///
     /// @param busId such as `0000:3B:00.0`
-    int numaNode(String busId) {
+    public int numaNode(String busId) {
         try {
             return Math.max(-1, Integer.parseInt(read(busId, "numa_node").orElse("-1")));
         } catch (NumberFormatException e) {
@@ -24,8 +25,8 @@ record PciFacts(Path devices) {
         }
     }
 
-    /// Speed and width of the link now, and at most: a link slows down while nothing is copied.
-    Optional<String> link(String busId) {
+    /// Speed and width of a device's link now, and at most: a link slows down while nothing is copied.
+    public Optional<String> link(String busId) {
         Optional<String> now = link(busId, "current");
         Optional<String> most = link(busId, "max");
         return most.map(m -> now.map(n -> n.equals(m) ? n : n + " (at most " + m + ")").orElse(m)).or(() -> now);
