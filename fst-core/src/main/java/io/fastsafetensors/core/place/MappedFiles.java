@@ -2,7 +2,7 @@ package io.fastsafetensors.core.place;
 
 import io.fastsafetensors.core.memory.Registry;
 import io.fastsafetensors.core.memory.SharedBackend;
-import io.fastsafetensors.core.place.ffm.HostCalls;
+import io.fastsafetensors.core.linux.ffm.PlatformLibC;
 import io.fastsafetensors.core.storage.SourceFile;
 import io.fastsafetensors.error.ConfigException;
 import io.fastsafetensors.error.Where;
@@ -86,7 +86,7 @@ public final class MappedFiles {
             if (!makeRoom(length)) {
                 return null;
             }
-            entry = new Entry(new MappedFile(length, backend.get(), HostCalls.instance()));
+            entry = new Entry(new MappedFile(length, backend.get(), PlatformLibC.instance()));
             entries.put(version, entry);
         }
         entry.loads++;

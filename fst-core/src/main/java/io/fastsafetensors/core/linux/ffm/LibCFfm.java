@@ -1,4 +1,4 @@
-package io.fastsafetensors.core.storage.ffm;
+package io.fastsafetensors.core.linux.ffm;
 
 import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
@@ -13,8 +13,8 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
 
-/// [FileLibC] on this process's C library; 64-bit Linux only.
-public final class FileLibCFfm implements FileLibC {
+/// [LibC] on this process's C library; 64-bit Linux only.
+final class LibCFfm implements LibC {
     private static final NativeLibrary LIBC = NativeLibrary.standard();
     private static final int O_DIRECT_X86 = 0x4000;
     private static final int O_DIRECT_ARM = 0x10000;
@@ -27,6 +27,7 @@ public final class FileLibCFfm implements FileLibC {
     private static final int MAP_SHARED = 1;
     private static final long MAP_FAILED = -1;
     private static final int STRUCT_BYTES = 256;
+    private static final long THIS_THREAD = 0;
     private static final MemorySegment EMPTY_PATH = Arena.ofAuto().allocate(1);
 
     // int open(const char *pathname, int flags, ...)
@@ -50,15 +51,21 @@ public final class FileLibCFfm implements FileLibC {
     private static final WordFunction FSYNC = LIBC.words("fsync");
     // int posix_fadvise(int fd, off_t offset, off_t len, int advice); the error is what it returns
     private static final WordFunction FADVISE = LIBC.words("posix_fadvise");
+    // int fallocate(int fd, int mode, off_t offset, off_t len)
+    private static final WordFunction FALLOCATE = LIBC.words("fallocate");
     // void *mmap(void *addr, size_t length, int prot, int flags, int fd, off_t offset)
     private static final WordFunction MMAP = LIBC.words("mmap");
     // int munmap(void *addr, size_t length)
     private static final WordFunction MUNMAP = LIBC.words("munmap");
+    // int madvise(void *addr, size_t length, int advice)
+    private static final WordFunction MADVISE = LIBC.words("madvise");
+    // int sched_setaffinity(pid_t pid, size_t cpusetsize, const cpu_set_t *mask)
+    private static final WordFunction SCHED_SETAFFINITY = LIBC.words("sched_setaffinity");
     private static final ThreadLocal<MemorySegment> STRUCTS = ThreadLocal
             .withInitial(() -> Arena.ofAuto().allocate(STRUCT_BYTES, 8));
 
-    /// Binds on first use; the class's initialiser fails where a function is missing.
-    public FileLibCFfm() {
+    /// Binds on first use; the class's initialiser fails where a function or native access is missing.
+    LibCFfm() {
     }
 
     @Override
@@ -145,6 +152,11 @@ public final class FileLibCFfm implements FileLibC {
     }
 
     @Override
+    public int fallocate(int fd, int mode, long offset, long length) {
+        return (int) FALLOCATE.call(fd, mode, offset, length);
+    }
+
+    @Override
     public long page_size() {
         return SYSCONF.call(SC_PAGESIZE);
     }
@@ -154,6 +166,19 @@ public final class FileLibCFfm implements FileLibC {
         long address = MMAP.call(0, length, PROT_READ, MAP_SHARED, fd, offset);
         return address == MAP_FAILED ? null
                 : RawMemory.view(address, length, arena, () -> MUNMAP.call(address, length)).asReadOnly();
+    }
+
+    @Override
+    public int madvise(long address, long length, int advice) {
+        return (int) MADVISE.call(address, length, advice);
+    }
+
+    @Override
+    public int sched_setaffinity(long... mask) {
+        try (Arena arena = Arena.ofConfined()) {
+            return (int) SCHED_SETAFFINITY.call(THIS_THREAD, mask.length * JAVA_LONG.byteSize(),
+                    arena.allocateFrom(JAVA_LONG, mask).address());
+        }
     }
 
     @Override

@@ -1,4 +1,4 @@
-package io.fastsafetensors.core.storage.ffm;
+package io.fastsafetensors.core.linux.ffm;
 
 /// What statx(2) says of a file; filled in again by each call. For one thread.
 public final class Statx {

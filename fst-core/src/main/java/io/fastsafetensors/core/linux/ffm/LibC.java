@@ -1,14 +1,16 @@
-package io.fastsafetensors.core.storage.ffm;
+package io.fastsafetensors.core.linux.ffm;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
 
-/// The C library's file calls under their own names. −1 means that the call failed and [#errno()] says why. Safe for
-/// use by many threads.
-public interface FileLibC {
+/// The C library's calls under their own names. −1 means that the call failed and [#errno()] says why. Safe for use by many
+/// threads.
+public interface LibC {
     /// open(2) for reading.
     int O_RDONLY = 0;
+    /// open(2) for writing.
+    int O_WRONLY = 1;
     /// Close on exec.
     int O_CLOEXEC = 0x80000;
     /// Do not wait for a pipe's writer.
@@ -61,6 +63,9 @@ public interface FileLibC {
     /// @return 0, or the errno
     int posix_fadvise(int fd, long offset, long length, int advice);
 
+    /// fallocate(2): unlike posix_fallocate(3) it fails where it would have to write zeros.
+    int fallocate(int fd, int mode, long offset, long length);
+
     /// sysconf(3) of `_SC_PAGESIZE`: the bytes of the system's pages.
     long page_size();
 
@@ -69,6 +74,20 @@ public interface FileLibC {
     /// @return the mapping, null if the call failed
     @Nullable
     MemorySegment mmap(int fd, long offset, long length, Arena arena);
+
+    /// madvise(2), Linux 5.14: map the pages now, for reading.
+    int MADV_POPULATE_READ = 22;
+
+    /// madvise(2), Linux 6.1: put the range onto huge pages now, whatever it is on.
+    int MADV_COLLAPSE = 25;
+
+    /// madvise(2).
+    int madvise(long address, long length, int advice);
+
+    /// sched_setaffinity(2) of the calling thread.
+    ///
+    /// @param mask one bit per processor, 64 per word
+    int sched_setaffinity(long... mask);
 
     /// This thread's errno after a call that returned −1.
     int errno();
