@@ -20,9 +20,9 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
-/// The page-locked slots of one device and block size, shared by every load of the process, with the streams that carry
-/// them. Slots are made in the background, one after the other, so that the first copy starts with the first slot; they
-/// stay for the next load until the last loader of the device is closed. Thread-safe.
+/// A pool of the page-locked slots of one device and block size, shared by every load of the process. Slots are made in the
+/// background, one after the other, so that the first copy starts with the first slot; they stay for the next load until the
+/// last loader of the device is closed. Thread-safe.
 public final class SlotPool {
     /// The most page-locked memory of a pool: 12 readers with two slots of 6 MiB, and a third as much again for concurrent
     /// loads. More does not fit into a processor's cache, and then each byte goes through memory twice more.
@@ -38,7 +38,6 @@ public final class SlotPool {
 
     private final Key key;
     private final ArrayDeque<StagingBuffer> free = new ArrayDeque<>();
-    private final ArrayDeque<CopyStream> idleStreams = new ArrayDeque<>();
     private int wanted;
     private int made;
     private int loads;
@@ -274,11 +273,7 @@ public final class SlotPool {
 
     /// A stream that nobody else uses.
     CopyStream takeStream() {
-        CopyStream idle;
-        synchronized (this) {
-            idle = idleStreams.poll();
-        }
-        return idle != null ? idle : key.backend().get().openCopyStream();
+        return key.backend().takeStream();
     }
 
     /// Waits for a stream's work, then takes the stream back; one whose work failed is closed.
@@ -289,9 +284,7 @@ public final class SlotPool {
         if (!releases.attempt(stream::synchronize)) {
             return releases.attempt(stream::close);
         }
-        synchronized (this) {
-            idleStreams.push(stream);
-        }
+        releases.attempt(() -> key.backend().giveStream(stream));
         return true;
     }
 
@@ -325,13 +318,6 @@ public final class SlotPool {
         if (making != null) {
             Waits.uninterruptibly(making::join);
         }
-        List<CopyStream> streams;
-        synchronized (this) {
-            streams = List.copyOf(idleStreams);
-            idleStreams.clear();
-        }
-        Releases releases = new Releases();
-        streams.forEach(stream -> releases.run(stream::close));
-        releases.run(this::trim).run(key.backend()::release).finish();
+        new Releases().run(this::trim).run(key.backend()::release).finish();
     }
 }
