@@ -4,7 +4,7 @@ import io.fastsafetensors.types.Device;
 import java.time.Duration;
 import java.util.Map;
 
-/// How the ranks of a group find each other; which place this process has among them.
+/// Connection data of a group's ranks: the rank of this process, and how the ranks find each other.
 ///
 /// @param rank this rank
 /// @param size how many ranks
@@ -35,7 +35,7 @@ public record Bootstrap(int rank, int size, int localRank, Device device, Durati
     ///
     /// | launcher | rank | size | local rank |
     /// |---|---|---|---|
-    /// | torchrun, and whoever sets the same | `RANK` | `WORLD_SIZE` | `LOCAL_RANK` |
+    /// | torchrun, and others that set the same | `RANK` | `WORLD_SIZE` | `LOCAL_RANK` |
     /// | Open MPI's mpirun | `OMPI_COMM_WORLD_RANK` | `OMPI_COMM_WORLD_SIZE` | `OMPI_COMM_WORLD_LOCAL_RANK` |
     /// | srun | `SLURM_PROCID` | `SLURM_STEP_NUM_TASKS` | `SLURM_LOCALID` |
     ///

@@ -2,7 +2,7 @@ package io.fastsafetensors.spi;
 
 import java.util.Map;
 
-/// What a loader tells a backend when it opens it.
+/// Options that a loader passes to a backend when it opens it.
 ///
 /// @param strict whether a faster way that is missing (direct storage) is an error instead of a fallback
 /// @param properties further switches by name, from `LoadOptions.backendProperties`; each backend documents its own

@@ -1,7 +1,7 @@
 package io.fastsafetensors.spi;
 
-/// What a backend can do; the conformance suite runs the rules of those that are claimed and reports the rest as
-/// not applicable.
+/// An optional ability of a backend; the conformance suite runs the rules of those that are claimed and reports the
+/// rest as not applicable.
 public enum Capability {
     /// [DeviceBuffer#segment()] is present: the host can read and write device memory.
     HOST_ADDRESSABLE,

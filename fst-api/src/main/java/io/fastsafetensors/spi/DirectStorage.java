@@ -16,14 +16,14 @@ public interface DirectStorage {
     /// @throws io.fastsafetensors.error.BackendException with the reason if it cannot
     DirectFile open(StorageFile file);
 
-    /// What direct storage can do with one file.
+    /// The support that direct storage offers for one file.
     ///
     /// @param mode how bytes would travel
     /// @param reason why, for people
     record Support(Mode mode, String reason) {
     }
 
-    /// How bytes travel.
+    /// The path that bytes take.
     enum Mode {
         /// From the drive to the device by DMA.
         DIRECT,

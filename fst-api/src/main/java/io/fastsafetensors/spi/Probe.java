@@ -5,7 +5,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 
-/// What a backend found out about this machine.
+/// The result of a backend's look at this machine.
 public sealed interface Probe permits Probe.Available, Probe.Unavailable {
     /// It works here.
     ///

@@ -1,6 +1,6 @@
 package io.fastsafetensors.spi;
 
-/// How this backend wants to be fed; core follows unless the user says otherwise.
+/// A backend's preferred transfer parameters; core follows them unless the user says otherwise.
 ///
 /// @param tensorAlignment bytes that every tensor's address is a multiple of; a power of two
 /// @param blockBytes the best size of one read or copy

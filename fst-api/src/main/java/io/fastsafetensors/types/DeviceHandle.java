@@ -1,12 +1,13 @@
 package io.fastsafetensors.types;
 
-/// How native code finds bytes on a device: a pointer, or an object and an offset where the runtime has no pointers.
+/// A reference to bytes on a device for native code: a pointer, or an object and an offset where the runtime has no
+/// pointers.
 ///
 /// @param kind what `value` is
 /// @param value the pointer, or the object
 /// @param offset bytes to add inside the object; always 0 for a pointer
 public record DeviceHandle(Kind kind, long value, long offset) {
-    /// What the value of a handle is.
+    /// The meaning of a handle's value.
     public enum Kind {
         /// An address in the device's (or the host's) address space.
         POINTER,

@@ -13,8 +13,8 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 
-/// What the launcher runs once under `-XX:AOTCacheOutput`, so that the cache holds what commands need: every command
-/// but the demo, in silence, on a small checkpoint in a temporary directory.
+/// Runs every command but the demo once under `-XX:AOTCacheOutput`, so that the launcher's cache holds what commands
+/// need: in silence, on a small checkpoint in a temporary directory.
 final class Training {
     private static final int TENSORS = 200;
     private static final int ELEMENTS = 8 << 20;

@@ -24,7 +24,8 @@ final class Usage {
     private Usage() {
     }
 
-    /// Makes a command, and loads no class of the others: a table of constructors would, or cost the start-up of lambdas.
+    /// Makes a command, and loads no class of the others: a table of constructors would, or cost the start-up of
+    /// lambdas.
     static @Nullable Command command(String name) {
         return switch (name) {
             case "ls" -> new LsCommand();

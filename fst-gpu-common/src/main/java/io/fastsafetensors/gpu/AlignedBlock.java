@@ -9,8 +9,8 @@ import java.util.function.LongUnaryOperator;
 /// @param address the first byte to use
 /// @param bytes the usable bytes from there on
 public record AlignedBlock(long base, long address, long bytes) {
-    /// Allocates. Drivers align most blocks to far more than they promise, so more than asked for is allocated only where the
-    /// driver's own alignment is not enough.
+    /// Allocates. Drivers align most blocks to far more than they promise, so more than asked for is allocated only
+    /// where the driver's own alignment is not enough.
     ///
     /// @param bytes the usable bytes, from 0; at least 1 is allocated, because drivers give no address for none
     /// @param alignment a power of two

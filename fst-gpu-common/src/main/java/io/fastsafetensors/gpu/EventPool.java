@@ -6,8 +6,8 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 
-/// The events of one backend's fences, recorded again and again: creating one takes a lock in the driver. There are as many as
-/// there were fences at the same time. Thread-safe and without locks.
+/// The events of one backend's fences, recorded again and again: creating one takes a lock in the driver. There are as
+/// many as there were fences at the same time. Thread-safe and without locks.
 ///
 /// @param <E> the driver's event
 public final class EventPool<E> {

@@ -4,8 +4,8 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.ref.Reference;
 
-/// Passes host memory of any origin to a driver: checks what a driver does not, and moves Java arrays, which have no fixed address,
-/// through native memory.
+/// Passes host memory of any origin to a driver: checks what a driver does not, and moves Java arrays, which have no
+/// fixed address, through native memory.
 public final class HostBytes {
     private static final long PIECE = 1 << 20;
 
@@ -44,8 +44,8 @@ public final class HostBytes {
         }
     }
 
-    /// Copies from readable host memory. Native memory is submitted as it is, and must not change before the copy ends; of an
-    /// array, nothing is needed any more when the call returns.
+    /// Copies from readable host memory. Native memory is submitted as it is, and must not change before the copy ends;
+    /// of an array, nothing is needed any more when the call returns.
     ///
     /// @param copy submits a copy to the device
     /// @param finish waits for what was submitted
@@ -61,7 +61,8 @@ public final class HostBytes {
         });
     }
 
-    /// Copies to writable host memory. Native memory is submitted as it is; an array has the bytes when the call returns.
+    /// Copies to writable host memory. Native memory is submitted as it is; an array has the bytes when the call
+    /// returns.
     ///
     /// @param copy submits a copy from the device
     /// @param finish waits for what was submitted

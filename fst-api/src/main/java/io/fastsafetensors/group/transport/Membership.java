@@ -4,7 +4,7 @@ import io.fastsafetensors.group.Bootstrap;
 import java.time.Duration;
 import java.util.BitSet;
 
-/// What a group of a transport is.
+/// The properties of one rank's membership in a group.
 ///
 /// @param transport the transport's name
 /// @param rank this rank

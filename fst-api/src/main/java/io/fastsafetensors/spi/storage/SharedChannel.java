@@ -5,8 +5,9 @@ import java.nio.channels.ClosedChannelException;
 import java.nio.channels.SeekableByteChannel;
 import java.util.function.Supplier;
 
-/// A channel that many threads use, interrupted ones too. The JDK closes a channel under a thread that is interrupted, for every
-/// thread; here the channel is opened again, and the thread is interrupted still when its call returns. Thread-safe.
+/// A channel that many threads use, interrupted ones too. The JDK closes a channel under a thread that is interrupted,
+/// for every thread; here the channel is opened again, and the thread is interrupted still when its call returns.
+/// Thread-safe.
 public final class SharedChannel implements AutoCloseable {
     /// The interrupts that one call outlasts; a file system whose own channel was closed fails as often as it is asked.
     private static final int MOST_INTERRUPTS = 1000;
@@ -67,8 +68,8 @@ public final class SharedChannel implements AutoCloseable {
         }
     }
 
-    /// Does something with a file system while the thread is not interrupted; it is again afterwards. An interrupted thread
-    /// that touches a zip file system closes that for every thread and for good.
+    /// Does something with a file system while the thread is not interrupted; it is again afterwards. An interrupted
+    /// thread that touches a zip file system closes that for every thread and for good.
     public static <R> R apartFromInterrupts(Supplier<R> work) {
         boolean interrupted = Thread.interrupted();
         try {

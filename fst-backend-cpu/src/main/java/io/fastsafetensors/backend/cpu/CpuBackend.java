@@ -74,7 +74,7 @@ final class CpuBackend implements Backend {
         return new CpuCopyStream(this);
     }
 
-    /// Nothing runs beside the caller here, so there is nothing to wait for.
+    /// Nothing runs in the background here, so there is nothing to wait for.
     @Override
     public Fence fenceBehind(long nativeStream) {
         requireOpen();

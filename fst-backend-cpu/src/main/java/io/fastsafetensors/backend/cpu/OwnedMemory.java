@@ -3,7 +3,7 @@ package io.fastsafetensors.backend.cpu;
 import java.lang.foreign.MemorySegment;
 import java.util.Set;
 
-/// Memory that somebody owns until they close it: what buffers and staging slots have in common. Thread-safe.
+/// Memory with one owner, who closes it; shared by buffers and staging slots. Thread-safe.
 final class OwnedMemory {
     private final HostMemory.Block block;
     private final String what;

@@ -145,8 +145,8 @@ final class CudaBackend implements ContextBackend {
         return context.status().nameOf(status);
     }
 
-    /// Frees what is still open, waiting for streams, and gives the context back. What a native call in flight uses stays, and
-    /// the context with it; a later close tries again.
+    /// Frees what is still open, waiting for streams, and gives the context back. What a native call in flight uses
+    /// stays, and the context with it; a later close tries again.
     ///
     /// @throws IllegalStateException if some staging memory is in use by a native call
     /// @throws io.fastsafetensors.error.BackendException if the driver refused something; it is closed nevertheless

@@ -63,7 +63,7 @@ final class DeviceMemory {
         return kept.bytes();
     }
 
-    /// What is kept counts as free, since whoever allocates gets it.
+    /// Kept memory counts as free, because the next allocation gets it.
     MemoryInfo info() {
         long[] free = new long[1];
         long[] all = new long[1];

@@ -54,8 +54,8 @@ final class SeedSettings {
         PYTORCH, PADDLE
     }
 
-    /// How bytes reach the device. Direct storage of either kind falls back to slots there as here, and memory that
-    /// host and device share is read into directly: all that is the automatic choice.
+    /// The ways to the device that the Python package names. Direct storage of either kind falls back to slots there as
+    /// here, and memory that host and device share is read into directly: the automatic choice does all of that.
     private enum Copier {
         GDS, FGDS, NOGDS, UNIFIED
     }

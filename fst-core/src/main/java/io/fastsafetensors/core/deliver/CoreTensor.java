@@ -29,7 +29,7 @@ import org.jspecify.annotations.Nullable;
 
 /// A view of a leased buffer.
 final class CoreTensor implements Tensor {
-    /// What several tensors of one origin share.
+    /// The state shared by the tensors of one origin.
     ///
     /// @param keepAlive what the user must not lose while a tensor of it is in use: its collection would free the memory
     /// @param scope what the tensors live in

@@ -13,7 +13,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/// What a load owns, apart from the object that the user has, so that it can be freed when that was collected.
+/// The resources of a load, apart from the object that the user has, so that they can be freed when that was collected.
 final class LoadState {
     private static final Logger LOG = System.getLogger("io.fastsafetensors.core");
 

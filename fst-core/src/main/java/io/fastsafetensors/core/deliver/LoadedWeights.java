@@ -265,7 +265,7 @@ final class LoadedWeights implements Weights {
                         dtype.byteSize(tensor.shape().elements()));
     }
 
-    /// Lets go of the memory of a tensor's file, of which nothing is asked for any more; counted tensors keep it. What a
+    /// Releases the memory of a tensor's file, of which nothing is asked for any more; counted tensors keep it. What a
     /// failed load still reads there goes when the load is closed.
     void free(String name) {
         PlannedTensor tensor = planned(name);

@@ -16,7 +16,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
-/// What the ranks of a load must agree on, by name, in values that people can compare.
+/// The facts on which the ranks of a load must agree, by name, in values that people can compare.
 public final class LoadFacts {
     /// Hexadecimal digits of a digest: enough to tell two files apart, few enough to read.
     private static final int DIGITS = 16;

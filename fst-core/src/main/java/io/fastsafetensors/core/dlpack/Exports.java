@@ -52,7 +52,7 @@ final class Exports {
             return OUT.get(struct.address()) == this;
         }
 
-        /// Deletes the struct and lets go of its memory, unless somebody did already. From any thread.
+        /// Deletes the struct and releases its memory, unless that has been done. From any thread.
         boolean delete() {
             if (!OUT.remove(struct.address(), this)) {
                 return false;

@@ -16,7 +16,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/// What one rank tells the others before a step.
+/// One rank's message to the others before a step.
 ///
 /// @param position how many steps it has taken together with the others, this one included
 /// @param what the step

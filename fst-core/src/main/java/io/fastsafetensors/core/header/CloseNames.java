@@ -7,7 +7,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.stream.Collectors;
 
-/// Names that somebody may have meant: those that begin and end alike. One pass over the names, no distances.
+/// Finds names that a caller may have meant: those that begin and end alike. One pass over the names, no distances.
 public final class CloseNames {
     private static final int MOST = 3;
 

@@ -72,7 +72,7 @@ public final class Lease {
         return closed || --users <= 0;
     }
 
-    /// Kills the segments given out and lets go of the buffer, whoever still uses the lease. Idempotent.
+    /// Ends the segments given out and releases the buffer, even if users of the lease are left. Idempotent.
     public void close() {
         Arena toClose;
         synchronized (this) {

@@ -8,7 +8,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.LongFunction;
 import org.jspecify.annotations.Nullable;
 
-/// What tensors live in: a set of leases that end together. Thread-safe.
+/// A set of leases that end together, in which tensors live. Thread-safe.
 public final class Scope {
     /// The largest result that shares a buffer.
     public static final long SMALL = 16 << 10;

@@ -298,7 +298,7 @@ public final class LoadJob {
         return finished.getCount() == 0;
     }
 
-    /// Stops after the blocks in flight; whoever waits for others gets `why`.
+    /// Stops after the blocks in flight; threads that wait for others get `why`.
     public void cancel(RuntimeException why) {
         if (!hasEnded()) {
             RuntimeException reason;

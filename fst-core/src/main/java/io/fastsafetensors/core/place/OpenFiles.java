@@ -105,7 +105,7 @@ final class OpenFiles implements AutoCloseable {
         return files.stream().map(OneFile::report).filter(line -> !line.isEmpty()).toList();
     }
 
-    /// Lets go of what is still held; no block is being read any more.
+    /// Releases what is still retained; no block is being read any more.
     @Override
     public void close() {
         Releases releases = new Releases();

@@ -17,7 +17,7 @@ public final class Routing implements AutoCloseable {
     private final @Nullable MappedFiles mappings;
     private boolean closed;
 
-    /// @param mapped one a file, present where it is mapped
+    /// @param mapped one per file, present where it is mapped
     /// @param mappings where those came from, one hold on it; null if none is mapped
     Routing(List<Route> routes, List<Optional<MappedFile>> mapped, @Nullable MappedFiles mappings) {
         this.routes = List.copyOf(routes);
@@ -25,7 +25,7 @@ public final class Routing implements AutoCloseable {
         this.mappings = mappings;
     }
 
-    /// One a file.
+    /// One per file.
     public List<Route> routes() {
         return routes;
     }

@@ -21,9 +21,9 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
-/// A pool of the page-locked slots of one device and block size, shared by every load of the process. Slots are made in the
-/// background, one after the other, so that the first copy starts with the first slot; they stay for the next load until the
-/// last loader of the device is closed. Thread-safe.
+/// A pool of the page-locked slots of one device and block size, shared by every load of the process. Slots are made in
+/// the background, one after the other, so that the first copy starts with the first slot; they stay for the next load
+/// until the last loader of the device is closed. Thread-safe.
 public final class SlotPool {
     /// The most page-locked memory of a pool: 12 readers with two slots of 6 MiB, and a third as much again for concurrent
     /// loads. More does not fit into a processor's cache, and then each byte goes through memory twice more.

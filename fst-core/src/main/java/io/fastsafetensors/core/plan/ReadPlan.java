@@ -9,10 +9,10 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
 
-/// What a load will do: files, their tensors' places, and the blocks in reading order. Immutable.
+/// The plan of a load: files, the addresses of their tensors, and the blocks in reading order. Immutable.
 public final class ReadPlan implements LoadPlan {
     /// Of so many files the first block is read before all others: a shard often begins with a tensor of gigabytes, and
-    /// somebody waits for the first one that is complete.
+    /// a caller waits for the first one that is complete.
     private static final int FIRST_OF_FILES = 16;
 
     private final List<PlannedFile> files;

@@ -111,7 +111,7 @@ final class ChannelFile extends OpenFile implements Mapping {
             if (local) {
                 throw e;
             }
-            // A zip file system unpacks an entry beside the zip for a file channel, where it may not be allowed to.
+            // A zip file system unpacks an entry next to the zip for a file channel, where it may not be allowed to.
             return Files.newByteChannel(path, options);
         }
     }

@@ -83,7 +83,7 @@ final class LinuxFile extends OpenFile implements CacheResidency, DirectReads, M
             if (fd >= 0) {
                 return fd;
             }
-            // Somebody's lease on the file gives EAGAIN until it is broken.
+            // A lease of another process on the file gives EAGAIN until it is broken.
             boolean retry = c.errno() == Errnos.EINTR || c.errno() == Errnos.EAGAIN;
             if (!retry || attempt == MOST_RETRIES) {
                 throw new StorageException("cannot open: " + Errnos.describe(c.errno()), location.where());

@@ -109,7 +109,7 @@ public final class CheckpointOutput implements AutoCloseable {
             }
             if (layout.isInDirectory() && layout.index().isEmpty()
                     && Files.exists(target.resolve(Layout.Index.FILE_NAME))) {
-                throw new StorageException("cannot write a checkpoint without tensors beside the index of another one;"
+                throw new StorageException("cannot write a checkpoint without tensors next to the index of another one;"
                         + " write into a fresh directory", Location.of(target).where());
             }
             file(shards.getFirst());

@@ -34,7 +34,7 @@ final class PageRun {
         this.buffer = memory.asByteBuffer();
     }
 
-    /// Begins anew, empty, at a place of a file.
+    /// Begins again, empty, at a position of a file.
     void begin(AtomicFile target, long position) {
         file = target;
         from = (int) (position % PAGE);

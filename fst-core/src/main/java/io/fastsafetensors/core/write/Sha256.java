@@ -18,7 +18,7 @@ public final class Sha256 {
         }
     }
 
-    /// What it came to, in lower-case hexadecimal; it begins anew.
+    /// What it came to, in lower-case hexadecimal; it begins again.
     public static String hex(MessageDigest digest) {
         return HexFormat.of().formatHex(digest.digest());
     }

@@ -58,7 +58,7 @@ final class NcclComm {
         }
     }
 
-    /// What queues work of the communicator.
+    /// Queues work of the communicator.
     interface Work {
         int queue(long comm, long stream);
     }

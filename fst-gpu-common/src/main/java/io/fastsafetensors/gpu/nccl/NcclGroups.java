@@ -110,9 +110,9 @@ public final class NcclGroups {
         }
     }
 
-    /// Joins a group of processes. They find each other by the bootstrap's property `FST_GROUP_DIR`, an empty directory that
-    /// all share; or by the environment variable `NCCL_COMM_ID`, the address and port of rank 0, as the library documents
-    /// it.
+    /// Joins a group of processes. They find each other by the bootstrap's property `FST_GROUP_DIR`, an empty directory
+    /// that all share; or by the environment variable `NCCL_COMM_ID`, the address and port of rank 0, as the library
+    /// documents it.
     ///
     /// @throws GroupException if they do not meet within the timeout, or the device cannot be used
     public ProcessGroup join(Bootstrap bootstrap) {

@@ -7,8 +7,8 @@ import io.fastsafetensors.gpu.nccl.ffm.Nccl;
 import io.fastsafetensors.types.DeviceHandle;
 import java.util.List;
 
-/// Moves device memory on the communicator's own stream, after what the caller's stream has queued. Each operation waits
-/// for its end on the host: work that is queued and never ends would pass for done once it is aborted.
+/// Moves device memory on the communicator's own stream, after what the caller's stream has queued. Each operation
+/// waits for its end on the host: work that is queued and never ends would pass for done once it is aborted.
 final class NcclMover implements Mover {
     private final Nccl nccl;
     private final NcclComm comm;

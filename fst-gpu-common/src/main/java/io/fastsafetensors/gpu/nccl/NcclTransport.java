@@ -15,8 +15,8 @@ import java.util.List;
 import java.util.Optional;
 import java.util.function.Supplier;
 
-/// The entry of a transport over NCCL, or a library like it. Processes find each other by `NCCL_COMM_ID` or `FST_GROUP_DIR`, see
-/// [NcclGroups#join]; a rank uses the device that its bootstrap names and no other.
+/// The entry of a transport over NCCL, or a library like it. Processes find each other by `NCCL_COMM_ID` or
+/// `FST_GROUP_DIR`, see [NcclGroups#join]; a rank uses the device that its bootstrap names and no other.
 public abstract class NcclTransport implements ProcessGroupProvider {
     private final String name;
     private final BackendProvider backend;

@@ -107,8 +107,8 @@ final class HipBackend implements NativeBackend {
         return ((HipStream) stream).stream();
     }
 
-    /// Finishes and closes the streams, then gives back what is still open. What a native call in flight uses stays, and a
-    /// later close tries again.
+    /// Finishes and closes the streams, then gives back what is still open. What a native call in flight uses stays,
+    /// and a later close tries again.
     ///
     /// @throws IllegalStateException if some memory is in use by a native call
     @Override

@@ -56,7 +56,8 @@ final class ClStream implements CopyStream, Held {
         } else {
             HostBytes.requireReadable(source);
             HostBytes.toDevice(source, (piece, from) -> complete("clEnqueueWriteBuffer",
-                    cl.clEnqueueWriteBuffer(queue, memory, true, targetOffset + from, piece, waits(), null)), ClStream::haveEnded);
+                    cl.clEnqueueWriteBuffer(queue, memory, true, targetOffset + from, piece, waits(), null)),
+                    ClStream::haveEnded);
         }
     }
 
@@ -78,7 +79,8 @@ final class ClStream implements CopyStream, Held {
         } else {
             HostBytes.requireWritable(target);
             HostBytes.toHost(target, (piece, from) -> complete("clEnqueueReadBuffer",
-                    cl.clEnqueueReadBuffer(queue, memory, true, sourceOffset + from, piece, waits(), null)), ClStream::haveEnded);
+                    cl.clEnqueueReadBuffer(queue, memory, true, sourceOffset + from, piece, waits(), null)),
+                    ClStream::haveEnded);
         }
     }
 

@@ -4,8 +4,8 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
 
-/// The C library's calls under their own names. −1 means that the call failed and [#errno()] says why. Safe for use by many
-/// threads.
+/// The C library's calls under their own names. −1 means that the call failed and [#errno()] says why. Safe for use by
+/// many threads.
 public interface LibC {
     /// open(2) for reading.
     int O_RDONLY = 0;

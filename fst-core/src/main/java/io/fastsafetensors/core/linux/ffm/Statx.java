@@ -1,6 +1,6 @@
 package io.fastsafetensors.core.linux.ffm;
 
-/// What statx(2) says of a file; filled in again by each call. For one thread.
+/// The result of statx(2); filled again by each call. For one thread.
 public final class Statx {
     private static final int S_IFMT = 0xF000;
     private static final int S_IFREG = 0x8000;

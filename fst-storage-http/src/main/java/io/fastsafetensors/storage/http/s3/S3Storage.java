@@ -161,7 +161,7 @@ public final class S3Storage implements Storage {
         return new S3Origin(place, place.key, "");
     }
 
-    /// What a location names.
+    /// The bucket and key of a location.
     ///
     /// @param key without encoding
     private record Place(Location location, String bucket, String key) {
