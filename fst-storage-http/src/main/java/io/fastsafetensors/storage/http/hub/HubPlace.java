@@ -1,7 +1,7 @@
 package io.fastsafetensors.storage.http.hub;
 
 import io.fastsafetensors.error.StorageException;
-import io.fastsafetensors.storage.http.wire.Percent;
+import io.fastsafetensors.types.Percent;
 import io.fastsafetensors.types.Location;
 
 /// The parts of a location `hf:org/name@revision/file`. Immutable.

@@ -9,7 +9,7 @@ import io.fastsafetensors.storage.http.wire.Head;
 import io.fastsafetensors.storage.http.wire.Headers;
 import io.fastsafetensors.storage.http.wire.HttpClient;
 import io.fastsafetensors.storage.http.wire.Origin;
-import io.fastsafetensors.storage.http.wire.Percent;
+import io.fastsafetensors.types.Percent;
 import io.fastsafetensors.storage.http.wire.RemoteFile;
 import io.fastsafetensors.storage.http.wire.Settings;
 import io.fastsafetensors.types.Location;

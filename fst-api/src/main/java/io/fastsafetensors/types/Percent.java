@@ -1,4 +1,4 @@
-package io.fastsafetensors.storage.http.wire;
+package io.fastsafetensors.types;
 
 import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
