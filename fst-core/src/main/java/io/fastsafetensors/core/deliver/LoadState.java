@@ -1,6 +1,6 @@
 package io.fastsafetensors.core.deliver;
 
-import io.fastsafetensors.core.memory.Lease;
+import io.fastsafetensors.core.memory.BufferView;
 import io.fastsafetensors.core.memory.Resources;
 import io.fastsafetensors.core.memory.Scope;
 import io.fastsafetensors.core.memory.SharedBackend;
@@ -20,7 +20,7 @@ final class LoadState {
     private final Scope scope;
     private final LoadJob job;
     private final Resources resources = new Resources();
-    private final List<@Nullable Lease> leases = new ArrayList<>();
+    private final List<@Nullable BufferView> leases = new ArrayList<>();
 
     /// @param scope what its tensors live in, closed with it
     /// @param job its readers
@@ -46,7 +46,7 @@ final class LoadState {
     }
 
     @Nullable
-    Lease lease(int file) {
+    BufferView lease(int file) {
         return leases.get(file);
     }
 

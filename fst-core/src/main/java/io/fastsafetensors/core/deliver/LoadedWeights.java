@@ -12,7 +12,7 @@ import io.fastsafetensors.core.header.ParsedCheckpoint;
 import io.fastsafetensors.core.jfr.Recorder;
 import io.fastsafetensors.core.jfr.Span;
 import io.fastsafetensors.core.memory.LeakDetector;
-import io.fastsafetensors.core.memory.Lease;
+import io.fastsafetensors.core.memory.BufferView;
 import io.fastsafetensors.core.memory.LoadMemory;
 import io.fastsafetensors.core.memory.SharedBuffer;
 import io.fastsafetensors.core.place.LoadJob;
@@ -239,8 +239,8 @@ final class LoadedWeights implements Weights {
                 buffer.buffer().byteSize());
     }
 
-    private Lease lease(PlannedTensor tensor) {
-        Lease lease = state.lease(tensor.file());
+    private BufferView lease(PlannedTensor tensor) {
+        BufferView lease = state.lease(tensor.file());
         if (lease == null) {
             throw new AssertionError("a tensor of a file without a buffer");
         }

@@ -135,7 +135,7 @@ public final class ParsedCheckpoint implements Checkpoint {
             throw new TensorNotFoundException(name, shard != null
                     ? "the index maps it to " + Printable.escape(shard) + ", and none of the shards has it"
                     : "not among the " + tensors.size() + " of " + Printable.escape(location.toString())
-                            + CloseNames.hint(name, names()));
+                            + SimilarNames.hint(name, names()));
         }
         return tensor;
     }

@@ -32,7 +32,7 @@ final class OpenFiles implements AutoCloseable {
     private final List<OneFile> files;
 
     /// @param reads whether the block at a position in the plan's order is read here
-    /// @param sources what the headers were read from; one hold of it is taken
+    /// @param sources what the headers were read from; one reference to it is taken
     OpenFiles(ReadPlan plan, IntPredicate reads, SourceFiles sources, Optional<DirectStorage> direct, DirectIo mode,
             ReadCounters counters) {
         this.direct = direct;

@@ -18,7 +18,7 @@ public final class Routing implements AutoCloseable {
     private boolean closed;
 
     /// @param mapped one per file, present where it is mapped
-    /// @param mappings where those came from, one hold on it; null if none is mapped
+    /// @param mappings where those came from, one reference to it; null if none is mapped
     Routing(List<Route> routes, List<Optional<MappedFile>> mapped, @Nullable MappedFiles mappings) {
         this.routes = List.copyOf(routes);
         this.mapped = List.copyOf(mapped);

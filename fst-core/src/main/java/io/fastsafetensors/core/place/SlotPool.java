@@ -1,7 +1,7 @@
 package io.fastsafetensors.core.place;
 
 import io.fastsafetensors.core.memory.ProcessLimit;
-import io.fastsafetensors.core.memory.Registry;
+import io.fastsafetensors.core.memory.SharedResources;
 import io.fastsafetensors.core.memory.SharedBackend;
 import io.fastsafetensors.core.memory.Waits;
 import io.fastsafetensors.error.BackendException;
@@ -35,7 +35,7 @@ public final class SlotPool {
     private static final int MEMORY_PART = 16;
     private static final Set<SlotPool> ALL = ConcurrentHashMap.newKeySet();
     private static final AtomicLong BYTES_OF_ALL = new AtomicLong();
-    private static final Registry<Key, SlotPool> POOLS = new Registry<>(SlotPool::new, SlotPool::dispose);
+    private static final SharedResources<Key, SlotPool> POOLS = new SharedResources<>(SlotPool::new, SlotPool::dispose);
 
     private final Key key;
     private final ArrayDeque<StagingBuffer> free = new ArrayDeque<>();
@@ -77,23 +77,23 @@ public final class SlotPool {
                 MOST_BYTES, DEVICES * MOST_BYTES);
     }
 
-    /// One hold on the pool of a device; ended by [#release()].
+    /// One reference to the pool of a device; ended by [#release()].
     ///
-    /// @param backend the device, held by the caller
+    /// @param backend the device, retained by the caller
     /// @throws io.fastsafetensors.error.ConfigException if the property that bounds all pools is no number
     public static SlotPool open(SharedBackend backend, long slotBytes) {
         ProcessLimit.bytes(MOST_PROPERTY, 1);
-        return POOLS.hold(new Key(backend, slotBytes));
+        return POOLS.retain(new Key(backend, slotBytes));
     }
 
-    /// Ends one hold; the last frees the slots.
+    /// One reference less; the last frees the slots.
     public void release() {
         POOLS.release(key);
     }
 
-    /// One hold more.
+    /// One reference more.
     public SlotPool retain() {
-        return POOLS.hold(key);
+        return POOLS.retain(key);
     }
 
     /// A load begins: from now on slots stay. Ended by [#end()].

@@ -143,7 +143,7 @@ public record SliceView(Shape shape, Strided view, boolean contiguous, long byte
         return bits / 8;
     }
 
-    private static SliceException misaligned(String name, DType dtype) {
+    static SliceException misaligned(String name, DType dtype) {
         return error(name, Reason.MISALIGNED_SLICE,
                 "the slice of a " + dtype + " tensor does not begin and end on whole bytes");
     }

@@ -15,7 +15,7 @@ import java.util.function.BiConsumer;
 /// The keys of `fastsafetensors.json`, as the Python package of that name reads it, with the same meaning here. Its
 /// defaults count for what the file leaves out. Keys that steer what fst does not have (a Python framework, a progress
 /// bar on the console) are known and change nothing.
-final class SeedSettings {
+final class FastsafetensorsConfig {
     private static final String BASE = "base";
     private static final String THREE_FS = "3fs";
     private static final int MOST = Integer.MAX_VALUE;
@@ -23,28 +23,29 @@ final class SeedSettings {
     private static final int MOST_KIB = 1 << 20;
 
     /// Keys that stand at the top or in the section named.
-    private static final Map<String, Map<String, BiConsumer<SeedSettings, ConfigValue>>> GROUPS = new LinkedHashMap<>();
-    private static final Map<String, BiConsumer<SeedSettings, ConfigValue>> TOP = new LinkedHashMap<>();
-    private static final Map<String, BiConsumer<SeedSettings, ConfigValue>> BASE_KEYS = new LinkedHashMap<>();
+    private static final Map<String, Map<String, BiConsumer<FastsafetensorsConfig, ConfigValue>>> GROUPS =
+            new LinkedHashMap<>();
+    private static final Map<String, BiConsumer<FastsafetensorsConfig, ConfigValue>> TOP = new LinkedHashMap<>();
+    private static final Map<String, BiConsumer<FastsafetensorsConfig, ConfigValue>> BASE_KEYS = new LinkedHashMap<>();
 
     static {
-        TOP.put("loader", (seed, value) -> seed.loader = value.text());
-        TOP.put("framework", (seed, value) -> value.oneOf(Framework.values()));
-        BASE_KEYS.put("copier_type", (seed, value) -> seed.copier = value.oneOf(Copier.values()));
-        BASE_KEYS.put("bbuf_size_kb", (seed, value) -> seed.slotKib = value.integer(1, MOST_KIB));
-        BASE_KEYS.put("max_threads", (seed, value) -> seed.threads = value.integer(1, MOST));
-        Map<String, BiConsumer<SeedSettings, ConfigValue>> parallel = new LinkedHashMap<>();
-        parallel.put("use_pipeline", (seed, value) -> seed.pipeline = value.flag());
-        parallel.put("max_concurrent_producers", (seed, value) -> value.integer(1, 1));
-        parallel.put("queue_size", (seed, value) -> seed.queue = value.integer(-1, StreamOptions.MOST_AHEAD));
-        parallel.put("use_tqdm_on_load", (seed, value) -> value.flag());
-        parallel.put("max_batch_bytes", (seed, value) -> seed.batchBytes = seed.bytes(value));
-        parallel.put("use_chunk_budget_as_allocation_size", (seed, value) -> seed.fixedBatches = flagAt(value));
-        parallel.put("device_memory_budget", (seed, value) -> seed.deviceBytes = seed.bytes(value));
-        Map<String, BiConsumer<SeedSettings, ConfigValue>> debug = new LinkedHashMap<>();
-        debug.put("debug_log", (seed, value) -> value.flag());
-        debug.put("set_numa", (seed, value) -> seed.numa = value.flag());
-        debug.put("disable_cache", (seed, value) -> value.flag());
+        TOP.put("loader", (config, value) -> config.loader = value.text());
+        TOP.put("framework", (config, value) -> value.oneOf(Framework.values()));
+        BASE_KEYS.put("copier_type", (config, value) -> config.copier = value.oneOf(Copier.values()));
+        BASE_KEYS.put("bbuf_size_kb", (config, value) -> config.slotKib = value.integer(1, MOST_KIB));
+        BASE_KEYS.put("max_threads", (config, value) -> config.threads = value.integer(1, MOST));
+        Map<String, BiConsumer<FastsafetensorsConfig, ConfigValue>> parallel = new LinkedHashMap<>();
+        parallel.put("use_pipeline", (config, value) -> config.pipeline = value.flag());
+        parallel.put("max_concurrent_producers", (config, value) -> value.integer(1, 1));
+        parallel.put("queue_size", (config, value) -> config.queue = value.integer(-1, StreamOptions.MOST_AHEAD));
+        parallel.put("use_tqdm_on_load", (config, value) -> value.flag());
+        parallel.put("max_batch_bytes", (config, value) -> config.batchBytes = config.bytes(value));
+        parallel.put("use_chunk_budget_as_allocation_size", (config, value) -> config.fixedBatches = flagAt(value));
+        parallel.put("device_memory_budget", (config, value) -> config.deviceBytes = config.bytes(value));
+        Map<String, BiConsumer<FastsafetensorsConfig, ConfigValue>> debug = new LinkedHashMap<>();
+        debug.put("debug_log", (config, value) -> value.flag());
+        debug.put("set_numa", (config, value) -> config.numa = value.flag());
+        debug.put("disable_cache", (config, value) -> value.flag());
         GROUPS.put("parallel", parallel);
         GROUPS.put("debug", debug);
         GROUPS.values().forEach(TOP::putAll);
@@ -72,15 +73,15 @@ final class SeedSettings {
     private ConfigValue fixedBatches = ConfigValue.ofText("false", new Place.Outside("default"));
     private Map<String, Member> ownSection = Map.of();
 
-    private SeedSettings() {
+    private FastsafetensorsConfig() {
     }
 
     /// Whether a file has more of these keys than of fst's own.
     static boolean isMeantBy(ConfigValue file, boolean unlessOwn) {
         Set<String> found = file.section().keySet();
-        long seeds = found.stream().filter(SeedSettings::isKnown).count();
+        long theirs = found.stream().filter(FastsafetensorsConfig::isKnown).count();
         long own = found.stream().filter(Settings.keys()::contains).count();
-        return seeds == own ? unlessOwn : seeds > own;
+        return theirs == own ? unlessOwn : theirs > own;
     }
 
     private static boolean isKnown(String key) {
@@ -100,27 +101,27 @@ final class SeedSettings {
     /// Reads a file's object.
     ///
     /// @throws ConfigException at the first key that is unknown, or whose value is none
-    static SeedSettings read(ConfigValue file) {
-        SeedSettings seed = new SeedSettings();
+    static FastsafetensorsConfig read(ConfigValue file) {
+        FastsafetensorsConfig config = new FastsafetensorsConfig();
         Map<String, Member> members = file.section();
         members.forEach((key, member) -> {
-            Map<String, BiConsumer<SeedSettings, ConfigValue>> group = GROUPS.get(key);
+            Map<String, BiConsumer<FastsafetensorsConfig, ConfigValue>> group = GROUPS.get(key);
             if (group != null) {
-                seed.readSection(member.value().section(), group);
+                config.readSection(member.value().section(), group);
             } else if (TOP.containsKey(key)) {
-                Objects.requireNonNull(TOP.get(key)).accept(seed, member.value());
+                Objects.requireNonNull(TOP.get(key)).accept(config, member.value());
             } else if (!key.equals(BASE) && !key.equals(THREE_FS) && !key.equals(name(members))) {
                 throw Settings.unknown(key, member, keys());
             }
         });
-        Member section = members.get(seed.loader);
-        if (seed.loader.equals(BASE)) {
-            seed.readBase(section == null ? Map.of() : section.value().section());
+        Member section = members.get(config.loader);
+        if (config.loader.equals(BASE)) {
+            config.readBase(section == null ? Map.of() : section.value().section());
         } else if (section != null) {
-            seed.ownSection = section.value().section();
+            config.ownSection = section.value().section();
         }
-        seed.checkBatches();
-        return seed;
+        config.checkBatches();
+        return config;
     }
 
     private static String name(Map<String, Member> members) {
@@ -128,9 +129,10 @@ final class SeedSettings {
         return loader == null ? BASE : loader.value().text();
     }
 
-    private void readSection(Map<String, Member> section, Map<String, BiConsumer<SeedSettings, ConfigValue>> known) {
+    private void readSection(Map<String, Member> section,
+            Map<String, BiConsumer<FastsafetensorsConfig, ConfigValue>> known) {
         section.forEach((key, member) -> {
-            BiConsumer<SeedSettings, ConfigValue> setting = known.get(key);
+            BiConsumer<FastsafetensorsConfig, ConfigValue> setting = known.get(key);
             if (setting == null) {
                 throw Settings.unknown(key, member, known.keySet());
             }

@@ -7,7 +7,7 @@ import io.fastsafetensors.types.TensorInfo;
 ///
 /// @param info what the header says
 /// @param part what of it
-record Chosen(TensorInfo info, Part part) {
+record SelectedTensor(TensorInfo info, Part part) {
     boolean isEmpty() {
         return part.byteSize() == 0;
     }

@@ -6,29 +6,29 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
 
-/// One scope's hold on a buffer. Segments are given out through it and die with it, also where others keep the buffer.
+/// One scope's reference to a buffer. Segments are given out through it and end with it, even if others keep the buffer.
 ///
-/// Counted: several tensors may share the lease of a derived buffer. Thread-safe.
-public final class Lease {
+/// Counted: several tensors may share the view of a derived buffer. Thread-safe.
+public final class BufferView {
     private final SharedBuffer buffer;
     private @Nullable Arena arena;
     private int users = 1;
     private boolean closed;
 
-    /// Takes over one hold on `buffer`; one user.
-    public Lease(SharedBuffer buffer) {
+    /// Takes over one reference to `buffer`; one user.
+    public BufferView(SharedBuffer buffer) {
         this.buffer = buffer;
     }
 
-    /// The buffer; use it only while the lease is open, or retained.
+    /// The buffer; use it only while the view is open, or retained.
     public SharedBuffer buffer() {
         return buffer;
     }
 
-    /// A segment of the buffer that lives as long as this lease, or where native access is denied as long as the buffer;
+    /// A segment of the buffer that lives as long as this view, or where native access is denied as long as the buffer;
     /// null if the host cannot address it.
     ///
-    /// @throws IllegalStateException if the lease is closed
+    /// @throws IllegalStateException if the view is closed
     @SuppressWarnings("MustBeClosed")
     public @Nullable MemorySegment view(long offset, long byteSize) {
         synchronized (this) {
@@ -50,16 +50,16 @@ public final class Lease {
 
     /// One user more.
     ///
-    /// @throws IllegalStateException if the lease is closed
-    public synchronized Lease retain() {
+    /// @throws IllegalStateException if the view is closed
+    public synchronized BufferView retain() {
         requireOpen();
         users++;
         return this;
     }
 
-    /// A hold on the buffer of one's own, beyond this lease; the caller releases it.
+    /// A reference to the buffer that outlasts this view; the caller releases it.
     ///
-    /// @throws IllegalStateException if the lease is closed
+    /// @throws IllegalStateException if the view is closed
     public synchronized SharedBuffer hold() {
         requireOpen();
         return buffer.retain();
@@ -67,12 +67,12 @@ public final class Lease {
 
     /// One user less.
     ///
-    /// @return whether it was the last, who closes the lease
+    /// @return whether it was the last, who closes the view
     synchronized boolean isLast() {
         return closed || --users <= 0;
     }
 
-    /// Ends the segments given out and releases the buffer, even if users of the lease are left. Idempotent.
+    /// Ends the segments given out and releases the buffer, even if users of the view are left. Idempotent.
     public void close() {
         Arena toClose;
         synchronized (this) {

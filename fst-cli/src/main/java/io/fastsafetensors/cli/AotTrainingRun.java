@@ -15,11 +15,11 @@ import java.util.List;
 
 /// Runs every command but the demo once under `-XX:AOTCacheOutput`, so that the launcher's cache holds what commands
 /// need: in silence, on a small checkpoint in a temporary directory.
-final class Training {
+final class AotTrainingRun {
     private static final int TENSORS = 200;
     private static final int ELEMENTS = 8 << 20;
 
-    private Training() {
+    private AotTrainingRun() {
     }
 
     /// Runs it.

@@ -8,13 +8,13 @@ import java.util.Locale;
 import java.util.stream.Collectors;
 
 /// Finds names that a caller may have meant: those that begin and end alike. One pass over the names, no distances.
-public final class CloseNames {
+public final class SimilarNames {
     private static final int MOST = 3;
 
     private record Candidate(String name, int alike) {
     }
 
-    private CloseNames() {
+    private SimilarNames() {
     }
 
     /// `; did you mean …`, or nothing if no name comes close.
