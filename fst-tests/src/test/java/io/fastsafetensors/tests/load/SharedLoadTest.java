@@ -35,7 +35,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /// Loads by several ranks: whatever the way, each rank has what slicing the whole tensor gives.
-@Timeout(120)
+@Timeout(600)
 class SharedLoadTest extends RankLoads {
     /// Every way there is without a specification: who asks decides.
     static Stream<Arguments> ways() {
