@@ -82,12 +82,11 @@ final class RankChoice {
     }
 
     private static String transport(String deviceType) {
-        return switch (deviceType) {
-            case "cuda" -> "nccl";
-            case "rocm" -> "rccl";
-            case "cpu" -> "mpi";
-            default -> throw new UsageException(GROUP + " env: no transport is known to move " + deviceType
+        List<String> transports = ProcessGroups.transports(deviceType);
+        if (transports.isEmpty()) {
+            throw new UsageException(GROUP + " env: no transport is known to move " + deviceType
                     + " memory; name one, or use local:N");
-        };
+        }
+        return transports.getFirst();
     }
 }

@@ -10,13 +10,13 @@ import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
-/// Tracks whether something is open, and what was opened in it. A backend has one of its own, and everything that it
-/// hands out has one in it, so that:
+/// Tracks whether something is open, and what was opened in it. A backend has one of its own, and everything that it hands
+/// out has one in it, so that:
 ///
 /// * closing twice, or from several threads, releases once;
 /// * using what is closed is an [IllegalStateException] that says what is closed;
-/// * closing a backend closes what is still open there, the last opened first: streams and files before memory, which
-///   they may still use; what cannot be released keeps nothing else from it;
+/// * closing a backend closes what is still open there, the last opened first: streams and files before memory, which they
+///   may still use; what cannot be released keeps nothing else from it;
 /// * nothing is opened in what is being closed, and work [#using] it ends before it is released;
 /// * memory that a native call in flight uses stays open until a later close.
 ///
@@ -119,8 +119,6 @@ public final class Lifetime implements AutoCloseable {
         return closed;
     }
 
-    /// Refuses to go on once it is closed.
-    ///
     /// @throws IllegalStateException once closed
     public void requireOpen() {
         if (closed) {
@@ -145,8 +143,8 @@ public final class Lifetime implements AutoCloseable {
     /// Closes what was opened in this, then releases this. A second call does nothing, and returns when it is released,
     /// also by another thread.
     ///
-    /// @throws StillInUseException if memory is used by a native call: that memory stays open, and what it was opened
-    ///         in is closed to users but not released, until a later close
+    /// @throws StillInUseException if memory is used by a native call: that memory stays open, and what it was opened in is
+    ///         closed to users but not released, until a later close
     /// @throws IllegalStateException if this thread is [#using] it
     @Override
     public void close() {

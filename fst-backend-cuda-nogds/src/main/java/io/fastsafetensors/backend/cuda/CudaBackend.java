@@ -27,7 +27,7 @@ final class CudaBackend implements ContextBackend {
     /// 256 bytes is what `cuMemAlloc` aligns to and kernels like. Each copy costs the device some 7 µs besides the
     /// transfer, so blocks are large; slots of more than some 150 MiB together leave the processor's cache, so they are
     /// not larger. A page cache gives 3 to 6 GB/s a reader. Measured on an H200: docs/benchmarks/cuda-load.md.
-    private static final TransferHints HINTS = new TransferHints(256, 6 << 20, 12, 2);
+    private static final TransferHints HINTS = TransferHints.defaults().withBlockBytes(6 << 20).withReaders(12);
 
     private final DeviceInfo info;
     private final boolean registersHostMemory;

@@ -125,7 +125,7 @@ final class CudaCopyStream implements CopyStream {
     private static long address(DeviceBuffer buffer, long offset, long bytes) {
         Objects.checkFromIndexSize(offset, bytes, buffer.byteSize());
         DeviceHandle handle = buffer.handle();
-        if (handle.kind() != DeviceHandle.Kind.POINTER) {
+        if (!handle.isPointer()) {
             throw new IllegalArgumentException("not CUDA memory: " + handle);
         }
         return handle.value() + offset;

@@ -1,6 +1,8 @@
 package io.fastsafetensors.backend.cuda;
 
 import io.fastsafetensors.backend.cuda.driver.CudaDriver;
+import io.fastsafetensors.gpu.kernel.KernelCall;
+import io.fastsafetensors.gpu.kernel.KernelPlan;
 import io.fastsafetensors.spi.BufferSlice;
 import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.DeviceBuffer;

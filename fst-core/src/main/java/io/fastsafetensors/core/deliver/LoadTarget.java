@@ -56,6 +56,7 @@ final class LoadTarget {
     private final Device device;
     private final BackendChoice choice;
     private final SharedBackend backend;
+    private final boolean pointers;
     private final Router router;
     private final PlanSettings settings;
     private final Readers readers;
@@ -73,6 +74,7 @@ final class LoadTarget {
         this.device = selected.device();
         this.choice = selected.choice();
         this.backend = selected.backend();
+        this.pointers = selected.capabilities().contains(Capability.POINTERS);
         this.router = new Router(options, backend, selected.capabilities());
         boolean addressable = selected.capabilities().contains(Capability.HOST_ADDRESSABLE);
         this.settings = settingsOf(addressable);
@@ -183,6 +185,11 @@ final class LoadTarget {
     /// The files of one load, none open yet; the caller closes them.
     SourceFiles sources() {
         return SourceFiles.forLoad(storages);
+    }
+
+    /// Whether the device's memory has addresses.
+    boolean hasPointers() {
+        return pointers;
     }
 
     boolean isHostAddressable() {

@@ -42,4 +42,9 @@ public final class CoreGroupsProvider implements GroupsProvider {
         }
         return Providers.group(transport).join(bootstrap);
     }
+
+    @Override
+    public List<String> transports(String deviceType) {
+        return Providers.transports(deviceType);
+    }
 }

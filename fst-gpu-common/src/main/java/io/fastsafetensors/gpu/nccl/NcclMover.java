@@ -90,7 +90,7 @@ final class NcclMover implements Mover {
 
     private static long address(BufferSlice slice) {
         DeviceHandle handle = slice.buffer().handle();
-        if (handle.kind() != DeviceHandle.Kind.POINTER || slice.buffer().segment().isPresent()) {
+        if (!handle.isPointer() || slice.buffer().segment().isPresent()) {
             throw new IllegalArgumentException("not memory of the group's device: " + handle);
         }
         return handle.value() + slice.offset();

@@ -14,6 +14,7 @@ import java.util.Map;
 /// @param info for people
 record DeviceFacts(HipDevice device, DeviceInfo info) {
     static final String DEVICE_TYPE = "rocm";
+    private static final int DLPACK_ROCM = 10;
 
     /// Asks HIP.
     ///
@@ -33,7 +34,8 @@ record DeviceFacts(HipDevice device, DeviceInfo info) {
         attributes.put("pci bus id", bus[0]);
         PciBus.OF_LINUX.link(bus[0]).ifPresent(link -> attributes.put("pci link", link));
         return new DeviceFacts(new HipDevice(runtime, index, arch[0]),
-                new DeviceInfo(new Device(DEVICE_TYPE, index), DeviceKind.GPU, name[0], total[0],
-                        PciBus.OF_LINUX.numaNode(bus[0]), attributes));
+                DeviceInfo.of(new Device(DEVICE_TYPE, index), DeviceKind.GPU, name[0]).withTotalBytes(total[0])
+                        .withNumaNode(PciBus.OF_LINUX.numaNode(bus[0])).withAttributes(attributes)
+                        .withDlpackTypes(DLPACK_ROCM));
     }
 }

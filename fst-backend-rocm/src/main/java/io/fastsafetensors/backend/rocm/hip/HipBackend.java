@@ -22,7 +22,7 @@ import java.util.function.Supplier;
 /// One AMD GPU.
 final class HipBackend implements NativeBackend {
     /// What saturates a PCIe 5.0 link from the page cache.
-    private static final TransferHints HINTS = new TransferHints(256, 6 << 20, 12, 2);
+    private static final TransferHints HINTS = TransferHints.defaults().withBlockBytes(6 << 20).withReaders(12);
 
     private final DeviceInfo info;
     private final HipDevice device;

@@ -34,7 +34,7 @@ final class HipMemory {
         try (HipDevice.Current _ = device.makeCurrent()) {
             runtime.check("hipMemGetInfo", hip.hipMemGetInfo(freeAndTotal));
         }
-        return new MemoryInfo(freeAndTotal[0], freeAndTotal[1]);
+        return MemoryInfo.of(freeAndTotal[0], freeAndTotal[1]);
     }
 
     DeviceBuffer allocate(long bytes, long alignment) {

@@ -47,6 +47,6 @@ class RcclConformanceTest extends ProcessGroupConformance {
     @Override
     protected Backend open(int rank) {
         return FakeHip.provider().open(device(rank),
-                new BackendOptions(false, Map.of(HipOptions.KERNEL_CACHE, "off")));
+                BackendOptions.defaults().withProperties(Map.of(HipOptions.KERNEL_CACHE, "off")));
     }
 }
