@@ -24,7 +24,7 @@ import org.jspecify.annotations.Nullable;
 /// @param tap sees what was read
 /// @param placeNanos time spent moving blocks, over all readers
 /// @param stopped whether the load was cancelled or failed
-/// @param whenLanded told the index of each block that is in place
+/// @param whenLanded called with the index of each block that is in place
 record LoadContext(ReadPlan plan, Places places, OpenFiles files, Routing routing,
         SharedBackend backend, LoadMemory.Grant memory, @Nullable SlotPool pool, int blocksInFlight, ReadTap tap,
         LongAdder placeNanos, BooleanSupplier stopped, IntConsumer whenLanded) {
