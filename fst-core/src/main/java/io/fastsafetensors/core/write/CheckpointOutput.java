@@ -1,6 +1,7 @@
 package io.fastsafetensors.core.write;
 
 import io.fastsafetensors.api.WriteOptions;
+import io.fastsafetensors.core.digest.Sha256;
 import io.fastsafetensors.core.storage.Errnos;
 import io.fastsafetensors.error.Printable;
 import io.fastsafetensors.error.FormatError;
