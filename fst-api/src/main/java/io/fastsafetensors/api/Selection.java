@@ -61,19 +61,19 @@ public interface Selection {
         };
     }
 
-    /// Both.
+    /// Selects the tensors that both select.
     default Selection and(Selection other) {
         Objects.requireNonNull(other, "other");
         return tensor -> test(tensor) && other.test(tensor);
     }
 
-    /// Either.
+    /// Selects the tensors that either selects.
     default Selection or(Selection other) {
         Objects.requireNonNull(other, "other");
         return tensor -> test(tensor) || other.test(tensor);
     }
 
-    /// The others.
+    /// Selects the tensors that this does not select.
     default Selection negate() {
         return tensor -> !test(tensor);
     }

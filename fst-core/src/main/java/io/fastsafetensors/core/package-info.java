@@ -1,4 +1,4 @@
-/// The door of fst-core: what [java.util.ServiceLoader] finds.
+/// The entry point of fst-core, found by [java.util.ServiceLoader].
 /// Behind it, in the order in which data meets them: checkpoint, header, plan, read, place, deliver.
 /// Supporting packages: select (backends), shard (arithmetic), memory (who holds what), write, jfr.
 @NullMarked

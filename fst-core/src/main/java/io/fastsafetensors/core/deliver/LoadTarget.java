@@ -29,6 +29,7 @@ import io.fastsafetensors.core.storage.SourceFiles;
 import io.fastsafetensors.core.storage.Storages;
 import io.fastsafetensors.error.OutOfDeviceMemoryException;
 import io.fastsafetensors.error.Where;
+import io.fastsafetensors.group.ProcessGroup;
 import io.fastsafetensors.spi.Capability;
 import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.spi.TransferHints;
@@ -46,6 +47,9 @@ import org.jspecify.annotations.Nullable;
 final class LoadTarget {
     /// What the host converts while it is still in the processor's cache; a slot of it lies on a huge page.
     private static final int CONVERTED_BLOCK = 2 << 20;
+
+    /// The smallest block where several devices share the processor's cache: each copy costs a device some microseconds besides.
+    private static final int SHARED_BLOCK = 2 << 20;
 
     /// What is there if the process runs at all.
     private static final long CERTAIN_BYTES = 256 << 10;
@@ -149,7 +153,7 @@ final class LoadTarget {
         return new Use();
     }
 
-    /// The user's word first, the backend's hints after it.
+    /// The user's options take precedence over the backend's hints.
     private PlanSettings settingsOf(boolean addressable) {
         TransferHints hints = backend.get().hints();
         long alignment = options.alignment() != 0 ? options.alignment() : device.isCpu() ? 0 : hints.tensorAlignment();
@@ -207,7 +211,8 @@ final class LoadTarget {
     /// @param way which part of each selected tensor is loaded
     /// @param deviceBudget the most device memory that the load may hold
     ReadPlan plan(ParsedCheckpoint checkpoint, Routing routing, Selection selection, Way way, long deviceBudget) {
-        ReadPlan plan = Planner.plan(checkpoint.headers(), routing.routes(), selection, settings, way);
+        PlanSettings mine = settingsNow();
+        ReadPlan plan = Planner.plan(checkpoint.headers(), routing.routes(), selection, mine, way);
         int slots = readers.scratchSlots(plan);
         long room = deviceBudget - plan.deviceBytes();
         // Ranks that exchange blocks have the same ones.
@@ -215,7 +220,16 @@ final class LoadTarget {
             return plan;
         }
         return Planner.plan(checkpoint.headers(), routing.routes(), selection,
-                settings.withSlotsUpTo(Math.max(0, room) / slots), way);
+                mine.withSlotsUpTo(Math.max(0, room) / slots), way);
+    }
+
+    /// The settings of a load that begins now. Where other devices of this host are loaded to as well, blocks are smaller, so that
+    /// the slots of all stay in the processor's cache: what leaves it goes through the host's memory twice more, which is
+    /// what bounds several loads. The ranks of a group count alike on each of them.
+    private PlanSettings settingsNow() {
+        int devices = options.group().map(ProcessGroup::size).filter(size -> size > 1).orElseGet(SlotPool::devices);
+        return pool == null || options.blockBytes() != 0 || devices < 2 ? settings
+                : settings.withSlotsUpTo(Math.max(SHARED_BLOCK, settings.blockBytes() / devices) + 2L * Pages.SIZE);
     }
 
     /// The tensors of a stream.

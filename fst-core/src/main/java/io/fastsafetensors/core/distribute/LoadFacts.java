@@ -2,6 +2,7 @@ package io.fastsafetensors.core.distribute;
 
 import io.fastsafetensors.api.LoadOptions;
 import io.fastsafetensors.api.Selection;
+import io.fastsafetensors.core.digest.Sha256;
 import io.fastsafetensors.core.header.FileHeader;
 import io.fastsafetensors.core.header.ParsedCheckpoint;
 import io.fastsafetensors.core.plan.PlannedFile;
@@ -10,8 +11,6 @@ import io.fastsafetensors.types.Location;
 import io.fastsafetensors.types.TensorInfo;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
-import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -47,6 +46,7 @@ public final class LoadFacts {
     public static Map<String, String> ofPlaces(ReadPlan plan) {
         Map<String, String> facts = new LinkedHashMap<>();
         facts.put("layout (alignment, block size, dtype)", plan.settings().toString());
+        facts.put("bytes exchanged at a time (fst.exchangeBytes)", Long.toString(Windows.mostBytes()));
         StringBuilder ways = new StringBuilder();
         for (PlannedFile file : plan.planned()) {
             ways.append(switch (file.landing()) {
@@ -61,7 +61,7 @@ public final class LoadFacts {
     }
 
     private static String selected(ParsedCheckpoint checkpoint, Selection selection) {
-        MessageDigest sha = sha256();
+        MessageDigest sha = Sha256.create();
         int count = 0;
         for (TensorInfo tensor : checkpoint.tensors()) {
             if (selection.test(tensor)) {
@@ -73,7 +73,7 @@ public final class LoadFacts {
     }
 
     private static String digest(FileHeader header) {
-        MessageDigest sha = sha256();
+        MessageDigest sha = Sha256.create();
         update(sha, Long.toString(header.dataStart()));
         for (TensorInfo tensor : header.tensors()) {
             update(sha, tensor.name());
@@ -92,14 +92,6 @@ public final class LoadFacts {
     }
 
     private static String hex(MessageDigest sha) {
-        return HexFormat.of().formatHex(sha.digest()).substring(0, DIGITS);
-    }
-
-    private static MessageDigest sha256() {
-        try {
-            return MessageDigest.getInstance("SHA-256");
-        } catch (NoSuchAlgorithmException e) {
-            throw new AssertionError("every JDK has SHA-256", e);
-        }
+        return Sha256.hex(sha).substring(0, DIGITS);
     }
 }

@@ -9,8 +9,8 @@ import java.util.Optional;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
-/// The ways of a checkpoint's files, with the mappings that were taken for those that are mapped. Closed when the load
-/// has ended, or was never begun.
+/// The transfer paths of a checkpoint's files, with the mappings that were taken for those that are mapped. Closed when
+/// the load has ended, or was never begun.
 public final class Routing implements AutoCloseable {
     private final List<Route> routes;
     private final List<Optional<MappedFile>> mapped;
@@ -37,7 +37,7 @@ public final class Routing implements AutoCloseable {
         return all;
     }
 
-    /// The ways of some of the files, none of which is mapped.
+    /// The transfer paths of some of the files, none of which is mapped.
     ///
     /// @param first the first of them
     public Routing part(int first, int files) {

@@ -61,6 +61,11 @@ public final class SlotPool {
         return bytes <= ProcessLimit.bytes(MOST_PROPERTY, 1).orElse(MOST_BYTES) || bytes <= mostBytesOfAll();
     }
 
+    /// How many devices have a pool in this process.
+    public static int devices() {
+        return (int) ALL.stream().map(pool -> pool.key.backend()).distinct().count();
+    }
+
     /// The page-locked bytes that all pools hold now.
     static long bytesOfAll() {
         return BYTES_OF_ALL.get();
@@ -109,7 +114,7 @@ public final class SlotPool {
         loads--;
     }
 
-    /// Sees to it that there will be this many slots, as far as the bound allows, and at least one.
+    /// Ensures that this many slots will be made, at least one and as many as the bound allows.
     public synchronized void reserve(int slots) {
         wanted = Math.max(wanted, Math.clamp(MOST_BYTES / key.slotBytes(), 1, slots));
         if (made < wanted && maker == null) {
@@ -276,7 +281,7 @@ public final class SlotPool {
         }
     }
 
-    /// Makes those who wait ask whether they still want to.
+    /// Wakes waiting threads, which check again whether they were stopped.
     synchronized void wakeUp() {
         notifyAll();
     }

@@ -12,7 +12,7 @@ import java.util.stream.IntStream;
 /// @param bytesToRead their bytes
 /// @param bufferBytes the size of the device buffer that receives them, 0 if there is nothing to receive
 /// @param landing how blocks reach their place
-/// @param why why that way
+/// @param why the reason
 public record PlannedFile(Location location, long fileLength, PlannedTensors tensors, int ranges, long bytesToRead,
         long bufferBytes, Landing landing, String why) {
     /// The ways in which blocks reach their targets.

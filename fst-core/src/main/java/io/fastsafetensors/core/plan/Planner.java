@@ -29,7 +29,7 @@ public final class Planner {
 
     /// The plan for these files.
     ///
-    /// @param routes the way of each file; one that cannot be in place is moved
+    /// @param routes the transfer path of each file; one that cannot be in place is moved
     /// @param cuts which part of each selected tensor is loaded
     /// @throws UnsupportedFeatureException if a conversion leaves a sub-byte tensor without whole bytes
     /// @throws io.fastsafetensors.error.SliceException if a tensor cannot be cut as it should be

@@ -1,11 +1,10 @@
 package io.fastsafetensors.core.plan;
 
 import io.fastsafetensors.api.LoadPlan;
+import io.fastsafetensors.core.digest.Sha256;
 import io.fastsafetensors.error.BudgetException;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
 
@@ -52,9 +51,9 @@ public final class ReadPlan implements LoadPlan {
         return blocks;
     }
 
-    /// The block that is read as number `position`.
-    public int inOrder(int position) {
-        return order[position];
+    /// The blocks in the order in which one rank alone reads them.
+    public int[] order() {
+        return order.clone();
     }
 
     /// The first block of a file; that of the next file that has any if it has none itself.
@@ -85,6 +84,11 @@ public final class ReadPlan implements LoadPlan {
     /// Whether some tensor changes its dtype on the way.
     public boolean converts() {
         return files.stream().anyMatch(PlannedFile::converts);
+    }
+
+    /// Whether some tensor's bytes are not one run of its file.
+    public boolean gathers() {
+        return files.stream().anyMatch(PlannedFile::gathers);
     }
 
     /// Whether some tensor's bytes are not one run of a file that takes this way.
@@ -141,20 +145,16 @@ public final class ReadPlan implements LoadPlan {
 
     @Override
     public String digest() {
-        try {
-            MessageDigest sha = MessageDigest.getInstance("SHA-256");
-            update(sha, settings.toString());
-            for (PlannedFile file : files) {
-                update(sha, file.location().name() + "|" + file.fileLength() + "|" + file.bufferBytes());
-                for (PlannedTensor t : file.tensors()) {
-                    update(sha, t.info().name() + "|" + t.info().dtype() + "|" + t.dtype() + "|" + t.info().shape()
-                            + "|" + t.info().fileOffset() + "|" + t.part() + "|" + t.bufferOffset());
-                }
+        MessageDigest sha = Sha256.create();
+        update(sha, settings.toString());
+        for (PlannedFile file : files) {
+            update(sha, file.location().name() + "|" + file.fileLength() + "|" + file.bufferBytes());
+            for (PlannedTensor t : file.tensors()) {
+                update(sha, t.info().name() + "|" + t.info().dtype() + "|" + t.dtype() + "|" + t.info().shape()
+                        + "|" + t.info().fileOffset() + "|" + t.part() + "|" + t.bufferOffset());
             }
-            return HexFormat.of().formatHex(sha.digest());
-        } catch (NoSuchAlgorithmException e) {
-            throw new AssertionError("every JDK has SHA-256", e);
         }
+        return Sha256.hex(sha);
     }
 
     private static void update(MessageDigest sha, String text) {

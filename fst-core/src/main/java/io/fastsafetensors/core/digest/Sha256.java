@@ -1,15 +1,15 @@
-package io.fastsafetensors.core.write;
+package io.fastsafetensors.core.digest;
 
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 
-/// The digest of a tensor's bytes. Files keep it under [io.fastsafetensors.api.WriteOptions#DIGEST_KEY].
+/// Computes SHA-256 digests. Files keep those of tensors under [io.fastsafetensors.api.WriteOptions#DIGEST_KEY].
 public final class Sha256 {
     private Sha256() {
     }
 
-    /// A new one.
+    /// A new digest of nothing.
     public static MessageDigest create() {
         try {
             return MessageDigest.getInstance("SHA-256");
@@ -18,8 +18,13 @@ public final class Sha256 {
         }
     }
 
-    /// What it came to, in lower-case hexadecimal; it begins again.
+    /// The result in lower-case hexadecimal; the digest begins again.
     public static String hex(MessageDigest digest) {
         return HexFormat.of().formatHex(digest.digest());
+    }
+
+    /// The digest of some bytes, in lower-case hexadecimal.
+    public static String hex(byte[] bytes) {
+        return HexFormat.of().formatHex(create().digest(bytes));
     }
 }
