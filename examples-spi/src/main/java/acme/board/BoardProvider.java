@@ -27,7 +27,7 @@ public final class BoardProvider implements ProcessGroupProvider {
         Board board = new Board(devices.size());
         return IntStream.range(0, devices.size()).<ProcessGroup> mapToObj(rank -> {
             Membership membership =
-                    new Membership(name(), rank, devices.size(), timeout, devices.get(rank).type());
+                    Membership.of(name(), rank, devices.size(), timeout, devices.get(rank).type());
             BoardRank mine = new BoardRank(board, membership);
             return new TransportGroup(membership, mine.state, mine, mine);
         }).toList();

@@ -27,6 +27,8 @@ public interface DirectStorage {
             this.reason = Objects.requireNonNull(reason, "reason");
         }
 
+        /// What a storage says of a file.
+        ///
         /// @param mode how bytes would travel
         /// @param reason why, for people
         public static Support of(Mode mode, String reason) {

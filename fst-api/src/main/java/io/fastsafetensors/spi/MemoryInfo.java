@@ -16,6 +16,8 @@ public final class MemoryInfo {
         this.total = total;
     }
 
+    /// The memory that a device says it has.
+    ///
     /// @param free bytes that could still be allocated, −1 if the device does not say
     /// @param total bytes in all, −1 if the device does not say
     public static MemoryInfo of(long free, long total) {

@@ -22,6 +22,7 @@ public abstract class BaseBackend implements Backend {
 
     /// @param name the provider's name
     /// @param info the device
+    @SuppressWarnings("this-escape") // Only a method to call when it is closed.
     protected BaseBackend(String name, DeviceInfo info) {
         this.name = name;
         this.info = info;

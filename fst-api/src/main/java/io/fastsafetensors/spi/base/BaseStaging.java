@@ -29,6 +29,7 @@ public class BaseStaging implements StagingBuffer {
     /// @param owner what the memory is opened in: the backend's lifetime
     /// @param backend the backend's name, for the error
     /// @throws OutOfDeviceMemoryException if the host has not that much
+    @SuppressWarnings("MustBeClosed") // The lifetime closes the arena.
     public static StagingBuffer onHost(long bytes, Lifetime owner, String backend) {
         Arena arena = Arena.ofShared();
         boolean made = false;

@@ -23,6 +23,7 @@ public abstract class BaseStream implements CopyStream {
     private final Lifetime lifetime;
 
     /// @param backend the backend's lifetime, with which the stream is closed at the latest
+    @SuppressWarnings("this-escape") // Only a method to call when it is closed.
     protected BaseStream(Lifetime backend) {
         this.lifetime = backend.work("the copy stream", this::release);
     }
@@ -41,6 +42,8 @@ public abstract class BaseStream implements CopyStream {
     protected void release() {
     }
 
+    /// Lets an open stream pass.
+    ///
     /// @throws IllegalStateException once the stream is closed
     protected final void requireOpen() {
         lifetime.requireOpen();

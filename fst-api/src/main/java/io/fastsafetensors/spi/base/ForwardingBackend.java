@@ -62,7 +62,7 @@ public class ForwardingBackend implements Backend {
     /// The same bytes of the delegate's own buffer.
     public final BufferSlice unwrap(BufferSlice slice) {
         DeviceBuffer own = unwrap(slice.buffer());
-        return own == slice.buffer() ? slice : new BufferSlice(own, slice.offset(), slice.byteSize());
+        return own.equals(slice.buffer()) ? slice : new BufferSlice(own, slice.offset(), slice.byteSize());
     }
 
     /// The delegate's own stream, if this backend wrapped it; any other as it is.

@@ -24,7 +24,7 @@ public class ForwardingBuffer implements DeviceBuffer {
     }
 
     boolean isOf(ForwardingBackend backend) {
-        return owner == backend;
+        return owner.equals(backend);
     }
 
     @Override

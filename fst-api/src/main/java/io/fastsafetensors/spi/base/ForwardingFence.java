@@ -20,7 +20,7 @@ public class ForwardingFence implements Fence {
     }
 
     boolean isOf(ForwardingBackend backend) {
-        return owner == backend;
+        return owner.equals(backend);
     }
 
     @Override

@@ -24,7 +24,7 @@ public class ForwardingStream implements CopyStream {
     }
 
     boolean isOf(ForwardingBackend backend) {
-        return owner == backend;
+        return owner.equals(backend);
     }
 
     @Override

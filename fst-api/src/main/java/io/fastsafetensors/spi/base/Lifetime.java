@@ -119,6 +119,8 @@ public final class Lifetime implements AutoCloseable {
         return closed;
     }
 
+    /// Lets what is open pass.
+    ///
     /// @throws IllegalStateException once closed
     public void requireOpen() {
         if (closed) {

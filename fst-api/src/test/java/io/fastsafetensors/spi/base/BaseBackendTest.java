@@ -41,6 +41,7 @@ class BaseBackendTest {
             super("plain", DeviceInfo.of(new Device("plain", 0), DeviceKind.ACCELERATOR, "a test"));
         }
 
+        @SuppressWarnings("MustBeClosed") // The lifetime closes the arena.
         @Override
         protected DeviceBuffer newBuffer(long bytes, long alignment) {
             Arena arena = Arena.ofShared();
@@ -129,6 +130,7 @@ class BaseBackendTest {
         }
     }
 
+    @SuppressWarnings("MustBeClosed") // The memory of another thread, which nobody closes.
     @Test
     void what_cannot_be_copied_is_refused_before_anything_is() {
         CopyStream stream = backend.openCopyStream();

@@ -100,6 +100,7 @@ class LifetimeTest {
         assertEquals(List.of("staging", "backend"), released);
     }
 
+    @SuppressWarnings("MustBeClosed") // The lifetime closes it.
     @Test
     void an_arena_ends_before_its_memory_is_released() {
         Arena arena = Arena.ofShared();

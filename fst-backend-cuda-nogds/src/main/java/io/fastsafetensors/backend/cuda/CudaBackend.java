@@ -98,6 +98,7 @@ final class CudaBackend implements ContextBackend {
         return deviceMemory.keptBytes();
     }
 
+    @SuppressWarnings("MustBeClosed") // The lifetime closes the arena.
     @Override
     public StagingBuffer allocateStaging(long bytes) {
         if (bytes < 0) {

@@ -36,6 +36,11 @@ final class CudaCopyStream implements CopyStream {
         this.lifetime = backend.work("the copy stream", this::release);
     }
 
+    /// Whether it is a stream of the backend with this context.
+    boolean isOf(CudaContext other) {
+        return context.equals(other);
+    }
+
     /// The driver's stream, for kernels.
     ///
     /// @throws IllegalStateException once closed

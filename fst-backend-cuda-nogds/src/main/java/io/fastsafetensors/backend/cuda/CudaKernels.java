@@ -50,8 +50,8 @@ final class CudaKernels implements Kernels {
 
     private void launch(CopyStream stream, DeviceBuffer source, DeviceBuffer target, List<KernelCall> calls) {
         backend.requireOpen();
-        if (!(stream instanceof CudaCopyStream cuda)) {
-            throw new IllegalArgumentException("not a stream of the backend " + CudaBackend.NAME + ": " + stream);
+        if (!(stream instanceof CudaCopyStream cuda) || !cuda.isOf(context)) {
+            throw new IllegalArgumentException("not a stream of this backend: " + stream);
         }
         CudaDriver.Stream queue = cuda.stream();
         byte[] from = bytes(source.handle().value());

@@ -1,5 +1,6 @@
 package io.fastsafetensors.core.storage;
 
+import io.fastsafetensors.error.StorageException;
 import io.fastsafetensors.error.UnsupportedFeatureException;
 import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.spi.Services;
@@ -67,10 +68,19 @@ public final class Storages implements AutoCloseable {
         String scheme = location.path().isPresent() ? LocalStorageProvider.SCHEME : location.scheme();
         Storage storage = open.get(scheme);
         if (storage == null) {
-            storage = find(scheme, location).open(StorageOptions.none());
+            storage = open(find(scheme, location), scheme, location);
             open.put(scheme, storage);
         }
         return storage;
+    }
+
+    private static Storage open(StorageProvider provider, String scheme, Location location) {
+        try {
+            return provider.open(StorageOptions.none());
+        } catch (LinkageError e) {
+            throw new StorageException("the storage of scheme " + scheme + " (" + provider.getClass().getName()
+                    + ") does not go together with this version of fst: " + e, location.where(), e);
+        }
     }
 
     private static StorageProvider find(String scheme, Location location) {

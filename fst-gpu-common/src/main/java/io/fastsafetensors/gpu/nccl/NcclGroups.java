@@ -66,7 +66,7 @@ public final class NcclGroups {
         ThreadMeeting meeting = new ThreadMeeting(size);
         List<Callable<ProcessGroup>> joins = new ArrayList<>();
         for (int r = 0; r < size; r++) {
-            Membership who = new Membership(transport, r, size, timeout, deviceType);
+            Membership who = Membership.of(transport, r, size, timeout, deviceType);
             Device device = devices.get(r);
             joins.add(() -> joinLocally(who, device, id, meeting));
         }
