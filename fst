@@ -127,7 +127,7 @@ elif [[ -w $caches ]]; then
     # In a shell of its own, which keeps to itself what a driver's library does to the process at its end. The
     # configuration goes when the cache is whole.
     (
-        "${java[@]}" "-XX:AOTCacheOutput=$cache.$$" -m io.fastsafetensors.cli/io.fastsafetensors.cli.Training || :
+        "${java[@]}" "-XX:AOTCacheOutput=$cache.$$" -m io.fastsafetensors.cli/io.fastsafetensors.cli.AotTrainingRun || :
     ) >"$caches/fst-aot.log" 2>&1 </dev/null
     [[ -s $cache.$$ && ! -e $cache.$$.config ]] && mv "$cache.$$" "$cache" || : >"$cache"
     rm -f "$cache.$$" "$cache.$$.config"

@@ -3,7 +3,7 @@ module io.fastsafetensors.core {
     requires io.fastsafetensors.api;
     requires tools.jackson.core;
     requires jdk.jfr;
-    // core.write.DirectOption
+    // core.write.AtomicFile: direct writes
     requires jdk.unsupported;
     requires static org.jspecify;
 

@@ -3,7 +3,7 @@ package io.fastsafetensors.api;
 import java.util.List;
 import java.util.Objects;
 
-/// Why a backend was picked.
+/// The choice of a backend, with the reason for it.
 ///
 /// @param name the backend that serves the device
 /// @param reason one sentence

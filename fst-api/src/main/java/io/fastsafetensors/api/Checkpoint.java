@@ -9,7 +9,7 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 
-/// What the headers of a checkpoint say: one file, or all shards of a directory or index. Validated, immutable,
+/// The validated headers of a checkpoint: of one file, or of all shards of a directory or index. Immutable,
 /// thread-safe; holds no file open and no data.
 ///
 /// ```java

@@ -7,7 +7,7 @@ import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 
-/// What this machine and this class path can do: the facts behind `fst doctor`.
+/// Reports the abilities of this machine and this class path: the facts behind `fst doctor`.
 public final class Diagnostics {
     private Diagnostics() {
     }
@@ -47,7 +47,7 @@ public final class Diagnostics {
         evict(checkpoint, OpenOptions.defaults());
     }
 
-    /// Evicts the files of a checkpoint from the page cache, for measurements of cold loads. Pages that somebody uses may
+    /// Evicts the files of a checkpoint from the page cache, for measurements of cold loads. Pages in use may
     /// stay.
     ///
     /// @param options as for the load that this is about

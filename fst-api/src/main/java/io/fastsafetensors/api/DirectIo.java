@@ -1,6 +1,6 @@
 package io.fastsafetensors.api;
 
-/// Whether reads bypass the page cache.
+/// Selects whether reads bypass the page cache.
 public enum DirectIo {
     /// Per block: what the page cache holds is copied from it, the rest is read directly where the storage allows.
     AUTO,

@@ -1,6 +1,6 @@
 package io.fastsafetensors.api;
 
-/// How the ranks of a group share the reading. What each costs and needs is in docs/ranks.md.
+/// The ways in which the ranks of a group share the reading; docs/ranks.md compares their costs and needs.
 public enum Distribution {
     /// Picked by what is loaded and by what the group can move, the same on every rank: [#OWNER] if the files were given
     /// to ranks, [#LOCAL] if there is a shard specification or the group cannot move some rank's memory, else

@@ -1,7 +1,7 @@
 package io.fastsafetensors.api;
 
 /// A tensor on its way to another framework: a struct in native memory, and a hold on the tensor's memory that ends
-/// with the struct. Whoever consumes it calls the struct's deleter once, from any thread, whatever has been closed by then.
+/// with the struct. The consumer calls the struct's deleter once, from any thread, whatever has been closed by then.
 ///
 /// ```java
 /// try (Dlpack struct = tensor.toDlpack(DlpackVersion.VERSIONED)) {

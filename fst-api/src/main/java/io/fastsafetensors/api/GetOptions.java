@@ -5,7 +5,7 @@ import io.fastsafetensors.types.Device;
 import java.util.Objects;
 import java.util.Optional;
 
-/// What to change on the way to the caller.
+/// Changes to a tensor on its way to the caller.
 ///
 /// @param device another device than the loader's
 /// @param dtype another dtype than the loaded one; any numeric pair, rules in [io.fastsafetensors.spi.Kernels]

@@ -1,6 +1,6 @@
 package io.fastsafetensors.api;
 
-/// What happens when a [Weights] or a detached [Tensor] is collected unclosed. Its memory is freed in every case.
+/// The reaction to a [Weights] or a detached [Tensor] that is collected unclosed. Its memory is freed in every case.
 public enum LeakDetection {
     /// Nothing is said.
     OFF,

@@ -3,7 +3,7 @@ package io.fastsafetensors.api;
 import java.util.List;
 import java.util.Optional;
 
-/// What a load will do, computed from headers and options alone: deterministic, printable, the same on every rank.
+/// The plan of a load, computed from headers and options alone: deterministic, printable, the same on every rank.
 public interface LoadPlan {
     /// Bytes that will be read from files; with [Distribution#STRIPED] by all ranks together.
     long bytesToRead();

@@ -2,7 +2,7 @@ package io.fastsafetensors.api;
 
 import java.util.List;
 
-/// What a load has done so far. Times are in seconds since the call of `load`.
+/// Statistics of a load up to now. Times are in seconds since the call of `load`.
 ///
 /// @param files files of the load
 /// @param tensors tensors of the load

@@ -182,10 +182,10 @@ public interface Loader extends AutoCloseable {
         return stream(Location.of(checkpoint), options);
     }
 
-    /// Writes a checkpoint anew: what [#load(Location)] would load, in the dtype it would load it as. It passes through the
-    /// device in pieces, so neither the checkpoint nor a tensor of it has to fit into memory: the loader's device budget
-    /// counts or, without one, 96 MiB. Reading goes on while what was read is written, past the page cache where that
-    /// works. The progress listener hears of what was read.
+    /// Rewrites a checkpoint: what [#load(Location)] would load, in the dtype it would load it as. It passes through
+    /// the device in pieces, so neither the checkpoint nor a tensor of it has to fit into memory: the loader's device
+    /// budget counts or, without one, 96 MiB. Reading goes on while what was read is written, past the page cache where
+    /// that works. The progress listener hears of what was read.
     ///
     /// Several files become one unless the options name a shard size or keep the files. Metadata is kept, with what the
     /// options add: each file's own where files are kept, else that of all files together, of which a key that several

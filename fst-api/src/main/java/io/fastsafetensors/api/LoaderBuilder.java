@@ -205,11 +205,11 @@ public final class LoaderBuilder {
     /// [WriteOptions#DIGEST_KEY]; off unless set. Only what is loaded is compared, and a tensor without a digest passes.
     ///
     /// A tensor that is loaded as it is in the file is digested where it was placed (copied back from a device that the
-    /// host cannot address), once, by whoever asks for it first; [Weights#awaitAll()] digests the others on all cores. The
-    /// digest of one that is converted on the way is made of what is read, which takes a load by one reader; it cannot be
-    /// made where direct storage reads past the host, and when rewriting: that is refused. A mismatch is a
-    /// [io.fastsafetensors.error.FormatException] `DigestMismatch` of every call that asks for the tensor, of `awaitAll`,
-    /// of the stream's `next`, and of [Loader#rewrite], which then leaves the target as it was.
+    /// host cannot address), once, by the first call that asks for it; [Weights#awaitAll()] digests the others on all
+    /// cores. The digest of one that is converted on the way is made of what is read, which takes a load by one reader;
+    /// it cannot be made where direct storage reads past the host, and when rewriting: that is refused. A mismatch is a
+    /// [io.fastsafetensors.error.FormatException] `DigestMismatch` of every call that asks for the tensor, of
+    /// `awaitAll`, of the stream's `next`, and of [Loader#rewrite], which then leaves the target as it was.
     public LoaderBuilder checkDigests(boolean check) {
         this.checkDigests = check;
         return this;

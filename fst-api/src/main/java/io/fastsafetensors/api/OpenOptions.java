@@ -2,7 +2,7 @@ package io.fastsafetensors.api;
 
 import java.util.Optional;
 
-/// How a checkpoint is opened: which files count, how headers are read, and what is an error.
+/// Options for opening a checkpoint: the files that count, how headers are read, and what is an error.
 ///
 /// @param lenient accepts bytes after the last tensor and headers up to `maxHeaderBytes`; off by default
 /// @param maxHeaderBytes the largest header; the format's own cap unless lenient

@@ -16,7 +16,7 @@ public interface Pin extends AutoCloseable {
     /// How many bytes.
     long byteSize();
 
-    /// Lets go. Idempotent, from any thread.
+    /// Releases the pin. Idempotent, from any thread.
     @Override
     void close();
 }

@@ -3,8 +3,8 @@ package io.fastsafetensors.api;
 /// Told now and then how a load is doing. Called from reader threads, one at a time; must be quick and not throw (a
 /// listener that throws fails the load).
 ///
-/// It may close the weights or the stream, which then ends as soon as the readers let go, and ask for tensors that are
-/// there. It must not wait, neither for reads nor for other threads that wait for the load.
+/// It may close the weights or the stream, which then ends as soon as the readers have stopped, and ask for tensors
+/// that are there. It must not wait, neither for reads nor for other threads that wait for the load.
 @FunctionalInterface
 public interface ProgressListener {
     /// Bytes have come into place.

@@ -89,7 +89,7 @@ public final class Safetensors {
     }
 
     /// Writes a checkpoint, streaming and atomically: a file (`x.safetensors`), or with a shard size in the options
-    /// as many shards as it takes and an index beside them.
+    /// as many shards as it takes and an index next to them.
     ///
     /// @param target the file, or the directory for shards
     /// @return the files written

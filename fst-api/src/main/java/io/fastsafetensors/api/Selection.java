@@ -6,9 +6,9 @@ import java.util.Objects;
 import java.util.Set;
 import java.util.regex.Pattern;
 
-/// Which tensors to load. The bytes of the others are not read, but for gaps of up to 64 KiB between two tensors that are
-/// wanted: reading over such a gap costs less than a second read. [LoadPlan#bytesToRead()] has the gaps in it,
-/// [LoadPlan.FilePlan#ranges()] what is left of the neighbours, [LoadStats#bytesRead()] what it came to.
+/// Selects the tensors to load. The bytes of the others are not read, except for gaps of up to 64 KiB between two
+/// selected tensors: reading over such a gap costs less than a second read. [LoadPlan#bytesToRead()] includes the gaps,
+/// [LoadPlan.FilePlan#ranges()] shows the neighbours' bytes in them, [LoadStats#bytesRead()] counts what was read.
 ///
 /// ```java
 /// Selection attention = Selection.glob("*.self_attn.*");
@@ -61,19 +61,19 @@ public interface Selection {
         };
     }
 
-    /// Both.
+    /// Selects the tensors that both select.
     default Selection and(Selection other) {
         Objects.requireNonNull(other, "other");
         return tensor -> test(tensor) && other.test(tensor);
     }
 
-    /// Either.
+    /// Selects the tensors that either selects.
     default Selection or(Selection other) {
         Objects.requireNonNull(other, "other");
         return tensor -> test(tensor) || other.test(tensor);
     }
 
-    /// The others.
+    /// Selects the tensors that this does not select.
     default Selection negate() {
         return tensor -> !test(tensor);
     }

@@ -7,7 +7,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.regex.Pattern;
 
-/// Which tensors the ranks of a group cut, and along which dimension: globs over names (as in
+/// Selects the tensors that are partitioned over the ranks of a group, and the dimension: globs over names (as in
 /// [Selection#glob(String...)]) with a dimension each. The first that matches counts; a tensor that none matches, or one
 /// with the dimension −1, is whole on every rank. Immutable.
 ///

@@ -1,6 +1,6 @@
 package io.fastsafetensors.api;
 
-/// How a [TensorStream] runs.
+/// Options of a [TensorStream].
 ///
 /// @param batchesAhead batches read ahead of the consumer: −1 reads the next only when the last was given back, 0
 ///        while it is being consumed, N keeps N more in memory; at most [#MOST_AHEAD]

@@ -4,7 +4,7 @@ import java.util.Iterator;
 import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
 
-/// Tensors in the order in which they arrive, under a fixed memory budget. Passed through once.
+/// Tensors in the order in which they arrive, under a fixed memory budget. Can be iterated once.
 ///
 /// The consumer sets the pace. A failure of the reading side reaches it once, from `next`, and ends the stream. An interrupt
 /// of the thread that waits in `next` is a [io.fastsafetensors.error.LoadInterruptedException] and ends nothing: `next` may

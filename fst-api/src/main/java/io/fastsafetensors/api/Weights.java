@@ -129,7 +129,7 @@ public interface Weights extends AutoCloseable {
     ///
     /// Returns when no reader touches the memory any more. A read that does not return (a file system that is gone) is waited
     /// for a minute, or a second on a thread that is interrupted, with a warning in the log; then, and in a progress listener
-    /// at once, this returns and the memory is freed as soon as the last reader lets go of it.
+    /// at once, this returns and the memory is freed as soon as the last reader has released it.
     ///
     /// @throws RuntimeException what the backend cannot free, to the first caller; everything else is freed
     @Override

@@ -3,7 +3,7 @@ package io.fastsafetensors.api;
 import java.util.Map;
 import java.util.Objects;
 
-/// How a checkpoint is written.
+/// Options for writing a checkpoint.
 ///
 /// @param metadata the `__metadata__` of every file; when rewriting, what is added to it
 /// @param dataAlignment the data section starts at a multiple of this, by spaces after the header; 8 is what the

@@ -7,7 +7,7 @@ public final class SliceException extends FstException {
     @Serial
     private static final long serialVersionUID = 1L;
 
-    /// What is wrong with the slice.
+    /// Kinds of errors in a slice.
     public enum Reason {
         /// More slices than dimensions.
         TOO_MANY_SLICES("TooManySlices"),

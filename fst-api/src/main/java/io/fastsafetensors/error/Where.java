@@ -5,7 +5,8 @@ import java.io.Serializable;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 
-/// Where an error happened. Parts that do not apply are null; the known ones end the exception's message.
+/// The context of an error: file, tensor, offset, backend. Parts that do not apply are null; the known ones end the
+/// exception's message.
 ///
 /// @param file the file, as text so that exceptions stay serialisable
 /// @param tensor the tensor's name, unescaped

@@ -5,7 +5,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 
-/// How the ranks of a group find each other; which place this process has among them.
+/// Connection data of a group's ranks: the rank of this process, and how the ranks find each other.
 ///
 /// @param rank this rank
 /// @param size how many ranks
@@ -40,7 +40,7 @@ public record Bootstrap(int rank, int size, int localRank, Device device, Durati
     ///
     /// | launcher | rank | size | local rank |
     /// |---|---|---|---|
-    /// | torchrun, and whoever sets the same | `RANK` | `WORLD_SIZE` | `LOCAL_RANK` |
+    /// | torchrun, and others that set the same | `RANK` | `WORLD_SIZE` | `LOCAL_RANK` |
     /// | Open MPI's mpirun | `OMPI_COMM_WORLD_RANK` | `OMPI_COMM_WORLD_SIZE` | `OMPI_COMM_WORLD_LOCAL_RANK` |
     /// | mpiexec of MPICH and Intel MPI | `PMI_RANK` | `PMI_SIZE` | `MPI_LOCALRANKID` |
     /// | srun | `SLURM_PROCID` | `SLURM_STEP_NUM_TASKS` | `SLURM_LOCALID` |

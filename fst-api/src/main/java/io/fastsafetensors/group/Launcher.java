@@ -48,7 +48,7 @@ enum Launcher {
         this.job = job;
     }
 
-    /// What a launcher told.
+    /// Rank and size as a launcher gives them.
     record Place(int rank, int size, int localRank) {
     }
 
@@ -111,7 +111,7 @@ enum Launcher {
     private int number(Map<String, String> environment, String name) {
         String text = environment.get(name);
         if (text == null) {
-            throw new ConfigException(label + "'s variables are incomplete: " + name + " is missing beside "
+            throw new ConfigException(label + "'s variables are incomplete: " + name + " is missing next to "
                     + Stream.of(rank, size, localRank).filter(environment::containsKey)
                             .collect(Collectors.joining(" and ")),
                     Where.nowhere());

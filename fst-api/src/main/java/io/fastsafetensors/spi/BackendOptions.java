@@ -3,7 +3,7 @@ package io.fastsafetensors.spi;
 import java.util.Map;
 import java.util.Objects;
 
-/// What a loader tells a backend when it opens it. Immutable; made by changing [#defaults()].
+/// Options that a loader passes to a backend when it opens it. Immutable; made by changing [#defaults()].
 public final class BackendOptions {
     private static final BackendOptions DEFAULTS = new BackendOptions(false, Map.of());
 

@@ -1,6 +1,6 @@
 package io.fastsafetensors.spi;
 
-/// What a backend can do. Core uses what is claimed; the conformance suite runs the rules of those that are claimed and
+/// An optional ability of a backend. Core uses what is claimed; the conformance suite runs the rules of those that are claimed and
 /// reports the rest as not applicable. Constants are added in later versions, so a `switch` over them needs a default.
 public enum Capability {
     /// [DeviceBuffer#segment()] is present: the host can read and write device memory.

@@ -17,7 +17,7 @@ public interface DirectStorage {
     /// @throws io.fastsafetensors.error.BackendException with the reason if it cannot
     DirectFile open(StorageFile file);
 
-    /// What direct storage can do with one file. Immutable; made by [#of(Mode, String)].
+    /// The support that direct storage offers for one file. Immutable; made by [#of(Mode, String)].
     final class Support {
         private final Mode mode;
         private final String reason;
@@ -61,7 +61,7 @@ public interface DirectStorage {
         }
     }
 
-    /// How bytes travel.
+    /// The path that bytes take.
     enum Mode {
         /// From the drive to the device by DMA.
         DIRECT,

@@ -3,12 +3,12 @@ package io.fastsafetensors.spi;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
-/// Steps that are all taken whatever some of them throw, as closing a backend takes them: what cannot be released keeps
-/// nothing else from it. For one thread.
+/// Runs every cleanup step even if some fail, as closing a backend needs it; [#finish()] throws the first failure with
+/// the others suppressed. For one thread.
 public final class Releases {
     private @Nullable Throwable first;
 
-    /// None yet.
+    /// No step yet.
     public Releases() {
     }
 

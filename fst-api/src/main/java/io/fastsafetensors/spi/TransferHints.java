@@ -2,7 +2,7 @@ package io.fastsafetensors.spi;
 
 import java.util.Objects;
 
-/// How this backend wants to be fed; core follows unless the user says otherwise. Immutable; made by changing
+/// A backend's preferred transfer parameters; core follows them unless the user says otherwise. Immutable; made by changing
 /// [#defaults()].
 public final class TransferHints {
     private static final TransferHints DEFAULTS = new TransferHints(256, 4 << 20, 0, 2);

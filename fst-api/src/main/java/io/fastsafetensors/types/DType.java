@@ -56,7 +56,7 @@ public enum DType {
     /// Unsigned 64-bit integer.
     U64(64, Kind.UNSIGNED);
 
-    /// What an element means.
+    /// The meaning of an element's bits.
     public enum Kind {
         /// True or false.
         BOOL,

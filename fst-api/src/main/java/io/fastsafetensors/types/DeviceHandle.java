@@ -2,13 +2,13 @@ package io.fastsafetensors.types;
 
 import java.util.Objects;
 
-/// How native code finds bytes on a device: a pointer, or an object and an offset where the runtime has no pointers.
+/// A reference to bytes on a device for native code: a pointer, or an object and an offset where the runtime has no pointers.
 ///
 /// @param kind what `value` is
 /// @param value the pointer, or the object
 /// @param offset bytes to add inside the object; always 0 for a pointer
 public record DeviceHandle(Kind kind, long value, long offset) {
-    /// What the value of a handle is. The set is open: a backend names its own kind.
+    /// The meaning of a handle's value. The set is open: a backend names its own kind.
     ///
     /// @param name one word, such as `CL_MEM`, by which kinds are compared
     public record Kind(String name) {

@@ -1,7 +1,6 @@
 package io.fastsafetensors.types;
 
 import io.fastsafetensors.error.Where;
-import java.io.ByteArrayOutputStream;
 import java.lang.foreign.MemorySegment;
 import java.net.URI;
 import java.nio.ByteBuffer;
@@ -39,7 +38,6 @@ public final class Location {
     private static final String FILE = "file";
     private static final String MEMORY = "memory";
     private static final AtomicLong NUMBERS = new AtomicLong();
-    private static final String UNRESERVED = "-._~";
 
     private final @Nullable Path path;
     private final String scheme;
@@ -153,7 +151,7 @@ public final class Location {
         if (path == null || !isLocal()) {
             throw new IllegalStateException(this + " is no path of the default file system");
         }
-        byte[] bytes = decode(path.toUri().getRawPath());
+        byte[] bytes = Percent.decode(path.toUri().getRawPath());
         // A URI says of a directory that it is one.
         int length = bytes.length;
         while (length > 1 && bytes[length - 1] == '/') {
@@ -171,7 +169,7 @@ public final class Location {
             }
             return isExact(last.toString()) ? last.toString() : lastOf(text(bytes()));
         }
-        return text(decode(lastOf(withoutQuery(address))));
+        return text(Percent.decode(lastOf(withoutQuery(address))));
     }
 
     private static String lastOf(String names) {
@@ -187,7 +185,8 @@ public final class Location {
         if (path == null) {
             String base = withoutQuery(address);
             String query = address.substring(base.length());
-            return new Location(null, scheme, base + (base.endsWith("/") ? "" : "/") + encode(name) + query);
+            return new Location(null, scheme,
+                    base + (base.endsWith("/") ? "" : "/") + Percent.encode(name, "") + query);
         }
         try {
             Location resolved = of(path.resolve(name));
@@ -201,7 +200,8 @@ public final class Location {
             }
         }
         String directory = path.toUri().getRawPath();
-        return of(Path.of(URI.create("file://" + directory + (directory.endsWith("/") ? "" : "/") + encode(name))));
+        return of(Path.of(
+                URI.create("file://" + directory + (directory.endsWith("/") ? "" : "/") + Percent.encode(name, ""))));
     }
 
     private static boolean isAscii(String name) {
@@ -255,32 +255,6 @@ public final class Location {
             }
             return text.toString();
         }
-    }
-
-    private static byte[] decode(String encoded) {
-        byte[] from = encoded.getBytes(StandardCharsets.UTF_8);
-        ByteArrayOutputStream bytes = new ByteArrayOutputStream(from.length);
-        for (int i = 0; i < from.length; i++) {
-            int high = from[i] == '%' && i + 2 < from.length ? Character.digit(from[i + 1], 16) : -1;
-            int low = high < 0 ? -1 : Character.digit(from[i + 2], 16);
-            if (low < 0) {
-                bytes.write(from[i]);
-            } else {
-                bytes.write(high << 4 | low);
-                i += 2;
-            }
-        }
-        return bytes.toByteArray();
-    }
-
-    private static String encode(String name) {
-        StringBuilder text = new StringBuilder();
-        for (byte b : name.getBytes(StandardCharsets.UTF_8)) {
-            char c = (char) (b & 0xff);
-            boolean plain = c < 128 && (Character.isLetterOrDigit(c) || UNRESERVED.indexOf(c) >= 0);
-            text.append(plain ? String.valueOf(c) : String.format(Locale.ROOT, "%%%02X", b & 0xff));
-        }
-        return text.toString();
     }
 
     /// Equal if the paths are, or the memory is the same, or the addresses are equal.

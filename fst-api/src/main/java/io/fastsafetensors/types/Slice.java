@@ -1,6 +1,6 @@
 package io.fastsafetensors.types;
 
-/// What to take of one dimension: everything, one index (the dimension goes away), or a range with a step.
+/// A selection along one dimension: everything, one index (the dimension goes away), or a range with a step.
 ///
 /// Negative indices count from the end, as in Python. Bounds outside the dimension are an error, not clipped,
 /// as in the reference implementation. A negative step walks backwards from `start` (default: the last element) to

@@ -3,7 +3,7 @@ package io.fastsafetensors.types;
 import io.fastsafetensors.error.Printable;
 import java.util.Objects;
 
-/// What a header says of one tensor.
+/// A tensor's entry in a header.
 ///
 /// @param name the name, unescaped; untrusted text
 /// @param dtype the element type

@@ -13,7 +13,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
 
-/// What a load is compared with: the least that any program must do with the same bytes.
+/// Baselines that a load is compared with: the least that any program must do with the same bytes.
 public final class Baselines {
     private static final long HUGE = 2L << 20;
     private static final long STEP = 8L << 20;

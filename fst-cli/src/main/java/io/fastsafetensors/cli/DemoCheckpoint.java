@@ -17,7 +17,7 @@ import java.util.concurrent.Future;
 
 /// The demo's weights: written to disk, and digested independently of the writing.
 final class DemoCheckpoint {
-    /// What came of writing.
+    /// The result of writing.
     ///
     /// @param files the shards and the index
     /// @param digests the SHA-256 that each tensor must have, by name

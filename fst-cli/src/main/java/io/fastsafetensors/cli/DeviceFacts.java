@@ -6,7 +6,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 
-/// What a backend says of a device: in one sentence, or a fact a line.
+/// Describes a device as its backend reports it: in one sentence, or one fact per line.
 ///
 /// @param device the device
 /// @param backend the name of the backend that says it

@@ -7,7 +7,6 @@ import io.fastsafetensors.api.LoadStats;
 import io.fastsafetensors.api.Loader;
 import io.fastsafetensors.api.LoaderBuilder;
 import io.fastsafetensors.api.OpenOptions;
-import io.fastsafetensors.api.Safetensors;
 import io.fastsafetensors.api.Tensor;
 import io.fastsafetensors.api.TensorStream;
 import io.fastsafetensors.api.Weights;
@@ -66,7 +65,6 @@ final class LoadCommand implements Command {
         try (ProgressBar bar = new ProgressBar("loading", screen); Loader loader = builder.progress(bar).build()) {
             boolean inBatches = loader.options().deviceBudget() < Long.MAX_VALUE
                     && loader.plan(path).deviceBytes() > loader.options().deviceBudget();
-            requireSelected(loader, path, screen);
             BackendChoice choice = loader.backend();
             for (int i = 0; i < repeat; i++) {
                 if (dropCache) {
@@ -79,8 +77,12 @@ final class LoadCommand implements Command {
                 }
                 bar.restart();
                 long start = System.nanoTime();
-                LoadStats stats = inBatches ? stream(loader, path) : load(loader, path);
-                rounds.add(new LoadReport.Round((System.nanoTime() - start) / 1e9, cached, stats));
+                Loaded loaded = inBatches ? stream(loader, path) : load(loader, path);
+                rounds.add(new LoadReport.Round((System.nanoTime() - start) / 1e9, cached, loaded.stats()));
+                if (i == 0) {
+                    OpenFlags.tell("load", loaded.checkpoint(), screen);
+                    requireSelected(loader, loaded.checkpoint(), path);
+                }
             }
             int checked = loader.options().checkDigests() ? TensorDigests.count(path, loader.options()) : 0;
             return new LoadReport(loader.device(), choice, inBatches, checked, rounds);
@@ -88,9 +90,7 @@ final class LoadCommand implements Command {
     }
 
     /// A pattern that matches nothing is a mistyped one.
-    private static void requireSelected(Loader loader, Location path, Screen screen) {
-        Checkpoint checkpoint = Safetensors.open(path, loader.options().open());
-        OpenFlags.tell("load", checkpoint, screen);
+    private static void requireSelected(Loader loader, Checkpoint checkpoint, Location path) {
         if (!checkpoint.tensors().isEmpty()
                 && checkpoint.tensors().stream().noneMatch(loader.options().selection()::test)) {
             throw new CommandException("the selection matches none of the " + checkpoint.tensors().size()
@@ -98,19 +98,23 @@ final class LoadCommand implements Command {
         }
     }
 
-    private static LoadStats load(Loader loader, Location path) {
+    /// The result of one load.
+    private record Loaded(Checkpoint checkpoint, LoadStats stats) {
+    }
+
+    private static Loaded load(Loader loader, Location path) {
         try (Weights weights = loader.load(path)) {
             weights.awaitAll();
-            return weights.stats();
+            return new Loaded(weights.checkpoint(), weights.stats());
         }
     }
 
-    private static LoadStats stream(Loader loader, Location path) {
+    private static Loaded stream(Loader loader, Location path) {
         try (TensorStream stream = loader.stream(path)) {
             for (Tensor tensor : stream) {
                 tensor.close();
             }
-            return stream.stats();
+            return new Loaded(stream.checkpoint(), stream.stats());
         }
     }
 

@@ -8,7 +8,7 @@ import java.util.function.BiConsumer;
 import java.util.function.ToDoubleFunction;
 import java.util.function.ToLongFunction;
 
-/// What one or more loads of a checkpoint cost, under the names that scripts rely on.
+/// The costs of one or more loads of a checkpoint, under the names that scripts rely on.
 ///
 /// @param device where it was loaded to
 /// @param choice the backend and why

@@ -5,7 +5,7 @@ import java.util.List;
 import java.util.function.ToDoubleFunction;
 import java.util.function.ToLongFunction;
 
-/// What stands for several rounds.
+/// Computes medians of several rounds.
 public final class Medians {
     private Medians() {
     }

@@ -41,7 +41,7 @@ final class OpenFlags {
         return line.isSet(VARIANT) ? line.read(VARIANT, "", all::withVariant) : all;
     }
 
-    /// Tells the notes of a checkpoint to whoever ran the command.
+    /// Prints the notes of a checkpoint to the error stream.
     static void tell(String command, Checkpoint checkpoint, Screen screen) {
         for (CheckpointNote note : checkpoint.notes()) {
             screen.err().println("fst " + command + ": note: " + Json.printable(note.toString()));

@@ -4,7 +4,7 @@ import java.util.List;
 import java.util.function.ToDoubleFunction;
 import java.util.function.ToLongFunction;
 
-/// What the ranks of a group cost, each and all together, as a table.
+/// The costs of the ranks of a group, each and all together, as a table.
 ///
 /// @param ranks by rank
 record RankReport(List<RankRow> ranks) {

@@ -7,7 +7,7 @@ import java.io.DataOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 
-/// What one rank's loads cost, as it tells the others.
+/// The costs of one rank's loads, as it sends them to the others.
 ///
 /// @param device where it loaded to
 /// @param backend through which backend

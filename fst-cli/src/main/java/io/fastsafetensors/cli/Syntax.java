@@ -14,8 +14,8 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ParseResult;
 import picocli.CommandLine.UnmatchedArgumentException;
 
-/// What a command takes. Described in code rather than by annotations, since reflection would cost more time than
-/// everything else that `fst ls` does.
+/// The arguments and options that a command takes. Described in code rather than by annotations, because reflection
+/// would cost more time than everything else that `fst ls` does.
 final class Syntax {
     private final CommandSpec spec = CommandSpec.create();
 

@@ -7,7 +7,7 @@ import org.jspecify.annotations.Nullable;
 
 /// Rows under named columns, printed as aligned text, as tab-separated values, or as a JSON array of objects.
 public final class Table {
-    /// How a table is printed.
+    /// Output formats of a table.
     public enum Format {
         TEXT, TSV, JSON
     }
@@ -121,7 +121,7 @@ public final class Table {
         }
     }
 
-    /// Whether the last column gets so little room beside the others that its sentences are hard to read.
+    /// Whether the last column gets so little room next to the others that its sentences are hard to read.
     private boolean leavesNoRoom(Cell[] head, int room) {
         int last = head.length - 1;
         int beside = widths(head, room)[last];

@@ -7,7 +7,7 @@ import java.nio.file.Path;
 import java.util.Objects;
 import java.util.function.IntSupplier;
 
-/// One of the process's streams as somebody watches it: a terminal of some width, or [#NONE].
+/// One of the process's streams as its reader sees it: a terminal of some width, or [#NONE].
 ///
 /// @param size the columns now, 0 if there is no terminal
 /// @param colours whether it shows colours

@@ -5,15 +5,27 @@ import org.jspecify.annotations.Nullable;
 
 /// The list of commands.
 final class Usage {
-    private static final String[] NAMES = {"ls", "verify", "load", "convert", "align", "split", "merge", "diff",
-        "doctor", "demo"};
+    /// Each command with its summary, in the order of the list. A command is two lines in this class: one here, one in
+    /// [#command].
+    private static final String[][] COMMANDS = {
+        {"ls", "List tensors (names, dtypes, shapes, offsets) from headers alone."},
+        {"verify", "Check files and checkpoints against the format."},
+        {"load", "Load a checkpoint to a device, and report rates and times."},
+        {"convert", "Rewrite a checkpoint in another dtype."},
+        {"align", "Rewrite a checkpoint with page-aligned data."},
+        {"split", "Rewrite a checkpoint as shards and an index."},
+        {"merge", "Rewrite a sharded checkpoint as one file."},
+        {"diff", "Compare two checkpoints, tensor by tensor."},
+        {"doctor", "Report what works on this machine, and why the rest does not."},
+        {"demo", "Write a checkpoint (1 GiB), load it, check every byte, and delete it."}};
 
     private static final int MOST_CHANGES = 2;
 
     private Usage() {
     }
 
-    /// Makes a command, and loads no class of the others.
+    /// Makes a command, and loads no class of the others: a table of constructors would, or cost the start-up of
+    /// lambdas.
     static @Nullable Command command(String name) {
         return switch (name) {
             case "ls" -> new LsCommand();
@@ -31,19 +43,12 @@ final class Usage {
     }
 
     static String summary(String name) {
-        return switch (name) {
-            case "ls" -> "List tensors (names, dtypes, shapes, offsets) from headers alone.";
-            case "verify" -> "Check files and checkpoints against the format.";
-            case "load" -> "Load a checkpoint to a device, and report rates and times.";
-            case "convert" -> "Rewrite a checkpoint in another dtype.";
-            case "align" -> "Rewrite a checkpoint with page-aligned data.";
-            case "split" -> "Rewrite a checkpoint as shards and an index.";
-            case "merge" -> "Rewrite a sharded checkpoint as one file.";
-            case "diff" -> "Compare two checkpoints, tensor by tensor.";
-            case "doctor" -> "Report what works on this machine, and why the rest does not.";
-            case "demo" -> "Write a checkpoint (1 GiB), load it, check every byte, and delete it.";
-            default -> throw new IllegalArgumentException(name);
-        };
+        for (String[] command : COMMANDS) {
+            if (command[0].equals(name)) {
+                return command[1];
+            }
+        }
+        throw new IllegalArgumentException(name);
     }
 
     /// The command that was probably meant: the one that needs the fewest changes of a character, if two are enough; null
@@ -51,7 +56,8 @@ final class Usage {
     static @Nullable String closest(String name) {
         String closest = null;
         int fewest = MOST_CHANGES + 1;
-        for (String candidate : NAMES) {
+        for (String[] command : COMMANDS) {
+            String candidate = command[0];
             int changes = candidate.startsWith(name) && name.length() > 1 ? 1 : changes(name, candidate);
             if (changes < fewest && changes < candidate.length()) {
                 fewest = changes;
@@ -85,8 +91,8 @@ final class Usage {
         target.println();
         target.println("usage: fst COMMAND [OPTION...] [PATH...]");
         target.println();
-        for (String name : NAMES) {
-            target.println("  " + name + " ".repeat(9 - name.length()) + summary(name));
+        for (String[] command : COMMANDS) {
+            target.println("  " + command[0] + " ".repeat(9 - command[0].length()) + command[1]);
         }
         target.println();
         target.println("A PATH is a .safetensors file, a directory of shards, or a model.safetensors.index.json.");

@@ -8,7 +8,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 
-/// How the values of two tensors of one shape differ: of one dtype, or floats of two.
+/// Compares the values of two tensors of one shape: of one dtype, or floats of two.
 final class Values {
     /// Elements that are widened at a time.
     private static final long STEP = 1 << 20;

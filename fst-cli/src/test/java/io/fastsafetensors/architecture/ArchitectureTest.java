@@ -170,15 +170,17 @@ class ArchitectureTest {
     @Test
     void bytes_of_files_come_through_one_door() {
         // Facts of the machine, not files of users.
-        String[] facts = {BASE + ".core.place.HostMemory", BASE + ".core.place.NumaNode"};
+        String[] facts = {BASE + ".core.place.NumaNode"};
         noClasses().that().resideInAPackage(BASE + ".core..")
                 .and()
                 .resideOutsideOfPackages(BASE + ".core.storage..", BASE + ".core.write..", BASE + ".core.config..")
                 .and(not(namedIn(facts))).should().dependOnClassesThat()
                 .belongToAnyOf(Files.class, FileChannel.class, RandomAccessFile.class, FileInputStream.class)
                 .check(all);
-        noClasses().that().resideInAnyPackage(BASE + ".core.read..", BASE + ".core.place..", BASE + ".core.deliver..")
-                .should().dependOnClassesThat().resideInAPackage(BASE + ".core.storage.ffm..").check(all);
+        noClasses().that().resideInAnyPackage(BASE + ".core.read..", BASE + ".core.deliver..")
+                .should().dependOnClassesThat().resideInAPackage(BASE + ".core.linux..").check(all);
+        noClasses().that().resideInAPackage(BASE + ".core.linux..").should().dependOnClassesThat(
+                resideInAPackage(BASE + ".core..").and(not(resideInAPackage(BASE + ".core.linux..")))).check(all);
         requireSome(BASE + ".core.storage", 8);
     }
 

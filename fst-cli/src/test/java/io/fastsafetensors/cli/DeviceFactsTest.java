@@ -17,7 +17,7 @@ class DeviceFactsTest {
             "NVIDIA H200", 140L << 30, 1, Map.of("PCI bus id", "0000:81:00.0", "link", "PCIe 5.0 x16")), "cuda");
 
     @Test
-    void people_get_a_fact_a_line() {
+    void text_output_has_one_fact_per_line() {
         ByteArrayOutputStream bytes = new ByteArrayOutputStream();
         PrintStream out = new PrintStream(bytes, true, StandardCharsets.UTF_8);
         GPU.print(Screen.unwatched(out, out));

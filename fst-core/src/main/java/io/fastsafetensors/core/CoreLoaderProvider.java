@@ -32,7 +32,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.function.Function;
 
-/// What fst-api finds: the way from each of its calls to the package that serves it.
+/// The entry point of core: passes each call of fst-api to the package that serves it.
 public final class CoreLoaderProvider implements LoaderProvider {
     /// For [java.util.ServiceLoader].
     public CoreLoaderProvider() {

@@ -1,6 +1,6 @@
-/// The door of fst-core: what [java.util.ServiceLoader] finds.
+/// The entry point of fst-core, found by [java.util.ServiceLoader].
 /// Behind it, in the order in which data meets them: checkpoint, header, plan, read, place, deliver.
-/// Beside the way: select (backends), shard (arithmetic), memory (who holds what), write, jfr.
+/// Supporting packages: select (backends), shard (arithmetic), memory (who holds what), write, jfr.
 @NullMarked
 package io.fastsafetensors.core;
 

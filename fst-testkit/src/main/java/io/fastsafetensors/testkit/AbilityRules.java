@@ -27,7 +27,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
-/// What a file can do besides reading agrees with what plain reads bring. Not applicable where a file lacks the ability.
+/// Rules on optional abilities: they agree with what plain reads bring. Not applicable where a file lacks the ability.
 abstract class AbilityRules extends StorageRuleGroup {
     /// The abilities that the rules know.
     static final List<Class<?>> TYPES = List.of(CacheResidency.class, DirectReads.class, Mapping.class,

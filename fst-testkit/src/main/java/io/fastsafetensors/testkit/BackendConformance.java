@@ -8,7 +8,7 @@ import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Timeout;
 
-/// What every backend must do, as tests. The whole integration of a backend:
+/// The conformance suite of backends: rules that every backend obeys, as tests. The whole integration of a backend:
 ///
 /// ```java
 /// class AcmeConformanceTest extends BackendConformance {

@@ -24,7 +24,7 @@ import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/// What reads bring.
+/// Rules on the bytes that reads bring.
 abstract class ByteRules extends StorageRuleGroup {
     private static final int LENGTH = (1 << 18) + 1234;
     private static final long TWO_GIB = 1L << 31;

@@ -2,7 +2,7 @@ package io.fastsafetensors.testkit;
 
 import java.util.Locale;
 
-/// How much a conformance run tries. The system property `fst.testkit.effort` sets it: `quick` or `full`.
+/// The thoroughness of a conformance run. The system property `fst.testkit.effort` sets it: `quick` or `full`.
 public enum Effort {
     /// Every rule with samples: for slow devices, and while working on a backend.
     QUICK,

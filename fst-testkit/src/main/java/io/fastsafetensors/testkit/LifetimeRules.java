@@ -22,7 +22,7 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
-/// Who closes what, how often, from where; and what is left then.
+/// Rules on lifetimes: who closes what, how often, from where, and what is left then.
 abstract class LifetimeRules extends RuleGroup {
     LifetimeRules(BackendConformance suite) {
         super(suite);

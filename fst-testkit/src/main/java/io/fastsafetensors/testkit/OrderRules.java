@@ -14,7 +14,7 @@ import java.util.random.RandomGenerator;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
-/// What happens before what: within a stream, at a fence, between streams.
+/// Rules on order: within a stream, at a fence, between streams.
 abstract class OrderRules extends RuleGroup {
     /// Big enough that a copy takes longer than the calls around it.
     private static final int LARGE = 8 << 20;

@@ -31,7 +31,7 @@ import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.function.ThrowingSupplier;
 
-/// What the provider says of itself, and what opening it gives.
+/// Rules on a provider's answers about itself, and on opening it.
 abstract class ProbeRules {
     private static final int PAGE = 4096;
 

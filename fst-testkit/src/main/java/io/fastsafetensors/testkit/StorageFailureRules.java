@@ -22,7 +22,7 @@ import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
-/// What fails, how it is told, and what is never told.
+/// Rules on failures: which calls fail, how the failure is reported, and what never reaches a message.
 abstract class StorageFailureRules extends StorageRuleGroup {
     private static final int LENGTH = 100_000;
     private static final int BROKEN = 60_000;

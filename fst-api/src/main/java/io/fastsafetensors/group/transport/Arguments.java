@@ -3,7 +3,7 @@ package io.fastsafetensors.group.transport;
 import io.fastsafetensors.spi.BufferSlice;
 import java.util.List;
 
-/// What every group refuses before anything is sent.
+/// Checks arguments that every group refuses before anything is sent.
 public final class Arguments {
     private Arguments() {
     }

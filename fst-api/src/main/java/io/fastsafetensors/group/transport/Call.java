@@ -11,7 +11,7 @@ import java.util.Locale;
 import java.util.NoSuchElementException;
 import java.util.stream.Stream;
 
-/// What one rank calls, as it tells the others before data moves. Immutable.
+/// A description of one rank's call, sent to the others before data moves. Immutable.
 final class Call {
     private static final long[] NO_PARTS = {};
     private static final byte[] NO_MESSAGE = {};

@@ -4,7 +4,7 @@ import io.fastsafetensors.error.GroupException;
 import java.util.BitSet;
 import java.util.List;
 
-/// How the ranks of one group tell each other small things. Used by one thread of a rank at a time, but for
+/// Passes small messages between the ranks of one group. Used by one thread of a rank at a time, except for
 /// [#farewell].
 public interface ControlPlane {
     /// Tells some ranks something and waits for what they tell.

@@ -5,7 +5,7 @@ import io.fastsafetensors.error.Where;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 
-/// Whether one rank's group still works. Thread-safe.
+/// The state of one rank's group: open, closed or failed. Thread-safe.
 public final class GroupState {
     private final AtomicReference<@Nullable GroupException> failure = new AtomicReference<>();
     private volatile boolean closed;

@@ -4,7 +4,7 @@ import io.fastsafetensors.group.Bootstrap;
 import java.time.Duration;
 import java.util.BitSet;
 
-/// What a group of a transport is. Immutable; made by [#of(String, int, int, Duration, String)].
+/// The properties of one rank's membership in a group. Immutable; made by [#of(String, int, int, Duration, String)].
 public final class Membership {
     private final String transport;
     private final int rank;

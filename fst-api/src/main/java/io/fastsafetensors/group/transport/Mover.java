@@ -6,9 +6,10 @@ import io.fastsafetensors.spi.BufferSlice;
 import io.fastsafetensors.spi.CopyStream;
 import java.util.List;
 
-/// How the ranks of one group move memory. Arguments have been checked, and as far as the [ControlPlane] allows, all
-/// ranks are here. What a method throws ends the group. Each returns within the group's timeout of the last progress, when
-/// the data has arrived here and nobody needs this rank's memory any more. Used by one thread of a rank at a time.
+/// Moves memory between the ranks of one group. Arguments have been checked, and as far as the [ControlPlane] allows,
+/// all ranks are here. An exception from any method ends the group. Each method returns within the group's timeout of
+/// the last progress, when the data has arrived here and no rank needs this rank's memory any more. Used by one thread
+/// of a rank at a time.
 public interface Mover {
     /// See [io.fastsafetensors.group.ProcessGroup#broadcast]; never of nothing.
     void broadcast(BufferSlice slice, int root, CopyStream stream);

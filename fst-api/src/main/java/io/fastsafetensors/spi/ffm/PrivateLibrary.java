@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
 /// Makes a Java binding that carries its native library in a jar (JCuda, JOCL) load it from a private directory.
 ///
 /// Left alone, such a binding unpacks into `java.io.tmpdir` under a fixed name, and loads a file that already lies
-/// there, whoever put it there. So the library is unpacked here, into a fresh directory that only this user can
+/// there, no matter who put it there. So the library is unpacked here, into a fresh directory that only this user can
 /// enter, and while the binding loads it, `java.io.tmpdir` names that directory: the binding reads the property when
 /// it loads, whereas the JDK reads `java.library.path`, like its own temporary directory, once at start.
 public final class PrivateLibrary {

@@ -5,7 +5,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 
-/// How elements of one dtype become elements of another, run by run. Stateless but for tables; shared by all threads.
+/// Converts elements of one dtype to another, run by run. Stateless but for tables; shared by all threads.
 abstract sealed class Conversion permits Conversion.General, HotConversion {
     private static final Map<Pair, Conversion> MADE = new ConcurrentHashMap<>();
 

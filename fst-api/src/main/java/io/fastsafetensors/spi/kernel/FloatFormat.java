@@ -8,7 +8,7 @@ import org.jspecify.annotations.Nullable;
 /// One float dtype: its fields, and the ways between its bits and those of an F64. The table below is the only place
 /// that knows the formats.
 final class FloatFormat {
-    /// What a format has beside numbers.
+    /// The special values of a format.
     private enum Special {
         /// Infinities, and NaN with payloads.
         IEEE,

@@ -13,7 +13,7 @@ public interface CacheResidency {
     /// @return how many bytes were copied; 0 if the first is not there or the system cannot tell
     long readCached(long offset, MemorySegment target, long targetOffset, long bytes);
 
-    /// Writes back and then evicts what the page cache holds of the file. Pages that somebody uses may stay.
+    /// Writes back and then evicts what the page cache holds of the file. Pages in use may stay.
     ///
     /// @return whether the system can do this
     default boolean evict() {

@@ -9,7 +9,7 @@ import java.util.List;
 /// Failures are [io.fastsafetensors.error.StorageException]s that name the location and the way out; a location that is
 /// not there is one of them too, except for [#kind(Location)].
 public interface Storage extends AutoCloseable {
-    /// What a location names.
+    /// The kind of object that a location names.
     enum Kind {
         /// A file that [Storage#open(Location)] opens.
         FILE,

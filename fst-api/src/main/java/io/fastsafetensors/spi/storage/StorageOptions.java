@@ -3,7 +3,7 @@ package io.fastsafetensors.spi.storage;
 import java.util.Map;
 import java.util.Optional;
 
-/// What a storage is told when it is opened. Immutable.
+/// Options that a storage gets when it is opened. Immutable.
 public final class StorageOptions {
     private static final StorageOptions NONE = new StorageOptions(Map.of());
 

@@ -72,7 +72,7 @@ final class CpuBackend extends BaseBackend {
         return new HostKernels();
     }
 
-    /// Nothing runs beside the caller here, so there is nothing to wait for.
+    /// Nothing runs in the background here, so there is nothing to wait for.
     @Override
     public Fence fenceBehind(long nativeStream) {
         lifetime().requireOpen();

@@ -13,7 +13,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Stream;
 
-/// What this machine is and how memory is taken on it; found out once.
+/// The properties of this machine and its way of allocating memory; determined once.
 ///
 /// @param memory where buffers come from
 /// @param info the device, for the probe

@@ -3,7 +3,7 @@ package io.fastsafetensors.backend.cpu;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
-/// Where buffers come from. Thread-safe.
+/// Allocates the memory of buffers. Thread-safe.
 interface HostMemory extends AutoCloseable {
     /// Takes memory; contents undefined.
     ///

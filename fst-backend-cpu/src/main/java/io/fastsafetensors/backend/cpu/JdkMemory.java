@@ -19,7 +19,7 @@ final class JdkMemory implements HostMemory {
     }
 
     @Override
-    @SuppressWarnings("MustBeClosed") // Whoever takes the block closes its arena.
+    @SuppressWarnings("MustBeClosed") // The taker of the block closes its arena.
     public Block take(long bytes, long alignment) {
         Arena arena = Arena.ofShared();
         try {

@@ -33,7 +33,7 @@ final class MappedMemory implements HostMemory {
     }
 
     @Override
-    @SuppressWarnings("MustBeClosed") // Whoever takes the block closes its arena.
+    @SuppressWarnings("MustBeClosed") // The taker of the block closes its arena.
     public Block take(long bytes, long alignment) {
         boolean huge = bytes >= HUGE_PAGE;
         long boundary = Math.max(huge ? HUGE_PAGE : page, alignment);

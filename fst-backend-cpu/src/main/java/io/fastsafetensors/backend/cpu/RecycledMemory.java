@@ -9,9 +9,9 @@ import java.util.Iterator;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/// Keeps a little of what was given back for whoever wants as much next: a stream takes and frees batches and slots of
-/// the same sizes all the time, and the kernel would fill every page of each with zeros again. On virtual machines
-/// that report free pages the host would besides take them away and give them anew.
+/// Keeps a little of the memory that was given back for the next allocation of that size: a stream takes and frees
+/// batches and slots of the same sizes all the time, and the kernel would fill every page of each with zeros again. On
+/// virtual machines that report free pages the host would also take them away and provide them again.
 ///
 /// A piece of memory that is used again has a new segment; those of its former owner stay dead. Thread-safe.
 final class RecycledMemory implements HostMemory {
@@ -33,7 +33,7 @@ final class RecycledMemory implements HostMemory {
     }
 
     @Override
-    @SuppressWarnings("MustBeClosed") // Whoever takes the block closes its arena.
+    @SuppressWarnings("MustBeClosed") // The taker of the block closes its arena.
     public Block take(long bytes, long alignment) {
         if (bytes < SMALLEST || bytes > MOST_KEPT) {
             return source.take(bytes, alignment);

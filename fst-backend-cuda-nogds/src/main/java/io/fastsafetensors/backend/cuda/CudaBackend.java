@@ -1,6 +1,9 @@
 package io.fastsafetensors.backend.cuda;
 
 import io.fastsafetensors.backend.cuda.driver.CudaDriver.Event;
+import io.fastsafetensors.gpu.AlignedBlock;
+import io.fastsafetensors.gpu.EventPool;
+import io.fastsafetensors.gpu.NativeMemory;
 import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.DeviceBuffer;
 import io.fastsafetensors.spi.DeviceInfo;
@@ -11,12 +14,7 @@ import io.fastsafetensors.spi.MemoryInfo;
 import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.spi.StagingBuffer;
 import io.fastsafetensors.spi.TransferHints;
-import io.fastsafetensors.spi.base.BaseBuffer;
-import io.fastsafetensors.spi.base.BaseStaging;
 import io.fastsafetensors.spi.base.Lifetime;
-import io.fastsafetensors.spi.ffm.RawMemory;
-import io.fastsafetensors.types.DeviceHandle;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Optional;
 import java.util.function.Supplier;
@@ -36,7 +34,7 @@ final class CudaBackend implements ContextBackend {
     private final CudaContext context;
     private final DeviceMemory deviceMemory;
     private final PinnedMemory pinnedMemory;
-    private final EventPool events;
+    private final EventPool<Event> events;
     private final KernelModule module;
     private final CudaKernels kernels;
     private final Lifetime lifetime;
@@ -47,10 +45,10 @@ final class CudaBackend implements ContextBackend {
         this.context = context;
         this.info = info;
         this.registersHostMemory = registersHostMemory;
-        this.deviceMemory = new DeviceMemory(context, info.totalBytes(), mostKept);
-        this.pinnedMemory = new PinnedMemory(context);
-        this.events = new EventPool(context);
         this.lifetime = Lifetime.of("the backend of " + info.device(), this::release);
+        this.deviceMemory = new DeviceMemory(context, info.totalBytes(), mostKept);
+        this.pinnedMemory = new PinnedMemory(context, lifetime);
+        this.events = CudaFence.pool(context);
         this.module = new KernelModule(context);
         this.kernels = new CudaKernels(context, module, lifetime);
     }
@@ -82,9 +80,8 @@ final class CudaBackend implements ContextBackend {
                     "cannot allocate " + bytes + " bytes at a multiple of " + alignment + ": no size or power of two");
         }
         return lifetime.using(() -> {
-            DeviceMemory.Block block = deviceMemory.take(bytes, alignment);
-            return new BaseBuffer(bytes, DeviceHandle.pointer(block.aligned()),
-                    lifetime.memory("the buffer of " + bytes + " bytes", () -> deviceMemory.free(block)));
+            AlignedBlock block = deviceMemory.take(bytes, alignment);
+            return NativeMemory.buffer(lifetime, block.address(), bytes, () -> deviceMemory.free(block));
         });
     }
 
@@ -107,12 +104,7 @@ final class CudaBackend implements ContextBackend {
         if (bytes < 0) {
             throw new IllegalArgumentException("cannot allocate " + bytes + " bytes");
         }
-        return lifetime.using(() -> {
-            PinnedMemory.Block block = pinnedMemory.take(bytes);
-            Arena arena = Arena.ofShared();
-            return new BaseStaging(RawMemory.view(block.aligned(), bytes, arena), true, lifetime.memory(
-                    "the staging buffer of " + bytes + " bytes", arena, () -> pinnedMemory.free(block)));
-        });
+        return lifetime.using(() -> pinnedMemory.allocate(bytes));
     }
 
     @Override
@@ -122,22 +114,14 @@ final class CudaBackend implements ContextBackend {
 
     @Override
     public Fence fenceBehind(long nativeStream) {
-        return lifetime.using(() -> {
-            Event event = events.take();
-            try {
-                context.run("cuEventRecord", () -> context.driver().cuEventRecord(event, nativeStream));
-            } catch (RuntimeException e) {
-                events.giveBack(event);
-                throw e;
-            }
-            return new CudaFence(context, events, event);
-        });
+        return lifetime.using(() -> CudaFence.recorded(context, events,
+                event -> context.driver().cuEventRecord(event, nativeStream)));
     }
 
     @Override
     public Optional<HostRegistration> registerHost(MemorySegment host, boolean readOnly) {
         return lifetime.using(() -> registersHostMemory
-                ? Optional.of(new CudaRegistration(context, host, readOnly, lifetime)) : Optional.empty());
+                ? Optional.of(pinnedMemory.register(host, readOnly)) : Optional.empty());
     }
 
     @Override
@@ -147,9 +131,14 @@ final class CudaBackend implements ContextBackend {
     }
 
     @Override
-    public <T> T inContext(Supplier<T> work) {
+    public <T> T onDevice(Supplier<T> work) {
         lifetime.requireOpen();
         return context.with(work);
+    }
+
+    @Override
+    public long nativeStream(CopyStream stream) {
+        return ((CudaCopyStream) stream).stream().address();
     }
 
     @Override
@@ -168,11 +157,9 @@ final class CudaBackend implements ContextBackend {
     }
 
     private void release() {
-        Releases releases = new Releases();
-        releases.run(deviceMemory::close);
+        Releases releases = new Releases().run(deviceMemory::close);
         events.close(releases);
         module.close(releases);
-        releases.run(context::close);
-        releases.finish();
+        releases.run(context::close).finish();
     }
 }

@@ -4,6 +4,7 @@ import io.fastsafetensors.backend.cuda.jcuda.JCudaLoader;
 import io.fastsafetensors.error.BackendException;
 import io.fastsafetensors.error.UnsupportedFeatureException;
 import io.fastsafetensors.error.Where;
+import io.fastsafetensors.gpu.PciBus;
 import io.fastsafetensors.spi.Backend;
 import io.fastsafetensors.spi.BackendOptions;
 import io.fastsafetensors.spi.BackendProvider;
@@ -86,6 +87,6 @@ public final class CudaBackendProvider implements BackendProvider {
                 throw new UnsupportedFeatureException(reason, Where.nowhere());
             });
             return JCudaLoader.load();
-        }, PciFacts.OF_LINUX, () -> Map.of("jcuda", JCudaLoader.version()));
+        }, PciBus.OF_LINUX, () -> Map.of("jcuda", JCudaLoader.version()));
     }
 }

@@ -3,6 +3,8 @@ package io.fastsafetensors.backend.cuda;
 import io.fastsafetensors.backend.cuda.driver.CudaDriver;
 import io.fastsafetensors.backend.cuda.driver.CudaDriver.Event;
 import io.fastsafetensors.backend.cuda.driver.CudaDriver.Stream;
+import io.fastsafetensors.gpu.EventPool;
+import io.fastsafetensors.gpu.HostBytes;
 import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.DeviceBuffer;
 import io.fastsafetensors.spi.Fence;
@@ -10,7 +12,6 @@ import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.spi.base.Lifetime;
 import io.fastsafetensors.types.DeviceHandle;
 import java.lang.foreign.MemorySegment;
-import java.lang.ref.Reference;
 import java.util.Objects;
 
 /// A CUDA stream that has no order with the default one.
@@ -21,11 +22,11 @@ import java.util.Objects;
 final class CudaCopyStream implements CopyStream {
     private final CudaContext context;
     private final CudaDriver driver;
-    private final EventPool events;
+    private final EventPool<Event> events;
     private final Stream stream;
     private final Lifetime lifetime;
 
-    CudaCopyStream(CudaContext context, EventPool events, Lifetime backend) {
+    CudaCopyStream(CudaContext context, EventPool<Event> events, Lifetime backend) {
         this.context = context;
         this.driver = context.driver();
         this.events = events;
@@ -54,27 +55,9 @@ final class CudaCopyStream implements CopyStream {
         long bytes = source.byteSize();
         long to = address(target, targetOffset, bytes);
         HostBytes.requireReadable(source);
-        if (bytes == 0) {
-            return;
-        }
-        if (source.isNative()) {
-            toDevice(to, source);
-        } else {
-            HostBytes.inPieces(bytes, (offset, piece) -> {
-                piece.copyFrom(source.asSlice(offset, piece.byteSize()));
-                toDevice(to + offset, piece);
-                synchronize();
-            });
-        }
-    }
-
-    private void toDevice(long to, MemorySegment source) {
-        try {
-            context.run("cuMemcpyHtoDAsync",
-                    () -> driver.cuMemcpyHtoDAsync(to, source.address(), source.byteSize(), stream));
-        } finally {
-            Reference.reachabilityFence(source);
-        }
+        HostBytes.toDevice(source, (piece, offset) -> context.run("cuMemcpyHtoDAsync",
+                () -> driver.cuMemcpyHtoDAsync(to + offset, piece.address(), piece.byteSize(), stream)),
+                this::finish);
     }
 
     @Override
@@ -83,27 +66,9 @@ final class CudaCopyStream implements CopyStream {
         long bytes = target.byteSize();
         long from = address(source, sourceOffset, bytes);
         HostBytes.requireWritable(target);
-        if (bytes == 0) {
-            return;
-        }
-        if (target.isNative()) {
-            toHost(from, target);
-        } else {
-            HostBytes.inPieces(bytes, (offset, piece) -> {
-                toHost(from + offset, piece);
-                synchronize();
-                target.asSlice(offset, piece.byteSize()).copyFrom(piece);
-            });
-        }
-    }
-
-    private void toHost(long from, MemorySegment target) {
-        try {
-            context.run("cuMemcpyDtoHAsync",
-                    () -> driver.cuMemcpyDtoHAsync(target.address(), from, target.byteSize(), stream));
-        } finally {
-            Reference.reachabilityFence(target);
-        }
+        HostBytes.toHost(target, (piece, offset) -> context.run("cuMemcpyDtoHAsync",
+                () -> driver.cuMemcpyDtoHAsync(piece.address(), from + offset, piece.byteSize(), stream)),
+                this::finish);
     }
 
     @Override
@@ -123,14 +88,7 @@ final class CudaCopyStream implements CopyStream {
     }
 
     private CudaFence record() {
-        Event event = events.take();
-        try {
-            context.run("cuEventRecord", () -> driver.cuEventRecord(event, stream));
-        } catch (RuntimeException e) {
-            events.giveBack(event);
-            throw e;
-        }
-        return new CudaFence(context, events, event);
+        return CudaFence.recorded(context, events, event -> driver.cuEventRecord(event, stream));
     }
 
     @Override

@@ -2,18 +2,21 @@ package io.fastsafetensors.backend.cuda;
 
 import io.fastsafetensors.backend.cuda.driver.CudaDriver;
 import io.fastsafetensors.backend.cuda.driver.CudaDriver.Event;
+import io.fastsafetensors.gpu.EventPool;
 import io.fastsafetensors.spi.Fence;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.ToIntFunction;
 
 /// A recorded event. It goes back to the pool when the fence is closed and nobody waits for it any more.
 final class CudaFence implements Fence {
     /// How long to ask again and again: a block of 4 MiB takes some 80 µs to copy, waking a sleeper about as long.
     private static final long SPIN_NANOS = 20_000;
+    private static final int FLAGS = CudaDriver.CU_EVENT_DISABLE_TIMING | CudaDriver.CU_EVENT_BLOCKING_SYNC;
 
     private final CudaContext context;
     private final CudaDriver driver;
-    private final EventPool events;
+    private final EventPool<Event> events;
     private final Event event;
     /// One for the fence while it is open, one for each thread that uses the event.
     private final AtomicInteger users = new AtomicInteger(1);
@@ -21,11 +24,35 @@ final class CudaFence implements Fence {
     private volatile boolean passed;
 
     /// @param event recorded; the fence's own from now on
-    CudaFence(CudaContext context, EventPool events, Event event) {
+    private CudaFence(CudaContext context, EventPool<Event> events, Event event) {
         this.context = context;
         this.driver = context.driver();
         this.events = events;
         this.event = event;
+    }
+
+    /// The pool of a backend's events.
+    static EventPool<Event> pool(CudaContext context) {
+        CudaDriver driver = context.driver();
+        return new EventPool<>(() -> {
+            Event[] created = new Event[1];
+            context.run("cuEventCreate", () -> driver.cuEventCreate(created, FLAGS));
+            return created[0];
+        }, event -> context.run("cuEventDestroy", () -> driver.cuEventDestroy(event)));
+    }
+
+    /// A fence behind what was submitted to a stream.
+    ///
+    /// @param record records the event in the stream, and returns the driver's status
+    static CudaFence recorded(CudaContext context, EventPool<Event> events, ToIntFunction<Event> record) {
+        Event event = events.take();
+        try {
+            context.run("cuEventRecord", () -> record.applyAsInt(event));
+        } catch (RuntimeException e) {
+            events.giveBack(event);
+            throw e;
+        }
+        return new CudaFence(context, events, event);
     }
 
     @Override

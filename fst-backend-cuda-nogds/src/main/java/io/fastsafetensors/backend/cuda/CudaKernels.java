@@ -8,6 +8,8 @@ import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.DeviceBuffer;
 import io.fastsafetensors.spi.Kernels;
 import io.fastsafetensors.spi.Strided;
+import io.fastsafetensors.gpu.kernel.KernelCall;
+import io.fastsafetensors.gpu.kernel.KernelPlan;
 import io.fastsafetensors.spi.base.Lifetime;
 import io.fastsafetensors.types.DType;
 import java.nio.ByteBuffer;

@@ -3,6 +3,7 @@ package io.fastsafetensors.backend.cuda;
 import io.fastsafetensors.backend.cuda.driver.CudaDriver;
 import io.fastsafetensors.error.BackendException;
 import io.fastsafetensors.error.Where;
+import io.fastsafetensors.gpu.PciBus;
 import io.fastsafetensors.spi.Capability;
 import io.fastsafetensors.spi.DeviceInfo;
 import io.fastsafetensors.spi.Probe;
@@ -36,7 +37,7 @@ final class CudaMachine {
     ///
     /// @param loader gives the driver, or throws
     /// @param versions versions of other libraries, for people
-    static CudaMachine find(Supplier<CudaDriver> loader, PciFacts pci, Supplier<Map<String, String>> versions) {
+    static CudaMachine find(Supplier<CudaDriver> loader, PciBus pci, Supplier<Map<String, String>> versions) {
         try {
             DeviceFacts facts = new DeviceFacts(loader.get(), pci);
             return new CudaMachine(probe(facts, versions.get()), facts);

@@ -2,6 +2,7 @@ package io.fastsafetensors.backend.cuda;
 
 import io.fastsafetensors.backend.cuda.driver.CudaDriver;
 import io.fastsafetensors.backend.cuda.driver.CudaStatus;
+import io.fastsafetensors.gpu.PciBus;
 import io.fastsafetensors.spi.DeviceInfo;
 import io.fastsafetensors.spi.DeviceKind;
 import io.fastsafetensors.types.Device;
@@ -14,9 +15,9 @@ final class DeviceFacts {
 
     private final CudaDriver driver;
     private final CudaStatus status;
-    private final PciFacts pci;
+    private final PciBus pci;
 
-    DeviceFacts(CudaDriver driver, PciFacts pci) {
+    DeviceFacts(CudaDriver driver, PciBus pci) {
         this.driver = driver;
         this.status = new CudaStatus(CudaBackend.NAME, driver);
         this.pci = pci;

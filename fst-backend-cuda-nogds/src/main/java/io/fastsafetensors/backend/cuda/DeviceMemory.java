@@ -4,6 +4,7 @@ import io.fastsafetensors.backend.cuda.driver.CudaDriver;
 import io.fastsafetensors.error.BackendException;
 import io.fastsafetensors.error.OutOfDeviceMemoryException;
 import io.fastsafetensors.error.Where;
+import io.fastsafetensors.gpu.AlignedBlock;
 import io.fastsafetensors.spi.MemoryInfo;
 
 /// Takes and gives back device memory, and keeps some of what was given back.
@@ -21,49 +22,30 @@ final class DeviceMemory {
         this.context = context;
         this.driver = context.driver();
         this.total = total;
-        this.kept = new KeptMemory(mostKept, QUIET_MILLIS, this::freeNow);
+        this.kept = new KeptMemory(mostKept, QUIET_MILLIS, block -> freeNow(block.base()));
     }
 
-    /// What the driver gave, and where in it the aligned memory starts.
-    ///
-    /// @param address the driver's address
-    /// @param aligned the address to use
-    /// @param bytes how many there are from `aligned` on
-    record Block(long address, long aligned, long bytes) {
-    }
-
-    /// At least `bytes` at a multiple of `alignment`. The driver aligns large allocations to far more than it
-    /// promises (256 bytes), so more than asked for is taken only when it did not.
+    /// At least `bytes` at a multiple of `alignment`.
     ///
     /// @throws OutOfDeviceMemoryException naming requested and free bytes
-    Block take(long bytes, long alignment) {
-        long wanted = Math.max(bytes, 1);
-        Block again = kept.take(wanted, alignment);
-        if (again != null) {
-            return again;
-        }
-        long address = allocate(wanted, bytes);
-        if (isAligned(address, alignment)) {
-            return new Block(address, address, wanted);
-        }
-        freeNow(new Block(address, address, wanted));
-        long slack = alignment - 1;
-        address = allocate(wanted > Long.MAX_VALUE - slack ? Long.MAX_VALUE : wanted + slack, bytes);
-        return new Block(address, address + slack & -alignment, wanted);
+    AlignedBlock take(long bytes, long alignment) {
+        AlignedBlock again = kept.take(Math.max(bytes, 1), alignment);
+        return again != null ? again
+                : AlignedBlock.allocate(bytes, alignment, size -> allocate(size, bytes), this::freeNow);
     }
 
     /// Gives a block back. Returns when the device does not use it any more, whatever stream it was used on: the driver's
     /// own free waits for that too.
-    void free(Block block) {
-        boolean idle = block.bytes >= KeptMemory.SMALLEST
+    void free(AlignedBlock block) {
+        boolean idle = block.bytes() >= KeptMemory.SMALLEST
                 && context.query(driver::cuCtxSynchronize) == CudaDriver.CUDA_SUCCESS;
         if (!idle || !kept.keep(block)) {
-            freeNow(block);
+            freeNow(block.base());
         }
     }
 
-    private void freeNow(Block block) {
-        context.run("cuMemFree", () -> driver.cuMemFree(block.address));
+    private void freeNow(long address) {
+        context.run("cuMemFree", () -> driver.cuMemFree(address));
     }
 
     /// Frees what is kept.
@@ -81,7 +63,7 @@ final class DeviceMemory {
         return kept.bytes();
     }
 
-    /// What is kept counts as free, since whoever allocates gets it.
+    /// Kept memory counts as free, because the next allocation gets it.
     MemoryInfo info() {
         long[] free = new long[1];
         long[] all = new long[1];
@@ -110,9 +92,5 @@ final class DeviceMemory {
         } catch (BackendException e) {
             return -1;
         }
-    }
-
-    static boolean isAligned(long address, long alignment) {
-        return (address & alignment - 1) == 0;
     }
 }

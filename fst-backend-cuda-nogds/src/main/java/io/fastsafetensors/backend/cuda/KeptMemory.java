@@ -1,5 +1,6 @@
 package io.fastsafetensors.backend.cuda;
 
+import io.fastsafetensors.gpu.AlignedBlock;
 import io.fastsafetensors.spi.Releases;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
@@ -26,8 +27,8 @@ final class KeptMemory {
 
     private final long most;
     private final long quietNanos;
-    private final Consumer<DeviceMemory.Block> free;
-    private final ArrayDeque<DeviceMemory.Block> blocks = new ArrayDeque<>();
+    private final Consumer<AlignedBlock> free;
+    private final ArrayDeque<AlignedBlock> blocks = new ArrayDeque<>();
     private long bytes;
     private long lastUse;
     private boolean closed;
@@ -36,7 +37,7 @@ final class KeptMemory {
     /// @param most bytes to keep at most, 0 for none
     /// @param quietMillis after how long without use everything is freed
     /// @param free frees a block
-    KeptMemory(long most, long quietMillis, Consumer<DeviceMemory.Block> free) {
+    KeptMemory(long most, long quietMillis, Consumer<AlignedBlock> free) {
         this.most = most;
         this.quietNanos = TimeUnit.MILLISECONDS.toNanos(quietMillis);
         this.free = free;
@@ -57,12 +58,12 @@ final class KeptMemory {
     /// Takes a block over if there is room for it, making room with the oldest ones.
     ///
     /// @return whether it was taken; else the caller frees it
-    synchronized boolean keep(DeviceMemory.Block block) {
+    synchronized boolean keep(AlignedBlock block) {
         if (closed || block.bytes() < SMALLEST || block.bytes() > most) {
             return false;
         }
         while (bytes + block.bytes() > most) {
-            DeviceMemory.Block oldest = blocks.remove();
+            AlignedBlock oldest = blocks.remove();
             bytes -= oldest.bytes();
             free.accept(oldest);
         }
@@ -76,11 +77,11 @@ final class KeptMemory {
     }
 
     /// The smallest kept block that serves, null if there is none.
-    synchronized DeviceMemory.@Nullable Block take(long wanted, long alignment) {
-        DeviceMemory.Block best = null;
-        for (DeviceMemory.Block block : blocks) {
+    synchronized @Nullable AlignedBlock take(long wanted, long alignment) {
+        AlignedBlock best = null;
+        for (AlignedBlock block : blocks) {
             boolean serves = block.bytes() >= wanted && block.bytes() - wanted <= wanted >> WASTE_SHIFT
-                    && DeviceMemory.isAligned(block.aligned(), alignment);
+                    && block.isAligned(alignment);
             if (serves && (best == null || block.bytes() < best.bytes())) {
                 best = block;
             }
@@ -92,10 +93,10 @@ final class KeptMemory {
         return best;
     }
 
-    private void remove(DeviceMemory.Block taken) {
-        Iterator<DeviceMemory.Block> all = blocks.iterator();
+    private void remove(AlignedBlock taken) {
+        Iterator<AlignedBlock> all = blocks.iterator();
         while (all.hasNext()) {
-            if (all.next().address() == taken.address()) {
+            if (all.next().base() == taken.base()) {
                 all.remove();
                 bytes -= taken.bytes();
                 return;
@@ -116,7 +117,7 @@ final class KeptMemory {
         boolean any = !blocks.isEmpty();
         Releases releases = new Releases();
         while (!blocks.isEmpty()) {
-            DeviceMemory.Block block = blocks.remove();
+            AlignedBlock block = blocks.remove();
             bytes -= block.bytes();
             releases.run(() -> free.accept(block));
         }

@@ -3,45 +3,44 @@ package io.fastsafetensors.backend.cuda;
 import io.fastsafetensors.backend.cuda.driver.CudaDriver;
 import io.fastsafetensors.error.OutOfDeviceMemoryException;
 import io.fastsafetensors.error.Where;
+import io.fastsafetensors.gpu.AlignedBlock;
+import io.fastsafetensors.gpu.HostBytes;
+import io.fastsafetensors.gpu.NativeMemory;
+import io.fastsafetensors.spi.HostRegistration;
+import io.fastsafetensors.spi.StagingBuffer;
+import io.fastsafetensors.spi.base.Lifetime;
+import java.lang.foreign.MemorySegment;
 
-/// Takes and gives back page-locked host memory, in whole pages.
+/// Page-locked host memory of one backend: allocated in whole pages, or the caller's own, registered.
 final class PinnedMemory {
     private static final long PAGE = 4096;
     /// As far as sizes go when they are rounded up.
     private static final long LARGEST = Long.MAX_VALUE - 2 * PAGE;
+    private static final String ADVICE = " memory is registered from a page's start, and a read-only mapping as such;"
+            + " a mapping of a file must be shared to be fast. Without registration copies go through staging memory";
 
     private final CudaContext context;
     private final CudaDriver driver;
+    private final Lifetime backend;
 
-    PinnedMemory(CudaContext context) {
+    /// @param backend the backend's lifetime
+    PinnedMemory(CudaContext context, Lifetime backend) {
         this.context = context;
         this.driver = context.driver();
+        this.backend = backend;
     }
 
-    /// What the driver gave, and where in it the first page starts.
-    ///
-    /// @param address the driver's address
-    /// @param aligned the address to use
-    record Block(long address, long aligned) {
-    }
-
-    /// At least `bytes` from the start of a page. The driver packs small sizes closer than that; a page more is taken
-    /// only when it did.
+    /// Allocates memory that starts at a page.
     ///
     /// @throws OutOfDeviceMemoryException if the host has not that much to lock
-    Block take(long bytes) {
-        long wanted = pageCeiling(Math.clamp(bytes, 1, LARGEST));
-        long address = allocate(wanted, bytes);
-        if ((address & PAGE - 1) == 0) {
-            return new Block(address, address);
-        }
-        free(new Block(address, address));
-        address = allocate(wanted + PAGE, bytes);
-        return new Block(address, pageCeiling(address));
+    StagingBuffer allocate(long bytes) {
+        long pages = Math.clamp(bytes, 1, LARGEST) + PAGE - 1 & -PAGE;
+        AlignedBlock block = AlignedBlock.allocate(pages, PAGE, size -> allocate(size, bytes), this::free);
+        return NativeMemory.staging(backend, block.address(), bytes, () -> free(block.base()));
     }
 
-    void free(Block block) {
-        context.run("cuMemFreeHost", () -> driver.cuMemFreeHost(block.address));
+    private void free(long address) {
+        context.run("cuMemFreeHost", () -> driver.cuMemFreeHost(address));
     }
 
     private long allocate(long bytes, long requested) {
@@ -58,7 +57,25 @@ final class PinnedMemory {
         return address[0];
     }
 
-    private static long pageCeiling(long value) {
-        return value + PAGE - 1 & -PAGE;
+    /// Page-locks the caller's memory.
+    ///
+    /// @throws IllegalArgumentException if the memory does not start at a page
+    /// @throws io.fastsafetensors.error.BackendException if the driver refuses
+    HostRegistration register(MemorySegment memory, boolean readOnly) {
+        HostBytes.requireReadable(memory);
+        if (!memory.isNative() || memory.byteSize() == 0 || memory.address() % PAGE != 0) {
+            throw new IllegalArgumentException("cannot register " + memory + ": it must be native memory of at least"
+                    + " one byte that starts at a multiple of " + PAGE);
+        }
+        long address = memory.address();
+        long bytes = memory.byteSize();
+        int flags = CudaDriver.CU_MEMHOSTREGISTER_PORTABLE | (readOnly ? CudaDriver.CU_MEMHOSTREGISTER_READ_ONLY : 0);
+        int result = context.query(() -> driver.cuMemHostRegister(address, bytes, flags));
+        if (result != CudaDriver.CUDA_SUCCESS) {
+            throw context.status().failure("cuMemHostRegister", result, bytes + " bytes" + (readOnly
+                    ? ", read-only" : "") + ";" + ADVICE);
+        }
+        return NativeMemory.registration(backend, bytes,
+                () -> context.run("cuMemHostUnregister", () -> driver.cuMemHostUnregister(address)));
     }
 }

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.fastsafetensors.backend.cuda.driver.CudaDriver;
 import io.fastsafetensors.error.BackendException;
+import io.fastsafetensors.gpu.PciBus;
 import io.fastsafetensors.spi.BackendOptions;
 import io.fastsafetensors.spi.Capability;
 import io.fastsafetensors.spi.DeviceInfo;
@@ -28,11 +29,11 @@ class CudaBackendProviderTest {
     private final ScriptedDriver driver = new ScriptedDriver();
 
     private static String reason(Supplier<CudaDriver> loader) {
-        Probe probe = CudaMachine.find(loader, new PciFacts(Path.of("/nowhere")), Map::of).probe();
+        Probe probe = CudaMachine.find(loader, new PciBus(Path.of("/nowhere")), Map::of).probe();
         return assertInstanceOf(Probe.Unavailable.class, probe).reason();
     }
 
-    private Probe.Available available(PciFacts pci) {
+    private Probe.Available available(PciBus pci) {
         Probe probe = CudaMachine.find(() -> driver, pci, () -> Map.of("jcuda", "12.6.0")).probe();
         return assertInstanceOf(Probe.Available.class, probe);
     }
@@ -46,7 +47,7 @@ class CudaBackendProviderTest {
         Files.writeString(device.resolve("max_link_speed"), "32.0 GT/s PCIe\n");
         Files.writeString(device.resolve("max_link_width"), "16\n");
         driver.devices = 2;
-        Probe.Available probe = available(new PciFacts(sys));
+        Probe.Available probe = available(new PciBus(sys));
         assertEquals(List.of(
                 new DeviceInfo(new Device("cuda", 0), DeviceKind.GPU, "Scripted 0", ScriptedDriver.TOTAL, 1,
                         Map.of("PCI bus", "0000:3B:00.0", "compute capability", "9.0", "multiprocessors", "132",
@@ -68,7 +69,7 @@ class CudaBackendProviderTest {
     @Test
     void a_link_is_told_as_far_as_it_is_known(@TempDir Path sys) throws IOException {
         Path device = Files.createDirectories(sys.resolve("0000:3b:00.0"));
-        PciFacts pci = new PciFacts(sys);
+        PciBus pci = new PciBus(sys);
         assertTrue(pci.link("0000:3B:00.0").isEmpty());
         Files.writeString(device.resolve("numa_node"), "some");
         assertEquals(-1, pci.numaNode("0000:3B:00.0"));
@@ -98,7 +99,7 @@ class CudaBackendProviderTest {
     @Test
     void whatever_fails_while_probing_is_the_reason() {
         new ScriptedDriver();
-        CudaMachine.find(() -> driver, PciFacts.OF_LINUX, Map::of);
+        CudaMachine.find(() -> driver, PciBus.OF_LINUX, Map::of);
         for (int nth = 1; nth <= driver.calls.size(); nth++) {
             ScriptedDriver failing = new ScriptedDriver();
             failing.fail("*", nth, 100);

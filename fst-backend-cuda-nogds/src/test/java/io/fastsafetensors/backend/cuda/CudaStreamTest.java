@@ -176,9 +176,9 @@ class CudaStreamTest {
 
     @Test
     void the_context_is_current_for_guests_and_only_for_them() {
-        assertTrue(backend.inContext(driver::isCurrentHere));
+        assertTrue(backend.onDevice(driver::isCurrentHere));
         assertFalse(driver.isCurrentHere());
-        assertThrows(ArithmeticException.class, () -> backend.inContext(() -> {
+        assertThrows(ArithmeticException.class, () -> backend.onDevice(() -> {
             throw new ArithmeticException();
         }));
         assertFalse(driver.isCurrentHere());

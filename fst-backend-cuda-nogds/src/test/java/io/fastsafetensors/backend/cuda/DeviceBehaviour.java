@@ -74,7 +74,7 @@ public abstract class DeviceBehaviour {
         assertEquals(0, current());
         try (ContextBackend backend = assertInstanceOf(ContextBackend.class, open())) {
             assertEquals(0, current());
-            assertNotEquals(0, backend.inContext(this::current));
+            assertNotEquals(0, backend.onDevice(this::current));
             assertEquals(0, current());
         }
     }
@@ -175,7 +175,7 @@ public abstract class DeviceBehaviour {
                 DeviceBuffer one = backend.allocate(64 * MIB, 256);
                 DeviceBuffer two = backend.allocate(64 * MIB, 256)) {
             MemorySegment made = arena.allocate(ValueLayout.JAVA_LONG);
-            backend.inContext(() -> {
+            backend.onDevice(() -> {
                 call("cuStreamCreate", made.address(), 1);
                 long own = made.get(ValueLayout.JAVA_LONG, 0);
                 keepBusy(own, one, two);
@@ -213,7 +213,7 @@ public abstract class DeviceBehaviour {
                         .build();
                 TensorStream stream = loader.stream(model, new StreamOptions(1, false))) {
             MemorySegment made = arena.allocate(ValueLayout.JAVA_LONG);
-            backend.inContext(() -> {
+            backend.onDevice(() -> {
                 call("cuStreamCreate", made.address(), 1);
                 return true;
             });
@@ -221,7 +221,7 @@ public abstract class DeviceBehaviour {
             WordFunction copy = cuda.words("cuMemcpyDtoDAsync_v2");
             for (Tensor tensor : stream) {
                 int number = Integer.parseInt(tensor.name().substring(1));
-                backend.inContext(() -> {
+                backend.onDevice(() -> {
                     keepBusy(own, one, two);
                     return copy.call(kept.handle().value() + (long) number * MIB, tensor.address(), MIB, own);
                 });
@@ -239,7 +239,7 @@ public abstract class DeviceBehaviour {
                     }
                 }
             }
-            backend.inContext(() -> {
+            backend.onDevice(() -> {
                 call("cuStreamDestroy_v2", own);
                 return true;
             });

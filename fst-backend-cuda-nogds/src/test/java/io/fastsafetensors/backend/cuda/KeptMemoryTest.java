@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.fastsafetensors.error.BackendException;
 import io.fastsafetensors.error.OutOfDeviceMemoryException;
+import io.fastsafetensors.gpu.AlignedBlock;
 import io.fastsafetensors.spi.BackendOptions;
 import io.fastsafetensors.spi.DeviceBuffer;
 import io.fastsafetensors.types.Device;
@@ -133,12 +134,12 @@ class KeptMemoryTest {
     void it_is_freed_after_a_quiet_while() throws Exception {
         List<Long> freed = Collections.synchronizedList(new ArrayList<>());
         KeptMemory kept = new KeptMemory(64 * MIB, 20, block -> freed.add(block.address()));
-        assertTrue(kept.keep(new DeviceMemory.Block(1, 1, 4 * MIB)));
+        assertTrue(kept.keep(new AlignedBlock(1, 1, 4 * MIB)));
         while (kept.bytes() > 0) {
             Thread.sleep(5);
         }
         assertEquals(List.of(1L), freed);
-        assertTrue(kept.keep(new DeviceMemory.Block(2, 2, 4 * MIB)), "and again");
+        assertTrue(kept.keep(new AlignedBlock(2, 2, 4 * MIB)), "and again");
         kept.close();
         assertEquals(List.of(1L, 2L), freed);
     }

@@ -46,7 +46,7 @@ class PtxTest {
     }
 
     @Test
-    void it_has_every_function() {
+    void the_ptx_has_every_function_of_the_source() {
         assertEquals(Set.copyOf(KernelPlan.functions()), entries(shipped));
     }
 

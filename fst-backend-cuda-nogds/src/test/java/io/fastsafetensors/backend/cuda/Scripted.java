@@ -1,6 +1,7 @@
 package io.fastsafetensors.backend.cuda;
 
 import io.fastsafetensors.backend.cuda.driver.CudaDriver;
+import io.fastsafetensors.gpu.PciBus;
 import io.fastsafetensors.types.Device;
 import java.nio.file.Path;
 import java.util.Map;
@@ -11,7 +12,7 @@ final class Scripted {
     }
 
     static CudaMachine machine(CudaDriver driver) {
-        return CudaMachine.find(() -> driver, new PciFacts(Path.of("/nowhere")), Map::of);
+        return CudaMachine.find(() -> driver, new PciBus(Path.of("/nowhere")), Map::of);
     }
 
     static CudaBackend open(CudaDriver driver) {

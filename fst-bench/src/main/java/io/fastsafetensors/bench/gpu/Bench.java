@@ -12,7 +12,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.ServiceLoader;
 
-/// What all sections share: the device, the checkpoint that most of them load, and where results go. Used by one
+/// Context shared by all sections: the device, the checkpoint that most of them load, and where results go. Used by one
 /// thread.
 final class Bench implements AutoCloseable {
     private final Settings settings;

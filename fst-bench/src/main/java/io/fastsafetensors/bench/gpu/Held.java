@@ -9,7 +9,7 @@ import java.nio.file.Path;
 import java.util.Map;
 import java.util.stream.Stream;
 
-/// What this process and its device hold at one moment: what must be the same before and after a fault.
+/// A snapshot of the resources of this process and its device, which must be the same before and after a fault.
 ///
 /// @param process open files and fst's threads
 /// @param descriptors open descriptors of every kind

@@ -14,7 +14,7 @@ import java.util.List;
 
 /// Collects arms and rows, prints them as two tables and writes both as tab-separated values. Not thread-safe.
 final class Report {
-    /// What a row comes to.
+    /// The verdict on a row.
     enum Verdict {
         /// The figure reaches the bar.
         PASS,

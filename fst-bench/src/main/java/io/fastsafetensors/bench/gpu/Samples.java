@@ -4,7 +4,7 @@ import io.fastsafetensors.cli.Medians;
 import java.util.ArrayList;
 import java.util.List;
 
-/// What one arm gave, a value a round. Not thread-safe.
+/// The results of one arm, one value per round. Not thread-safe.
 final class Samples {
     private final String name;
     private final String unit;

@@ -10,7 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
-/// What a run was asked to do.
+/// The options of a run.
 ///
 /// @param device where checkpoints go
 /// @param backend the backend's name, or empty for the best one

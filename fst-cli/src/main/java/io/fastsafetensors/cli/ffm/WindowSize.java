@@ -33,8 +33,8 @@ public final class WindowSize {
         }
     }
 
-    /// The columns of a terminal, asked anew at each call: 0 if the terminal does not know, negative if the descriptor is
-    /// no terminal or the system cannot tell.
+    /// The columns of a terminal, asked again at each call: 0 if the terminal does not know, negative if the descriptor
+    /// is no terminal or the system cannot tell.
     public static IntSupplier columnsOf(int descriptor) {
         try {
             Calls.columns(descriptor);

@@ -18,7 +18,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
 
-/// Where a checkpoint lies. Immutable; says nothing of what the files hold.
+/// The files of a checkpoint. Immutable; says nothing of their content.
 ///
 /// @param location the location that was asked for
 /// @param index the index that names the shards, if there is one

@@ -9,7 +9,7 @@ import java.util.Locale;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/// A value that somebody configured, read as what it has to be. Of files, JSON's types count; of properties and
+/// A configured value, read as what it has to be. Of files, JSON's types count; of properties and
 /// variables, the text. Immutable.
 ///
 /// @param content a String, Long, Double, Boolean, List of values, Map of members, or null

@@ -92,8 +92,8 @@ public final class Configuration {
     /// @return whether it asks for no direct storage, which means something on a device alone
     private static boolean apply(LoaderBuilder builder, Path file) {
         ConfigValue content = ConfigFile.read(file);
-        if (SeedSettings.isMeantBy(content, file.endsWith(FILE_NAMES.getLast()))) {
-            SeedSettings seed = SeedSettings.read(content);
+        if (FastsafetensorsConfig.isMeantBy(content, file.endsWith(FILE_NAMES.getLast()))) {
+            FastsafetensorsConfig seed = FastsafetensorsConfig.read(content);
             seed.apply(builder);
             return seed.avoidsDirectStorage();
         }

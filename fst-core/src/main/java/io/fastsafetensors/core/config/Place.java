@@ -4,7 +4,7 @@ import io.fastsafetensors.error.ConfigException;
 import io.fastsafetensors.error.Where;
 import java.nio.file.Path;
 
-/// Where somebody configured something.
+/// The origin of a configured value, for messages.
 sealed interface Place {
     /// The error that a value there is.
     ConfigException error(String detail);

@@ -8,7 +8,7 @@ import io.fastsafetensors.api.Selection;
 import io.fastsafetensors.api.StreamOptions;
 import io.fastsafetensors.api.TransferPath;
 import io.fastsafetensors.core.config.ConfigValue.Member;
-import io.fastsafetensors.core.header.CloseNames;
+import io.fastsafetensors.core.header.SimilarNames;
 import io.fastsafetensors.error.ConfigException;
 import io.fastsafetensors.types.DType;
 import java.util.Collection;
@@ -92,7 +92,7 @@ final class Settings {
     }
 
     static ConfigException unknown(String key, Member member, Collection<String> known) {
-        String hint = CloseNames.hint(key, known);
+        String hint = SimilarNames.hint(key, known);
         return member.place().error("unknown key \"" + key + "\""
                 + (hint.isEmpty() ? "; known are " + String.join(", ", known) : hint));
     }

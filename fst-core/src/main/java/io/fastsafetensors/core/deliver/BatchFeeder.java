@@ -8,8 +8,6 @@ import io.fastsafetensors.core.memory.LoadMemory;
 import io.fastsafetensors.core.memory.SharedBuffer;
 import io.fastsafetensors.core.memory.Waits;
 import io.fastsafetensors.core.memory.Resources;
-import io.fastsafetensors.core.place.Routing;
-import io.fastsafetensors.core.plan.ReadPlan;
 import io.fastsafetensors.core.plan.StreamPlan;
 import io.fastsafetensors.error.BudgetException;
 import io.fastsafetensors.error.Printable;
@@ -37,16 +35,12 @@ final class BatchFeeder implements AutoCloseable {
     /// leave no room for it.
     private static final long PATIENCE_MILLIS = 10_000;
 
+    private final BatchPlanner planner;
     private final LoadTarget target;
-    private final LoadOptions options;
-    private final ParsedCheckpoint checkpoint;
-    private final Way way;
     private final StreamBudget budget;
     private final StreamPlan plan;
-    private final Routing routing;
     private final LoadMemory memory;
     private final StreamProgress progress;
-    private final long startNanos;
     private final ArrayDeque<Batch> ready = new ArrayDeque<>();
     private int inMemory;
     private final CountDownLatch ended = new CountDownLatch(1);
@@ -122,50 +116,25 @@ final class BatchFeeder implements AutoCloseable {
         }
     }
 
-    /// A batch that is planned.
-    private record Planned(StreamPlan.Run run, PreparedLoad load) {
-        /// A grant for it; null if there is no room now.
-        LoadMemory.@Nullable Grant grant(LoadMemory memory) {
-            return memory.tryGrant(load.bufferSizes(), load.transientBytes() + run.ownedBytes());
-        }
-    }
-
-    /// @param way which part of each tensor is loaded
-    /// @param plan what is loaded
-    /// @param routing the transfer paths of its files, unless they are mapped; closed with this
-    private BatchFeeder(LoadTarget target, LoadOptions options, ParsedCheckpoint checkpoint, Way way,
-            StreamBudget budget, StreamPlan plan, Routing routing, long startNanos) {
-        this.target = target;
-        this.options = options;
-        this.checkpoint = checkpoint;
-        this.way = way;
-        this.budget = budget;
-        this.plan = plan;
-        this.routing = routing;
+    /// @param planner plans its batches; closed with this
+    private BatchFeeder(BatchPlanner planner) {
+        this.planner = planner;
+        this.target = planner.target();
+        this.budget = planner.budget();
+        this.plan = planner.plan();
         this.memory = LoadMemory.ofStream(target.backend(), budget.total());
-        this.progress = new StreamProgress(options.progress(), plan.bytesToRead());
-        this.startNanos = startNanos;
+        this.progress = new StreamProgress(planner.options().progress(), plan.bytesToRead());
         memory.onRelease(this::released);
     }
 
-    /// Plans a stream and the batches' shares. Nothing is read or allocated yet.
-    ///
-    /// @param total the most device memory that it may hold
-    /// @param batchesAhead see [io.fastsafetensors.api.StreamOptions]
-    /// @param ownedAlone see [StreamPlan]
-    /// @throws BudgetException naming a tensor that is larger than the budget
+    /// Plans a stream, as [BatchPlanner#open]. Nothing is read or allocated yet.
     static BatchFeeder open(LoadTarget target, LoadOptions options, ParsedCheckpoint checkpoint, Selection selection,
             Way way, long total, int batchesAhead, long ownedAlone, long startNanos) {
-        StreamPlan plan = target.streamPlan(checkpoint, selection, way, ownedAlone);
         try (Resources resources = new Resources()) {
-            Routing routing = target.route(target.isMapped() ? List.of() : checkpoint.headers(), checkpoint.sources());
-            resources.add(routing::close);
-            StreamBudget budget = StreamBudget.of(total, target.availableBytes(), batchesAhead, target.planSettings(),
-                    target.scratchSlots(plan, routing));
-            plan.requireEachFits(total, budget.scratchBytes());
-            target.requireAvailable(plan.largestBytes() + budget.scratchBytes());
-            BatchFeeder feeder = new BatchFeeder(target, options, checkpoint, way, budget,
-                    plan.with(budget.settings()), routing, startNanos);
+            BatchPlanner planner = BatchPlanner.open(target, options, checkpoint, selection, way, total, batchesAhead,
+                    ownedAlone, startNanos);
+            resources.add(planner::close);
+            BatchFeeder feeder = new BatchFeeder(planner);
             resources.handOver();
             return feeder;
         }
@@ -181,7 +150,7 @@ final class BatchFeeder implements AutoCloseable {
         Resources resources = new Resources();
         try {
             resources.add(target.use()::close);
-            resources.add(checkpoint.sources().retain()::close);
+            resources.add(planner.checkpoint().sources().retain()::close);
             Thread.ofPlatform().daemon().name("fst-stream").start(() -> run(resources));
             started = true;
         } catch (RuntimeException | Error e) {
@@ -239,7 +208,7 @@ final class BatchFeeder implements AutoCloseable {
     ///
     /// @return the tensor after it; `from` if no batch is wanted any more
     private int feed(int from, ArrayDeque<LoadedWeights> reading) {
-        Planned planned = prepare(plan.run(from, budget.capacity()), Long.MAX_VALUE);
+        BatchPlanner.Batch planned = planner.regular(from);
         try {
             long deadline = Long.MAX_VALUE;
             while (true) {
@@ -251,7 +220,7 @@ final class BatchFeeder implements AutoCloseable {
                 if (grant == null && isEmpty()) {
                     // Only owned tensors are there: no waiting for more room than they leave.
                     planned.load().close();
-                    planned = prepareSmall(from, planned);
+                    planned = planner.small(from, planned, memory.availableBytes());
                     grant = planned.grant(memory);
                 }
                 if (grant != null) {
@@ -281,7 +250,7 @@ final class BatchFeeder implements AutoCloseable {
     /// an owned tensor.
     ///
     /// @return until when to wait for that, in milliseconds of `System.nanoTime()`
-    private synchronized long awaitRelease(long seen, long deadline, Planned planned) {
+    private synchronized long awaitRelease(long seen, long deadline, BatchPlanner.Batch planned) {
         Waits.uninterruptibly(this, () -> closed || releases != seen || (inMemory == 0 && wanted));
         if (closed || releases != seen) {
             return deadline;
@@ -298,37 +267,7 @@ final class BatchFeeder implements AutoCloseable {
         return end;
     }
 
-    /// The longest batch that fits into what is available, one tensor at least.
-    private Planned prepareSmall(int from, Planned regular) {
-        long available = memory.availableBytes();
-        StreamPlan.Run run = plan.run(from, Math.min(budget.capacity(), available - budget.scratchBytes()));
-        return prepare(run.to() < regular.run().to() ? run : regular.run(), available - run.ownedBytes());
-    }
-
-    /// @param most the most that buffers and readers may take
-    private Planned prepare(StreamPlan.Run run, long most) {
-        int first = plan.firstFile(run);
-        int files = plan.headers(run).size();
-        try (Resources resources = new Resources()) {
-            Routing own = target.isMapped() ? target.route(plan.headers(run), checkpoint.sources())
-                    : routing.part(first, files);
-            resources.add(own::close);
-            ReadPlan batch = plan.plan(run, own.routes());
-            List<Long> sizes = PreparedLoad.bufferSizes(batch);
-            boolean regular = most == Long.MAX_VALUE;
-            if (regular && run.ownedBytes() == 0 && !run.alone() && sizes.size() == 1) {
-                sizes = List.of(budget.bufferSize(sizes.getFirst()));
-            }
-            long bytes = sizes.stream().mapToLong(Long::longValue).sum();
-            long limit = Math.max(bytes + budget.scratchBytes(),
-                    regular ? budget.limit(run.deviceBytes()) - run.ownedBytes() : most);
-            return new Planned(run,
-                    new PreparedLoad(target, options, checkpoint, way, own, first, plan.headers(run), batch,
-                            sizes, limit, startNanos, resources));
-        }
-    }
-
-    private void start(Planned planned, LoadMemory.Grant grant, ArrayDeque<LoadedWeights> reading) {
+    private void start(BatchPlanner.Batch planned, LoadMemory.Grant grant, ArrayDeque<LoadedWeights> reading) {
         synchronized (this) {
             inMemory++;
         }
@@ -423,22 +362,23 @@ final class BatchFeeder implements AutoCloseable {
         Releases done = new Releases();
         takeWaiting().forEach(batch -> done.run(() -> done(batch)));
         if (started && !Waits.toClose(ended)) {
-            LOG.log(Level.WARNING, "a read of a stream of " + Printable.escape(checkpoint.location().toString())
-                    + " does not return; its memory is freed when it does");
+            LOG.log(Level.WARNING,
+                    "a read of a stream of " + Printable.escape(planner.checkpoint().location().toString())
+                            + " does not return; its memory is freed when it does");
         }
         Releases late;
         synchronized (this) {
             late = unreleased;
             unreleased = new Releases();
         }
-        done.run(late::finish).run(routing::close).run(memory::close).finish();
+        done.run(late::finish).run(planner::close).run(memory::close).finish();
     }
 
     /// As [#close()], without waiting.
     void abandon() {
         List<Batch> waiting = takeWaiting();
         waiting.forEach(Batch::abandon);
-        new Releases().run(routing::close).run(memory::close).finish();
+        new Releases().run(planner::close).run(memory::close).finish();
     }
 
     private synchronized List<Batch> takeWaiting() {

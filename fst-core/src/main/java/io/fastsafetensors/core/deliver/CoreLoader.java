@@ -21,6 +21,7 @@ import io.fastsafetensors.core.place.LoadJob;
 import io.fastsafetensors.core.place.Routing;
 import io.fastsafetensors.core.storage.SourceFiles;
 import io.fastsafetensors.error.UnsupportedFeatureException;
+import io.fastsafetensors.error.Where;
 import io.fastsafetensors.group.ProcessGroup;
 import io.fastsafetensors.types.Device;
 import io.fastsafetensors.types.Location;
@@ -57,10 +58,21 @@ public final class CoreLoader implements Loader {
     /// @throws UnsupportedFeatureException if the options ask for what this version does not have
     /// @throws io.fastsafetensors.error.ConfigException if a system property has a value that it cannot have
     public static CoreLoader open(LoadOptions options) {
-        Unsupported.check(options);
+        requireSupported(options);
         LoadOptions inForce = options.toBuilder().leakDetection(LeakDetector.inForce(options.leakDetection()))
                 .options();
         return new CoreLoader(options, inForce, LoadTarget.open(inForce));
+    }
+
+    /// Refuses, before anything is opened, options that the API has and this version does not support.
+    private static void requireSupported(LoadOptions options) {
+        if (options.group().isPresent() && options.group().get().size() > 1 && options.checkDigests()) {
+            throw unsupported("checking digests in a load by several ranks");
+        }
+    }
+
+    private static UnsupportedFeatureException unsupported(String what) {
+        return new UnsupportedFeatureException(what + ": not in this version", Where.nowhere());
     }
 
     /// Every operation has a use of the target while it runs, and whatever it leaves behind has one of its own: hence a
@@ -184,7 +196,7 @@ public final class CoreLoader implements Loader {
         long start = System.nanoTime();
         return using((target, sources) -> {
             if (shared.isPresent()) {
-                throw Unsupported.feature("rewriting a checkpoint by several ranks (use a loader without a group)");
+                throw unsupported("rewriting a checkpoint by several ranks (use a loader without a group)");
             }
             LoadJob.requireMayWait("the copy of " + checkpoint);
             return new Rewriter(target, inForce).rewrite(open(target, checkpoint, sources), copy, writeOptions, start);

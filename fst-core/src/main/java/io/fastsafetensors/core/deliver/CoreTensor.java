@@ -8,7 +8,7 @@ import io.fastsafetensors.api.Tensor;
 import io.fastsafetensors.core.dlpack.ExportedTensor;
 import io.fastsafetensors.core.dlpack.ImportedTensor;
 import io.fastsafetensors.core.memory.LeakDetector;
-import io.fastsafetensors.core.memory.Lease;
+import io.fastsafetensors.core.memory.BufferView;
 import io.fastsafetensors.core.memory.Scope;
 import io.fastsafetensors.core.memory.SharedBackend;
 import io.fastsafetensors.core.memory.SharedBuffer;
@@ -29,7 +29,7 @@ import org.jspecify.annotations.Nullable;
 
 /// A view of a leased buffer.
 final class CoreTensor implements Tensor {
-    /// What several tensors of one origin share.
+    /// The state shared by the tensors of one origin.
     ///
     /// @param keepAlive what the user must not lose while a tensor of it is in use: its collection would free the memory
     /// @param scope what the tensors live in
@@ -39,7 +39,7 @@ final class CoreTensor implements Tensor {
     }
 
     private final Origin origin;
-    private final Lease lease;
+    private final BufferView lease;
     private final boolean countsOnLease;
     private final String name;
     private final DType dtype;
@@ -50,7 +50,8 @@ final class CoreTensor implements Tensor {
     private LeakDetector.@Nullable Ticket detached;
 
     /// @param countsOnLease whether this tensor is a user of the lease, which its close takes away
-    CoreTensor(Origin origin, Lease lease, boolean countsOnLease, String name, DType dtype, Shape shape, long offset,
+    CoreTensor(Origin origin, BufferView lease, boolean countsOnLease, String name, DType dtype, Shape shape,
+            long offset,
             long byteSize) {
         this.origin = origin;
         this.lease = lease;

@@ -57,7 +57,7 @@ final class Deliveries {
         return received.sum();
     }
 
-    /// What a call makes of the tensors that this rank gets.
+    /// Makes a call's result of the tensors that this rank gets.
     ///
     /// @param of makes it, and closes what it takes no further
     /// @param mayFail whether it can fail on one rank alone, and so is a step of its own
@@ -66,7 +66,7 @@ final class Deliveries {
     record Finish<R>(Function<List<CoreTensor>, R> of, boolean mayFail, Consumer<R> undo) {
     }
 
-    /// What this rank has made ready for one call.
+    /// This rank's prepared part of one call.
     private record Ready(List<Request> requests, List<Delivery> deliveries, CopyStream stream)
             implements AutoCloseable {
         @Override

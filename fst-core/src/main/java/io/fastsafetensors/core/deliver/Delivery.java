@@ -154,7 +154,7 @@ final class Delivery implements AutoCloseable {
         return mine().shape();
     }
 
-    /// Lets go of what was not taken.
+    /// Releases what was not taken.
     @Override
     public void close() {
         Releases releases = new Releases();

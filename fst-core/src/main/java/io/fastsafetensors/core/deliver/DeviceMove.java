@@ -1,7 +1,7 @@
 package io.fastsafetensors.core.deliver;
 
 import io.fastsafetensors.api.Loader;
-import io.fastsafetensors.core.memory.Lease;
+import io.fastsafetensors.core.memory.BufferView;
 import io.fastsafetensors.core.memory.SharedBackend;
 import io.fastsafetensors.core.memory.SharedBuffer;
 import io.fastsafetensors.core.select.BackendSelector;
@@ -44,7 +44,7 @@ final class DeviceMove {
     private static CoreTensor arrived(CoreTensor source, Device device, SharedBuffer copy) {
         CoreTensor.Origin from = source.derivedOrigin();
         CoreTensor.Origin origin = new CoreTensor.Origin(from.keepAlive(), from.scope(), device, from.leaks());
-        Lease lease = origin.scope().lease(copy);
+        BufferView lease = origin.scope().lease(copy);
         return new CoreTensor(origin, lease, true, source.name(), source.dtype(), source.shape(), 0,
                 source.byteSize());
     }

@@ -21,7 +21,7 @@ import java.util.List;
 import java.util.function.Consumer;
 import java.util.function.LongFunction;
 
-/// What tensors ask of their device: conversions, gathers, copies. Each call waits for its work.
+/// Does the device work of tensors: conversions, gathers, copies. Each call waits for its work.
 final class DeviceWork {
     /// Fills a new buffer from the sources' memory.
     private interface Fill {

@@ -6,7 +6,7 @@ import io.fastsafetensors.core.plan.PlannedFile;
 import io.fastsafetensors.core.plan.PlannedTensor;
 import io.fastsafetensors.core.plan.ReadPlan;
 
-/// When a load began and when its plan stood.
+/// The start of a load and the end of its planning.
 ///
 /// @param startNanos `System.nanoTime()` of the call
 /// @param planNanos when the plan stood

@@ -1,6 +1,6 @@
 package io.fastsafetensors.core.deliver;
 
-import io.fastsafetensors.core.memory.Lease;
+import io.fastsafetensors.core.memory.BufferView;
 import io.fastsafetensors.core.memory.Resources;
 import io.fastsafetensors.core.memory.Scope;
 import io.fastsafetensors.core.memory.SharedBackend;
@@ -13,14 +13,14 @@ import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/// What a load owns, apart from the object that the user has, so that it can be freed when that was collected.
+/// The resources of a load, apart from the object that the user has, so that they can be freed when that was collected.
 final class LoadState {
     private static final Logger LOG = System.getLogger("io.fastsafetensors.core");
 
     private final Scope scope;
     private final LoadJob job;
     private final Resources resources = new Resources();
-    private final List<@Nullable Lease> leases = new ArrayList<>();
+    private final List<@Nullable BufferView> leases = new ArrayList<>();
 
     /// @param scope what its tensors live in, closed with it
     /// @param job its readers
@@ -46,7 +46,7 @@ final class LoadState {
     }
 
     @Nullable
-    Lease lease(int file) {
+    BufferView lease(int file) {
         return leases.get(file);
     }
 

@@ -153,7 +153,7 @@ final class LoadTarget {
         return new Use();
     }
 
-    /// The user's word first, the backend's hints after it.
+    /// The user's options take precedence over the backend's hints.
     private PlanSettings settingsOf(boolean addressable) {
         TransferHints hints = backend.get().hints();
         long alignment = options.alignment() != 0 ? options.alignment() : device.isCpu() ? 0 : hints.tensorAlignment();

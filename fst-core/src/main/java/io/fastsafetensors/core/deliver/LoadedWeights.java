@@ -12,7 +12,7 @@ import io.fastsafetensors.core.header.ParsedCheckpoint;
 import io.fastsafetensors.core.jfr.Recorder;
 import io.fastsafetensors.core.jfr.Span;
 import io.fastsafetensors.core.memory.LeakDetector;
-import io.fastsafetensors.core.memory.Lease;
+import io.fastsafetensors.core.memory.BufferView;
 import io.fastsafetensors.core.memory.LoadMemory;
 import io.fastsafetensors.core.memory.SharedBuffer;
 import io.fastsafetensors.core.place.LoadJob;
@@ -243,8 +243,8 @@ final class LoadedWeights implements Weights {
                 buffer.buffer().byteSize());
     }
 
-    private Lease lease(PlannedTensor tensor) {
-        Lease lease = state.lease(tensor.file());
+    private BufferView lease(PlannedTensor tensor) {
+        BufferView lease = state.lease(tensor.file());
         if (lease == null) {
             throw new AssertionError("a tensor of a file without a buffer");
         }
@@ -269,7 +269,7 @@ final class LoadedWeights implements Weights {
                         dtype.byteSize(tensor.shape().elements()));
     }
 
-    /// Lets go of the memory of a tensor's file, of which nothing is asked for any more; counted tensors keep it. What a
+    /// Releases the memory of a tensor's file, of which nothing is asked for any more; counted tensors keep it. What a
     /// failed load still reads there goes when the load is closed.
     void free(String name) {
         PlannedTensor tensor = planned(name);

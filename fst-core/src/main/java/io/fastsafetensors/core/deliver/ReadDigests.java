@@ -3,7 +3,7 @@ package io.fastsafetensors.core.deliver;
 import io.fastsafetensors.core.place.ReadTap;
 import io.fastsafetensors.core.plan.PlannedTensor;
 import io.fastsafetensors.core.plan.ReadPlan;
-import io.fastsafetensors.core.write.Sha256;
+import io.fastsafetensors.core.digest.Sha256;
 import java.lang.foreign.MemorySegment;
 import java.security.MessageDigest;
 import java.util.Arrays;

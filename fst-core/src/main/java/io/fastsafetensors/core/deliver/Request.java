@@ -3,7 +3,7 @@ package io.fastsafetensors.core.deliver;
 import io.fastsafetensors.core.shard.Part;
 import io.fastsafetensors.types.TensorInfo;
 
-/// What all ranks ask of the owner of a tensor.
+/// A request of all ranks to the owner of a tensor.
 ///
 /// @param tensor the tensor as it was loaded: of the dtype that it has in memory
 /// @param owner who has it

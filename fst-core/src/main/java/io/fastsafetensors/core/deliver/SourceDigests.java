@@ -4,7 +4,7 @@ import io.fastsafetensors.api.LoadOptions;
 import io.fastsafetensors.core.header.FileHeader;
 import io.fastsafetensors.core.header.ParsedCheckpoint;
 import io.fastsafetensors.core.plan.PlanSettings;
-import io.fastsafetensors.core.write.Sha256;
+import io.fastsafetensors.core.digest.Sha256;
 import io.fastsafetensors.error.UnsupportedFeatureException;
 import io.fastsafetensors.error.Where;
 import io.fastsafetensors.types.TensorInfo;

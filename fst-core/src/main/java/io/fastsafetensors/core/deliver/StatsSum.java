@@ -6,7 +6,7 @@ import java.util.List;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
-/// What the loads of a stream did, added up. Thread-safe.
+/// The sum of the statistics of a stream's loads. Thread-safe.
 final class StatsSum {
     private final int files;
     private final double secondsPlan;

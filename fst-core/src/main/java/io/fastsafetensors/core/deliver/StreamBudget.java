@@ -2,7 +2,7 @@ package io.fastsafetensors.core.deliver;
 
 import io.fastsafetensors.core.plan.PlanSettings;
 
-/// How much device memory a stream may hold, and how it is shared among the batches in memory.
+/// The device memory that a stream may hold, and its division among the batches in memory.
 ///
 /// @param total the most bytes at any time
 /// @param batchesInMemory how many batches there may be at a time, the one being consumed included
@@ -10,7 +10,7 @@ import io.fastsafetensors.core.plan.PlanSettings;
 /// @param settings how batches are planned, with blocks small enough for the share of one
 /// @param scratchBytes device memory that one reader needs while it runs
 record StreamBudget(long total, int batchesInMemory, long share, PlanSettings settings, long scratchBytes) {
-    /// A batch where nobody sets a budget: large enough that starting one costs nothing beside reading it.
+    /// A batch where nobody sets a budget: large enough that starting one costs nothing compared with reading it.
     private static final long UNLIMITED_BATCH = 512L << 20;
     /// More batches than this have no use: each is read in a moment.
     private static final int MOST_BATCHES = 1 << 16;

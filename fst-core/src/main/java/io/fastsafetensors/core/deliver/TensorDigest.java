@@ -1,7 +1,7 @@
 package io.fastsafetensors.core.deliver;
 
 import io.fastsafetensors.core.memory.SharedBuffer;
-import io.fastsafetensors.core.write.Sha256;
+import io.fastsafetensors.core.digest.Sha256;
 import io.fastsafetensors.spi.CopyStream;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;

@@ -1,6 +1,6 @@
 /// What the user holds: loaders, weights, lazy tensors, and what is derived from them.
 /// A tensor is a view made when asked for; it waits for its own blocks only.
-/// The end of the way: nothing of core imports this but the door.
+/// The last stage: only the entry point of core depends on it.
 @NullMarked
 package io.fastsafetensors.core.deliver;
 

@@ -11,7 +11,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.stream.IntStream;
 
-/// Which rank reads which file. Immutable; the same on every rank.
+/// The assignment of files to the ranks that read them. Immutable; the same on every rank.
 public final class FileOwners {
     private final int[] owners;
     private final Map<Location, Integer> numbers = new HashMap<>();

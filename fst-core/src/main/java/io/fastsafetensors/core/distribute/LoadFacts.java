@@ -2,6 +2,7 @@ package io.fastsafetensors.core.distribute;
 
 import io.fastsafetensors.api.LoadOptions;
 import io.fastsafetensors.api.Selection;
+import io.fastsafetensors.core.digest.Sha256;
 import io.fastsafetensors.core.header.FileHeader;
 import io.fastsafetensors.core.header.ParsedCheckpoint;
 import io.fastsafetensors.core.plan.PlannedFile;
@@ -10,13 +11,11 @@ import io.fastsafetensors.types.Location;
 import io.fastsafetensors.types.TensorInfo;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
-import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
-/// What the ranks of a load must agree on, by name, in values that people can compare.
+/// The facts on which the ranks of a load must agree, by name, in values that people can compare.
 public final class LoadFacts {
     /// Hexadecimal digits of a digest: enough to tell two files apart, few enough to read.
     private static final int DIGITS = 16;
@@ -62,7 +61,7 @@ public final class LoadFacts {
     }
 
     private static String selected(ParsedCheckpoint checkpoint, Selection selection) {
-        MessageDigest sha = sha256();
+        MessageDigest sha = Sha256.create();
         int count = 0;
         for (TensorInfo tensor : checkpoint.tensors()) {
             if (selection.test(tensor)) {
@@ -74,7 +73,7 @@ public final class LoadFacts {
     }
 
     private static String digest(FileHeader header) {
-        MessageDigest sha = sha256();
+        MessageDigest sha = Sha256.create();
         update(sha, Long.toString(header.dataStart()));
         for (TensorInfo tensor : header.tensors()) {
             update(sha, tensor.name());
@@ -93,14 +92,6 @@ public final class LoadFacts {
     }
 
     private static String hex(MessageDigest sha) {
-        return HexFormat.of().formatHex(sha.digest()).substring(0, DIGITS);
-    }
-
-    private static MessageDigest sha256() {
-        try {
-            return MessageDigest.getInstance("SHA-256");
-        } catch (NoSuchAlgorithmException e) {
-            throw new AssertionError("every JDK has SHA-256", e);
-        }
+        return Sha256.hex(sha).substring(0, DIGITS);
     }
 }

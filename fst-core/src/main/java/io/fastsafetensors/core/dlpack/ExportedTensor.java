@@ -21,7 +21,7 @@ import java.util.concurrent.atomic.AtomicReference;
 
 /// A struct on its way to a consumer.
 public final class ExportedTensor implements Dlpack {
-    /// What is handed on.
+    /// The memory to hand on.
     ///
     /// @param name how messages call it
     /// @param dtype the element type

@@ -10,7 +10,7 @@ import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
 
-/// The structs that are out, and the one function that deletes them.
+/// The DLPack structs that consumers have, and the one function that deletes them.
 ///
 /// They are found by their address and not by what they hold (`manager_ctx` is null): a consumer that deletes one twice
 /// passes memory that may not be read any more. A struct's memory is the garbage collector's, so that its address does
@@ -52,7 +52,7 @@ final class Exports {
             return OUT.get(struct.address()) == this;
         }
 
-        /// Deletes the struct and lets go of its memory, unless somebody did already. From any thread.
+        /// Deletes the struct and releases its memory, unless that has been done. From any thread.
         boolean delete() {
             if (!OUT.remove(struct.address(), this)) {
                 return false;

@@ -87,7 +87,7 @@ final class ManagedTensor {
         return result;
     }
 
-    /// A struct that somebody else made.
+    /// A struct that another library made.
     ///
     /// @param arena how long this is used
     static ManagedTensor at(long address, DlpackVersion version, Arena arena) {

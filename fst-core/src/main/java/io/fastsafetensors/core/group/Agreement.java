@@ -27,7 +27,7 @@ public final class Agreement {
         this.group = group;
     }
 
-    /// What a rank tells the others of its part of a step.
+    /// A rank's message to the others about its part of a step.
     ///
     /// @param facts what must be the same on every rank, by name
     /// @param own what may differ

@@ -4,7 +4,8 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 
-/// What a rank of a local group calls, with the memory it offers; compared with what the others call. Immutable.
+/// A description of one rank's call in a local group, with the memory it offers; compared with the others' calls.
+/// Immutable.
 final class Call {
     private static final byte[] NOTHING = {};
     /// Of a rank that has not called.

@@ -18,7 +18,7 @@ import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
-/// What the ranks of a local group share: where they meet, why they do not meet any more, and who touches whose memory.
+/// The state shared by the ranks of a local group: who has come, why the group is broken, and who touches whose memory.
 /// Thread-safe; everything happens under one monitor.
 final class LocalRanks {
     private final int size;
@@ -178,7 +178,7 @@ final class LocalRanks {
             memory.allocate(Relay.STEP, Relay.ALIGNMENT)});
     }
 
-    /// A rank leaves; whoever waits for it, now or later, fails.
+    /// A rank leaves; ranks that wait for it, now or later, fail.
     synchronized void leave(int rank) {
         left.set(rank);
         for (BitSet members : rounds.keySet()) {

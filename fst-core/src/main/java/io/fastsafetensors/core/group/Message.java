@@ -1,5 +1,6 @@
 package io.fastsafetensors.core.group;
 
+import io.fastsafetensors.core.digest.Sha256;
 import io.fastsafetensors.error.GroupException;
 import io.fastsafetensors.error.Where;
 import java.io.ByteArrayInputStream;
@@ -9,14 +10,11 @@ import java.io.DataOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
-import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/// What one rank tells the others before a step.
+/// One rank's message to the others before a step.
 ///
 /// @param position how many steps it has taken together with the others, this one included
 /// @param what the step
@@ -56,7 +54,7 @@ record Message(long position, String what, @Nullable String failure, Map<String,
             if (all.size() <= LONGEST_FACTS) {
                 all.writeTo(out);
             } else {
-                write(out, Map.of("digest of " + facts.size() + " facts", digest(all.toByteArray())));
+                write(out, Map.of("digest of " + facts.size() + " facts", Sha256.hex(all.toByteArray())));
             }
             write(out, own);
         } catch (IOException e) {
@@ -105,13 +103,5 @@ record Message(long position, String what, @Nullable String failure, Map<String,
             map.put(read(in), read(in));
         }
         return map;
-    }
-
-    private static String digest(byte[] bytes) {
-        try {
-            return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(bytes));
-        } catch (NoSuchAlgorithmException e) {
-            throw new AssertionError("every JDK has SHA-256", e);
-        }
     }
 }

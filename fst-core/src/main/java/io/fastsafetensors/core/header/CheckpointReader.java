@@ -18,7 +18,7 @@ import java.util.Optional;
 import java.util.concurrent.Executor;
 import java.util.stream.Collectors;
 
-/// Opens a checkpoint: reads its index and the headers of its files beside one another, and notes where they differ.
+/// Opens a checkpoint: reads its index and the headers of its files in parallel, and notes where they differ.
 public final class CheckpointReader {
     private static final int MOST_NAMED = 8;
 
@@ -39,7 +39,7 @@ public final class CheckpointReader {
 
     /// As [#open(CheckpointFiles, SourceFiles, OpenOptions)].
     ///
-    /// @param helpers runs work beside the caller, at once
+    /// @param helpers runs work in the background, at once
     public static ParsedCheckpoint open(CheckpointFiles files, SourceFiles sources, OpenOptions options,
             Executor helpers) {
         try (HeaderReads headers = new HeaderReads(sources, options, helpers)) {

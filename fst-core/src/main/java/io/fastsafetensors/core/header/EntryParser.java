@@ -18,10 +18,13 @@ final class EntryParser {
     private static final SerializedString SHAPE = new SerializedString("shape");
     private static final SerializedString DATA_OFFSETS = new SerializedString("data_offsets");
     private static final int INITIAL_RANK = 8;
+    private static final DType[] DTYPES = DType.values();
+    private static final char[][] DTYPE_NAMES = Arrays.stream(DTYPES).map(dtype -> dtype.name().toCharArray())
+            .toArray(char[][]::new);
 
     private final JsonCursor json;
     private final HeapGuard guard;
-    private final ShapeTable shapes = new ShapeTable();
+    private final RawShape.Cache shapes = new RawShape.Cache();
     private long[] dims = new long[INITIAL_RANK];
     private @Nullable DType dtype;
     private @Nullable RawShape shape;
@@ -101,13 +104,24 @@ final class EntryParser {
             }
         } else {
             char[] text = json.characters("dtype");
-            found = DTypeNames.find(text, json.offset(), json.length());
+            found = find(text, json.offset(), json.length());
             if (found == null) {
                 throw json.problem(
                         "unknown dtype \"" + Printable.escape(new String(text, json.offset(), json.length())) + '"');
             }
         }
         return found;
+    }
+
+    /// The dtype spelled so, without making a string of it; null if there is none.
+    private static @Nullable DType find(char[] text, int offset, int length) {
+        for (int i = 0; i < DTYPE_NAMES.length; i++) {
+            char[] name = DTYPE_NAMES[i];
+            if (Arrays.equals(name, 0, name.length, text, offset, offset + length)) {
+                return DTYPES[i];
+            }
+        }
+        return null;
     }
 
     private RawShape readShape() {

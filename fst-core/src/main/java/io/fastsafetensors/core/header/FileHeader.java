@@ -7,7 +7,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
-/// What the header of one file says, validated. Immutable.
+/// The validated header of one file. Immutable.
 ///
 /// @param location the file
 /// @param fileLength its length in bytes

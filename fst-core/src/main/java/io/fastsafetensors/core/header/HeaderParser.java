@@ -27,7 +27,7 @@ final class HeaderParser {
     private @Nullable Map<String, String> metadata;
     private @Nullable String duplicate;
 
-    /// What a header says.
+    /// The parsed content of a header.
     ///
     /// @param tensors in the header's order
     /// @param metadata in the header's order, the last of equal keys

@@ -19,7 +19,7 @@ import java.util.concurrent.FutureTask;
 import java.util.concurrent.Semaphore;
 import org.jspecify.annotations.Nullable;
 
-/// The headers of one checkpoint, each read beside the caller from the moment its file is known. For one thread.
+/// Reads the headers of one checkpoint in the background, each from the moment its file is known. For one thread.
 final class HeaderReads implements AutoCloseable {
     // More at once is no faster: headers are small, and parsing keeps a core busy.
     private static final int MOST_THREADS = 16;
@@ -33,7 +33,7 @@ final class HeaderReads implements AutoCloseable {
     private final Semaphore idle = new Semaphore(mostHelpers);
 
     /// @param sources opens the files
-    /// @param helpers runs work beside the caller, at once
+    /// @param helpers runs work in the background, at once
     HeaderReads(SourceFiles sources, OpenOptions options, Executor helpers) {
         this.sources = sources;
         this.options = options;

@@ -35,7 +35,7 @@ final class IndexCheck {
     private long namedBytes;
     private long loadedBytes;
 
-    /// What is loaded, and what was found.
+    /// The tensors to load, and the findings.
     ///
     /// @param headers those of the shards, with the tensors that count
     /// @param notes the findings

@@ -8,10 +8,10 @@ import java.util.Map;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.JsonToken;
 
-/// Holds what an index says besides its tensors, for whoever writes it again: keys to their values as ASCII JSON.
+/// The keys of an index besides its tensors, for writing it again: keys to their values as ASCII JSON.
 ///
 /// @param metadata the keys of `metadata` but for `total_size`
-/// @param others the keys beside `metadata` and `weight_map`
+/// @param others the keys besides `metadata` and `weight_map`
 public record IndexKeys(Map<String, String> metadata, Map<String, String> others) {
     /// Of a checkpoint without an index.
     public static final IndexKeys NONE = new IndexKeys(Map.of(), Map.of());

@@ -40,7 +40,7 @@ public final class ParsedCheckpoint implements Checkpoint {
     /// Without an index and without notes.
     ///
     /// @param location what it was opened by
-    /// @param headers one a file
+    /// @param headers one per file
     /// @param sources what the headers were read from
     /// @throws FormatException DuplicateTensorName if two files hold a tensor of one name
     public ParsedCheckpoint(Location location, List<FileHeader> headers, SourceFiles sources) {
@@ -135,7 +135,7 @@ public final class ParsedCheckpoint implements Checkpoint {
             throw new TensorNotFoundException(name, shard != null
                     ? "the index maps it to " + Printable.escape(shard) + ", and none of the shards has it"
                     : "not among the " + tensors.size() + " of " + Printable.escape(location.toString())
-                            + CloseNames.hint(name, names()));
+                            + SimilarNames.hint(name, names()));
         }
         return tensor;
     }

@@ -9,6 +9,29 @@ final class RawShape {
     private final long[] dims;
     private @Nullable Shape shape;
 
+    /// A cache of recent shapes, so that the few that a model has are made once, not for each tensor. A header with
+    /// many shapes gains nothing and loses next to nothing.
+    static final class Cache {
+        private static final int SLOTS = 256;
+
+        private final @Nullable RawShape[] slots = new RawShape[SLOTS];
+
+        /// The shape of the first `rank` numbers of `dims`.
+        RawShape get(long[] dims, int rank) {
+            long hash = rank;
+            for (int i = 0; i < rank; i++) {
+                hash = (hash ^ dims[i]) * 0x9E3779B97F4A7C15L;
+            }
+            int slot = (int) (hash >>> 32) & (SLOTS - 1);
+            RawShape known = slots[slot];
+            if (known == null || !known.is(dims, rank)) {
+                known = new RawShape(Arrays.copyOf(dims, rank));
+                slots[slot] = known;
+            }
+            return known;
+        }
+    }
+
     /// Takes the array over.
     RawShape(long[] dims) {
         this.dims = dims;

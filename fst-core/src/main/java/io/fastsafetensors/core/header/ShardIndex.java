@@ -5,7 +5,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.SortedSet;
 
-/// What an index says. Its shard names are plain file names, not yet looked for.
+/// The content of an index. Its shard names are plain file names, not yet looked for.
 ///
 /// @param location the index file
 /// @param weightMap tensor name to shard name, in the index's order

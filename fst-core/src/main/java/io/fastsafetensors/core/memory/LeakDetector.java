@@ -52,7 +52,7 @@ public final class LeakDetector {
                 Where.nowhere());
     }
 
-    /// What an owner closes when it is closed in order.
+    /// The registration of an owner, closed when the owner is closed in order.
     public interface Ticket {
         /// Ends the watch. Idempotent.
         void close();

@@ -3,10 +3,10 @@ package io.fastsafetensors.core.memory;
 import io.fastsafetensors.spi.Releases;
 import java.util.ArrayDeque;
 
-/// What somebody has acquired and has to release: released once, the last first, and all of it whatever a release throws.
+/// A set of acquired resources: released once, the last first, all of them whatever a release throws.
 ///
 /// An operation that acquires several things adds each as soon as it has it, inside a `try` with the resources; when
-/// nothing can fail any more it hands them over to whoever owns them from then on. Thread-safe.
+/// nothing can fail any more it hands them over to their next owner. Thread-safe.
 public final class Resources implements AutoCloseable {
     private final ArrayDeque<Runnable> releases = new ArrayDeque<>();
 

@@ -8,7 +8,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.LongFunction;
 import org.jspecify.annotations.Nullable;
 
-/// What tensors live in: a set of leases that end together. Thread-safe.
+/// A set of leases that end together, in which tensors live. Thread-safe.
 public final class Scope {
     /// The largest result that shares a buffer.
     public static final long SMALL = 16 << 10;
@@ -18,19 +18,19 @@ public final class Scope {
     private final String what;
     private final String advice;
     private final Pieces pieces = new Pieces();
-    private final Set<Lease> leases = ConcurrentHashMap.newKeySet();
+    private final Set<BufferView> leases = ConcurrentHashMap.newKeySet();
     private volatile boolean closed;
 
     /// A part of a buffer.
     ///
     /// @param lease of the buffer, of which it is a user
     /// @param offset the first byte in it
-    public record Piece(Lease lease, long offset) {
+    public record Piece(BufferView lease, long offset) {
     }
 
     /// The buffer that small results share at the moment, full ones being left to those who are in them.
     private static final class Pieces {
-        private @Nullable Lease shared;
+        private @Nullable BufferView shared;
         private long size;
         private long used;
     }
@@ -47,11 +47,11 @@ public final class Scope {
         this.advice = advice;
     }
 
-    /// A lease on `buffer` that ends with this scope at the latest. Takes over one hold on the buffer.
+    /// A lease on `buffer` that ends with this scope at the latest. Takes over one reference to the buffer.
     ///
-    /// @throws IllegalStateException if the scope is closed; the hold is released then
-    public Lease lease(SharedBuffer buffer) {
-        Lease lease = new Lease(buffer);
+    /// @throws IllegalStateException if the scope is closed; the reference is released then
+    public BufferView lease(SharedBuffer buffer) {
+        BufferView lease = new BufferView(buffer);
         leases.add(lease);
         if (closed) {
             lease.close();
@@ -68,11 +68,11 @@ public final class Scope {
     /// @param allocate allocates a buffer of so many bytes; its reference is taken over
     /// @throws IllegalStateException if the scope is closed
     public Piece piece(long bytes, long alignment, LongFunction<SharedBuffer> allocate) {
-        Lease full = null;
+        BufferView full = null;
         Piece piece;
         synchronized (pieces) {
             long offset = (pieces.used + alignment - 1) & -alignment;
-            Lease shared = pieces.shared;
+            BufferView shared = pieces.shared;
             if (shared == null || offset + bytes > pieces.size) {
                 long size = shared == null ? SMALLEST_SHARED : Math.min(LARGEST_SHARED, pieces.size * 2);
                 full = shared;
@@ -91,7 +91,7 @@ public final class Scope {
     }
 
     /// A user of a lease is gone; the last one ends it.
-    public void release(Lease lease) {
+    public void release(BufferView lease) {
         if (lease.isLast()) {
             leases.remove(lease);
             lease.close();
@@ -127,7 +127,7 @@ public final class Scope {
     /// Ends every lease. Idempotent: what fails to be freed keeps nothing else, and is told once.
     public void close() {
         markClosed();
-        List<Lease> all = new ArrayList<>(leases);
+        List<BufferView> all = new ArrayList<>(leases);
         leases.removeAll(all);
         Releases releases = new Releases();
         all.forEach(lease -> releases.run(lease::close));

@@ -9,7 +9,8 @@ import java.util.function.Consumer;
 
 /// An opened backend with a count of its references (of loaders, buffers, pools); the last one closes it.
 public final class SharedBackend {
-    private static final int MOST_IDLE = 16;
+    /// As many as readers at a time, and some for conversions besides.
+    private static final int MOST_IDLE = 32;
 
     private final Backend backend;
     private final Consumer<SharedBackend> closing;

@@ -33,7 +33,7 @@ public final class SharedBuffer {
     /// What must pass before the memory is freed or used again; guarded by itself.
     private final List<Fence> pending = new ArrayList<>();
 
-    /// Who counts a buffer's memory.
+    /// Accounts for a buffer's memory.
     interface Owner {
         /// Asked once, when the last reference was released: whether it takes the buffer instead of having it freed.
         boolean keeps(DeviceBuffer buffer);
@@ -100,7 +100,7 @@ public final class SharedBuffer {
     }
 
     /// One reference less; the last frees the memory when all that it was to be kept for has passed, or has it freed when
-    /// native code lets go of it.
+    /// native code has released it.
     ///
     /// @throws RuntimeException what the backend says to freeing it; the backend is released in any case
     public void release() {

@@ -5,7 +5,7 @@ import java.util.concurrent.atomic.AtomicIntegerArray;
 import java.util.function.IntConsumer;
 import org.jspecify.annotations.Nullable;
 
-/// Which blocks are in place, and who waits for them. Readers report, any thread waits.
+/// Tracks the blocks that have arrived, and lets threads wait for them. Readers report, any thread waits.
 public final class Arrivals {
     private final AtomicIntegerArray arrived;
     private final IntConsumer before;
@@ -56,7 +56,7 @@ public final class Arrivals {
         return failure;
     }
 
-    /// Whether [#requireSuccess()] has thrown the failure to somebody.
+    /// Whether [#requireSuccess()] has thrown the failure to a caller.
     boolean isTold() {
         return told;
     }

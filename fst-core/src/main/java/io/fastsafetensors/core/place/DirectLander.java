@@ -16,7 +16,7 @@ import io.fastsafetensors.types.DType;
 import org.jspecify.annotations.Nullable;
 
 /// Reads whole pages of files straight into device memory, then copies or converts each part to its aligned place
-/// there, which costs next to nothing beside the read and spares the odd ends of tensors a way through the host.
+/// there, which costs little compared with the read and keeps the odd ends of tensors off the host.
 final class DirectLander implements Lander, Runs.Sink {
     private final LoadContext load;
     private final Backend backend;

@@ -3,8 +3,8 @@ package io.fastsafetensors.core.place;
 import io.fastsafetensors.spi.DeviceBuffer;
 import org.jspecify.annotations.Nullable;
 
-/// What a load does together with loads of other ranks that have the same plan: each reads some of the blocks, and all get
-/// all. The readers of a load tell it which are there; it runs on a thread of the load's own.
+/// Exchanges blocks with the loads of other ranks that have the same plan: each rank reads some of the blocks, and all
+/// get all. The readers of a load report which have been read; the exchange runs on a thread of the load's own.
 public interface Exchange {
     /// The blocks that this rank reads, in the order in which it reads them.
     int[] reads();

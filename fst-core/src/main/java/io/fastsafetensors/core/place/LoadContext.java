@@ -11,7 +11,7 @@ import java.util.function.BooleanSupplier;
 import java.util.function.IntConsumer;
 import org.jspecify.annotations.Nullable;
 
-/// What all readers of a load share.
+/// The state shared by all readers of a load.
 ///
 /// @param plan what to do
 /// @param places the buffers of the files
@@ -25,7 +25,7 @@ import org.jspecify.annotations.Nullable;
 /// @param placeNanos time spent moving blocks, over all readers
 /// @param gathers whether some tensor's bytes are not one run of its file
 /// @param stopped whether the load was cancelled or failed
-/// @param whenLanded told the index of each block that is in place
+/// @param whenLanded called with the index of each block that is in place
 record LoadContext(ReadPlan plan, Places places, OpenFiles files, Routing routing,
         SharedBackend backend, LoadMemory.Grant memory, @Nullable SlotPool pool, int blocksInFlight, ReadTap tap,
         LongAdder placeNanos, boolean gathers, BooleanSupplier stopped, IntConsumer whenLanded) {
@@ -44,7 +44,7 @@ record LoadContext(ReadPlan plan, Places places, OpenFiles files, Routing routin
     }
 
     /// A block is in place, by whatever way. Its bytes count only if its file still is the version that it was: what was
-    /// read before somebody wrote is of that version.
+    /// read before a write is of that version.
     ///
     /// @throws io.fastsafetensors.error.StorageException saying what changed
     void landed(int block) {

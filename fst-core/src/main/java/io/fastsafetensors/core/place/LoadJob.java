@@ -59,7 +59,7 @@ public final class LoadJob {
 
     /// @param places the buffers of the files; they may come while the readers read already
     /// @param sources what the headers were read from; held until the readers have ended
-    /// @param routing the ways of the files
+    /// @param routing the transfer paths of the files
     /// @param backend the device; retained by the caller until the readers have ended
     /// @param memory what readers may allocate on the device
     /// @param pool slots and streams; null if the host can address the device's memory
@@ -294,7 +294,7 @@ public final class LoadJob {
         return finished.getCount() == 0;
     }
 
-    /// Stops after the blocks in flight; whoever waits for others gets `why`.
+    /// Stops after the blocks in flight; threads that wait for others get `why`.
     public void cancel(RuntimeException why) {
         if (!hasEnded()) {
             RuntimeException reason;

@@ -1,6 +1,6 @@
 package io.fastsafetensors.core.place;
 
-import io.fastsafetensors.core.place.ffm.HostLibC;
+import io.fastsafetensors.core.linux.ffm.LibC;
 import io.fastsafetensors.error.UnsupportedFeatureException;
 import io.fastsafetensors.spi.Backend;
 import io.fastsafetensors.spi.HostRegistration;
@@ -19,13 +19,13 @@ final class MappedFile {
 
     private final long length;
     private final Backend backend;
-    private final @Nullable HostLibC libc;
+    private final @Nullable LibC libc;
     private @Nullable Arena arena;
     private @Nullable MemorySegment memory;
     private @Nullable HostRegistration registration;
 
     /// @param libc null where native calls are not possible: pages are then brought in by the registration
-    MappedFile(long length, Backend backend, @Nullable HostLibC libc) {
+    MappedFile(long length, Backend backend, @Nullable LibC libc) {
         this.length = length;
         this.backend = backend;
         this.libc = libc;
@@ -81,7 +81,7 @@ final class MappedFile {
         }
         for (long at = 0; at < length; at += STRETCH) {
             long bytes = Math.min(STRETCH, length - at);
-            if (libc.madvise(mapped.address() + at, bytes, HostLibC.MADV_POPULATE_READ) != 0) {
+            if (libc.madvise(mapped.address() + at, bytes, LibC.MADV_POPULATE_READ) != 0) {
                 return;
             }
         }

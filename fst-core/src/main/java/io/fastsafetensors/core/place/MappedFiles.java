@@ -1,9 +1,9 @@
 package io.fastsafetensors.core.place;
 
 import io.fastsafetensors.core.memory.ProcessLimit;
-import io.fastsafetensors.core.memory.Registry;
+import io.fastsafetensors.core.memory.SharedResources;
 import io.fastsafetensors.core.memory.SharedBackend;
-import io.fastsafetensors.core.place.ffm.HostCalls;
+import io.fastsafetensors.core.linux.ffm.PlatformLibC;
 import io.fastsafetensors.core.storage.SourceFile;
 import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.spi.SystemMemory;
@@ -20,7 +20,7 @@ import org.jspecify.annotations.Nullable;
 /// until the last loader of the device is closed; the ones used longest ago go first. Thread-safe.
 public final class MappedFiles {
     private static final String MOST_BYTES = "fst.mappedBytes";
-    private static final Registry<SharedBackend, MappedFiles> OPEN = new Registry<>(MappedFiles::new,
+    private static final SharedResources<SharedBackend, MappedFiles> OPEN = new SharedResources<>(MappedFiles::new,
             MappedFiles::dispose);
 
     private static final long ASSUMED_MEMORY = 8L << 30;
@@ -56,12 +56,12 @@ public final class MappedFiles {
         return (total < 0 ? ASSUMED_MEMORY : total) / 2;
     }
 
-    /// One hold on the mappings of a device; ended by [#release()].
+    /// One reference to the mappings of a device; ended by [#release()].
     public static MappedFiles open(SharedBackend backend) {
-        return OPEN.hold(backend);
+        return OPEN.retain(backend);
     }
 
-    /// Ends one hold; the last unmaps everything.
+    /// One reference less; the last unmaps everything.
     public void release() {
         OPEN.release(backend);
     }
@@ -76,7 +76,7 @@ public final class MappedFiles {
             if (!makeRoom(length)) {
                 return null;
             }
-            entry = new Entry(new MappedFile(length, backend.get(), HostCalls.instance()));
+            entry = new Entry(new MappedFile(length, backend.get(), PlatformLibC.instance()));
             entries.put(version, entry);
         }
         entry.loads++;

@@ -1,7 +1,7 @@
 package io.fastsafetensors.core.place;
 
-import io.fastsafetensors.core.place.ffm.HostCalls;
-import io.fastsafetensors.core.place.ffm.HostLibC;
+import io.fastsafetensors.core.linux.ffm.PlatformLibC;
+import io.fastsafetensors.core.linux.ffm.LibC;
 import java.io.IOException;
 import java.lang.System.Logger.Level;
 import java.nio.file.Files;
@@ -20,7 +20,7 @@ final class NumaNode {
     ///
     /// @param node the node's number, negative if unknown
     static void pin(int node) {
-        HostLibC libc = HostCalls.instance();
+        LibC libc = PlatformLibC.instance();
         BitSet processors = libc == null ? null : processors(NODES, node);
         if (libc != null && processors != null && libc.sched_setaffinity(processors.toLongArray()) != 0) {
             System.getLogger("io.fastsafetensors.core").log(Level.DEBUG, "cannot run on NUMA node " + node

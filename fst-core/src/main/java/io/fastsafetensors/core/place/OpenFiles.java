@@ -31,7 +31,7 @@ final class OpenFiles implements AutoCloseable {
     private final List<OneFile> files;
 
     /// @param read the blocks that are read here
-    /// @param sources what the headers were read from; one hold of it is taken
+    /// @param sources what the headers were read from; one reference to it is taken
     OpenFiles(ReadPlan plan, int[] read, SourceFiles sources, Optional<DirectStorage> direct, DirectIo mode,
             ReadCounters counters) {
         this.direct = direct;
@@ -104,7 +104,7 @@ final class OpenFiles implements AutoCloseable {
         return files.stream().map(OneFile::report).filter(line -> !line.isEmpty()).toList();
     }
 
-    /// Lets go of what is still held; no block is being read any more.
+    /// Releases what is still retained; no block is being read any more.
     @Override
     public void close() {
         Releases releases = new Releases();

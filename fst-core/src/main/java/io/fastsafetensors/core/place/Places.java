@@ -11,7 +11,7 @@ import org.jspecify.annotations.Nullable;
 public final class Places {
     private final AtomicReferenceArray<@Nullable SharedBuffer> buffers;
 
-    /// None yet.
+    /// No buffer yet.
     ///
     /// @param files how many files the plan has
     public Places(int files) {
@@ -24,7 +24,7 @@ public final class Places {
         wakeUp();
     }
 
-    /// Makes those who wait ask whether they still want to.
+    /// Wakes waiting threads, which check again whether they were stopped.
     synchronized void wakeUp() {
         notifyAll();
     }

@@ -1,6 +1,7 @@
 package io.fastsafetensors.core.place;
 
 import io.fastsafetensors.api.ProgressListener;
+import io.fastsafetensors.core.plan.PlannedTensors;
 import io.fastsafetensors.core.plan.ReadPlan;
 import java.util.concurrent.atomic.AtomicLong;
 
@@ -8,16 +9,15 @@ import java.util.concurrent.atomic.AtomicLong;
 final class Progress {
     private final ReadPlan plan;
     private final Arrivals arrivals;
-    private final FirstTensor firstTensor;
     private final ProgressListener listener;
     private final AtomicLong bytes = new AtomicLong();
     private final Object lock = new Object();
+    private volatile long firstTensorNanos;
     private volatile long allDoneNanos;
 
     Progress(ReadPlan plan, ProgressListener listener) {
         this.plan = plan;
         this.arrivals = new Arrivals(plan.blocks().size(), this::arriving);
-        this.firstTensor = new FirstTensor(plan, arrivals);
         this.listener = listener;
     }
 
@@ -26,12 +26,31 @@ final class Progress {
         return arrivals;
     }
 
-    /// Whoever sees a block sees the times too.
+    /// Runs before the block counts as arrived, so that a thread that sees the block sees the times too.
     private void arriving(int block) {
-        firstTensor.arriving(block);
+        noteFirstTensor(block);
         long done = bytes.addAndGet(plan.blocks().end(block) - plan.blocks().start(block));
         if (done == plan.bytesToRead()) {
             allDoneNanos = System.nanoTime();
+        }
+    }
+
+    /// Looks only at tensors that the block carries, and at none once one was complete. The block is not among the
+    /// arrivals yet, and no other comes meanwhile.
+    private void noteFirstTensor(int block) {
+        if (firstTensorNanos != 0) {
+            return;
+        }
+        PlannedTensors tensors = plan.planned().get(plan.blocks().file(block)).tensors();
+        for (int t = 0; t < tensors.size(); t++) {
+            if (tensors.firstBlock(t) > block) {
+                return;
+            }
+            if (tensors.lastBlock(t) >= block && arrivals.isThere(tensors.firstBlock(t), block - 1)
+                    && arrivals.isThere(block + 1, tensors.lastBlock(t))) {
+                firstTensorNanos = System.nanoTime();
+                return;
+            }
         }
     }
 
@@ -54,7 +73,7 @@ final class Progress {
 
     /// `System.nanoTime()` when the first tensor was complete, 0 before.
     long firstTensorNanos() {
-        return firstTensor.nanos();
+        return firstTensorNanos;
     }
 
     /// `System.nanoTime()` when everything was in place, 0 before.

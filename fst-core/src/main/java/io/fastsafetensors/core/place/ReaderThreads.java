@@ -1,7 +1,7 @@
 package io.fastsafetensors.core.place;
 
 import io.fastsafetensors.core.memory.ProcessLimit;
-import io.fastsafetensors.core.memory.Registry;
+import io.fastsafetensors.core.memory.SharedResources;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.SynchronousQueue;
@@ -17,11 +17,11 @@ public final class ReaderThreads {
     private static final int IDLE_SECONDS = 30;
     private static final int FEWEST = 16;
     private static final String MOST_PROPERTY = "fst.maxReaders";
-    private static final Registry<Integer, ThreadPoolExecutor> READERS = new Registry<>(
+    private static final SharedResources<Integer, ThreadPoolExecutor> READERS = new SharedResources<>(
             most -> executor("reader", most, new LinkedBlockingQueue<>()), ThreadPoolExecutor::shutdown);
 
     private final int most = most();
-    private final ThreadPoolExecutor readers = READERS.hold(most);
+    private final ThreadPoolExecutor readers = READERS.retain(most);
     private final ThreadPoolExecutor helpers = executor("helper", 0, new SynchronousQueue<>());
 
     /// None yet.

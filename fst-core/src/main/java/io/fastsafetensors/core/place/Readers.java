@@ -8,9 +8,9 @@ import io.fastsafetensors.error.BudgetException;
 import io.fastsafetensors.spi.TransferHints;
 import java.util.Set;
 
-/// How many threads read, and how much each may have under way: as asked, or as the backend likes it, or two a core
+/// The number of reader threads and of their blocks in flight: as asked, or as the backend prefers, or two per core
 /// (enough to keep a drive busy, few enough not to get into each other's way in the page cache); fewer if a budget
-/// asks for it, and never more than the process has.
+/// requires it, and never more than the process has.
 public final class Readers {
     private static final int FEWEST = 4;
     private static final int MOST = 16;

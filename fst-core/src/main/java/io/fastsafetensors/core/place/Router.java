@@ -23,7 +23,7 @@ import java.util.Optional;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
-/// Chooses the way of each file into the device, by what the user asked for and what works for that file.
+/// Chooses the transfer path of each file, by what the user asked for and what works for that file.
 public final class Router {
     private static final Route IN_PLACE = new Route(Landing.IN_PLACE,
             "the host can address the memory and the file is aligned");
@@ -61,7 +61,7 @@ public final class Router {
                 || (options.transferPath() == TransferPath.AUTO && direct.isEmpty());
     }
 
-    /// The ways of these files; the caller closes them when the load has ended.
+    /// The transfer paths of these files; the caller closes them when the load has ended.
     ///
     /// @param sources where the headers were read from
     /// @throws BackendException if direct storage is demanded and a file cannot have it, with the reason

@@ -9,23 +9,23 @@ import java.util.Optional;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
-/// The ways of a checkpoint's files, with the mappings that were taken for those that are mapped. Closed when the load
-/// has ended, or was never begun.
+/// The transfer paths of a checkpoint's files, with the mappings that were taken for those that are mapped. Closed when
+/// the load has ended, or was never begun.
 public final class Routing implements AutoCloseable {
     private final List<Route> routes;
     private final List<Optional<MappedFile>> mapped;
     private final @Nullable MappedFiles mappings;
     private boolean closed;
 
-    /// @param mapped one a file, present where it is mapped
-    /// @param mappings where those came from, one hold on it; null if none is mapped
+    /// @param mapped one per file, present where it is mapped
+    /// @param mappings where those came from, one reference to it; null if none is mapped
     Routing(List<Route> routes, List<Optional<MappedFile>> mapped, @Nullable MappedFiles mappings) {
         this.routes = List.copyOf(routes);
         this.mapped = List.copyOf(mapped);
         this.mappings = mappings;
     }
 
-    /// One a file.
+    /// One per file.
     public List<Route> routes() {
         return routes;
     }
@@ -37,7 +37,7 @@ public final class Routing implements AutoCloseable {
         return all;
     }
 
-    /// The ways of some of the files, none of which is mapped.
+    /// The transfer paths of some of the files, none of which is mapped.
     ///
     /// @param first the first of them
     public Routing part(int first, int files) {

@@ -12,7 +12,7 @@ import io.fastsafetensors.types.Shape;
 /// Cuts a block into the runs that move as one: consecutive tensors that keep their distances. Most blocks are one run,
 /// since most tensors are multiples of the alignment; reused by one reader, so that nothing is allocated for a block.
 final class Runs {
-    /// What is done with a run.
+    /// Consumes runs.
     interface Sink {
         /// Moves bytes that keep their dtype.
         ///

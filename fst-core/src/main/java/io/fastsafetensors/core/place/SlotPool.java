@@ -1,7 +1,7 @@
 package io.fastsafetensors.core.place;
 
 import io.fastsafetensors.core.memory.ProcessLimit;
-import io.fastsafetensors.core.memory.Registry;
+import io.fastsafetensors.core.memory.SharedResources;
 import io.fastsafetensors.core.memory.SharedBackend;
 import io.fastsafetensors.core.memory.Waits;
 import io.fastsafetensors.error.BackendException;
@@ -21,9 +21,9 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
-/// The page-locked slots of one device and block size, shared by every load of the process, with the streams that carry
-/// them. Slots are made in the background, one after the other, so that the first copy starts with the first slot; they
-/// stay for the next load until the last loader of the device is closed. Thread-safe.
+/// A pool of the page-locked slots of one device and block size, shared by every load of the process. Slots are made in
+/// the background, one after the other, so that the first copy starts with the first slot; they stay for the next load
+/// until the last loader of the device is closed. Thread-safe.
 public final class SlotPool {
     /// The most page-locked memory of a pool: 12 readers with two slots of 6 MiB, and a third as much again for concurrent
     /// loads. More does not fit into a processor's cache, and then each byte goes through memory twice more.
@@ -35,11 +35,10 @@ public final class SlotPool {
     private static final int MEMORY_PART = 16;
     private static final Set<SlotPool> ALL = ConcurrentHashMap.newKeySet();
     private static final AtomicLong BYTES_OF_ALL = new AtomicLong();
-    private static final Registry<Key, SlotPool> POOLS = new Registry<>(SlotPool::new, SlotPool::dispose);
+    private static final SharedResources<Key, SlotPool> POOLS = new SharedResources<>(SlotPool::new, SlotPool::dispose);
 
     private final Key key;
     private final ArrayDeque<StagingBuffer> free = new ArrayDeque<>();
-    private final ArrayDeque<CopyStream> idleStreams = new ArrayDeque<>();
     private int wanted;
     private int made;
     private int loads;
@@ -83,23 +82,23 @@ public final class SlotPool {
                 MOST_BYTES, DEVICES * MOST_BYTES);
     }
 
-    /// One hold on the pool of a device; ended by [#release()].
+    /// One reference to the pool of a device; ended by [#release()].
     ///
-    /// @param backend the device, held by the caller
+    /// @param backend the device, retained by the caller
     /// @throws io.fastsafetensors.error.ConfigException if the property that bounds all pools is no number
     public static SlotPool open(SharedBackend backend, long slotBytes) {
         ProcessLimit.bytes(MOST_PROPERTY, 1);
-        return POOLS.hold(new Key(backend, slotBytes));
+        return POOLS.retain(new Key(backend, slotBytes));
     }
 
-    /// Ends one hold; the last frees the slots.
+    /// One reference less; the last frees the slots.
     public void release() {
         POOLS.release(key);
     }
 
-    /// One hold more.
+    /// One reference more.
     public SlotPool retain() {
-        return POOLS.hold(key);
+        return POOLS.retain(key);
     }
 
     /// A load begins: from now on slots stay. Ended by [#end()].
@@ -115,7 +114,7 @@ public final class SlotPool {
         loads--;
     }
 
-    /// Sees to it that there will be this many slots, as far as the bound allows, and at least one.
+    /// Ensures that this many slots will be made, at least one and as many as the bound allows.
     public synchronized void reserve(int slots) {
         wanted = Math.max(wanted, Math.clamp(MOST_BYTES / key.slotBytes(), 1, slots));
         if (made < wanted && maker == null) {
@@ -282,18 +281,14 @@ public final class SlotPool {
         }
     }
 
-    /// Makes those who wait ask whether they still want to.
+    /// Wakes waiting threads, which check again whether they were stopped.
     synchronized void wakeUp() {
         notifyAll();
     }
 
     /// A stream that nobody else uses.
     CopyStream takeStream() {
-        CopyStream idle;
-        synchronized (this) {
-            idle = idleStreams.poll();
-        }
-        return idle != null ? idle : key.backend().get().openCopyStream();
+        return key.backend().takeStream();
     }
 
     /// Waits for a stream's work, then takes the stream back; one whose work failed is closed.
@@ -304,9 +299,7 @@ public final class SlotPool {
         if (!releases.attempt(stream::synchronize)) {
             return releases.attempt(stream::close);
         }
-        synchronized (this) {
-            idleStreams.push(stream);
-        }
+        releases.attempt(() -> key.backend().giveStream(stream));
         return true;
     }
 
@@ -340,13 +333,6 @@ public final class SlotPool {
         if (making != null) {
             Waits.uninterruptibly(making::join);
         }
-        List<CopyStream> streams;
-        synchronized (this) {
-            streams = List.copyOf(idleStreams);
-            idleStreams.clear();
-        }
-        Releases releases = new Releases();
-        streams.forEach(stream -> releases.run(stream::close));
-        releases.run(this::trim).run(key.backend()::release).finish();
+        new Releases().run(this::trim).run(key.backend()::release).finish();
     }
 }

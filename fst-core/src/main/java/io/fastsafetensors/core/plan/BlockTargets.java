@@ -1,7 +1,7 @@
 package io.fastsafetensors.core.plan;
 
-/// Where each block of a plan lands: one range of its file's buffer, no two overlapping. Padding between tensors may be
-/// inside.
+/// The target of each block of a plan: one range of its file's buffer, no two overlapping. Padding between tensors may
+/// be inside.
 public final class BlockTargets {
     private final long[] start;
     private final long[] end;

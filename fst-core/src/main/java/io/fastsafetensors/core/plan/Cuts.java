@@ -3,7 +3,7 @@ package io.fastsafetensors.core.plan;
 import io.fastsafetensors.core.shard.Part;
 import io.fastsafetensors.types.TensorInfo;
 
-/// Which part of each tensor is loaded. Pure: the same answer every time.
+/// Selects the part of each tensor that is loaded. Pure: the same answer every time.
 @FunctionalInterface
 public interface Cuts {
     /// Every tensor as a whole.

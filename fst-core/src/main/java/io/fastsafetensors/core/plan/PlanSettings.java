@@ -4,7 +4,7 @@ import io.fastsafetensors.types.DType;
 import io.fastsafetensors.types.TensorInfo;
 import java.util.Optional;
 
-/// What a plan depends on besides headers.
+/// The inputs of a plan besides headers.
 ///
 /// @param tensorAlignment what every tensor's place is a multiple of; 0 asks for the element's own alignment
 /// @param blockBytes bytes of one read, a multiple of the page size

@@ -3,7 +3,7 @@ package io.fastsafetensors.core.plan;
 import io.fastsafetensors.types.Location;
 import java.util.stream.IntStream;
 
-/// What is done to one file.
+/// The plan of one file.
 ///
 /// @param location the file
 /// @param fileLength its length when its header was read
@@ -12,10 +12,10 @@ import java.util.stream.IntStream;
 /// @param bytesToRead their bytes
 /// @param bufferBytes the size of the device buffer that receives them, 0 if there is nothing to receive
 /// @param landing how blocks reach their place
-/// @param why why that way
+/// @param why the reason
 public record PlannedFile(Location location, long fileLength, PlannedTensors tensors, int ranges, long bytesToRead,
         long bufferBytes, Landing landing, String why) {
-    /// How blocks reach their place.
+    /// The ways in which blocks reach their targets.
     public enum Landing {
         /// Read straight to where the tensors are; the buffer keeps the file's phase.
         IN_PLACE,

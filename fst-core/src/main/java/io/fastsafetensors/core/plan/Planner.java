@@ -29,7 +29,7 @@ public final class Planner {
 
     /// The plan for these files.
     ///
-    /// @param routes the way of each file; one that cannot be in place is moved
+    /// @param routes the transfer path of each file; one that cannot be in place is moved
     /// @param cuts which part of each selected tensor is loaded
     /// @throws UnsupportedFeatureException if a conversion leaves a sub-byte tensor without whole bytes
     /// @throws io.fastsafetensors.error.SliceException if a tensor cannot be cut as it should be
@@ -64,8 +64,8 @@ public final class Planner {
     }
 
     /// Why tensors cannot stay where their file has them; null if they can.
-    static @Nullable String obstacleToInPlace(List<Chosen> selected, PlanSettings settings) {
-        for (Chosen tensor : selected) {
+    static @Nullable String obstacleToInPlace(List<SelectedTensor> selected, PlanSettings settings) {
+        for (SelectedTensor tensor : selected) {
             if (settings.target(tensor.info()) != tensor.info().dtype()) {
                 return "tensors are converted to " + settings.target(tensor.info());
             }
@@ -97,7 +97,7 @@ public final class Planner {
         }
         PlannedTensors tensors = new PlannedTensors(settings, index, selected);
         for (int t = 0; t < selected.size(); t++) {
-            Chosen tensor = selected.get(t);
+            SelectedTensor tensor = selected.get(t);
             long offset = 0;
             if (!tensor.isEmpty()) {
                 int r = ranges.find(tensor.start());
@@ -109,7 +109,7 @@ public final class Planner {
                 bufferBytes, Landing.IN_PLACE, "the host can address the memory and the file is aligned");
     }
 
-    private void place(PlannedTensors tensors, int index, Chosen tensor, long offset, int firstBlock) {
+    private void place(PlannedTensors tensors, int index, SelectedTensor tensor, long offset, int firstBlock) {
         boolean empty = tensor.isEmpty();
         tensors.place(index, offset, empty ? 0 : blocks.find(firstBlock, tensor.start()),
                 empty ? -1 : blocks.find(firstBlock, tensor.end() - 1));
@@ -139,7 +139,7 @@ public final class Planner {
         PlannedTensors tensors = new PlannedTensors(settings, index, selected);
         long bufferBytes = 0;
         for (int t = 0; t < selected.size(); t++) {
-            Chosen tensor = selected.get(t);
+            SelectedTensor tensor = selected.get(t);
             DType target = settings.target(tensor.info());
             long bytes = isConverted(tensor.info()) ? convertedSize(tensor, target) : tensor.part().byteSize();
             boolean empty = tensor.isEmpty();
@@ -152,7 +152,7 @@ public final class Planner {
     }
 
     /// The last cut not after `cut` that leaves whole granules of a tensor that is converted or gathered.
-    private long wholeElements(Chosen tensor, long cut) {
+    private long wholeElements(SelectedTensor tensor, long cut) {
         long start = tensor.info().fileOffset();
         if (isCopied(tensor) || cut <= start) {
             return cut;
@@ -161,7 +161,7 @@ public final class Planner {
         return start + (cut - start) / granule * granule;
     }
 
-    private boolean isCopied(Chosen tensor) {
+    private boolean isCopied(SelectedTensor tensor) {
         return tensor.part().isContiguous() && !isConverted(tensor.info());
     }
 
@@ -172,7 +172,7 @@ public final class Planner {
     /// The bytes of what a tensor becomes.
     ///
     /// @throws UnsupportedFeatureException if its elements do not fill whole bytes then
-    static long convertedSize(Chosen tensor, DType target) {
+    static long convertedSize(SelectedTensor tensor, DType target) {
         long elements = tensor.part().shape().elements();
         try {
             return target.byteSize(elements);

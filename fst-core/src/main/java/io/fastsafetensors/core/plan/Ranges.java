@@ -12,9 +12,9 @@ final class Ranges {
 
     /// @param tensors by offset
     /// @param gap how many unwanted bytes between two wanted ones are read rather than skipped
-    static Ranges of(List<Chosen> tensors, long gap) {
+    static Ranges of(List<SelectedTensor> tensors, long gap) {
         Ranges ranges = new Ranges();
-        for (Chosen tensor : tensors) {
+        for (SelectedTensor tensor : tensors) {
             Part part = tensor.part();
             if (part.isContiguous() || part.rowBytes() - part.runBytes() <= gap) {
                 if (!tensor.isEmpty()) {

@@ -1,18 +1,17 @@
 package io.fastsafetensors.core.plan;
 
 import io.fastsafetensors.api.LoadPlan;
+import io.fastsafetensors.core.digest.Sha256;
 import io.fastsafetensors.error.BudgetException;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
 
-/// What a load will do: files, their tensors' places, and the blocks in reading order. Immutable.
+/// The plan of a load: files, the addresses of their tensors, and the blocks in reading order. Immutable.
 public final class ReadPlan implements LoadPlan {
     /// Of so many files the first block is read before all others: a shard often begins with a tensor of gigabytes, and
-    /// somebody waits for the first one that is complete.
+    /// a caller waits for the first one that is complete.
     private static final int FIRST_OF_FILES = 16;
 
     private final List<PlannedFile> files;
@@ -146,20 +145,16 @@ public final class ReadPlan implements LoadPlan {
 
     @Override
     public String digest() {
-        try {
-            MessageDigest sha = MessageDigest.getInstance("SHA-256");
-            update(sha, settings.toString());
-            for (PlannedFile file : files) {
-                update(sha, file.location().name() + "|" + file.fileLength() + "|" + file.bufferBytes());
-                for (PlannedTensor t : file.tensors()) {
-                    update(sha, t.info().name() + "|" + t.info().dtype() + "|" + t.dtype() + "|" + t.info().shape()
-                            + "|" + t.info().fileOffset() + "|" + t.part() + "|" + t.bufferOffset());
-                }
+        MessageDigest sha = Sha256.create();
+        update(sha, settings.toString());
+        for (PlannedFile file : files) {
+            update(sha, file.location().name() + "|" + file.fileLength() + "|" + file.bufferBytes());
+            for (PlannedTensor t : file.tensors()) {
+                update(sha, t.info().name() + "|" + t.info().dtype() + "|" + t.dtype() + "|" + t.info().shape()
+                        + "|" + t.info().fileOffset() + "|" + t.part() + "|" + t.bufferOffset());
             }
-            return HexFormat.of().formatHex(sha.digest());
-        } catch (NoSuchAlgorithmException e) {
-            throw new AssertionError("every JDK has SHA-256", e);
         }
+        return Sha256.hex(sha);
     }
 
     private static void update(MessageDigest sha, String text) {

@@ -2,9 +2,9 @@ package io.fastsafetensors.core.plan;
 
 import io.fastsafetensors.core.plan.PlannedFile.Landing;
 
-/// The way that a file's blocks shall take.
+/// The transfer path of a file's blocks.
 ///
-/// @param landing the way
-/// @param why why this one, for people
+/// @param landing the path
+/// @param why the reason, for people
 public record Route(Landing landing, String why) {
 }

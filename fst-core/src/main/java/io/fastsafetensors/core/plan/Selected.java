@@ -10,7 +10,7 @@ import java.util.RandomAccess;
 import org.jspecify.annotations.Nullable;
 
 /// The tensors of one file that are loaded, with the part of each that is, in the order of their offsets. Immutable.
-final class Selected extends AbstractList<Chosen> implements RandomAccess {
+final class Selected extends AbstractList<SelectedTensor> implements RandomAccess {
     private final List<TensorInfo> header;
     // Null if all are selected.
     private final int @Nullable [] numbers;
@@ -81,8 +81,8 @@ final class Selected extends AbstractList<Chosen> implements RandomAccess {
     }
 
     @Override
-    public Chosen get(int index) {
+    public SelectedTensor get(int index) {
         TensorInfo info = header.get(numbers == null ? index : numbers[index]);
-        return new Chosen(info, parts == null ? Part.whole(info) : parts[index]);
+        return new SelectedTensor(info, parts == null ? Part.whole(info) : parts[index]);
     }
 }

@@ -141,7 +141,7 @@ public final class StreamPlan {
                 file++;
                 measure.nextFile();
             }
-            Chosen tensor = tensor(file, to);
+            SelectedTensor tensor = tensor(file, to);
             boolean large = size(tensor) >= ownedAlone;
             if (to > from && (large || !measure.fits(tensor, capacity))) {
                 break;
@@ -153,11 +153,11 @@ public final class StreamPlan {
         return new Run(from, to, measure.deviceBytes(), measure.owned, alone);
     }
 
-    private Chosen tensor(int file, int tensor) {
+    private SelectedTensor tensor(int file, int tensor) {
         return selected.get(file).get(tensor - files[file]);
     }
 
-    private long size(Chosen tensor) {
+    private long size(SelectedTensor tensor) {
         return settings.target(tensor.info()) == tensor.info().dtype() ? tensor.part().byteSize()
                 : Planner.convertedSize(tensor, settings.target(tensor.info()));
     }
@@ -219,12 +219,12 @@ public final class StreamPlan {
             return before + Math.max(inPlace, moved);
         }
 
-        boolean fits(Chosen tensor, long capacity) {
+        boolean fits(SelectedTensor tensor, long capacity) {
             long more = keepsFileLayout ? inPlaceWith(tensor) : 0;
             return before + Math.max(more, movedWith(tensor)) + owned + copied(tensor) <= capacity;
         }
 
-        void add(Chosen tensor, boolean alone) {
+        void add(SelectedTensor tensor, boolean alone) {
             if (keepsFileLayout) {
                 inPlace = inPlaceWith(tensor);
             }
@@ -235,16 +235,16 @@ public final class StreamPlan {
             owned += alone ? 0 : copied(tensor);
         }
 
-        private long copied(Chosen tensor) {
+        private long copied(SelectedTensor tensor) {
             return ownedAlone == Long.MAX_VALUE ? 0 : size(tensor);
         }
 
-        private long movedWith(Chosen tensor) {
+        private long movedWith(SelectedTensor tensor) {
             return tensor.isEmpty() ? moved : Pages.alignUp(moved, settings.movedAlignment()) + size(tensor);
         }
 
         /// Whole pages at both ends of a range.
-        private long inPlaceWith(Chosen tensor) {
+        private long inPlaceWith(SelectedTensor tensor) {
             if (tensor.isEmpty() || !tensor.part().isContiguous()) {
                 return inPlace;
             }

@@ -2,7 +2,7 @@ package io.fastsafetensors.core.read;
 
 import java.util.concurrent.atomic.LongAdder;
 
-/// What the readers of one load did; counted by many threads, read by any.
+/// Counters of the readers of one load; written by many threads, read by any.
 public final class ReadCounters {
     private final LongAdder cached = new LongAdder();
     private final LongAdder direct = new LongAdder();

@@ -121,7 +121,7 @@ public final class Providers {
         }
     }
 
-    /// Why a provider cannot be used.
+    /// A provider's failure.
     ///
     /// @param reason for people
     /// @param cause the exception behind it

@@ -77,7 +77,7 @@ public record Part(int dim, Shape shape, long rows, long rowBytes, long runStart
     private static long bytes(TensorInfo tensor, long elements) {
         DType dtype = tensor.dtype();
         if (dtype.isSubByte() && (elements * dtype.bits() & 7) != 0) {
-            throw SubByte.misaligned(tensor.name(), dtype);
+            throw SliceView.misaligned(tensor.name(), dtype);
         }
         return dtype.byteSize(elements);
     }

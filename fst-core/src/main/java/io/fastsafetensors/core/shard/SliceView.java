@@ -9,7 +9,7 @@ import io.fastsafetensors.types.Shape;
 import io.fastsafetensors.types.Slice;
 import java.util.Arrays;
 
-/// What slices take of a row-major tensor: a shape, and where its elements lie.
+/// The elements that slices select in a row-major tensor: a shape, and a strided view.
 ///
 /// @param shape the result's dimensions
 /// @param view the elements, in elements of the tensor; of whole bytes (as [DType#U8]) for sub-byte dtypes that are not
@@ -56,7 +56,7 @@ public record SliceView(Shape shape, Strided view, boolean contiguous, long byte
         long elements = shape.elements();
         boolean contiguous = elements == 0 || isContiguous(shape, view.strides());
         if (dtype.isSubByte() && elements > 0) {
-            return contiguous ? subByteRun(name, dtype, view, elements) : SubByte.asBytes(name, dtype, view);
+            return contiguous ? subByteRun(name, dtype, view, elements) : asBytes(name, dtype, view);
         }
         long bytes = dtype.byteSize(elements);
         return new SliceView(shape, view, contiguous, elements == 0 ? 0 : dtype.byteSize(view.offset()), bytes);
@@ -66,7 +66,7 @@ public record SliceView(Shape shape, Strided view, boolean contiguous, long byte
         long firstBit = view.offset() * dtype.bits();
         long bits = elements * dtype.bits();
         if ((firstBit & 7) != 0 || (bits & 7) != 0) {
-            throw SubByte.misaligned(name, dtype);
+            throw misaligned(name, dtype);
         }
         return new SliceView(view.shape(), view, true, firstBit / 8, bits / 8);
     }
@@ -110,5 +110,71 @@ public record SliceView(Shape shape, Strided view, boolean contiguous, long byte
 
     static SliceException error(String name, Reason reason, String detail) {
         return new SliceException(reason, detail, Where.nowhere().withTensor(name));
+    }
+
+    /// The same elements as runs of whole bytes.
+    ///
+    /// @throws SliceException if a run does not begin and end on whole bytes
+    private static SliceView asBytes(String name, DType dtype, Strided view) {
+        Shape shape = view.shape();
+        long[] strides = view.strides();
+        int outer = shape.rank();
+        long run = 1;
+        while (outer > 0 && (strides[outer - 1] == run || shape.dim(outer - 1) == 1)) {
+            run *= shape.dim(--outer);
+        }
+        long[] dims = new long[outer + 1];
+        long[] byteStrides = new long[outer + 1];
+        for (int d = 0; d < outer; d++) {
+            dims[d] = shape.dim(d);
+            byteStrides[d] = wholeBytes(name, dtype, strides[d]);
+        }
+        dims[outer] = wholeBytes(name, dtype, run);
+        byteStrides[outer] = 1;
+        Strided bytes = new Strided(Shape.of(dims), wholeBytes(name, dtype, view.offset()), byteStrides);
+        return new SliceView(shape, bytes, false, bytes.offset(), Arrays.stream(dims).reduce(1, (a, b) -> a * b));
+    }
+
+    private static long wholeBytes(String name, DType dtype, long elements) {
+        long bits = elements * dtype.bits();
+        if ((bits & 7) != 0) {
+            throw misaligned(name, dtype);
+        }
+        return bits / 8;
+    }
+
+    static SliceException misaligned(String name, DType dtype) {
+        return error(name, Reason.MISALIGNED_SLICE,
+                "the slice of a " + dtype + " tensor does not begin and end on whole bytes");
+    }
+
+    /// A range resolved against a dimension.
+    ///
+    /// @param start the first index
+    /// @param length how many indices
+    private record Bounds(long start, long length) {
+        static Bounds of(String name, int dim, long size, Slice.Range range) {
+            return range.step() > 0 ? forwards(name, dim, size, range) : backwards(name, dim, size, range);
+        }
+
+        private static Bounds forwards(String name, int dim, long size, Slice.Range range) {
+            boolean fromStart = range.start() == Slice.OPEN;
+            long start = fromStart ? 0 : index(name, dim, size, range.start(), range.start());
+            long stop = range.stop() == Slice.OPEN ? size : range.stop() < 0 ? range.stop() + size : range.stop();
+            if (stop > size || stop < 0) {
+                throw outOfRange(name, dim, size, range.stop() - 1);
+            }
+            return new Bounds(start, stop <= start ? 0 : Math.ceilDiv(stop - start, range.step()));
+        }
+
+        private static Bounds backwards(String name, int dim, long size, Slice.Range range) {
+            long start = range.start() == Slice.OPEN ? size - 1
+                    : index(name, dim, size, range.start(), range.start());
+            long stop = range.stop() == Slice.OPEN ? -1 : index(name, dim, size, range.stop(), range.stop());
+            if (start <= stop || range.step() == Long.MIN_VALUE) {
+                return new Bounds(Math.max(0, start), start <= stop ? 0 : 1);
+            }
+            return new Bounds(start, Math.ceilDiv(start - stop, -range.step()));
+        }
     }
 }

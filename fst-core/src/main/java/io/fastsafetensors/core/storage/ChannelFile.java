@@ -3,13 +3,13 @@ package io.fastsafetensors.core.storage;
 import io.fastsafetensors.error.StorageException;
 import io.fastsafetensors.spi.storage.FileIdentity;
 import io.fastsafetensors.spi.storage.Mapping;
-import io.fastsafetensors.spi.storage.StorageFile;
+import io.fastsafetensors.spi.storage.OpenFile;
+import io.fastsafetensors.spi.storage.SharedChannel;
 import io.fastsafetensors.types.Location;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
-import java.nio.channels.ClosedChannelException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileChannel.MapMode;
 import java.nio.channels.SeekableByteChannel;
@@ -22,19 +22,15 @@ import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.util.Optional;
 import java.util.concurrent.locks.ReentrantLock;
-import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /// A file through the JDK alone: one of another file system than the default one, or any where Linux's calls are not to be
 /// had. Threads that read are never interrupted, since an interrupt would close the channel for all of them.
 ///
 /// The JDK does not tell which file a channel has open; its identity is that of the path, taken before and after opening.
-final class ChannelFile implements StorageFile, Mapping {
+final class ChannelFile extends OpenFile implements Mapping {
     private static final int MOST_TRIES = 100;
-    /// The interrupts that one read outlasts; a file system whose own channel was closed fails as often as it is asked.
-    private static final int MOST_INTERRUPTS = 1000;
 
-    private final Location location;
     private final Path path;
     private final long length;
     private final FileIdentity identity;
@@ -42,14 +38,13 @@ final class ChannelFile implements StorageFile, Mapping {
     private final String reason;
     private final boolean hasPositions;
     private final ReentrantLock reading = new ReentrantLock();
-    private volatile SeekableByteChannel channel;
-    private volatile boolean closed;
+    private final SharedChannel channel;
 
     private ChannelFile(Location location, Path path, SeekableByteChannel channel, FileIdentity identity, String why)
             throws IOException {
-        this.location = location;
+        super(location);
         this.path = path;
-        this.channel = channel;
+        this.channel = new SharedChannel(channel, this::openAgain);
         this.length = channel.size();
         this.identity = identity;
         this.storageName = location.isLocal() ? Files.getFileStore(path).type() : location.scheme();
@@ -61,7 +56,7 @@ final class ChannelFile implements StorageFile, Mapping {
     ///
     /// @param why why this way
     static ChannelFile open(Location location, String why) {
-        return apartFromInterrupts(() -> tryToOpen(location, why));
+        return SharedChannel.apartFromInterrupts(() -> tryToOpen(location, why));
     }
 
     private static ChannelFile tryToOpen(Location location, String why) {
@@ -116,14 +111,9 @@ final class ChannelFile implements StorageFile, Mapping {
             if (local) {
                 throw e;
             }
-            // A zip file system unpacks an entry beside the zip for a file channel, where it may not be allowed to.
+            // A zip file system unpacks an entry next to the zip for a file channel, where it may not be allowed to.
             return Files.newByteChannel(path, options);
         }
-    }
-
-    @Override
-    public Location location() {
-        return location;
     }
 
     @Override
@@ -139,7 +129,7 @@ final class ChannelFile implements StorageFile, Mapping {
     @Override
     public FileIdentity currentIdentity() {
         requireOpen();
-        return apartFromInterrupts(this::identityNow);
+        return SharedChannel.apartFromInterrupts(this::identityNow);
     }
 
     private FileIdentity identityNow() {
@@ -148,19 +138,19 @@ final class ChannelFile implements StorageFile, Mapping {
         } catch (NoSuchFileException e) {
             return identity;
         } catch (IOException e) {
-            throw new StorageException("cannot look at the file: " + Errnos.describe(e), location.where(), e);
+            throw new StorageException("cannot look at the file: " + Errnos.describe(e), location().where(), e);
         }
     }
 
     @Override
     public boolean isCurrent() {
         requireOpen();
-        return apartFromInterrupts(this::namesThis);
+        return SharedChannel.apartFromInterrupts(this::namesThis);
     }
 
     private boolean namesThis() {
         try {
-            return LocalIdentity.of(location.path().orElseThrow()).equals(identity);
+            return LocalIdentity.of(location().path().orElseThrow()).equals(identity);
         } catch (IOException e) {
             // Nothing there any more, or nothing that can be asked.
             return true;
@@ -182,12 +172,12 @@ final class ChannelFile implements StorageFile, Mapping {
         requireOpen();
         ByteBuffer into = target.asSlice(targetOffset, Math.min(bytes, Integer.MAX_VALUE)).asByteBuffer();
         try {
-            return Math.max(0, uninterrupted(from -> {
+            return Math.max(0, channel.run(from -> {
                 into.rewind();
                 return from instanceof FileChannel file ? file.read(into, offset) : readAt(from, offset, into);
             }));
         } catch (IOException e) {
-            throw new StorageException("read failed: " + Errnos.describe(e), location.where().withOffset(offset), e);
+            throw new StorageException("read failed: " + Errnos.describe(e), location().where().withOffset(offset), e);
         }
     }
 
@@ -201,75 +191,29 @@ final class ChannelFile implements StorageFile, Mapping {
         }
     }
 
-    /// What is done with the open channel.
-    private interface Use<R> {
-        R with(SeekableByteChannel channel) throws IOException;
-    }
-
-    /// Does it again with a new channel when an interrupt, of this thread or of another one, closed the channel.
-    private <R> R uninterrupted(Use<R> use) throws IOException {
-        boolean interrupted = false;
-        try {
-            for (int attempt = 0;; attempt++) {
-                // The JDK closes the channel under a thread whose status is set.
-                interrupted |= Thread.interrupted();
-                SeekableByteChannel mine = channel;
-                try {
-                    return use.with(mine);
-                } catch (ClosedChannelException e) {
-                    interrupted |= Thread.interrupted();
-                    if (attempt == MOST_INTERRUPTS) {
-                        throw e;
-                    }
-                    reopen(mine);
-                }
-            }
-        } finally {
-            if (interrupted) {
-                Thread.currentThread().interrupt();
-            }
-        }
-    }
-
-    /// Does something with a file system while the thread is not interrupted; it is again afterwards. An interrupted thread
-    /// that touches a zip file system closes that for everybody and for good.
-    static <R> R apartFromInterrupts(Supplier<R> work) {
-        boolean interrupted = Thread.interrupted();
-        try {
-            return work.get();
-        } finally {
-            if (interrupted) {
-                Thread.currentThread().interrupt();
-            }
-        }
-    }
-
-    private synchronized void reopen(SeekableByteChannel old) throws IOException {
+    private SeekableByteChannel openAgain() throws IOException {
         requireOpen();
-        if (!channel.equals(old)) {
-            return;
-        }
-        SeekableByteChannel anew = channel(path, location.isLocal());
+        SeekableByteChannel again = channel(path, location().isLocal());
         boolean same = false;
         try {
             FileIdentity now = LocalIdentity.of(path);
             if (!now.equals(identity)) {
                 throw new StorageException("the file " + identity.changeTo(now)
                         + " while it was being read, and an interrupt closed the version that was open; load it again",
-                        location.where());
+                        location().where());
             }
             same = true;
         } finally {
             if (!same) {
-                anew.close();
+                again.close();
             }
         }
-        channel = anew;
+        return again;
     }
 
     @Override
     public <A> Optional<A> ability(Class<A> type) {
-        boolean maps = type == Mapping.class && location.isLocal() && hasPositions;
+        boolean maps = type == Mapping.class && location().isLocal() && hasPositions;
         return maps ? Optional.of(type.cast(this)) : Optional.empty();
     }
 
@@ -277,33 +221,21 @@ final class ChannelFile implements StorageFile, Mapping {
     public MemorySegment map(long offset, long bytes, Arena arena) {
         requireOpen();
         if (!hasPositions) {
-            throw new StorageException("cannot map: the file system has no file channels", location.where());
+            throw new StorageException("cannot map: the file system has no file channels", location().where());
         }
         try {
-            return uninterrupted(from -> ((FileChannel) from).map(MapMode.READ_ONLY, offset, bytes, arena));
+            return channel.run(from -> ((FileChannel) from).map(MapMode.READ_ONLY, offset, bytes, arena));
         } catch (IOException e) {
-            throw new StorageException("cannot map: " + Errnos.describe(e), location.where(), e);
-        }
-    }
-
-    private void requireOpen() {
-        if (closed) {
-            throw new IllegalStateException(location + " is closed");
+            throw new StorageException("cannot map: " + Errnos.describe(e), location().where(), e);
         }
     }
 
     @Override
-    public synchronized void close() {
-        closed = true;
+    protected synchronized void release() {
         try {
             channel.close();
         } catch (IOException e) {
-            throw new StorageException("cannot close: " + Errnos.describe(e), location.where(), e);
+            throw new StorageException("cannot close: " + Errnos.describe(e), location().where(), e);
         }
-    }
-
-    @Override
-    public String toString() {
-        return location.toString();
     }
 }

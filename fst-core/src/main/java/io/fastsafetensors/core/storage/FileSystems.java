@@ -2,7 +2,7 @@ package io.fastsafetensors.core.storage;
 
 import org.jspecify.annotations.Nullable;
 
-/// What Linux file systems are called, and which are read through the page cache on purpose.
+/// Names Linux file systems, and knows those that are read through the page cache on purpose.
 final class FileSystems {
     /// @param name the name
     /// @param buffered why direct reads are not tried, or null if they are

@@ -1,14 +1,14 @@
 package io.fastsafetensors.core.storage;
 
-import io.fastsafetensors.core.storage.ffm.FileLibC;
-import io.fastsafetensors.core.storage.ffm.Statx;
+import io.fastsafetensors.core.linux.ffm.LibC;
+import io.fastsafetensors.core.linux.ffm.Statx;
 import io.fastsafetensors.error.StorageException;
 import io.fastsafetensors.spi.storage.CacheResidency;
 import io.fastsafetensors.spi.storage.DescriptorAccess;
 import io.fastsafetensors.spi.storage.DirectReads;
 import io.fastsafetensors.spi.storage.FileIdentity;
 import io.fastsafetensors.spi.storage.Mapping;
-import io.fastsafetensors.spi.storage.StorageFile;
+import io.fastsafetensors.spi.storage.OpenFile;
 import io.fastsafetensors.types.Location;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -17,7 +17,7 @@ import java.util.concurrent.locks.LockSupport;
 
 /// A file through Linux's own calls: one descriptor through the page cache, and of the same file one past it, opened for
 /// the first direct read where the storage allows.
-final class LinuxFile implements StorageFile, CacheResidency, DirectReads, Mapping, DescriptorAccess {
+final class LinuxFile extends OpenFile implements CacheResidency, DirectReads, Mapping, DescriptorAccess {
     private static final int MOST_RETRIES = 1000;
     private static final long RETRY_NANOS = 1_000_000;
     private static final int NOT_TRIED = -2;
@@ -25,8 +25,7 @@ final class LinuxFile implements StorageFile, CacheResidency, DirectReads, Mappi
     private static final byte[] NO_PATH = {};
     private static final ThreadLocal<Statx> STATUS = ThreadLocal.withInitial(Statx::new);
 
-    private final FileLibC c;
-    private final Location location;
+    private final LibC c;
     private final byte[] path;
     private final int fd;
     private final long device;
@@ -39,16 +38,15 @@ final class LinuxFile implements StorageFile, CacheResidency, DirectReads, Mappi
     private final long pageSize;
     private volatile int directFd;
     private volatile String reason;
-    private volatile boolean closed;
     private int refusedFd = NONE;
 
-    private LinuxFile(FileLibC c, Location location, byte[] path, int fd) {
+    private LinuxFile(LibC c, Location location, byte[] path, int fd) {
+        super(location);
         this.c = c;
-        this.location = location;
         this.path = path;
         this.fd = fd;
         Statx status = STATUS.get();
-        if (c.statx(fd, NO_PATH, FileLibC.AT_EMPTY_PATH, status) < 0) {
+        if (c.statx(fd, NO_PATH, LibC.AT_EMPTY_PATH, status) < 0) {
             throw failure("statx", c.errno());
         }
         if (!status.isRegular()) {
@@ -68,7 +66,7 @@ final class LinuxFile implements StorageFile, CacheResidency, DirectReads, Mappi
     }
 
     /// Opens a local file. One that is not regular is refused without waiting for anybody.
-    static LinuxFile open(FileLibC c, Location location) {
+    static LinuxFile open(LibC c, Location location) {
         byte[] path = location.bytes();
         int fd = openRetrying(c, location, path);
         try {
@@ -79,13 +77,13 @@ final class LinuxFile implements StorageFile, CacheResidency, DirectReads, Mappi
         }
     }
 
-    private static int openRetrying(FileLibC c, Location location, byte[] path) {
+    private static int openRetrying(LibC c, Location location, byte[] path) {
         for (int attempt = 0;; attempt++) {
-            int fd = c.open(path, FileLibC.O_RDONLY | FileLibC.O_CLOEXEC | FileLibC.O_NONBLOCK);
+            int fd = c.open(path, LibC.O_RDONLY | LibC.O_CLOEXEC | LibC.O_NONBLOCK);
             if (fd >= 0) {
                 return fd;
             }
-            // Somebody's lease on the file gives EAGAIN until it is broken.
+            // A lease of another process on the file gives EAGAIN until it is broken.
             boolean retry = c.errno() == Errnos.EINTR || c.errno() == Errnos.EAGAIN;
             if (!retry || attempt == MOST_RETRIES) {
                 throw new StorageException("cannot open: " + Errnos.describe(c.errno()), location.where());
@@ -98,11 +96,6 @@ final class LinuxFile implements StorageFile, CacheResidency, DirectReads, Mappi
         if (errno == Errnos.EAGAIN) {
             LockSupport.parkNanos(RETRY_NANOS);
         }
-    }
-
-    @Override
-    public Location location() {
-        return location;
     }
 
     @Override
@@ -119,7 +112,7 @@ final class LinuxFile implements StorageFile, CacheResidency, DirectReads, Mappi
     public FileIdentity currentIdentity() {
         requireOpen();
         Statx status = STATUS.get();
-        if (c.statx(fd, NO_PATH, FileLibC.AT_EMPTY_PATH, status) < 0) {
+        if (c.statx(fd, NO_PATH, LibC.AT_EMPTY_PATH, status) < 0) {
             throw failure("statx", c.errno());
         }
         return isThis(status) ? identity : LocalIdentity.of(status);
@@ -134,7 +127,7 @@ final class LinuxFile implements StorageFile, CacheResidency, DirectReads, Mappi
     public boolean isCurrent() {
         requireOpen();
         Statx status = STATUS.get();
-        return c.statx(FileLibC.AT_FDCWD, path, 0, status) < 0 || isThis(status);
+        return c.statx(LibC.AT_FDCWD, path, 0, status) < 0 || isThis(status);
     }
 
     @Override
@@ -164,14 +157,14 @@ final class LinuxFile implements StorageFile, CacheResidency, DirectReads, Mappi
     @Override
     public long readCached(long offset, MemorySegment target, long targetOffset, long bytes) {
         requireOpen();
-        return Math.max(0, c.preadv2(fd, target.address() + targetOffset, bytes, offset, FileLibC.RWF_NOWAIT));
+        return Math.max(0, c.preadv2(fd, target.address() + targetOffset, bytes, offset, LibC.RWF_NOWAIT));
     }
 
     @Override
     public boolean evict() {
         requireOpen();
         // Pages that were not written back yet cannot be evicted.
-        return c.fsync(fd) == 0 && c.posix_fadvise(fd, 0, 0, FileLibC.POSIX_FADV_DONTNEED) == 0;
+        return c.fsync(fd) == 0 && c.posix_fadvise(fd, 0, 0, LibC.POSIX_FADV_DONTNEED) == 0;
     }
 
     @Override
@@ -197,7 +190,7 @@ final class LinuxFile implements StorageFile, CacheResidency, DirectReads, Mappi
         if (directFd != NOT_TRIED) {
             return directFd;
         }
-        int flags = FileLibC.O_RDONLY | FileLibC.O_CLOEXEC | c.o_direct();
+        int flags = LibC.O_RDONLY | LibC.O_CLOEXEC | c.o_direct();
         int opened = c.open(("/proc/self/fd/" + fd).getBytes(StandardCharsets.US_ASCII), flags);
         if (opened < 0 && (c.errno() == Errnos.ENOENT || c.errno() == Errnos.ENOTDIR)) {
             opened = openDirectByPath(flags);
@@ -216,7 +209,7 @@ final class LinuxFile implements StorageFile, CacheResidency, DirectReads, Mappi
             return NONE;
         }
         Statx status = STATUS.get();
-        if (c.statx(opened, NO_PATH, FileLibC.AT_EMPTY_PATH, status) < 0 || status.device() != device
+        if (c.statx(opened, NO_PATH, LibC.AT_EMPTY_PATH, status) < 0 || status.device() != device
                 || status.inode() != inode) {
             c.close(opened);
             refuseDirect("/proc is not mounted and the path names another file by now");
@@ -243,7 +236,7 @@ final class LinuxFile implements StorageFile, CacheResidency, DirectReads, Mappi
             boolean retry = errno == Errnos.EINTR || errno == Errnos.EAGAIN;
             if (!retry || attempt == MOST_RETRIES) {
                 throw new StorageException("read failed: " + Errnos.describe(errno),
-                        location.where().withOffset(offset));
+                        location().where().withOffset(offset));
             }
             pauseIfAgain(errno);
         }
@@ -263,7 +256,7 @@ final class LinuxFile implements StorageFile, CacheResidency, DirectReads, Mappi
         requireOpen();
         MemorySegment mapped = c.mmap(fd, offset, bytes, arena);
         if (mapped == null) {
-            throw new StorageException("cannot map: " + Errnos.describe(c.errno()), location.where());
+            throw new StorageException("cannot map: " + Errnos.describe(c.errno()), location().where());
         }
         return mapped;
     }
@@ -275,21 +268,11 @@ final class LinuxFile implements StorageFile, CacheResidency, DirectReads, Mappi
     }
 
     private StorageException failure(String call, int errno) {
-        return new StorageException(call + " failed: " + Errnos.describe(errno), location.where());
-    }
-
-    private void requireOpen() {
-        if (closed) {
-            throw new IllegalStateException(location + " is closed");
-        }
+        return new StorageException(call + " failed: " + Errnos.describe(errno), location().where());
     }
 
     @Override
-    public synchronized void close() {
-        if (closed) {
-            return;
-        }
-        closed = true;
+    protected synchronized void release() {
         c.close(fd);
         if (directFd >= 0) {
             c.close(directFd);
@@ -297,10 +280,5 @@ final class LinuxFile implements StorageFile, CacheResidency, DirectReads, Mappi
         if (refusedFd >= 0) {
             c.close(refusedFd);
         }
-    }
-
-    @Override
-    public String toString() {
-        return location.toString();
     }
 }

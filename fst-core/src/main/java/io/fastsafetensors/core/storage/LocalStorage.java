@@ -1,9 +1,10 @@
 package io.fastsafetensors.core.storage;
 
-import io.fastsafetensors.core.storage.ffm.FileLibC;
-import io.fastsafetensors.core.storage.ffm.FileLibCFfm;
-import io.fastsafetensors.core.storage.ffm.Statx;
+import io.fastsafetensors.core.linux.ffm.LibC;
+import io.fastsafetensors.core.linux.ffm.PlatformLibC;
+import io.fastsafetensors.core.linux.ffm.Statx;
 import io.fastsafetensors.error.StorageException;
+import io.fastsafetensors.spi.storage.SharedChannel;
 import io.fastsafetensors.spi.storage.Storage;
 import io.fastsafetensors.spi.storage.StorageEntry;
 import io.fastsafetensors.spi.storage.StorageFile;
@@ -24,10 +25,10 @@ import org.jspecify.annotations.Nullable;
 final class LocalStorage implements Storage {
     private static final LocalStorage PLATFORM = detect();
 
-    private final @Nullable FileLibC c;
+    private final @Nullable LibC c;
     private final String whyNot;
 
-    private LocalStorage(@Nullable FileLibC c, String whyNot) {
+    private LocalStorage(@Nullable LibC c, String whyNot) {
         this.c = c;
         this.whyNot = whyNot;
     }
@@ -38,7 +39,7 @@ final class LocalStorage implements Storage {
     }
 
     /// Over the given calls.
-    static LocalStorage over(FileLibC calls) {
+    static LocalStorage over(LibC calls) {
         return new LocalStorage(calls, "");
     }
 
@@ -48,25 +49,19 @@ final class LocalStorage implements Storage {
     }
 
     private static LocalStorage detect() {
-        if (!System.getProperty("os.name").equals("Linux")) {
-            return plain("direct reads are for Linux");
+        LibC calls = PlatformLibC.instance();
+        if (calls == null) {
+            return plain(PlatformLibC.obstacle());
         }
-        try {
-            FileLibC calls = new FileLibCFfm();
-            if (calls.statx(FileLibC.AT_FDCWD, new byte[] {'/'}, 0, new Statx()) < 0) {
-                return plain("the kernel refuses statx(2): " + Errnos.describe(calls.errno()));
-            }
-            return over(calls);
-        } catch (IllegalCallerException | LinkageError e) {
-            Throwable cause = e.getCause() == null ? e : e.getCause();
-            return plain("native access is off (" + cause.getMessage()
-                    + "); start java with --enable-native-access=io.fastsafetensors.api, or ALL-UNNAMED on the class path");
+        if (calls.statx(LibC.AT_FDCWD, new byte[] {'/'}, 0, new Statx()) < 0) {
+            return plain("the kernel refuses statx(2): " + Errnos.describe(calls.errno()));
         }
+        return over(calls);
     }
 
     @Override
     public Kind kind(Location location) {
-        return ChannelFile.apartFromInterrupts(() -> kindNow(location));
+        return SharedChannel.apartFromInterrupts(() -> kindNow(location));
     }
 
     private static Kind kindNow(Location location) {
@@ -83,7 +78,7 @@ final class LocalStorage implements Storage {
 
     @Override
     public List<StorageEntry> list(Location directory) {
-        return ChannelFile.apartFromInterrupts(() -> entries(directory));
+        return SharedChannel.apartFromInterrupts(() -> entries(directory));
     }
 
     private static List<StorageEntry> entries(Location directory) {

@@ -2,6 +2,7 @@ package io.fastsafetensors.core.storage;
 
 import io.fastsafetensors.error.StorageException;
 import io.fastsafetensors.spi.storage.FileIdentity;
+import io.fastsafetensors.spi.storage.OpenFile;
 import io.fastsafetensors.spi.storage.Storage;
 import io.fastsafetensors.spi.storage.StorageFile;
 import io.fastsafetensors.types.Location;
@@ -25,19 +26,12 @@ final class MemoryStorage implements Storage {
     }
 
     /// The bytes of one location. Nobody can tell whether they were changed.
-    private static final class MemoryFile implements StorageFile {
-        private final Location location;
+    private static final class MemoryFile extends OpenFile {
         private final MemorySegment bytes;
-        private volatile boolean closed;
 
         MemoryFile(Location location, MemorySegment bytes) {
-            this.location = location;
+            super(location);
             this.bytes = bytes;
-        }
-
-        @Override
-        public Location location() {
-            return location;
         }
 
         @Override
@@ -47,17 +41,15 @@ final class MemoryStorage implements Storage {
 
         @Override
         public FileIdentity identity() {
-            return FileIdentity.of(location.address());
+            return FileIdentity.of(location().address());
         }
 
         @Override
         public long read(long offset, MemorySegment target, long targetOffset, long count) {
-            if (closed) {
-                throw new IllegalStateException(location + " is closed");
-            }
+            requireOpen();
             if (!bytes.scope().isAlive()) {
                 throw new StorageException("the memory of the file was freed; keep its arena open while the checkpoint"
-                        + " is read", location.where().withOffset(offset), null);
+                        + " is read", location().where().withOffset(offset), null);
             }
             long got = Math.clamp(bytes.byteSize() - offset, 0, count);
             MemorySegment.copy(bytes, Math.min(offset, bytes.byteSize()), target, targetOffset, got);
@@ -75,8 +67,8 @@ final class MemoryStorage implements Storage {
         }
 
         @Override
-        public void close() {
-            closed = true;
+        protected void release() {
+            // Nothing is held: the bytes are the location's.
         }
     }
 }

@@ -37,8 +37,8 @@ public final class Storages implements AutoCloseable {
         return new Storages();
     }
 
-    /// Opens the storage of paths ahead of its first use: finding it and binding the system's calls takes milliseconds of a
-    /// process's start, which something else can hide. What goes wrong is told at the first use.
+    /// Opens the storage of paths ahead of its first use: finding it and binding the system's calls takes milliseconds
+    /// of a process's start, which something else can hide. What goes wrong is told at the first use.
     void prepare() {
         try {
             of(Location.of(Path.of("")));

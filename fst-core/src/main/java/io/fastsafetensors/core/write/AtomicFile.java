@@ -9,20 +9,23 @@ import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.FileSystems;
 import java.nio.file.Files;
+import java.nio.file.OpenOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.FileAttribute;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
-/// A file that is written beside its target and appears under the target's name complete, or not at all. Not
+/// A file that is written next to its target and appears under the target's name complete, or not at all. Not
 /// thread-safe; several writers of one target do not disturb each other, and the last one wins.
 ///
 /// The temporary file is called `.NAME.RANDOM.fst-tmp`. A writer holds a lock on its own, so that the next writer of
@@ -30,6 +33,10 @@ import org.jspecify.annotations.Nullable;
 /// them stays open: its lock stands for all, so that the others need no descriptor while nothing is written to them. A JVM
 /// that ends in order, by a signal too, removes what is unfinished itself.
 final class AtomicFile implements AutoCloseable {
+    /// The JDK's option to open a file past the page cache, `com.sun.nio.file.ExtendedOpenOption.DIRECT`; empty on a
+    /// JDK that has none. Exported and supported, yet looked up by name, because javac warns of every mention of its
+    /// package and the warning cannot be switched off in one place.
+    private static final Optional<OpenOption> DIRECT = directOption();
     static final String SUFFIX = ".fst-tmp";
 
     private static final int RANDOM_DIGITS = 16;
@@ -157,10 +164,10 @@ final class AtomicFile implements AutoCloseable {
     /// A second way to the content, past the page cache: whole pages only, from page-aligned memory. Null where the
     /// file system has none.
     synchronized @Nullable FileChannel directChannel() {
-        if (direct == null && DirectOption.VALUE.isPresent()) {
+        if (direct == null && DIRECT.isPresent()) {
             try {
                 // Closed with the file and not before: closing any channel of it drops the lock.
-                direct = FileChannel.open(temporary, StandardOpenOption.WRITE, DirectOption.VALUE.get());
+                direct = FileChannel.open(temporary, StandardOpenOption.WRITE, DIRECT.get());
             } catch (IOException | UnsupportedOperationException e) {
                 return null;
             }
@@ -256,7 +263,7 @@ final class AtomicFile implements AutoCloseable {
         } catch (OverlappingFileLockException e) {
             return true;
         } catch (IOException e) {
-            // Gone, or somebody else's: nothing that tells.
+            // Gone, or another process's: nothing that tells.
             return false;
         }
     }
@@ -268,7 +275,7 @@ final class AtomicFile implements AutoCloseable {
                 Files.deleteIfExists(temporary);
             }
         } catch (IOException | OverlappingFileLockException e) {
-            // Somebody else's, or gone: only tidying up, so not worth failing for.
+            // Another process's, or gone: only tidying up, so not worth failing for.
             return;
         }
     }
@@ -300,6 +307,16 @@ final class AtomicFile implements AutoCloseable {
         } catch (IOException e) {
             // No locks on this file system: then no writer can take ours for stale either.
             return true;
+        }
+    }
+
+    private static Optional<OpenOption> directOption() {
+        try {
+            Object[] constants = Class.forName("com.sun.nio.file.ExtendedOpenOption").getEnumConstants();
+            return Arrays.stream(constants).filter(constant -> constant.toString().equals("DIRECT"))
+                    .map(OpenOption.class::cast).findFirst();
+        } catch (ClassNotFoundException e) {
+            return Optional.empty();
         }
     }
 }

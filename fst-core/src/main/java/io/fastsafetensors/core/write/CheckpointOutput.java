@@ -1,6 +1,7 @@
 package io.fastsafetensors.core.write;
 
 import io.fastsafetensors.api.WriteOptions;
+import io.fastsafetensors.core.digest.Sha256;
 import io.fastsafetensors.core.storage.Errnos;
 import io.fastsafetensors.error.Printable;
 import io.fastsafetensors.error.FormatError;
@@ -63,7 +64,7 @@ public final class CheckpointOutput implements AutoCloseable {
     /// @param target the file, whose directory exists, or the directory for shards, made if need be
     /// @param layout which files there will be; a tensor's name is in one of them only
     /// @param options alignment, digests
-    /// @param pastCache whether to leave the page cache to others
+    /// @param pastCache whether to bypass the page cache (O_DIRECT)
     /// @throws FormatException if a header is too large
     /// @throws UnsupportedFeatureException if the target is no path of this machine's own file systems
     public CheckpointOutput(Path target, Layout layout, WriteOptions options, boolean pastCache) {
@@ -109,7 +110,7 @@ public final class CheckpointOutput implements AutoCloseable {
             }
             if (layout.isInDirectory() && layout.index().isEmpty()
                     && Files.exists(target.resolve(Layout.Index.FILE_NAME))) {
-                throw new StorageException("cannot write a checkpoint without tensors beside the index of another one;"
+                throw new StorageException("cannot write a checkpoint without tensors next to the index of another one;"
                         + " write into a fresh directory", Location.of(target).where());
             }
             file(shards.getFirst());

@@ -1,10 +1,9 @@
 package io.fastsafetensors.core.write;
 
-import io.fastsafetensors.core.write.ffm.SpaceLibC;
-import io.fastsafetensors.core.write.ffm.SpaceLibCFfm;
+import io.fastsafetensors.core.linux.ffm.LibC;
+import io.fastsafetensors.core.linux.ffm.PlatformLibC;
 import io.fastsafetensors.types.Location;
 import java.io.IOException;
-import java.lang.System.Logger.Level;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 
@@ -17,27 +16,15 @@ final class DiskSpace {
     private static final int EDQUOT = 122;
     private static final int TRIES = 100;
 
-    private final @Nullable SpaceLibC c;
+    private final @Nullable LibC c;
 
     /// @param c the calls, null where there are none
-    DiskSpace(@Nullable SpaceLibC c) {
+    DiskSpace(@Nullable LibC c) {
         this.c = c;
     }
 
     private static final class Holder {
-        private static final DiskSpace PLATFORM = new DiskSpace(bind());
-
-        private static @Nullable SpaceLibC bind() {
-            if (!System.getProperty("os.name").equals("Linux")) {
-                return null;
-            }
-            try {
-                return new SpaceLibCFfm();
-            } catch (IllegalCallerException | LinkageError e) {
-                System.getLogger(DiskSpace.class.getName()).log(Level.DEBUG, "no space is reserved for files", e);
-                return null;
-            }
-        }
+        private static final DiskSpace PLATFORM = new DiskSpace(PlatformLibC.instance());
     }
 
     /// This machine's.
@@ -54,7 +41,7 @@ final class DiskSpace {
         if (c == null || bytes == 0) {
             return;
         }
-        int fd = c.open(Location.of(file).bytes(), SpaceLibC.O_WRONLY | SpaceLibC.O_CLOEXEC);
+        int fd = c.open(Location.of(file).bytes(), LibC.O_WRONLY | LibC.O_CLOEXEC);
         if (fd < 0) {
             return;
         }
@@ -65,7 +52,7 @@ final class DiskSpace {
         }
     }
 
-    private static void allocate(SpaceLibC c, int fd, long bytes) throws IOException {
+    private static void allocate(LibC c, int fd, long bytes) throws IOException {
         for (int attempt = 0; c.fallocate(fd, 0, 0, bytes) != 0; attempt++) {
             int errno = c.errno();
             switch (errno) {

@@ -9,7 +9,7 @@ final class JsonBytes {
     /// The order of Rust's strings: by code point, which differs from Java's by UTF-16 unit above U+D7FF.
     static final Comparator<String> BY_CODE_POINT = JsonBytes::compare;
 
-    /// Thrown when the text outgrows its cap; says nothing, since whoever set the cap knows what it means.
+    /// Thrown when the text outgrows its cap; has no message, because the caller that set the cap knows what it means.
     static final class TooLong extends RuntimeException {
         private static final long serialVersionUID = 1L;
     }

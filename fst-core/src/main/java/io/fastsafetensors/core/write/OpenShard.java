@@ -1,6 +1,7 @@
 package io.fastsafetensors.core.write;
 
 import io.fastsafetensors.api.WriteOptions;
+import io.fastsafetensors.core.digest.Sha256;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;

@@ -1,7 +1,7 @@
 package io.fastsafetensors.core.write;
 
-import io.fastsafetensors.core.place.ffm.HostCalls;
-import io.fastsafetensors.core.place.ffm.HostLibC;
+import io.fastsafetensors.core.linux.ffm.PlatformLibC;
+import io.fastsafetensors.core.linux.ffm.LibC;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -26,15 +26,15 @@ final class PageRun {
     /// Empty, with memory that lives as long as `arena`.
     PageRun(Arena arena) {
         MemorySegment memory = arena.allocate(CAPACITY, HUGE_PAGE);
-        HostLibC libc = HostCalls.instance();
-        if (libc != null && libc.madvise(memory.address(), CAPACITY, HostLibC.MADV_COLLAPSE) != 0) {
+        LibC libc = PlatformLibC.instance();
+        if (libc != null && libc.madvise(memory.address(), CAPACITY, LibC.MADV_COLLAPSE) != 0) {
             System.getLogger(PageRun.class.getName()).log(System.Logger.Level.DEBUG,
                     "no huge pages to write from: direct writes are slower");
         }
         this.buffer = memory.asByteBuffer();
     }
 
-    /// Begins anew, empty, at a place of a file.
+    /// Begins again, empty, at a position of a file.
     void begin(AtomicFile target, long position) {
         file = target;
         from = (int) (position % PAGE);

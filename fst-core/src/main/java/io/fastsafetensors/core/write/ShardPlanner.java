@@ -9,7 +9,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 
-/// Which tensor goes into which file, and where in it. Pure.
+/// Assigns tensors to files, and to offsets in them. Pure.
 final class ShardPlanner {
     /// The one file of a directory that has no index.
     static final String ONLY_FILE = "model.safetensors";

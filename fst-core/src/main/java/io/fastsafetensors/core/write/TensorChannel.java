@@ -6,7 +6,7 @@ import java.nio.channels.ClosedChannelException;
 import java.nio.channels.WritableByteChannel;
 import org.jspecify.annotations.Nullable;
 
-/// What a tensor's source writes into: takes exactly the tensor's bytes. The source's thread only.
+/// The channel that a tensor's source writes to: takes exactly the tensor's bytes. The source's thread only.
 final class TensorChannel implements WritableByteChannel {
     private final CheckpointOutput output;
     private final Item item;

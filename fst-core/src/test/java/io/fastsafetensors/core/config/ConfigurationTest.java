@@ -52,7 +52,7 @@ class ConfigurationTest {
         return options();
     }
 
-    private LoadOptions seed(String json) throws Exception {
+    private LoadOptions python(String json) throws Exception {
         write("fastsafetensors.json", json);
         return options();
     }
@@ -225,14 +225,14 @@ class ConfigurationTest {
     }
 
     @Test
-    void the_seeds_defaults_are_serial_with_sixteen_threads_of_sixteen_mebibytes() throws Exception {
+    void the_defaults_of_fastsafetensors_are_serial_with_sixteen_threads_of_sixteen_mebibytes() throws Exception {
         for (String json : Set.of("{}", "{\"loader\": \"base\"}", "{\"loader\": \"base\", \"base\": {}}", """
                 {"loader": "base", "framework": "pytorch",
                  "parallel": {"use_pipeline": false, "max_batch_bytes": null,
                               "use_chunk_budget_as_allocation_size": false, "device_memory_budget": null},
                  "debug": {"debug_log": false, "set_numa": true, "disable_cache": true}}
                 """)) {
-            LoadOptions options = seed(json);
+            LoadOptions options = python(json);
             assertEquals(-1, options.stream().batchesAhead());
             assertEquals(16, options.readers());
             assertEquals(16 << 20, options.blockBytes());
@@ -243,31 +243,31 @@ class ConfigurationTest {
     }
 
     @Test
-    void the_seeds_examples_mean_the_same() throws Exception {
-        LoadOptions gds = seed("{\"loader\": \"base\", \"base\": {\"copier_type\": \"gds\"}}");
+    void the_examples_of_fastsafetensors_mean_the_same() throws Exception {
+        LoadOptions gds = python("{\"loader\": \"base\", \"base\": {\"copier_type\": \"gds\"}}");
         assertEquals(TransferPath.AUTO, gds.transferPath());
-        LoadOptions fgds = seed(
+        LoadOptions fgds = python(
                 "{\"loader\": \"base\", \"base\": {\"copier_type\": \"fgds\", \"max_threads\": 8}}");
         assertEquals(8, fgds.readers());
-        LoadOptions pipeline = seed("""
+        LoadOptions pipeline = python("""
                 {"parallel": {"use_pipeline": true, "max_concurrent_producers": 1, "queue_size": 0,
                               "use_tqdm_on_load": true}}
                 """);
         assertEquals(0, pipeline.stream().batchesAhead());
-        LoadOptions bounded = seed("""
+        LoadOptions bounded = python("""
                 {"parallel": {"use_pipeline": true, "queue_size": 0, "max_batch_bytes": 4294967296,
                               "use_chunk_budget_as_allocation_size": true, "device_memory_budget": 12884901888}}
                 """);
         assertEquals(8L << 30, bounded.deviceBudget());
-        assertEquals(6442450944L, seed("{\"parallel\": {\"device_memory_budget\": 6442450944}}").deviceBudget());
-        LoadOptions threeFs = seed("""
+        assertEquals(6442450944L, python("{\"parallel\": {\"device_memory_budget\": 6442450944}}").deviceBudget());
+        LoadOptions threeFs = python("""
                 {"loader": "3fs", "3fs": {"mount_point": "/mnt/3fs", "entries": 64, "io_depth": 0,
                                           "buffer_size": 67108864}}
                 """);
         assertEquals(Optional.of("3fs"), threeFs.backend());
         assertEquals(Map.of("mount_point", "/mnt/3fs", "entries", "64", "io_depth", "0", "buffer_size", "67108864"),
                 threeFs.backendProperties());
-        LoadOptions full = seed("""
+        LoadOptions full = python("""
                 {"loader": "base", "framework": "pytorch",
                  "base": {"copier_type": "nogds", "bbuf_size_kb": 8192, "max_threads": 4, "debug_log": true},
                  "3fs": {"mount_point": "/mnt/3fs"},
@@ -287,7 +287,7 @@ class ConfigurationTest {
     }
 
     @Test
-    void what_is_wrong_in_the_seeds_file_is_named_with_its_place() throws Exception {
+    void what_is_wrong_in_a_file_of_fastsafetensors_is_named_with_its_place() throws Exception {
         String name = "fastsafetensors.json";
         assertRefused(name, "{\"loder\": \"base\"}", "line 1, column 2", "did you mean \"loader\"");
         assertRefused(name, "{\"paralel\": {}}", "did you mean \"parallel\"");
@@ -317,7 +317,7 @@ class ConfigurationTest {
         for (String key : Settings.keys()) {
             assertTrue(page.contains("| `" + key + "`"), key);
         }
-        for (String key : SeedSettings.keys()) {
+        for (String key : FastsafetensorsConfig.keys()) {
             assertTrue(page.contains("`" + key + "`"), key);
         }
     }

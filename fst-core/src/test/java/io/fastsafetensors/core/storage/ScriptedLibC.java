@@ -1,7 +1,7 @@
 package io.fastsafetensors.core.storage;
 
-import io.fastsafetensors.core.storage.ffm.FileLibC;
-import io.fastsafetensors.core.storage.ffm.Statx;
+import io.fastsafetensors.core.linux.ffm.LibC;
+import io.fastsafetensors.core.linux.ffm.Statx;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -14,7 +14,7 @@ import java.util.List;
 
 /// One file in an array behind the C library's calls. Follows a script of failures, knows which pages are cached, and
 /// is strict about the rules of direct reads.
-public final class ScriptedLibC implements FileLibC {
+public class ScriptedLibC implements LibC {
     public static final int EINTR = Errnos.EINTR;
     public static final int EIO = Errnos.EIO;
     public static final int EAGAIN = Errnos.EAGAIN;
@@ -153,6 +153,21 @@ public final class ScriptedLibC implements FileLibC {
             cached += cachedPages.get((int) (at / PAGE)) ? 1 : 0;
         }
         return cached;
+    }
+
+    @Override
+    public int fallocate(int fd, int mode, long offset, long length) {
+        throw new UnsupportedOperationException("not scripted");
+    }
+
+    @Override
+    public int madvise(long address, long length, int advice) {
+        throw new UnsupportedOperationException("not scripted");
+    }
+
+    @Override
+    public int sched_setaffinity(long... mask) {
+        throw new UnsupportedOperationException("not scripted");
     }
 
     @Override

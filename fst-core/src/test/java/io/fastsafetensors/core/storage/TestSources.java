@@ -1,6 +1,6 @@
 package io.fastsafetensors.core.storage;
 
-import io.fastsafetensors.core.storage.ffm.FileLibC;
+import io.fastsafetensors.core.linux.ffm.LibC;
 import io.fastsafetensors.spi.storage.StorageFile;
 import io.fastsafetensors.types.Location;
 import java.nio.file.Path;
@@ -29,7 +29,7 @@ public final class TestSources {
     }
 
     /// A file behind these calls.
-    public static StorageFile over(FileLibC calls, Location location) {
+    public static StorageFile over(LibC calls, Location location) {
         return LocalStorage.over(calls).open(location);
     }
 }

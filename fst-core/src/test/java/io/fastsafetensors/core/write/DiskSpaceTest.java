@@ -4,7 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.fastsafetensors.core.write.ffm.SpaceLibC;
+import io.fastsafetensors.core.storage.ScriptedLibC;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -30,12 +30,16 @@ class DiskSpaceTest {
     private final Scripted libc = new Scripted();
 
     /// Fails as its lists say, one call after the other, and works after that.
-    private static final class Scripted implements SpaceLibC {
+    private static final class Scripted extends ScriptedLibC {
         private final List<Integer> openErrnos = new ArrayList<>();
         private final List<Integer> fallocateErrnos = new ArrayList<>();
         private int openFiles;
         private int allocations;
         private int errno;
+
+        Scripted() {
+            super(new byte[0]);
+        }
 
         private boolean fails(List<Integer> errnos) {
             errno = errnos.isEmpty() ? 0 : errnos.removeFirst();

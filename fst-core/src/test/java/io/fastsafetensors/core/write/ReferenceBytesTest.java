@@ -48,7 +48,7 @@ class ReferenceBytesTest {
     }
 
     @Test
-    void metadata_alone() throws Exception {
+    void a_file_with_metadata_and_no_tensors_has_the_bytes_of_the_reference() throws Exception {
         assertBytes("{\"__metadata__\":{\"framework\":\"pt\"}}     ", new byte[0], Map.of("framework", "pt"));
     }
 

@@ -13,8 +13,8 @@ import java.util.List;
 import java.util.SplittableRandom;
 import java.util.random.RandomGenerator;
 
-/// Writes a checkpoint of random weights in the layout of Hugging Face: a `config.json` beside `.safetensors` files. The
-/// same seed makes the same weights.
+/// Writes a checkpoint of random weights in the layout of Hugging Face: a `config.json` next to `.safetensors` files.
+/// The same seed makes the same weights.
 final class RandomLlama {
     private final LlamaConfig config;
     private final DType dtype;

@@ -12,7 +12,7 @@ import java.util.Map;
 
 /// A session whose model has its weights in fst's memory: every loaded tensor takes the place of the initializer of its
 /// name. In the model these are external data, so that ONNX Runtime reads none of them itself; it only insists that the
-/// file they name exists beside the model.
+/// file they name exists next to the model.
 ///
 /// Before it runs a model, ONNX Runtime copies the matrices that it multiplies by into an order that suits the
 /// processor ("prepacking"). With that switched off it computes from fst's memory, with half the memory and slower.

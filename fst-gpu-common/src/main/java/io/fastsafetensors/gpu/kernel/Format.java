@@ -3,7 +3,7 @@ package io.fastsafetensors.gpu.kernel;
 import io.fastsafetensors.types.DType;
 import java.nio.ByteBuffer;
 
-/// How the elements of a dtype are encoded, in the numbers of `struct fst_format`.
+/// The encoding of a dtype's elements, in the numbers of `struct fst_format`.
 ///
 /// @param kind one of the source's FST_ kinds
 /// @param bits of one element

@@ -8,8 +8,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
-/// Which functions of [KernelSource] do a conversion or a gather, and with which arguments. Pure: nothing is launched,
-/// and of the slices only offsets, sizes and the identity of their buffers are looked at.
+/// Chooses the functions of [KernelSource] for a conversion or a gather, and their arguments. Pure: nothing is
+/// launched, and of the slices only offsets, sizes and the identity of their buffers are looked at.
 ///
 /// With this a backend's [io.fastsafetensors.spi.Kernels] is: for each call, in order and on the stream, bind its
 /// arguments and launch it. Buffers start at an address that is a multiple of 128 or more.
@@ -139,7 +139,7 @@ public final class KernelPlan {
         return List.copyOf(names);
     }
 
-    /// Where the next part of a gather lands.
+    /// The position of the next part of a gather.
     private static final class Place {
         private final int fromBytes;
         private final int toBytes;

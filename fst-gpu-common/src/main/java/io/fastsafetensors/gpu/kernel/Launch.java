@@ -36,8 +36,9 @@ final class Launch {
         return this;
     }
 
-    /// Sets the size of dimension `d`, counted likewise, and what divides an index below 2^31 by it: a multiplication, of which the upper
-    /// half is shifted right (Granlund and Montgomery, "Division by invariant integers using multiplication").
+    /// Sets the size of dimension `d`, counted likewise, and what divides an index below 2^31 by it: a multiplication,
+    /// of which the upper half is shifted right (Granlund and Montgomery, "Division by invariant integers using
+    /// multiplication").
     ///
     /// @param size 2 to 2^31
     Launch dim(int d, long size) {

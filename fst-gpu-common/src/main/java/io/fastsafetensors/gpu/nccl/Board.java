@@ -19,8 +19,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
-/// A directory that all ranks share, where each puts its messages: `ROUND.RANK`, whole from the start. A directory serves
-/// one group once; what was not taken away stays for its owner to delete.
+/// A directory that all ranks share, where each puts its messages: `ROUND.RANK`, whole from the start. A directory
+/// serves one group once; what was not taken away stays for its owner to delete.
 final class Board implements ControlPlane {
     private static final long LONGEST_PAUSE = TimeUnit.MILLISECONDS.toNanos(20);
     private static final int SHARE = 20;

@@ -2,6 +2,7 @@ package io.fastsafetensors.gpu.nccl;
 
 import io.fastsafetensors.error.GroupException;
 import io.fastsafetensors.error.Where;
+import io.fastsafetensors.gpu.NativeBackend;
 import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.Fence;
 import io.fastsafetensors.group.transport.Membership;
@@ -26,7 +27,7 @@ final class NcclComm {
 
     private final Nccl nccl;
     private final NcclStatus status;
-    private final NcclDevice device;
+    private final NativeBackend device;
     private final Membership membership;
     private final Runnable watch;
     private final CopyStream stream;
@@ -39,15 +40,15 @@ final class NcclComm {
     /// @param device not closed here
     /// @param watch asked while waiting; throws to end that
     /// @throws GroupException if the ranks do not meet within the timeout
-    NcclComm(NcclStatus status, NcclDevice device, Membership membership, byte[] id, Runnable watch) {
+    NcclComm(NcclStatus status, NativeBackend device, Membership membership, byte[] id, Runnable watch) {
         this.nccl = status.nccl();
         this.status = status;
         this.device = device;
         this.membership = membership;
         this.watch = watch;
-        this.stream = device.backend().openCopyStream();
+        this.stream = device.openCopyStream();
         try {
-            int result = device.current(() -> nccl.ncclCommInitRankConfig(cell, membership.size(), id,
+            int result = device.onDevice(() -> nccl.ncclCommInitRankConfig(cell, membership.size(), id,
                     membership.rank(), NON_BLOCKING));
             comm = cell.get(ValueLayout.JAVA_LONG, 0);
             status.check("ncclCommInitRankConfig", result, comm);
@@ -58,14 +59,14 @@ final class NcclComm {
         }
     }
 
-    /// What queues work of the communicator.
+    /// Queues work of the communicator.
     interface Work {
         int queue(long comm, long stream);
     }
 
     /// Queues one call.
     void call(String call, Work work) {
-        status.check(call, device.current(() -> work.queue(comm, device.stream(stream))), comm);
+        status.check(call, device.onDevice(() -> work.queue(comm, device.nativeStream(stream))), comm);
     }
 
     /// Queues several calls that begin together.
@@ -74,7 +75,7 @@ final class NcclComm {
         try {
             calls.run();
         } finally {
-            status.check("ncclGroupEnd", device.current(nccl::ncclGroupEnd), comm);
+            status.check("ncclGroupEnd", device.onDevice(nccl::ncclGroupEnd), comm);
         }
     }
 
@@ -140,7 +141,7 @@ final class NcclComm {
         return stream;
     }
 
-    NcclDevice device() {
+    NativeBackend device() {
         return device;
     }
 
@@ -218,7 +219,7 @@ final class NcclComm {
     /// Frees the communicator after its work; tells whether it did.
     private boolean sayGoodbye() {
         try {
-            status.check("ncclCommFinalize", device.current(() -> nccl.ncclCommFinalize(comm)), comm);
+            status.check("ncclCommFinalize", device.onDevice(() -> nccl.ncclCommFinalize(comm)), comm);
             long end = System.nanoTime() + GOODBYE.toNanos();
             int[] error = {Nccl.NCCL_IN_PROGRESS};
             while (error[0] == Nccl.NCCL_IN_PROGRESS && System.nanoTime() - end < 0) {
@@ -239,6 +240,6 @@ final class NcclComm {
     private void release(String call, LongToIntFunction function) {
         long released = comm;
         comm = 0;
-        status.check(call, device.current(() -> function.applyAsInt(released)));
+        status.check(call, device.onDevice(() -> function.applyAsInt(released)));
     }
 }

@@ -68,17 +68,17 @@ final class NcclControl implements ControlPlane {
 
     /// Memory of the frames stays for the next time, and goes with the device.
     private byte[] gatherFrames(String what, byte[] mine) {
-        StagingBuffer host = frame == null ? comm.device().backend().allocateStaging((long) FRAME * size) : frame;
+        StagingBuffer host = frame == null ? comm.device().allocateStaging((long) FRAME * size) : frame;
         frame = host;
         DeviceBuffer device =
-                frames == null ? comm.device().backend().allocate((long) FRAME * size, ALIGNMENT) : frames;
+                frames == null ? comm.device().allocate((long) FRAME * size, ALIGNMENT) : frames;
         frames = device;
         return gather(what, mine, host.segment(), device);
     }
 
     private byte[] gather(String what, byte[] mine) {
         long all = (long) mine.length * size;
-        try (Arena arena = Arena.ofConfined(); DeviceBuffer device = comm.device().backend().allocate(all, ALIGNMENT)) {
+        try (Arena arena = Arena.ofConfined(); DeviceBuffer device = comm.device().allocate(all, ALIGNMENT)) {
             return gather(what, mine, arena.allocate(all), device);
         }
     }

@@ -2,6 +2,7 @@ package io.fastsafetensors.gpu.nccl;
 
 import io.fastsafetensors.error.GroupException;
 import io.fastsafetensors.error.Where;
+import io.fastsafetensors.gpu.NativeBackend;
 import io.fastsafetensors.group.Bootstrap;
 import io.fastsafetensors.group.ProcessGroup;
 import io.fastsafetensors.group.transport.ControlPlane;
@@ -38,12 +39,12 @@ public final class NcclGroups {
     private final String transport;
     private final String deviceType;
     private final NcclStatus status;
-    private final Function<Device, NcclDevice> open;
+    private final Function<Device, NativeBackend> open;
 
     /// @param transport the transport's name
     /// @param deviceType what it moves
     /// @param open opens a rank's device; fails with a reason if there is no such device
-    public NcclGroups(String transport, String deviceType, Nccl nccl, Function<Device, NcclDevice> open) {
+    public NcclGroups(String transport, String deviceType, Nccl nccl, Function<Device, NativeBackend> open) {
         this.transport = transport;
         this.deviceType = deviceType;
         this.status = new NcclStatus(transport, nccl);
@@ -194,7 +195,7 @@ public final class NcclGroups {
 
     private ProcessGroup group(Membership who, Device device, GroupState state, byte[] id, Runnable watch,
             BiFunction<Nccl, NcclComm, ControlPlane> control) {
-        NcclDevice opened = open.apply(device);
+        NativeBackend opened = open.apply(device);
         try {
             NcclComm comm = new NcclComm(status, opened, who, id, watch);
             return new TransportGroup(who, state, control.apply(status.nccl(), comm),

@@ -14,7 +14,7 @@ import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
-/// Where the ranks of one JVM meet. Thread-safe.
+/// A rendezvous of ranks that are threads of one JVM. Thread-safe.
 final class ThreadMeeting {
     /// Who waits looks at its own group's state this often.
     private static final long LOOK_MILLIS = 20;

@@ -6,9 +6,9 @@ public enum Face {
     CUDA("libcuda.so.1", 0),
     /// The HIP runtime of ROCm 5, `libamdhip64.so.5`: hiprtc is in the same library.
     HIP_5("libamdhip64.so.5", 5),
-    /// The HIP runtime of ROCm 6, `libamdhip64.so.6`, with `libhiprtc.so.6` beside it.
+    /// The HIP runtime of ROCm 6, `libamdhip64.so.6`, with `libhiprtc.so.6` next to it.
     HIP_6("libamdhip64.so.6", 6),
-    /// The HIP runtime of ROCm 7, `libamdhip64.so.7`, with `libhiprtc.so.7` beside it.
+    /// The HIP runtime of ROCm 7, `libamdhip64.so.7`, with `libhiprtc.so.7` next to it.
     HIP_7("libamdhip64.so.7", 7),
     /// No fake: HIP's functions over this machine's CUDA driver, to run a HIP backend on an NVIDIA GPU. hiprtc is in the
     /// same library, and takes the PTX file that the environment variable `FST_HIP_PTX` names for its result.
@@ -40,7 +40,7 @@ public enum Face {
         return hipMajor;
     }
 
-    /// The library for collectives beside it.
+    /// The library for collectives next to it.
     String collectivesName() {
         return this == CUDA ? "libnccl.so.2" : "librccl.so.1";
     }

@@ -13,7 +13,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 
-/// What goes wrong, and when. Set up by one thread before use; from then on any thread may use it. One plan serves one
+/// A plan of faults to inject. Set up by one thread before use; from then on any thread may use it. One plan serves one
 /// [FaultyBackendProvider]; its counts go on over all backends that were opened.
 public final class FaultPlan {
     private final long seed;

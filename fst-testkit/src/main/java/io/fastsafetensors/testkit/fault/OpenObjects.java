@@ -9,7 +9,7 @@ import java.util.stream.Collectors;
 
 /// Counts what was opened and not closed, and remembers where it was opened. Thread-safe.
 public final class OpenObjects {
-    /// What is counted.
+    /// The kinds of objects that are counted.
     public enum Kind {
         /// Backends.
         BACKEND,

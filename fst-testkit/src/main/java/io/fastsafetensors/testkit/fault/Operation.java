@@ -1,6 +1,6 @@
 package io.fastsafetensors.testkit.fault;
 
-/// What a [FaultPlan] can count, fail and delay.
+/// An operation that a [FaultPlan] can count, fail and delay.
 public enum Operation {
     /// Opening a backend.
     OPEN,

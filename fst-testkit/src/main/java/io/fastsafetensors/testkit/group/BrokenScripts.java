@@ -13,7 +13,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
 
-/// What a rank does where one rank, the last, does not behave; two ranks or more. The group is broken afterwards, or
+/// Scripts of ranks for groups where the last rank misbehaves; two ranks or more. The group is broken afterwards, or
 /// closed.
 public final class BrokenScripts {
     /// What more than the timeout a failure may take on a busy machine.

@@ -1,6 +1,6 @@
 package io.fastsafetensors.testkit.group;
 
-/// What one rank does in a test that all ranks do together; it compares what it gets itself.
+/// One rank's part of a test that all ranks do together; it compares its own results.
 @FunctionalInterface
 public interface RankScript {
     /// Runs on the rank's own thread; what it throws fails the test.

@@ -20,7 +20,7 @@ import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.stream.IntStream;
 
-/// What a rank does where every rank behaves. The group works on afterwards.
+/// Scripts of ranks for groups where every rank behaves. The group works on afterwards.
 public final class RankScripts {
     private static final int[] SIZES = {0, 1, 4096, 70_001, (3 << 20) + 13};
     private static final int MANY = 100;

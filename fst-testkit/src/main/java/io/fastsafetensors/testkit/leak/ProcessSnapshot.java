@@ -10,7 +10,7 @@ import java.util.Map;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
-/// What this process holds at one moment. Taking one opens and closes files of `/proc` and needs no rights.
+/// A snapshot of the resources of this process. Taking one opens and closes files of `/proc` and needs no rights.
 ///
 /// The virtual machine's own files are left out: those under `java.home`, and names that end in `.jar`, `.jsa`, `.aot`,
 /// `.class` or hold `.so`, since class loading opens and maps them whenever it pleases.

@@ -1,6 +1,6 @@
 package io.fastsafetensors.testkit.reference;
 
-/// What one element means, exactly: every finite value of every dtype is ±`magnitude` × 2^`exponent` with a magnitude
+/// The exact meaning of one element: every finite value of every dtype is ±`magnitude` × 2^`exponent` with a magnitude
 /// of at most 64 bits.
 ///
 /// @param kind which of the three it is

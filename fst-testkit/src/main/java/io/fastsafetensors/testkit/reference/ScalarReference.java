@@ -5,7 +5,7 @@ import io.fastsafetensors.types.DType;
 import io.fastsafetensors.types.Shape;
 import java.lang.foreign.MemorySegment;
 
-/// What [io.fastsafetensors.spi.Kernels] must compute, element by element. Stateless.
+/// Computes the results of [io.fastsafetensors.spi.Kernels], element by element, as the reference. Stateless.
 ///
 /// Where the contract leaves a choice, this class decides, and every backend follows:
 ///

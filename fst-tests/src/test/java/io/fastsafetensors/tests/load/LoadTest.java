@@ -238,7 +238,7 @@ class LoadTest {
     }
 
     @Test
-    void what_is_not_there_yet_says_so() {
+    void requests_that_are_not_supported_are_refused() {
         assertThrows(UnsupportedFeatureException.class,
                 () -> Loader.builder().transferPath(TransferPath.MAPPED).build());
         try (Loader loader = Loader.builder().distribution(Distribution.OWNER).build();
@@ -252,7 +252,7 @@ class LoadTest {
     }
 
     @Test
-    void copies_go_anywhere_and_fit_exactly() {
+    void copies_to_any_memory_must_fit_exactly() {
         float[] floats = floats();
         try (Loader loader = Loader.builder().build();
                 Weights weights = loader.load(Map.of(0, List.of(write(4, floats))));

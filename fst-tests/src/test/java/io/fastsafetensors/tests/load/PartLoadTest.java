@@ -15,56 +15,21 @@ import io.fastsafetensors.api.TransferPath;
 import io.fastsafetensors.api.Weights;
 import io.fastsafetensors.error.SliceException;
 import io.fastsafetensors.group.ProcessGroup;
-import io.fastsafetensors.testkit.fault.FaultPlan;
-import io.fastsafetensors.testkit.fault.OpenObjects;
-import io.fastsafetensors.testkit.group.ShardSample;
 import io.fastsafetensors.testkit.group.ShardSamples;
-import io.fastsafetensors.testkit.leak.LeakExtension;
 import io.fastsafetensors.types.DType;
 import io.fastsafetensors.types.TensorInfo;
-import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.extension.RegisterExtension;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /// Loads by several ranks with a shard specification: each reads its own parts, on every way into a device.
 @Timeout(600)
-class PartLoadTest {
-    private static final long SEED = Long.getLong("fst.seed", 20261123);
-
-    @TempDir
-    static Path directory;
-    private static ShardSample sample;
-
-    @RegisterExtension
-    final LeakExtension leaks = LeakExtension.strict().memoryTolerance(400L << 20);
-    private OpenObjects objects = new OpenObjects();
-
-    @BeforeAll
-    static void write() {
-        sample = new ShardSample(directory.resolve("all"), SEED, Loader::builder);
-    }
-
-    @BeforeEach
-    void wellBehaved() {
-        objects = RemoteProvider.behave(FaultPlan.seeded(SEED));
-    }
-
-    @AfterEach
-    void nothingIsLeft() {
-        assertEquals(Map.of(), objects.counts(), () -> objects.describe());
-    }
-
+class PartLoadTest extends RankLoads {
     @ParameterizedTest
     @EnumSource(TransferPath.class)
     void with_a_specification_each_rank_reads_its_own_parts(TransferPath path) {

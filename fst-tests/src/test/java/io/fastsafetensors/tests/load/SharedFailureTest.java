@@ -106,7 +106,7 @@ class SharedFailureTest {
 
     @ParameterizedTest
     @EnumSource(Distribution.class)
-    void another_file_on_one_rank(Distribution way) {
+    void another_file_on_one_rank_fails_on_all(Distribution way) {
         List<Outcome<Boolean>> outcomes = Ranks.run(RANKS, NEVER, group -> {
             List<Path> files = copies(group.rank());
             if (group.rank() == 1) {

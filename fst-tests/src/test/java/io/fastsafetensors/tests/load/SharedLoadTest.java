@@ -13,13 +13,10 @@ import io.fastsafetensors.api.Loader;
 import io.fastsafetensors.api.Tensor;
 import io.fastsafetensors.api.Weights;
 import io.fastsafetensors.error.TensorNotFoundException;
-import io.fastsafetensors.testkit.fault.FaultPlan;
 import io.fastsafetensors.testkit.fault.OpenObjects;
 import io.fastsafetensors.testkit.fixture.Content;
-import io.fastsafetensors.testkit.group.ShardSample;
 import io.fastsafetensors.testkit.group.ShardSamples;
 import io.fastsafetensors.testkit.group.ShardingCalls;
-import io.fastsafetensors.testkit.leak.LeakExtension;
 import io.fastsafetensors.types.DType;
 import io.fastsafetensors.types.Device;
 import io.fastsafetensors.types.Location;
@@ -30,13 +27,8 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.extension.RegisterExtension;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -44,32 +36,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /// Loads by several ranks: whatever the way, each rank has what slicing the whole tensor gives.
 @Timeout(600)
-class SharedLoadTest {
-    private static final long SEED = Long.getLong("fst.seed", 20261123);
-
-    @TempDir
-    static Path directory;
-    private static ShardSample sample;
-
-    @RegisterExtension
-    final LeakExtension leaks = LeakExtension.strict().memoryTolerance(400L << 20);
-    private OpenObjects objects = new OpenObjects();
-
-    @BeforeAll
-    static void write() {
-        sample = new ShardSample(directory.resolve("all"), SEED, Loader::builder);
-    }
-
-    @BeforeEach
-    void wellBehaved() {
-        objects = RemoteProvider.behave(FaultPlan.seeded(SEED));
-    }
-
-    @AfterEach
-    void nothingIsLeft() {
-        assertEquals(Map.of(), objects.counts(), () -> objects.describe());
-    }
-
+class SharedLoadTest extends RankLoads {
     /// Every way there is without a specification: who asks decides.
     static Stream<Arguments> ways() {
         return Stream.of(Distribution.LOCAL, Distribution.STRIPED, Distribution.OWNER)

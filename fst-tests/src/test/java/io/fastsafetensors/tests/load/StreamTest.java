@@ -199,7 +199,7 @@ class StreamTest {
 
     @Test
     @Tag("slow")
-    void who_is_surprised_by_a_close_is_told_that_the_stream_is_closed() throws Exception {
+    void a_consumer_of_a_stream_that_closes_meanwhile_gets_an_error_that_says_so() throws Exception {
         Random random = new Random(SEED);
         for (int round = 0; round < 500; round++) {
             String hint = "round " + round + ", -Dfst.seed=" + SEED;

@@ -41,12 +41,12 @@ final class MpiLink {
         farewells = to;
     }
 
-    /// Memory that lives as long as somebody refers to it.
+    /// Memory that lives as long as it is referred to.
     static MemorySegment memory(long bytes) {
         return Arena.ofAuto().allocate(bytes, Long.BYTES);
     }
 
-    /// Sends memory of somebody else's, who waits for it.
+    /// Sends memory of another owner, who waits for it.
     Request send(MemorySegment memory, int to, int tag) {
         return send(memory, to, tag, Request.Kind.OTHER);
     }
@@ -119,7 +119,7 @@ final class MpiLink {
         }
     }
 
-    /// Gives up what is under way. Memory of others that the library does not let go of makes it unusable for this
+    /// Gives up what is under way. Memory of others that the library does not release makes it unusable for this
     /// process: any later call might touch it when its owner has freed it.
     void close() {
         long end = System.nanoTime() + GIVE_UP_NANOS;

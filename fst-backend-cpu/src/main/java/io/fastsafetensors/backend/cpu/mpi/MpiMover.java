@@ -14,7 +14,7 @@ import java.util.stream.IntStream;
 /// Moves host memory in steps, each of which is one request a peer. Steps keep counts within the `int` of MPI, and a
 /// deadline near the last progress.
 final class MpiMover implements Mover {
-    /// Large enough that a step costs nothing beside its bytes.
+    /// Large enough that a step costs nothing compared with its bytes.
     static final long STEP = 64 << 20;
     private static final int DATA_TAG = 4;
 

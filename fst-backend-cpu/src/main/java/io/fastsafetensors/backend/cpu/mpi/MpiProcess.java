@@ -10,7 +10,8 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
-/// The library in this process: started once, by us or by others, and ended once, by whoever started it. Thread-safe.
+/// The library in this process: started once, by us or by others, and ended once, by the one that started it.
+/// Thread-safe.
 ///
 /// Start and end wait for every process, and so have a thread of their own, which others wait for with a deadline.
 final class MpiProcess {

@@ -73,7 +73,7 @@ public final class MpiProvider implements ProcessGroupProvider {
         return new MpiJoin(found.process).join(bootstrap);
     }
 
-    /// What there is on this machine: the library, or why not.
+    /// The MPI library of this machine, or the reason why there is none.
     record Installation(@Nullable MpiProcess process, @Nullable String obstacle) {
         static Installation find(Supplier<Mpi> binding) {
             try {

@@ -3,8 +3,8 @@ package io.fastsafetensors.backend.cpu.mpi;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 
-/// How busily to poll. The library moves data only inside its calls, so that a pause costs bandwidth; ranks that come
-/// late should not cost a core.
+/// Degrees of patience in polling. The library moves data only inside its calls, so that a pause costs bandwidth; ranks
+/// that come late should not cost a core.
 enum Patience {
     /// For ranks that may be late.
     CONTROL(TimeUnit.MICROSECONDS.toNanos(20), TimeUnit.MILLISECONDS.toNanos(1)),

@@ -2,7 +2,7 @@ package io.fastsafetensors.backend.cpu.mpi;
 
 import java.lang.foreign.MemorySegment;
 
-/// Something that the library does beside its caller. Used under one group's lock at a time.
+/// An operation that the library runs in the background. Used under one group's lock at a time.
 final class Request {
     /// The peer of what all ranks do together.
     static final int EVERYBODY = -1;
@@ -20,7 +20,7 @@ final class Request {
         RECEIVE,
         /// Of memory that is copied, ours, so that it may end whenever it will.
         SEND_OURS,
-        /// Of somebody else's memory.
+        /// Of another owner's memory.
         OTHER
     }
 

@@ -26,7 +26,7 @@ final class BufferRegistrations {
         this.cuda = cuda;
     }
 
-    /// Sees to it that a buffer is registered if it can be. The context is current, the buffer stays open meanwhile.
+    /// Registers a buffer, if that is possible. The context is current, the buffer stays open meanwhile.
     void ensure(GdsBuffer buffer) {
         tried.computeIfAbsent(buffer, this::register);
     }

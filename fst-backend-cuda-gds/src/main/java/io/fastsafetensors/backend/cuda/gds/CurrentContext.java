@@ -18,7 +18,7 @@ interface CurrentContext {
         return new CurrentContext() {
             @Override
             public <T> T with(Supplier<T> work) {
-                return backend.inContext(work);
+                return backend.onDevice(work);
             }
 
             @Override

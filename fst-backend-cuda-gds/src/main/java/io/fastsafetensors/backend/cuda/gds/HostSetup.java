@@ -9,7 +9,7 @@ import java.nio.file.Path;
 import java.util.Map;
 import java.util.regex.Pattern;
 
-/// What this machine has been set up for, as files tell without a call into the library.
+/// The GPUDirect Storage setup of this machine, read from files without a call into the library.
 ///
 /// @param root where `proc`, `sys`, `dev` and `etc` are
 /// @param environment the process's environment

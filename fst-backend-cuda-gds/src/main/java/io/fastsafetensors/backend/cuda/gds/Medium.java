@@ -8,7 +8,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.stream.Stream;
 
-/// What a file lies on.
+/// The storage medium of a file.
 ///
 /// @param fileSystem the filesystem's type, such as `ext4`
 /// @param device the drive below it as the kernel calls it, or what is mounted where there is no drive

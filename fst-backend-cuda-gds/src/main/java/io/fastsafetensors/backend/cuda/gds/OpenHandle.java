@@ -20,7 +20,7 @@ import java.nio.file.Path;
 record OpenHandle(Libraries libraries, int fd, long fh) implements AutoCloseable {
     private static final int EINVAL = 22;
 
-    /// What it takes to open one.
+    /// The libraries needed to open a handle.
     ///
     /// @param c the C library
     /// @param cuFile cuFile, its driver open

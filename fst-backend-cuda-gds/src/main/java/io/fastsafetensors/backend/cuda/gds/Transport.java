@@ -4,9 +4,9 @@ import io.fastsafetensors.backend.cuda.gds.ffm.CuFileDrvProps;
 import io.fastsafetensors.spi.DirectStorage.Mode;
 import io.fastsafetensors.spi.DirectStorage.Support;
 
-/// How cuFile moves bytes on this machine: by DMA from drive to device, through nvidia-fs or the kernel's own PCI
-/// P2PDMA, or else by copies through the host, which it calls compatibility mode. The library does not say for a file
-/// which it takes; this is what its documentation says it takes for a file of such storage.
+/// The path on which cuFile moves bytes on this machine: by DMA from drive to device, through nvidia-fs or the kernel's
+/// own PCI P2PDMA, or else by copies through the host, which it calls compatibility mode. The library does not report
+/// the path of a file; this is what its documentation states for a file of such storage.
 ///
 /// @param nvidiaFs whether nvidia-fs is loaded and has its devices
 /// @param properties what the library's driver says

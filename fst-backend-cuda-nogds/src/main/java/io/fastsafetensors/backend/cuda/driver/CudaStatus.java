@@ -18,7 +18,7 @@ public final class CudaStatus {
         ADVICE.put(46, "another process has the device for itself; nvidia-smi -q -d COMPUTE shows its compute mode");
         ADVICE.put(100, "no NVIDIA device is visible; see nvidia-smi and CUDA_VISIBLE_DEVICES");
         ADVICE.put(101, "no such device; see nvidia-smi and CUDA_VISIBLE_DEVICES");
-        ADVICE.put(201, "the device's primary context is not valid; has somebody reset the device?");
+        ADVICE.put(201, "the device's primary context is not valid; was the device reset?");
         ADVICE.put(209, "the kernels are not made for this device");
         ADVICE.put(214, "the device's memory is faulty; see nvidia-smi -q -d ECC");
         ADVICE.put(218, "the driver cannot compile the kernels");

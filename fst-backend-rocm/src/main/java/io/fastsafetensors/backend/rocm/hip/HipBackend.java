@@ -2,7 +2,8 @@ package io.fastsafetensors.backend.rocm.hip;
 
 import io.fastsafetensors.error.UnsupportedFeatureException;
 import io.fastsafetensors.error.Where;
-import io.fastsafetensors.spi.Backend;
+import io.fastsafetensors.gpu.EventPool;
+import io.fastsafetensors.gpu.NativeBackend;
 import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.DeviceBuffer;
 import io.fastsafetensors.spi.DeviceInfo;
@@ -19,7 +20,7 @@ import java.util.Optional;
 import java.util.function.Supplier;
 
 /// One AMD GPU.
-final class HipBackend implements Backend {
+final class HipBackend implements NativeBackend {
     /// What saturates a PCIe 5.0 link from the page cache.
     private static final TransferHints HINTS = TransferHints.defaults().withBlockBytes(6 << 20).withReaders(12);
 
@@ -27,7 +28,7 @@ final class HipBackend implements Backend {
     private final HipDevice device;
     private final Lifetime lifetime = Lifetime.of("the " + HipRuntime.BACKEND + " backend", this::release);
     private final HipMemory memory;
-    private final EventPool events;
+    private final EventPool<Long> events;
     private final Optional<HipKernels> kernels;
 
     /// @param code where the kernels' code comes from, empty if from nowhere
@@ -35,7 +36,7 @@ final class HipBackend implements Backend {
         this.info = info;
         this.device = device;
         this.memory = new HipMemory(device, lifetime);
-        this.events = new EventPool(device, lifetime);
+        this.events = HipFence.pool(device);
         this.kernels = code.map(source -> new HipKernels(device, events, source));
     }
 
@@ -56,17 +57,17 @@ final class HipBackend implements Backend {
 
     @Override
     public MemoryInfo memory() {
-        return memory.info();
+        return lifetime.using(memory::info);
     }
 
     @Override
     public DeviceBuffer allocate(long bytes, long alignment) {
-        return memory.allocate(bytes, alignment);
+        return lifetime.using(() -> memory.allocate(bytes, alignment));
     }
 
     @Override
     public StagingBuffer allocateStaging(long bytes) {
-        return memory.allocateStaging(bytes);
+        return lifetime.using(() -> memory.allocateStaging(bytes));
     }
 
     @Override
@@ -76,7 +77,7 @@ final class HipBackend implements Backend {
 
     @Override
     public Fence fenceBehind(long nativeStream) {
-        return HipFence.behind(device, events, nativeStream);
+        return lifetime.using(() -> HipFence.behind(device, events, nativeStream));
     }
 
     @Override
@@ -90,15 +91,20 @@ final class HipBackend implements Backend {
 
     @Override
     public Optional<HostRegistration> registerHost(MemorySegment segment, boolean readOnly) {
-        return Optional.of(memory.register(segment, readOnly));
+        return Optional.of(lifetime.using(() -> memory.register(segment, readOnly)));
     }
 
-    /// Does some work with the device current on this thread.
-    <T> T onDevice(Supplier<T> work) {
+    @Override
+    public <T> T onDevice(Supplier<T> work) {
         lifetime.requireOpen();
         try (HipDevice.Current _ = device.makeCurrent()) {
             return work.get();
         }
+    }
+
+    @Override
+    public long nativeStream(CopyStream stream) {
+        return ((HipStream) stream).stream();
     }
 
     /// Finishes and closes the streams, then gives back what is still open. What a native call in flight uses stays,

@@ -14,7 +14,7 @@ record HipDevice(HipRuntime runtime, int index, String arch) {
         // Nothing to put back.
     };
 
-    /// What puts the thread's own device back.
+    /// Restores the thread's own device.
     interface Current extends AutoCloseable {
         @Override
         void close();

@@ -1,33 +1,44 @@
 package io.fastsafetensors.backend.rocm.hip;
 
 import io.fastsafetensors.backend.rocm.hip.ffm.Hip;
+import io.fastsafetensors.gpu.EventPool;
 import io.fastsafetensors.spi.Fence;
+import java.util.function.LongConsumer;
 import java.util.function.LongToIntFunction;
 
 /// An event behind the work of a stream. The event goes back to the pool when the fence is closed and nobody is asking
 /// it any more.
 final class HipFence implements Fence {
+    private static final int FLAGS = Hip.EVENT_DISABLE_TIMING | Hip.EVENT_BLOCKING_SYNC;
+
     private final HipDevice device;
-    private final EventPool pool;
+    private final EventPool<Long> pool;
     private final long event;
     private volatile boolean passed;
     private int users;
     private boolean closed;
 
     /// @param event recorded, from the pool
-    HipFence(HipDevice device, EventPool pool, long event) {
+    private HipFence(HipDevice device, EventPool<Long> pool, long event) {
         this.device = device;
         this.pool = pool;
         this.event = event;
     }
 
-    /// A fence behind what was submitted to a stream, whoever made it.
-    static HipFence behind(HipDevice device, EventPool events, long stream) {
+    /// The pool of a backend's events.
+    static EventPool<Long> pool(HipDevice device) {
+        LongConsumer destroy = event -> device.runtime().check("hipEventDestroy", device.hip().hipEventDestroy(event));
+        return new EventPool<>(() -> device.make("hipEventCreateWithFlags",
+                made -> device.hip().hipEventCreateWithFlags(made, FLAGS), destroy), destroy::accept);
+    }
+
+    /// A fence behind what was submitted to a stream, of this backend or not.
+    static HipFence behind(HipDevice device, EventPool<Long> events, long stream) {
         long event = events.take();
         try (HipDevice.Current _ = device.makeCurrent()) {
             device.runtime().check("hipEventRecord", device.hip().hipEventRecord(event, stream));
         } catch (RuntimeException e) {
-            events.give(event);
+            events.giveBack(event);
             throw e;
         }
         return new HipFence(device, events, event);
@@ -46,7 +57,7 @@ final class HipFence implements Fence {
     }
 
     /// Whether a stream that draws events from this pool can wait for the fence.
-    boolean isOf(EventPool others) {
+    boolean isOf(EventPool<Long> others) {
         return pool == others;
     }
 
@@ -95,7 +106,7 @@ final class HipFence implements Fence {
 
     private void giveBack() {
         if (closed && users == 0) {
-            pool.give(event);
+            pool.giveBack(event);
         }
     }
 }

@@ -1,5 +1,6 @@
 package io.fastsafetensors.backend.rocm.hip;
 
+import io.fastsafetensors.gpu.EventPool;
 import io.fastsafetensors.spi.BufferSlice;
 import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.Kernels;
@@ -19,12 +20,12 @@ final class HipKernels implements Kernels, AutoCloseable {
     private static final int ARGUMENTS = 5;
 
     private final HipDevice device;
-    private final EventPool streams;
+    private final EventPool<Long> streams;
     private final KernelCode code;
     private @Nullable HipModule module;
 
     /// @param streams the pool by which the backend's streams are known
-    HipKernels(HipDevice device, EventPool streams, KernelCode code) {
+    HipKernels(HipDevice device, EventPool<Long> streams, KernelCode code) {
         this.device = device;
         this.streams = streams;
         this.code = code;

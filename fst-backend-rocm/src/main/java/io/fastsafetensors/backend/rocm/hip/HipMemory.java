@@ -1,15 +1,13 @@
 package io.fastsafetensors.backend.rocm.hip;
 
 import io.fastsafetensors.backend.rocm.hip.ffm.Hip;
+import io.fastsafetensors.gpu.AlignedBlock;
+import io.fastsafetensors.gpu.NativeMemory;
 import io.fastsafetensors.spi.DeviceBuffer;
+import io.fastsafetensors.spi.HostRegistration;
 import io.fastsafetensors.spi.MemoryInfo;
 import io.fastsafetensors.spi.StagingBuffer;
-import io.fastsafetensors.spi.base.BaseBuffer;
-import io.fastsafetensors.spi.base.BaseStaging;
 import io.fastsafetensors.spi.base.Lifetime;
-import io.fastsafetensors.spi.ffm.RawMemory;
-import io.fastsafetensors.types.DeviceHandle;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /// Memory of a device and page-locked memory for it. Thread-safe.
@@ -23,6 +21,7 @@ final class HipMemory {
     private final Hip hip;
     private final Lifetime backend;
 
+    /// @param backend the backend's lifetime
     HipMemory(HipDevice device, Lifetime backend) {
         this.device = device;
         this.runtime = device.runtime();
@@ -31,7 +30,6 @@ final class HipMemory {
     }
 
     MemoryInfo info() {
-        backend.requireOpen();
         long[] freeAndTotal = new long[2];
         try (HipDevice.Current _ = device.makeCurrent()) {
             runtime.check("hipMemGetInfo", hip.hipMemGetInfo(freeAndTotal));
@@ -44,40 +42,26 @@ final class HipMemory {
             throw new IllegalArgumentException(
                     "cannot allocate " + bytes + " bytes at a multiple of " + alignment + ": no size or power of two");
         }
-        return backend.using(() -> take(bytes, alignment));
-    }
-
-    private DeviceBuffer take(long bytes, long alignment) {
-        Place place = Place.find(bytes, alignment,
+        AlignedBlock block = AlignedBlock.allocate(bytes, alignment,
                 size -> device.make("hipMalloc", address -> hip.hipMalloc(address, size), this::deviceFree,
                         (call, status) -> runtime.checkMemory(call, status, bytes, this::free)),
                 this::deviceFree);
-        return new BaseBuffer(bytes, DeviceHandle.pointer(place.address()),
-                backend.memory("the buffer of " + bytes + " bytes", () -> deviceFree(place.base())));
+        return NativeMemory.buffer(backend, block.address(), bytes, () -> deviceFree(block.base()));
     }
 
     StagingBuffer allocateStaging(long bytes) {
         if (bytes < 0) {
             throw new IllegalArgumentException("cannot allocate " + bytes + " bytes of staging memory");
         }
-        return backend.using(() -> takeStaging(bytes));
-    }
-
-    @SuppressWarnings("MustBeClosed") // The lifetime closes the arena.
-    private StagingBuffer takeStaging(long bytes) {
-        Place place = Place.find(bytes, PAGE,
+        AlignedBlock block = AlignedBlock.allocate(bytes, PAGE,
                 size -> device.make("hipHostMalloc",
                         address -> hip.hipHostMalloc(address, size, Hip.HOST_MALLOC_PORTABLE), this::hostFree,
                         (call, status) -> runtime.checkMemory(call, status, bytes, () -> UNKNOWN)),
                 this::hostFree);
-        Arena arena = Arena.ofShared();
-        MemorySegment segment = RawMemory.view(place.address(), bytes, arena);
-        return new BaseStaging(segment, true,
-                backend.memory("the staging buffer of " + bytes + " bytes", arena, () -> hostFree(place.base())));
+        return NativeMemory.staging(backend, block.address(), bytes, () -> hostFree(block.base()));
     }
 
-    HipRegistration register(MemorySegment memory, boolean readOnly) {
-        backend.requireOpen();
+    HostRegistration register(MemorySegment memory, boolean readOnly) {
         if (!memory.isNative() || memory.byteSize() == 0 || memory.address() % PAGE != 0) {
             throw new IllegalArgumentException("only native, page-aligned memory can be registered: " + memory);
         }
@@ -87,9 +71,7 @@ final class HipMemory {
             return hip.hipHostRegister(registered[0], memory.byteSize(), flags);
         }, this::hostUnregister,
                 (call, status) -> runtime.checkMemory(call, status, memory.byteSize(), () -> UNKNOWN));
-        return new HipRegistration(memory.byteSize(),
-                backend.memory("the registration of " + memory.byteSize() + " bytes",
-                        () -> hostUnregister(address)));
+        return NativeMemory.registration(backend, memory.byteSize(), () -> hostUnregister(address));
     }
 
     /// How many bytes of the current device are free now.

@@ -1,32 +1,32 @@
 package io.fastsafetensors.backend.rocm.hip;
 
 import io.fastsafetensors.backend.rocm.hip.ffm.Hip;
+import io.fastsafetensors.gpu.EventPool;
+import io.fastsafetensors.gpu.HostBytes;
 import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.DeviceBuffer;
 import io.fastsafetensors.spi.Fence;
 import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.spi.base.Lifetime;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.ref.Reference;
 import java.util.Objects;
 
 /// A stream of HIP that keeps step with no other.
 final class HipStream implements CopyStream {
     private final HipDevice device;
-    private final EventPool events;
+    private final EventPool<Long> events;
     private final long stream;
     private final Lifetime lifetime;
 
-    private HipStream(HipDevice device, EventPool events, long stream, Lifetime lifetime) {
+    private HipStream(HipDevice device, EventPool<Long> events, long stream, Lifetime lifetime) {
         this.device = device;
         this.events = events;
         this.stream = stream;
         this.lifetime = lifetime;
     }
 
-    /// @param backend what the stream is opened in
-    static HipStream open(HipDevice device, EventPool events, Lifetime backend) {
+    /// @param backend the backend's lifetime
+    static HipStream open(HipDevice device, EventPool<Long> events, Lifetime backend) {
         long stream = device.make("hipStreamCreateWithFlags",
                 made -> device.hip().hipStreamCreateWithFlags(made, Hip.STREAM_NON_BLOCKING),
                 made -> destroy(device, made));
@@ -40,19 +40,9 @@ final class HipStream implements CopyStream {
         requireOpen();
         long bytes = source.byteSize();
         long to = address(target, targetOffset, bytes);
-        requireAccess(source);
-        if (source.isNative()) {
-            try {
-                submit(to, source.address(), bytes, Hip.HOST_TO_DEVICE);
-            } finally {
-                Reference.reachabilityFence(source);
-            }
-            return;
-        }
-        try (Arena arena = Arena.ofConfined()) {
-            submit(to, arena.allocate(bytes, 1).copyFrom(source).address(), bytes, Hip.HOST_TO_DEVICE);
-            synchronize();
-        }
+        HostBytes.requireReadable(source);
+        HostBytes.toDevice(source, (piece, offset) -> submit(to + offset, piece.address(), piece.byteSize(),
+                Hip.HOST_TO_DEVICE), () -> synchronize(device, stream));
     }
 
     @Override
@@ -60,24 +50,9 @@ final class HipStream implements CopyStream {
         requireOpen();
         long bytes = target.byteSize();
         long from = address(source, sourceOffset, bytes);
-        requireAccess(target);
-        if (target.isReadOnly()) {
-            throw new IllegalArgumentException("the target of a copy is read-only: " + target);
-        }
-        if (target.isNative()) {
-            try {
-                submit(target.address(), from, bytes, Hip.DEVICE_TO_HOST);
-            } finally {
-                Reference.reachabilityFence(target);
-            }
-            return;
-        }
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment landing = arena.allocate(bytes, 1);
-            submit(landing.address(), from, bytes, Hip.DEVICE_TO_HOST);
-            synchronize();
-            target.copyFrom(landing);
-        }
+        HostBytes.requireWritable(target);
+        HostBytes.toHost(target, (piece, offset) -> submit(piece.address(), from + offset, piece.byteSize(),
+                Hip.DEVICE_TO_HOST), () -> synchronize(device, stream));
     }
 
     @Override
@@ -118,7 +93,7 @@ final class HipStream implements CopyStream {
     }
 
     /// Whether it is a stream of the backend with this pool.
-    boolean isOf(EventPool pool) {
+    boolean isOf(EventPool<Long> pool) {
         return events == pool;
     }
 
@@ -132,15 +107,6 @@ final class HipStream implements CopyStream {
 
     private void requireOpen() {
         lifetime.requireOpen();
-    }
-
-    private static void requireAccess(MemorySegment memory) {
-        if (!memory.scope().isAlive()) {
-            throw new IllegalStateException("the host memory of a copy is closed: " + memory);
-        }
-        if (!memory.isAccessibleBy(Thread.currentThread())) {
-            throw new WrongThreadException("the host memory of a copy belongs to another thread: " + memory);
-        }
     }
 
     private static long address(DeviceBuffer buffer, long offset, long bytes) {

@@ -16,7 +16,7 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /// Compiled kernels on disk, one file for each key, each with a digest before its bytes. The folder belongs to the user
-/// alone; one that others may write to is not used. A cache that does not work is no error: kernels are compiled anew.
+/// alone; one that others may write to is not used. A cache that does not work is no error: kernels are compiled again.
 /// Processes may share it.
 ///
 /// @param folder where; made when something is kept
@@ -48,9 +48,9 @@ record KernelCache(Path folder) {
                     return Optional.of(code);
                 }
             }
-            LOG.log(Level.DEBUG, "{0} is damaged; the kernels are compiled anew", file);
+            LOG.log(Level.DEBUG, "{0} is damaged; the kernels are compiled again", file);
         } catch (IOException | UnsupportedOperationException e) {
-            LOG.log(Level.DEBUG, () -> file + " cannot be read; the kernels are compiled anew", e);
+            LOG.log(Level.DEBUG, () -> file + " cannot be read; the kernels are compiled again", e);
         }
         return Optional.empty();
     }

@@ -11,7 +11,7 @@ import java.nio.file.Path;
 import java.util.Optional;
 import java.util.function.Function;
 
-/// Where a device's kernels come from: a code object that the user names, the cache, or the compiler. Thread-safe.
+/// Finds a device's kernels: in a code object that the user names, in the cache, or by the compiler. Thread-safe.
 final class KernelCode {
     private static final Logger LOG = System.getLogger("io.fastsafetensors.backend.rocm");
 
@@ -36,7 +36,7 @@ final class KernelCode {
     /// Loads the code for an architecture.
     ///
     /// @param loader loads a code object, or throws [BackendException] if the device does not take it; what is cached
-    ///        and not taken is compiled anew
+    ///        and not taken is compiled again
     <T> T load(String arch, Function<byte[], T> loader) {
         if (options.codeObject().isPresent()) {
             return loader.apply(read(options.codeObject().get()));
@@ -47,7 +47,7 @@ final class KernelCode {
             try {
                 return loader.apply(cached.get());
             } catch (BackendException e) {
-                LOG.log(Level.DEBUG, () -> "the kernels cached as " + key + " do not load; compiled anew", e);
+                LOG.log(Level.DEBUG, () -> "the kernels cached as " + key + " do not load; compiled again", e);
             }
         }
         byte[] code = compiler.orElseThrow().compile(arch);

@@ -4,8 +4,8 @@ import io.fastsafetensors.backend.rocm.opencl.binding.ClStatus;
 import io.fastsafetensors.backend.rocm.opencl.binding.OpenCl;
 import java.util.concurrent.atomic.AtomicInteger;
 
-/// A `cl_event` with a count of those who hold it: the stream whose last command it is, fences, and whoever is waiting.
-/// The last one to let go releases it. Thread-safe.
+/// A reference-counted `cl_event`: the stream whose last command it is, fences and waiting threads retain it; the last
+/// release frees it. Thread-safe.
 final class ClEvent {
     private final OpenCl cl;
     private final long handle;
@@ -27,7 +27,7 @@ final class ClEvent {
         return holders.getAndUpdate(count -> count == 0 ? 0 : count + 1) > 0;
     }
 
-    /// Lets go.
+    /// Releases one reference.
     ///
     /// @throws io.fastsafetensors.error.BackendException if the driver refuses to release it
     void release() {

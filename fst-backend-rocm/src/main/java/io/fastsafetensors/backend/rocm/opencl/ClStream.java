@@ -2,6 +2,7 @@ package io.fastsafetensors.backend.rocm.opencl;
 
 import io.fastsafetensors.backend.rocm.opencl.binding.ClStatus;
 import io.fastsafetensors.backend.rocm.opencl.binding.OpenCl;
+import io.fastsafetensors.gpu.HostBytes;
 import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.DeviceBuffer;
 import io.fastsafetensors.spi.Fence;
@@ -53,8 +54,10 @@ final class ClStream implements CopyStream, Held {
             submit("clEnqueueWriteBuffer", (waits, event) -> cl.clEnqueueWriteBuffer(queue, memory, false,
                     targetOffset, source, waits, event));
         } else {
-            HostCopies.toDevice(source, (part, from) -> complete("clEnqueueWriteBuffer",
-                    cl.clEnqueueWriteBuffer(queue, memory, true, targetOffset + from, part, waits(), null)));
+            HostBytes.requireReadable(source);
+            HostBytes.toDevice(source, (piece, from) -> complete("clEnqueueWriteBuffer",
+                    cl.clEnqueueWriteBuffer(queue, memory, true, targetOffset + from, piece, waits(), null)),
+                    ClStream::haveEnded);
         }
     }
 
@@ -74,9 +77,16 @@ final class ClStream implements CopyStream, Held {
             submit("clEnqueueReadBuffer", (waits, event) -> cl.clEnqueueReadBuffer(queue, memory, false, sourceOffset,
                     target, waits, event));
         } else {
-            HostCopies.toHost(target, (part, from) -> complete("clEnqueueReadBuffer",
-                    cl.clEnqueueReadBuffer(queue, memory, true, sourceOffset + from, part, waits(), null)));
+            HostBytes.requireWritable(target);
+            HostBytes.toHost(target, (piece, from) -> complete("clEnqueueReadBuffer",
+                    cl.clEnqueueReadBuffer(queue, memory, true, sourceOffset + from, piece, waits(), null)),
+                    ClStream::haveEnded);
         }
+    }
+
+    /// Blocking copies have ended when their calls return.
+    private static void haveEnded() {
+        // Nothing to wait for.
     }
 
     @Override

@@ -18,7 +18,7 @@ import java.util.regex.Pattern;
 
 /// The devices of every platform, numbered: graphics processors first, then accelerators, then processors of the host;
 /// within a kind in the order of the loader's platforms and of each platform's devices. So `opencl:0` is a GPU wherever
-/// there is one, whichever drivers are installed beside it.
+/// there is one, whichever drivers are installed besides.
 ///
 /// @param devices those that can be used
 /// @param refusals the others and platforms that failed, each with the reason

@@ -1,6 +1,6 @@
 package io.fastsafetensors.backend.rocm.opencl;
 
-/// What a backend closes with itself.
+/// An object that a backend closes when it is closed.
 interface Held {
     /// Idempotent, from any thread.
     void close();

@@ -17,7 +17,7 @@ import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
-/// What one OpenCL library has to offer; found out once, immutable.
+/// The platforms and devices of one OpenCL library; determined once, immutable.
 final class Installation {
     private static final Set<Capability> CAPABILITIES = EnumSet.of(Capability.KERNELS,
             Capability.ASYNCHRONOUS_COPIES);

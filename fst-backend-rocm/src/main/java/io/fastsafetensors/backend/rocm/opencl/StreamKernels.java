@@ -21,9 +21,9 @@ final class StreamKernels {
     /// @param largestGroup how many work items fit into a group of it
     /// @param onHost whether the device is the host's own processor
     record Kernel(long handle, int largestGroup, boolean onHost) {
-        /// All work items of a launch. PoCL (3.1 and 5.0 did) builds a kernel anew for a launch that is wider than those
-        /// before, confuses the two when both are under way, and aborts the process: what runs on a processor is always of
-        /// one width.
+        /// All work items of a launch. PoCL (3.1 and 5.0 did) builds a kernel again for a launch that is wider than
+        /// those before, confuses the two when both are under way, and aborts the process: what runs on a processor is
+        /// always of one width.
         long globalSize(KernelCall call) {
             return (long) (onHost ? GROUPS_ON_HOST : call.groups()) * call.groupSize();
         }

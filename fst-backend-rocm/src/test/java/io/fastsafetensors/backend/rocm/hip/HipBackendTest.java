@@ -142,8 +142,8 @@ class HipBackendTest {
     @Test
     void devices_are_what_hip_numbers() {
         BackendException e = assertThrows(BackendException.class,
-                () -> FakeHip.provider().open(new Device("rocm", 2), BackendOptions.defaults()));
-        assertEquals("no device rocm:2; HIP has rocm:0, rocm:1 [backend hip]", e.getMessage());
+                () -> FakeHip.provider().open(new Device("rocm", 4), BackendOptions.defaults()));
+        assertEquals("no device rocm:4; HIP has rocm:0, rocm:1, rocm:2, rocm:3 [backend hip]", e.getMessage());
         try (Backend second = FakeHip.provider().open(new Device("rocm", 1), BackendOptions.defaults())) {
             assertEquals("Fake GPU 1", second.info().name());
             assertEquals("0000:02:00.0", second.info().attributes().get("pci bus id"));

@@ -34,7 +34,8 @@ class LibrariesTest {
 
     private static Result run(Map<String, String> environment, String... arguments) {
         return ChildProcess.java(HipProgram.class, (Object[]) arguments).options("-Xmx64m")
-                .without("LD_.*|FAKE_GPU_.*|HIP_.*|ROC.*").environment(environment).run().succeeded();
+                .without("LD_.*|FAKE_GPU_.*|HIP_.*|ROC.*").environment(Map.of("FAKE_GPU_DEVICES", "2"))
+                .environment(environment).run().succeeded();
     }
 
     /// `LD_LIBRARY_PATH` with these libraries, each built once.

@@ -3,14 +3,14 @@ package io.fastsafetensors.gpu.nccl.ffm;
 import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
 
-/// The functions of NCCL 2.18 and newer that groups call, under their C names, with their C meaning; RCCL's have the same
-/// names. Each returns an `ncclResult_t` unless it gives text. Communicators and streams are pointers, addresses are of
-/// device memory, counts are of bytes. Functions of a communicator want its device current on the calling thread; one
-/// thread at a time calls for a communicator.
+/// The functions of NCCL 2.18 and newer that groups call, under their C names, with their C meaning; RCCL's have the
+/// same names. Each returns an `ncclResult_t` unless it gives text. Communicators and streams are pointers, addresses
+/// are of device memory, counts are of bytes. Functions of a communicator want its device current on the calling
+/// thread; one thread at a time calls for a communicator.
 public interface Nccl {
     /// `ncclSuccess`.
     int NCCL_SUCCESS = 0;
-    /// `ncclInProgress`: a call of a communicator that does not block goes on beside the caller.
+    /// `ncclInProgress`: a call of a non-blocking communicator continues in the background.
     int NCCL_IN_PROGRESS = 7;
     /// `NCCL_UNIQUE_ID_BYTES`.
     int NCCL_UNIQUE_ID_BYTES = 128;
@@ -27,8 +27,8 @@ public interface Nccl {
     /// What the library wrote last about a failure; empty if nothing.
     String ncclGetLastError(long comm);
 
-    /// Makes the id by which the ranks of one communicator find each other; where the environment has `NCCL_COMM_ID`, every
-    /// process gets the same.
+    /// Makes the id by which the ranks of one communicator find each other; where the environment has `NCCL_COMM_ID`,
+    /// every process gets the same.
     ///
     /// @param id gets [#NCCL_UNIQUE_ID_BYTES] bytes
     int ncclGetUniqueId(byte[] id);
@@ -43,13 +43,13 @@ public interface Nccl {
     /// What became of the last call of a communicator.
     int ncclCommGetAsyncError(long comm, int[] error);
 
-    /// Finishes what is queued and lets go of the other ranks.
+    /// Finishes queued work and leaves the other ranks.
     int ncclCommFinalize(long comm);
 
     /// Frees a communicator that was finalized.
     int ncclCommDestroy(long comm);
 
-    /// Ends what is queued, whether it can finish or not, and frees the communicator.
+    /// Ends queued work, whether it can finish or not, and frees the communicator.
     int ncclCommAbort(long comm);
 
     /// Queues a copy of the root's `send` to everybody's `receive`; they may be one address.

@@ -17,7 +17,7 @@ import java.lang.invoke.MethodHandle;
 import org.jspecify.annotations.Nullable;
 
 /// [Nccl] on a library of that kind; 64-bit Linux only. Handles are fields, since one process may have NCCL and RCCL; a
-/// call is cheap beside what it starts.
+/// call is cheap compared with the work that it starts.
 public final class NcclFfm implements Nccl {
     /// `ncclInt8`.
     private static final long BYTES = 0;
@@ -27,8 +27,8 @@ public final class NcclFfm implements Nccl {
     private static final StructLayout UNIQUE_ID =
             MemoryLayout.structLayout(MemoryLayout.sequenceLayout(NCCL_UNIQUE_ID_BYTES, JAVA_BYTE));
 
-    /// `sizeof(ncclConfig_t)` of 2.18. A newer library reads as many members as the version below has, and takes its own
-    /// values for what was added since.
+    /// `sizeof(ncclConfig_t)` of 2.18. A newer library reads as many members as the version below has, and takes its
+    /// own values for what was added since.
     private static final long CONFIG_BYTES = 48;
     private static final int CONFIG_MAGIC = 0xcafebeef;
     private static final int CONFIG_VERSION = 21_800;
@@ -80,7 +80,8 @@ public final class NcclFfm implements Nccl {
     /// Opens and binds.
     ///
     /// @param names file names, best first
-    /// @throws io.fastsafetensors.error.UnsupportedFeatureException if there is no such library, or a function is missing
+    /// @throws io.fastsafetensors.error.UnsupportedFeatureException if there is no such library, or a function is
+    ///         missing
     /// @throws io.fastsafetensors.error.UnsupportedFeatureException if native access is denied
     public NcclFfm(String... names) {
         library = NativeLibrary.open(names);

@@ -2,29 +2,27 @@ package io.fastsafetensors.storage.http.hub;
 
 import io.fastsafetensors.error.StorageException;
 import io.fastsafetensors.spi.storage.FileIdentity;
-import io.fastsafetensors.spi.storage.StorageFile;
+import io.fastsafetensors.spi.storage.OpenFile;
+import io.fastsafetensors.spi.storage.SharedChannel;
 import io.fastsafetensors.types.Location;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
-import java.nio.channels.ClosedChannelException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 
 /// A file of the local cache. The cache never changes a commit's files.
-final class CachedFile implements StorageFile {
+final class CachedFile extends OpenFile {
     private static final long MOST = 1 << 30;
 
-    private final Location location;
     private final Path path;
-    private FileChannel channel;
+    private final SharedChannel channel;
     private final long length;
     private final FileIdentity identity;
-    private volatile boolean closed;
 
     private CachedFile(Location location, Path path, FileChannel channel, long length, FileIdentity identity) {
-        this.location = location;
+        super(location);
         this.path = path;
-        this.channel = channel;
+        this.channel = new SharedChannel(channel, this::openAgain);
         this.length = length;
         this.identity = identity;
     }
@@ -42,11 +40,6 @@ final class CachedFile implements StorageFile {
     }
 
     @Override
-    public Location location() {
-        return location;
-    }
-
-    @Override
     public long length() {
         return length;
     }
@@ -58,48 +51,28 @@ final class CachedFile implements StorageFile {
 
     @Override
     public long read(long offset, MemorySegment target, long targetOffset, long bytes) {
-        if (closed) {
-            throw new IllegalStateException("the file is closed: " + location);
-        }
+        requireOpen();
         long size = Math.min(Math.min(bytes, MOST), length - offset);
         if (size <= 0) {
             return 0;
         }
-        // An interrupted thread that reads would close the channel for every reader.
-        boolean interrupted = Thread.interrupted();
         try {
-            while (true) {
-                FileChannel now = channel();
-                try {
-                    int count = now.read(target.asSlice(targetOffset, size).asByteBuffer(), offset);
-                    if (count < 1) {
-                        throw new StorageException("the file of the cache became shorter; download it again",
-                                location.where().withOffset(offset));
-                    }
-                    return count;
-                } catch (ClosedChannelException e) {
-                    // A reader was interrupted meanwhile, this one or another.
-                    interrupted |= Thread.interrupted();
-                    if (closed) {
-                        throw new IllegalStateException("the file is closed: " + location, e);
-                    }
-                }
+            int count = channel.run(from -> ((FileChannel) from)
+                    .read(target.asSlice(targetOffset, size).asByteBuffer(), offset));
+            if (count < 1) {
+                throw new StorageException("the file of the cache became shorter; download it again",
+                        location().where().withOffset(offset));
             }
+            return count;
         } catch (IOException e) {
             throw new StorageException("reading the cache failed (" + e.getClass().getSimpleName() + ")",
-                    location.where().withOffset(offset), e);
-        } finally {
-            if (interrupted) {
-                Thread.currentThread().interrupt();
-            }
+                    location().where().withOffset(offset), e);
         }
     }
 
-    private synchronized FileChannel channel() throws IOException {
-        if (!channel.isOpen() && !closed) {
-            channel = FileChannel.open(path);
-        }
-        return channel;
+    private FileChannel openAgain() throws IOException {
+        requireOpen();
+        return FileChannel.open(path);
     }
 
     @Override
@@ -108,12 +81,11 @@ final class CachedFile implements StorageFile {
     }
 
     @Override
-    public synchronized void close() {
-        closed = true;
+    protected void release() {
         try {
             channel.close();
         } catch (IOException e) {
-            throw new StorageException("closing failed", location.where(), e);
+            throw new StorageException("closing failed", location().where(), e);
         }
     }
 }

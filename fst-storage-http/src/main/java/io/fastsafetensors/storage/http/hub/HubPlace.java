@@ -1,10 +1,10 @@
 package io.fastsafetensors.storage.http.hub;
 
 import io.fastsafetensors.error.StorageException;
-import io.fastsafetensors.storage.http.wire.Percent;
+import io.fastsafetensors.types.Percent;
 import io.fastsafetensors.types.Location;
 
-/// What a location `hf:org/name@revision/file` names. Immutable.
+/// The parts of a location `hf:org/name@revision/file`. Immutable.
 ///
 /// @param repository `org/name`, or a name alone
 /// @param revision a branch, a tag or a commit

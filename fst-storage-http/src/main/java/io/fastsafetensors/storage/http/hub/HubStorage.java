@@ -9,7 +9,7 @@ import io.fastsafetensors.storage.http.web.WebOrigin;
 import io.fastsafetensors.storage.http.wire.Address;
 import io.fastsafetensors.storage.http.wire.HttpClient;
 import io.fastsafetensors.storage.http.wire.Json;
-import io.fastsafetensors.storage.http.wire.Percent;
+import io.fastsafetensors.types.Percent;
 import io.fastsafetensors.storage.http.wire.RemoteFile;
 import io.fastsafetensors.storage.http.wire.Settings;
 import io.fastsafetensors.types.Location;

@@ -3,7 +3,7 @@ package io.fastsafetensors.storage.http.s3;
 import java.time.Instant;
 import java.util.Optional;
 
-/// What requests are signed with. Immutable; its text has no secret.
+/// Keys that sign requests. Immutable; the text form has no secret.
 ///
 /// @param accessKey the id of the key
 /// @param secretKey the key itself

@@ -9,7 +9,7 @@ import io.fastsafetensors.storage.http.wire.Head;
 import io.fastsafetensors.storage.http.wire.Headers;
 import io.fastsafetensors.storage.http.wire.HttpClient;
 import io.fastsafetensors.storage.http.wire.Origin;
-import io.fastsafetensors.storage.http.wire.Percent;
+import io.fastsafetensors.types.Percent;
 import io.fastsafetensors.storage.http.wire.RemoteFile;
 import io.fastsafetensors.storage.http.wire.Settings;
 import io.fastsafetensors.types.Location;
@@ -161,7 +161,7 @@ public final class S3Storage implements Storage {
         return new S3Origin(place, place.key, "");
     }
 
-    /// What a location names.
+    /// The bucket and key of a location.
     ///
     /// @param key without encoding
     private record Place(Location location, String bucket, String key) {

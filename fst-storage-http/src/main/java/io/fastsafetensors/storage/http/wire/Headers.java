@@ -1,5 +1,6 @@
 package io.fastsafetensors.storage.http.wire;
 
+import io.fastsafetensors.types.Percent;
 import java.util.Base64;
 import java.util.Locale;
 import java.util.Map;

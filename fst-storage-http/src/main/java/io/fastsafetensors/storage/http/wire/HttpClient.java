@@ -86,7 +86,7 @@ public final class HttpClient implements AutoCloseable {
         new Run(origin, call).run();
     }
 
-    /// What the log of one request knows: tries, redirects and what has failed.
+    /// The log of one request: tries, redirects and failures.
     private final class Run {
         private final Origin origin;
         private final Call call;

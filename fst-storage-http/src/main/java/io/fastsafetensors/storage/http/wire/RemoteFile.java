@@ -3,8 +3,7 @@ package io.fastsafetensors.storage.http.wire;
 import io.fastsafetensors.error.StorageException;
 import io.fastsafetensors.error.Where;
 import io.fastsafetensors.spi.storage.FileIdentity;
-import io.fastsafetensors.spi.storage.StorageFile;
-import io.fastsafetensors.types.Location;
+import io.fastsafetensors.spi.storage.OpenFile;
 import java.io.EOFException;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -14,7 +13,7 @@ import org.jspecify.annotations.Nullable;
 
 /// One version of a resource, read by ranges. Bodies go straight into the target, except by TLS, which decrypts into a small
 /// array first. The version that the opening saw is asked for with each request and compared with each answer.
-public final class RemoteFile implements StorageFile {
+public final class RemoteFile extends OpenFile {
     private static final int READ_BYTES = 8 << 20;
     private static final long MOST = 1 << 30;
     private static final Pattern RANGE = Pattern.compile("bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})");
@@ -26,9 +25,9 @@ public final class RemoteFile implements StorageFile {
     private final FileIdentity identity;
     private final String storageName;
     private final int parallelReads;
-    private volatile boolean closed;
 
     private RemoteFile(HttpClient client, Origin origin, Version version, String storageName, int parallelReads) {
+        super(origin.location());
         this.client = client;
         this.origin = origin;
         this.version = version;
@@ -66,11 +65,6 @@ public final class RemoteFile implements StorageFile {
     }
 
     @Override
-    public Location location() {
-        return origin.location();
-    }
-
-    @Override
     public long length() {
         return version.length();
     }
@@ -82,7 +76,7 @@ public final class RemoteFile implements StorageFile {
 
     @Override
     public boolean isCurrent() {
-        checkOpen();
+        requireOpen();
         Probe probe = new Probe(origin);
         client.run(origin, probe);
         return probe.version == null || probe.version.isSame(version);
@@ -90,19 +84,13 @@ public final class RemoteFile implements StorageFile {
 
     @Override
     public long read(long offset, MemorySegment target, long targetOffset, long bytes) {
-        checkOpen();
+        requireOpen();
         long size = Math.min(Math.min(bytes, MOST), version.length() - offset);
         if (size <= 0) {
             return 0;
         }
         client.run(origin, new RangeCall(offset, target, targetOffset, size));
         return size;
-    }
-
-    private void checkOpen() {
-        if (closed) {
-            throw new IllegalStateException("the file is closed: " + origin.location());
-        }
     }
 
     @Override
@@ -126,8 +114,8 @@ public final class RemoteFile implements StorageFile {
     }
 
     @Override
-    public void close() {
-        closed = true;
+    protected void release() {
+        // Connections belong to the client.
     }
 
     /// The location.

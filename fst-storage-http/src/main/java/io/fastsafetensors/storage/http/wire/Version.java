@@ -3,7 +3,7 @@ package io.fastsafetensors.storage.http.wire;
 import io.fastsafetensors.spi.storage.FileIdentity;
 import java.util.Optional;
 
-/// What a server says of one version of a resource. Two are equal if all of it is.
+/// A server's description of one version of a resource. Two are equal if all parts are.
 ///
 /// @param length in bytes
 /// @param etag as the header has it; empty if the server tells none

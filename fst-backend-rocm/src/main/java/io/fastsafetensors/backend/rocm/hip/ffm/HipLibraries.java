@@ -7,7 +7,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
-/// Where HIP and hiprtc are looked for.
+/// The names under which the libraries of HIP and hiprtc are looked up.
 public final class HipLibraries {
     private static final String NAME = "libamdhip64.so";
     /// Major versions whose functions are known, newest first.
@@ -40,7 +40,7 @@ public final class HipLibraries {
         return NativeLibrary.open(names().toArray(String[]::new));
     }
 
-    /// hiprtc of the runtime's own version, never of another: beside the runtime, by its soname, or in the runtime's
+    /// hiprtc of the runtime's own version, never of another: next to the runtime, by its soname, or in the runtime's
     /// library, where it lived before ROCm 6.
     ///
     /// @param runtime the runtime's library

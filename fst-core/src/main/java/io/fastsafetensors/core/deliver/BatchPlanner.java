@@ -1,0 +1,136 @@
+package io.fastsafetensors.core.deliver;
+
+import io.fastsafetensors.api.LoadOptions;
+import io.fastsafetensors.api.Selection;
+import io.fastsafetensors.core.distribute.Way;
+import io.fastsafetensors.core.header.ParsedCheckpoint;
+import io.fastsafetensors.core.memory.LoadMemory;
+import io.fastsafetensors.core.memory.Resources;
+import io.fastsafetensors.core.place.Routing;
+import io.fastsafetensors.core.plan.ReadPlan;
+import io.fastsafetensors.core.plan.StreamPlan;
+import io.fastsafetensors.error.BudgetException;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/// Plans the batches of a stream within its budget. Nothing is read or allocated here. Used by one thread at a time, except
+/// for [#close()].
+final class BatchPlanner implements AutoCloseable {
+    private final LoadTarget target;
+    private final LoadOptions options;
+    private final ParsedCheckpoint checkpoint;
+    private final Way way;
+    private final StreamBudget budget;
+    private final StreamPlan plan;
+    private final Routing routing;
+    private final long startNanos;
+
+    /// A batch that is planned.
+    record Batch(StreamPlan.Run run, PreparedLoad load) {
+        /// A grant for it; null if there is no room now.
+        LoadMemory.@Nullable Grant grant(LoadMemory memory) {
+            return memory.tryGrant(load.bufferSizes(), load.transientBytes() + run.ownedBytes());
+        }
+    }
+
+    /// @param way which part of each tensor is loaded
+    /// @param plan what is loaded
+    /// @param routing the transfer paths of its files, unless they are mapped; closed with this
+    private BatchPlanner(LoadTarget target, LoadOptions options, ParsedCheckpoint checkpoint, Way way,
+            StreamBudget budget, StreamPlan plan, Routing routing, long startNanos) {
+        this.target = target;
+        this.options = options;
+        this.checkpoint = checkpoint;
+        this.way = way;
+        this.budget = budget;
+        this.plan = plan;
+        this.routing = routing;
+        this.startNanos = startNanos;
+    }
+
+    /// Plans a stream and the batches' shares.
+    ///
+    /// @param total the most device memory that it may hold
+    /// @param batchesAhead see [io.fastsafetensors.api.StreamOptions]
+    /// @param ownedAlone see [StreamPlan]
+    /// @throws BudgetException naming a tensor that is larger than the budget
+    static BatchPlanner open(LoadTarget target, LoadOptions options, ParsedCheckpoint checkpoint, Selection selection,
+            Way way, long total, int batchesAhead, long ownedAlone, long startNanos) {
+        StreamPlan plan = target.streamPlan(checkpoint, selection, way, ownedAlone);
+        try (Resources resources = new Resources()) {
+            Routing routing = target.route(target.isMapped() ? List.of() : checkpoint.headers(), checkpoint.sources());
+            resources.add(routing::close);
+            StreamBudget budget = StreamBudget.of(total, target.availableBytes(), batchesAhead, target.planSettings(),
+                    target.scratchSlots(plan, routing));
+            plan.requireEachFits(total, budget.scratchBytes());
+            target.requireAvailable(plan.largestBytes() + budget.scratchBytes());
+            BatchPlanner planner = new BatchPlanner(target, options, checkpoint, way, budget,
+                    plan.with(budget.settings()), routing, startNanos);
+            resources.handOver();
+            return planner;
+        }
+    }
+
+    LoadTarget target() {
+        return target;
+    }
+
+    LoadOptions options() {
+        return options;
+    }
+
+    ParsedCheckpoint checkpoint() {
+        return checkpoint;
+    }
+
+    StreamBudget budget() {
+        return budget;
+    }
+
+    /// The tensors of the stream.
+    StreamPlan plan() {
+        return plan;
+    }
+
+    /// The batch that begins with a tensor and takes the share of one.
+    Batch regular(int from) {
+        return prepare(plan.run(from, budget.capacity()), Long.MAX_VALUE);
+    }
+
+    /// The longest batch that fits into what is available, one tensor at least.
+    ///
+    /// @param regular the regular one from that tensor, which is closed
+    Batch small(int from, Batch regular, long available) {
+        StreamPlan.Run run = plan.run(from, Math.min(budget.capacity(), available - budget.scratchBytes()));
+        return prepare(run.to() < regular.run().to() ? run : regular.run(), available - run.ownedBytes());
+    }
+
+    /// @param most the most that buffers and readers may take
+    private Batch prepare(StreamPlan.Run run, long most) {
+        int first = plan.firstFile(run);
+        int files = plan.headers(run).size();
+        try (Resources resources = new Resources()) {
+            Routing own = target.isMapped() ? target.route(plan.headers(run), checkpoint.sources())
+                    : routing.part(first, files);
+            resources.add(own::close);
+            ReadPlan batch = plan.plan(run, own.routes());
+            List<Long> sizes = PreparedLoad.bufferSizes(batch);
+            boolean regular = most == Long.MAX_VALUE;
+            if (regular && run.ownedBytes() == 0 && !run.alone() && sizes.size() == 1) {
+                sizes = List.of(budget.bufferSize(sizes.getFirst()));
+            }
+            long bytes = sizes.stream().mapToLong(Long::longValue).sum();
+            long limit = Math.max(bytes + budget.scratchBytes(),
+                    regular ? budget.limit(run.deviceBytes()) - run.ownedBytes() : most);
+            return new Batch(run,
+                    new PreparedLoad(target, options, checkpoint, way, own, first, plan.headers(run), batch,
+                            sizes, limit, startNanos, resources));
+        }
+    }
+
+    /// Gives the transfer paths back. Idempotent.
+    @Override
+    public void close() {
+        routing.close();
+    }
+}

@@ -1,0 +1,94 @@
+package io.fastsafetensors.core.linux.ffm;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import org.jspecify.annotations.Nullable;
+
+/// The C library's calls under their own names. −1 means that the call failed and [#errno()] says why. Safe for use by
+/// many threads.
+public interface LibC {
+    /// open(2) for reading.
+    int O_RDONLY = 0;
+    /// open(2) for writing.
+    int O_WRONLY = 1;
+    /// Close on exec.
+    int O_CLOEXEC = 0x80000;
+    /// Do not wait for a pipe's writer.
+    int O_NONBLOCK = 0x800;
+
+    /// statx(2) of a path that begins at the root.
+    int AT_FDCWD = -100;
+    /// statx(2) of an open file, its path empty.
+    int AT_EMPTY_PATH = 0x1000;
+
+    /// preadv2(2): only what needs no waiting, which is what the page cache holds.
+    int RWF_NOWAIT = 8;
+
+    /// `O_DIRECT` has another value on ARM than on x86.
+    int o_direct();
+
+    /// open(2).
+    ///
+    /// @param path as the kernel knows it, without a NUL
+    int open(byte[] path, int flags);
+
+    /// close(2).
+    int close(int fd);
+
+    /// statx(2) of type, inode, size and time of change.
+    ///
+    /// @param path as the kernel knows it, without a NUL
+    int statx(int dirfd, byte[] path, int flags, Statx into);
+
+    /// pread(2).
+    long pread(int fd, long buffer, long count, long offset);
+
+    /// preadv2(2) of one buffer.
+    long preadv2(int fd, long buffer, long count, long offset, int flags);
+
+    /// fstatfs(2): the file system's magic number, −1 if it failed.
+    long fstatfs_type(int fd);
+
+    /// cachestat(2), Linux 6.5: how many of the system's pages of the range are in the page cache, −1 if it failed.
+    long cachestat_cached(int fd, long offset, long length);
+
+    /// posix_fadvise(2): the pages are not wanted any more.
+    int POSIX_FADV_DONTNEED = 4;
+
+    /// fsync(2).
+    int fsync(int fd);
+
+    /// posix_fadvise(2).
+    ///
+    /// @return 0, or the errno
+    int posix_fadvise(int fd, long offset, long length, int advice);
+
+    /// fallocate(2): unlike posix_fallocate(3) it fails where it would have to write zeros.
+    int fallocate(int fd, int mode, long offset, long length);
+
+    /// sysconf(3) of `_SC_PAGESIZE`: the bytes of the system's pages.
+    long page_size();
+
+    /// mmap(2) for reading, shared with the page cache; munmap(2) when the arena is closed.
+    ///
+    /// @return the mapping, null if the call failed
+    @Nullable
+    MemorySegment mmap(int fd, long offset, long length, Arena arena);
+
+    /// madvise(2), Linux 5.14: map the pages now, for reading.
+    int MADV_POPULATE_READ = 22;
+
+    /// madvise(2), Linux 6.1: put the range onto huge pages now, whatever it is on.
+    int MADV_COLLAPSE = 25;
+
+    /// madvise(2).
+    int madvise(long address, long length, int advice);
+
+    /// sched_setaffinity(2) of the calling thread.
+    ///
+    /// @param mask one bit per processor, 64 per word
+    int sched_setaffinity(long... mask);
+
+    /// This thread's errno after a call that returned −1.
+    int errno();
+}

@@ -1,0 +1,97 @@
+package io.fastsafetensors.core.memory;
+
+import io.fastsafetensors.spi.ffm.NativeAccess;
+import io.fastsafetensors.spi.ffm.RawMemory;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import org.jspecify.annotations.Nullable;
+
+/// One scope's reference to a buffer. Segments are given out through it and end with it, even if others keep the buffer.
+///
+/// Counted: several tensors may share the view of a derived buffer. Thread-safe.
+public final class BufferView {
+    private final SharedBuffer buffer;
+    private @Nullable Arena arena;
+    private int users = 1;
+    private boolean closed;
+
+    /// Takes over one reference to `buffer`; one user.
+    public BufferView(SharedBuffer buffer) {
+        this.buffer = buffer;
+    }
+
+    /// The buffer; use it only while the view is open, or retained.
+    public SharedBuffer buffer() {
+        return buffer;
+    }
+
+    /// A segment of the buffer that lives as long as this view, or where native access is denied as long as the buffer;
+    /// null if the host cannot address it.
+    ///
+    /// @throws IllegalStateException if the view is closed
+    @SuppressWarnings("MustBeClosed")
+    public @Nullable MemorySegment view(long offset, long byteSize) {
+        synchronized (this) {
+            requireOpen();
+            MemorySegment whole = buffer.buffer().segment().orElse(null);
+            if (whole == null) {
+                return null;
+            }
+            if (!NativeAccess.isAllowed()) {
+                return whole.asSlice(offset, byteSize);
+            }
+            if (arena == null) {
+                arena = Arena.ofShared();
+            }
+            MemorySegment view = RawMemory.view(whole.address() + offset, byteSize, arena);
+            return whole.isReadOnly() ? view.asReadOnly() : view;
+        }
+    }
+
+    /// One user more.
+    ///
+    /// @throws IllegalStateException if the view is closed
+    public synchronized BufferView retain() {
+        requireOpen();
+        users++;
+        return this;
+    }
+
+    /// A reference to the buffer that outlasts this view; the caller releases it.
+    ///
+    /// @throws IllegalStateException if the view is closed
+    public synchronized SharedBuffer hold() {
+        requireOpen();
+        return buffer.retain();
+    }
+
+    /// One user less.
+    ///
+    /// @return whether it was the last, who closes the view
+    synchronized boolean isLast() {
+        return closed || --users <= 0;
+    }
+
+    /// Ends the segments given out and releases the buffer, even if users of the view are left. Idempotent.
+    public void close() {
+        Arena toClose;
+        synchronized (this) {
+            if (closed) {
+                return;
+            }
+            closed = true;
+            toClose = arena;
+        }
+        if (toClose == null) {
+            buffer.release();
+        } else {
+            DeferredClose.close(toClose::close, buffer::release);
+        }
+    }
+
+    private void requireOpen() {
+        if (closed) {
+            throw new IllegalStateException("the memory is closed");
+        }
+    }
+}
