@@ -7,6 +7,7 @@ import io.fastsafetensors.api.Diagnostics.StorageReport;
 import io.fastsafetensors.api.LoadOptions;
 import io.fastsafetensors.api.Loader;
 import io.fastsafetensors.api.LoaderProvider;
+import io.fastsafetensors.api.Diagnostics;
 import io.fastsafetensors.api.OpenOptions;
 import io.fastsafetensors.api.ShardSpec;
 import io.fastsafetensors.api.Tensor;
@@ -65,7 +66,8 @@ public final class CoreLoaderProvider implements LoaderProvider {
 
     @Override
     public Checkpoint open(Location checkpoint, OpenOptions options) {
-        try (Storages storages = Storages.open(); SourceFiles sources = SourceFiles.closedAtOnce(storages)) {
+        try (Storages storages = Storages.open(options.storage());
+                SourceFiles sources = SourceFiles.closedAtOnce(storages)) {
             return CheckpointReader.open(CheckpointFiles.resolve(checkpoint, sources, options), sources, options);
         }
     }
@@ -109,7 +111,8 @@ public final class CoreLoaderProvider implements LoaderProvider {
     }
 
     private static <T> List<T> forFiles(Location checkpoint, OpenOptions options, Function<SourceFile, T> work) {
-        try (Storages storages = Storages.open(); SourceFiles sources = SourceFiles.forLoad(storages)) {
+        try (Storages storages = Storages.open(options.storage());
+                SourceFiles sources = SourceFiles.forLoad(storages)) {
             CheckpointFiles files = CheckpointFiles.resolve(checkpoint, sources, options);
             return CheckpointReader.open(files, sources, options).files().stream()
                     .map(file -> work.apply(sources.file(file))).toList();

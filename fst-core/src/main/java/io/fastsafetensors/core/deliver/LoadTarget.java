@@ -98,7 +98,7 @@ final class LoadTarget {
     /// @return the first use of it
     static Use open(LoadOptions options) {
         try (Resources resources = new Resources()) {
-            Storages storages = Storages.open();
+            Storages storages = Storages.open(options.open().storage());
             resources.add(storages::close);
             ReaderThreads threads = new ReaderThreads();
             resources.add(threads::end);

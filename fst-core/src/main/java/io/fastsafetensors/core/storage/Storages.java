@@ -24,14 +24,18 @@ public final class Storages implements AutoCloseable {
 
     private final Storage memory = new MemoryStorage();
     private final Map<String, Storage> open = new LinkedHashMap<>();
+    private final StorageOptions options;
     private int holders = 1;
 
-    private Storages() {
+    private Storages(StorageOptions options) {
+        this.options = options;
     }
 
     /// None yet; one holder.
-    public static Storages open() {
-        return new Storages();
+    ///
+    /// @param options what each storage is told when it is opened
+    public static Storages open(StorageOptions options) {
+        return new Storages(options);
     }
 
     /// Opens the storage of paths ahead of its first use: finding it and binding the system's calls takes milliseconds of a
@@ -46,9 +50,14 @@ public final class Storages implements AutoCloseable {
 
     /// With this one for paths; one holder.
     static Storages over(Storage local) {
-        Storages storages = new Storages();
+        Storages storages = new Storages(StorageOptions.none());
         storages.open.put(LocalStorageProvider.SCHEME, local);
         return storages;
+    }
+
+    /// What each storage is told when it is opened.
+    StorageOptions options() {
+        return options;
     }
 
     /// The storage that serves a location.
@@ -65,7 +74,7 @@ public final class Storages implements AutoCloseable {
         String scheme = location.path().isPresent() ? LocalStorageProvider.SCHEME : location.scheme();
         Storage storage = open.get(scheme);
         if (storage == null) {
-            storage = find(scheme, location).open(StorageOptions.none());
+            storage = find(scheme, location).open(options);
             open.put(scheme, storage);
         }
         return storage;

@@ -13,7 +13,8 @@ public final class TestSources {
 
     /// Uses files that are closed as soon as nobody uses them.
     public static <T> T using(Function<SourceFiles, T> work) {
-        try (Storages storages = Storages.open(); SourceFiles sources = SourceFiles.closedAtOnce(storages)) {
+        try (Storages storages = Storages.open(StorageOptions.none());
+                SourceFiles sources = SourceFiles.closedAtOnce(storages)) {
             return work.apply(sources);
         }
     }
