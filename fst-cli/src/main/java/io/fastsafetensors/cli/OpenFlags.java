@@ -11,6 +11,8 @@ final class OpenFlags {
     private static final String ONLY_INDEXED = "--only-indexed";
     private static final String VARIANT = "--variant";
     private static final String STORAGE = "--storage";
+    /// Where what is fetched from other machines is kept.
+    static final String CACHE = "--cache";
 
     private OpenFlags() {
     }
@@ -25,6 +27,8 @@ final class OpenFlags {
         syntax.flag(LENIENT, "accept bytes after the last tensor, and headers over 100 MB");
         syntax.flag(STRICT, strict);
         syntax.flag(ONLY_INDEXED, "leave out the tensors that an index does not name");
+        syntax.value(CACHE, "DIR",
+                "keep what is fetched from other machines here, and read it from here the next time");
         syntax.values(STORAGE, "NAME=VALUE", "a property of storages, such as s3.region=eu-central-1");
         syntax.value(VARIANT, "NAME", "the variant of a directory's files and indexes, such as fp16");
     }
@@ -47,8 +51,14 @@ final class OpenFlags {
             }
             options = options.withStorageProperty(property.substring(0, equals), property.substring(equals + 1));
         }
-        OpenOptions all = options;
+        OpenOptions all = cache(line, options);
         return line.isSet(VARIANT) ? line.read(VARIANT, "", all::withVariant) : all;
+    }
+
+    /// The same with the cache's directory, if the line names one.
+    static OpenOptions cache(Line line, OpenOptions before) {
+        return line.isSet(CACHE) ? before.withStorageProperty("cache.directory",
+                Line.path(line.value(CACHE, "")).toAbsolutePath().toString()) : before;
     }
 
     /// Tells the notes of a checkpoint to whoever ran the command.

@@ -6,7 +6,7 @@ import org.jspecify.annotations.Nullable;
 /// The list of commands.
 final class Usage {
     private static final String[] NAMES = {"ls", "verify", "load", "convert", "align", "split", "merge", "diff",
-        "doctor", "demo"};
+        "cache", "doctor", "demo"};
 
     private static final int MOST_CHANGES = 2;
 
@@ -24,6 +24,7 @@ final class Usage {
             case "split" -> new SplitCommand();
             case "merge" -> new MergeCommand();
             case "diff" -> new DiffCommand();
+            case "cache" -> new CacheCommand();
             case "doctor" -> new DoctorCommand();
             case "demo" -> new DemoCommand();
             default -> null;
@@ -40,6 +41,7 @@ final class Usage {
             case "split" -> "Rewrite a checkpoint as shards and an index.";
             case "merge" -> "Rewrite a sharded checkpoint as one file.";
             case "diff" -> "Compare two checkpoints, tensor by tensor.";
+            case "cache" -> "List or shrink what is kept of remote checkpoints.";
             case "doctor" -> "Report what works on this machine, and why the rest does not.";
             case "demo" -> "Write a checkpoint (1 GiB), load it, check every byte, and delete it.";
             default -> throw new IllegalArgumentException(name);

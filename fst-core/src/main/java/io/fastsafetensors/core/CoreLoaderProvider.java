@@ -29,8 +29,11 @@ import io.fastsafetensors.core.write.CheckpointWriter;
 import io.fastsafetensors.core.write.TensorBytes;
 import io.fastsafetensors.types.Location;
 import io.fastsafetensors.types.Slice;
+import io.fastsafetensors.core.storage.cache.CacheDirectory;
+import io.fastsafetensors.core.storage.cache.CacheSettings;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.Function;
 
 /// What fst-api finds: the way from each of its calls to the package that serves it.
@@ -103,6 +106,22 @@ public final class CoreLoaderProvider implements LoaderProvider {
     @Override
     public List<StorageReport> storage(Location checkpoint, OpenOptions options) {
         return forFiles(checkpoint, options, StorageReports::of);
+    }
+
+    @Override
+    public List<Diagnostics.CachedFile> cache(OpenOptions options) {
+        return cacheOf(options).list().stream().map(entry -> new Diagnostics.CachedFile(entry.location(),
+                entry.version(), entry.fileBytes(), entry.heldBytes(), entry.lastUsed())).toList();
+    }
+
+    @Override
+    public long pruneCache(OpenOptions options, long bytes) {
+        return cacheOf(options).prune(bytes);
+    }
+
+    private static CacheDirectory cacheOf(OpenOptions options) {
+        return CacheDirectory.of(CacheSettings.of(options.storage().with("cache", "on"), Optional.empty())
+                .orElseThrow(() -> new AssertionError("it is switched on")));
     }
 
     @Override

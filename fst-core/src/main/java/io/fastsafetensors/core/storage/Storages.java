@@ -1,5 +1,6 @@
 package io.fastsafetensors.core.storage;
 
+import io.fastsafetensors.core.storage.cache.CachedStorage;
 import io.fastsafetensors.error.UnsupportedFeatureException;
 import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.spi.Services;
@@ -75,6 +76,16 @@ public final class Storages implements AutoCloseable {
         Storage storage = open.get(scheme);
         if (storage == null) {
             storage = find(scheme, location).open(options);
+            boolean cached = false;
+            try {
+                storage = scheme.equals(LocalStorageProvider.SCHEME) ? storage
+                        : CachedStorage.around(storage, LocalStorage.platform(), options);
+                cached = true;
+            } finally {
+                if (!cached) {
+                    storage.close();
+                }
+            }
             open.put(scheme, storage);
         }
         return storage;
