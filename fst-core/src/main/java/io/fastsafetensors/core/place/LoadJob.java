@@ -54,6 +54,8 @@ public final class LoadJob {
     private volatile boolean stopped;
     private volatile long stagingBytes;
     private final int readers;
+    private final Pace pace;
+    private final boolean remote;
 
     /// @param places the buffers of the files; they may come while the readers read already
     /// @param sources what the headers were read from; held until the readers have ended
@@ -86,6 +88,8 @@ public final class LoadJob {
                 crew.blocksInFlight(), tap, placeNanos, () -> stopped,
                 exchange == null ? this.progress::arrived : exchange::landed);
         this.readers = Math.min(crew.threads(), plan.blocks().size());
+        this.pace = new Pace(Math.min(crew.first(), readers), readers);
+        this.remote = crew.isRemote();
         this.resources = resources.handOver();
     }
 
@@ -100,18 +104,22 @@ public final class LoadJob {
         SlotPool slots = context.pool();
         if (slots != null) {
             resources.add(slots::end);
-            slots.begin(plan.needsSlots() ? readers * context.blocksInFlight() : 0);
+            slots.begin(plan.needsSlots() ? pace.peak() * context.blocksInFlight() : 0);
         }
         try {
             if (exchange != null && readers > 0) {
                 startWorker(() -> exchange.run(share()), threads::run);
             }
-            for (int i = 0; i < readers; i++) {
-                startWorker(this::readAll, threads::read);
-            }
+            startReaders(pace.peak());
         } catch (OutOfMemoryError e) {
             throw new BackendException("cannot start a reader thread: " + e.getMessage()
                     + "; use fewer readers or raise the limit of threads", Where.backend(backend.get().name()), e);
+        }
+    }
+
+    private void startReaders(int count) {
+        for (int i = 0; i < count; i++) {
+            startWorker(this::readAll, reader -> threads.read(reader, remote));
         }
     }
 
@@ -165,8 +173,8 @@ public final class LoadJob {
         Landers landers = new Landers(context);
         failing(() -> carryOut(landers));
         releasing(landers::close);
-        if (!stopped && next.get() < plan.blocks().size()) {
-            failing(() -> startWorker(this::readAll, threads::read));
+        if (!stopped && next.get() < plan.blocks().size() && !pace.leaves()) {
+            failing(() -> startReaders(1));
         }
     }
 
@@ -188,19 +196,32 @@ public final class LoadJob {
     private void carryOut(Lander landers) {
         int blocks = plan.blocks().size();
         long begin = System.nanoTime();
-        while (!stopped && !(threads.othersWait() && System.nanoTime() - begin > TURN_NANOS)) {
+        while (!stopped && !(threads.othersWait(remote) && System.nanoTime() - begin > TURN_NANOS)) {
             int b = next.getAndIncrement();
             if (b >= blocks) {
                 taken.countDown();
                 break;
             }
             if (reads(b)) {
-                landers.land(plan.inOrder(b));
+                int block = plan.inOrder(b);
+                landers.land(block);
+                grow(pace.landed(plan.blocks().end(block) - plan.blocks().start(block), System.nanoTime()));
+                if (pace.isOneTooMany()) {
+                    break;
+                }
             }
         }
         if (!stopped) {
             landers.finish();
         }
+    }
+
+    private void grow(int more) {
+        SlotPool slots = context.pool();
+        if (more > 0 && slots != null && plan.needsSlots()) {
+            slots.reserve(pace.peak() * context.blocksInFlight());
+        }
+        startReaders(more);
     }
 
     /// Whatever goes wrong fails the load.
@@ -366,9 +387,9 @@ public final class LoadJob {
         return exchange == null ? 0 : exchange.bytesReceived();
     }
 
-    /// How many readers it has.
+    /// The most readers that it had at a time.
     public int readers() {
-        return readers;
+        return pace.peak();
     }
 
     /// The page-locked bytes that this load shares with others, 0 if it needs none.
