@@ -95,7 +95,7 @@ public final class Readers {
             return Math.min(ReaderThreads.mostRemote(), options.readers());
         }
         int most = Math.min(ReaderThreads.mostRemote(), parallelReads * REMOTE_GROWTH);
-        return perReader == 0 ? most : (int) Math.clamp(REMOTE_BYTES / perReader, Math.min(wanted, most), most);
+        return perReader == 0 ? most : Math.clamp(REMOTE_BYTES / perReader, Math.min(wanted, most), most);
     }
 
     /// How many slots of device memory a reader needs while it runs.

@@ -2,6 +2,7 @@ package io.fastsafetensors.core.storage;
 
 import io.fastsafetensors.core.storage.ffm.FileLibC;
 import io.fastsafetensors.spi.storage.StorageFile;
+import io.fastsafetensors.spi.storage.StorageOptions;
 import io.fastsafetensors.types.Location;
 import java.nio.file.Path;
 import java.util.function.Function;

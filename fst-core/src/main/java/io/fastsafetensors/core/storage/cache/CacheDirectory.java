@@ -264,7 +264,8 @@ public final class CacheDirectory {
         String name = file.getFileName().toString();
         boolean orphan = name.endsWith(DATA) && !named.contains(name)
                 && !Files.exists(file.resolveSibling(name.substring(0, name.indexOf('.')) + PARTS));
-        if (orphan || (name.endsWith(DATA) || name.endsWith(TEMPORARY)) && !named.contains(name) && isAbandoned(file)) {
+        boolean other = (name.endsWith(DATA) || name.endsWith(TEMPORARY)) && !named.contains(name);
+        if (orphan || (other && isAbandoned(file))) {
             Files.deleteIfExists(file);
         }
     }

@@ -142,7 +142,12 @@ final class CacheEntry implements AutoCloseable {
         Path temporary = directory.resolve(
                 Long.toHexString(ThreadLocalRandom.current().nextLong()) + CacheDirectory.TEMPORARY);
         try {
-            Files.write(temporary, head.array(), StandardOpenOption.CREATE_NEW);
+            try (FileChannel file =
+                    FileChannel.open(temporary, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+                while (head.hasRemaining()) {
+                    file.write(head);
+                }
+            }
             try {
                 Files.createLink(path, temporary);
             } catch (FileAlreadyExistsException _) {

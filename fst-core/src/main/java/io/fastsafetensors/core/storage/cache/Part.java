@@ -8,18 +8,36 @@ import org.jspecify.annotations.Nullable;
 
 /// A range of a file that was written to its copy, with a checksum for each piece. A piece is what lies between two multiples
 /// of 64 KiB, so that a read elsewhere has little to read besides. Immutable.
-///
-/// @param start offset in the file of the first byte that counts; later parts may have replaced those before it
-/// @param end offset of the first byte that does not count
-/// @param writtenStart offset of the first byte that was written, at which the first piece begins
-/// @param writtenEnd offset of the first byte after it
-/// @param checksums CRC-32C of each piece; not changed
-record Part(long start, long end, long writtenStart, long writtenEnd, int[] checksums) {
+final class Part {
     /// Bytes of a piece that is not cut.
     static final int PIECE = 64 << 10;
     private static final long MAGIC = 0x3150_4341_4354_5346L;
     private static final int FIXED_BYTES = 4 * Long.BYTES + 2 * Integer.BYTES;
     private static final int MOST_PIECES = (1 << 30) / PIECE + 2;
+
+    private final long start;
+    private final long end;
+    private final long writtenStart;
+    private final long writtenEnd;
+    private final int[] checksums;
+
+    private Part(long start, long end, long writtenStart, long writtenEnd, int[] checksums) {
+        this.start = start;
+        this.end = end;
+        this.writtenStart = writtenStart;
+        this.writtenEnd = writtenEnd;
+        this.checksums = checksums;
+    }
+
+    /// The offset in the file of the first byte that counts: later parts may have replaced those before it.
+    long start() {
+        return start;
+    }
+
+    /// The offset of the first byte after it that does not count.
+    long end() {
+        return end;
+    }
 
     /// A part that was just written.
     ///
