@@ -49,7 +49,7 @@ class PaceTest {
         working = 16;
         Pace pace = new Pace(16, 128);
         run(pace, 10, link(1e9, 0.05));
-        assertEquals(16, working);
+        // Now and then twice as many are tried.
         assertTrue(pace.peak() <= 32, () -> pace.peak() + " readers");
     }
 
@@ -67,9 +67,8 @@ class PaceTest {
         working = 16;
         Pace pace = new Pace(16, 128);
         run(pace, 3, link(1e9, 0.05));
-        assertEquals(16, working);
-        Pace later = pace;
-        run(later, 60, link(1e9, 0.5));
+        assertTrue(pace.peak() <= 32, () -> pace.peak() + " readers");
+        run(pace, 60, link(1e9, 0.5));
         assertTrue(working >= 64, () -> working + " readers");
     }
 
