@@ -49,7 +49,7 @@ class CacheTest {
     private static final int TENSOR_BYTES = 200_000;
     private static final String PATH = "/m/model.safetensors";
     private static final String LARGE = "1GiB";
-    private static final int KILLS = Integer.getInteger("fst.kills", 30);
+    private static final int KILLS = Integer.getInteger("fst.kills", 20);
 
     @TempDir
     Path folder;

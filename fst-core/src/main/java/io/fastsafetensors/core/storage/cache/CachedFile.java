@@ -20,6 +20,7 @@ public final class CachedFile implements StorageFile, CacheResidency {
     private final LongAdder hits = new LongAdder();
     private final LongAdder misses = new LongAdder();
     private final AtomicBoolean offered = new AtomicBoolean();
+    private volatile boolean closed;
 
     CachedFile(StorageFile remote, CacheEntry entry, CacheDirectory directory, Optional<LocalCopies> copies) {
         this.remote = remote;
@@ -141,18 +142,27 @@ public final class CachedFile implements StorageFile, CacheResidency {
 
     @Override
     public long cachedBytes(long offset, long bytes) {
+        requireOpen();
         return holds(offset, offset + bytes) ? residency().map(r -> r.cachedBytes(offset, bytes)).orElse(-1L) : 0;
     }
 
     @Override
     public long readCached(long offset, MemorySegment target, long targetOffset, long bytes) {
+        requireOpen();
         // What is read here would not be verified.
         return 0;
     }
 
     @Override
     public boolean evict() {
+        requireOpen();
         return residency().map(CacheResidency::evict).orElse(false);
+    }
+
+    private void requireOpen() {
+        if (closed) {
+            throw new IllegalStateException("the file is closed: " + location());
+        }
     }
 
     private Optional<CacheResidency> residency() {
@@ -181,7 +191,11 @@ public final class CachedFile implements StorageFile, CacheResidency {
     }
 
     @Override
-    public void close() {
+    public synchronized void close() {
+        if (closed) {
+            return;
+        }
+        closed = true;
         try (remote; entry) {
             // Files of which only headers or keys are read have no end of a load.
             offer();
