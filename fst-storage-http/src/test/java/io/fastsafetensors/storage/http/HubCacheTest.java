@@ -24,6 +24,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
+import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.stream.Stream;
@@ -135,6 +136,23 @@ class HubCacheTest {
                 .map(request -> request.header("range").substring("bytes=".length()).split("-"))
                 .mapToLong(ends -> Long.parseLong(ends[1]) - Long.parseLong(ends[0]) + 1).sum();
         assertTrue(again < 310_000, again + " bytes");
+        assertArrayEquals(content, Files.readAllBytes(snapshot().resolve("model-00001-of-00001.safetensors")));
+    }
+
+    @Test
+    void bytes_that_were_lost_meanwhile_do_not_get_into_the_hubs_cache() throws Exception {
+        CachedLoad.digest(MODEL.address(), builder(), Selection.glob("a"));
+        Path data;
+        try (Stream<Path> all = Files.list(home.resolve("hub-parts"))) {
+            data = all.filter(each -> each.toString().endsWith(".data") && each.toFile().length() == content.length)
+                    .findFirst().orElseThrow();
+        }
+        byte[] lost = Files.readAllBytes(data);
+        Arrays.fill(lost, 100_000, 150_000, (byte) 0);
+        Files.write(data, lost);
+        CachedLoad.digest(MODEL.address(), builder(), Selection.glob("b"));
+        assertTrue(Files.notExists(snapshot().resolve("model-00001-of-00001.safetensors")));
+        load(builder());
         assertArrayEquals(content, Files.readAllBytes(snapshot().resolve("model-00001-of-00001.safetensors")));
     }
 

@@ -27,6 +27,7 @@ import java.time.Instant;
 import java.util.HexFormat;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.LongAdder;
 import java.util.zip.CRC32C;
 
 import org.jspecify.annotations.Nullable;
@@ -38,6 +39,7 @@ import org.jspecify.annotations.Nullable;
 final class CacheEntry implements AutoCloseable {
     private static final System.Logger LOG = System.getLogger("io.fastsafetensors.core.cache");
     private static final int TRIES = 5;
+    private static final long STEP = 8 << 20;
 
     private final CacheDirectory directory;
     private final EntryHead head;
@@ -46,6 +48,8 @@ final class CacheEntry implements AutoCloseable {
     private final Path data;
     private final StorageFile local;
     private final AtomicBoolean told = new AtomicBoolean();
+    private final LongAdder stored = new LongAdder();
+    private long inherited;
     private long listed;
     private volatile boolean writable = true;
 
@@ -72,6 +76,7 @@ final class CacheEntry implements AutoCloseable {
             directory.create();
             CacheEntry entry = open(directory, storage, key, location, identity, fileLength);
             entry.refresh();
+            entry.inherited = entry.parts.bytes();
             Files.setLastModifiedTime(directory.resolve(key + CacheDirectory.PARTS), FileTime.from(Instant.now()));
             return entry;
         } catch (IOException | StorageException e) {
@@ -200,6 +205,40 @@ final class CacheEntry implements AutoCloseable {
         return parts.heldUntil(0, head.fileLength()) == head.fileLength();
     }
 
+    /// Makes a whole copy one that others may rely on, who have no checksums: it is on the disk, and parts that another process
+    /// has written, whose bytes a crash of the system may have taken, are what they should be.
+    ///
+    /// @return false if parts have to be fetched again, or it cannot be written
+    boolean settle() {
+        long length = head.fileLength();
+        boolean own = inherited == 0 && stored.sum() == length;
+        try (FileChannel copy = FileChannel.open(data, StandardOpenOption.WRITE); Arena arena = Arena.ofShared()) {
+            copy.force(true);
+            MemorySegment step = arena.allocate(Math.min(STEP, length));
+            for (long at = 0; at < length && !own; at += STEP) {
+                long to = Math.min(length, at + STEP);
+                if (!read(at, to, step) || !verify(at, to, step, -at)) {
+                    return false;
+                }
+            }
+            return true;
+        } catch (IOException e) {
+            directory.unusable(head.location(), e);
+            return false;
+        }
+    }
+
+    private boolean read(long from, long to, MemorySegment target) {
+        for (long at = from; at < to;) {
+            long got = local.read(at, target, at - from, to - at);
+            if (got == 0) {
+                return false;
+            }
+            at += got;
+        }
+        return true;
+    }
+
     /// Whether bytes that were read from the copy are those that were written to it. Parts that are not are forgotten.
     ///
     /// @param target has the bytes from `from` to `to` of the file
@@ -242,12 +281,8 @@ final class CacheEntry implements AutoCloseable {
         }
         try (Arena arena = Arena.ofShared()) {
             MemorySegment scratch = arena.allocate(to - from);
-            for (long at = from; at < to;) {
-                long got = local.read(at, scratch, at - from, to - at);
-                if (got == 0) {
-                    return false;
-                }
-                at += got;
+            if (!read(from, to, scratch)) {
+                return false;
             }
             crc.update(scratch.asByteBuffer());
             return true;
@@ -280,6 +315,7 @@ final class CacheEntry implements AutoCloseable {
                 }
             }
             parts.add(part);
+            stored.add(bytes);
         } catch (NoSuchFileException e) {
             writable = false;
             LOG.log(Level.DEBUG, () -> "another process has removed " + head.location() + " from the cache", e);

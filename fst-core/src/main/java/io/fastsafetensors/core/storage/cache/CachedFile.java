@@ -92,6 +92,9 @@ public final class CachedFile implements StorageFile, CacheResidency {
             return;
         }
         LocalCopies keeper = copies.get();
+        if (!entry.settle()) {
+            return;
+        }
         try {
             keeper.offer(location(), entry.path());
         } catch (StorageException e) {
