@@ -162,7 +162,7 @@ class CacheTest {
     void flipped_bytes_are_found_and_fetched_again() throws Exception {
         digest(address(), cache, LARGE);
         RandomGenerator random = Seed.random("flip");
-        for (int round = 0; round < 10; round++) {
+        for (int round = 0; round < 5; round++) {
             fetched();
             try (FileChannel data =
                     FileChannel.open(file(".data"), StandardOpenOption.READ, StandardOpenOption.WRITE)) {
@@ -216,7 +216,7 @@ class CacheTest {
         digest(address(), cache, LARGE);
         byte[] list = Files.readAllBytes(file(".parts"));
         RandomGenerator random = Seed.random("list");
-        for (int round = 0; round < 12; round++) {
+        for (int round = 0; round < 9; round++) {
             byte[] damaged = list.clone();
             int length = damaged.length;
             switch (round % 3) {
@@ -255,7 +255,7 @@ class CacheTest {
     @Test
     void the_bound_holds_and_the_oldest_go_first() throws Exception {
         long bound = 4L * content.length;
-        for (int version = 2; version < 12; version++) {
+        for (int version = 2; version < 8; version++) {
             put(version);
             assertEquals(expected, digest(address(), cache, Long.toString(bound)));
             assertTrue(held() <= bound, () -> held() + " bytes of " + bound);
