@@ -56,6 +56,8 @@ public final class LoadJob {
     private final int readers;
     private final Pace pace;
     private final boolean remote;
+    /// The blocks to read, in this order.
+    private final int[] blocks;
 
     /// @param places the buffers of the files; they may come while the readers read already
     /// @param sources what the headers were read from; held until the readers have ended
@@ -79,15 +81,16 @@ public final class LoadJob {
         this.backend = backend;
         this.threads = threads;
         this.numaNode = options.numaPinning() ? backend.get().info().numaNode() : -1;
+        this.blocks = exchange == null ? plan.order() : exchange.reads();
         this.files =
-                new OpenFiles(plan, this::reads, sources, backend.get().directStorage(), options.directIo(), counters);
+                new OpenFiles(plan, blocks, sources, backend.get().directStorage(), options.directIo(), counters);
         this.progress = new Progress(plan, progress);
         this.arrivals = this.progress.arrivals();
         this.span = span;
         this.context = new LoadContext(plan, places, files, routing, backend, memory, pool,
-                crew.blocksInFlight(), tap, placeNanos, () -> stopped,
+                crew.blocksInFlight(), tap, placeNanos, plan.gathers(), () -> stopped,
                 exchange == null ? this.progress::arrived : exchange::landed);
-        this.readers = Math.min(crew.threads(), plan.blocks().size());
+        this.readers = Math.min(crew.threads(), blocks.length);
         this.pace = new Pace(Math.min(crew.first(), readers), readers);
         this.remote = crew.isRemote();
         this.resources = resources.handOver();
@@ -107,7 +110,7 @@ public final class LoadJob {
             slots.begin(plan.needsSlots() ? pace.peak() * context.blocksInFlight() : 0);
         }
         try {
-            if (exchange != null && readers > 0) {
+            if (exchange != null && plan.blocks().size() > 0) {
                 startWorker(() -> exchange.run(share()), threads::run);
             }
             startReaders(pace.peak());
@@ -159,10 +162,6 @@ public final class LoadJob {
         }
     }
 
-    private boolean reads(int position) {
-        return exchange == null || exchange.reads(position);
-    }
-
     private void work(Runnable work) {
         ScopedValue.where(CURRENT, Boolean.TRUE).run(() -> failing(work));
         workerEnded();
@@ -173,7 +172,7 @@ public final class LoadJob {
         Landers landers = new Landers(context);
         failing(() -> carryOut(landers));
         releasing(landers::close);
-        if (!stopped && next.get() < plan.blocks().size() && !pace.leaves()) {
+        if (!stopped && next.get() < blocks.length && !pace.leaves()) {
             failing(() -> startReaders(1));
         }
     }
@@ -194,21 +193,18 @@ public final class LoadJob {
     }
 
     private void carryOut(Lander landers) {
-        int blocks = plan.blocks().size();
         long begin = System.nanoTime();
         while (!stopped && !(threads.othersWait(remote) && System.nanoTime() - begin > TURN_NANOS)) {
-            int b = next.getAndIncrement();
-            if (b >= blocks) {
+            int position = next.getAndIncrement();
+            if (position >= blocks.length) {
                 taken.countDown();
                 break;
             }
-            if (reads(b)) {
-                int block = plan.inOrder(b);
-                landers.land(block);
-                grow(pace.landed(plan.blocks().end(block) - plan.blocks().start(block), System.nanoTime()));
-                if (pace.isOneTooMany()) {
-                    break;
-                }
+            int block = blocks[position];
+            landers.land(block);
+            grow(pace.landed(plan.blocks().end(block) - plan.blocks().start(block), System.nanoTime()));
+            if (pace.isOneTooMany()) {
+                break;
             }
         }
         if (!stopped) {
