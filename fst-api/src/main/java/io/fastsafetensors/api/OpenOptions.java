@@ -36,6 +36,12 @@ public record OpenOptions(boolean lenient, long maxHeaderBytes, boolean strict, 
         }
     }
 
+    /// Without properties for storages.
+    public OpenOptions(boolean lenient, long maxHeaderBytes, boolean strict, boolean onlyIndexed,
+            Optional<String> variant) {
+        this(lenient, maxHeaderBytes, strict, onlyIndexed, variant, StorageOptions.none());
+    }
+
     /// The format's law, and where fst is stricter; advisory findings are notes.
     public static OpenOptions defaults() {
         return DEFAULTS;
