@@ -2,6 +2,7 @@
 module io.fastsafetensors.storage.http {
     requires io.fastsafetensors.api;
     requires java.xml;
+    requires jdk.jfr;
     requires tools.jackson.core;
     requires static org.jspecify;
 

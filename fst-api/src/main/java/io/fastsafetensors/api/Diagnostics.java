@@ -3,6 +3,7 @@ package io.fastsafetensors.api;
 import io.fastsafetensors.spi.Probe;
 import io.fastsafetensors.types.Location;
 import java.nio.file.Path;
+import java.time.Instant;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
@@ -56,6 +57,35 @@ public final class Diagnostics {
         Objects.requireNonNull(checkpoint, "checkpoint");
         Objects.requireNonNull(options, "options");
         LoaderProvider.instance().evict(checkpoint, options);
+    }
+
+    /// What the cache of remote files holds, the file that was used last first.
+    ///
+    /// @param options say where it is, by the storage property `cache.directory`
+    public static List<CachedFile> cache(OpenOptions options) {
+        Objects.requireNonNull(options, "options");
+        return LoaderProvider.instance().cache(options);
+    }
+
+    /// Removes from the cache of remote files those that were not used for the longest time. Loads that are reading them
+    /// fetch again what they need.
+    ///
+    /// @param options say where it is, by the storage property `cache.directory`
+    /// @param bytes the most that is to be left
+    /// @return how many bytes are left
+    public static long pruneCache(OpenOptions options, long bytes) {
+        Objects.requireNonNull(options, "options");
+        return LoaderProvider.instance().pruneCache(options, bytes);
+    }
+
+    /// A remote file in the cache.
+    ///
+    /// @param location where it is from, without what may be secret
+    /// @param version which version of it, such as an ETag
+    /// @param fileBytes its length
+    /// @param heldBytes what its entry takes on the disk
+    /// @param lastUsed when it was opened or written for the last time
+    public record CachedFile(String location, String version, long fileBytes, long heldBytes, Instant lastUsed) {
     }
 
     /// A backend.

@@ -201,6 +201,13 @@ public final class LoaderBuilder {
         return this;
     }
 
+    /// Sets a property of the storages that this loader opens, such as `s3.region`, `hf.token` or `cache.directory`; each
+    /// storage documents its own. Part of [#open(OpenOptions)]: options that are set later replace it.
+    public LoaderBuilder storageProperty(String name, String value) {
+        this.open = open.withStorageProperty(name, value);
+        return this;
+    }
+
     /// Whether the tensors are compared with the digests that their files' metadata has for them, under
     /// [WriteOptions#DIGEST_KEY]; off unless set. Only what is loaded is compared, and a tensor without a digest passes.
     ///

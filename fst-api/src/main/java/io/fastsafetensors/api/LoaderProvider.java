@@ -50,6 +50,16 @@ public interface LoaderProvider {
     /// See [Diagnostics#storage(Location, OpenOptions)].
     List<Diagnostics.StorageReport> storage(Location checkpoint, OpenOptions options);
 
+    /// See [Diagnostics#cache(OpenOptions)].
+    default List<Diagnostics.CachedFile> cache(OpenOptions options) {
+        return List.of();
+    }
+
+    /// See [Diagnostics#pruneCache(OpenOptions, long)].
+    default long pruneCache(OpenOptions options, long bytes) {
+        return 0;
+    }
+
     /// See [Diagnostics#evict(Location, OpenOptions)].
     void evict(Location checkpoint, OpenOptions options);
 }

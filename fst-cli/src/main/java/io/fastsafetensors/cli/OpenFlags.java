@@ -10,6 +10,9 @@ final class OpenFlags {
     private static final String STRICT = "--strict";
     private static final String ONLY_INDEXED = "--only-indexed";
     private static final String VARIANT = "--variant";
+    private static final String STORAGE = "--storage";
+    /// Where what is fetched from other machines is kept.
+    static final String CACHE = "--cache";
 
     private OpenFlags() {
     }
@@ -24,6 +27,9 @@ final class OpenFlags {
         syntax.flag(LENIENT, "accept bytes after the last tensor, and headers over 100 MB");
         syntax.flag(STRICT, strict);
         syntax.flag(ONLY_INDEXED, "leave out the tensors that an index does not name");
+        syntax.value(CACHE, "DIR",
+                "keep what is fetched from other machines here, and read it from here the next time");
+        syntax.values(STORAGE, "NAME=VALUE", "a property of storages, such as s3.region=eu-central-1");
         syntax.value(VARIANT, "NAME", "the variant of a directory's files and indexes, such as fp16");
     }
 
@@ -37,8 +43,22 @@ final class OpenFlags {
         OpenOptions options = line.isSet(LENIENT) && !before.lenient() ? before.withLenient(true) : before;
         options = line.isSet(STRICT) ? options.withStrict(true) : options;
         options = line.isSet(ONLY_INDEXED) ? options.withOnlyIndexed(true) : options;
-        OpenOptions all = options;
+        for (String property : line.values(STORAGE)) {
+            int equals = property.indexOf('=');
+            if (equals < 1) {
+                // The text may be a secret.
+                throw new UsageException(STORAGE + ": expected NAME=VALUE");
+            }
+            options = options.withStorageProperty(property.substring(0, equals), property.substring(equals + 1));
+        }
+        OpenOptions all = cache(line, options);
         return line.isSet(VARIANT) ? line.read(VARIANT, "", all::withVariant) : all;
+    }
+
+    /// The same with the cache's directory, if the line names one.
+    static OpenOptions cache(Line line, OpenOptions before) {
+        return line.isSet(CACHE) ? before.withStorageProperty("cache.directory",
+                Line.path(line.value(CACHE, "")).toAbsolutePath().toString()) : before;
     }
 
     /// Prints the notes of a checkpoint to the error stream.

@@ -16,6 +16,7 @@ final class Usage {
         {"split", "Rewrite a checkpoint as shards and an index."},
         {"merge", "Rewrite a sharded checkpoint as one file."},
         {"diff", "Compare two checkpoints, tensor by tensor."},
+        {"cache", "List or shrink what is kept of remote checkpoints."},
         {"doctor", "Report what works on this machine, and why the rest does not."},
         {"demo", "Write a checkpoint (1 GiB), load it, check every byte, and delete it."}};
 
@@ -36,6 +37,7 @@ final class Usage {
             case "split" -> new SplitCommand();
             case "merge" -> new MergeCommand();
             case "diff" -> new DiffCommand();
+            case "cache" -> new CacheCommand();
             case "doctor" -> new DoctorCommand();
             case "demo" -> new DemoCommand();
             default -> null;

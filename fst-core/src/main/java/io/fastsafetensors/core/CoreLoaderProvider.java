@@ -7,6 +7,7 @@ import io.fastsafetensors.api.Diagnostics.StorageReport;
 import io.fastsafetensors.api.LoadOptions;
 import io.fastsafetensors.api.Loader;
 import io.fastsafetensors.api.LoaderProvider;
+import io.fastsafetensors.api.Diagnostics;
 import io.fastsafetensors.api.OpenOptions;
 import io.fastsafetensors.api.ShardSpec;
 import io.fastsafetensors.api.Tensor;
@@ -28,8 +29,11 @@ import io.fastsafetensors.core.write.CheckpointWriter;
 import io.fastsafetensors.core.write.TensorBytes;
 import io.fastsafetensors.types.Location;
 import io.fastsafetensors.types.Slice;
+import io.fastsafetensors.core.storage.cache.CacheDirectory;
+import io.fastsafetensors.core.storage.cache.CacheSettings;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.Function;
 
 /// The entry point of core: passes each call of fst-api to the package that serves it.
@@ -65,7 +69,8 @@ public final class CoreLoaderProvider implements LoaderProvider {
 
     @Override
     public Checkpoint open(Location checkpoint, OpenOptions options) {
-        try (Storages storages = Storages.open(); SourceFiles sources = SourceFiles.closedAtOnce(storages)) {
+        try (Storages storages = Storages.open(options.storage());
+                SourceFiles sources = SourceFiles.closedAtOnce(storages)) {
             return CheckpointReader.open(CheckpointFiles.resolve(checkpoint, sources, options), sources, options);
         }
     }
@@ -104,12 +109,29 @@ public final class CoreLoaderProvider implements LoaderProvider {
     }
 
     @Override
+    public List<Diagnostics.CachedFile> cache(OpenOptions options) {
+        return cacheOf(options).list().stream().map(entry -> new Diagnostics.CachedFile(entry.location(),
+                entry.version(), entry.fileBytes(), entry.heldBytes(), entry.lastUsed())).toList();
+    }
+
+    @Override
+    public long pruneCache(OpenOptions options, long bytes) {
+        return cacheOf(options).prune(bytes);
+    }
+
+    private static CacheDirectory cacheOf(OpenOptions options) {
+        return CacheDirectory.of(CacheSettings.of(options.storage().with("cache", "on"), Optional.empty())
+                .orElseThrow(() -> new AssertionError("it is switched on")));
+    }
+
+    @Override
     public void evict(Location checkpoint, OpenOptions options) {
         forFiles(checkpoint, options, StorageReports::evict);
     }
 
     private static <T> List<T> forFiles(Location checkpoint, OpenOptions options, Function<SourceFile, T> work) {
-        try (Storages storages = Storages.open(); SourceFiles sources = SourceFiles.forLoad(storages)) {
+        try (Storages storages = Storages.open(options.storage());
+                SourceFiles sources = SourceFiles.forLoad(storages)) {
             CheckpointFiles files = CheckpointFiles.resolve(checkpoint, sources, options);
             return CheckpointReader.open(files, sources, options).files().stream()
                     .map(file -> work.apply(sources.file(file))).toList();

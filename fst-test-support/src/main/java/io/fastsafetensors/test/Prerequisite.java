@@ -57,8 +57,9 @@ public enum Prerequisite {
     MOUNT("permission to mount", "run as root or allow user namespaces; apt install util-linux", true),
     /// The HTTP server nginx.
     NGINX("nginx", "apt install nginx-light", true),
-    /// The server of S3's protocol, whose jar the system property `fst.s3proxy` names.
-    S3PROXY("S3Proxy", "-Dfst.s3proxy=JAR of org.gaul:s3proxy:4.1.0:jar:jar-with-dependencies", false),
+    /// The server of S3's protocol, whose jar the system property `fst.s3proxy` names; a build with slow tests fetches it.
+    S3PROXY("S3Proxy", "-Dfst.slow=true fetches it, or -Dfst.s3proxy=JAR of"
+            + " org.gaul:s3proxy:4.1.0:jar:jar-with-dependencies", true),
     /// NVIDIA's compiler, which must have the version that made the PTX in the jar.
     NVCC("nvcc", "install NVIDIA's CUDA toolkit", false),
     /// A directory of real safetensors files, which the system property `fst.corpus` names.

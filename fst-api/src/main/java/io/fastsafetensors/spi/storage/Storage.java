@@ -3,6 +3,7 @@ package io.fastsafetensors.spi.storage;
 import io.fastsafetensors.error.UnsupportedFeatureException;
 import io.fastsafetensors.types.Location;
 import java.util.List;
+import java.util.Optional;
 
 /// A place that holds files: says what a location names, lists, and opens. Thread-safe.
 ///
@@ -42,6 +43,11 @@ public interface Storage extends AutoCloseable {
     ///
     /// @return a file that the caller closes
     StorageFile open(Location file);
+
+    /// The whole files that this storage keeps on this machine; empty unless it does so.
+    default Optional<LocalCopies> localCopies() {
+        return Optional.empty();
+    }
 
     /// Releases what the storage holds. Idempotent. Called after every file was closed.
     @Override

@@ -20,6 +20,12 @@ public interface StorageFile extends AutoCloseable {
     /// Its identity when it was opened.
     FileIdentity identity();
 
+    /// Whether the identity tells versions apart for good, so that bytes may be kept under it after this file was closed. Not
+    /// so where a storage knows little of its files, such as an HTTP server without ETags.
+    default boolean hasLastingIdentity() {
+        return true;
+    }
+
     /// The identity of the open file now; asked after each block that was read. Cheap: a storage whose reads fail by
     /// themselves when the file is another version has nothing to ask, which is the default.
     default FileIdentity currentIdentity() {

@@ -39,6 +39,7 @@ public final class GpuBench {
         sections.put("budget", new BudgetSection());
         sections.put("kernels", new KernelSection());
         sections.put("ranks", new RanksSection());
+        sections.put("remote", new RemoteSection());
         sections.put("mapped", new MappedSection());
         sections.put("faults", new FaultSection());
         return sections;

@@ -4,6 +4,7 @@ import io.fastsafetensors.api.LoadStats;
 import io.fastsafetensors.api.Loader;
 import io.fastsafetensors.api.Weights;
 import java.lang.management.ManagementFactory;
+import io.fastsafetensors.types.Location;
 import java.nio.file.Path;
 
 /// One load.
@@ -18,6 +19,11 @@ record LoadRun(double seconds, double cpuSeconds, LoadStats stats) {
 
     /// Loads a checkpoint, closes it, and waits until the device is idle again.
     static LoadRun of(Loader loader, Path checkpoint) {
+        return of(loader, Location.of(checkpoint));
+    }
+
+    /// As [#of(Loader, Path)], from anywhere.
+    static LoadRun of(Loader loader, Location checkpoint) {
         LoadRun run = andGoOn(loader, checkpoint);
         awaitIdleDevice();
         return run;
@@ -34,6 +40,10 @@ record LoadRun(double seconds, double cpuSeconds, LoadStats stats) {
 
     /// Loads a checkpoint and closes it.
     static LoadRun andGoOn(Loader loader, Path checkpoint) {
+        return andGoOn(loader, Location.of(checkpoint));
+    }
+
+    private static LoadRun andGoOn(Loader loader, Location checkpoint) {
         long cpu = cpuNanos();
         long start = System.nanoTime();
         try (Weights weights = loader.load(checkpoint)) {

@@ -50,6 +50,7 @@ final class Settings {
         KEYS.put("onlyIndexed",
                 (builder, value) -> builder.open(builder.options().open().withOnlyIndexed(value.flag())));
         KEYS.put("variant", (builder, value) -> builder.open(builder.options().open().withVariant(value.text())));
+        KEYS.put("storageProperties", (builder, value) -> value.pairs().forEach(builder::storageProperty));
         KEYS.put("checkDigests", (builder, value) -> builder.checkDigests(value.flag()));
         KEYS.put("leakDetection", (builder, value) -> builder.leakDetection(value.oneOf(LeakDetection.values())));
         KEYS.put("batchesAhead", (builder, value) -> builder

@@ -104,7 +104,7 @@ final class LoadTarget {
     /// @return the first use of it
     static Use open(LoadOptions options) {
         try (Resources resources = new Resources()) {
-            Storages storages = Storages.open();
+            Storages storages = Storages.open(options.open().storage());
             resources.add(storages::close);
             ReaderThreads threads = new ReaderThreads();
             resources.add(threads::end);
@@ -242,10 +242,11 @@ final class LoadTarget {
 
     /// How many readers, with how many blocks each, carry out a plan.
     ///
+    /// @param routing the ways of its files
     /// @param deviceBytes what its buffers take
     /// @throws io.fastsafetensors.error.BudgetException if the budgets have no room for it
-    Readers.Crew crew(ReadPlan plan, long deviceBytes, long deviceBudget) {
-        return readers.crew(plan, deviceBytes, deviceBudget);
+    Readers.Crew crew(ReadPlan plan, Routing routing, long deviceBytes, long deviceBudget) {
+        return readers.crew(plan, routing.parallelReads(), deviceBytes, deviceBudget);
     }
 
     /// How many slots of device memory a reader of a stream needs, with files routed like this.

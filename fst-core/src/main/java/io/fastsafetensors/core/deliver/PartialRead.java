@@ -54,7 +54,8 @@ public final class PartialRead {
                     host.backend().get().hints().tensorAlignment());
             SharedBuffer buffer = new SharedBuffer(memory, host.backend());
             boolean done = false;
-            try (Storages storages = Storages.open(); SourceFiles files = checkpoint.sources().again(storages)) {
+            try (Storages storages = Storages.open(checkpoint.sources().options());
+                    SourceFiles files = checkpoint.sources().again(storages)) {
                 MemorySegment target = memory.segment().orElseThrow().asSlice(0, slice.byteSize());
                 files.file(info.file()).reading(file -> {
                     new PartialRead(file, info, target).fill(slice);

@@ -65,7 +65,7 @@ final class PreparedLoad implements AutoCloseable {
         this.firstFile = firstFile;
         this.bufferSizes = bufferSizes;
         this.digests = options.checkDigests() ? DigestCheck.of(headers, plan) : DigestCheck.NONE;
-        Readers.Crew all = target.crew(plan, bufferBytes(), deviceBudget);
+        Readers.Crew all = target.crew(plan, routing, bufferBytes(), deviceBudget);
         this.crew = digests.tap().equals(ReadTap.NONE) ? all : all.alone();
         this.plan = way.isShared() ? plan.shared(way.sharing(plan, crew.transientBytes())) : plan;
         this.clock = new LoadClock(startNanos, System.nanoTime());

@@ -54,6 +54,8 @@ public final class LoadJob {
     private volatile boolean stopped;
     private volatile long stagingBytes;
     private final int readers;
+    private final Pace pace;
+    private final boolean remote;
     /// The blocks to read, in this order.
     private final int[] blocks;
 
@@ -89,6 +91,8 @@ public final class LoadJob {
                 crew.blocksInFlight(), tap, placeNanos, plan.gathers(), () -> stopped,
                 exchange == null ? this.progress::arrived : exchange::landed);
         this.readers = Math.min(crew.threads(), blocks.length);
+        this.pace = new Pace(Math.min(crew.first(), readers), readers);
+        this.remote = crew.isRemote();
         this.resources = resources.handOver();
     }
 
@@ -103,18 +107,22 @@ public final class LoadJob {
         SlotPool slots = context.pool();
         if (slots != null) {
             resources.add(slots::end);
-            slots.begin(plan.needsSlots() ? readers * context.blocksInFlight() : 0);
+            slots.begin(plan.needsSlots() ? pace.peak() * context.blocksInFlight() : 0);
         }
         try {
             if (exchange != null && plan.blocks().size() > 0) {
                 startWorker(() -> exchange.run(share()), threads::run);
             }
-            for (int i = 0; i < readers; i++) {
-                startWorker(this::readAll, threads::read);
-            }
+            startReaders(pace.peak());
         } catch (OutOfMemoryError e) {
             throw new BackendException("cannot start a reader thread: " + e.getMessage()
                     + "; use fewer readers or raise the limit of threads", Where.backend(backend.get().name()), e);
+        }
+    }
+
+    private void startReaders(int count) {
+        for (int i = 0; i < count; i++) {
+            startWorker(this::readAll, reader -> threads.read(reader, remote));
         }
     }
 
@@ -164,8 +172,8 @@ public final class LoadJob {
         Landers landers = new Landers(context);
         failing(() -> carryOut(landers));
         releasing(landers::close);
-        if (!stopped && next.get() < blocks.length) {
-            failing(() -> startWorker(this::readAll, threads::read));
+        if (!stopped && next.get() < blocks.length && !pace.leaves()) {
+            failing(() -> startReaders(1));
         }
     }
 
@@ -186,17 +194,30 @@ public final class LoadJob {
 
     private void carryOut(Lander landers) {
         long begin = System.nanoTime();
-        while (!stopped && !(threads.othersWait() && System.nanoTime() - begin > TURN_NANOS)) {
+        while (!stopped && !(threads.othersWait(remote) && System.nanoTime() - begin > TURN_NANOS)) {
             int position = next.getAndIncrement();
             if (position >= blocks.length) {
                 taken.countDown();
                 break;
             }
-            landers.land(blocks[position]);
+            int block = blocks[position];
+            landers.land(block);
+            grow(pace.landed(plan.blocks().end(block) - plan.blocks().start(block), System.nanoTime()));
+            if (pace.isOneTooMany()) {
+                break;
+            }
         }
         if (!stopped) {
             landers.finish();
         }
+    }
+
+    private void grow(int more) {
+        SlotPool slots = context.pool();
+        if (more > 0 && slots != null && plan.needsSlots()) {
+            slots.reserve(pace.peak() * context.blocksInFlight());
+        }
+        startReaders(more);
     }
 
     /// Whatever goes wrong fails the load.
@@ -362,9 +383,9 @@ public final class LoadJob {
         return exchange == null ? 0 : exchange.bytesReceived();
     }
 
-    /// How many readers it has.
+    /// The most readers that it had at a time.
     public int readers() {
-        return readers;
+        return pace.peak();
     }
 
     /// The page-locked bytes that this load shares with others, 0 if it needs none.

@@ -20,8 +20,16 @@ public final class ReaderThreads {
     private static final SharedResources<Integer, ThreadPoolExecutor> READERS = new SharedResources<>(
             most -> executor("reader", most, new LinkedBlockingQueue<>()), ThreadPoolExecutor::shutdown);
 
+    private static final String MOST_REMOTE_PROPERTY = "fst.maxRemoteReaders";
+    private static final long MOST_REMOTE = 128;
+    /// Those that wait for other machines most of the time, which needs neither processors nor a drive.
+    private static final SharedResources<Integer, ThreadPoolExecutor> REMOTE = new SharedResources<>(
+            most -> executor("remote", most, new LinkedBlockingQueue<>()), ThreadPoolExecutor::shutdown);
+
     private final int most = most();
+    private final int mostRemote = mostRemote();
     private final ThreadPoolExecutor readers = READERS.retain(most);
+    private final ThreadPoolExecutor remote = REMOTE.retain(mostRemote);
     private final ThreadPoolExecutor helpers = executor("helper", 0, new SynchronousQueue<>());
 
     /// None yet.
@@ -47,24 +55,35 @@ public final class ReaderThreads {
                 .orElseGet(() -> Math.max(FEWEST, 2L * Runtime.getRuntime().availableProcessors())));
     }
 
+    /// The most readers of files of other machines: the system property `fst.maxRemoteReaders`, or 128.
+    ///
+    /// @throws io.fastsafetensors.error.ConfigException if the property is no number
+    static int mostRemote() {
+        return (int) Math.min(Integer.MAX_VALUE,
+                ProcessLimit.number(MOST_REMOTE_PROPERTY, 1).orElse(MOST_REMOTE));
+    }
+
     /// Runs what is no reader on a thread of its own, at once.
     public void run(Runnable work) {
         helpers.execute(work);
     }
 
     /// Runs a reader, when its turn comes. It asks now and then whether others wait, and then ends and has itself run again.
-    void read(Runnable reader) {
-        readers.execute(reader);
+    ///
+    /// @param waits whether it reads files of other machines
+    void read(Runnable reader, boolean waits) {
+        (waits ? remote : readers).execute(reader);
     }
 
-    /// Whether readers wait for their turn.
-    boolean othersWait() {
-        return !readers.getQueue().isEmpty();
+    /// Whether readers of this kind wait for their turn.
+    boolean othersWait(boolean waits) {
+        return !(waits ? remote : readers).getQueue().isEmpty();
     }
 
     /// Ends the threads that nobody else uses when they have done what they do. Nothing is run any more.
     public void end() {
         helpers.shutdown();
         READERS.release(most);
+        REMOTE.release(mostRemote);
     }
 }

@@ -16,6 +16,10 @@ public final class Readers {
     private static final int MOST = 16;
     /// One thread submits copies faster than they are done.
     private static final int MAPPED = 1;
+    /// How many times as many readers of remote files may work as the storage says.
+    private static final int REMOTE_GROWTH = 4;
+    /// What readers of remote files may need besides, together, where they would be more than those of local files.
+    private static final long REMOTE_BYTES = 512L << 20;
 
     private final LoadOptions options;
     private final boolean hostAddressable;
@@ -25,13 +29,15 @@ public final class Readers {
 
     /// The readers of one load.
     ///
-    /// @param threads how many
+    /// @param threads how many at most
+    /// @param first how many begin; the others follow if that makes the load faster
+    /// @param isRemote whether they wait for other machines
     /// @param blocksInFlight how many blocks each may have under way, the one being read included
     /// @param transientBytes device memory that they need together while they run
-    public record Crew(int threads, int blocksInFlight, long transientBytes) {
+    public record Crew(int threads, int first, boolean isRemote, int blocksInFlight, long transientBytes) {
         /// One reader of them.
         public Crew alone() {
-            return new Crew(1, blocksInFlight, transientBytes / threads);
+            return new Crew(1, 1, isRemote, blocksInFlight, transientBytes / threads);
         }
     }
 
@@ -58,11 +64,14 @@ public final class Readers {
 
     /// The readers for a plan.
     ///
+    /// @param parallelReads how many reads at a time serve its files best as their storage says; 0 for local files
     /// @param deviceBytes what its buffers take
     /// @param deviceBudget the most device memory that the load may hold
     /// @throws BudgetException if the host budget has no room for a slot, or the device budget none for the plan
-    public Crew crew(ReadPlan plan, long deviceBytes, long deviceBudget) {
-        int threads = wanted;
+    public Crew crew(ReadPlan plan, int parallelReads, long deviceBytes, long deviceBudget) {
+        boolean remote = parallelReads > 0;
+        long perReader = scratchSlots(plan) * plan.slotBytes();
+        int threads = remote ? remote(parallelReads, perReader) : wanted;
         if (plan.needsSlots()) {
             if (affordableSlots() < 1) {
                 throw new BudgetException("(one staging slot)", slotBytes, options.hostBudget());
@@ -72,12 +81,21 @@ public final class Readers {
             threads = options.readers() != 0 ? threads : Math.min(threads, MAPPED);
         }
         threads = Math.clamp(plan.blocks().size(), 1, threads);
-        long perReader = scratchSlots(plan) * plan.slotBytes();
         if (perReader > 0) {
             threads = Math.clamp((deviceBudget - deviceBytes) / perReader, 1, threads);
         }
         plan.requireDeviceBudget(deviceBudget - (deviceBytes - plan.deviceBytes()), threads * perReader);
-        return new Crew(threads, blocksInFlight, threads * perReader);
+        boolean grows = remote && options.readers() == 0;
+        return new Crew(threads, grows ? Math.min(threads, parallelReads) : threads, remote, blocksInFlight,
+                threads * perReader);
+    }
+
+    private int remote(int parallelReads, long perReader) {
+        if (options.readers() != 0) {
+            return Math.min(ReaderThreads.mostRemote(), options.readers());
+        }
+        int most = Math.min(ReaderThreads.mostRemote(), parallelReads * REMOTE_GROWTH);
+        return perReader == 0 ? most : Math.clamp(REMOTE_BYTES / perReader, Math.min(wanted, most), most);
     }
 
     /// How many slots of device memory a reader needs while it runs.

@@ -73,13 +73,13 @@ public final class Router {
         for (FileHeader header : headers) {
             routes.add(route(sources.file(header.location())));
         }
-        return new Routing(routes, noMappings(routes.size()), null);
+        return new Routing(routes, noMappings(routes.size()), null, parallelReads(headers, sources));
     }
 
     private Route route(SourceFile file) {
         boolean staged = options.transferPath() == TransferPath.STAGED;
         if (isHostAddressable() && options.transferPath() != TransferPath.DIRECT) {
-            return staged ? new Route(Landing.MOVED, "slots were asked for") : IN_PLACE;
+            return staged ? new Route(Landing.MOVED, "slots were asked for") : inPlace(file);
         }
         if (staged || direct.isEmpty()) {
             return new Route(Landing.STAGED, staged ? "slots were asked for"
@@ -98,6 +98,16 @@ public final class Router {
                 : "direct storage would copy through the host, which slots do faster: " + support.reason());
     }
 
+    /// Ranks that share a load cut blocks alike, whether or not the file lies on their own disk.
+    private Route inPlace(SourceFile file) {
+        if (options.blockBytes() != 0 || options.group().isPresent() || file.location().path().isPresent()) {
+            return IN_PLACE;
+        }
+        int preferred = file.retain().preferredReadBytes();
+        file.release();
+        return preferred <= 0 ? IN_PLACE : new Route(Landing.IN_PLACE, IN_PLACE.why(), preferred);
+    }
+
     private Routing mapped(List<FileHeader> headers, SourceFiles sources) {
         MappedFiles mappings = MappedFiles.open(backend);
         List<Route> routes = new ArrayList<>(headers.size());
@@ -114,11 +124,24 @@ public final class Router {
                 routes.add(able ? mapped(file, mappings)
                         : new Route(Landing.STAGED, "storage of this kind cannot be mapped"));
             }
-            return new Routing(routes, taken, mappings);
+            return new Routing(routes, taken, mappings, parallelReads(headers, sources));
         } catch (RuntimeException | Error e) {
-            new Routing(routes, taken, mappings).close();
+            new Routing(routes, taken, mappings, 0).close();
             throw e;
         }
+    }
+
+    /// What the storage of remote files says; local files have the backend's and the machine's number.
+    private static int parallelReads(List<FileHeader> headers, SourceFiles sources) {
+        int most = 0;
+        for (FileHeader header : headers) {
+            if (header.location().path().isEmpty()) {
+                SourceFile source = sources.file(header.location());
+                most = Math.max(most, source.retain().preferredParallelReads());
+                source.release();
+            }
+        }
+        return most;
     }
 
     private static boolean isMappable(SourceFile file) {

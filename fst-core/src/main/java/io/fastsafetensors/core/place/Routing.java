@@ -15,11 +15,14 @@ public final class Routing implements AutoCloseable {
     private final List<Route> routes;
     private final List<Optional<MappedFile>> mapped;
     private final @Nullable MappedFiles mappings;
+    private final int parallelReads;
     private boolean closed;
 
     /// @param mapped one per file, present where it is mapped
     /// @param mappings where those came from, one reference to it; null if none is mapped
-    Routing(List<Route> routes, List<Optional<MappedFile>> mapped, @Nullable MappedFiles mappings) {
+    /// @param parallelReads how many reads at a time serve the files best as their storage says; 0 for local files
+    Routing(List<Route> routes, List<Optional<MappedFile>> mapped, @Nullable MappedFiles mappings, int parallelReads) {
+        this.parallelReads = parallelReads;
         this.routes = List.copyOf(routes);
         this.mapped = List.copyOf(mapped);
         this.mappings = mappings;
@@ -41,7 +44,13 @@ public final class Routing implements AutoCloseable {
     ///
     /// @param first the first of them
     public Routing part(int first, int files) {
-        return new Routing(routes.subList(first, first + files), mapped.subList(first, first + files), null);
+        return new Routing(routes.subList(first, first + files), mapped.subList(first, first + files), null,
+                parallelReads);
+    }
+
+    /// How many reads at a time serve the files best as their storage says; 0 for local files.
+    public int parallelReads() {
+        return parallelReads;
     }
 
     /// The mapping of a file that is mapped.

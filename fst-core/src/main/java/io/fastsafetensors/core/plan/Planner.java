@@ -59,7 +59,7 @@ public final class Planner {
             return placed(index, header, selected, route);
         }
         String obstacle = obstacleToInPlace(selected, settings);
-        return obstacle == null ? inPlace(index, header, selected)
+        return obstacle == null ? inPlace(index, header, selected, route)
                 : placed(index, header, selected, new Route(Landing.MOVED, obstacle));
     }
 
@@ -80,7 +80,8 @@ public final class Planner {
         return null;
     }
 
-    private PlannedFile inPlace(int index, FileHeader header, Selected selected) {
+    private PlannedFile inPlace(int index, FileHeader header, Selected selected, Route route) {
+        long blockBytes = route.readBytes() > 0 ? Pages.ceil(route.readBytes()) : settings.blockBytes();
         Ranges ranges = Ranges.of(selected, GAP_LIMIT);
         long[] spanTarget = new long[ranges.size()];
         int firstBlock = blocks.size();
@@ -89,7 +90,7 @@ public final class Planner {
             spanTarget[r] = bufferBytes;
             long base = Pages.floor(ranges.start(r));
             for (long at = ranges.start(r); at < ranges.end(r);) {
-                long next = Math.min(ranges.end(r), Pages.floor(at) + settings.blockBytes());
+                long next = Math.min(ranges.end(r), Pages.floor(at) + blockBytes);
                 blocks.add(index, at, next, bufferBytes + Pages.floor(at) - base);
                 at = next;
             }

@@ -6,5 +6,10 @@ import io.fastsafetensors.core.plan.PlannedFile.Landing;
 ///
 /// @param landing the path
 /// @param why the reason, for people
-public record Route(Landing landing, String why) {
+/// @param readBytes bytes of one read as the file's storage prefers it, where no slot bounds them; 0 without a preference
+public record Route(Landing landing, String why, int readBytes) {
+    /// A route without a preference.
+    public Route(Landing landing, String why) {
+        this(landing, why, 0);
+    }
 }

@@ -2,6 +2,7 @@ package io.fastsafetensors.core.read;
 
 import io.fastsafetensors.api.DirectIo;
 import io.fastsafetensors.core.plan.Pages;
+import io.fastsafetensors.core.storage.cache.CachedFile;
 import io.fastsafetensors.error.StorageException;
 import io.fastsafetensors.spi.storage.CacheResidency;
 import io.fastsafetensors.spi.storage.DirectReads;
@@ -22,6 +23,8 @@ public final class BlockReader {
     private final DirectIo mode;
     private final @Nullable CacheResidency residency;
     private final @Nullable DirectReads directReads;
+    private final @Nullable CachedFile copied;
+    private final @Nullable BlockReader copy;
     private final ReadCounters counters;
 
     /// @param file stays the caller's; what it can do is asked here, once
@@ -30,6 +33,8 @@ public final class BlockReader {
         this.mode = mode;
         this.residency = file.ability(CacheResidency.class).orElse(null);
         this.directReads = mode == DirectIo.NEVER ? null : file.ability(DirectReads.class).orElse(null);
+        this.copied = file.ability(CachedFile.class).orElse(null);
+        this.copy = copied == null ? null : new BlockReader(copied.local(), mode, counters);
         this.counters = counters;
     }
 
@@ -45,6 +50,10 @@ public final class BlockReader {
     ///        size, and there is room up to the end of the page of byte `to`
     /// @throws StorageException if the storage fails or the file ends early
     public void read(long from, long to, MemorySegment target, long targetOffset) {
+        if (copied != null && copy != null && copied.holds(from, to)
+                && readCopy(copied, copy, from, to, target, targetOffset)) {
+            return;
+        }
         long before = System.nanoTime();
         long base = Pages.floor(from);
         DirectReads past = directReads;
@@ -59,9 +68,22 @@ public final class BlockReader {
         counters.addNanos(System.nanoTime() - before);
     }
 
-    /// Whether the page cache holds all of `[from, to)`, so that parts of it cost no trip to the disk each.
+    /// Whether the local copy of a remote file had what is wanted; if not, it is fetched.
+    private static boolean readCopy(CachedFile file, BlockReader copy, long from, long to, MemorySegment target,
+            long targetOffset) {
+        try {
+            copy.read(from, to, target, targetOffset);
+            return file.verify(from, to, target, targetOffset - Pages.floor(from));
+        } catch (StorageException e) {
+            file.failed(from, to, e);
+            return false;
+        }
+    }
+
+    /// Whether the page cache holds all of `[from, to)`, so that parts of it cost no trip to the disk each. Parts of the copy
+    /// of a remote file cost a checksum of more than themselves: it is read as a whole.
     public boolean isCached(long from, long to) {
-        return mode != DirectIo.ALWAYS && residency != null && isCached(residency, from, to);
+        return copied == null && mode != DirectIo.ALWAYS && residency != null && isCached(residency, from, to);
     }
 
     /// Reads the bytes `[from, to)` out of the page cache, a part of a block; [#readRuns] counts them.

@@ -4,6 +4,7 @@ import io.fastsafetensors.error.StorageException;
 import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.spi.storage.Storage;
 import io.fastsafetensors.spi.storage.StorageFile;
+import io.fastsafetensors.spi.storage.StorageOptions;
 import io.fastsafetensors.types.Location;
 import java.io.IOException;
 import java.lang.System.Logger.Level;
@@ -108,6 +109,11 @@ public final class SourceFiles implements AutoCloseable {
     /// @throws io.fastsafetensors.error.UnsupportedFeatureException if there is none for its scheme
     public Storage storage(Location location) {
         return storages.of(location);
+    }
+
+    /// What its storages were told when they were opened.
+    public StorageOptions options() {
+        return storages.options();
     }
 
     /// The location by which the same bytes are found for as long as this is open.

@@ -1,5 +1,6 @@
 package io.fastsafetensors.core.storage;
 
+import io.fastsafetensors.core.storage.cache.CachedStorage;
 import io.fastsafetensors.error.StorageException;
 import io.fastsafetensors.error.UnsupportedFeatureException;
 import io.fastsafetensors.spi.Releases;
@@ -27,14 +28,18 @@ public final class Storages implements AutoCloseable {
 
     private final Storage memory = new MemoryStorage();
     private final Map<String, Storage> open = new LinkedHashMap<>();
+    private final StorageOptions options;
     private int holders = 1;
 
-    private Storages() {
+    private Storages(StorageOptions options) {
+        this.options = options;
     }
 
     /// None yet; one holder.
-    public static Storages open() {
-        return new Storages();
+    ///
+    /// @param options what each storage is told when it is opened
+    public static Storages open(StorageOptions options) {
+        return new Storages(options);
     }
 
     /// Opens the storage of paths ahead of its first use: finding it and binding the system's calls takes milliseconds
@@ -49,9 +54,14 @@ public final class Storages implements AutoCloseable {
 
     /// With this one for paths; one holder.
     static Storages over(Storage local) {
-        Storages storages = new Storages();
+        Storages storages = new Storages(StorageOptions.none());
         storages.open.put(LocalStorageProvider.SCHEME, local);
         return storages;
+    }
+
+    /// What each storage is told when it is opened.
+    StorageOptions options() {
+        return options;
     }
 
     /// The storage that serves a location.
@@ -74,12 +84,26 @@ public final class Storages implements AutoCloseable {
         return storage;
     }
 
-    private static Storage open(StorageProvider provider, String scheme, Location location) {
+    private Storage open(StorageProvider provider, String scheme, Location location) {
         try {
-            return provider.open(StorageOptions.none());
+            Storage storage = provider.open(options);
+            return scheme.equals(LocalStorageProvider.SCHEME) ? storage : cached(storage);
         } catch (LinkageError e) {
             throw new StorageException("the storage of scheme " + scheme + " (" + provider.getClass().getName()
                     + ") does not go together with this version of fst: " + e, location.where(), e);
+        }
+    }
+
+    private Storage cached(Storage storage) {
+        boolean done = false;
+        try {
+            Storage cached = CachedStorage.around(storage, LocalStorage.platform(), options);
+            done = true;
+            return cached;
+        } finally {
+            if (!done) {
+                storage.close();
+            }
         }
     }
 

@@ -2,6 +2,7 @@ package io.fastsafetensors.core.storage;
 
 import io.fastsafetensors.core.linux.ffm.LibC;
 import io.fastsafetensors.spi.storage.StorageFile;
+import io.fastsafetensors.spi.storage.StorageOptions;
 import io.fastsafetensors.types.Location;
 import java.nio.file.Path;
 import java.util.function.Function;
@@ -13,7 +14,8 @@ public final class TestSources {
 
     /// Uses files that are closed as soon as nobody uses them.
     public static <T> T using(Function<SourceFiles, T> work) {
-        try (Storages storages = Storages.open(); SourceFiles sources = SourceFiles.closedAtOnce(storages)) {
+        try (Storages storages = Storages.open(StorageOptions.none());
+                SourceFiles sources = SourceFiles.closedAtOnce(storages)) {
             return work.apply(sources);
         }
     }

@@ -100,11 +100,13 @@ final class RangeServer implements AutoCloseable {
         }
     }
 
+    /// No two servers have one version of anything, though they may have the same port one after the other.
+    private static final AtomicLong VERSIONS = new AtomicLong();
+
     final List<Request> requests = new CopyOnWriteArrayList<>();
     private final Map<String, Content> files = new ConcurrentSkipListMap<>();
     private final Map<String, Long> failing = new ConcurrentHashMap<>();
     private final Set<Socket> sockets = ConcurrentHashMap.newKeySet();
-    private final AtomicLong versions = new AtomicLong();
     private final AtomicLong connections = new AtomicLong();
     private final ServerSocket listener;
     private final boolean tls;
@@ -145,7 +147,7 @@ final class RangeServer implements AutoCloseable {
     }
 
     void put(String path, long length, Map<Long, byte[]> pieces) {
-        files.put(path, new Content(length, new TreeMap<>(pieces), "\"v" + versions.incrementAndGet() + "\""));
+        files.put(path, new Content(length, new TreeMap<>(pieces), "\"v" + VERSIONS.incrementAndGet() + "\""));
     }
 
     void remove(String path) {

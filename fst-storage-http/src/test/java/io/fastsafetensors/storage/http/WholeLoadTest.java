@@ -22,9 +22,13 @@ import java.util.random.RandomGenerator;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /// Checkpoints loaded over HTTP and S3 from servers of which one answer in 20 fails, is late or is cut.
 class WholeLoadTest {
+    @TempDir
+    Path cache;
+
     private final RangeServer server = new RangeServer();
 
     @AfterEach
@@ -41,6 +45,15 @@ class WholeLoadTest {
     void the_corpus_has_its_digests_over_s3() throws Exception {
         load("/bucket/corpus", "s3://bucket/corpus",
                 Map.of("fst.s3.endpoint", server.address(), "fst.s3.accessKeyId", "A", "fst.s3.secretAccessKey", "B"));
+    }
+
+    @Test
+    void the_corpus_has_its_digests_through_the_cache() throws Exception {
+        Map<String, String> settings = Map.of("fst.cache.directory", cache.toString());
+        load("/corpus", server.address() + "/corpus", settings);
+        // What the cache has by now is enough.
+        server.behaviour = request -> request.header("range").equals("bytes=0-0") ? null : Answer.of(500);
+        with(settings, () -> check(server.address() + "/corpus"));
     }
 
     @Test

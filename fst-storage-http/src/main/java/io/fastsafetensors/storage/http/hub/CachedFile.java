@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
+import java.util.function.LongFunction;
 
 /// A file of the local cache. The cache never changes a commit's files.
 final class CachedFile extends OpenFile {
@@ -27,12 +28,12 @@ final class CachedFile extends OpenFile {
         this.identity = identity;
     }
 
-    static CachedFile open(Location location, String commit, Path path) {
+    static CachedFile open(Location location, Path path, LongFunction<FileIdentity> identity) {
         try {
             FileChannel channel = FileChannel.open(path);
             long length = channel.size();
             return new CachedFile(location, path, channel, length,
-                    FileIdentity.of("hub file", length, "commit " + commit));
+                    identity.apply(length));
         } catch (IOException e) {
             throw new StorageException("cannot read the file of the cache (" + e.getClass().getSimpleName()
                     + "); download it again", location.where(), e);

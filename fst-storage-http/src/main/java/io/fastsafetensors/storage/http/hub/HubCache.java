@@ -4,13 +4,18 @@ import io.fastsafetensors.error.StorageException;
 import io.fastsafetensors.error.Where;
 import io.fastsafetensors.storage.http.wire.Settings;
 import java.io.IOException;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
+import java.util.concurrent.ThreadLocalRandom;
 
-/// The cache that the hub's own tools keep, read only: `models--org--name/refs/REVISION` holds a commit, and
-/// `models--org--name/snapshots/COMMIT` its files. Immutable.
+/// The cache that the hub's own tools keep: `models--org--name/blobs` holds contents by their digests, `snapshots/COMMIT` links
+/// to them by the names of a commit's files, and `refs/REVISION` holds the commit that a revision named. Immutable.
 final class HubCache {
     private static final String COMMIT = "[0-9a-f]{40}";
 
@@ -66,6 +71,63 @@ final class HubCache {
             return Files.exists(found) ? Optional.of(found) : Optional.empty();
         } catch (InvalidPathException _) {
             return Optional.empty();
+        }
+    }
+
+    /// For files that are not whole yet: next to the cache, because its tools do not know them, and on the same file system
+    /// in most cases, so that whole ones need no copying.
+    Path parts() {
+        Path name = folder.getFileName();
+        return folder.toAbsolutePath().resolveSibling((name == null ? "hub" : name.toString()) + "-parts");
+    }
+
+    /// Adds a whole file of a pinned place.
+    ///
+    /// @param blob the name of its content
+    /// @param copy its content; linked, or copied where that cannot be
+    /// @param revisions those that named the commit
+    void add(HubPlace place, String blob, Path copy, List<String> revisions) throws IOException {
+        Path repository = repository(place);
+        Path content = Files.createDirectories(repository.resolve("blobs")).resolve(blob);
+        if (!Files.exists(content)) {
+            link(content, copy);
+        }
+        Path name = snapshot(place).resolve(place.path());
+        Path directory = Objects.requireNonNull(name.getParent(), "a file has a directory");
+        Files.createDirectories(directory);
+        if (!Files.exists(name)) {
+            replace(name, temporary -> Files.createSymbolicLink(temporary, directory.relativize(content)));
+        }
+        for (String revision : revisions) {
+            Path ref = repository.resolve("refs").resolve(revision);
+            Files.createDirectories(Objects.requireNonNull(ref.getParent(), "a ref has a directory"));
+            replace(ref, temporary -> Files.writeString(temporary, place.revision()));
+        }
+    }
+
+    private static void link(Path content, Path copy) throws IOException {
+        try {
+            Files.createLink(content, copy);
+        } catch (FileAlreadyExistsException _) {
+            // Another process was quicker.
+        } catch (UnsupportedOperationException | IOException _) {
+            // Another file system, or one without links.
+            replace(content, temporary -> Files.copy(copy, temporary));
+        }
+    }
+
+    private interface Making {
+        void make(Path temporary) throws IOException;
+    }
+
+    private static void replace(Path target, Making making) throws IOException {
+        Path temporary = target.resolveSibling(target.getFileName() + "."
+                + Long.toHexString(ThreadLocalRandom.current().nextLong()) + ".incomplete");
+        try {
+            making.make(temporary);
+            Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
+        } finally {
+            Files.deleteIfExists(temporary);
         }
     }
 

@@ -2,6 +2,8 @@ package io.fastsafetensors.storage.http.hub;
 
 import io.fastsafetensors.error.StorageException;
 import io.fastsafetensors.error.Where;
+import io.fastsafetensors.spi.storage.FileIdentity;
+import io.fastsafetensors.spi.storage.LocalCopies;
 import io.fastsafetensors.spi.storage.Storage;
 import io.fastsafetensors.spi.storage.StorageEntry;
 import io.fastsafetensors.spi.storage.StorageFile;
@@ -14,10 +16,16 @@ import io.fastsafetensors.storage.http.wire.RemoteFile;
 import io.fastsafetensors.storage.http.wire.Settings;
 import io.fastsafetensors.types.Location;
 import java.io.IOException;
+import java.lang.System.Logger.Level;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.HashSet;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -28,13 +36,18 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
+import org.jspecify.annotations.Nullable;
+
 /// Reads model repositories of the Hugging Face hub. Locations are `hf:org/name@revision/file`. The commit that a revision
-/// names is asked for once; files of that commit that the local cache has are read there. The cache is not filled.
-public final class HubStorage implements Storage {
+/// names is asked for once; files of that commit that the local cache has are read there, and whole ones are added to it.
+public final class HubStorage implements Storage, LocalCopies {
+    private static final System.Logger LOG = System.getLogger("io.fastsafetensors.storage.http");
     private static final int PARALLEL_READS = 32;
     private static final int MOST_OF_AN_ANSWER = 16 << 20;
     private static final Pattern NEXT = Pattern.compile("<([^>]+)>\\s*;\\s*rel=\"?next\"?");
     private static final String COMMIT = "[0-9a-f]{40}";
+    private static final String SHA256 = "[0-9a-f]{64}";
+    private static final String DIGEST = COMMIT + "|" + SHA256;
 
     private final HttpClient client;
     private final Address endpoint;
@@ -42,7 +55,22 @@ public final class HubStorage implements Storage {
     private final boolean offline;
     private final HubCache cache;
     private final Map<String, String> commits = new ConcurrentHashMap<>();
-    private final Map<String, Map<String, Kind>> trees = new ConcurrentHashMap<>();
+    private final Map<String, Map<String, Item>> trees = new ConcurrentHashMap<>();
+    private final boolean checked;
+    /// Copies whose content was compared with their digests.
+    private final Set<Path> right = ConcurrentHashMap.newKeySet();
+
+    /// A file or directory of a commit.
+    ///
+    /// @param blob the name of a file's content in the cache: its SHA-256 if it is large, else git's digest; empty if unknown
+    private record Item(Kind kind, String blob) {
+        static Item of(Object entry) {
+            boolean directory = Json.text(entry, "type").filter("directory"::equals).isPresent();
+            String blob = Json.member(entry, "lfs").flatMap(lfs -> Json.text(lfs, "oid"))
+                    .or(() -> Json.text(entry, "oid")).filter(text -> text.matches(DIGEST)).orElse("");
+            return new Item(directory ? Kind.DIRECTORY : Kind.FILE, blob);
+        }
+    }
 
     /// @throws StorageException if a setting is of no use
     public HubStorage(Settings settings) {
@@ -53,6 +81,7 @@ public final class HubStorage implements Storage {
             throw Settings.bad("hf.endpoint (or variable HF_ENDPOINT)", "an address such as https://huggingface.co");
         }
         this.offline = settings.flag("hf.offline", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE");
+        this.checked = settings.flag("hf.sha256");
         this.cache = new HubCache(settings);
         this.authorization = settings.text("hf.token", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
                 .or(() -> token(settings.variable("HF_TOKEN_PATH").map(Path::of)
@@ -131,23 +160,23 @@ public final class HubStorage implements Storage {
     }
 
     /// Everything below a repository at a commit; empty if there is none.
-    private Optional<Map<String, Kind>> tree(HubPlace pinned) {
+    private Optional<Map<String, Item>> tree(HubPlace pinned) {
         String key = pinned.repository() + "@" + pinned.revision();
-        Map<String, Kind> known = trees.get(key);
+        Map<String, Item> known = trees.get(key);
         if (known != null) {
             return Optional.of(known);
         }
-        Optional<Map<String, Kind>> found =
+        Optional<Map<String, Item>> found =
                 offline ? cache.root(pinned).map(root -> walk(pinned, root)) : askTree(pinned);
         found.ifPresent(tree -> trees.put(key, tree));
         return found;
     }
 
-    private static Map<String, Kind> walk(HubPlace place, Path root) {
+    private static Map<String, Item> walk(HubPlace place, Path root) {
         try (Stream<Path> all = Files.walk(root)) {
-            Map<String, Kind> tree = new TreeMap<>();
+            Map<String, Item> tree = new TreeMap<>();
             all.filter(path -> !path.equals(root)).forEach(path -> tree.put(root.relativize(path).toString(),
-                    Files.isDirectory(path) ? Kind.DIRECTORY : Kind.FILE));
+                    new Item(Files.isDirectory(path) ? Kind.DIRECTORY : Kind.FILE, "")));
             return tree;
         } catch (IOException e) {
             throw new StorageException("cannot list the cache (" + e.getClass().getSimpleName() + ")",
@@ -155,8 +184,8 @@ public final class HubStorage implements Storage {
         }
     }
 
-    private Optional<Map<String, Kind>> askTree(HubPlace place) {
-        Map<String, Kind> tree = new TreeMap<>();
+    private Optional<Map<String, Item>> askTree(HubPlace place) {
+        Map<String, Item> tree = new TreeMap<>();
         Set<String> asked = new HashSet<>();
         WebOrigin page =
                 origin(place, "/api/models/" + place.repository() + "/tree/" + place.revision() + "?recursive=true");
@@ -170,8 +199,7 @@ public final class HubStorage implements Storage {
                         place.location().where());
             }
             for (Object entry : entries) {
-                Json.text(entry, "path").ifPresent(path -> tree.put(path,
-                        Json.text(entry, "type").filter("directory"::equals).isPresent() ? Kind.DIRECTORY : Kind.FILE));
+                Json.text(entry, "path").ifPresent(path -> tree.put(path, Item.of(entry)));
             }
             Matcher next = NEXT.matcher(answer.get().head().header("link").orElse(""));
             if (!next.find()) {
@@ -197,22 +225,26 @@ public final class HubStorage implements Storage {
     public Kind kind(Location location) {
         Optional<HubPlace> place = pinned(HubPlace.of(location));
         return place.flatMap(pinned -> tree(pinned).map(tree -> pinned.path().isEmpty() ? Kind.DIRECTORY
-                : tree.getOrDefault(pinned.path(), Kind.ABSENT))).orElse(Kind.ABSENT);
+                : kind(tree.get(pinned.path())))).orElse(Kind.ABSENT);
+    }
+
+    private static Kind kind(@Nullable Item item) {
+        return item == null ? Kind.ABSENT : item.kind();
     }
 
     @Override
     public List<StorageEntry> list(Location directory) {
         HubPlace asked = HubPlace.of(directory);
         HubPlace place = pinned(asked).orElseThrow(() -> absent(asked));
-        Map<String, Kind> tree = tree(place).orElseThrow(() -> absent(asked));
-        if (!place.path().isEmpty() && tree.get(place.path()) != Kind.DIRECTORY) {
+        Map<String, Item> tree = tree(place).orElseThrow(() -> absent(asked));
+        if (!place.path().isEmpty() && kind(tree.get(place.path())) != Kind.DIRECTORY) {
             throw absent(asked);
         }
         String prefix = place.path().isEmpty() ? "" : place.path() + "/";
         List<StorageEntry> entries = new ArrayList<>();
-        tree.forEach((path, kind) -> {
+        tree.forEach((path, item) -> {
             if (path.startsWith(prefix) && path.indexOf('/', prefix.length()) < 0) {
-                entries.add(StorageEntry.of(directory.resolve(path.substring(prefix.length())), kind));
+                entries.add(StorageEntry.of(directory.resolve(path.substring(prefix.length())), item.kind()));
             }
         });
         return entries;
@@ -227,14 +259,106 @@ public final class HubStorage implements Storage {
         }
         Optional<Path> cached = cache.find(place).filter(Files::isRegularFile);
         if (cached.isPresent()) {
-            return CachedFile.open(file, place.revision(), cached.get());
+            return CachedFile.open(file, cached.get(), length -> identity(place, length));
         }
         if (offline) {
             throw absent(asked);
         }
         String target =
                 "/" + place.repository() + "/resolve/" + place.revision() + "/" + Percent.encode(place.path(), "/");
-        return RemoteFile.open(client, origin(asked, target), "hf", PARALLEL_READS);
+        return RemoteFile.open(client, origin(asked, target), "hf", PARALLEL_READS, length -> identity(place, length));
+    }
+
+    @Override
+    public Optional<LocalCopies> localCopies() {
+        return Optional.of(this);
+    }
+
+    @Override
+    public Path partsDirectory() {
+        return cache.parts();
+    }
+
+    @Override
+    public Optional<Path> find(Location file) {
+        HubPlace asked = HubPlace.of(file);
+        HubPlace place = pinned(asked).orElseThrow(() -> absent(asked));
+        Optional<Path> copy = cache.find(place).filter(Files::isRegularFile);
+        if (checked && copy.isPresent()) {
+            try {
+                Path content = copy.get().toRealPath();
+                check(file, content, String.valueOf(content.getFileName()));
+            } catch (IOException e) {
+                throw new StorageException("cannot read the file of the cache (" + e.getClass().getSimpleName() + ")",
+                        file.where(), e);
+            }
+        }
+        return copy;
+    }
+
+    @Override
+    public FileIdentity identity(Location file, long length) {
+        HubPlace asked = HubPlace.of(file);
+        return identity(pinned(asked).orElseThrow(() -> absent(asked)), length);
+    }
+
+    /// A commit's files never change, wherever their bytes come from.
+    private static FileIdentity identity(HubPlace place, long length) {
+        return FileIdentity.of("hf file", length, "commit " + place.revision());
+    }
+
+    @Override
+    public void offer(Location file, Path copy) {
+        HubPlace asked = HubPlace.of(file);
+        HubPlace place = pinned(asked).orElseThrow(() -> absent(asked));
+        String blob = tree(place).map(tree -> tree.get(place.path())).map(Item::blob).orElse("");
+        if (blob.isEmpty()) {
+            return;
+        }
+        if (checked) {
+            check(file, copy, blob);
+        }
+        String prefix = place.repository() + "@";
+        List<String> revisions = commits.entrySet().stream()
+                .filter(each -> each.getKey().startsWith(prefix) && each.getValue().equals(place.revision()))
+                .map(each -> each.getKey().substring(prefix.length())).toList();
+        try {
+            cache.add(place, blob, copy, revisions);
+        } catch (IOException e) {
+            LOG.log(Level.WARNING, () -> file + " is not added to the cache " + cache + " ("
+                    + e.getClass().getSimpleName() + ": " + e.getMessage() + ")");
+        }
+    }
+
+    /// Compares a content with the SHA-256 that its name is; small files are named otherwise, and not compared.
+    private void check(Location file, Path content, String name) {
+        if (!name.matches(SHA256) || right.contains(content)) {
+            return;
+        }
+        String digest = sha256(file, content);
+        if (!digest.equals(name)) {
+            throw new StorageException("its SHA-256 is " + digest + ", and the hub says " + name
+                    + "; delete it, if it is in the cache of the hub, and load it again [" + content + "]",
+                    file.where());
+        }
+        right.add(content);
+    }
+
+    private static String sha256(Location file, Path content) {
+        ByteBuffer buffer = ByteBuffer.allocateDirect(1 << 20);
+        try (FileChannel channel = FileChannel.open(content)) {
+            MessageDigest sha = MessageDigest.getInstance("SHA-256");
+            while (channel.read(buffer) >= 0) {
+                sha.update(buffer.flip());
+                buffer.clear();
+            }
+            return HexFormat.of().formatHex(sha.digest());
+        } catch (IOException e) {
+            throw new StorageException("cannot digest the copy " + content + " (" + e.getClass().getSimpleName() + ")",
+                    file.where(), e);
+        } catch (NoSuchAlgorithmException e) {
+            throw new AssertionError("every JDK has SHA-256", e);
+        }
     }
 
     @Override

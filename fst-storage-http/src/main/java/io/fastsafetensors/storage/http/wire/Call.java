@@ -2,6 +2,8 @@ package io.fastsafetensors.storage.http.wire;
 
 import java.io.IOException;
 
+import org.jspecify.annotations.Nullable;
+
 /// One request and what becomes of its answer. Used by one thread; asked again for each try, so it knows what it has
 /// received already.
 abstract class Call {
@@ -26,6 +28,12 @@ abstract class Call {
     ///
     /// @throws IOException if the connection failed, or sent what may be right the next time
     abstract void receive(Connection connection, Head head) throws IOException;
+
+    /// Counts it; null if nobody wants to know.
+    @Nullable
+    Traffic traffic() {
+        return null;
+    }
 
     /// How many bytes have come for good, in all tries.
     long received() {

@@ -12,6 +12,7 @@ import java.util.Arrays;
 import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import jdk.jfr.FlightRecorder;
 import javax.net.ssl.SSLException;
 import org.jspecify.annotations.Nullable;
 
@@ -94,6 +95,8 @@ public final class HttpClient implements AutoCloseable {
         private int redirects;
         private int failures;
         private boolean renewed;
+        private int tries;
+        private long firstByteNanos;
 
         Run(Origin origin, Call call) {
             this.origin = origin;
@@ -102,6 +105,24 @@ public final class HttpClient implements AutoCloseable {
         }
 
         void run() {
+            // Its class is not even loaded while nobody records.
+            RequestEvent event = FlightRecorder.isInitialized() ? RequestEvent.begun() : null;
+            String outcome = "failed";
+            try {
+                sendUntilDone();
+                outcome = "done";
+            } finally {
+                Traffic traffic = call.traffic();
+                if (traffic != null) {
+                    traffic.done(tries, call.received());
+                }
+                if (event != null) {
+                    event.finish(origin.location(), address, call, tries, firstByteNanos, outcome);
+                }
+            }
+        }
+
+        private void sendUntilDone() {
             retries.request();
             while (true) {
                 if (Thread.currentThread().isInterrupted()) {
@@ -111,8 +132,11 @@ public final class HttpClient implements AutoCloseable {
                 Connection connection = null;
                 try {
                     connection = connections.take(address);
+                    tries++;
+                    long sent = System.nanoTime();
                     connection.send(request(connection));
                     Head head = connection.receive(call.method().equals("HEAD"));
+                    answered(System.nanoTime() - sent);
                     if (handle(connection, head)) {
                         connections.release(address, connection);
                         return;
@@ -129,6 +153,14 @@ public final class HttpClient implements AutoCloseable {
                     }
                     throw e;
                 }
+            }
+        }
+
+        private void answered(long nanos) {
+            firstByteNanos = nanos;
+            Traffic traffic = call.traffic();
+            if (traffic != null) {
+                traffic.answered(nanos);
             }
         }
 

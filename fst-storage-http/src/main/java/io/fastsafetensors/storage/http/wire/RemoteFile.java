@@ -7,6 +7,7 @@ import io.fastsafetensors.spi.storage.OpenFile;
 import java.io.EOFException;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.util.function.LongFunction;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -25,13 +26,17 @@ public final class RemoteFile extends OpenFile {
     private final FileIdentity identity;
     private final String storageName;
     private final int parallelReads;
+    private final boolean lasting;
+    private final Traffic traffic = new Traffic();
 
-    private RemoteFile(HttpClient client, Origin origin, Version version, String storageName, int parallelReads) {
+    private RemoteFile(HttpClient client, Origin origin, Version version, FileIdentity identity, boolean lasting,
+            String storageName, int parallelReads) {
         super(origin.location());
+        this.lasting = lasting;
         this.client = client;
         this.origin = origin;
         this.version = version;
-        this.identity = version.identity(storageName + " object");
+        this.identity = identity;
         this.storageName = storageName;
         this.parallelReads = parallelReads;
     }
@@ -42,6 +47,22 @@ public final class RemoteFile extends OpenFile {
     /// @param parallelReads how many reads at a time serve it best
     /// @throws StorageException if it is not there, or cannot be read by ranges
     public static RemoteFile open(HttpClient client, Origin origin, String storageName, int parallelReads) {
+        Version version = probe(client, origin);
+        return new RemoteFile(client, origin, version, version.identity(storageName + " object"),
+                version.isLasting(), storageName, parallelReads);
+    }
+
+    /// As [#open(HttpClient, Origin, String, int)], for what is identified otherwise than by its ETag.
+    ///
+    /// @param identity of a version with so many bytes
+    public static RemoteFile open(HttpClient client, Origin origin, String storageName, int parallelReads,
+            LongFunction<FileIdentity> identity) {
+        Version version = probe(client, origin);
+        return new RemoteFile(client, origin, version, identity.apply(version.length()), true, storageName,
+                parallelReads);
+    }
+
+    private static Version probe(HttpClient client, Origin origin) {
         Probe probe = new Probe(origin);
         client.run(origin, probe);
         Version version = probe.version;
@@ -54,7 +75,7 @@ public final class RemoteFile extends OpenFile {
                             + "that has them, or download it first",
                     origin.location().where());
         }
-        return new RemoteFile(client, origin, version, storageName, parallelReads);
+        return version;
     }
 
     /// Whether there is a resource.
@@ -72,6 +93,11 @@ public final class RemoteFile extends OpenFile {
     @Override
     public FileIdentity identity() {
         return identity;
+    }
+
+    @Override
+    public boolean hasLastingIdentity() {
+        return lasting;
     }
 
     @Override
@@ -100,7 +126,8 @@ public final class RemoteFile extends OpenFile {
 
     @Override
     public String reason() {
-        return storageName + ", by ranges over HTTP/1.1" + (origin.address().tls() ? " and TLS" : "");
+        return storageName + ", by ranges over HTTP/1.1" + (origin.address().tls() ? " and TLS" : "")
+                + (traffic.toString().isEmpty() ? "" : ": " + traffic);
     }
 
     @Override
@@ -228,6 +255,11 @@ public final class RemoteFile extends OpenFile {
         @Override
         long received() {
             return done;
+        }
+
+        @Override
+        Traffic traffic() {
+            return traffic;
         }
 
         @Override

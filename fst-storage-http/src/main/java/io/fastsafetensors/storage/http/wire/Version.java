@@ -18,6 +18,11 @@ record Version(long length, Optional<String> etag, Optional<String> lastModified
         return etag.filter(tag -> tag.startsWith("\"") && tag.endsWith("\"") && tag.length() > 1);
     }
 
+    /// Whether another content has another one for sure: only a strong ETag promises that.
+    boolean isLasting() {
+        return strongTag().isPresent();
+    }
+
     /// Whether an answer that has these headers is of this version, as far as it says. Weak ETags count as text.
     boolean matches(Head head) {
         if (etag.isPresent()) {
