@@ -12,21 +12,22 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.Predicate;
 
 /// The descriptors, mappings and threads of this process at one moment, those of the virtual machine left out.
 ///
 /// @param files files and mappings
-/// @param others descriptors of sockets, pipes and the like, counted by kind
+/// @param others descriptors of sockets, pipes, device nodes and the like, counted by kind
 /// @param threads live platform threads
-/// @param fixture tells which threads are its own
-record OpenResources(ProcessSnapshot files, Map<String, Integer> others, Set<Thread> threads, StorageFixture fixture) {
+/// @param owned tells which threads are expected
+record OpenResources(ProcessSnapshot files, Map<String, Integer> others, Set<Thread> threads, Predicate<Thread> owned) {
     private static final Path DESCRIPTORS = Path.of("/proc/self/fd");
     private static final Duration LONGEST = Duration.ofSeconds(10);
     private static final Duration STEP = Duration.ofMillis(5);
 
-    static OpenResources now(StorageFixture fixture) {
+    static OpenResources now(Predicate<Thread> owned) {
         return new OpenResources(ProcessSnapshot.take("fst-"), otherDescriptors(),
-                Set.copyOf(Thread.getAllStackTraces().keySet()), fixture);
+                Set.copyOf(Thread.getAllStackTraces().keySet()), owned);
     }
 
     /// What is there now and was not then, in words; waits a while for what ends by itself. Collects no garbage: what
@@ -48,13 +49,13 @@ record OpenResources(ProcessSnapshot files, Map<String, Integer> others, Set<Thr
     }
 
     private List<String> more(int least) {
-        OpenResources now = now(fixture);
+        OpenResources now = now(owned);
         List<String> more = new ArrayList<>();
         compare("open file", files.files(), now.files.files(), least, more);
         compare("mapping of", files.mappings(), now.files.mappings(), least, more);
         compare("descriptor of kind", others, now.others, least, more);
         List<String> started = now.threads.stream()
-                .filter(t -> !threads.contains(t) && t.isAlive() && !isMachines(t) && !fixture.owns(t))
+                .filter(t -> !threads.contains(t) && t.isAlive() && !isMachines(t) && !owned.test(t))
                 .map(t -> "thread " + t.getName()).toList();
         if (started.size() >= least) {
             more.addAll(started);
@@ -86,8 +87,10 @@ record OpenResources(ProcessSnapshot files, Map<String, Integer> others, Set<Thr
         try (DirectoryStream<Path> descriptors = Files.newDirectoryStream(DESCRIPTORS)) {
             for (Path descriptor : descriptors) {
                 String target = target(descriptor);
-                // Such as socket:[4711]; a file's path begins with a slash.
-                if (target.indexOf(':') > 0 && !target.startsWith("/")) {
+                // Such as socket:[4711] and /dev/acme0; what files there are is counted by path elsewhere.
+                if (target.startsWith("/dev/")) {
+                    others.merge(target, 1, Integer::sum);
+                } else if (target.indexOf(':') > 0 && !target.startsWith("/")) {
                     others.merge(target.replaceAll("\\[\\d+\\]", "").replace(":", ""), 1, Integer::sum);
                 }
             }

@@ -77,7 +77,7 @@ final class Workbench implements AutoCloseable {
     /// Aborts the test unless the probe claimed the capability.
     void need(Capability capability) {
         if (!claims(capability)) {
-            Assumptions.abort("capability " + capability + " not claimed by " + provider.name());
+            throw new NotApplicable("capability " + capability + " not claimed by " + provider.name());
         }
     }
 
@@ -154,10 +154,14 @@ final class Workbench implements AutoCloseable {
     /// Waits until everything submitted so far is done.
     static void settle(CopyStream stream) {
         try (Fence fence = stream.fence()) {
-            // Waiting with a limit takes a thread: most fences have passed already.
-            if (!fence.isPassed()) {
-                await(fence);
-            }
+            settled(fence);
+        }
+    }
+
+    /// Waits for a fence unless it has passed: waiting with a limit takes a thread.
+    static void settled(Fence fence) {
+        if (!fence.isPassed()) {
+            await(fence);
         }
     }
 

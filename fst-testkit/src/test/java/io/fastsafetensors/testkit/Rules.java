@@ -46,6 +46,20 @@ final class Rules {
         return rules;
     }
 
+    /// The method of a rule.
+    static Method method(String id) {
+        return groups(SUITES).stream().filter(group -> group.isAnnotationPresent(Nested.class))
+                .flatMap(group -> Arrays.stream(group.getSuperclass().getDeclaredMethods())).filter(Rules::isTest)
+                .filter(method -> method.getAnnotation(DisplayName.class).value().startsWith(id + " ")).findFirst()
+                .orElseThrow(() -> new IllegalArgumentException("no rule " + id));
+    }
+
+    /// The ids of backends' rules that begin with one of these: groups and single rules.
+    static List<String> ids(List<String> prefixes) {
+        return prefixes.stream().flatMap(prefix -> inCode().keySet().stream().filter(id -> id.startsWith(prefix)))
+                .distinct().toList();
+    }
+
     /// The groups of all suites.
     static List<Class<?>> groups() {
         return groups(SUITES);
