@@ -20,10 +20,13 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.stream.Collectors;
 
 /// A backend under watch.
 final class CheckedBackend implements Backend {
     private static final int PAGE = 4096;
+    private static final int FRAMES = 4;
+    private static final String PACKAGE = CheckedBackend.class.getPackageName();
 
     private final Backend delegate;
     private final String name;
@@ -59,6 +62,13 @@ final class CheckedBackend implements Backend {
 
     void opened(Object object, String what) {
         open.put(object, what);
+    }
+
+    /// As above, with the calls that opened it.
+    void openedHere(Object object, String what) {
+        open.put(object, what + " opened at " + StackWalker.getInstance().walk(frames -> frames
+                .filter(frame -> !frame.getClassName().startsWith(PACKAGE)).limit(FRAMES)
+                .map(StackWalker.StackFrame::toString).collect(Collectors.joining(" < "))));
     }
 
     void ended(Object object) {

@@ -41,7 +41,7 @@ final class CheckedBuffer implements DeviceBuffer {
                 "the handle is " + handle + ", " + alignment + " was asked for");
         segment.ifPresent(memory -> checkSegment(memory, alignment, pointer));
         contract.take(space, start, bytes, this);
-        backend.opened(this, "a buffer of " + bytes + " bytes");
+        backend.openedHere(this, "a buffer of " + bytes + " bytes");
     }
 
     private void checkSegment(MemorySegment memory, long alignment, boolean pointer) {

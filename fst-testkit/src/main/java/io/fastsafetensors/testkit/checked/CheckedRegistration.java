@@ -22,7 +22,7 @@ final class CheckedRegistration implements HostRegistration {
         contract.require(delegate.byteSize() == memory.byteSize(), Check.WRONG_SIZE,
                 delegate.byteSize() + " bytes registered of " + memory);
         contract.take(Contract.HOST, memory.address(), memory.byteSize(), this);
-        backend.opened(this, "registered memory of " + memory.byteSize() + " bytes");
+        backend.openedHere(this, "registered memory of " + memory.byteSize() + " bytes");
     }
 
     void takeOff() {

@@ -28,7 +28,7 @@ final class CheckedStaging implements StagingBuffer {
         contract.require(memory.isNative() && !memory.isReadOnly() && memory.isAccessibleBy(ANOTHER),
                 Check.STAGING_NOT_SHARED, memory.toString());
         contract.take(Contract.HOST, memory.address(), bytes, this);
-        backend.opened(this, "staging memory of " + bytes + " bytes");
+        backend.openedHere(this, "staging memory of " + bytes + " bytes");
     }
 
     boolean isClosed() {

@@ -23,10 +23,12 @@ final class CheckedStorage implements DirectStorage {
     public Support support(StorageFile file) {
         Support support;
         try {
-            support = contract.call("support(" + file.location() + ")").answer(() -> delegate.support(file));
+            support = delegate.support(file);
         } catch (RuntimeException | LinkageError e) {
-            throw contract.violations().add(Check.BAD_SUPPORT, "support(" + file.location() + ") threw " + e);
+            contract.violations().add(Check.BAD_SUPPORT, "support(" + file.location() + ") threw " + e);
+            throw e;
         }
+        contract.require(support != null, Check.NULL_ANSWER, "support(" + file.location() + ")");
         contract.require(!support.reason().isBlank(), Check.BAD_SUPPORT, "no reason for " + file.location());
         return support;
     }
@@ -53,7 +55,7 @@ final class CheckedStorage implements DirectStorage {
             this.real = real;
             this.file = file;
             this.length = file.length();
-            backend.opened(this, "the direct file " + file.location());
+            backend.openedHere(this, "the direct file " + file.location());
         }
 
         @Override

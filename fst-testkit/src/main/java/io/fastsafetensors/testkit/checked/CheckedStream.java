@@ -36,7 +36,7 @@ final class CheckedStream implements CopyStream {
         this.delegate = delegate;
         this.backend = backend;
         this.contract = backend.contract();
-        backend.opened(this, "a stream");
+        backend.openedHere(this, "a stream");
     }
 
     CopyStream real() {
@@ -235,15 +235,19 @@ final class CheckedStream implements CopyStream {
             return;
         }
         alone("close()", () -> {
-            delegate.close();
-            closed = true;
+            try {
+                delegate.close();
+            } finally {
+                // Whatever it throws, it is over: who closes does so once.
+                closed = true;
+                backend.ended(this);
+                contract.forget(delegate);
+                landTo(Long.MAX_VALUE, false);
+            }
             List<CheckedFence> left;
             synchronized (this) {
                 left = List.copyOf(fences);
             }
-            backend.ended(this);
-            contract.forget(delegate);
-            landTo(Long.MAX_VALUE, false);
             for (CheckedFence fence : left) {
                 contract.require(fence.isClosed() || isDone(fence), Check.STREAM_CLOSED_EARLY,
                         "a fence of the stream has not passed after close()");
