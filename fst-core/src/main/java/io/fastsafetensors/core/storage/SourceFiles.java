@@ -71,6 +71,14 @@ public final class SourceFiles implements AutoCloseable {
         return again;
     }
 
+    /// Does ahead of the first load what a process does once: finding the storage of paths, binding the system's calls.
+    public static void prepare(Storages storages) {
+        storages.prepare();
+        if (Limit.DESCRIPTORS < ASSUMED_LIMIT) {
+            System.getLogger("io.fastsafetensors.core").log(Level.DEBUG, "only {0} descriptors", Limit.DESCRIPTORS);
+        }
+    }
+
     /// Whether what is opened here was read before, and closed.
     boolean isLater() {
         return later;
@@ -112,8 +120,8 @@ public final class SourceFiles implements AutoCloseable {
         return files.computeIfAbsent(location, where -> new SourceFile(this, where));
     }
 
+    /// Opens a file for which room was made.
     StorageFile open(SourceFile file) {
-        makeRoom();
         boolean done = false;
         try {
             StorageFile opened = storages.of(file.location()).open(file.location());
@@ -126,7 +134,9 @@ public final class SourceFiles implements AutoCloseable {
         }
     }
 
-    private void makeRoom() {
+    /// Makes room for one file more, by closing those that nobody uses; ended by [#countClosed()]. The caller holds no
+    /// file's lock.
+    void makeRoom() {
         while (true) {
             SourceFile victim;
             synchronized (this) {
@@ -153,7 +163,8 @@ public final class SourceFiles implements AutoCloseable {
         }
     }
 
-    private synchronized void countClosed() {
+    /// One file less, or room that was not used.
+    synchronized void countClosed() {
         opened--;
     }
 
