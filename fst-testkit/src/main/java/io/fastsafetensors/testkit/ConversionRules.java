@@ -133,8 +133,8 @@ abstract class ConversionRules extends RuleGroup {
     ///
     /// If it fails: as G-10.
     @Test
-    @DisplayName("K-11 source and target may lie in one buffer")
-    void k_11_source_and_target_may_lie_in_one_buffer() {
+    @DisplayName("K-12 source and target may lie in one buffer")
+    void k_12_source_and_target_may_lie_in_one_buffer() {
         int far = 17 << 20;
         int count = 1000;
         byte[] bytes = Workbench.bytes(random(), count * 4);
@@ -153,6 +153,16 @@ abstract class ConversionRules extends RuleGroup {
                         "a conversion from " + place[0] + " to " + place[1] + " of one buffer");
                 assertBytes(bytes, bench.download(buffer, place[0], bytes.length), "its source");
             }
+            int odd = (1 << 24) + 1;
+            byte[] small = new byte[1000];
+            for (int i = 0; i < small.length; i++) {
+                small[i] = (byte) (i * 7 & 0x7F);
+            }
+            bench.upload(small, buffer, odd);
+            bench.backend.kernels().convert(stream, new BufferSlice(buffer, odd, 1000), DType.U8,
+                    new BufferSlice(buffer, odd + 8192, 1000), DType.I8, 1000);
+            Workbench.settle(stream);
+            assertBytes(small, bench.download(buffer, odd + 8192, 1000), "a conversion at an odd place");
         }
     }
 

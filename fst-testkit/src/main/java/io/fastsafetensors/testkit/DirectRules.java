@@ -65,17 +65,23 @@ abstract class DirectRules extends RuleGroup {
         }
     }
 
-    /// A whole file arrives unchanged.
+    /// A whole file arrives unchanged, and so does another one that is open at the same time.
     ///
     /// If it fails: check the bytes after the last full block; the file's length is no multiple of anything.
     @Test
     @DisplayName("D-01 a whole file arrives")
-    void d_01_a_whole_file_arrives() {
+    void d_01_a_whole_file_arrives() throws IOException {
         DeviceBuffer buffer = bench.allocate(LENGTH);
-        try (DirectFile file = storage.open(source)) {
+        DeviceBuffer second = bench.allocate(1000);
+        byte[] others = Workbench.bytes(random(), 1001);
+        try (DirectFile file = storage.open(source);
+                StorageFile other = DescriptorFile.open(Files.write(folder.resolve("other"), others));
+                DirectFile otherFile = storage.open(other)) {
             assertEquals(LENGTH, file.read(0, buffer, 0, LENGTH));
+            assertEquals(1000, otherFile.read(1, second, 0, 1000));
         }
         assertBytes(content, bench.download(buffer), "a file read directly");
+        assertBytes(Arrays.copyOfRange(others, 1, 1001), bench.download(second), "another file, open at the same time");
     }
 
     /// Any range arrives at any offset, and nothing around it is written.
@@ -207,7 +213,7 @@ abstract class DirectRules extends RuleGroup {
     @Test
     @DisplayName("D-09 one read may be long")
     void d_09_one_read_may_be_long() throws IOException {
-        byte[] large = Workbench.bytes(random(), (18 << 20) + 77);
+        byte[] large = Workbench.bytes(random(), (bench.effort == Effort.FULL ? 34 << 20 : 18 << 20) + 78);
         int[] sizes = bench.effort == Effort.FULL ? new int[] {(2 << 20) + 1, 1 << 24, large.length - 5}
                 : new int[] {(2 << 20) + 1, large.length - 5};
         try (StorageFile long18 = DescriptorFile.open(Files.write(folder.resolve("large"), large));
@@ -252,6 +258,34 @@ abstract class DirectRules extends RuleGroup {
             }
             assertEquals(1000, file.read((1L << 32) + 4096, buffer, 0, 1000));
             assertEquals(0, file.read((1L << 32) + 5096, buffer, 0, 1000), "bytes behind the end");
+        }
+    }
+
+    /// Direct reads reach any place of a buffer: beyond 24 bits, and in a full run beyond 32 bits as A-07 does.
+    ///
+    /// If it fails: the target's offset has 64 bits.
+    @Test
+    @DisplayName("D-14 direct reads reach far into a buffer")
+    void d_14_direct_reads_reach_far_into_a_buffer() {
+        DeviceBuffer buffer = bench.effort == Effort.FULL ? bench.large() : bench.allocate((33 << 20) + 5000);
+        long size = buffer.byteSize();
+        // Each of these is the place of another one when its upper bits, or its lower ones, are lost.
+        long[] places = {0, 5000, 10 << 20, (1 << 24) + 1, 1 << 25, size - 5000};
+        try (DirectFile file = storage.open(source)) {
+            for (int i = 0; i < places.length; i++) {
+                assertEquals(4000, file.read(i * 4000L, buffer, places[i], 4000), "bytes read");
+            }
+            // More than the file has, and more than is left when the count is cut.
+            for (long cut : new long[] {1L << 31, 1L << 32}) {
+                if (cut + 100 <= size) {
+                    assertEquals(LENGTH - 24_000, file.read(24_000, buffer, 30_000, cut + 100 - 30_000),
+                            "bytes of a file that is shorter than what was asked for");
+                }
+            }
+        }
+        for (int i = 0; i < places.length; i++) {
+            assertBytes(Arrays.copyOfRange(content, i * 4000, (i + 1) * 4000), bench.download(buffer, places[i], 4000),
+                    "bytes read to " + places[i]);
         }
     }
 

@@ -141,6 +141,10 @@ abstract class ErrorRules extends RuleGroup {
                                 new BufferSlice(target, 0, wrong[1]), DType.F16, wrong[2]),
                         () -> wrong[0] + " bytes to " + wrong[1] + " bytes for " + wrong[2] + " elements");
             }
+            DeviceBuffer large = bench.allocate(1 << 25);
+            assertThrows(IllegalArgumentException.class, () -> kernels.convert(stream,
+                    new BufferSlice(large, 0, 1 << 24), DType.U8, new BufferSlice(large, 1 << 24, 1 << 24), DType.U8,
+                    (1 << 24) + 1), "one element more than there are bytes");
             assertThrows(IllegalArgumentException.class, () -> kernels.convert(stream, new BufferSlice(source, 0, 2),
                     DType.F4, new BufferSlice(target, 0, 3), DType.U8, 3), "half a byte");
             Workbench.settle(stream);

@@ -175,6 +175,16 @@ abstract class GatherRules extends RuleGroup {
                         "a gather from " + place[0] + " to " + place[1] + " of one buffer");
                 assertBytes(bytes, bench.download(buffer, place[0], bytes.length), "its source");
             }
+            int odd = (1 << 24) + 1;
+            byte[] small = new byte[1000];
+            for (int i = 0; i < small.length; i++) {
+                small[i] = (byte) (i * 7 & 0x7F);
+            }
+            bench.upload(small, buffer, odd);
+            bench.backend.kernels().gather(stream, new BufferSlice(buffer, odd, 1000), DType.U8,
+                    new Strided(Shape.of(1000), 0, new long[] {1}), new BufferSlice(buffer, odd + 8192, 1000), DType.I8);
+            Workbench.settle(stream);
+            assertBytes(small, bench.download(buffer, odd + 8192, 1000), "a gather at an odd place");
         }
     }
 

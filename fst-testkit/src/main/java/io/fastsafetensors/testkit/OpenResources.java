@@ -30,6 +30,11 @@ record OpenResources(ProcessSnapshot files, Map<String, Integer> others, Set<Thr
                 Set.copyOf(Thread.getAllStackTraces().keySet()), owned);
     }
 
+    /// How long to wait for what ends by itself.
+    static Duration patience() {
+        return Workbench.patience().compareTo(LONGEST) < 0 ? Workbench.patience() : LONGEST;
+    }
+
     /// What is there now and was not then, in words; waits a while for what ends by itself. Collects no garbage: what
     /// only a cleaner closes was not closed.
     List<String> moreNow() {
@@ -38,8 +43,7 @@ record OpenResources(ProcessSnapshot files, Map<String, Integer> others, Set<Thr
 
     /// As above, of what is there so many times more at least.
     List<String> moreNow(int least) {
-        Duration longest = Workbench.patience().compareTo(LONGEST) < 0 ? Workbench.patience() : LONGEST;
-        long end = System.nanoTime() + longest.toNanos();
+        long end = System.nanoTime() + patience().toNanos();
         List<String> more = more(least);
         while (!more.isEmpty() && System.nanoTime() < end) {
             LockSupport.parkNanos(STEP.toNanos());

@@ -234,6 +234,7 @@ abstract class OrderRules extends RuleGroup {
         byte[] others = Workbench.bytes(random(), rounds * cell + 1);
         StagingBuffer source = bench.staged(bytes);
         StagingBuffer noise = bench.staged(others);
+        StagingBuffer back = bench.staging(bytes.length);
         DeviceBuffer one = bench.allocate(cell);
         DeviceBuffer all = bench.allocate(bytes.length);
         try (CopyStream stream = bench.backend.openCopyStream()) {
@@ -242,11 +243,13 @@ abstract class OrderRules extends RuleGroup {
                 stream.copyToDevice(noise.segment().asSlice(at + 1, cell), one, 0);
                 stream.copyToDevice(source.segment().asSlice(at, cell), one, 0);
                 stream.copy(one, 0, all, at, cell);
+                stream.copyToHost(one, 0, back.segment().asSlice(at, cell));
             }
             Workbench.settle(stream);
         }
         assertBytes(bytes, bench.download(all), "small copies in order");
-        stateOdds("an operation out of order", 50, 3L * rounds);
+        assertBytes(bytes, back.segment().toArray(ValueLayout.JAVA_BYTE), "small copies to the host in order");
+        stateOdds("an operation out of order", 50, 4L * rounds);
     }
 
     /// Hundreds of operations and fences may be under way; each fence passes when the work before it is done, whichever

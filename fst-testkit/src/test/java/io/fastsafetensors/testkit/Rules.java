@@ -1,6 +1,9 @@
 package io.fastsafetensors.testkit;
 
+import io.fastsafetensors.testkit.mutant.Breaches;
+import io.fastsafetensors.testkit.mutant.Mutant;
 import java.lang.reflect.Method;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
@@ -52,6 +55,17 @@ final class Rules {
                 .flatMap(group -> Arrays.stream(group.getSuperclass().getDeclaredMethods())).filter(Rules::isTest)
                 .filter(method -> method.getAnnotation(DisplayName.class).value().startsWith(id + " ")).findFirst()
                 .orElseThrow(() -> new IllegalArgumentException("no rule " + id));
+    }
+
+    /// Defects by the rule that they are made for.
+    static Map<String, List<String>> mutants() {
+        Map<String, List<String>> mutants = new TreeMap<>();
+        Mutant.all().forEach(mutant -> mutants.computeIfAbsent(mutant.rule(), _ -> new ArrayList<>())
+                .add(mutant.defect()));
+        Breaches.all().stream().filter(breach -> breach.rules().getFirst().length() == 4)
+                .forEach(breach -> mutants.computeIfAbsent(breach.rules().getFirst(), _ -> new ArrayList<>())
+                        .add(breach.name()));
+        return mutants;
     }
 
     /// The ids of backends' rules that begin with one of these: groups and single rules.

@@ -26,7 +26,7 @@ import org.jspecify.annotations.Nullable;
 final class CallBreaches {
     private static final Map<String, String[]> WORK = Map.of("CopyStream.copyToDevice", new String[] {"C-0", "O-"},
             "CopyStream.copyToHost", new String[] {"C-0", "O-"}, "CopyStream.copy", new String[] {"C-04", "C-1", "O-"},
-            "Kernels.convert", new String[] {"K-09", "K-11", "K-07", "N-04"}, "Kernels.gather",
+            "Kernels.convert", new String[] {"K-09", "K-12", "K-07", "N-04"}, "Kernels.gather",
             new String[] {"G-01", "G-1"});
 
     private CallBreaches() {
@@ -61,6 +61,20 @@ final class CallBreaches {
             all.add(Breach.of("F9", site + " returns at once", deferred,
                     () -> call -> call.site().equals(site) ? null : call.proceed(), "O-"));
         }
+        all.add(Breach.of("F9", "Fence.isPassed is true for every second fence only, until it is awaited", () -> {
+            Map<Object, Integer> numbers = new ConcurrentHashMap<>();
+            AtomicInteger fences = new AtomicInteger();
+            return call -> {
+                if (call.site().equals("Fence.await")) {
+                    numbers.put(call.target(), 0);
+                }
+                if (!call.site().equals("Fence.isPassed")) {
+                    return call.proceed();
+                }
+                int number = numbers.computeIfAbsent(call.target(), _ -> fences.incrementAndGet());
+                return number % 2 == 0;
+            };
+        }, "O-11"));
         all.add(Breach.of("F9", "Fence.isPassed is always true", deferred,
                 () -> call -> call.site().equals("Fence.isPassed") ? Boolean.TRUE : call.proceed(), "O-", "C-"));
         return all;
@@ -162,7 +176,7 @@ final class CallBreaches {
                 }
                 return call.proceed();
             };
-        }, site.startsWith("Kernels") ? new String[] {"K-09", "G-", "K-11"} : new String[] {"O-", "C-"})));
+        }, site.startsWith("Kernels") ? new String[] {"K-09", "G-", "K-12"} : new String[] {"O-", "C-"})));
         return all;
     }
 

@@ -85,8 +85,7 @@ final class SizeBreaches {
     private static Breach checkedAndCut(Place place, String width, LongUnaryOperator cut) {
         boolean far = !width.startsWith("16") && !width.equals("a float");
         boolean file = place.site.startsWith("DirectFile");
-        String[] rules = !far ? place.rules : file ? place.index == 0 ? new String[] {"D-10"} : new String[] {"D-07"}
-                : FAR;
+        String[] rules = !far ? place.rules : file ? new String[] {place.index == 0 ? "D-10" : "D-14"} : FAR;
         Breach breach = Breach.of("F5", place.site + ": " + place.what + " is checked and then cut to " + width,
                 () -> call -> {
                     if (!call.site().equals(place.site)) {
@@ -95,7 +94,7 @@ final class SizeBreaches {
                     check(call);
                     return call.proceed(call.with(place.index, cut.applyAsLong(call.number(place.index))));
                 }, rules);
-        return far && !file ? breach.atFull() : breach;
+        return far && !(file && place.index == 0) ? breach.atFull() : breach;
     }
 
     private static void check(Layer.Call call) {
@@ -159,7 +158,7 @@ final class SizeBreaches {
                                 BufferSlice slice = (BufferSlice) call.argument(index);
                                 return call.proceed(call.with(index, new BufferSlice(slice.buffer(),
                                         cut.applyAsLong(slice.offset()), slice.byteSize())));
-                            }, far ? FAR : method.equals("convert") ? new String[] {"K-11", "K-07"}
+                            }, far ? FAR : method.equals("convert") ? new String[] {"K-12", "K-07"}
                                     : new String[] {"G-"});
                     // A gather at 32 bits takes the way of the conversion in every backend that has one.
                     if (!far || method.equals("convert")) {
@@ -188,24 +187,50 @@ final class SizeBreaches {
     /// What is over a limit is lost.
     private static List<Breach> limits() {
         List<Breach> all = new ArrayList<>();
+        for (int bits : new int[] {17, 20, 24}) {
+            long mask = (1L << bits) - 1;
+            all.add(Breach.of("F5", "CopyStream.copy: the target's offset has " + bits + " bits",
+                    () -> call -> call.site().equals("CopyStream.copy")
+                            ? call.proceed(call.with(3, call.number(3) & mask)) : call.proceed(), "C-11"));
+            all.add(Breach.of("F5", "Kernels.gather: the source's offset has " + bits + " bits", () -> call -> {
+                if (!call.site().equals("Kernels.gather")) {
+                    return call.proceed();
+                }
+                BufferSlice slice = (BufferSlice) call.argument(1);
+                return call.proceed(call.with(1,
+                        new BufferSlice(slice.buffer(), slice.offset() & mask, slice.byteSize())));
+            }, "G-10"));
+        }
+        all.add(Breach.of("F5", "DirectFile.read: one read brings 16 MiB at most", () -> call -> call.site()
+                .equals("DirectFile.read") && call.number(3) > 1 << 24 ? call.proceed(call.with(3, 1L << 24))
+                        : call.proceed(), "D-09"));
+        all.add(Breach.of("F6", "DirectFile.read says all of a file that became shorter", () -> call -> {
+            Object count = call.proceed();
+            return call.site().equals("DirectFile.read") && (long) java.util.Objects.requireNonNull(count) > 1 << 19
+                    ? (Object) call.number(3) : count;
+        }, "D-13"));
         for (long limit : new long[] {1 << 16, 1 << 20, 1 << 24, 1 << 25}) {
             all.add(limited("CopyStream.copyToDevice", limit, 0, "C-", "O-01"));
             all.add(limited("CopyStream.copyToHost", limit, 2, "C-", "O-01"));
             all.add(Breach.of("F5", "CopyStream.copy loses all after " + limit, () -> call -> call.site()
                     .equals("CopyStream.copy") && call.number(4) > limit ? call.proceed(call.with(4, limit))
                             : call.proceed(), "C-", "O-01"));
-            all.add(Breach.of("F5", "DirectFile.read ends after " + limit, () -> call -> call.site()
+            all.add(atFullIf(limit > 1 << 24, Breach.of("F5", "DirectFile.read ends after " + limit, () -> call -> call.site()
                     .equals("DirectFile.read") && call.number(3) > limit ? call.proceed(call.with(3, limit))
-                            : call.proceed(), "D-"));
-            all.add(Breach.of("F5", "DirectFile.read says all and brings " + limit, () -> call -> {
+                            : call.proceed(), "D-09")));
+            all.add(atFullIf(limit > 1 << 24, Breach.of("F5", "DirectFile.read says all and brings " + limit, () -> call -> {
                 if (!call.site().equals("DirectFile.read") || call.number(3) <= limit) {
                     return call.proceed();
                 }
                 call.proceed(call.with(3, limit));
                 return call.number(3);
-            }, "D-"));
+            }, "D-09", "D-")));
         }
         return all;
+    }
+
+    private static Breach atFullIf(boolean full, Breach breach) {
+        return full ? breach.atFull() : breach;
     }
 
     private static Breach limited(String site, long limit, int segment, String... rules) {
