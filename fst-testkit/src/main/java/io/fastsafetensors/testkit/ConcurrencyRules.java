@@ -28,8 +28,6 @@ import org.junit.jupiter.api.Test;
 /// Many threads on one backend at once.
 abstract class ConcurrencyRules extends RuleGroup {
     private static final int THREADS = 8;
-    /// What others may do to a device's memory meanwhile.
-    private static final long MOST_NOISE = 256 << 20;
     private static final int ATTEMPTS = 4;
 
     ConcurrencyRules(BackendConformance suite) {
@@ -138,15 +136,18 @@ abstract class ConcurrencyRules extends RuleGroup {
     @DisplayName("N-05 threads that close one object at once free it once")
     void n_05_threads_that_close_one_object_at_once_free_it_once() throws InterruptedException {
         int rounds = bench.effort == Effort.FULL ? 1500 : 500;
-        Closing closing = new Closing(bench.backend);
+        long chunk = MemoryMeter.chunk(bench.backend);
+        // What others may do to the device's memory meanwhile.
+        long noise = chunk / 2;
+        Closing closing = new Closing(bench.backend, chunk);
         long least = Long.MAX_VALUE;
-        for (int attempt = 0; attempt < ATTEMPTS && least > MOST_NOISE; attempt++) {
+        for (int attempt = 0; attempt < ATTEMPTS && least > noise; attempt++) {
             long before = bench.backend.memory().free();
             Threads.race(2, rounds, closing);
             least = Math.min(least, bench.backend.memory().free() - before);
         }
         long grown = least;
-        assertTrue(grown <= MOST_NOISE, () -> "free memory grew by " + grown + " bytes: some was freed twice");
+        assertTrue(grown <= noise, () -> "free memory grew by " + grown + " bytes: some was freed twice");
         byte[] bytes = Workbench.bytes(random(), 2000);
         List<DeviceBuffer> buffers = new ArrayList<>();
         for (int i = 0; i < 8; i++) {
@@ -160,21 +161,21 @@ abstract class ConcurrencyRules extends RuleGroup {
 
     /// Each round both threads close what the round has.
     private static final class Closing implements Threads.Race {
-        static final long SIZE = 64 << 20;
-
         private final Backend backend;
+        private final long chunk;
         private volatile @Nullable AutoCloseable object;
 
-        Closing(Backend backend) {
+        Closing(Backend backend, long chunk) {
             this.backend = backend;
+            this.chunk = chunk;
         }
 
         @Override
         public void prepare(int round) {
             object = switch (round % 8) {
-                case 0 -> backend.allocateStaging(4096);
-                case 4 -> backend.openCopyStream();
-                default -> backend.allocate(SIZE, 64);
+                case 0, 2 -> backend.allocateStaging(4096);
+                case 4, 6 -> backend.openCopyStream();
+                default -> backend.allocate(chunk, 64);
             };
         }
 
@@ -199,9 +200,10 @@ abstract class ConcurrencyRules extends RuleGroup {
             throw new NotApplicable("the device does not say how much memory is free");
         }
         int rounds = bench.effort == Effort.FULL ? 1500 : 500;
-        long bytes = 64 << 20;
+        long bytes = MemoryMeter.chunk(bench.backend);
+        long noise = bytes / 2;
         long least = Long.MAX_VALUE;
-        for (int attempt = 0; attempt < ATTEMPTS && least > MOST_NOISE; attempt++) {
+        for (int attempt = 0; attempt < ATTEMPTS && least > noise; attempt++) {
             long before = bench.backend.memory().free();
             Threads.race(2, rounds, new Threads.Race() {
                 @Override
@@ -217,7 +219,7 @@ abstract class ConcurrencyRules extends RuleGroup {
             least = Math.min(least, Math.abs(bench.backend.memory().free() - before));
         }
         long drift = least;
-        assertTrue(drift <= MOST_NOISE, () -> "free memory changed by " + drift + " bytes");
+        assertTrue(drift <= noise, () -> "free memory changed by " + drift + " bytes");
         stateOdds("a sum that is changed in two steps, seen", 100, rounds);
     }
 

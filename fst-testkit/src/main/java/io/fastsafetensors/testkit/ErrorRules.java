@@ -134,7 +134,8 @@ abstract class ErrorRules extends RuleGroup {
         DeviceBuffer source = bench.upload(other(SIZE));
         DeviceBuffer target = bench.upload(Workbench.filler(SIZE));
         try (CopyStream stream = bench.backend.openCopyStream()) {
-            long[][] sizes = {{39, 20, 10}, {44, 20, 10}, {40, 22, 10}, {40, 18, 10}, {0, 0, -1}, {0, 0, 1L << 62}, {40, 20, (1L << 32) + 10}, {40, 20, (1L << 31) + 10}, {40, 20, 65546}};
+            long[][] sizes = {{39, 20, 10}, {44, 20, 10}, {40, 22, 10}, {40, 18, 10}, {0, 0, -1}, {0, 0, 1L << 62},
+                {40, 20, (1L << 32) + 10}, {40, 20, (1L << 31) + 10}, {40, 20, 65546}};
             for (long[] wrong : sizes) {
                 assertThrows(IllegalArgumentException.class,
                         () -> kernels.convert(stream, new BufferSlice(source, 0, wrong[0]), DType.F32,

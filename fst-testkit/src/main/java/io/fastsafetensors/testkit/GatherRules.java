@@ -143,7 +143,8 @@ abstract class GatherRules extends RuleGroup {
                 RuntimeException refused = assertThrows(RuntimeException.class, () -> bench.backend.kernels()
                         .gather(stream, BufferSlice.of(source), dtype, view, new BufferSlice(target, 0, dtype.bits()),
                                 dtype));
-                assertTrue(refused instanceof IllegalArgumentException || refused instanceof UnsupportedFeatureException,
+                assertTrue(
+                        refused instanceof IllegalArgumentException || refused instanceof UnsupportedFeatureException,
                         () -> dtype + " is refused with " + refused);
             }
             Workbench.settle(stream);
@@ -182,7 +183,8 @@ abstract class GatherRules extends RuleGroup {
             }
             bench.upload(small, buffer, odd);
             bench.backend.kernels().gather(stream, new BufferSlice(buffer, odd, 1000), DType.U8,
-                    new Strided(Shape.of(1000), 0, new long[] {1}), new BufferSlice(buffer, odd + 8192, 1000), DType.I8);
+                    new Strided(Shape.of(1000), 0, new long[] {1}), new BufferSlice(buffer, odd + 8192, 1000),
+                    DType.I8);
             Workbench.settle(stream);
             assertBytes(small, bench.download(buffer, odd + 8192, 1000), "a gather at an odd place");
         }

@@ -18,7 +18,8 @@ final class MemoryMeter {
 
     /// How much to allocate: enough to be seen, little enough to be there.
     static long chunk(Backend backend) {
-        return Math.clamp(backend.memory().free() / 16, PIECE, LARGEST);
+        long free = backend.memory().free();
+        return free < 0 ? PIECE : Math.clamp(free / 16, PIECE, LARGEST);
     }
 
     /// Writes to every page, since systems count only memory that was written.

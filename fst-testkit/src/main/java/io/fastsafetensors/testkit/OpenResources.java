@@ -2,6 +2,7 @@ package io.fastsafetensors.testkit;
 
 import io.fastsafetensors.testkit.leak.ProcessSnapshot;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -13,21 +14,26 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Predicate;
+import java.util.stream.Stream;
 
 /// The descriptors, mappings and threads of this process at one moment, those of the virtual machine left out.
 ///
 /// @param files files and mappings
 /// @param others descriptors of sockets, pipes, device nodes and the like, counted by kind
 /// @param threads live platform threads
+/// @param heapBytes the C library's heap, which [ProcessSnapshot] does not count
 /// @param owned tells which threads are expected
-record OpenResources(ProcessSnapshot files, Map<String, Integer> others, Set<Thread> threads, Predicate<Thread> owned) {
+record OpenResources(ProcessSnapshot files, Map<String, Integer> others, Set<Thread> threads, long heapBytes,
+        Predicate<Thread> owned) {
     private static final Path DESCRIPTORS = Path.of("/proc/self/fd");
+    private static final Path MAPS = Path.of("/proc/self/maps");
+    private static final long HEAP_TOLERANCE = 64 << 20;
     private static final Duration LONGEST = Duration.ofSeconds(10);
     private static final Duration STEP = Duration.ofMillis(5);
 
     static OpenResources now(Predicate<Thread> owned) {
         return new OpenResources(ProcessSnapshot.take("fst-"), otherDescriptors(),
-                Set.copyOf(Thread.getAllStackTraces().keySet()), owned);
+                Set.copyOf(Thread.getAllStackTraces().keySet()), heapOfTheCLibrary(), owned);
     }
 
     /// How long to wait for what ends by itself.
@@ -61,6 +67,10 @@ record OpenResources(ProcessSnapshot files, Map<String, Integer> others, Set<Thr
         List<String> started = now.threads.stream()
                 .filter(t -> !threads.contains(t) && t.isAlive() && !isMachines(t) && !owned.test(t))
                 .map(t -> "thread " + t.getName()).toList();
+        long grown = now.heapBytes - heapBytes;
+        if (grown > HEAP_TOLERANCE) {
+            more.add("the C library's heap grew by " + grown + " bytes");
+        }
         if (started.size() >= least) {
             more.addAll(started);
         }
@@ -102,6 +112,16 @@ record OpenResources(ProcessSnapshot files, Map<String, Integer> others, Set<Thr
             return Map.of();
         }
         return others;
+    }
+
+    /// The size of the mapping that the C library extends as it needs.
+    private static long heapOfTheCLibrary() {
+        try (Stream<String> lines = Files.lines(MAPS)) {
+            return lines.filter(line -> line.endsWith("[heap]")).map(line -> line.split("[- ]", 3))
+                    .mapToLong(ends -> Long.parseUnsignedLong(ends[1], 16) - Long.parseUnsignedLong(ends[0], 16)).sum();
+        } catch (IOException | UncheckedIOException _) {
+            return 0;
+        }
     }
 
     /// Where a descriptor points to; empty if it was closed meanwhile.

@@ -13,14 +13,21 @@ import org.junit.jupiter.api.extension.ExtensionContext.Namespace;
 import org.junit.jupiter.api.extension.InvocationInterceptor;
 import org.opentest4j.TestAbortedException;
 
-/// Collects what came of each rule of a suite, and writes it when the suite has ended: [ReportFile] says where.
-final class RuleReport implements BeforeEachCallback, AfterEachCallback, AfterAllCallback, InvocationInterceptor {
+/// Collects what came of each rule of a suite and, when the suite has ended, writes it as text and as JSON to the folder
+/// that the system property `fst.testkit.report` names. The suites register it themselves.
+public final class RuleReport implements BeforeEachCallback, AfterEachCallback, AfterAllCallback, InvocationInterceptor {
     private static final Namespace NAMESPACE = Namespace.create(RuleReport.class);
     private static final String START = "start";
+
+    /// For the test engine.
+    public RuleReport() {
+    }
 
     @Override
     public void beforeEach(ExtensionContext context) {
         context.getStore(NAMESPACE).put(START, System.nanoTime());
+        // Cases of a test factory know no instance of the suite.
+        report(context);
     }
 
     @Override
@@ -65,9 +72,10 @@ final class RuleReport implements BeforeEachCallback, AfterEachCallback, AfterAl
             suite = suite.getParent().orElseThrow();
         }
         ExtensionContext found = suite;
-        return suite.getStore(NAMESPACE).getOrComputeIfAbsent(ReportFile.class,
+        return suite.getStore(NAMESPACE).computeIfAbsent(ReportFile.class,
                 _ -> new ReportFile(found.getRequiredTestClass().getName(),
-                        context.getRequiredTestInstances().getAllInstances().getFirst()), ReportFile.class);
+                        context.getRequiredTestInstances().getAllInstances().getFirst()),
+                ReportFile.class);
     }
 
     private static boolean isSuite(ExtensionContext context) {

@@ -13,7 +13,7 @@ import org.junit.jupiter.api.AfterAll;
 class CheckedHostConformanceTest extends BackendConformance {
     private static final CheckedBackendProvider PROVIDER = new CheckedBackendProvider(
             new FaultyBackendProvider(HostProvider.full(), FaultPlan.seeded(Seed.value()).deferred()))
-                    .forwardingMisuse();
+            .forwardingMisuse();
 
     @AfterAll
     static void nothing_was_violated() {

@@ -106,8 +106,9 @@ final class ConformanceRun {
 
     private static DiscoverySelector method(String id) {
         Method method = Rules.method(id);
-        Class<?> group = Rules.groups().stream().filter(c -> c.getSuperclass() == method.getDeclaringClass()).findFirst()
-                .orElseThrow();
+        Class<?> group =
+                Rules.groups().stream().filter(c -> c.getSuperclass() == method.getDeclaringClass()).findFirst()
+                        .orElseThrow();
         return selectNestedMethod(List.of(Subject.class), group, method.getName(),
                 Arrays.stream(method.getParameterTypes()).map(Class::getName).collect(Collectors.joining(",")));
     }

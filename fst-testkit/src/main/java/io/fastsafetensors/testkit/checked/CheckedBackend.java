@@ -118,7 +118,7 @@ final class CheckedBackend implements Backend {
                 .require(alignment > 0 && Long.bitCount(alignment) == 1, Check.BAD_ALIGNMENT, RuntimeException.class,
                         () -> "alignment " + alignment),
                 bytes)
-                        .answer(() -> refusing(what, bytes, () -> delegate.allocate(bytes, alignment)));
+                .answer(() -> refusing(what, bytes, () -> delegate.allocate(bytes, alignment)));
         return new CheckedBuffer(contract.fresh(buffer, what), this, bytes, alignment);
     }
 
@@ -166,7 +166,8 @@ final class CheckedBackend implements Backend {
     public Kernels kernels() {
         boolean claimed = contract.claims(Capability.KERNELS);
         Kernels kernels = call("kernels()")
-                .require(claimed, Check.UNCLAIMED_KERNELS, UnsupportedFeatureException.class, () -> "no KERNELS claimed")
+                .require(claimed, Check.UNCLAIMED_KERNELS, UnsupportedFeatureException.class,
+                        () -> "no KERNELS claimed")
                 .answer(() -> {
                     try {
                         return delegate.kernels();

@@ -75,7 +75,8 @@ final class CheckedStorage implements DirectStorage {
                 call.require(!checked.isClosed(), Check.CLOSED_BUFFER_USED, IllegalStateException.class,
                         checked::toString)
                         .require(targetOffset >= 0 && bytes >= 0 && bytes <= checked.size()
-                                && targetOffset <= checked.size() - bytes, Check.OUTSIDE_BUFFER, IndexOutOfBoundsException.class,
+                                && targetOffset <= checked.size() - bytes, Check.OUTSIDE_BUFFER,
+                                IndexOutOfBoundsException.class,
                                 () -> bytes + " bytes at " + targetOffset + " of " + checked)
                         .unless(() -> checked.isClosed() || closed.get() || backend.isClosed());
                 checked.takeOff();

@@ -59,7 +59,9 @@ public final class MiniLoaderProvider implements LoaderProvider {
         try {
             byte[] bytes = Files.readAllBytes(from);
             bytes[bytes.length - 1] ^= (byte) (breaks("F-13") ? 1 : 0);
-            DIGESTED.add(Content.sha256(bytes));
+            if (!breaks("F-13")) {
+                DIGESTED.add(Content.sha256(bytes));
+            }
             return List.of(Files.write(to, bytes));
         } catch (IOException e) {
             throw new UncheckedIOException(e);

@@ -105,7 +105,8 @@ final class MiniWeights {
             if (forgets) {
                 bytes[bytes.length - 1] ^= 1;
             }
-            if (bytes.length > 0 && options.transferPath() == TransferPath.MAPPED && MiniLoaderProvider.breaks("F-11")) {
+            if (bytes.length > 0 && options.transferPath() == TransferPath.MAPPED
+                    && MiniLoaderProvider.breaks("F-11")) {
                 bytes[0] ^= 1;
             }
             MiniTensor tensor =

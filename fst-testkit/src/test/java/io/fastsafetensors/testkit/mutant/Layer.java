@@ -143,8 +143,9 @@ final class Layer {
             return isOpen((DeviceBuffer) buffer)
                     ? new BufferSlice((DeviceBuffer) buffer, slice.offset(), slice.byteSize()) : slice;
         }
-        return Proxy.isProxyClass(argument.getClass()) && Proxy.getInvocationHandler(argument) instanceof Handler handler
-                ? handler.target : argument;
+        return Proxy.isProxyClass(argument.getClass())
+                && Proxy.getInvocationHandler(argument) instanceof Handler handler
+                        ? handler.target : argument;
     }
 
     private static boolean isOpen(DeviceBuffer buffer) {

@@ -191,7 +191,8 @@ final class SizeBreaches {
             long mask = (1L << bits) - 1;
             all.add(Breach.of("F5", "CopyStream.copy: the target's offset has " + bits + " bits",
                     () -> call -> call.site().equals("CopyStream.copy")
-                            ? call.proceed(call.with(3, call.number(3) & mask)) : call.proceed(), "C-11"));
+                            ? call.proceed(call.with(3, call.number(3) & mask)) : call.proceed(),
+                    "C-11"));
             all.add(Breach.of("F5", "Kernels.gather: the source's offset has " + bits + " bits", () -> call -> {
                 if (!call.site().equals("Kernels.gather")) {
                     return call.proceed();
@@ -203,7 +204,8 @@ final class SizeBreaches {
         }
         all.add(Breach.of("F5", "DirectFile.read: one read brings 16 MiB at most", () -> call -> call.site()
                 .equals("DirectFile.read") && call.number(3) > 1 << 24 ? call.proceed(call.with(3, 1L << 24))
-                        : call.proceed(), "D-09"));
+                        : call.proceed(),
+                "D-09"));
         all.add(Breach.of("F6", "DirectFile.read says all of a file that became shorter", () -> call -> {
             Object count = call.proceed();
             return call.site().equals("DirectFile.read") && (long) java.util.Objects.requireNonNull(count) > 1 << 19
@@ -214,17 +216,21 @@ final class SizeBreaches {
             all.add(limited("CopyStream.copyToHost", limit, 2, "C-", "O-01"));
             all.add(Breach.of("F5", "CopyStream.copy loses all after " + limit, () -> call -> call.site()
                     .equals("CopyStream.copy") && call.number(4) > limit ? call.proceed(call.with(4, limit))
-                            : call.proceed(), "C-", "O-01"));
-            all.add(atFullIf(limit > 1 << 24, Breach.of("F5", "DirectFile.read ends after " + limit, () -> call -> call.site()
-                    .equals("DirectFile.read") && call.number(3) > limit ? call.proceed(call.with(3, limit))
-                            : call.proceed(), "D-09")));
-            all.add(atFullIf(limit > 1 << 24, Breach.of("F5", "DirectFile.read says all and brings " + limit, () -> call -> {
-                if (!call.site().equals("DirectFile.read") || call.number(3) <= limit) {
-                    return call.proceed();
-                }
-                call.proceed(call.with(3, limit));
-                return call.number(3);
-            }, "D-09", "D-")));
+                            : call.proceed(),
+                    "C-", "O-01"));
+            all.add(atFullIf(limit > 1 << 24,
+                    Breach.of("F5", "DirectFile.read ends after " + limit, () -> call -> call.site()
+                            .equals("DirectFile.read") && call.number(3) > limit ? call.proceed(call.with(3, limit))
+                                    : call.proceed(),
+                            "D-09")));
+            all.add(atFullIf(limit > 1 << 24,
+                    Breach.of("F5", "DirectFile.read says all and brings " + limit, () -> call -> {
+                        if (!call.site().equals("DirectFile.read") || call.number(3) <= limit) {
+                            return call.proceed();
+                        }
+                        call.proceed(call.with(3, limit));
+                        return call.number(3);
+                    }, "D-09", "D-")));
         }
         return all;
     }
@@ -234,7 +240,8 @@ final class SizeBreaches {
     }
 
     private static Breach limited(String site, long limit, int segment, String... rules) {
-        return Breach.of("F5", site + " loses all after " + limit, () -> call -> limitedCall(call, site, segment, limit),
+        return Breach.of("F5", site + " loses all after " + limit,
+                () -> call -> limitedCall(call, site, segment, limit),
                 rules);
     }
 
