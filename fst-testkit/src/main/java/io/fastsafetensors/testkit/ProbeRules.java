@@ -23,7 +23,6 @@ import io.fastsafetensors.spi.Services;
 import io.fastsafetensors.spi.StagingBuffer;
 import io.fastsafetensors.testkit.fixture.Seed;
 import io.fastsafetensors.types.Device;
-import io.fastsafetensors.types.DeviceHandle;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -193,7 +192,7 @@ abstract class ProbeRules {
     void p_09_unknown_options_are_ignored() {
         BackendProvider provider = suite.provider();
         Device device = device(provider);
-        BackendOptions options = new BackendOptions(false, Map.of("fst.testkit.no-such-option", "on"));
+        BackendOptions options = BackendOptions.defaults().withProperties(Map.of("fst.testkit.no-such-option", "on"));
         provider.open(device, options).close();
     }
 
@@ -335,7 +334,7 @@ abstract class ProbeRules {
         try (Backend backend = open(provider); DeviceBuffer buffer = backend.allocate(64, 64)) {
             Map<Capability, ThrowingSupplier<Boolean>> found = new EnumMap<>(Map.of(
                     Capability.HOST_ADDRESSABLE, () -> buffer.segment().isPresent(),
-                    Capability.POINTERS, () -> buffer.handle().kind() == DeviceHandle.Kind.POINTER,
+                    Capability.POINTERS, () -> buffer.handle().isPointer(),
                     Capability.DIRECT_STORAGE, () -> backend.directStorage().isPresent(),
                     Capability.HOST_REGISTRATION, () -> registers(backend),
                     Capability.KERNELS, () -> hasKernels(backend)));

@@ -15,7 +15,8 @@ import org.opentest4j.TestAbortedException;
 
 /// Collects what came of each rule of a suite and, when the suite has ended, writes it as text and as JSON to the folder
 /// that the system property `fst.testkit.report` names. The suites register it themselves.
-public final class RuleReport implements BeforeEachCallback, AfterEachCallback, AfterAllCallback, InvocationInterceptor {
+public final class RuleReport
+        implements BeforeEachCallback, AfterEachCallback, AfterAllCallback, InvocationInterceptor {
     private static final Namespace NAMESPACE = Namespace.create(RuleReport.class);
     private static final String START = "start";
 

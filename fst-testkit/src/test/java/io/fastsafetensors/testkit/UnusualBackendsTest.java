@@ -62,7 +62,7 @@ class UnusualBackendsTest {
         backends.put("free memory unknown", changed(HostProvider.copying(), real -> new Forwarding.OfBackend(real) {
             @Override
             public MemoryInfo memory() {
-                return new MemoryInfo(-1, -1);
+                return MemoryInfo.of(-1, -1);
             }
         }));
         return backends;

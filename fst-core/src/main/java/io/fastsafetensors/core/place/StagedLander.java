@@ -4,6 +4,7 @@ import io.fastsafetensors.core.jfr.Recorder;
 import io.fastsafetensors.core.jfr.Span;
 import io.fastsafetensors.core.plan.BlockTable;
 import io.fastsafetensors.core.plan.Pages;
+import io.fastsafetensors.core.read.BlockReader;
 import io.fastsafetensors.spi.Fence;
 import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.spi.StagingBuffer;
@@ -16,6 +17,7 @@ final class StagedLander implements Lander {
     private final HostToDevice device;
     private final Flights flights;
     private @Nullable StagingBuffer filling;
+    private @Nullable RunReader runs;
 
     StagedLander(LoadContext load) {
         this.load = load;
@@ -37,17 +39,27 @@ final class StagedLander implements Lander {
         long end = blocks.end(index);
         Location location = load.fileOf(index).location();
         Span read = Recorder.read(location, start, end - start);
-        load.files().forBlock(file).read(start, end, slot.segment(), 0);
+        BlockReader reader = load.files().forBlock(file);
+        boolean packed = runs(reader).read(index, reader, slot.segment());
+        if (!packed) {
+            reader.read(start, end, slot.segment(), 0);
+        }
         read.finish("read");
         load.tap().read(index, slot.segment(), Pages.floor(start));
         Span copy = Recorder.copy(location, start, end - start);
-        Fence fence = device.send(index, slot.segment(), 0);
+        Fence fence = device.send(index, slot.segment(), 0, packed);
         if (fence == null) {
             return;
         }
         filling = null;
         flights.add(index, fence, slot, copy);
         flights.landArrived();
+    }
+
+    private RunReader runs(BlockReader first) {
+        RunReader mine = runs == null ? new RunReader(load, first) : runs;
+        runs = mine;
+        return mine;
     }
 
     /// A free slot; null if the load was stopped while none was free. Never waits for others while this reader has slots

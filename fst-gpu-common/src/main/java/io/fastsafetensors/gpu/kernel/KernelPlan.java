@@ -2,6 +2,7 @@ package io.fastsafetensors.gpu.kernel;
 
 import io.fastsafetensors.spi.BufferSlice;
 import io.fastsafetensors.spi.Strided;
+import io.fastsafetensors.spi.kernel.Requests;
 import io.fastsafetensors.types.DType;
 import java.util.ArrayList;
 import java.util.List;

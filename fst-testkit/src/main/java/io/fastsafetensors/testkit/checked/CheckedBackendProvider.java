@@ -75,6 +75,11 @@ public class CheckedBackendProvider implements BackendProvider {
     }
 
     @Override
+    public int spiVersion() {
+        return delegate.spiVersion();
+    }
+
+    @Override
     public int priority() {
         return name.isPresent() ? Integer.MIN_VALUE + 1 : delegate.priority();
     }

@@ -28,7 +28,7 @@ final class CheckedBuffer implements DeviceBuffer {
         this.bytes = bytes;
         DeviceHandle handle = contract.call("handle()").answer(delegate::handle);
         this.segment = contract.call("segment()").answer(delegate::segment);
-        boolean pointer = handle.kind() == DeviceHandle.Kind.POINTER;
+        boolean pointer = handle.isPointer();
         this.space = pointer ? Long.valueOf(0) : Long.valueOf(handle.value());
         this.start = pointer ? handle.value() : handle.offset();
         contract.require(delegate.byteSize() == bytes, Check.WRONG_SIZE,

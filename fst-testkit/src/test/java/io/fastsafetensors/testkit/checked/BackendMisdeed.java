@@ -173,7 +173,7 @@ final class BackendMisdeed {
         broken.put(Check.MEMORY_SENSE, backend(real -> new Forwarding.OfBackend(real) {
             @Override
             public MemoryInfo memory() {
-                return new MemoryInfo(super.memory().total(), super.memory().free() - 1);
+                return MemoryInfo.of(super.memory().total(), super.memory().free() - 1);
             }
         }));
         broken.put(Check.WRONG_OUT_OF_MEMORY, backend(real -> new Forwarding.OfBackend(real) {
@@ -321,7 +321,7 @@ final class BackendMisdeed {
         broken.put(Check.BAD_SUPPORT, storage(real -> new Forwarding.OfStorage(real) {
             @Override
             public Support support(StorageFile file) {
-                return new Support(Mode.DIRECT, " ");
+                return Support.of(Mode.DIRECT, " ");
             }
         }));
         broken.put(Check.BAD_FILE_ALIGNMENT, file(real -> new Forwarding.OfFile(real) {

@@ -81,7 +81,7 @@ final class HostBackend implements Backend {
 
     @Override
     public MemoryInfo memory() {
-        return new MemoryInfo(TOTAL - used.get(), TOTAL);
+        return MemoryInfo.of(TOTAL - used.get(), TOTAL);
     }
 
     @Override

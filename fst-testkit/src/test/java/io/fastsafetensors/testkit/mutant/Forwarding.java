@@ -46,6 +46,11 @@ public final class Forwarding {
         }
 
         @Override
+        public int spiVersion() {
+            return real.spiVersion();
+        }
+
+        @Override
         public String deviceType() {
             return real.deviceType();
         }

@@ -146,18 +146,18 @@ final class StateBreaches {
 
     private static List<Breach> memory() {
         Map<String, UnaryOperator<MemoryInfo>> changes = new LinkedHashMap<>();
-        changes.put("free is what is used", m -> new MemoryInfo(m.total() - m.free(), m.total()));
-        changes.put("free is in KiB", m -> new MemoryInfo(m.free() >> 10, m.total()));
-        changes.put("free and total are in KiB", m -> new MemoryInfo(m.free() >> 10, m.total() >> 10));
-        changes.put("total is in KiB, free is not known", m -> new MemoryInfo(-1, m.total() >> 10));
-        changes.put("free is total", m -> new MemoryInfo(m.total(), m.total()));
-        changes.put("free is a constant", m -> new MemoryInfo(1 << 30, m.total()));
-        changes.put("free is 0", m -> new MemoryInfo(0, m.total()));
-        changes.put("free and total are swapped", m -> new MemoryInfo(m.total(), Math.max(0, m.free() - 1)));
-        changes.put("total is huge", m -> new MemoryInfo(m.free(), Long.MAX_VALUE));
-        changes.put("free is cut to 32 bits", m -> new MemoryInfo((int) m.free(), m.total()));
-        changes.put("free is half", m -> new MemoryInfo(m.free() / 4, m.total()));
-        changes.put("free is twice", m -> new MemoryInfo(Math.min(m.total(), m.total() - 2 * (m.total() - m.free())
+        changes.put("free is what is used", m -> MemoryInfo.of(m.total() - m.free(), m.total()));
+        changes.put("free is in KiB", m -> MemoryInfo.of(m.free() >> 10, m.total()));
+        changes.put("free and total are in KiB", m -> MemoryInfo.of(m.free() >> 10, m.total() >> 10));
+        changes.put("total is in KiB, free is not known", m -> MemoryInfo.of(-1, m.total() >> 10));
+        changes.put("free is total", m -> MemoryInfo.of(m.total(), m.total()));
+        changes.put("free is a constant", m -> MemoryInfo.of(1 << 30, m.total()));
+        changes.put("free is 0", m -> MemoryInfo.of(0, m.total()));
+        changes.put("free and total are swapped", m -> MemoryInfo.of(m.total(), Math.max(0, m.free() - 1)));
+        changes.put("total is huge", m -> MemoryInfo.of(m.free(), Long.MAX_VALUE));
+        changes.put("free is cut to 32 bits", m -> MemoryInfo.of((int) m.free(), m.total()));
+        changes.put("free is half", m -> MemoryInfo.of(m.free() / 4, m.total()));
+        changes.put("free is twice", m -> MemoryInfo.of(Math.min(m.total(), m.total() - 2 * (m.total() - m.free())
                 - (m.total() - m.free())), m.total()));
         List<Breach> all = new ArrayList<>();
         changes.forEach((what, change) -> all.add(Breach.of("F8", "memory(): " + what, HostProvider.copying(),
@@ -362,7 +362,7 @@ final class StateBreaches {
                         return call.proceed();
                     }
                     case "Backend.memory" -> {
-                        return new MemoryInfo((8L << 30) - used[0], 8L << 30);
+                        return MemoryInfo.of((8L << 30) - used[0], 8L << 30);
                     }
                     default -> {
                         return call.proceed();

@@ -7,12 +7,9 @@ import io.fastsafetensors.spi.DeviceInfo;
 import io.fastsafetensors.spi.DeviceKind;
 import io.fastsafetensors.spi.DirectFile;
 import io.fastsafetensors.spi.DirectStorage;
-import io.fastsafetensors.spi.Fence;
 import io.fastsafetensors.spi.HostRegistration;
-import io.fastsafetensors.spi.Kernels;
-import io.fastsafetensors.spi.MemoryInfo;
-import io.fastsafetensors.spi.StagingBuffer;
 import io.fastsafetensors.spi.TransferHints;
+import io.fastsafetensors.spi.base.ForwardingBackend;
 import io.fastsafetensors.spi.storage.StorageFile;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -21,7 +18,7 @@ import java.util.Optional;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /// The device of [RemoteProvider].
-final class RemoteBackend implements Backend {
+final class RemoteBackend extends ForwardingBackend {
     static final AtomicInteger REGISTRATIONS = new AtomicInteger();
     static final AtomicInteger DIRECT_FILES = new AtomicInteger();
     /// How often direct storage was asked about a file.
@@ -30,15 +27,8 @@ final class RemoteBackend implements Backend {
     static final Map<String, DirectStorage.Mode> SUPPORT = Map.of("compat", DirectStorage.Mode.COMPATIBILITY,
             "direct", DirectStorage.Mode.DIRECT);
 
-    private final Backend far;
-
     RemoteBackend(Backend far) {
-        this.far = far;
-    }
-
-    @Override
-    public String name() {
-        return "remote";
+        super("remote", far);
     }
 
     @Override
@@ -49,36 +39,6 @@ final class RemoteBackend implements Backend {
     @Override
     public TransferHints hints() {
         return new TransferHints(256, 64 << 10, 4, 2);
-    }
-
-    @Override
-    public MemoryInfo memory() {
-        return far.memory();
-    }
-
-    @Override
-    public DeviceBuffer allocate(long bytes, long alignment) {
-        return far.allocate(bytes, alignment);
-    }
-
-    @Override
-    public StagingBuffer allocateStaging(long bytes) {
-        return far.allocateStaging(bytes);
-    }
-
-    @Override
-    public CopyStream openCopyStream() {
-        return far.openCopyStream();
-    }
-
-    @Override
-    public Fence fenceBehind(long nativeStream) {
-        return far.fenceBehind(nativeStream);
-    }
-
-    @Override
-    public Kernels kernels() {
-        return far.kernels();
     }
 
     @Override
@@ -104,8 +64,8 @@ final class RemoteBackend implements Backend {
             public Support support(StorageFile file) {
                 SUPPORT_CALLS.incrementAndGet();
                 return SUPPORT.entrySet().stream().filter(e -> file.location().name().contains(e.getKey()))
-                        .map(e -> new Support(e.getValue(), "its name says " + e.getKey())).findFirst()
-                        .orElse(new Support(Mode.NONE, "its name says nothing"));
+                        .map(e -> Support.of(e.getValue(), "its name says " + e.getKey())).findFirst()
+                        .orElse(Support.of(Mode.NONE, "its name says nothing"));
             }
 
             @Override
@@ -131,7 +91,7 @@ final class RemoteBackend implements Backend {
 
         @Override
         public long read(long fileOffset, DeviceBuffer target, long targetOffset, long bytes) {
-            try (Arena arena = Arena.ofConfined(); CopyStream stream = far.openCopyStream()) {
+            try (Arena arena = Arena.ofConfined(); CopyStream stream = openCopyStream()) {
                 MemorySegment memory = arena.allocate(bytes);
                 long got = file.read(fileOffset, memory, 0, bytes);
                 stream.copyToDevice(memory.asSlice(0, got), target, targetOffset);
@@ -144,10 +104,5 @@ final class RemoteBackend implements Backend {
         public void close() {
             DIRECT_FILES.decrementAndGet();
         }
-    }
-
-    @Override
-    public void close() {
-        far.close();
     }
 }
