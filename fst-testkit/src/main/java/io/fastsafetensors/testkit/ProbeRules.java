@@ -285,7 +285,7 @@ abstract class ProbeRules {
                 carriesBytes(backend);
             }
             for (Backend one : open) {
-                assertOwnMemory(one, open.stream().filter(other -> other != one).toList());
+                assertOwnMemory(one, open.stream().filter(other -> !other.equals(one)).toList());
             }
         } finally {
             open.forEach(Backend::close);

@@ -2,6 +2,7 @@ package io.fastsafetensors.testkit;
 
 import io.fastsafetensors.spi.BackendProvider;
 import io.fastsafetensors.spi.Probe;
+import io.fastsafetensors.spi.SpiVersion;
 import io.fastsafetensors.testkit.fixture.Json;
 import io.fastsafetensors.testkit.fixture.Seed;
 import java.io.IOException;
@@ -129,7 +130,7 @@ final class ReportFile {
         Map<String, String> facts = new LinkedHashMap<>();
         facts.put("suite", suite.getClass().getName());
         facts.put("testkit", version(ReportFile.class));
-        facts.put("spi", version(BackendProvider.class));
+        facts.put("spi", version(BackendProvider.class) + ", contract " + SpiVersion.running());
         switch (suite) {
             case BackendConformance backend -> ofBackend(backend, facts);
             case ProcessGroupConformance group -> {
@@ -161,19 +162,19 @@ final class ReportFile {
             facts.put("unavailable", "probe() threw " + e);
             return;
         }
-        switch (probe) {
-            case Probe.Unavailable unavailable -> facts.put("unavailable", unavailable.reason());
-            case Probe.Available available -> {
-                if (!available.devices().isEmpty()) {
-                    facts.put("device", suite.device(available).toString());
-                }
-                facts.put("devices", available.devices().stream().map(d -> d.device() + " (" + d.name() + ", "
-                        + d.totalBytes() + " bytes)").collect(Collectors.joining(", ")));
-                facts.put("capabilities", available.capabilities().stream().sorted(Comparator.naturalOrder())
-                        .map(String::valueOf).collect(Collectors.joining(", ")));
-                facts.put("versions", new TreeMap<>(available.versions()).toString());
-            }
+        if (!(probe instanceof Probe.Available available)) {
+            facts.put("unavailable", probe instanceof Probe.Unavailable there ? there.reason() : probe.toString());
+            return;
         }
+        if (!available.devices().isEmpty()) {
+            facts.put("device", suite.device(available).toString());
+        }
+        facts.put("devices", available.devices().stream()
+                .map(d -> d.device() + " (" + d.name() + ", " + d.totalBytes() + " bytes)")
+                .collect(Collectors.joining(", ")));
+        facts.put("capabilities", available.capabilities().stream().sorted(Comparator.naturalOrder())
+                .map(String::valueOf).collect(Collectors.joining(", ")));
+        facts.put("versions", new TreeMap<>(available.versions()).toString());
     }
 
     /// The version of the jar or module that a class is of.

@@ -39,7 +39,7 @@ abstract class RuleGroup {
 
     /// States that a defect that shows in one of `every` operations was looked for in `operations`.
     final void stateOdds(String defect, long every, long operations) {
-        double missed = Math.pow(1 - 1.0 / every, operations);
+        double missed = Math.pow(1 - 1.0 / (double) every, (double) operations);
         odds = defect + " one in " + every + " times is missed with probability "
                 + String.format(Locale.ROOT, "%.1e", missed)
                 + " (" + operations + " tries)";

@@ -11,6 +11,7 @@ import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 
 /// Kernels under watch.
+@SuppressWarnings("ReferenceEquality") // What counts is which object it is.
 final class CheckedKernels implements Kernels {
     private final Kernels delegate;
     private final CheckedBackend backend;

@@ -18,6 +18,7 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /// A stream under watch: what was submitted is remembered until a fence shows that it is done.
+@SuppressWarnings("ReferenceEquality") // What counts is which object it is.
 final class CheckedStream implements CopyStream {
     private static final Thread ANOTHER = Thread.ofPlatform().unstarted(() -> {
     });

@@ -104,6 +104,7 @@ final class Layer {
         }
 
         @Override
+        @SuppressWarnings("ReferenceEquality") // Proxies have no equality but their identity.
         public @Nullable Object invoke(Object proxy, Method method, Object @Nullable [] given) throws Throwable {
             Object[] arguments = given == null ? new Object[0] : given;
             if (method.getDeclaringClass() == Object.class) {
