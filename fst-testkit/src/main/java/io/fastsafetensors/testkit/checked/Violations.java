@@ -29,6 +29,8 @@ public final class Violations {
         found.clear();
     }
 
+    /// Fails if there are any.
+    ///
     /// @throws AssertionError naming all of them, with the first as its cause
     public void assertNone() {
         List<ContractViolation> all = all();
