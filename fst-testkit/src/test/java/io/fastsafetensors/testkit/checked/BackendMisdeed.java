@@ -18,6 +18,7 @@ import io.fastsafetensors.spi.MemoryInfo;
 import io.fastsafetensors.spi.Probe;
 import io.fastsafetensors.spi.StagingBuffer;
 import io.fastsafetensors.spi.TransferHints;
+import io.fastsafetensors.spi.ffm.RawMemory;
 import io.fastsafetensors.spi.storage.StorageFile;
 import io.fastsafetensors.testkit.host.HostProvider;
 import io.fastsafetensors.testkit.mutant.Forwarding;
@@ -241,7 +242,7 @@ final class BackendMisdeed {
         broken.put(Check.SEGMENT_OUTLIVES_OWNER, buffer(real -> new Forwarding.OfBuffer(real) {
             @Override
             public Optional<MemorySegment> segment() {
-                return super.segment().map(s -> MemorySegment.ofAddress(s.address()).reinterpret(s.byteSize()));
+                return super.segment().map(s -> RawMemory.view(s.address(), s.byteSize(), Arena.global()));
             }
         }));
     }

@@ -2,6 +2,7 @@ package io.fastsafetensors.testkit.host;
 
 import io.fastsafetensors.spi.Capability;
 import io.fastsafetensors.spi.DeviceBuffer;
+import io.fastsafetensors.spi.ffm.RawMemory;
 import io.fastsafetensors.types.DeviceHandle;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -55,8 +56,8 @@ final class HostBuffer implements DeviceBuffer {
             return memory(wrapper.inner());
         }
         // Made by somebody else around memory of the host.
-        return buffer.segment().orElseGet(() -> MemorySegment.ofAddress(buffer.handle().value())
-                .reinterpret(buffer.byteSize()));
+        return buffer.segment()
+                .orElseGet(() -> RawMemory.view(buffer.handle().value(), buffer.byteSize(), Arena.global()));
     }
 
     private void requireOpen() {

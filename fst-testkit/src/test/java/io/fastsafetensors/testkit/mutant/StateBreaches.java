@@ -37,6 +37,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.UnaryOperator;
 
 /// Defects of what a backend keeps and says: leaks at every place, memory numbers, devices, probes, races of closing.
+@SuppressWarnings({"MustBeClosedChecker", "MustBeClosed"}) // Leaks are what this is about.
 final class StateBreaches {
     /// What leaks hold, so that nothing is closed by a cleaner.
     private static final Queue<Object> KEPT = new ConcurrentLinkedQueue<>();
