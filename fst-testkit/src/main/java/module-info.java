@@ -9,6 +9,7 @@ module io.fastsafetensors.testkit {
     requires static org.jspecify;
 
     exports io.fastsafetensors.testkit;
+    exports io.fastsafetensors.testkit.checked;
     exports io.fastsafetensors.testkit.fault;
     exports io.fastsafetensors.testkit.ffm;
     exports io.fastsafetensors.testkit.fixture;

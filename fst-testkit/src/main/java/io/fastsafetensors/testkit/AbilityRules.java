@@ -192,7 +192,7 @@ abstract class AbilityRules extends StorageRuleGroup {
     void y_06_a_mapping_lives_as_long_as_its_arena() {
         Mapping mapping = need(Mapping.class);
         MemorySegment mapped;
-        OpenResources before = OpenResources.now(fixture);
+        OpenResources before = OpenResources.now(fixture::owns);
         try (Arena arena = Arena.ofShared()) {
             mapped = mapping.map(0, LENGTH, arena);
             file.close();

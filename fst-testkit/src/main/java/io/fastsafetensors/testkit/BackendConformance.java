@@ -3,10 +3,12 @@ package io.fastsafetensors.testkit;
 import io.fastsafetensors.spi.BackendProvider;
 import io.fastsafetensors.spi.Probe;
 import io.fastsafetensors.types.Device;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.ExtendWith;
 
 /// The conformance suite of backends: rules that every backend obeys, as tests. The whole integration of a backend:
 ///
@@ -22,11 +24,13 @@ import org.junit.jupiter.api.Timeout;
 /// Each rule has an id; RULES.md lists them all, with what to look at if one fails. What the probe does not claim is
 /// not asked: such a rule is aborted with the reason, and so is everything where the hardware is missing, unless the
 /// system property `fst.testkit.require` (names of providers separated by commas, or `all`) makes that a failure.
-/// Further properties: `fst.seed` repeats a run's random numbers, `fst.testkit.effort=quick` takes samples only.
+/// Further properties: `fst.seed` repeats a run's random numbers, `fst.testkit.effort=quick` takes samples only,
+/// `fst.testkit.report` names a folder for a report of what was run, what not, and why.
 ///
-/// The tests open and close the backend for each rule, use up to 2.2 GiB of device memory and some MiB of temporary
+/// The tests open and close the backend for each rule, use up to 4.1 GiB of device memory and some MiB of temporary
 /// files, and start threads. They may run beside other test classes, not beside one another.
 @Timeout(value = 5, unit = TimeUnit.MINUTES)
+@ExtendWith(RuleReport.class)
 public abstract class BackendConformance {
     /// For subclasses.
     protected BackendConformance() {
@@ -45,6 +49,17 @@ public abstract class BackendConformance {
     /// How much to try; what the system property `fst.testkit.effort` says unless overridden.
     protected Effort effort() {
         return Effort.configured();
+    }
+
+    /// What provokes failures of the device under test; without it the rules about failed work are skipped.
+    protected Optional<FailureHook> failures() {
+        return Optional.empty();
+    }
+
+    /// Why the rules about files (group F) are not run: a backend whose tests leave out fst-core on purpose says so here.
+    /// Otherwise a missing loader, or one that does not find the backend, is a failure.
+    protected Optional<String> withoutLoader() {
+        return Optional.empty();
     }
 
     @Nested

@@ -3,6 +3,7 @@ package io.fastsafetensors.testkit;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.fastsafetensors.spi.Backend;
 import io.fastsafetensors.spi.BufferSlice;
 import io.fastsafetensors.spi.Capability;
 import io.fastsafetensors.spi.CopyStream;
@@ -14,15 +15,20 @@ import io.fastsafetensors.testkit.reference.ScalarReference;
 import io.fastsafetensors.types.DType;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.random.RandomGenerator;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
 /// Many threads on one backend at once.
 abstract class ConcurrencyRules extends RuleGroup {
     private static final int THREADS = 8;
+    private static final int ATTEMPTS = 4;
 
     ConcurrencyRules(BackendConformance suite) {
         super(suite);
@@ -123,20 +129,98 @@ abstract class ConcurrencyRules extends RuleGroup {
         });
     }
 
-    /// Threads that close one buffer at the same time free it once.
+    /// Threads that close one buffer, slot or stream at the same time free it once.
     ///
     /// If it fails: test and set the flag in one atomic step.
     @Test
-    @DisplayName("N-05 threads that close one buffer at once free it once")
-    void n_05_threads_that_close_one_buffer_at_once_free_it_once() throws InterruptedException {
-        byte[] bytes = Workbench.bytes(random(), 2000);
-        for (int round = 0; round < (bench.effort == Effort.FULL ? 20 : 5); round++) {
-            DeviceBuffer buffer = bench.backend.allocate(bytes.length, 64);
-            Threads.together(4, _ -> buffer.close());
-            DeviceBuffer other = bench.upload(bytes);
-            assertBytes(bytes, bench.download(other), "a buffer after another one was closed by 4 threads");
-            other.close();
+    @DisplayName("N-05 threads that close one object at once free it once")
+    void n_05_threads_that_close_one_object_at_once_free_it_once() throws InterruptedException {
+        int rounds = bench.effort == Effort.FULL ? 1500 : 500;
+        long chunk = MemoryMeter.chunk(bench.backend);
+        // What others may do to the device's memory meanwhile.
+        long noise = chunk / 2;
+        Closing closing = new Closing(bench.backend, chunk);
+        long least = Long.MAX_VALUE;
+        for (int attempt = 0; attempt < ATTEMPTS && least > noise; attempt++) {
+            long before = bench.backend.memory().free();
+            Threads.race(2, rounds, closing);
+            least = Math.min(least, bench.backend.memory().free() - before);
         }
+        long grown = least;
+        assertTrue(grown <= noise, () -> "free memory grew by " + grown + " bytes: some was freed twice");
+        byte[] bytes = Workbench.bytes(random(), 2000);
+        List<DeviceBuffer> buffers = new ArrayList<>();
+        for (int i = 0; i < 8; i++) {
+            buffers.add(bench.upload(bytes));
+        }
+        for (DeviceBuffer buffer : buffers) {
+            assertBytes(bytes, bench.download(buffer), "a buffer after others were closed by two threads");
+        }
+        stateOdds("a flag that is tested and set in two steps, seen", 100, rounds);
+    }
+
+    /// Each round both threads close what the round has.
+    private static final class Closing implements Threads.Race {
+        private final Backend backend;
+        private final long chunk;
+        private volatile @Nullable AutoCloseable object;
+
+        Closing(Backend backend, long chunk) {
+            this.backend = backend;
+            this.chunk = chunk;
+        }
+
+        @Override
+        public void prepare(int round) {
+            object = switch (round % 8) {
+                case 0, 2 -> backend.allocateStaging(4096);
+                case 4, 6 -> backend.openCopyStream();
+                default -> backend.allocate(chunk, 64);
+            };
+        }
+
+        @Override
+        public void run(int thread) {
+            try {
+                Objects.requireNonNull(object).close();
+            } catch (Exception e) {
+                throw new IllegalStateException("closing what another thread closes too", e);
+            }
+        }
+    }
+
+    /// What `memory()` says is free is the same after many threads have allocated and closed at once. Not applicable where
+    /// the device does not say how much is free.
+    ///
+    /// If it fails: a sum that several threads change needs an atomic step.
+    @Test
+    @DisplayName("N-07 free memory is right after many threads")
+    void n_07_free_memory_is_right_after_many_threads() throws InterruptedException {
+        if (bench.backend.memory().free() < 0) {
+            throw new NotApplicable("the device does not say how much memory is free");
+        }
+        int rounds = bench.effort == Effort.FULL ? 1500 : 500;
+        long bytes = MemoryMeter.chunk(bench.backend);
+        long noise = bytes / 2;
+        long least = Long.MAX_VALUE;
+        for (int attempt = 0; attempt < ATTEMPTS && least > noise; attempt++) {
+            long before = bench.backend.memory().free();
+            Threads.race(2, rounds, new Threads.Race() {
+                @Override
+                public void prepare(int round) {
+                    // Nothing.
+                }
+
+                @Override
+                public void run(int thread) {
+                    bench.backend.allocate(bytes, 64).close();
+                }
+            });
+            least = Math.min(least, Math.abs(bench.backend.memory().free() - before));
+        }
+        long drift = least;
+        assertTrue(drift <= noise, () -> "free memory changed by " + drift + " bytes");
+        stateOdds("a sum that is changed in two steps, seen", 100, rounds);
     }
 
     /// A stream may move from thread to thread, as long as one uses it at a time.

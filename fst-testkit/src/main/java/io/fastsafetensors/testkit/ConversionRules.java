@@ -129,6 +129,43 @@ abstract class ConversionRules extends RuleGroup {
         compare(source, DType.F32, DType.BF16, count);
     }
 
+    /// Source and target may be slices of one buffer, far into it, as long as they do not overlap.
+    ///
+    /// If it fails: as G-10.
+    @Test
+    @DisplayName("K-12 source and target may lie in one buffer")
+    void k_12_source_and_target_may_lie_in_one_buffer() {
+        int far = 17 << 20;
+        int count = 1000;
+        byte[] bytes = Workbench.bytes(random(), count * 4);
+        byte[] expected = new byte[count * 2];
+        ScalarReference.convert(MemorySegment.ofArray(bytes), DType.F32, MemorySegment.ofArray(expected), DType.BF16,
+                count);
+        DeviceBuffer buffer = bench.allocate(far + 20_000);
+        long[][] places = {{64, 8192}, {8192, 64}, {far, 100 << 10}, {100 << 10, far + 8192}, {far + 8192, far}};
+        try (CopyStream stream = bench.backend.openCopyStream()) {
+            for (long[] place : places) {
+                bench.upload(bytes, buffer, place[0]);
+                bench.backend.kernels().convert(stream, new BufferSlice(buffer, place[0], bytes.length), DType.F32,
+                        new BufferSlice(buffer, place[1], expected.length), DType.BF16, count);
+                Workbench.settle(stream);
+                assertBytes(expected, bench.download(buffer, place[1], expected.length),
+                        "a conversion from " + place[0] + " to " + place[1] + " of one buffer");
+                assertBytes(bytes, bench.download(buffer, place[0], bytes.length), "its source");
+            }
+            int odd = (1 << 24) + 1;
+            byte[] small = new byte[1000];
+            for (int i = 0; i < small.length; i++) {
+                small[i] = (byte) (i * 7 & 0x7F);
+            }
+            bench.upload(small, buffer, odd);
+            bench.backend.kernels().convert(stream, new BufferSlice(buffer, odd, 1000), DType.U8,
+                    new BufferSlice(buffer, odd + 8192, 1000), DType.I8, 1000);
+            Workbench.settle(stream);
+            assertBytes(small, bench.download(buffer, odd + 8192, 1000), "a conversion at an odd place");
+        }
+    }
+
     /// A conversion is ordered with the copies of its stream, without fences between.
     ///
     /// If it fails: launch the kernel on the stream's own queue.

@@ -2,11 +2,15 @@ package io.fastsafetensors.testkit;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
+import io.fastsafetensors.spi.BufferSlice;
 import io.fastsafetensors.spi.Capability;
 import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.DeviceBuffer;
 import io.fastsafetensors.spi.HostRegistration;
 import io.fastsafetensors.spi.StagingBuffer;
+import io.fastsafetensors.testkit.reference.ScalarReference;
+import io.fastsafetensors.types.DType;
+import io.fastsafetensors.types.DeviceHandle;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -16,6 +20,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
+import java.util.Optional;
 import java.util.random.RandomGenerator;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.DisplayName;
@@ -181,15 +186,22 @@ abstract class CopyRules extends RuleGroup {
         assertBytes(Arrays.copyOfRange(bytes, 1, bytes.length), bench.download(buffer), "a mapped file");
     }
 
-    /// A copy may be larger than a block of the hints.
+    /// A copy may be larger than a block of the hints: here of more than 32 MiB, in each direction.
     ///
-    /// If it fails: the hint is advice to the reader, not a limit of the copy.
+    /// If it fails: the hint is advice to the reader, not a limit of the copy; what is cut into pieces needs all of them.
     @Test
     @DisplayName("C-08 a copy may be larger than the block of the hints")
     void c_08_a_copy_may_be_larger_than_the_block_of_the_hints() {
-        int size = Math.min(2 * bench.backend.hints().blockBytes(), 24 << 20) + 4097;
+        int size = bench.effort == Effort.FULL ? (66 << 20) + 4097 : (33 << 20) + 4097;
         byte[] bytes = Workbench.bytes(random(), size);
-        assertBytes(bytes, bench.download(bench.upload(bytes)), size + " bytes");
+        DeviceBuffer buffer = bench.upload(bytes);
+        assertBytes(bytes, bench.download(buffer), size + " bytes");
+        DeviceBuffer copy = bench.allocate(size);
+        try (CopyStream stream = bench.backend.openCopyStream()) {
+            stream.copy(buffer, 0, copy, 0, size);
+            Workbench.settle(stream);
+        }
+        assertBytes(bytes, bench.download(copy), size + " bytes within the device");
     }
 
     /// Memory of the caller can be registered, copied from, and released; closing twice is harmless (capability
@@ -246,6 +258,94 @@ abstract class CopyRules extends RuleGroup {
             Workbench.settle(stream);
             assertBytes(source.toArray(ValueLayout.JAVA_BYTE), target.toArray(ValueLayout.JAVA_BYTE),
                     "bytes through memory of one thread");
+        }
+    }
+
+    /// Copies of any direction reach any place of a buffer of 40 MiB: offsets of more than 16 and 24 bits are not cut.
+    ///
+    /// If it fails: an offset goes through a `short`, a `char` or a `float`.
+    @Test
+    @DisplayName("C-11 copies reach far into a buffer")
+    void c_11_copies_reach_far_into_a_buffer() {
+        RandomGenerator random = random();
+        long size = 40 << 20;
+        DeviceBuffer buffer = bench.allocate(size);
+        DeviceBuffer other = bench.allocate(size);
+        long[] places = {0, 1 << 16, (1 << 16) + 5007, 1 << 24, (1 << 24) + 3001, (32 << 20) + 4097, size - 1000};
+        byte[][] written = new byte[places.length][];
+        try (StagingBuffer staging = bench.backend.allocateStaging(1000);
+                CopyStream stream = bench.backend.openCopyStream()) {
+            for (int i = 0; i < places.length; i++) {
+                written[i] = Workbench.bytes(random, 1000);
+                staging.segment().copyFrom(MemorySegment.ofArray(written[i]));
+                stream.copyToDevice(staging.segment(), buffer, places[i]);
+                Workbench.settle(stream);
+            }
+            for (int i = 0; i < places.length; i++) {
+                stream.copy(buffer, places[i], other, places[places.length - 1 - i], 1000);
+            }
+            Workbench.settle(stream);
+            for (int i = 0; i < places.length; i++) {
+                stream.copyToHost(other, places[places.length - 1 - i], staging.segment());
+                Workbench.settle(stream);
+                assertBytes(written[i], staging.segment().toArray(ValueLayout.JAVA_BYTE), "bytes from " + places[i]);
+            }
+        }
+    }
+
+    /// Any buffer whose handle is a pointer can be copied and converted, whoever made the object (capability POINTERS):
+    /// core makes such objects around memory that another framework allocated.
+    ///
+    /// If it fails: go by the handle or the segment, and cast to no class of your own.
+    @Test
+    @DisplayName("C-12 buffers of another class can be copied")
+    void c_12_buffers_of_another_class_can_be_copied() {
+        bench.need(Capability.POINTERS);
+        byte[] bytes = Workbench.bytes(random(), 40_000);
+        DeviceBuffer target = bench.allocate(bytes.length);
+        DeviceBuffer foreign = new ForeignBuffer(bench.allocate(bytes.length));
+        StagingBuffer staging = bench.staged(bytes);
+        StagingBuffer back = bench.staging(bytes.length);
+        try (CopyStream stream = bench.backend.openCopyStream()) {
+            stream.copyToDevice(staging.segment(), foreign, 0);
+            stream.copy(foreign, 0, target, 0, bytes.length);
+            stream.copyToHost(foreign, 0, back.segment());
+            Workbench.settle(stream);
+            assertBytes(bytes, back.segment().toArray(ValueLayout.JAVA_BYTE), "bytes of a buffer of another class");
+            assertBytes(bytes, bench.download(target), "a copy from a buffer of another class");
+            if (bench.claims(Capability.KERNELS)) {
+                byte[] expected = new byte[bytes.length / 2];
+                ScalarReference.convert(MemorySegment.ofArray(bytes), DType.F32, MemorySegment.ofArray(expected),
+                        DType.BF16, bytes.length / 4);
+                bench.backend.kernels().convert(stream, BufferSlice.of(foreign), DType.F32,
+                        new BufferSlice(target, 0, expected.length), DType.BF16, bytes.length / 4);
+                Workbench.settle(stream);
+                assertBytes(expected, bench.download(target, 0, expected.length),
+                        "a conversion from a buffer of another class");
+            }
+        }
+    }
+
+    /// What core makes around memory that it did not allocate.
+    private record ForeignBuffer(DeviceBuffer memory) implements DeviceBuffer {
+        @Override
+        public long byteSize() {
+            return memory.byteSize();
+        }
+
+        @Override
+        public DeviceHandle handle() {
+            return memory.handle();
+        }
+
+        @Override
+        public Optional<MemorySegment> segment() {
+            return memory.segment();
+        }
+
+        @Override
+        public void close() {
+            // Its owner's.
         }
     }
 }

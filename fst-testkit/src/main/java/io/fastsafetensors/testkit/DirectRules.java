@@ -5,18 +5,21 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.fastsafetensors.error.BackendException;
+import io.fastsafetensors.error.FstException;
 import io.fastsafetensors.spi.Capability;
 import io.fastsafetensors.spi.DeviceBuffer;
 import io.fastsafetensors.spi.DirectFile;
 import io.fastsafetensors.spi.DirectStorage;
-import io.fastsafetensors.spi.storage.FileIdentity;
 import io.fastsafetensors.spi.storage.StorageFile;
 import io.fastsafetensors.testkit.ffm.DescriptorFile;
-import io.fastsafetensors.types.Location;
+import io.fastsafetensors.testkit.fixture.PlainFile;
+import io.fastsafetensors.testkit.fixture.Seed;
 import java.io.IOException;
-import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
 import java.util.random.RandomGenerator;
 import org.junit.jupiter.api.AfterEach;
@@ -63,17 +66,23 @@ abstract class DirectRules extends RuleGroup {
         }
     }
 
-    /// A whole file arrives unchanged.
+    /// A whole file arrives unchanged, and so does another one that is open at the same time.
     ///
     /// If it fails: check the bytes after the last full block; the file's length is no multiple of anything.
     @Test
     @DisplayName("D-01 a whole file arrives")
-    void d_01_a_whole_file_arrives() {
+    void d_01_a_whole_file_arrives() throws IOException {
         DeviceBuffer buffer = bench.allocate(LENGTH);
-        try (DirectFile file = storage.open(source)) {
+        DeviceBuffer second = bench.allocate(1000);
+        byte[] others = Workbench.bytes(Seed.random("D-01"), 1001);
+        try (DirectFile file = storage.open(source);
+                StorageFile other = DescriptorFile.open(Files.write(folder.resolve("other"), others));
+                DirectFile otherFile = storage.open(other)) {
             assertEquals(LENGTH, file.read(0, buffer, 0, LENGTH));
+            assertEquals(1000, otherFile.read(1, second, 0, 1000));
         }
         assertBytes(content, bench.download(buffer), "a file read directly");
+        assertBytes(Arrays.copyOfRange(others, 1, 1001), bench.download(second), "another file, open at the same time");
     }
 
     /// Any range arrives at any offset, and nothing around it is written.
@@ -161,7 +170,8 @@ abstract class DirectRules extends RuleGroup {
         assertThrows(IllegalStateException.class, () -> file.read(0, buffer, 0, 100));
     }
 
-    /// A range outside the target is refused with [IndexOutOfBoundsException], and nothing is written.
+    /// A range outside the target is refused with [IndexOutOfBoundsException], also one that fits when it is cut to 32 bits,
+    /// and nothing is written.
     ///
     /// If it fails: check before the library is called; it trusts its caller.
     @Test
@@ -171,6 +181,9 @@ abstract class DirectRules extends RuleGroup {
         try (DirectFile file = storage.open(source)) {
             assertThrows(IndexOutOfBoundsException.class, () -> file.read(0, buffer, 901, 100));
             assertThrows(IndexOutOfBoundsException.class, () -> file.read(0, buffer, -1, 100));
+            assertThrows(IndexOutOfBoundsException.class, () -> file.read(0, buffer, (1L << 32) + 1, 100));
+            assertThrows(IndexOutOfBoundsException.class, () -> file.read(0, buffer, 0, (1L << 32) + 100));
+            assertThrows(IndexOutOfBoundsException.class, () -> file.read(0, buffer, 0, -1));
         }
         assertBytes(Workbench.filler(1000), bench.download(buffer), "the target of a refused read");
     }
@@ -195,36 +208,152 @@ abstract class DirectRules extends RuleGroup {
         assertBytes(content, bench.download(buffer), "a file read by " + threads + " threads");
     }
 
-    /// A file of a storage that has no abilities.
-    private record PlainFile(StorageFile real) implements StorageFile {
-        @Override
-        public Location location() {
-            return real.location();
+    /// One read may be as long as 16 MiB and more, and all of it arrives, far into the buffer too.
+    ///
+    /// If it fails: libraries cut long reads, and say so by their count; go on where they stopped.
+    @Test
+    @DisplayName("D-09 one read may be long")
+    void d_09_one_read_may_be_long() throws IOException {
+        byte[] large = Workbench.bytes(random(), (bench.effort == Effort.FULL ? 34 << 20 : 18 << 20) + 78);
+        int[] sizes = bench.effort == Effort.FULL ? new int[] {(2 << 20) + 1, 1 << 24, large.length - 5}
+                : new int[] {(2 << 20) + 1, large.length - 5};
+        try (StorageFile long18 = DescriptorFile.open(Files.write(folder.resolve("large"), large));
+                DirectFile file = storage.open(long18)) {
+            for (int size : sizes) {
+                int at = size == large.length - 5 ? 0 : (1 << 16) + 4099;
+                DeviceBuffer buffer = bench.upload(Workbench.filler(at + size + 100));
+                assertEquals(size, file.read(5, buffer, at, size), "bytes read");
+                byte[] expected = Workbench.filler(at + size + 100);
+                System.arraycopy(large, 5, expected, at, size);
+                assertBytes(expected, bench.download(buffer), "a read of " + size + " bytes");
+                buffer.close();
+            }
         }
+    }
 
-        @Override
-        public long length() {
-            return real.length();
+    /// Files may be longer than 4 GiB: what lies behind is read, and nothing from the place that is left when the offset is
+    /// cut. The file is sparse.
+    ///
+    /// If it fails: file offsets have 64 bits; look for `off_t` of 32, and for an `int`.
+    @Test
+    @DisplayName("D-10 files may be longer than 4 GiB")
+    void d_10_files_may_be_longer_than_4_gib() throws IOException {
+        RandomGenerator random = random();
+        long[] places = {0, 1 << 16, (1L << 31) - 500, 1L << 31, (1L << 32) - 500, (1L << 32) + 4096};
+        byte[][] written = new byte[places.length][];
+        Path path = folder.resolve("sparse");
+        try (FileChannel channel = FileChannel.open(path, StandardOpenOption.CREATE, StandardOpenOption.WRITE,
+                StandardOpenOption.SPARSE)) {
+            for (int i = 0; i < places.length; i++) {
+                written[i] = Workbench.bytes(random, 1000);
+                channel.write(ByteBuffer.wrap(written[i], 0, i == 2 || i == 4 ? 500 : 1000), places[i]);
+            }
         }
-
-        @Override
-        public FileIdentity identity() {
-            return real.identity();
+        DeviceBuffer buffer = bench.allocate(1000);
+        try (StorageFile sparse = DescriptorFile.open(path); DirectFile file = storage.open(sparse)) {
+            for (int i = 0; i < places.length; i++) {
+                int size = i == 2 || i == 4 ? 500 : 1000;
+                assertEquals(size, file.read(places[i], buffer, 0, size), "bytes read at " + places[i]);
+                assertBytes(Arrays.copyOf(written[i], size), bench.download(buffer, 0, size),
+                        "bytes at " + places[i]);
+            }
+            assertEquals(1000, file.read((1L << 32) + 4096, buffer, 0, 1000));
+            assertEquals(0, file.read((1L << 32) + 5096, buffer, 0, 1000), "bytes behind the end");
         }
+    }
 
-        @Override
-        public long read(long offset, MemorySegment target, long targetOffset, long bytes) {
-            return real.read(offset, target, targetOffset, bytes);
+    /// Direct reads reach any place of a buffer: beyond 24 bits, and in a full run beyond 32 bits as A-07 does.
+    ///
+    /// If it fails: the target's offset has 64 bits.
+    @Test
+    @DisplayName("D-14 direct reads reach far into a buffer")
+    void d_14_direct_reads_reach_far_into_a_buffer() {
+        DeviceBuffer buffer = bench.effort == Effort.FULL ? bench.large() : bench.allocate((33 << 20) + 5000);
+        long size = buffer.byteSize();
+        // Each of these is the place of another one when its upper bits, or its lower ones, are lost.
+        long[] places = {0, 5000, 10 << 20, (1 << 24) + 1, 1 << 25, size - 5000};
+        try (DirectFile file = storage.open(source)) {
+            for (int i = 0; i < places.length; i++) {
+                assertEquals(4000, file.read(i * 4000L, buffer, places[i], 4000), "bytes read");
+            }
+            // More than the file has, and more than is left when the count is cut.
+            for (long cut : new long[] {1L << 31, 1L << 32}) {
+                if (cut + 30_100 <= size) {
+                    assertEquals(LENGTH - 24_000, file.read(24_000, buffer, 30_000, cut + 100),
+                            "bytes of a file that is shorter than what was asked for");
+                }
+            }
         }
-
-        @Override
-        public String storageName() {
-            return "plain";
+        for (int i = 0; i < places.length; i++) {
+            assertBytes(Arrays.copyOfRange(content, i * 4000, (i + 1) * 4000), bench.download(buffer, places[i], 4000),
+                    "bytes read to " + places[i]);
         }
+    }
 
-        @Override
-        public void close() {
-            // The real one is closed by its owner.
+    /// A file that cannot be read is a [BackendException], when it is opened or when it is read, and no short read: here, a
+    /// descriptor that is open for writing only. One of a read names the file.
+    ///
+    /// If it fails: a negative count is an error, and so is a status in a request's completion.
+    @Test
+    @DisplayName("D-11 a read that fails is an exception")
+    void d_11_a_read_that_fails_is_an_exception() {
+        DeviceBuffer buffer = bench.allocate(1000);
+        try (StorageFile blind = DescriptorFile.openForWriting(folder.resolve("direct"))) {
+            DirectFile file;
+            try {
+                file = storage.open(blind);
+            } catch (BackendException _) {
+                return;
+            }
+            try (file) {
+                FstException failed = assertThrows(FstException.class, () -> file.read(0, buffer, 0, 1000),
+                        "reading what cannot be read");
+                assertTrue(String.valueOf(failed.getMessage()).contains("direct"), failed::getMessage);
+            }
+        }
+    }
+
+    /// A direct read that the device fails to do is a [BackendException]. Needs the suite's
+    /// [BackendConformance#failures()].
+    ///
+    /// If it fails: as D-11.
+    @Test
+    @DisplayName("D-12 a read that the device fails to do is an exception")
+    void d_12_a_read_that_the_device_fails_to_do_is_an_exception() throws Exception {
+        FailureHook hook = suite.failures().orElseGet(() -> Assumptions.abort("failures() of the suite provokes none"));
+        DeviceBuffer buffer = bench.allocate(LENGTH);
+        try (DirectFile file = storage.open(source);
+                AutoCloseable _ = hook.provoke(FailureHook.Failure.DIRECT_READ)
+                        .orElseGet(() -> Assumptions.abort("the suite's failures() provokes no failed reads"))) {
+            assertThrows(FstException.class, () -> file.read(0, buffer, 0, LENGTH), "a failed read");
+        }
+        try (DirectFile file = storage.open(source)) {
+            assertEquals(LENGTH, file.read(0, buffer, 0, LENGTH), "bytes read after a failure");
+        }
+        assertBytes(content, bench.download(buffer), "a file read after a failure");
+    }
+
+    /// A read that ends at the end of a file that became shorter gives what is left, or fails; it never says that bytes
+    /// were read which are not there.
+    ///
+    /// If it fails: count what came; do not trust the length that the file had.
+    @Test
+    @DisplayName("D-13 a file that became shorter brings no bytes that are gone")
+    void d_13_a_file_that_became_shorter_brings_no_bytes_that_are_gone() throws IOException {
+        int left = LENGTH / 2 + 11;
+        DeviceBuffer buffer = bench.allocate(LENGTH);
+        try (DirectFile file = storage.open(source)) {
+            try (FileChannel channel = FileChannel.open(folder.resolve("direct"), StandardOpenOption.WRITE)) {
+                channel.truncate(left);
+            }
+            long count;
+            try {
+                count = file.read(0, buffer, 0, LENGTH);
+            } catch (FstException _) {
+                return;
+            }
+            assertTrue(count <= left, () -> count + " bytes of a file that has " + left);
+            assertBytes(Arrays.copyOf(content, (int) count), bench.download(buffer, 0, count), "what was left");
         }
     }
 }

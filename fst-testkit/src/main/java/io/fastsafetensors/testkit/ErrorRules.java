@@ -2,11 +2,17 @@ package io.fastsafetensors.testkit;
 
 import static org.junit.jupiter.api.Assertions.assertAll;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.fastsafetensors.error.BackendException;
+import io.fastsafetensors.spi.Backend;
+import io.fastsafetensors.spi.BackendOptions;
 import io.fastsafetensors.spi.BufferSlice;
 import io.fastsafetensors.spi.Capability;
 import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.DeviceBuffer;
+import io.fastsafetensors.spi.Fence;
 import io.fastsafetensors.spi.Kernels;
 import io.fastsafetensors.spi.StagingBuffer;
 import io.fastsafetensors.spi.Strided;
@@ -15,7 +21,11 @@ import io.fastsafetensors.types.Shape;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CompletableFuture;
+import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.function.Executable;
@@ -28,28 +38,33 @@ abstract class ErrorRules extends RuleGroup {
         super(suite);
     }
 
-    /// Negative sizes are refused with an exception, for device and staging memory.
+    /// Negative sizes are refused with [IllegalArgumentException] (or a `BackendException`), for device and staging memory.
     ///
     /// If it fails: a negative size that is cast to an unsigned one asks for most of the address space.
     @Test
     @DisplayName("E-01 negative sizes are refused")
     void e_01_negative_sizes_are_refused() {
-        assertAll(() -> assertThrows(RuntimeException.class, () -> bench.backend.allocate(-1, 64).close(), "device"),
-                () -> assertThrows(RuntimeException.class, () -> bench.backend.allocate(Long.MIN_VALUE, 64).close(),
-                        "device"),
-                () -> assertThrows(RuntimeException.class, () -> bench.backend.allocateStaging(-1).close(), "staging"));
+        assertAll(() -> refuses("allocate(-1)", () -> bench.backend.allocate(-1, 64).close()),
+                () -> refuses("allocate(-2^63)", () -> bench.backend.allocate(Long.MIN_VALUE, 64).close()),
+                () -> refuses("allocateStaging(-1)", () -> bench.backend.allocateStaging(-1).close()),
+                () -> refuses("allocateStaging(-2^63)", () -> bench.backend.allocateStaging(Long.MIN_VALUE).close()));
     }
 
-    /// An alignment that is no power of two is refused with an exception.
+    /// An alignment that is no power of two is refused with [IllegalArgumentException] (or a `BackendException`).
     ///
     /// If it fails: `Long.bitCount(alignment) != 1`.
     @Test
     @DisplayName("E-02 alignments that are no power of two are refused")
     void e_02_alignments_that_are_no_power_of_two_are_refused() {
         for (long alignment : new long[] {0, 3, 48, -64}) {
-            assertThrows(RuntimeException.class, () -> bench.backend.allocate(64, alignment).close(),
-                    () -> "alignment " + alignment);
+            refuses("alignment " + alignment, () -> bench.backend.allocate(64, alignment).close());
         }
+    }
+
+    private static void refuses(String what, Executable call) {
+        RuntimeException refused = assertThrows(RuntimeException.class, call, what);
+        assertTrue(refused instanceof IllegalArgumentException || refused instanceof BackendException,
+                () -> what + " is refused with " + refused);
     }
 
     /// A copy to the device outside its buffer is refused with [IndexOutOfBoundsException]; nothing is written.
@@ -58,10 +73,13 @@ abstract class ErrorRules extends RuleGroup {
     @Test
     @DisplayName("E-03 copies to the device outside the buffer are refused")
     void e_03_copies_to_the_device_outside_the_buffer_are_refused() {
-        MemorySegment host = bench.staging(101).segment();
+        MemorySegment host = bench.staged(other(101)).segment();
         refuses((stream, buffer) -> () -> stream.copyToDevice(host, buffer, SIZE - 100),
                 (stream, buffer) -> () -> stream.copyToDevice(host, buffer, -1),
                 (stream, buffer) -> () -> stream.copyToDevice(host, buffer, SIZE + 1),
+                (stream, buffer) -> () -> stream.copyToDevice(host, buffer, (1L << 32) + 1),
+                (stream, buffer) -> () -> stream.copyToDevice(host, buffer, (1L << 31) + 1),
+                (stream, buffer) -> () -> stream.copyToDevice(host, buffer, (1L << 16) + 1),
                 (stream, buffer) -> () -> stream.copyToDevice(host, buffer, Long.MAX_VALUE - 50));
     }
 
@@ -71,10 +89,13 @@ abstract class ErrorRules extends RuleGroup {
     @Test
     @DisplayName("E-04 copies to the host from outside the buffer are refused")
     void e_04_copies_to_the_host_from_outside_the_buffer_are_refused() {
-        MemorySegment host = bench.staging(101).segment();
+        MemorySegment host = bench.staged(other(101)).segment();
         refuses((stream, buffer) -> () -> stream.copyToHost(buffer, SIZE - 100, host),
                 (stream, buffer) -> () -> stream.copyToHost(buffer, -1, host),
+                (stream, buffer) -> () -> stream.copyToHost(buffer, SIZE + 1, host),
+                (stream, buffer) -> () -> stream.copyToHost(buffer, (1L << 32) + 1, host),
                 (stream, buffer) -> () -> stream.copyToHost(buffer, Long.MAX_VALUE - 50, host));
+        assertBytes(other(101), host.toArray(ValueLayout.JAVA_BYTE), "the target of refused copies");
     }
 
     /// A copy within the device outside either buffer, or of a negative size, is refused with
@@ -84,12 +105,21 @@ abstract class ErrorRules extends RuleGroup {
     @Test
     @DisplayName("E-05 copies within the device outside a buffer are refused")
     void e_05_copies_within_the_device_outside_a_buffer_are_refused() {
-        DeviceBuffer large = bench.allocate(2 * SIZE);
-        refuses((stream, buffer) -> () -> stream.copy(large, 0, buffer, 0, SIZE + 1),
+        byte[] others = other(2 * SIZE);
+        DeviceBuffer large = bench.upload(others);
+        refuses((stream, buffer) -> () -> stream.copy(large, 0, buffer, 0, (1L << 32) + 10),
+                (stream, buffer) -> () -> stream.copy(large, 0, buffer, (1L << 32) + 10, 10),
+                (stream, buffer) -> () -> stream.copy(large, (1L << 32) + 10, buffer, 0, 10),
+                (stream, buffer) -> () -> stream.copy(large, 2 * SIZE - 5, buffer, 0, 10),
+                (stream, buffer) -> () -> stream.copy(large, 0, buffer, SIZE - 5, 10),
+                (stream, buffer) -> () -> stream.copy(large, Long.MAX_VALUE - 5, buffer, 0, 10),
+                (stream, buffer) -> () -> stream.copy(large, 0, buffer, 0, SIZE + 1),
                 (stream, buffer) -> () -> stream.copy(buffer, 1, large, 0, SIZE),
                 (stream, buffer) -> () -> stream.copy(large, 0, buffer, -1, 10),
                 (stream, buffer) -> () -> stream.copy(large, -1, buffer, 0, 10),
-                (stream, buffer) -> () -> stream.copy(large, 0, buffer, 0, -1));
+                (stream, buffer) -> () -> stream.copy(large, 0, buffer, 0, -1),
+                (stream, buffer) -> () -> stream.copy(large, 0, buffer, 0, Long.MIN_VALUE));
+        assertBytes(others, bench.download(large), "the other buffer of refused copies");
     }
 
     /// A conversion whose slices do not have exactly the bytes of its elements is refused with
@@ -101,16 +131,21 @@ abstract class ErrorRules extends RuleGroup {
     void e_06_conversions_of_wrong_sizes_are_refused() {
         bench.need(Capability.KERNELS);
         Kernels kernels = bench.backend.kernels();
-        DeviceBuffer source = bench.allocate(SIZE);
+        DeviceBuffer source = bench.upload(other(SIZE));
         DeviceBuffer target = bench.upload(Workbench.filler(SIZE));
         try (CopyStream stream = bench.backend.openCopyStream()) {
-            long[][] sizes = {{39, 20, 10}, {44, 20, 10}, {40, 22, 10}, {40, 18, 10}, {0, 0, -1}, {0, 0, 1L << 62}};
+            long[][] sizes = {{39, 20, 10}, {44, 20, 10}, {40, 22, 10}, {40, 18, 10}, {0, 0, -1}, {0, 0, 1L << 62},
+                {40, 20, (1L << 32) + 10}, {40, 20, (1L << 31) + 10}, {40, 20, 65546}};
             for (long[] wrong : sizes) {
                 assertThrows(IllegalArgumentException.class,
                         () -> kernels.convert(stream, new BufferSlice(source, 0, wrong[0]), DType.F32,
                                 new BufferSlice(target, 0, wrong[1]), DType.F16, wrong[2]),
                         () -> wrong[0] + " bytes to " + wrong[1] + " bytes for " + wrong[2] + " elements");
             }
+            DeviceBuffer large = bench.allocate(1 << 25);
+            assertThrows(IllegalArgumentException.class, () -> kernels.convert(stream,
+                    new BufferSlice(large, 0, 1 << 24), DType.U8, new BufferSlice(large, 1 << 24, 1 << 24), DType.U8,
+                    (1 << 24) + 1), "one element more than there are bytes");
             assertThrows(IllegalArgumentException.class, () -> kernels.convert(stream, new BufferSlice(source, 0, 2),
                     DType.F4, new BufferSlice(target, 0, 3), DType.U8, 3), "half a byte");
             Workbench.settle(stream);
@@ -125,7 +160,7 @@ abstract class ErrorRules extends RuleGroup {
     @DisplayName("E-07 gathers from outside the source are refused")
     void e_07_gathers_from_outside_the_source_are_refused() {
         bench.need(Capability.KERNELS);
-        DeviceBuffer source = bench.allocate(SIZE);
+        DeviceBuffer source = bench.upload(other(SIZE));
         DeviceBuffer target = bench.upload(Workbench.filler(SIZE));
         try (CopyStream stream = bench.backend.openCopyStream()) {
             for (Strided view : new Strided[] {new Strided(Shape.of(10), 1, new long[] {1}),
@@ -148,7 +183,7 @@ abstract class ErrorRules extends RuleGroup {
     @DisplayName("E-08 gathers into a target of another size are refused")
     void e_08_gathers_into_a_target_of_another_size_are_refused() {
         bench.need(Capability.KERNELS);
-        DeviceBuffer source = bench.allocate(SIZE);
+        DeviceBuffer source = bench.upload(other(SIZE));
         DeviceBuffer target = bench.upload(Workbench.filler(SIZE));
         Strided view = new Strided(Shape.of(2, 5), 0, new long[] {10, 1});
         try (CopyStream stream = bench.backend.openCopyStream()) {
@@ -171,7 +206,7 @@ abstract class ErrorRules extends RuleGroup {
         DeviceBuffer closed = bench.backend.allocate(SIZE, 64);
         closed.close();
         DeviceBuffer open = bench.allocate(SIZE);
-        MemorySegment host = bench.staging(10).segment();
+        MemorySegment host = bench.staged(other(10)).segment();
         try (CopyStream stream = bench.backend.openCopyStream()) {
             assertAll(
                     () -> assertThrows(IllegalStateException.class, () -> stream.copyToDevice(host, closed, 0), "to"),
@@ -231,6 +266,130 @@ abstract class ErrorRules extends RuleGroup {
             assertBytes(new byte[SIZE], confined.toArray(ValueLayout.JAVA_BYTE), "memory of another thread");
         }
         assertBytes(Workbench.filler(SIZE), bench.download(buffer), "a buffer after refused copies");
+    }
+
+    /// Bytes that are not the filler's.
+    private static byte[] other(int count) {
+        byte[] bytes = new byte[count];
+        Arrays.fill(bytes, (byte) 0x3C);
+        return bytes;
+    }
+
+    /// A copy that the device fails to do is an exception of what waits for it: `await()` and `isPassed()` of a later
+    /// fence and `synchronize()` throw [BackendException], if the call itself did not. Needs the suite's
+    /// [BackendConformance#failures()].
+    ///
+    /// If it fails: look at the status of each call, and ask for the device's own errors when a fence has passed.
+    @Test
+    @DisplayName("E-12 failed copies are exceptions of what waits for them")
+    void e_12_failed_copies_are_exceptions_of_what_waits_for_them() throws Exception {
+        DeviceBuffer buffer = bench.allocate(SIZE);
+        MemorySegment host = bench.staging(SIZE).segment();
+        failing(FailureHook.Failure.COPY, stream -> stream.copyToDevice(host, buffer, 0));
+        failing(FailureHook.Failure.COPY, stream -> stream.copyToHost(buffer, 0, host));
+    }
+
+    /// A kernel that fails is an exception as E-12 says (capability KERNELS). Needs the suite's
+    /// [BackendConformance#failures()].
+    ///
+    /// If it fails: as E-12; launches have a status of their own.
+    @Test
+    @DisplayName("E-13 failed kernels are exceptions of what waits for them")
+    void e_13_failed_kernels_are_exceptions_of_what_waits_for_them() throws Exception {
+        bench.need(Capability.KERNELS);
+        DeviceBuffer source = bench.upload(other(40));
+        DeviceBuffer target = bench.allocate(20);
+        failing(FailureHook.Failure.KERNEL, stream -> bench.backend.kernels().convert(stream, BufferSlice.of(source),
+                DType.F32, BufferSlice.of(target), DType.F16, 10));
+    }
+
+    /// After work has failed, everything closes, nothing hangs, and a backend that is opened then works. Needs the suite's
+    /// [BackendConformance#failures()].
+    ///
+    /// If it fails: closing waits for nobody who does not come, and releases what it can.
+    @Test
+    @DisplayName("E-14 everything closes after a failure")
+    void e_14_everything_closes_after_a_failure() throws Exception {
+        FailureHook hook = hook();
+        Backend backend = bench.provider.open(bench.device, BackendOptions.defaults());
+        DeviceBuffer buffer = backend.allocate(SIZE, 64);
+        StagingBuffer staging = backend.allocateStaging(SIZE);
+        CopyStream stream = backend.openCopyStream();
+        try (AutoCloseable _ = hook.provoke(FailureHook.Failure.COPY).orElseGet(ErrorRules::cannot)) {
+            assertTrue(fails(stream, s -> s.copyToDevice(staging.segment(), buffer, 0), CopyStream::synchronize),
+                    "nothing failed");
+        }
+        assertTimeoutPreemptively(Workbench.patience(), () -> {
+            for (AutoCloseable each : List.of(stream, staging, buffer, backend)) {
+                closeAfterFailure(each);
+            }
+        }, "closing after a failure does not return");
+        try (Backend again = bench.provider.open(bench.device, BackendOptions.defaults());
+                DeviceBuffer fresh = again.allocate(SIZE, 64);
+                StagingBuffer out = again.allocateStaging(SIZE);
+                CopyStream open = again.openCopyStream()) {
+            open.copyToDevice(out.segment(), fresh, 0);
+            Workbench.settle(open);
+        }
+    }
+
+    private static void closeAfterFailure(AutoCloseable object) throws Exception {
+        try {
+            object.close();
+        } catch (BackendException _) {
+            // What failed may be said once more; the object is closed.
+        }
+        object.close();
+    }
+
+    private FailureHook hook() {
+        return suite.failures().orElseGet(() -> Assumptions.abort("failures() of the suite provokes none"));
+    }
+
+    private static AutoCloseable cannot() {
+        return Assumptions.abort("the suite's failures() provokes no such failure");
+    }
+
+    private interface Work {
+        void on(CopyStream stream) throws Exception;
+    }
+
+    /// Each way of waiting tells that the work failed.
+    private void failing(FailureHook.Failure failure, Work work) throws Exception {
+        FailureHook hook = hook();
+        Map<String, Work> waits = Map.of("await()", stream -> {
+            try (Fence fence = stream.fence()) {
+                Workbench.await(fence);
+            }
+        }, "isPassed()", stream -> {
+            try (Fence fence = stream.fence()) {
+                long end = System.nanoTime() + Workbench.patience().toNanos();
+                while (!fence.isPassed() && System.nanoTime() < end) {
+                    Thread.onSpinWait();
+                }
+            }
+        }, "synchronize()", CopyStream::synchronize);
+        for (Map.Entry<String, Work> wait : waits.entrySet()) {
+            Backend backend = bench.backend;
+            CopyStream stream = backend.openCopyStream();
+            try (AutoCloseable _ = hook.provoke(failure).orElseGet(ErrorRules::cannot)) {
+                assertTrue(fails(stream, work, wait.getValue()),
+                        () -> "a failed " + failure + " is no exception of " + wait.getKey());
+            } finally {
+                closeAfterFailure(stream);
+            }
+        }
+    }
+
+    /// Whether the work or the wait throws what a device's failure is.
+    private static boolean fails(CopyStream stream, Work work, Work wait) throws Exception {
+        try {
+            work.on(stream);
+            wait.on(stream);
+            return false;
+        } catch (BackendException _) {
+            return true;
+        }
     }
 
     private interface Call {

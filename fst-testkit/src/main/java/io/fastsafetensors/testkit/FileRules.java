@@ -4,12 +4,23 @@ import static org.junit.jupiter.api.Assertions.assertAll;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assertions.fail;
 
+import io.fastsafetensors.api.DirectIo;
+import io.fastsafetensors.api.Dlpack;
+import io.fastsafetensors.api.DlpackVersion;
 import io.fastsafetensors.api.Loader;
 import io.fastsafetensors.api.LoaderBuilder;
+import io.fastsafetensors.api.LoaderProvider;
+import io.fastsafetensors.api.StreamOptions;
 import io.fastsafetensors.api.Tensor;
+import io.fastsafetensors.api.TensorStream;
+import io.fastsafetensors.api.TransferPath;
 import io.fastsafetensors.api.Weights;
+import io.fastsafetensors.api.WriteOptions;
 import io.fastsafetensors.error.BackendUnavailableException;
+import io.fastsafetensors.error.FormatException;
+import io.fastsafetensors.error.UnsupportedFeatureException;
 import io.fastsafetensors.spi.Capability;
 import io.fastsafetensors.spi.Strided;
 import io.fastsafetensors.testkit.fixture.CheckpointFixture;
@@ -23,10 +34,13 @@ import io.fastsafetensors.testkit.reference.ScalarReference;
 import io.fastsafetensors.types.DType;
 import io.fastsafetensors.types.Shape;
 import io.fastsafetensors.types.Slice;
+import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.stream.Collectors;
@@ -36,7 +50,7 @@ import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/// Generated files, loaded to the device by the loader and read back. Not applicable without a loader (fst-core) on the
+/// Generated files, loaded to the device by the loader and read back. A failure without a loader (fst-core) on the
 /// path, or where it does not find the backend.
 abstract class FileRules extends RuleGroup {
     private static final int BLOCK = 1 << 20;
@@ -51,7 +65,14 @@ abstract class FileRules extends RuleGroup {
 
     @BeforeEach
     void needLoader() {
-        Requirement.loader();
+        suite.withoutLoader().ifPresent(reason -> {
+            throw new NotApplicable("run without a loader: " + reason);
+        });
+        try {
+            LoaderProvider.instance();
+        } catch (UnsupportedFeatureException e) {
+            fail("no loader here; put fst-core on the test path, or override withoutLoader(): " + e.getMessage());
+        }
     }
 
     /// Tensors of all 22 dtypes arrive with their bytes.
@@ -236,14 +257,135 @@ abstract class FileRules extends RuleGroup {
         assertThrows(IllegalStateException.class, kept::handle, "a detached tensor that was closed");
     }
 
+    /// Every transfer path that the backend is capable of loads the same bytes: staging, registered mappings, direct
+    /// storage; by one reader and by several, with direct reads of the disk and without.
+    ///
+    /// If it fails for one path: the rules of its group (C, C-09, D) are the place to look.
+    @Test
+    @DisplayName("F-11 every transfer path loads the same")
+    void f_11_every_transfer_path_loads_the_same() {
+        WrittenFile file = mixed("paths");
+        for (TransferPath path : TransferPath.values()) {
+            for (int readers : new int[] {1, 4}) {
+                for (DirectIo directIo : new DirectIo[] {DirectIo.ALWAYS, DirectIo.NEVER}) {
+                    try (Loader loader = loader().transferPath(path).readers(readers).directIo(directIo).build();
+                            Weights weights = loader.load(file.path())) {
+                        for (WrittenTensor written : file.tensors()) {
+                            assertBytes(written.bytes(), bytes(weights.get(written.name())),
+                                    written.name() + " by " + path + " and " + readers + " readers");
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// A stream under a budget hands out every tensor once, with its bytes, borrowed and owned.
+    ///
+    /// If it fails: memory that was freed is used again at once; a buffer's bytes may not change after its fence.
+    @Test
+    @DisplayName("F-12 a stream under a budget brings every tensor")
+    void f_12_a_stream_under_a_budget_brings_every_tensor() {
+        WrittenFile file = mixed("streamed");
+        for (boolean owned : new boolean[] {false, true}) {
+            Set<String> names = new HashSet<>();
+            try (Loader loader = loader().deviceBudget(24L << 20).build();
+                    TensorStream stream = loader.stream(file.path(), StreamOptions.defaults().withOwned(owned))) {
+                for (Tensor tensor : stream) {
+                    assertTrue(names.add(tensor.name()), () -> tensor.name() + " came twice");
+                    assertBytes(file.tensor(tensor.name()).bytes(), bytes(tensor), tensor.name() + " of a stream");
+                    if (owned) {
+                        tensor.close();
+                    }
+                }
+            }
+            assertEquals(file.tensors().size(), names.size(), "tensors of a stream");
+        }
+    }
+
+    /// A checkpoint that is written anew through the device has the same tensors.
+    ///
+    /// If it fails: copies to the host are used here in pieces, many at once.
+    @Test
+    @DisplayName("F-13 a checkpoint can be written anew through the device")
+    void f_13_a_checkpoint_can_be_written_anew_through_the_device() {
+        WrittenFile file = mixed("before");
+        Path after = folder.resolve("after.safetensors");
+        try (Loader loader = loader().build()) {
+            loader.rewrite(file.path(), after, WriteOptions.defaults());
+        }
+        check(after, file.tensors());
+    }
+
+    /// Digests are compared where the tensors were placed: right ones pass, and a wrong one is found.
+    ///
+    /// If it fails: the bytes on the device are others than in the file, or are changed by reading them back.
+    @Test
+    @DisplayName("F-14 digests are compared on the device")
+    void f_14_digests_are_compared_on_the_device() throws IOException {
+        WrittenFile file = mixed("plain");
+        Path digested = folder.resolve("digested.safetensors");
+        try (Loader loader = loader().build()) {
+            loader.rewrite(file.path(), digested, WriteOptions.defaults().withDigests(true));
+        }
+        try (Loader loader = loader().checkDigests(true).build(); Weights weights = loader.load(digested)) {
+            weights.awaitAll();
+        }
+        byte[] bytes = Files.readAllBytes(digested);
+        bytes[bytes.length - 1] ^= 1;
+        Path changed = Files.write(folder.resolve("changed.safetensors"), bytes);
+        try (Loader loader = loader().checkDigests(true).build(); Weights weights = loader.load(changed)) {
+            assertThrows(FormatException.class, weights::awaitAll, "a wrong digest");
+        }
+    }
+
+    /// A tensor goes out through DLPack and comes in again, the same memory on the same device (capability POINTERS).
+    ///
+    /// If it fails: what comes in is a buffer of another class, as in C-12.
+    @Test
+    @DisplayName("F-15 a tensor passes through DLPack")
+    void f_15_a_tensor_passes_through_dlpack() {
+        bench.need(Capability.POINTERS);
+        WrittenFile file = mixed("passed");
+        WrittenTensor written = file.tensors().getFirst();
+        try (Loader loader = loader().build(); Weights weights = loader.load(file.path())) {
+            Tensor tensor = weights.get(written.name());
+            Dlpack struct;
+            try {
+                struct = tensor.toDlpack(DlpackVersion.VERSIONED);
+            } catch (UnsupportedFeatureException e) {
+                Assumptions.abort("no DLPack here: " + e.getMessage());
+                return;
+            }
+            try (struct; Tensor again = loader.fromDlpack(struct.address(), DlpackVersion.VERSIONED)) {
+                struct.consumed();
+                assertEquals(tensor.address(), again.address(), "the address");
+                assertEquals(written.shape(), again.shape());
+                assertEquals(written.dtype(), again.dtype());
+                assertBytes(written.bytes(), bytes(again), "a tensor through DLPack");
+                if (bench.claims(Capability.KERNELS)) {
+                    assertBytes(converted(written, DType.BF16), bytes(again.to(DType.BF16)), "converted after DLPack");
+                }
+            }
+        }
+    }
+
+    /// Tensors of several blocks and dtypes, some not aligned.
+    private WrittenFile mixed(String name) {
+        return SafetensorsFixture.create().tensor("a", DType.F32, Shape.of(700, 1000), Seed.value())
+                .tensor("b", DType.BF16, Shape.of(1 << 20), Seed.value() + 1)
+                .tensor("c", DType.U8, Shape.of(BLOCK + 1), Seed.value() + 2)
+                .tensor("d", DType.F16, Shape.of(333, 3), Seed.value() + 3)
+                .write(folder.resolve(name + ".safetensors"));
+    }
+
     private LoaderBuilder loader() {
         LoaderBuilder builder = Loader.builder().backend(bench.provider.name()).device(bench.device).blockBytes(BLOCK);
         try (Loader found = builder.build()) {
             assertEquals(bench.provider.name(), found.backend().name(), "the backend that the loader picked");
             return builder;
         } catch (BackendUnavailableException e) {
-            return Assumptions.abort("the loader does not find this backend; is it in META-INF/services? "
-                    + e.getMessage());
+            return fail("the loader does not find this backend; is it in META-INF/services? " + e.getMessage());
         }
     }
 

@@ -1,7 +1,9 @@
 package io.fastsafetensors.testkit;
 
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.fastsafetensors.error.UnsupportedFeatureException;
 import io.fastsafetensors.spi.BufferSlice;
 import io.fastsafetensors.spi.Capability;
 import io.fastsafetensors.spi.CopyStream;
@@ -133,17 +135,59 @@ abstract class GatherRules extends RuleGroup {
     @Test
     @DisplayName("G-09 sub-byte dtypes are not gathered")
     void g_09_sub_byte_dtypes_are_not_gathered() {
-        DeviceBuffer source = bench.upload(new byte[48]);
+        DeviceBuffer source = bench.upload(Workbench.bytes(random(), 48));
         DeviceBuffer target = bench.upload(Workbench.filler(48));
         Strided view = new Strided(Shape.of(8), 0, new long[] {1});
         try (CopyStream stream = bench.backend.openCopyStream()) {
             for (DType dtype : new DType[] {DType.F4, DType.F6_E2M3, DType.F6_E3M2}) {
-                assertThrows(RuntimeException.class, () -> bench.backend.kernels().gather(stream,
-                        BufferSlice.of(source), dtype, view, new BufferSlice(target, 0, dtype.bits()), dtype));
+                RuntimeException refused = assertThrows(RuntimeException.class, () -> bench.backend.kernels()
+                        .gather(stream, BufferSlice.of(source), dtype, view, new BufferSlice(target, 0, dtype.bits()),
+                                dtype));
+                assertTrue(
+                        refused instanceof IllegalArgumentException || refused instanceof UnsupportedFeatureException,
+                        () -> dtype + " is refused with " + refused);
             }
             Workbench.settle(stream);
         }
         assertBytes(Workbench.filler(48), bench.download(target), "the target of a refused gather");
+    }
+
+    /// Source and target may be slices of one buffer, far into it, as long as they do not overlap.
+    ///
+    /// If it fails: a slice is its buffer's handle and an offset of 64 bits; both count.
+    @Test
+    @DisplayName("G-10 source and target may lie in one buffer")
+    void g_10_source_and_target_may_lie_in_one_buffer() {
+        int far = 17 << 20;
+        byte[] bytes = Workbench.bytes(random(), 4000);
+        DeviceBuffer buffer = bench.allocate(far + 20_000);
+        Strided view = new Strided(Shape.of(50, 9), 10, new long[] {19, -1});
+        byte[] expected = new byte[50 * 9 * 2];
+        ScalarReference.gather(MemorySegment.ofArray(bytes), DType.F32, view, MemorySegment.ofArray(expected),
+                DType.BF16);
+        long[][] places = {{64, 8192}, {8192, 64}, {far, 100 << 10}, {100 << 10, far + 8192}, {far + 8192, far}};
+        try (CopyStream stream = bench.backend.openCopyStream()) {
+            for (long[] place : places) {
+                bench.upload(bytes, buffer, place[0]);
+                bench.backend.kernels().gather(stream, new BufferSlice(buffer, place[0], bytes.length), DType.F32, view,
+                        new BufferSlice(buffer, place[1], expected.length), DType.BF16);
+                Workbench.settle(stream);
+                assertBytes(expected, bench.download(buffer, place[1], expected.length),
+                        "a gather from " + place[0] + " to " + place[1] + " of one buffer");
+                assertBytes(bytes, bench.download(buffer, place[0], bytes.length), "its source");
+            }
+            int odd = (1 << 24) + 1;
+            byte[] small = new byte[1000];
+            for (int i = 0; i < small.length; i++) {
+                small[i] = (byte) (i * 7 & 0x7F);
+            }
+            bench.upload(small, buffer, odd);
+            bench.backend.kernels().gather(stream, new BufferSlice(buffer, odd, 1000), DType.U8,
+                    new Strided(Shape.of(1000), 0, new long[] {1}), new BufferSlice(buffer, odd + 8192, 1000),
+                    DType.I8);
+            Workbench.settle(stream);
+            assertBytes(small, bench.download(buffer, odd + 8192, 1000), "a gather at an odd place");
+        }
     }
 
     /// A view that stays inside a source of so many elements.

@@ -199,7 +199,7 @@ abstract class OpenFileRules extends StorageRuleGroup {
     void h_09_nothing_is_left() throws Exception {
         Location location = write("weights.bin", bytes(LENGTH));
         use(location);
-        OpenResources before = OpenResources.now(fixture);
+        OpenResources before = OpenResources.now(fixture::owns);
         for (int i = 0; i < 5; i++) {
             use(location);
         }
@@ -230,7 +230,7 @@ abstract class OpenFileRules extends StorageRuleGroup {
         Location location = write("weights.bin", bytes(1000));
         int files = 64;
         readAll(location);
-        OpenResources before = OpenResources.now(fixture);
+        OpenResources before = OpenResources.now(fixture::owns);
         for (int i = 0; i < files; i++) {
             readAll(location);
         }
@@ -253,7 +253,7 @@ abstract class OpenFileRules extends StorageRuleGroup {
             fixture.makeDirectory(fixture.location("d"));
             wrong.add(fixture.location("d"));
         }
-        OpenResources before = OpenResources.now(fixture);
+        OpenResources before = OpenResources.now(fixture::owns);
         try (Storage other = provider.open(suite.options())) {
             for (Location location : wrong) {
                 for (int i = 0; i < 5; i++) {

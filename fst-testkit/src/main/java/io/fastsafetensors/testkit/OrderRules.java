@@ -9,6 +9,8 @@ import io.fastsafetensors.spi.Fence;
 import io.fastsafetensors.spi.StagingBuffer;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.random.RandomGenerator;
 import org.junit.jupiter.api.DisplayName;
@@ -106,29 +108,38 @@ abstract class OrderRules extends RuleGroup {
         }
     }
 
-    /// A stream that waits for another one's fence sees that one's work.
+    /// A stream that waits for another one's fence sees that one's work, however much is queued before it.
     ///
     /// If it fails: the wait goes into the waiting stream's queue; what is submitted later stays behind it.
     @Test
     @DisplayName("O-05 a stream can wait for another stream's fence")
     void o_05_a_stream_can_wait_for_another_streams_fence() {
-        byte[] bytes = Workbench.bytes(random(), LARGE);
+        int ahead = 12;
+        int rounds = bench.effort == Effort.FULL ? 12 : 4;
+        byte[] bytes = Workbench.bytes(random(), 1 << 20);
+        StagingBuffer load = bench.staging(LARGE);
         StagingBuffer staging = bench.staged(bytes);
-        StagingBuffer back = bench.staging(LARGE);
-        DeviceBuffer buffer = bench.allocate(LARGE);
+        StagingBuffer back = bench.staging(bytes.length);
+        DeviceBuffer far = bench.allocate(LARGE);
+        DeviceBuffer buffer = bench.allocate(bytes.length);
         try (CopyStream writer = bench.backend.openCopyStream(); CopyStream reader = bench.backend.openCopyStream()) {
-            for (int round = 0; round < 4; round++) {
-                staging.segment().set(ValueLayout.JAVA_BYTE, LARGE - 1L, (byte) round);
-                bytes[LARGE - 1] = (byte) round;
+            for (int round = 0; round < rounds; round++) {
+                staging.segment().set(ValueLayout.JAVA_BYTE, bytes.length - 1L, (byte) round);
+                bytes[bytes.length - 1] = (byte) round;
+                for (int i = 0; i < ahead; i++) {
+                    writer.copyToDevice(load.segment(), far, 0);
+                }
                 writer.copyToDevice(staging.segment(), buffer, 0);
                 try (Fence written = writer.fence()) {
                     reader.waitFor(written);
                     reader.copyToHost(buffer, 0, back.segment());
                     Workbench.settle(reader);
+                    assertBytes(bytes, back.segment().toArray(ValueLayout.JAVA_BYTE), "round " + round);
+                    Workbench.await(written);
                 }
-                assertBytes(bytes, back.segment().toArray(ValueLayout.JAVA_BYTE), "round " + round);
             }
         }
+        stateOdds("a wait that is ignored, seen", 2, rounds);
     }
 
     /// Closing a stream finishes what was submitted.
@@ -209,6 +220,97 @@ abstract class OrderRules extends RuleGroup {
             Workbench.settle(stream);
         }
         assertBytes(bytes, bench.download(buffer), "bytes behind the other backend's fence");
+    }
+
+    /// Thousands of small operations that depend on one another, without fences between, are done in order.
+    ///
+    /// If it fails: some of them take another queue, or none; small ones are often done on the calling thread.
+    @Test
+    @DisplayName("O-09 thousands of small operations keep their order")
+    void o_09_thousands_of_small_operations_keep_their_order() {
+        int rounds = bench.effort == Effort.FULL ? 4000 : 1000;
+        int cell = 8;
+        byte[] bytes = Workbench.bytes(random(), rounds * cell);
+        byte[] others = Workbench.bytes(random(), rounds * cell + 1);
+        StagingBuffer source = bench.staged(bytes);
+        StagingBuffer noise = bench.staged(others);
+        StagingBuffer back = bench.staging(bytes.length);
+        DeviceBuffer one = bench.allocate(cell);
+        DeviceBuffer all = bench.allocate(bytes.length);
+        try (CopyStream stream = bench.backend.openCopyStream()) {
+            for (int i = 0; i < rounds; i++) {
+                int at = i * cell;
+                stream.copyToDevice(noise.segment().asSlice(at + 1, cell), one, 0);
+                stream.copyToDevice(source.segment().asSlice(at, cell), one, 0);
+                // Now one of the two is the last before the next round, now the other.
+                if (i % 3 != 0) {
+                    stream.copy(one, 0, all, at, cell);
+                }
+                stream.copyToHost(one, 0, back.segment().asSlice(at, cell));
+                if (i % 3 == 0) {
+                    stream.copy(one, 0, all, at, cell);
+                }
+            }
+            Workbench.settle(stream);
+        }
+        assertBytes(bytes, bench.download(all), "small copies in order");
+        assertBytes(bytes, back.segment().toArray(ValueLayout.JAVA_BYTE), "small copies to the host in order");
+        stateOdds("an operation out of order", 50, 4L * rounds);
+    }
+
+    /// Hundreds of operations and fences may be under way; each fence passes when the work before it is done, whichever
+    /// is asked first.
+    ///
+    /// If it fails: look for a ring of events or a queue of fixed length.
+    @Test
+    @DisplayName("O-10 hundreds of operations may be pending")
+    void o_10_hundreds_of_operations_may_be_pending() {
+        int count = 500;
+        int part = 2048;
+        byte[] bytes = Workbench.bytes(random(), count * part);
+        StagingBuffer source = bench.staged(bytes);
+        StagingBuffer back = bench.staging(bytes.length);
+        DeviceBuffer buffer = bench.allocate(bytes.length);
+        List<Fence> fences = new ArrayList<>();
+        try (CopyStream stream = bench.backend.openCopyStream()) {
+            for (int i = 0; i < count; i++) {
+                stream.copyToDevice(source.segment().asSlice((long) i * part, part), buffer, (long) i * part);
+                stream.copyToHost(buffer, (long) i * part, back.segment().asSlice((long) i * part, part));
+                fences.add(bench.track(stream.fence()));
+            }
+            Workbench.await(fences.get(count / 2));
+            assertTrue(back.segment().asSlice(0, (count / 2 + 1L) * part)
+                    .mismatch(source.segment().asSlice(0, (count / 2 + 1L) * part)) < 0, "bytes behind a fence");
+            for (int i = count - 1; i >= 0; i--) {
+                Workbench.settled(fences.get(i));
+            }
+        }
+        assertBytes(bytes, back.segment().toArray(ValueLayout.JAVA_BYTE), count + " pending copies");
+    }
+
+    /// When a later fence of a stream has passed, every earlier one has.
+    ///
+    /// If it fails: fences of one stream are points on one line.
+    @Test
+    @DisplayName("O-11 fences of a stream pass in order")
+    void o_11_fences_of_a_stream_pass_in_order() {
+        StagingBuffer staging = bench.staging(1 << 20);
+        DeviceBuffer buffer = bench.allocate(1 << 20);
+        try (CopyStream stream = bench.backend.openCopyStream()) {
+            for (int round = 0; round < 8; round++) {
+                List<Fence> fences = new ArrayList<>();
+                for (int i = 0; i < 16; i++) {
+                    stream.copyToDevice(staging.segment().asSlice(0, (i + 1) << 12), buffer, 0);
+                    fences.add(bench.track(stream.fence()));
+                }
+                Workbench.settled(fences.getLast());
+                for (int i = 0; i < fences.size(); i++) {
+                    int which = i;
+                    assertTrue(fences.get(i).isPassed(),
+                            () -> "the last fence has passed, and fence " + which + " not");
+                }
+            }
+        }
     }
 
     private static void poll(Fence fence) {

@@ -58,7 +58,7 @@ abstract class PlaceRules extends StorageRuleGroup {
     void s_02_opening_connects_to_nothing() throws Exception {
         // The first one may load classes and files of its own.
         suite.provider().open(suite.options()).close();
-        OpenResources before = OpenResources.now(fixture);
+        OpenResources before = OpenResources.now(fixture::owns);
         Storage opened = suite.provider().open(suite.options());
         try {
             assertEquals(List.of(), before.moreNow(), "there after opening, and not before");

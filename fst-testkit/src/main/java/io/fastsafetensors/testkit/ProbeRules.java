@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assertions.fail;
 
 import io.fastsafetensors.error.BackendException;
 import io.fastsafetensors.error.UnsupportedFeatureException;
@@ -12,18 +13,26 @@ import io.fastsafetensors.spi.Backend;
 import io.fastsafetensors.spi.BackendOptions;
 import io.fastsafetensors.spi.BackendProvider;
 import io.fastsafetensors.spi.Capability;
+import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.DeviceBuffer;
 import io.fastsafetensors.spi.DeviceInfo;
 import io.fastsafetensors.spi.HostRegistration;
 import io.fastsafetensors.spi.MemoryInfo;
 import io.fastsafetensors.spi.Probe;
+import io.fastsafetensors.spi.Services;
+import io.fastsafetensors.spi.StagingBuffer;
+import io.fastsafetensors.testkit.fixture.Seed;
 import io.fastsafetensors.types.Device;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
 import java.util.EnumMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Assumptions;
@@ -72,7 +81,8 @@ abstract class ProbeRules {
         }
     }
 
-    /// Probing again, from other threads too, gives the same devices and capabilities.
+    /// Probing again and again, from other threads too, while devices are open and after they were closed, gives the same
+    /// devices and capabilities.
     ///
     /// If it fails: compute the answer once, in a holder class or behind a lock, and give that one out.
     @Test
@@ -83,10 +93,24 @@ abstract class ProbeRules {
         List<CompletableFuture<Probe>> others = IntStream.range(0, 8)
                 .mapToObj(_ -> CompletableFuture.supplyAsync(provider::probe)).toList();
         for (CompletableFuture<Probe> other : others) {
-            Probe.Available again = (Probe.Available) other.join();
-            assertEquals(first.capabilities(), again.capabilities(), "capabilities change");
-            assertEquals(devices(first), devices(again), "devices change");
+            assertSameProbe(first, other.join());
         }
+        try (Backend backend = open(provider)) {
+            backend.allocate(1 << 20, 64).close();
+            assertSameProbe(first, provider.probe());
+        }
+        for (int i = 0; i < 200; i++) {
+            assertSameProbe(first, provider.probe());
+        }
+    }
+
+    private static void assertSameProbe(Probe.Available first, Probe probe) {
+        if (!(probe instanceof Probe.Available again)) {
+            fail("available at first, and then not: " + probe);
+            return;
+        }
+        assertEquals(first.capabilities(), again.capabilities(), "capabilities change");
+        assertEquals(devices(first), devices(again), "devices change");
     }
 
     /// Name and device type are stable words that users can type: lower-case letters, digits and (in names) dashes.
@@ -143,9 +167,10 @@ abstract class ProbeRules {
         }
     }
 
-    /// Free memory is at most total memory; −1 stands for unknown.
+    /// Free memory is at most total memory, and total memory is about what the device's facts say; −1 stands for unknown.
     ///
-    /// If it fails: 0 and huge numbers are answers, not "unknown"; check the order of the two in the driver's call.
+    /// If it fails: 0 and huge numbers are answers, not "unknown"; check the order of the two in the driver's call, and
+    /// whether it answers in bytes.
     @Test
     @DisplayName("P-08 memory sizes make sense")
     void p_08_memory_sizes_make_sense() {
@@ -153,6 +178,9 @@ abstract class ProbeRules {
             MemoryInfo memory = backend.memory();
             assertTrue(memory.free() >= -1 && memory.total() >= -1 && memory.total() != 0, memory::toString);
             assertTrue(memory.total() < 0 || memory.free() <= memory.total(), memory::toString);
+            long facts = backend.info().totalBytes();
+            assertTrue(memory.total() < 0 || facts <= 0 || (memory.total() / 4 <= facts && facts / 4 <= memory.total()),
+                    () -> "memory() says " + memory + ", info() says " + facts + " bytes");
         }
     }
 
@@ -198,6 +226,106 @@ abstract class ProbeRules {
     @DisplayName("P-12 capabilities that are not claimed are absent")
     void p_12_capabilities_that_are_not_claimed_are_absent() {
         compareClaims(false);
+    }
+
+    /// The provider is found by [java.util.ServiceLoader], by its name.
+    ///
+    /// If it fails: the class is named in `META-INF/services/io.fastsafetensors.spi.BackendProvider` and, in a module, by
+    /// `provides … with …`; without that no program finds the backend.
+    @Test
+    @DisplayName("P-13 the provider is registered")
+    void p_13_the_provider_is_registered() {
+        BackendProvider provider = suite.provider();
+        List<Services.Found<BackendProvider>> found = Services.all(BackendProvider.class, suite.getClass());
+        List<BackendProvider> named = found.stream().flatMap(f -> f.service().stream())
+                .filter(p -> nameOf(p).equals(provider.name())).toList();
+        assertFalse(named.isEmpty(), () -> "no provider \"" + provider.name() + "\" is registered; these are: "
+                + found.stream().map(f -> f.className() + f.error().map(e -> " (" + e + ")").orElse("")).toList());
+        assertEquals(1, named.size(), () -> "several are named \"" + provider.name() + "\": " + named);
+        assertEquals(provider.deviceType(), named.getFirst().deviceType(), "the registered one's device type");
+    }
+
+    /// What others on the path throw is theirs.
+    private static String nameOf(BackendProvider provider) {
+        try {
+            return provider.name();
+        } catch (RuntimeException | LinkageError _) {
+            return "";
+        }
+    }
+
+    /// In a fresh process, finding the provider and probing print nothing, from native code neither, and do not throw.
+    ///
+    /// If it fails: look for messages of libraries that are loaded; there is often a variable that silences them, or a
+    /// call to ask first whether there is a device. Warnings of the virtual machine count: users see them.
+    @Test
+    @DisplayName("P-14 the probe prints nothing in a process of its own")
+    void p_14_the_probe_prints_nothing_in_a_process_of_its_own() throws Exception {
+        ProbeProcess.Result result = ProbeProcess.run(suite.provider().name());
+        assertEquals("", result.output(), "what was printed");
+        assertEquals(0, result.status(), "exit status");
+    }
+
+    /// Every listed device carries bytes and, where the devices say how much memory is free, has memory of its own: what
+    /// is allocated on one is not missing on another. Not applicable to a single device.
+    ///
+    /// If it fails: the device's index is lost on its way to the driver; each call needs the device's own context.
+    @Test
+    @DisplayName("P-15 every listed device has memory of its own")
+    void p_15_every_listed_device_has_memory_of_its_own() {
+        BackendProvider provider = suite.provider();
+        List<DeviceInfo> devices = available(provider).devices();
+        if (devices.size() < 2) {
+            throw new NotApplicable("there is one device");
+        }
+        List<Backend> open = new ArrayList<>();
+        try {
+            devices.forEach(info -> open.add(provider.open(info.device(), BackendOptions.defaults())));
+            for (Backend backend : open) {
+                carriesBytes(backend);
+            }
+            for (Backend one : open) {
+                assertOwnMemory(one, open.stream().filter(other -> !other.equals(one)).toList());
+            }
+        } finally {
+            open.forEach(Backend::close);
+        }
+    }
+
+    private static void carriesBytes(Backend backend) {
+        byte[] bytes = Workbench.bytes(Seed.random("P-15." + backend.info().device()), 100_003);
+        try (DeviceBuffer buffer = backend.allocate(bytes.length, 256);
+                StagingBuffer out = backend.allocateStaging(bytes.length);
+                StagingBuffer back = backend.allocateStaging(bytes.length);
+                CopyStream stream = backend.openCopyStream()) {
+            out.segment().copyFrom(MemorySegment.ofArray(bytes));
+            stream.copyToDevice(out.segment(), buffer, 0);
+            stream.copyToHost(buffer, 0, back.segment());
+            Workbench.settle(stream);
+            Workbench.assertSame(bytes, back.segment().toArray(ValueLayout.JAVA_BYTE),
+                    "bytes through " + backend.info().device());
+        }
+    }
+
+    private static void assertOwnMemory(Backend one, List<Backend> others) {
+        if (one.memory().free() < 0) {
+            return;
+        }
+        long bytes = MemoryMeter.chunk(one);
+        Set<Device> suspects = new HashSet<>(others.stream().map(other -> other.info().device()).toList());
+        // Others use the devices too: it counts when it is seen each time.
+        for (int attempt = 0; attempt < MemoryMeter.ATTEMPTS && !suspects.isEmpty(); attempt++) {
+            long[] before = others.stream().mapToLong(other -> other.memory().free()).toArray();
+            try (DeviceBuffer buffer = one.allocate(bytes, 256)) {
+                MemoryMeter.touch(one, buffer);
+                for (int i = 0; i < before.length; i++) {
+                    if (before[i] < 0 || before[i] - others.get(i).memory().free() < bytes / 2) {
+                        suspects.remove(others.get(i).info().device());
+                    }
+                }
+            }
+        }
+        assertEquals(Set.of(), suspects, () -> bytes + " bytes on " + one.info().device() + " are missing there");
     }
 
     private void compareClaims(boolean claimed) {

@@ -9,12 +9,14 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.ExtendWith;
 
 /// The conformance suite of transports between ranks, as tests with ranks that are threads of this JVM. A transport
 /// whose ranks are processes runs the same scripts with [io.fastsafetensors.testkit.group.RankProgram].
 ///
 /// Each rule has an id; RULES.md lists them all, with what to look at if one fails.
 @Timeout(value = 5, unit = TimeUnit.MINUTES)
+@ExtendWith(RuleReport.class)
 public abstract class ProcessGroupConformance {
     /// For subclasses.
     protected ProcessGroupConformance() {

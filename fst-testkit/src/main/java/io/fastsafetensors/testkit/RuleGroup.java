@@ -3,6 +3,7 @@ package io.fastsafetensors.testkit;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import io.fastsafetensors.testkit.fixture.Seed;
+import java.util.Locale;
 import java.util.random.RandomGenerator;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -11,6 +12,7 @@ import org.junit.jupiter.api.BeforeEach;
 abstract class RuleGroup {
     final BackendConformance suite;
     Workbench bench;
+    private String odds = "";
 
     @SuppressWarnings("NullAway.Init")
     RuleGroup(BackendConformance suite) {
@@ -28,6 +30,19 @@ abstract class RuleGroup {
         if (bench != null) {
             bench.close();
         }
+    }
+
+    /// How likely the rule misses the defect that it is for, in words; empty where it cannot.
+    final String odds() {
+        return odds;
+    }
+
+    /// States that a defect that shows in one of `every` operations was looked for in `operations`.
+    final void stateOdds(String defect, long every, long operations) {
+        double missed = Math.pow(1 - 1.0 / (double) every, (double) operations);
+        odds = defect + " one in " + every + " times is missed with probability "
+                + String.format(Locale.ROOT, "%.1e", missed)
+                + " (" + operations + " tries)";
     }
 
     /// This run's generator for the group.

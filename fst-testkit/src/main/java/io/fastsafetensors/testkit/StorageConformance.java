@@ -8,6 +8,7 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.ExtendWith;
 
 /// The rules for every storage, as tests. The integration of a storage:
 ///
@@ -32,6 +33,7 @@ import org.junit.jupiter.api.Timeout;
 /// The tests need native memory of some MiB and no native access. They count the process's descriptors and threads, so
 /// nothing else should run in the same JVM at the same time.
 @Timeout(value = 5, unit = TimeUnit.MINUTES)
+@ExtendWith(RuleReport.class)
 public abstract class StorageConformance {
     /// For subclasses.
     protected StorageConformance() {

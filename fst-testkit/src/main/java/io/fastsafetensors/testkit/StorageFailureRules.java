@@ -143,7 +143,7 @@ abstract class StorageFailureRules extends StorageRuleGroup {
         Location bad = write("bad", content);
         fixture.failReads(bad, BROKEN);
         failAndRead(bad, good, content);
-        OpenResources before = OpenResources.now(fixture);
+        OpenResources before = OpenResources.now(fixture::owns);
         for (int i = 0; i < 3; i++) {
             failAndRead(bad, good, content);
         }

@@ -1,8 +1,11 @@
 package io.fastsafetensors.testkit;
 
+import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assertions.fail;
 
+import io.fastsafetensors.error.OutOfDeviceMemoryException;
 import io.fastsafetensors.spi.Backend;
 import io.fastsafetensors.spi.BackendOptions;
 import io.fastsafetensors.spi.BackendProvider;
@@ -31,6 +34,11 @@ final class Workbench implements AutoCloseable {
     static Duration patience() {
         return Duration.ofSeconds(Long.getLong("fst.testkit.patienceSeconds", 60));
     }
+
+    private static final long OVER_4_GIB = (1L << 32) + (1L << 21) + 1;
+    private static final long OVER_2_GIB = (1L << 31) + (1L << 21) + 1;
+    private static final long ENOUGH = 6L << 30;
+    private static final long LEAST_STAGING = 64 << 10;
 
     final BackendProvider provider;
     final Device device;
@@ -77,7 +85,7 @@ final class Workbench implements AutoCloseable {
     /// Aborts the test unless the probe claimed the capability.
     void need(Capability capability) {
         if (!claims(capability)) {
-            Assumptions.abort("capability " + capability + " not claimed by " + provider.name());
+            throw new NotApplicable("capability " + capability + " not claimed by " + provider.name());
         }
     }
 
@@ -97,8 +105,45 @@ final class Workbench implements AutoCloseable {
         return track(backend.allocate(bytes, backend.hints().tensorAlignment()));
     }
 
+    /// A buffer of more than 4 GiB; of more than 2 GiB where there is not that much. Aborts the test in a quick run, and
+    /// where there is no room.
+    DeviceBuffer large() {
+        if (effort == Effort.QUICK) {
+            Assumptions.abort("quick run: no allocation over 2 GiB");
+        }
+        for (long bytes : new long[] {OVER_4_GIB, OVER_2_GIB}) {
+            try {
+                DeviceBuffer large = allocate(bytes);
+                assertEquals(bytes, large.byteSize());
+                return large;
+            } catch (OutOfDeviceMemoryException e) {
+                assertTrue(bytes > OVER_2_GIB || backend.memory().free() < ENOUGH,
+                        () -> backend.memory() + ", and yet: " + e.getMessage());
+            }
+        }
+        return Assumptions.abort("no room for 2 GiB: " + backend.memory());
+    }
+
+    /// Staging memory; aborts the test where the host has not that much.
     StagingBuffer staging(long bytes) {
-        return track(backend.allocateStaging(bytes));
+        try {
+            return track(backend.allocateStaging(bytes));
+        } catch (OutOfDeviceMemoryException e) {
+            return Assumptions.abort("no staging memory: " + e.getMessage());
+        }
+    }
+
+    /// Staging memory of so many bytes, or of fewer where the host has not that much.
+    private StagingBuffer stagingOfAtMost(long bytes) {
+        for (long size = bytes;; size /= 2) {
+            try {
+                return backend.allocateStaging(size);
+            } catch (OutOfDeviceMemoryException e) {
+                if (size < LEAST_STAGING) {
+                    throw e;
+                }
+            }
+        }
     }
 
     CopyStream stream() {
@@ -121,11 +166,16 @@ final class Workbench implements AutoCloseable {
 
     /// Writes bytes into a buffer and waits until they are there.
     void upload(byte[] bytes, DeviceBuffer buffer, long offset) {
-        try (StagingBuffer staging = backend.allocateStaging(bytes.length);
-                CopyStream stream = backend.openCopyStream()) {
-            MemorySegment.copy(MemorySegment.ofArray(bytes), 0, staging.segment(), 0, bytes.length);
-            stream.copyToDevice(staging.segment().asSlice(0, bytes.length), buffer, offset);
-            settle(stream);
+        try (StagingBuffer staging = stagingOfAtMost(bytes.length); CopyStream stream = backend.openCopyStream()) {
+            MemorySegment host = staging.segment();
+            int at = 0;
+            do {
+                int size = (int) Math.min(host.byteSize(), bytes.length - at);
+                MemorySegment.copy(MemorySegment.ofArray(bytes), at, host, 0, size);
+                stream.copyToDevice(host.asSlice(0, size), buffer, offset + at);
+                settle(stream);
+                at += size;
+            } while (at < bytes.length);
         }
     }
 
@@ -141,12 +191,18 @@ final class Workbench implements AutoCloseable {
 
     /// Reads bytes of a buffer back.
     byte[] download(DeviceBuffer buffer, long offset, long bytes) {
-        try (StagingBuffer staging = backend.allocateStaging(bytes); CopyStream stream = backend.openCopyStream()) {
-            MemorySegment host = staging.segment().asSlice(0, bytes);
-            stream.copyToHost(buffer, offset, host);
-            settle(stream);
+        try (StagingBuffer staging = stagingOfAtMost(bytes); CopyStream stream = backend.openCopyStream()) {
+            MemorySegment host = staging.segment();
             byte[] read = new byte[Math.toIntExact(bytes)];
-            MemorySegment.copy(host, 0, MemorySegment.ofArray(read), 0, bytes);
+            int at = 0;
+            do {
+                int size = (int) Math.min(host.byteSize(), bytes - at);
+                MemorySegment part = host.asSlice(0, size);
+                stream.copyToHost(buffer, offset + at, part);
+                settle(stream);
+                MemorySegment.copy(part, 0, MemorySegment.ofArray(read), at, size);
+                at += size;
+            } while (at < bytes);
             return read;
         }
     }
@@ -154,10 +210,14 @@ final class Workbench implements AutoCloseable {
     /// Waits until everything submitted so far is done.
     static void settle(CopyStream stream) {
         try (Fence fence = stream.fence()) {
-            // Waiting with a limit takes a thread: most fences have passed already.
-            if (!fence.isPassed()) {
-                await(fence);
-            }
+            settled(fence);
+        }
+    }
+
+    /// Waits for a fence unless it has passed: waiting with a limit takes a thread.
+    static void settled(Fence fence) {
+        if (!fence.isPassed()) {
+            await(fence);
         }
     }
 

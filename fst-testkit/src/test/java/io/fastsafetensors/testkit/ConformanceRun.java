@@ -2,9 +2,13 @@ package io.fastsafetensors.testkit;
 
 import static org.junit.platform.engine.discovery.DiscoverySelectors.selectClass;
 import static org.junit.platform.engine.discovery.DiscoverySelectors.selectNestedClass;
+import static org.junit.platform.engine.discovery.DiscoverySelectors.selectNestedMethod;
 
 import io.fastsafetensors.spi.BackendProvider;
 import io.fastsafetensors.spi.storage.StorageProvider;
+import java.lang.reflect.Method;
+import java.util.Arrays;
+import java.util.Collection;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -48,7 +52,23 @@ final class ConformanceRun {
         protected Effort effort() {
             return effort;
         }
+
+        @Override
+        protected Optional<String> withoutLoader() {
+            return loads ? Optional.empty() : Optional.of("no loader");
+        }
+
+        @Override
+        protected Optional<FailureHook> failures() {
+            return failures;
+        }
     }
+
+    /// Whether the rules about files are run.
+    private static boolean loads;
+
+    /// What provokes failures of the subject.
+    private static Optional<FailureHook> failures = Optional.empty();
 
     /// The class that the inner engine runs on storages.
     static class StorageSubject extends StorageConformance {
@@ -73,10 +93,35 @@ final class ConformanceRun {
         return run(provider, wanted, selectClass(Subject.class));
     }
 
+    /// Some rules alone, by their ids; failures of the device are provoked by the hook.
+    static synchronized ConformanceRun ofRules(BackendProvider provider, Effort wanted, Optional<FailureHook> hook,
+            Collection<String> ids) {
+        failures = hook;
+        try {
+            return run(provider, wanted, ids.stream().map(ConformanceRun::method).toArray(DiscoverySelector[]::new));
+        } finally {
+            failures = Optional.empty();
+        }
+    }
+
+    private static DiscoverySelector method(String id) {
+        Method method = Rules.method(id);
+        Class<?> group =
+                Rules.groups().stream().filter(c -> c.getSuperclass() == method.getDeclaringClass()).findFirst()
+                        .orElseThrow();
+        return selectNestedMethod(List.of(Subject.class), group, method.getName(),
+                Arrays.stream(method.getParameterTypes()).map(Class::getName).collect(Collectors.joining(",")));
+    }
+
     /// The rules about files alone.
-    static ConformanceRun ofFileRules(BackendProvider provider) {
-        return run(provider, Effort.QUICK,
-                selectNestedClass(List.of(Subject.class), BackendConformance.Loading.class));
+    static synchronized ConformanceRun ofFileRules(BackendProvider provider) {
+        loads = true;
+        try {
+            return run(provider, Effort.QUICK,
+                    selectNestedClass(List.of(Subject.class), BackendConformance.Loading.class));
+        } finally {
+            loads = false;
+        }
     }
 
     /// Every rule of storages.
@@ -100,14 +145,14 @@ final class ConformanceRun {
     }
 
     private static synchronized ConformanceRun run(BackendProvider provider, Effort wanted,
-            DiscoverySelector selector) {
+            DiscoverySelector... selectors) {
         subject = Optional.of(provider);
         effort = wanted;
-        return run(selector);
+        return run(selectors);
     }
 
-    private static ConformanceRun run(DiscoverySelector selector) {
-        return new ConformanceRun(EngineTestKit.engine("junit-jupiter").selectors(selector).execute());
+    private static ConformanceRun run(DiscoverySelector... selectors) {
+        return new ConformanceRun(EngineTestKit.engine("junit-jupiter").selectors(selectors).execute());
     }
 
     /// The rules that failed; a failure outside every rule shows as its name.

@@ -7,6 +7,7 @@ import io.fastsafetensors.testkit.fault.Operation;
 import io.fastsafetensors.testkit.fixture.Seed;
 import io.fastsafetensors.testkit.host.HostProvider;
 import java.time.Duration;
+import java.util.Optional;
 
 /// Every rule can be kept by a device whose copies are really asynchronous and late, and the decorator that makes them
 /// so breaks none.
@@ -21,5 +22,10 @@ class DeferredHostConformanceTest extends BackendConformance {
     @Override
     protected Effort effort() {
         return Effort.QUICK;
+    }
+
+    @Override
+    protected Optional<String> withoutLoader() {
+        return Optional.of("FileRulesTest puts these rules to the test");
     }
 }

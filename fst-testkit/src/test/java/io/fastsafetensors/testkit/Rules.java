@@ -1,6 +1,9 @@
 package io.fastsafetensors.testkit;
 
+import io.fastsafetensors.testkit.mutant.Breaches;
+import io.fastsafetensors.testkit.mutant.Mutant;
 import java.lang.reflect.Method;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
@@ -44,6 +47,31 @@ final class Rules {
             }
         }
         return rules;
+    }
+
+    /// The method of a rule.
+    static Method method(String id) {
+        return groups(SUITES).stream().filter(group -> group.isAnnotationPresent(Nested.class))
+                .flatMap(group -> Arrays.stream(group.getSuperclass().getDeclaredMethods())).filter(Rules::isTest)
+                .filter(method -> method.getAnnotation(DisplayName.class).value().startsWith(id + " ")).findFirst()
+                .orElseThrow(() -> new IllegalArgumentException("no rule " + id));
+    }
+
+    /// Defects by the rule that they are made for.
+    static Map<String, List<String>> mutants() {
+        Map<String, List<String>> mutants = new TreeMap<>();
+        Mutant.all().forEach(mutant -> mutants.computeIfAbsent(mutant.rule(), _ -> new ArrayList<>())
+                .add(mutant.defect()));
+        Breaches.all().stream().filter(breach -> breach.rules().getFirst().length() == 4)
+                .forEach(breach -> mutants.computeIfAbsent(breach.rules().getFirst(), _ -> new ArrayList<>())
+                        .add(breach.name()));
+        return mutants;
+    }
+
+    /// The ids of backends' rules that begin with one of these: groups and single rules.
+    static List<String> ids(List<String> prefixes) {
+        return prefixes.stream().flatMap(prefix -> inCode().keySet().stream().filter(id -> id.startsWith(prefix)))
+                .distinct().toList();
     }
 
     /// The groups of all suites.

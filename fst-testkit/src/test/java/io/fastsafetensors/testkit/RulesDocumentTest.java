@@ -3,6 +3,7 @@ package io.fastsafetensors.testkit;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.fastsafetensors.testkit.checked.Check;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -54,7 +55,13 @@ class RulesDocumentTest {
                     | `fst.testkit.require` | providers whose hardware must be there |
                     | `fst.testkit.effort` | `full` (default), or `quick`: samples, and nothing over 2 GiB |
                     | `fst.testkit.patienceSeconds` | how long a test waits for a device before it calls it hung; 60 |
+                    | `fst.testkit.report` | a folder for reports, text and JSON: what came of each rule and why, backend, device, machine |
                     | `fst.seed` | repeats a run; failures print it |
+
+                    Rules about timing state their odds in the report. Rules about failed work need a hook that provokes a failure:
+                    override `failures()`. The rules of group F need fst-core on the test path, and the provider registered; a suite
+                    that leaves fst-core out on purpose overrides `withoutLoader()`. Under *Mutants* stand the defects that the rule is
+                    known to catch.
 
                     The rules of group R are those of transports between ranks, which `ProcessGroupConformance` checks in the same way.
 
@@ -80,6 +87,19 @@ class RulesDocumentTest {
                     is aborted with the reason. The names of these tests' methods begin with the rule's id.
 
                     This page is made from the Javadoc of the rules; a test compares the two.
+                    """;
+
+    private static final String CHECKS =
+            """
+
+                    ## The decorator that checks each call
+
+                    `CheckedBackendProvider` stands around any provider and checks each call to its backends, and each answer,
+                    in programs and tests of your own: register a subclass under another name, load with it, and look at
+                    `violations()`. Each check has a mutant of its own.
+
+                    | check | who breaks it | what must hold |
+                    |---|---|---|
                     """;
 
     private record Rule(String id, String title, String text, String hint) {
@@ -127,13 +147,23 @@ class RulesDocumentTest {
         for (Rule rule : rules()) {
             groups.computeIfAbsent(rule.id.substring(0, 1), _ -> new ArrayList<>()).add(rule);
         }
+        Map<String, List<String>> mutants = Rules.mutants();
         StringBuilder text = new StringBuilder(INTRODUCTION);
         for (String group : ORDER) {
             text.append("\n## ").append(groupTitle(group)).append('\n');
             for (Rule rule : groups.getOrDefault(group, List.of())) {
                 text.append("\n### ").append(rule.id).append(' ').append(rule.title).append("\n\n").append(rule.text)
                         .append("\n\n*If it fails*").append(rule.hint).append('\n');
+                List<String> defects = mutants.getOrDefault(rule.id, List.of());
+                if (!defects.isEmpty()) {
+                    text.append("\n*Mutants*: ").append(String.join("; ", defects)).append(".\n");
+                }
             }
+        }
+        text.append(CHECKS);
+        for (Check check : Check.values()) {
+            text.append("| ").append(check).append(" | ").append(check.side().toString().toLowerCase(Locale.ROOT))
+                    .append(" | ").append(check.clause()).append(" |\n");
         }
         return text.toString();
     }

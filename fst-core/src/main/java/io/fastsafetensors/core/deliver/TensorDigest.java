@@ -31,6 +31,7 @@ final class TensorDigest {
 
     private static void copyBack(CoreTensor tensor, MessageDigest digest) {
         SharedBuffer held = tensor.hold();
+        // Shared, since a backend may copy on a thread of its own.
         try (Arena arena = Arena.ofShared(); CopyStream stream = held.backend().get().openCopyStream()) {
             MemorySegment window = arena.allocate(Math.min(STEP, tensor.byteSize()));
             for (long at = 0; at < tensor.byteSize(); at += STEP) {

@@ -9,6 +9,7 @@ import java.util.HashSet;
 import java.util.Map;
 import java.util.Set;
 import java.util.SplittableRandom;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
@@ -20,7 +21,7 @@ public final class FaultPlan {
     private final SplittableRandom random;
     private final Map<Operation, AtomicLong> calls = new EnumMap<>(Operation.class);
     private final Map<Operation, Set<Long>> failing = new EnumMap<>(Operation.class);
-    private final Map<Operation, Double> probabilities = new EnumMap<>(Operation.class);
+    private final Map<Operation, Double> probabilities = new ConcurrentHashMap<>();
     private final Map<Operation, Duration> delays = new EnumMap<>(Operation.class);
     private final AtomicLong failures = new AtomicLong();
     private boolean deferred;
@@ -48,7 +49,7 @@ public final class FaultPlan {
         return this;
     }
 
-    /// Fails each call of a kind with this probability.
+    /// Fails each call of a kind with this probability. May be changed while the plan is in use, by any thread.
     public FaultPlan failRandomly(Operation operation, double probability) {
         probabilities.put(operation, probability);
         return this;

@@ -18,6 +18,7 @@ import java.nio.file.Path;
 public final class DescriptorFile implements StorageFile, DescriptorAccess {
     private static final NativeLibrary LIBC = NativeLibrary.standard();
     private static final int O_RDONLY_CLOEXEC = 0x80000;
+    private static final int O_WRONLY_CLOEXEC = 0x80001;
     private static final int SEEK_END = 2;
 
     // int open(const char *pathname, int flags, ...)
@@ -42,8 +43,17 @@ public final class DescriptorFile implements StorageFile, DescriptorAccess {
 
     /// Opens a file, which the caller closes.
     public static DescriptorFile open(Path path) {
+        return open(path, O_RDONLY_CLOEXEC);
+    }
+
+    /// Opens a file in a way that every read of it fails.
+    public static DescriptorFile openForWriting(Path path) {
+        return open(path, O_WRONLY_CLOEXEC);
+    }
+
+    private static DescriptorFile open(Path path, int flags) {
         try (Arena arena = Arena.ofConfined()) {
-            int fd = (int) OPEN.call(arena.allocateFrom(path.toString()).address(), O_RDONLY_CLOEXEC);
+            int fd = (int) OPEN.call(arena.allocateFrom(path.toString()).address(), flags);
             if (fd < 0) {
                 throw new StorageException("cannot open: errno " + Errno.last(), Where.file(path));
             }

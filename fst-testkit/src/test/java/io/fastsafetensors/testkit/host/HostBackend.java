@@ -14,7 +14,9 @@ import io.fastsafetensors.spi.Kernels;
 import io.fastsafetensors.spi.MemoryInfo;
 import io.fastsafetensors.spi.StagingBuffer;
 import io.fastsafetensors.spi.TransferHints;
+import io.fastsafetensors.types.Device;
 import java.lang.foreign.MemorySegment;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
@@ -23,15 +25,17 @@ import java.util.concurrent.atomic.AtomicLong;
 /// Device memory that is host memory.
 final class HostBackend implements Backend {
     static final long TOTAL = 8L << 30;
-    private static final AtomicLong USED = new AtomicLong();
+    private static final Map<Device, AtomicLong> USED = new ConcurrentHashMap<>();
 
     private final DeviceInfo info;
+    private final AtomicLong used;
     private final Set<Capability> capabilities;
     private final Set<AutoCloseable> open = ConcurrentHashMap.newKeySet();
     private volatile boolean closed;
 
     HostBackend(DeviceInfo info, Set<Capability> capabilities) {
         this.info = info;
+        this.used = USED.computeIfAbsent(info.device(), _ -> new AtomicLong());
         this.capabilities = capabilities;
     }
 
@@ -51,7 +55,7 @@ final class HostBackend implements Backend {
     }
 
     void release(long bytes) {
-        USED.addAndGet(-bytes);
+        used.addAndGet(-bytes);
     }
 
     private void requireOpen() {
@@ -77,7 +81,7 @@ final class HostBackend implements Backend {
 
     @Override
     public MemoryInfo memory() {
-        return MemoryInfo.of(TOTAL - USED.get(), TOTAL);
+        return MemoryInfo.of(TOTAL - used.get(), TOTAL);
     }
 
     @Override
@@ -91,11 +95,10 @@ final class HostBackend implements Backend {
     }
 
     private void reserve(long bytes) {
-        long free = TOTAL - USED.get();
-        if (bytes > free) {
-            throw new OutOfDeviceMemoryException(bytes, free, Where.backend(name()));
+        long before = used.getAndUpdate(now -> bytes > TOTAL - now ? now : now + bytes);
+        if (bytes > TOTAL - before) {
+            throw new OutOfDeviceMemoryException(bytes, TOTAL - before, Where.backend(name()));
         }
-        USED.addAndGet(bytes);
     }
 
     @Override
@@ -103,6 +106,9 @@ final class HostBackend implements Backend {
         requireOpen();
         if (bytes < 0) {
             throw new IllegalArgumentException(bytes + " bytes");
+        }
+        if (bytes > TOTAL) {
+            throw new OutOfDeviceMemoryException(bytes, TOTAL - used.get(), Where.backend(name()));
         }
         return opened(new HostStaging(this, bytes));
     }

@@ -2,14 +2,23 @@ package io.fastsafetensors.testkit.host;
 
 import io.fastsafetensors.spi.Capability;
 import io.fastsafetensors.spi.DeviceBuffer;
+import io.fastsafetensors.spi.ffm.RawMemory;
 import io.fastsafetensors.types.DeviceHandle;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /// One arena.
 final class HostBuffer implements DeviceBuffer {
+    private static final long LARGE = 64 << 20;
+
     private final HostBackend backend;
     private final Arena arena = Arena.ofShared();
     private final long byteSize;
@@ -19,7 +28,22 @@ final class HostBuffer implements DeviceBuffer {
     HostBuffer(HostBackend backend, long byteSize, long alignment) {
         this.backend = backend;
         this.byteSize = byteSize;
-        this.memory = arena.allocate(Math.max(1, byteSize), alignment).asSlice(0, byteSize);
+        this.memory = byteSize < LARGE ? arena.allocate(Math.max(1, byteSize), alignment).asSlice(0, byteSize)
+                : sparse(byteSize, alignment, arena);
+    }
+
+    /// Memory of which only what is written takes room.
+    private static MemorySegment sparse(long bytes, long alignment, Arena arena) {
+        try {
+            Path file = Files.createTempFile("fst-host", ".bin");
+            try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE,
+                    StandardOpenOption.DELETE_ON_CLOSE)) {
+                MemorySegment mapping = channel.map(FileChannel.MapMode.READ_WRITE, 0, bytes + alignment, arena);
+                return mapping.asSlice(-mapping.address() & (alignment - 1), bytes);
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     /// The memory behind a buffer, also where it does not show it.
@@ -28,7 +52,12 @@ final class HostBuffer implements DeviceBuffer {
             host.requireOpen();
             return host.memory;
         }
-        return memory(((BufferWrapper) buffer).inner());
+        if (buffer instanceof BufferWrapper wrapper) {
+            return memory(wrapper.inner());
+        }
+        // Made by somebody else around memory of the host.
+        return buffer.segment()
+                .orElseGet(() -> RawMemory.view(buffer.handle().value(), buffer.byteSize(), Arena.global()));
     }
 
     private void requireOpen() {

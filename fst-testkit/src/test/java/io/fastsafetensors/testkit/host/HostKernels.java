@@ -20,6 +20,7 @@ final class HostKernels implements Kernels {
     @Override
     public void convert(CopyStream stream, BufferSlice source, DType from, BufferSlice target, DType to,
             long elements) {
+        requireOpen(stream);
         requirePair(from, to);
         if (size(from, elements) != source.byteSize() || size(to, elements) != target.byteSize()) {
             throw new IllegalArgumentException("sizes do not fit " + elements + " elements");
@@ -30,6 +31,7 @@ final class HostKernels implements Kernels {
     @Override
     public void gather(CopyStream stream, BufferSlice source, DType from, Strided view, BufferSlice target,
             DType to) {
+        requireOpen(stream);
         requirePair(from, to);
         long elements = view.shape().elements();
         boolean subByte = from.isSubByte() || to.isSubByte();
@@ -38,6 +40,12 @@ final class HostKernels implements Kernels {
             throw new IllegalArgumentException(view + " does not fit");
         }
         ScalarReference.gather(memory(source), from, view, memory(target), to);
+    }
+
+    private static void requireOpen(CopyStream stream) {
+        if (stream instanceof HostStream host) {
+            host.requireOpen();
+        }
     }
 
     private static void requirePair(DType from, DType to) {

@@ -15,28 +15,44 @@ import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.IntStream;
 
 /// The provider of [HostBackend].
 public final class HostProvider implements BackendProvider {
     /// The device it serves.
     public static final Device DEVICE = new Device("host", 0);
-    private static final DeviceInfo INFO =
-            new DeviceInfo(DEVICE, DeviceKind.CPU, "host memory", HostBackend.TOTAL, -1, Map.of());
 
     private final Set<Capability> capabilities;
+    private final List<DeviceInfo> devices;
 
-    private HostProvider(Set<Capability> capabilities) {
+    /// Everything that host memory can do; for [java.util.ServiceLoader].
+    public HostProvider() {
+        this(EnumSet.complementOf(EnumSet.of(Capability.ASYNCHRONOUS_COPIES)), 1);
+    }
+
+    private HostProvider(Set<Capability> capabilities, int devices) {
         this.capabilities = capabilities;
+        this.devices = IntStream.range(0, devices).mapToObj(HostProvider::info).toList();
+    }
+
+    private static DeviceInfo info(int index) {
+        return new DeviceInfo(new Device("host", index), DeviceKind.CPU, "host memory", HostBackend.TOTAL, -1,
+                Map.of());
     }
 
     /// Everything that host memory can do.
     public static HostProvider full() {
-        return new HostProvider(EnumSet.complementOf(EnumSet.of(Capability.ASYNCHRONOUS_COPIES)));
+        return new HostProvider();
     }
 
     /// Everything but kernels: what a defect of memory or copies needs, without the time that conversions take.
     public static HostProvider copying() {
         return without(full(), Capability.KERNELS);
+    }
+
+    /// The same with so many devices, each with memory of its own.
+    public HostProvider devices(int count) {
+        return new HostProvider(capabilities, count);
     }
 
     /// A device that the host cannot address, without kernels.
@@ -47,17 +63,17 @@ public final class HostProvider implements BackendProvider {
     private static HostProvider without(HostProvider base, Capability missing) {
         Set<Capability> capabilities = EnumSet.copyOf(base.capabilities);
         capabilities.remove(missing);
-        return new HostProvider(capabilities);
+        return new HostProvider(capabilities, base.devices.size());
     }
 
     /// As a device that the host cannot address.
     public static HostProvider discrete() {
-        return new HostProvider(EnumSet.of(Capability.KERNELS, Capability.POINTERS));
+        return new HostProvider(EnumSet.of(Capability.KERNELS, Capability.POINTERS), 1);
     }
 
     /// Nothing but memory and copies.
     public static HostProvider minimal() {
-        return new HostProvider(EnumSet.noneOf(Capability.class));
+        return new HostProvider(EnumSet.noneOf(Capability.class), 1);
     }
 
     @Override
@@ -82,14 +98,13 @@ public final class HostProvider implements BackendProvider {
 
     @Override
     public Probe probe() {
-        return new Probe.Available(List.of(INFO), capabilities, Map.of());
+        return new Probe.Available(devices, capabilities, Map.of());
     }
 
     @Override
     public Backend open(Device device, BackendOptions options) {
-        if (!device.equals(DEVICE)) {
-            throw new BackendException("no such device: " + device, Where.backend(name()));
-        }
-        return new HostBackend(INFO, capabilities);
+        DeviceInfo info = devices.stream().filter(d -> d.device().equals(device)).findFirst()
+                .orElseThrow(() -> new BackendException("no such device: " + device, Where.backend(name())));
+        return new HostBackend(info, capabilities);
     }
 }

@@ -71,7 +71,7 @@ final class HostStream implements CopyStream {
         backend.forget(this);
     }
 
-    private void requireOpen() {
+    void requireOpen() {
         if (closed) {
             throw new IllegalStateException("the stream is closed");
         }

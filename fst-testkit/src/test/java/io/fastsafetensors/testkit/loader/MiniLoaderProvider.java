@@ -15,12 +15,18 @@ import io.fastsafetensors.error.BackendUnavailableException;
 import io.fastsafetensors.spi.Backend;
 import io.fastsafetensors.spi.BackendOptions;
 import io.fastsafetensors.spi.BackendProvider;
+import io.fastsafetensors.testkit.fixture.Content;
 import io.fastsafetensors.types.Location;
 import io.fastsafetensors.types.Slice;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 
 /// Gives out loaders for the one backend that a test set.
 public final class MiniLoaderProvider implements LoaderProvider {
@@ -29,6 +35,8 @@ public final class MiniLoaderProvider implements LoaderProvider {
 
     /// The rule that loaders break; none unless a test sets one.
     public static volatile String defect = "";
+
+    private static final Set<String> DIGESTED = ConcurrentHashMap.newKeySet();
 
     static boolean breaks(String rule) {
         return defect.equals(rule);
@@ -41,8 +49,28 @@ public final class MiniLoaderProvider implements LoaderProvider {
         Backend opened = provider.open(options.device(), BackendOptions.defaults());
         return Stub.of(Loader.class,
                 Map.of("load", arguments -> new MiniWeights(opened, options, path(arguments[0])).asWeights(),
-                        "backend",
+                        "stream", arguments -> new MiniWeights(opened, options, path(arguments[0])).asStream(),
+                        "rewrite", arguments -> rewritten((Path) arguments[0], (Path) arguments[1]),
+                        "fromDlpack", arguments -> MiniTensor.passed((long) arguments[0]).asTensor(), "backend",
                         _ -> new BackendChoice(provider.name(), "set", List.of()), "close", _ -> Optional.empty()));
+    }
+
+    private static List<Path> rewritten(Path from, Path to) {
+        try {
+            byte[] bytes = Files.readAllBytes(from);
+            bytes[bytes.length - 1] ^= (byte) (breaks("F-13") ? 1 : 0);
+            if (!breaks("F-13")) {
+                DIGESTED.add(Content.sha256(bytes));
+            }
+            return List.of(Files.write(to, bytes));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /// Whether the file is one that a loader wrote.
+    static boolean isDigested(byte[] file) {
+        return DIGESTED.contains(Content.sha256(file));
     }
 
     @Override

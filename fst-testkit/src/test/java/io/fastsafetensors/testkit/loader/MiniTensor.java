@@ -1,5 +1,6 @@
 package io.fastsafetensors.testkit.loader;
 
+import io.fastsafetensors.api.Dlpack;
 import io.fastsafetensors.api.Tensor;
 import io.fastsafetensors.spi.Backend;
 import io.fastsafetensors.spi.BufferSlice;
@@ -13,12 +14,16 @@ import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Supplier;
 
 /// A tensor in a buffer of its own, closed with its scope.
 final class MiniTensor {
+    private static final Map<Long, MiniTensor> PASSED = new ConcurrentHashMap<>();
+
     private final Backend backend;
+    private final String name;
     private final AtomicBoolean scope;
     private final DType dtype;
     private final Shape shape;
@@ -26,9 +31,10 @@ final class MiniTensor {
     private final long place;
     private final AtomicBoolean closed = new AtomicBoolean();
 
-    private MiniTensor(Backend backend, AtomicBoolean scope, DType dtype, Shape shape, DeviceBuffer buffer,
+    private MiniTensor(Backend backend, String name, AtomicBoolean scope, DType dtype, Shape shape, DeviceBuffer buffer,
             long place) {
         this.backend = backend;
+        this.name = name;
         this.scope = scope;
         this.dtype = dtype;
         this.shape = shape;
@@ -36,15 +42,16 @@ final class MiniTensor {
         this.place = place;
     }
 
-    static MiniTensor upload(Backend backend, AtomicBoolean scope, DType dtype, Shape shape, byte[] bytes,
+    static MiniTensor upload(Backend backend, AtomicBoolean scope, String name, DType dtype, Shape shape, byte[] bytes,
             long place) {
         DeviceBuffer buffer = backend.allocate(bytes.length, 64);
         buffer.segment().orElseThrow().copyFrom(MemorySegment.ofArray(bytes));
-        return new MiniTensor(backend, scope, dtype, shape, buffer, place);
+        return new MiniTensor(backend, name, scope, dtype, shape, buffer, place);
     }
 
     Tensor asTensor() {
-        return Stub.of(Tensor.class, Map.ofEntries(Map.entry("dtype", _ -> open(() -> dtype)),
+        return Stub.of(Tensor.class, Map.ofEntries(Map.entry("name", _ -> name),
+                Map.entry("toDlpack", _ -> open(this::passedOn)), Map.entry("dtype", _ -> open(() -> dtype)),
                 Map.entry("shape", _ -> open(() -> shape)), Map.entry("byteSize", _ -> open(buffer::byteSize)),
                 Map.entry("device", _ -> open(() -> backend.info().device())),
                 Map.entry("handle", _ -> open(buffer::handle)), Map.entry("address", _ -> open(this::address)),
@@ -56,6 +63,22 @@ final class MiniTensor {
                     closed.set(true);
                     return closed;
                 })));
+    }
+
+    /// A struct of which only the address counts: it is looked up here.
+    private Dlpack passedOn() {
+        PASSED.put(buffer.handle().value(), this);
+        return Stub.of(Dlpack.class, Map.of("address", _ -> buffer.handle().value(), "consumed", _ -> closed, "close",
+                _ -> closed));
+    }
+
+    static MiniTensor passed(long address) {
+        MiniTensor tensor = PASSED.remove(address);
+        AtomicBoolean own = new AtomicBoolean();
+        return MiniLoaderProvider.breaks("F-15")
+                ? new MiniTensor(tensor.backend, tensor.name, own, tensor.dtype, tensor.shape,
+                        tensor.backend.allocate(tensor.buffer.byteSize(), 64), 0)
+                : new MiniTensor(tensor.backend, tensor.name, own, tensor.dtype, tensor.shape, tensor.buffer, 0);
     }
 
     private <T> T open(Supplier<T> action) {
@@ -84,12 +107,12 @@ final class MiniTensor {
         try (CopyStream stream = backend.openCopyStream()) {
             backend.kernels().convert(stream, BufferSlice.of(buffer), dtype, BufferSlice.of(result), target, elements);
         }
-        return new MiniTensor(backend, scope, target, shape, result, 0);
+        return new MiniTensor(backend, name, scope, target, shape, result, 0);
     }
 
     private MiniTensor detached() {
         AtomicBoolean own = MiniLoaderProvider.breaks("F-10") ? scope : new AtomicBoolean();
-        return new MiniTensor(backend, own, dtype, shape, buffer, place);
+        return new MiniTensor(backend, name, own, dtype, shape, buffer, place);
     }
 
     private MiniTensor sliced(Slice... slices) {
@@ -123,6 +146,6 @@ final class MiniTensor {
         try (CopyStream stream = backend.openCopyStream()) {
             backend.kernels().gather(stream, BufferSlice.of(buffer), dtype, view, BufferSlice.of(result), dtype);
         }
-        return new MiniTensor(backend, scope, dtype, view.shape(), result, 0);
+        return new MiniTensor(backend, name, scope, dtype, view.shape(), result, 0);
     }
 }

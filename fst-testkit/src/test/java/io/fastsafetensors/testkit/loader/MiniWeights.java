@@ -1,7 +1,12 @@
 package io.fastsafetensors.testkit.loader;
 
 import io.fastsafetensors.api.LoadOptions;
+import io.fastsafetensors.api.TensorStream;
+import io.fastsafetensors.api.TransferPath;
 import io.fastsafetensors.api.Weights;
+import io.fastsafetensors.error.FormatError;
+import io.fastsafetensors.error.FormatException;
+import io.fastsafetensors.error.Where;
 import io.fastsafetensors.spi.Backend;
 import io.fastsafetensors.testkit.fixture.CheckpointFixture;
 import io.fastsafetensors.types.DType;
@@ -13,6 +18,7 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -29,6 +35,7 @@ final class MiniWeights {
 
     private final Backend backend;
     private final AtomicBoolean closed = new AtomicBoolean();
+    private boolean digestsAreRight = true;
     private final Map<String, MiniTensor> tensors = new LinkedHashMap<>();
 
     MiniWeights(Backend backend, LoadOptions options, Path checkpoint) {
@@ -49,10 +56,24 @@ final class MiniWeights {
                 throw new IllegalStateException("the weights are closed");
             }
             return tensors.get((String) arguments[0]).asTensor();
+        }, "awaitAll", _ -> {
+            if (!digestsAreRight && !MiniLoaderProvider.breaks("F-14")) {
+                throw new FormatException(FormatError.DIGEST_MISMATCH, "a digest is wrong", Where.nowhere());
+            }
+            return closed;
         }, "close", _ -> {
             closed.set(true);
             return closed;
         }));
+    }
+
+    TensorStream asStream() {
+        List<MiniTensor> all = new ArrayList<>(tensors.values());
+        if (MiniLoaderProvider.breaks("F-12")) {
+            all.removeLast();
+        }
+        return Stub.of(TensorStream.class, Map.of("iterator", _ -> all.stream().map(MiniTensor::asTensor).iterator(),
+                "close", _ -> closed));
     }
 
     private static List<Path> files(Path checkpoint) throws IOException {
@@ -68,6 +89,7 @@ final class MiniWeights {
     private void read(byte[] file, LoadOptions options) {
         int length = (int) ByteBuffer.wrap(file).order(ByteOrder.LITTLE_ENDIAN).getLong();
         int dataStart = 8 + length;
+        digestsAreRight &= !options.checkDigests() || MiniLoaderProvider.isDigested(file);
         Matcher entry = ENTRY.matcher(new String(file, 8, length, StandardCharsets.UTF_8));
         while (entry.find()) {
             DType dtype = DType.valueOf(entry.group(2));
@@ -83,7 +105,12 @@ final class MiniWeights {
             if (forgets) {
                 bytes[bytes.length - 1] ^= 1;
             }
-            MiniTensor tensor = MiniTensor.upload(backend, closed, dtype, shape, bytes, begin);
+            if (bytes.length > 0 && options.transferPath() == TransferPath.MAPPED
+                    && MiniLoaderProvider.breaks("F-11")) {
+                bytes[0] ^= 1;
+            }
+            MiniTensor tensor =
+                    MiniTensor.upload(backend, closed, entry.group(1), dtype, shape, bytes, begin);
             boolean converts = dtype.isFloat() && options.dtype().isPresent() && !MiniLoaderProvider.breaks("F-07");
             tensors.put(entry.group(1), converts ? tensor.converted(options.dtype().orElseThrow()) : tensor);
         }

@@ -26,14 +26,17 @@ import java.lang.foreign.MemorySegment;
 import java.util.Optional;
 
 /// Each interface of the SPI, forwarding everything: a mutant overrides what it breaks.
-final class Forwarding {
+public final class Forwarding {
     private Forwarding() {
     }
 
-    static class OfProvider implements BackendProvider {
-        final BackendProvider real;
+    /// A provider.
+    public static class OfProvider implements BackendProvider {
+        /// The real one.
+        protected final BackendProvider real;
 
-        OfProvider(BackendProvider real) {
+        /// Around the real one.
+        public OfProvider(BackendProvider real) {
             this.real = real;
         }
 
@@ -68,10 +71,13 @@ final class Forwarding {
         }
     }
 
-    static class OfBackend implements Backend {
-        final Backend real;
+    /// A backend.
+    public static class OfBackend implements Backend {
+        /// The real one.
+        protected final Backend real;
 
-        OfBackend(Backend real) {
+        /// Around the real one.
+        public OfBackend(Backend real) {
             this.real = real;
         }
 
@@ -131,10 +137,13 @@ final class Forwarding {
         }
     }
 
-    static class OfBuffer implements BufferWrapper {
-        final DeviceBuffer real;
+    /// A buffer.
+    public static class OfBuffer implements BufferWrapper {
+        /// The real one.
+        protected final DeviceBuffer real;
 
-        OfBuffer(DeviceBuffer real) {
+        /// Around the real one.
+        public OfBuffer(DeviceBuffer real) {
             this.real = real;
         }
 
@@ -164,10 +173,13 @@ final class Forwarding {
         }
     }
 
-    static class OfStaging implements StagingBuffer {
-        final StagingBuffer real;
+    /// Staging memory.
+    public static class OfStaging implements StagingBuffer {
+        /// The real one.
+        protected final StagingBuffer real;
 
-        OfStaging(StagingBuffer real) {
+        /// Around the real one.
+        public OfStaging(StagingBuffer real) {
             this.real = real;
         }
 
@@ -187,10 +199,13 @@ final class Forwarding {
         }
     }
 
-    static class OfStream implements CopyStream {
-        final CopyStream real;
+    /// A stream.
+    public static class OfStream implements CopyStream {
+        /// The real one.
+        protected final CopyStream real;
 
-        OfStream(CopyStream real) {
+        /// Around the real one.
+        public OfStream(CopyStream real) {
             this.real = real;
         }
 
@@ -230,10 +245,13 @@ final class Forwarding {
         }
     }
 
-    static class OfFence implements Fence {
-        final Fence real;
+    /// A fence.
+    public static class OfFence implements Fence {
+        /// The real one.
+        protected final Fence real;
 
-        OfFence(Fence real) {
+        /// Around the real one.
+        public OfFence(Fence real) {
             this.real = real;
         }
 
@@ -253,10 +271,13 @@ final class Forwarding {
         }
     }
 
-    static class OfKernels implements Kernels {
-        final Kernels real;
+    /// Kernels.
+    public static class OfKernels implements Kernels {
+        /// The real one.
+        protected final Kernels real;
 
-        OfKernels(Kernels real) {
+        /// Around the real one.
+        public OfKernels(Kernels real) {
             this.real = real;
         }
 
@@ -282,10 +303,34 @@ final class Forwarding {
         }
     }
 
-    static class OfStorage implements DirectStorage {
-        final DirectStorage real;
+    /// Registered memory.
+    public static class OfRegistration implements HostRegistration {
+        /// The real one.
+        protected final HostRegistration real;
 
-        OfStorage(DirectStorage real) {
+        /// Around the real one.
+        public OfRegistration(HostRegistration real) {
+            this.real = real;
+        }
+
+        @Override
+        public long byteSize() {
+            return real.byteSize();
+        }
+
+        @Override
+        public void close() {
+            real.close();
+        }
+    }
+
+    /// Direct storage.
+    public static class OfStorage implements DirectStorage {
+        /// The real one.
+        protected final DirectStorage real;
+
+        /// Around the real one.
+        public OfStorage(DirectStorage real) {
             this.real = real;
         }
 
@@ -300,10 +345,13 @@ final class Forwarding {
         }
     }
 
-    static class OfFile implements DirectFile {
-        final DirectFile real;
+    /// A direct file.
+    public static class OfFile implements DirectFile {
+        /// The real one.
+        protected final DirectFile real;
 
-        OfFile(DirectFile real) {
+        /// Around the real one.
+        public OfFile(DirectFile real) {
             this.real = real;
         }
 

@@ -199,7 +199,7 @@ final class OrderMutants {
         @Override
         public void copyToDevice(MemorySegment source, DeviceBuffer target, long targetOffset) {
             flush();
-            if (source.byteSize() == LARGE) {
+            if (source.byteSize() == 1 << 20) {
                 held.add(() -> real.copyToDevice(source, target, targetOffset));
             } else {
                 real.copyToDevice(source, target, targetOffset);

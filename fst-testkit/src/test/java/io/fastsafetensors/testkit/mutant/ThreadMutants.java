@@ -49,7 +49,7 @@ final class ThreadMutants {
                                 }
                             }
                         }),
-                Mutant.ofBuffer("N-05", "the second of two closes fails", (real, bytes, _) -> bytes != 2000 ? real
+                Mutant.ofBuffer("N-05", "the second of two closes fails", (real, bytes, _) -> bytes < 64 << 20 ? real
                         : new Forwarding.OfBuffer(real) {
                             private final AtomicBoolean closed = new AtomicBoolean();
 

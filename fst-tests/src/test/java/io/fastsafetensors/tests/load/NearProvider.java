@@ -18,6 +18,7 @@ import java.util.Map;
 public final class NearProvider implements BackendProvider {
     static final Device DEVICE = new Device("near", 0);
     private static volatile FaultyBackendProvider faulty = faulty(FaultPlan.seeded(0));
+    private static volatile BackendProvider checked = KeptContract.around(faulty);
 
     /// For [java.util.ServiceLoader].
     public NearProvider() {
@@ -30,6 +31,7 @@ public final class NearProvider implements BackendProvider {
     /// From now on devices behave like this.
     static OpenObjects behave(FaultPlan plan) {
         faulty = faulty(plan);
+        checked = KeptContract.around(faulty);
         return faulty.objects();
     }
 
@@ -55,13 +57,13 @@ public final class NearProvider implements BackendProvider {
 
     @Override
     public Probe probe() {
-        Probe.Available available = (Probe.Available) faulty.probe();
+        Probe.Available available = (Probe.Available) checked.probe();
         return new Probe.Available(List.of(new DeviceInfo(DEVICE, DeviceKind.CPU, "near memory", 1L << 40, -1,
                 Map.of())), available.capabilities(), Map.of());
     }
 
     @Override
     public Backend open(Device device, BackendOptions options) {
-        return faulty.open(Device.CPU, options);
+        return checked.open(Device.CPU, options);
     }
 }

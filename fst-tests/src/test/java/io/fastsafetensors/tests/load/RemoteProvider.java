@@ -22,6 +22,7 @@ import java.util.Set;
 public final class RemoteProvider implements BackendProvider {
     static final Device DEVICE = new Device("remote", 0);
     private static volatile FaultyBackendProvider faulty = faulty(FaultPlan.seeded(0));
+    private static volatile BackendProvider checked = KeptContract.around(faulty);
 
     /// For [java.util.ServiceLoader].
     public RemoteProvider() {
@@ -34,6 +35,7 @@ public final class RemoteProvider implements BackendProvider {
     /// From now on devices behave like this.
     static OpenObjects behave(FaultPlan plan) {
         faulty = faulty(plan);
+        checked = KeptContract.around(faulty);
         return faulty.objects();
     }
 
@@ -59,12 +61,12 @@ public final class RemoteProvider implements BackendProvider {
 
     @Override
     public Probe probe() {
-        return faulty.probe();
+        return checked.probe();
     }
 
     @Override
     public Backend open(Device device, BackendOptions options) {
-        return faulty.open(device, options);
+        return checked.open(device, options);
     }
 
     /// The device as it is when nothing goes wrong.

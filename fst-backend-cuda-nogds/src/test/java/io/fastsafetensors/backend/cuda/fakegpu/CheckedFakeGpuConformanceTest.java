@@ -1,0 +1,44 @@
+package io.fastsafetensors.backend.cuda.fakegpu;
+
+import io.fastsafetensors.backend.cuda.CudaBackendProvider;
+import io.fastsafetensors.spi.BackendProvider;
+import io.fastsafetensors.testkit.BackendConformance;
+import io.fastsafetensors.testkit.Effort;
+import io.fastsafetensors.testkit.checked.CheckedBackendProvider;
+import java.util.Optional;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
+
+/// What the rules ask of the backend, and what it answers, keeps the contract.
+@OnFakeGpu
+@Tag("slow")
+class CheckedFakeGpuConformanceTest extends BackendConformance {
+    private static final CheckedBackendProvider PROVIDER =
+            new CheckedBackendProvider(new CudaBackendProvider()).forwardingMisuse();
+
+    @BeforeAll
+    static void load() {
+        TheGpu.load();
+    }
+
+    @AfterAll
+    static void nothing_was_violated() {
+        PROVIDER.violations().assertNone();
+    }
+
+    @Override
+    protected BackendProvider provider() {
+        return PROVIDER;
+    }
+
+    @Override
+    protected Effort effort() {
+        return Effort.QUICK;
+    }
+
+    @Override
+    protected Optional<String> withoutLoader() {
+        return Optional.of("the loader finds the backend without the checks");
+    }
+}

@@ -1,0 +1,41 @@
+package io.fastsafetensors.backend.rocm.hip;
+
+import io.fastsafetensors.spi.BackendProvider;
+import io.fastsafetensors.testkit.BackendConformance;
+import io.fastsafetensors.testkit.Effort;
+import io.fastsafetensors.testkit.checked.CheckedBackendProvider;
+import java.util.Optional;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
+
+/// What the rules ask of the backend, and what it answers, keeps the contract.
+@EnabledOnOs(OS.LINUX)
+@Tag("slow")
+class CheckedHipConformanceTest extends BackendConformance {
+    private static final class Holder {
+        static final CheckedBackendProvider PROVIDER =
+                new CheckedBackendProvider(FakeHip.provider()).forwardingMisuse();
+    }
+
+    @AfterAll
+    static void nothing_was_violated() {
+        Holder.PROVIDER.violations().assertNone();
+    }
+
+    @Override
+    protected BackendProvider provider() {
+        return Holder.PROVIDER;
+    }
+
+    @Override
+    protected Effort effort() {
+        return Effort.QUICK;
+    }
+
+    @Override
+    protected Optional<String> withoutLoader() {
+        return Optional.of("the loader finds the backend without the checks");
+    }
+}

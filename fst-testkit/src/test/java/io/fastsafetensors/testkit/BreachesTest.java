@@ -1,0 +1,72 @@
+package io.fastsafetensors.testkit;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.fastsafetensors.testkit.mutant.Breach;
+import io.fastsafetensors.testkit.mutant.Breaches;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+
+/// Defects that a generator makes at every place of the SPI are caught by a rule that its failure names.
+@Tag("slow")
+class BreachesTest {
+    private static final double LEAST = 0.97;
+
+    @BeforeEach
+    void be_impatient() {
+        System.setProperty("fst.testkit.patienceSeconds", "2");
+    }
+
+    @AfterEach
+    void be_patient_again() {
+        System.clearProperty("fst.testkit.patienceSeconds");
+    }
+
+    @Test
+    void nearly_every_breach_is_caught_by_a_rule() {
+        List<Breach> all = Breaches.all();
+        List<String> missed = new ArrayList<>();
+        Map<String, Integer> caught = new TreeMap<>();
+        String only = System.getProperty("fst.testkit.breaches", "");
+        List<Breach> chosen = all.stream().filter(breach -> breach.toString().matches(".*(?:" + only + ").*")).toList();
+        for (Breach breach : chosen) {
+            Set<String> rules = catching(breach);
+            rules.stream().limit(1).forEach(rule -> caught.merge(rule, 1, Integer::sum));
+            if (rules.isEmpty()) {
+                missed.add(breach.toString());
+            }
+            if (System.getProperty("fst.testkit.breaches.log") != null) {
+                System.out.println(breach + " -> " + rules);
+            }
+        }
+        assertEquals(all.size(), all.stream().map(Breach::toString).distinct().count(), "a breach twice");
+        assertTrue(!only.isEmpty() || all.size() >= 150, () -> all.size() + " breaches");
+        assertTrue(missed.size() <= (1 - LEAST) * chosen.size(), () -> missed.size() + " of " + chosen.size()
+                + " breaches missed:\n" + String.join("\n", missed) + "\ncaught by rule: " + caught);
+    }
+
+    /// The rules that fail: of the first group of the breach that has any.
+    private static Set<String> catching(Breach breach) {
+        try {
+            for (String prefix : breach.rules()) {
+                ConformanceRun run = ConformanceRun.ofRules(breach.provider(),
+                        breach.full() ? Effort.FULL : Effort.QUICK, breach.failures(), Rules.ids(List.of(prefix)));
+                if (!run.failedRules().isEmpty()) {
+                    return new TreeSet<>(run.failedRules());
+                }
+            }
+            return Set.of();
+        } finally {
+            Breaches.release();
+        }
+    }
+}
