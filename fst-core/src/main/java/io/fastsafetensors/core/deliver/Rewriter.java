@@ -20,6 +20,7 @@ import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
@@ -102,15 +103,19 @@ final class Rewriter {
             return Layout.of(items(source.tensors()), writing.withMetadata(metadata(source.metadata(), writing)), index,
                     copy);
         }
-        List<Layout.Part> parts = new ArrayList<>();
+        // What is derived from a file goes into the file of that name, what is joined from several into one of its own.
+        Map<String, List<FileHeader>> files = new LinkedHashMap<>();
         for (FileHeader header : source.headers()) {
-            Layout.Part part = new Layout.Part(header.location().name(), items(header.tensors()),
-                    metadata(header.metadata(), writing));
-            // An index does not name a file without tensors.
-            if (!part.items().isEmpty()) {
-                parts.add(part);
-            }
+            files.computeIfAbsent(header.location().name(), _ -> new ArrayList<>()).add(header);
         }
+        List<Layout.Part> parts = new ArrayList<>();
+        files.forEach((name, headers) -> {
+            List<Item> items = headers.stream().flatMap(header -> items(header.tensors()).stream()).toList();
+            // An index does not name a file without tensors.
+            if (!items.isEmpty()) {
+                parts.add(new Layout.Part(name, items, metadata(headers.getFirst().metadata(), writing)));
+            }
+        });
         return parts.isEmpty() ? Layout.of(List.of(), writing, index, copy) : Layout.kept(parts, writing, index);
     }
 

@@ -55,8 +55,12 @@ public final class CheckpointReader {
     private static ParsedCheckpoint ofFiles(CheckpointFiles files, HeaderReads headers, SourceFiles sources) {
         List<CheckpointNote> notes = new ArrayList<>();
         noteOthers(files.others(), files, notes);
-        return new ParsedCheckpoint(files.location(), headers.await(files.files()), sources, Optional.empty(), notes,
-                Map.of());
+        List<FileHeader> all = headers.await(files.files());
+        // The file of one rank, opened by itself, is what it is.
+        List<FileHeader> whole = files.files().size() == 1
+                && files.location().name().equals(files.files().getFirst().name()) ? all
+                : JoinedTensors.join(all, files.location(), sources);
+        return new ParsedCheckpoint(files.location(), whole, sources, Optional.empty(), notes, Map.of());
     }
 
     private static ParsedCheckpoint ofIndex(CheckpointFiles files, Location location, HeaderReads headers,

@@ -23,7 +23,7 @@ import java.util.Optional;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
-/// The headers of a checkpoint's files, put together. Immutable and thread-safe.
+/// The headers of a checkpoint's files, put together. Immutable, but for what is counted, and thread-safe.
 public final class ParsedCheckpoint implements Checkpoint {
     private final Location location;
     private final SourceFiles sources;
@@ -36,6 +36,7 @@ public final class ParsedCheckpoint implements Checkpoint {
     private final Optional<Location> index;
     private final List<CheckpointNote> notes;
     private final Map<String, String> absent;
+    private final Overflows overflows;
 
     /// Without an index and without notes.
     ///
@@ -52,6 +53,12 @@ public final class ParsedCheckpoint implements Checkpoint {
     /// @param absent names that the index maps to a shard although no shard has them
     ParsedCheckpoint(Location location, List<FileHeader> headers, SourceFiles sources, Optional<Location> index,
             List<CheckpointNote> notes, Map<String, String> absent) {
+        this(location, headers, sources, index, notes, absent, new Overflows());
+    }
+
+    private ParsedCheckpoint(Location location, List<FileHeader> headers, SourceFiles sources, Optional<Location> index,
+            List<CheckpointNote> notes, Map<String, String> absent, Overflows overflows) {
+        this.overflows = overflows;
         this.index = index;
         this.notes = List.copyOf(notes);
         this.absent = absent;
@@ -95,6 +102,16 @@ public final class ParsedCheckpoint implements Checkpoint {
         return Collections.unmodifiableList(all);
     }
 
+    /// The same checkpoint with other tensors: a view of it.
+    public ParsedCheckpoint withHeaders(List<FileHeader> others) {
+        return new ParsedCheckpoint(location, others, sources, index, notes, absent, overflows);
+    }
+
+    /// What loads of it count.
+    public Overflows overflows() {
+        return overflows;
+    }
+
     /// The header of each file, in the order of [#files()].
     public List<FileHeader> headers() {
         return headers;
@@ -113,7 +130,7 @@ public final class ParsedCheckpoint implements Checkpoint {
 
     @Override
     public List<Location> files() {
-        return headers.stream().map(FileHeader::location).toList();
+        return headers.stream().map(FileHeader::location).filter(file -> !sources.isDerived(file)).toList();
     }
 
     @Override

@@ -5,6 +5,7 @@ import io.fastsafetensors.spi.DirectStorage;
 import io.fastsafetensors.spi.storage.FileIdentity;
 import io.fastsafetensors.spi.storage.StorageFile;
 import io.fastsafetensors.types.Location;
+import java.util.List;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
@@ -12,6 +13,8 @@ import org.jspecify.annotations.Nullable;
 public final class SourceFile {
     private final SourceFiles table;
     private final Location location;
+    private final @Nullable DerivedSource derived;
+    private final List<SourceFile> parts;
     private int users;
     private @Nullable StorageFile open;
     private @Nullable FileIdentity identity;
@@ -19,15 +22,28 @@ public final class SourceFile {
     private DirectStorage.@Nullable Support direct;
 
     SourceFile(SourceFiles table, Location location) {
-        this.table = table;
-        this.location = location;
+        this(table, location, null, List.of());
     }
 
-    /// The same version of the same file in another table; not open there.
+    /// @param parts the files that it is made of
+    SourceFile(SourceFiles table, Location location, @Nullable DerivedSource derived, List<SourceFile> parts) {
+        this.table = table;
+        this.location = location;
+        this.derived = derived;
+        this.parts = parts;
+    }
+
+    /// The same version of the same file in another table; not open there. The parts of what is derived are there already.
     synchronized SourceFile again(SourceFiles other) {
-        SourceFile again = new SourceFile(other, location);
+        SourceFile again = new SourceFile(other, location, derived,
+                parts.stream().map(part -> other.file(part.location)).toList());
         again.identity = identity;
         return again;
+    }
+
+    /// Whether its bytes are made of those of other files.
+    boolean isDerived() {
+        return derived != null;
     }
 
     /// Where it is.
@@ -41,7 +57,7 @@ public final class SourceFile {
     public synchronized StorageFile retain() {
         StorageFile mine = open;
         if (mine == null) {
-            mine = table.open(this);
+            mine = derived != null ? new DerivedFile(location, derived, parts) : table.open(this);
             FileIdentity before = identity;
             if (before != null && !mine.identity().equals(before)) {
                 String change = before.changeTo(mine.identity());
@@ -83,7 +99,11 @@ public final class SourceFile {
         StorageFile mine = open;
         if (mine != null) {
             open = null;
-            table.close(mine);
+            if (derived != null) {
+                mine.close();
+            } else {
+                table.close(mine);
+            }
         }
     }
 
@@ -141,6 +161,9 @@ public final class SourceFile {
     ///
     /// @throws StorageException saying what changed
     public void requireUnchanged() {
+        for (int i = 0; i < parts.size(); i++) {
+            parts.get(i).requireUnchanged();
+        }
         String change = change();
         if (change != null) {
             throw changed(change, null);
@@ -165,6 +188,7 @@ public final class SourceFile {
     ///
     /// @throws StorageException saying what changed
     public void requireCurrent() {
+        parts.forEach(SourceFile::requireCurrent);
         requireUnchanged();
         StorageFile mine;
         boolean other;
@@ -184,6 +208,12 @@ public final class SourceFile {
     /// @param failure what failed
     /// @return what changed, null if nothing did, nobody can tell, or the failure says so itself
     public @Nullable StorageException change(Throwable failure) {
+        for (SourceFile part : parts) {
+            StorageException change = part.change(failure);
+            if (change != null) {
+                return change;
+            }
+        }
         try {
             String change = change();
             StorageException reason = change == null ? null : changed(change, failure);
