@@ -20,6 +20,9 @@ public final class LoaderBuilder {
     private final Map<String, String> backendProperties = new HashMap<>();
     private boolean strictBackend;
     private Optional<DType> dtype = Optional.empty();
+    private Optional<DType> dequantize = Optional.empty();
+    private Selection keep = Selection.none();
+    private boolean countOverflows;
     private Selection selection = Selection.all();
     private long alignment;
     private int readers;
@@ -48,6 +51,9 @@ public final class LoaderBuilder {
         backendProperties.putAll(options.backendProperties());
         strictBackend = options.strictBackend();
         dtype = options.dtype();
+        dequantize = options.dequantize();
+        keep = options.keep();
+        countOverflows = options.countOverflows();
         selection = options.selection();
         alignment = options.alignment();
         readers = options.readers();
@@ -106,6 +112,38 @@ public final class LoaderBuilder {
     public LoaderBuilder dtype(DType target) {
         Objects.requireNonNull(target, "target");
         this.dtype = Optional.of(target);
+        return this;
+    }
+
+    /// De-quantises while loading: tensors of FP8, MXFP4, NVFP4 or INT8 elements with scales become plain ones of this dtype,
+    /// and their scales are left out. An element is multiplied by its block's scale as F32 and rounded once more; see
+    /// [io.fastsafetensors.spi.Kernels#dequantize]. Nothing is unless set.
+    ///
+    /// Tensors are recognised by names, dtypes, shapes and the `quantization_config` of a `config.json` beside them; which
+    /// ones, and what they are called then, is in docs/conversions.md. What looks quantised and cannot be is an error. With
+    /// [#dtype(DType)] of BF16, F16 or F32 they become that dtype instead.
+    ///
+    /// @param target BF16, F16 or F32
+    /// @throws IllegalArgumentException if it is another one
+    public LoaderBuilder dequantize(DType target) {
+        Objects.requireNonNull(target, "target");
+        this.dequantize = Optional.of(LoadOptions.requireFloat(target));
+        return this;
+    }
+
+    /// Tensors that are neither converted nor de-quantised; none unless set.
+    public LoaderBuilder keep(Selection asTheyAre) {
+        Objects.requireNonNull(asTheyAre, "asTheyAre");
+        this.keep = asTheyAre;
+        return this;
+    }
+
+    /// Whether numbers are counted that the dtype they are converted to has no place for, so that they become infinite, or the
+    /// largest number of a dtype without infinities; off unless set, because the host then looks at every element whose dtype
+    /// may hold such numbers. [LoadStats#overflows()] has the counts. Not counted are elements that reach the device past the
+    /// host. De-quantisation always counts.
+    public LoaderBuilder countOverflows(boolean count) {
+        this.countOverflows = count;
         return this;
     }
 
@@ -240,7 +278,8 @@ public final class LoaderBuilder {
 
     /// The options set so far.
     public LoadOptions options() {
-        return new LoadOptions(device, backend, backendProperties, strictBackend, dtype, selection, alignment, readers,
+        return new LoadOptions(device, backend, backendProperties, strictBackend, dtype, dequantize, keep,
+                countOverflows, selection, alignment, readers,
                 blockBytes, directIo, transferPath, numaPinning, deviceBudget, hostBudget, group, distribution, shards,
                 open,
                 checkDigests, leakDetection, stream, progress);

@@ -12,6 +12,7 @@ import io.fastsafetensors.api.TensorStream;
 import io.fastsafetensors.api.Weights;
 import io.fastsafetensors.api.WriteOptions;
 import io.fastsafetensors.core.checkpoint.CheckpointFiles;
+import io.fastsafetensors.core.dequant.Dequantization;
 import io.fastsafetensors.core.distribute.Way;
 import io.fastsafetensors.core.dlpack.ImportedTensor;
 import io.fastsafetensors.core.header.CheckpointReader;
@@ -144,7 +145,7 @@ public final class CoreLoader implements Loader {
     }
 
     private ParsedCheckpoint open(LoadTarget target, CheckpointFiles files, SourceFiles sources) {
-        return CheckpointReader.open(files, sources, options.open(), target.threads()::run);
+        return Dequantization.view(CheckpointReader.open(files, sources, options.open(), target.threads()::run), options);
     }
 
     private ParsedCheckpoint open(LoadTarget target, Location checkpoint, SourceFiles sources) {

@@ -350,7 +350,7 @@ final class LoadedWeights implements Weights {
     /// As [#stats()], where other ranks sent so much.
     LoadStats stats(long bytesReceived) {
         requireOpen();
-        return clock.stats(plan, state.job(), memory.peakBytes(), bytesReceived);
+        return clock.stats(plan, state.job(), memory.peakBytes(), bytesReceived, checkpoint.overflows().counts());
     }
 
     @Override

@@ -4,18 +4,21 @@ import io.fastsafetensors.core.jfr.Recorder;
 import io.fastsafetensors.core.jfr.Span;
 import io.fastsafetensors.core.plan.BlockTable;
 import io.fastsafetensors.core.plan.Pages;
+import io.fastsafetensors.core.plan.PlannedFile.Landing;
 import io.fastsafetensors.spi.Fence;
 import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.spi.StagingBuffer;
 import io.fastsafetensors.types.Location;
 import org.jspecify.annotations.Nullable;
 
-/// Reads blocks into page-locked slots and copies them from there: while one slot flies, the next one is read.
+/// Reads blocks into page-locked slots and copies them from there: while one slot flies, the next one is read. Blocks of
+/// de-quantised tensors are read, where that can be, as what they are made of.
 final class StagedLander implements Lander {
     private final LoadContext load;
     private final HostToDevice device;
     private final Flights flights;
     private @Nullable StagingBuffer filling;
+    private @Nullable DeviceProducts products;
 
     StagedLander(LoadContext load) {
         this.load = load;
@@ -37,17 +40,32 @@ final class StagedLander implements Lander {
         long end = blocks.end(index);
         Location location = load.fileOf(index).location();
         Span read = Recorder.read(location, start, end - start);
-        load.files().forBlock(file).read(start, end, slot.segment(), 0);
+        boolean multiplied = load.fileOf(index).landing() == Landing.DEQUANTIZED && products().read(index, slot.segment());
+        if (!multiplied) {
+            load.files().forBlock(file).read(start, end, slot.segment(), 0);
+        }
         read.finish("read");
-        load.tap().read(index, slot.segment(), Pages.floor(start));
+        if (!multiplied) {
+            load.tap().read(index, slot.segment(), Pages.floor(start));
+        }
         Span copy = Recorder.copy(location, start, end - start);
-        Fence fence = device.send(index, slot.segment(), 0);
+        Fence fence = multiplied ? device.send(index, products(), slot.segment())
+                : device.send(index, slot.segment(), 0);
         if (fence == null) {
             return;
         }
         filling = null;
         flights.add(index, fence, slot, copy);
         flights.landArrived();
+    }
+
+    private DeviceProducts products() {
+        DeviceProducts mine = products;
+        if (mine == null) {
+            mine = new DeviceProducts(load);
+            products = mine;
+        }
+        return mine;
     }
 
     /// A free slot; null if the load was stopped while none was free. Never waits for others while this reader has slots

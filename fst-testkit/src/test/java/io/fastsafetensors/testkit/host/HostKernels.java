@@ -5,7 +5,10 @@ import io.fastsafetensors.error.Where;
 import io.fastsafetensors.spi.BufferSlice;
 import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.Kernels;
+import io.fastsafetensors.spi.ScaleGrid;
 import io.fastsafetensors.spi.Strided;
+import io.fastsafetensors.spi.kernel.KernelPlan;
+import io.fastsafetensors.testkit.reference.DequantizationReference;
 import io.fastsafetensors.testkit.reference.ScalarReference;
 import io.fastsafetensors.types.DType;
 import java.lang.foreign.MemorySegment;
@@ -38,6 +41,18 @@ final class HostKernels implements Kernels {
             throw new IllegalArgumentException(view + " does not fit");
         }
         ScalarReference.gather(memory(source), from, view, memory(target), to);
+    }
+
+    @Override
+    public boolean dequantizes(DType from, DType to) {
+        return KernelPlan.dequantizes(from, to);
+    }
+
+    @Override
+    public void dequantize(CopyStream stream, BufferSlice source, DType from, BufferSlice scales, ScaleGrid grid,
+            long firstElement, long firstScale, BufferSlice target, DType to) {
+        DequantizationReference.multiply(memory(source), from, memory(scales), grid, firstElement, firstScale,
+                memory(target), to, target.byteSize() * 8 / to.bits());
     }
 
     private static void requirePair(DType from, DType to) {

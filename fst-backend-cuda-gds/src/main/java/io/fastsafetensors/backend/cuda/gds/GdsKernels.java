@@ -3,6 +3,7 @@ package io.fastsafetensors.backend.cuda.gds;
 import io.fastsafetensors.spi.BufferSlice;
 import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.Kernels;
+import io.fastsafetensors.spi.ScaleGrid;
 import io.fastsafetensors.spi.Strided;
 import io.fastsafetensors.types.DType;
 
@@ -19,6 +20,18 @@ record GdsKernels(Kernels delegate) implements Kernels {
     public void convert(CopyStream stream, BufferSlice source, DType from, BufferSlice target, DType to,
             long elements) {
         delegate.convert(GdsStream.real(stream), GdsBuffer.real(source), from, GdsBuffer.real(target), to, elements);
+    }
+
+    @Override
+    public boolean dequantizes(DType from, DType to) {
+        return delegate.dequantizes(from, to);
+    }
+
+    @Override
+    public void dequantize(CopyStream stream, BufferSlice source, DType from, BufferSlice scales, ScaleGrid grid,
+            long firstElement, long firstScale, BufferSlice target, DType to) {
+        delegate.dequantize(GdsStream.real(stream), GdsBuffer.real(source), from, GdsBuffer.real(scales), grid,
+                firstElement, firstScale, GdsBuffer.real(target), to);
     }
 
     @Override

@@ -3,6 +3,7 @@ package io.fastsafetensors.backend.rocm.hip;
 import io.fastsafetensors.spi.BufferSlice;
 import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.Kernels;
+import io.fastsafetensors.spi.ScaleGrid;
 import io.fastsafetensors.spi.Strided;
 import io.fastsafetensors.spi.kernel.KernelCall;
 import io.fastsafetensors.spi.kernel.KernelPlan;
@@ -39,6 +40,18 @@ final class HipKernels implements Kernels, AutoCloseable {
     public void convert(CopyStream stream, BufferSlice source, DType from, BufferSlice target, DType to,
             long elements) {
         launch(stream, source, target, KernelPlan.convert(source, from, target, to, elements));
+    }
+
+    @Override
+    public boolean dequantizes(DType from, DType to) {
+        return KernelPlan.dequantizes(from, to);
+    }
+
+    @Override
+    public void dequantize(CopyStream stream, BufferSlice source, DType from, BufferSlice scales, ScaleGrid grid,
+            long firstElement, long firstScale, BufferSlice target, DType to) {
+        launch(stream, source, target,
+                KernelPlan.dequantize(source, from, scales, grid, firstElement, firstScale, target, to));
     }
 
     @Override
