@@ -82,6 +82,7 @@ final class LoadCommand implements Command {
                 LoadStats stats = inBatches ? stream(loader, path) : load(loader, path);
                 rounds.add(new LoadReport.Round((System.nanoTime() - start) / 1e9, cached, stats));
             }
+            Conversions.tell("load", rounds.getLast().stats().overflows(), screen);
             int checked = loader.options().checkDigests() ? TensorDigests.count(path, loader.options()) : 0;
             return new LoadReport(loader.device(), choice, inBatches, checked, rounds);
         }
@@ -91,6 +92,7 @@ final class LoadCommand implements Command {
     private static void requireSelected(Loader loader, Location path, Screen screen) {
         Checkpoint checkpoint = Safetensors.open(path, loader.options().open());
         OpenFlags.tell("load", checkpoint, screen);
+        Conversions.warn("load", checkpoint, loader.options(), screen);
         if (!checkpoint.tensors().isEmpty()
                 && checkpoint.tensors().stream().noneMatch(loader.options().selection()::test)) {
             throw new CommandException("the selection matches none of the " + checkpoint.tensors().size()

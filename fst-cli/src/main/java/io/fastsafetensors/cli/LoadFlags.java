@@ -32,6 +32,7 @@ final class LoadFlags {
         syntax.value(DEVICE, "DEVICE", "cpu (default), cuda:0, rocm:0, opencl:0, gpu:0 or auto");
         syntax.value(BACKEND, "NAME", "the backend, such as cuda-gds (default: the best one available)");
         syntax.value(DTYPE, "DTYPE", "convert floating-point tensors, such as BF16");
+        Conversions.describe(syntax);
         syntax.value(BUDGET, "SIZE", "the most device memory to use, such as 8GiB; a larger checkpoint is loaded"
                 + " in batches");
         syntax.values(SELECT, "GLOB", "load only tensors whose names match");
@@ -57,7 +58,8 @@ final class LoadFlags {
         LoaderBuilder builder = line.isSet(CONFIG) ? Loader.configuredBuilder(Line.path(line.value(CONFIG, "")))
                 : Loader.builder();
         line.ifSet(BACKEND, builder::backend);
-        line.dtype(DTYPE).ifPresent(builder::dtype);
+        line.dtype(DTYPE).ifPresent(dtype -> builder.dtype(dtype).countOverflows(true));
+        Conversions.set(line, builder);
         line.ifSet(BUDGET, text -> builder.deviceBudget(Sizes.parse(BUDGET, text)));
         List<String> globs = line.values(SELECT);
         line.ifSet(SELECT, _ -> builder.select(Selection.glob(globs.toArray(new String[0]))));

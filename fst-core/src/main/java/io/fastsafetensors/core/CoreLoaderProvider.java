@@ -12,6 +12,7 @@ import io.fastsafetensors.api.ShardSpec;
 import io.fastsafetensors.api.Tensor;
 import io.fastsafetensors.api.TensorSource;
 import io.fastsafetensors.api.WriteOptions;
+import io.fastsafetensors.core.dequant.Dequantization;
 import io.fastsafetensors.core.checkpoint.CheckpointFiles;
 import io.fastsafetensors.core.config.Configuration;
 import io.fastsafetensors.core.config.ShardSpecs;
@@ -30,6 +31,7 @@ import io.fastsafetensors.types.Location;
 import io.fastsafetensors.types.Slice;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.function.Function;
 
 /// What fst-api finds: the way from each of its calls to the package that serves it.
@@ -72,8 +74,17 @@ public final class CoreLoaderProvider implements LoaderProvider {
 
     @Override
     public Tensor read(Checkpoint checkpoint, String name, Slice... slices) {
+        return PartialRead.read(parsed(checkpoint), name, slices);
+    }
+
+    @Override
+    public Map<String, String> quantized(Checkpoint checkpoint) {
+        return Dequantization.recognised(parsed(checkpoint));
+    }
+
+    private static ParsedCheckpoint parsed(Checkpoint checkpoint) {
         if (checkpoint instanceof ParsedCheckpoint parsed) {
-            return PartialRead.read(parsed, name, slices);
+            return parsed;
         }
         throw new IllegalArgumentException("a checkpoint that fst did not open: " + checkpoint.location());
     }

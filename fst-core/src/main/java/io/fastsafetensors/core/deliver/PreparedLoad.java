@@ -195,9 +195,21 @@ final class PreparedLoad implements AutoCloseable {
         Span span = Recorder.load(checkpoint.location().toString(), target.choice().name(), plan.planned().size(),
                 plan.planned().stream().mapToInt(f -> f.tensors().size()).sum(), plan.bytesToRead());
         return new LoadJob(plan, places, checkpoint.sources(), routing, target.backend(), grant, pool, crew,
-                target.threads(), digests.tap(),
+                target.threads(), tap(),
                 options,
                 progress, span, exchange, begun);
+    }
+
+    private ReadTap tap() {
+        ReadTap digesting = digests.tap();
+        ReadTap counting = options.countOverflows() ? OverflowCount.of(plan, checkpoint.overflows()) : ReadTap.NONE;
+        if (digesting.equals(ReadTap.NONE) || counting.equals(ReadTap.NONE)) {
+            return digesting.equals(ReadTap.NONE) ? counting : digesting;
+        }
+        return (block, memory, base) -> {
+            digesting.read(block, memory, base);
+            counting.read(block, memory, base);
+        };
     }
 
     private long alignment() {

@@ -23,6 +23,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 
 /// Streams a checkpoint out of its files into new ones: batches of pieces are read ahead while those before are written.
 final class Rewriter {
@@ -40,7 +41,7 @@ final class Rewriter {
     /// @param options what to load and as what; their budget, or else the default one
     Rewriter(LoadTarget target, LoadOptions options) {
         this.target = target;
-        this.options = options;
+        this.options = options.toBuilder().countOverflows(true).options();
     }
 
     /// See [io.fastsafetensors.api.Loader#rewrite(io.fastsafetensors.types.Location, Path, WriteOptions)].
@@ -62,7 +63,19 @@ final class Rewriter {
                 }
             }
             digests.require();
-            return output.publish();
+            List<Path> files = output.publish();
+            tellOverflows(source, pieces);
+            return files;
+        }
+    }
+
+    /// Those of de-quantised tensors were counted for the tensor, those of converted ones for its pieces.
+    private void tellOverflows(ParsedCheckpoint source, Pieces pieces) {
+        Map<String, Long> all = new TreeMap<>(source.overflows().counts());
+        pieces.checkpoint().overflows().counts()
+                .forEach((piece, count) -> all.merge(pieces.origin(piece).name(), count, Long::sum));
+        if (!all.isEmpty()) {
+            options.progress().overflowed(all);
         }
     }
 

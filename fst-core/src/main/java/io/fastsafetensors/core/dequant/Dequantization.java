@@ -12,7 +12,7 @@ import io.fastsafetensors.types.DType;
 import io.fastsafetensors.types.Location;
 import io.fastsafetensors.types.TensorInfo;
 import java.util.ArrayList;
-import java.util.Collection;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -49,18 +49,11 @@ public final class Dequantization {
                 : QuantizationConfig.beside(checkpoint.files().getFirst(), checkpoint.sources());
     }
 
-    /// The names of tensors that a conversion to another dtype would leave without meaning: quantised ones whose elements
-    /// or scales it converts, while the scales are not multiplied.
-    ///
-    /// @param converted those that are converted
-    public static List<String> leftBehind(ParsedCheckpoint checkpoint, Collection<String> converted) {
-        List<String> names = new ArrayList<>();
-        QuantizedTensors.tolerant(checkpoint).byValues().forEach((name, tensor) -> {
-            if (converted.contains(name) || converted.contains(tensor.scales().name())) {
-                names.add(name);
-            }
-        });
-        return names;
+    /// The tensors that are recognised, by the name of the one that has the elements, with their schemes.
+    public static Map<String, String> recognised(ParsedCheckpoint checkpoint) {
+        Map<String, String> schemes = new LinkedHashMap<>();
+        QuantizedTensors.tolerant(checkpoint).byValues().forEach((name, tensor) -> schemes.put(name, tensor.scheme()));
+        return schemes;
     }
 
     private static ParsedCheckpoint view(ParsedCheckpoint checkpoint, QuantizedTensors tensors, DType dtype,

@@ -76,6 +76,11 @@ public final class MiniLoaderProvider implements LoaderProvider {
     }
 
     @Override
+    public Map<String, String> quantized(Checkpoint checkpoint) {
+        throw new UnsupportedOperationException();
+    }
+
+    @Override
     public List<Path> write(Path target, List<TensorSource> tensors, WriteOptions options) {
         throw new UnsupportedOperationException();
     }
