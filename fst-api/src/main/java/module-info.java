@@ -2,20 +2,15 @@
 ///
 /// Programs use `io.fastsafetensors.api`; backends implement `io.fastsafetensors.spi`; transports between ranks
 /// implement `io.fastsafetensors.group`. Nothing here depends on anything but the JDK.
-// Those who use NCCL's binding are not there when this module is compiled.
-@SuppressWarnings("module")
 module io.fastsafetensors.api {
     requires static org.jspecify;
 
     exports io.fastsafetensors.api;
     exports io.fastsafetensors.error;
     exports io.fastsafetensors.group;
-    exports io.fastsafetensors.group.nccl to io.fastsafetensors.backend.cuda, io.fastsafetensors.backend.rocm;
-    exports io.fastsafetensors.group.nccl.ffm to io.fastsafetensors.backend.cuda, io.fastsafetensors.backend.rocm;
     exports io.fastsafetensors.group.transport;
     exports io.fastsafetensors.spi;
     exports io.fastsafetensors.spi.ffm;
-    exports io.fastsafetensors.spi.kernel;
     exports io.fastsafetensors.spi.storage;
     exports io.fastsafetensors.types;
 

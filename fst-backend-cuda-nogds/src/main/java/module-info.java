@@ -2,6 +2,7 @@
 @SuppressWarnings({"module", "requires-automatic"})
 module io.fastsafetensors.backend.cuda {
     requires io.fastsafetensors.api;
+    requires io.fastsafetensors.gpu;
     requires jcuda;
     requires static org.jspecify;
 

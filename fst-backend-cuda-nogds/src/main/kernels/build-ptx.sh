@@ -9,7 +9,7 @@
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
-source=$here/../../../../fst-api/src/main/resources/io/fastsafetensors/spi/kernel/fst_kernels.c
+source=$here/../../../../fst-gpu-common/src/main/resources/io/fastsafetensors/gpu/kernel/fst_kernels.c
 output=${1:-$here/../resources/io/fastsafetensors/backend/cuda/fst_kernels.ptx}
 flags='-x cu -ptx -arch=compute_75'
 work=$(mktemp -d)

@@ -2,6 +2,7 @@
 @SuppressWarnings("requires-automatic")
 module io.fastsafetensors.backend.rocm {
     requires io.fastsafetensors.api;
+    requires io.fastsafetensors.gpu;
     requires jocl;
     requires static org.jspecify;
 

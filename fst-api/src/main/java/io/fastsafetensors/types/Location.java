@@ -86,8 +86,16 @@ public final class Location {
             return of(Path.of(text));
         }
         String scheme = parts.group(1).toLowerCase(Locale.ROOT);
-        return scheme.equals(FILE) ? of(Path.of(URI.create(text)))
-                : new Location(null, scheme, scheme + ":" + parts.group(2));
+        return scheme.equals(FILE) ? of(pathOf(text)) : new Location(null, scheme, scheme + ":" + parts.group(2));
+    }
+
+    private static Path pathOf(String fileUri) {
+        try {
+            return Path.of(URI.create(fileUri));
+        } catch (IllegalArgumentException e) {
+            throw new IllegalArgumentException("not a usable file URI: " + fileUri + " (" + e.getMessage()
+                    + "); write file:///DIRECTORY/FILE with %XX for special characters, or the path alone", e);
+        }
     }
 
     /// The bytes of one file, in memory.

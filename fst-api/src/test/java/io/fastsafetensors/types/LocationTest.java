@@ -14,6 +14,8 @@ import java.nio.file.Path;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class LocationTest {
     @TempDir
@@ -52,6 +54,15 @@ class LocationTest {
     @Test
     void a_uri_without_a_scheme_is_refused() {
         assertThrows(IllegalArgumentException.class, () -> Location.of(URI.create("models/a")));
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {"file:model.safetensors", "file://host/m/a", "file:///m/a b", "file:///m/%zz", "file:///m/a?b",
+                "file:///m/%00", "FILE:relative/a"})
+    void an_unusable_file_uri_is_refused_with_the_way_out(String text) {
+        IllegalArgumentException e = assertThrows(IllegalArgumentException.class, () -> Location.of(text));
+        assertTrue(e.getMessage().contains(text) && e.getMessage().contains("or the path alone"), e.getMessage());
     }
 
     @Test

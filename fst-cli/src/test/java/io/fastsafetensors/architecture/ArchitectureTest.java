@@ -45,9 +45,9 @@ class ArchitectureTest {
     private static final String[] API = {BASE + ".api", BASE + ".error", BASE + ".group..", BASE + ".spi..",
         BASE + ".types"};
     /// Main code of each module, and the fewest classes that it must have for the rules to mean anything.
-    private static final Map<String, Integer> MODULES = new TreeMap<>(Map.of("fst-api", 70, "fst-core", 60,
-            "fst-backend-cpu", 10, "fst-backend-cuda-nogds", 1, "fst-backend-cuda-gds", 1, "fst-backend-rocm", 2,
-            "fst-storage-http", 20, "fst-testkit", 15, "fst-cli", 12));
+    private static final Map<String, Integer> MODULES = new TreeMap<>(Map.of("fst-api", 70, "fst-gpu-common", 15,
+            "fst-core", 60, "fst-backend-cpu", 10, "fst-backend-cuda-nogds", 1, "fst-backend-cuda-gds", 1,
+            "fst-backend-rocm", 2, "fst-storage-http", 20, "fst-testkit", 15, "fst-cli", 12));
 
     private static JavaClasses all;
 
@@ -101,6 +101,17 @@ class ArchitectureTest {
     }
 
     @Test
+    void what_gpu_backends_share_knows_the_api_only_and_no_library_of_a_vendor() {
+        classes().that().resideInAPackage(BASE + ".gpu..").should().onlyDependOnClassesThat()
+                .resideInAnyPackage(BASE + ".gpu..", BASE + ".error", BASE + ".group..", BASE + ".spi..",
+                        BASE + ".types", "java..", "org.jspecify.annotations")
+                .check(all);
+        noClasses().that().resideOutsideOfPackages(BASE + ".gpu..", BASE + ".backend.cuda..", BASE + ".backend.rocm..")
+                .should().dependOnClassesThat().resideInAPackage(BASE + ".gpu..").check(all);
+        requireSome(BASE + ".gpu..", 15);
+    }
+
+    @Test
     void storages_know_the_api_only_and_no_circle() {
         noClasses().that().resideInAPackage(BASE + ".storage..").should().dependOnClassesThat()
                 .resideInAnyPackage(BASE + ".core..", BASE + ".backend..", BASE + ".group..", BASE + ".api").check(all);
@@ -150,7 +161,7 @@ class ArchitectureTest {
     void headers_and_plans_are_pure() {
         noClasses().that().resideInAnyPackage(BASE + ".core.header", BASE + ".core.plan", BASE + ".core.checkpoint")
                 .should().dependOnClassesThat()
-                .resideInAnyPackage(BASE + ".spi", BASE + ".spi.ffm", BASE + ".spi.kernel", "java.lang.foreign")
+                .resideInAnyPackage(BASE + ".spi", BASE + ".spi.ffm", "java.lang.foreign")
                 .check(all);
         noClasses().that().resideInAPackage(BASE + ".core.plan").should().dependOnClassesThat()
                 .resideInAnyPackage("java.io", "java.nio.channels").check(all);

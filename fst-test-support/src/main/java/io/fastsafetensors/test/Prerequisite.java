@@ -6,10 +6,14 @@ import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.LinkedHashSet;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Assertions;
 import org.junit.jupiter.api.Assumptions;
 
@@ -61,6 +65,7 @@ public enum Prerequisite {
     CORPUS("sample files", "-Dfst.corpus=DIR", false);
 
     private static final String PROPERTY = "fst.require";
+    private static final String ALL = "all";
     private static final Map<Prerequisite, Optional<String>> PROBLEMS = new ConcurrentHashMap<>();
 
     private final String title;
@@ -119,7 +124,10 @@ public enum Prerequisite {
     }
 
     /// Goes on where it is there; else ends the test as [#missing] does.
+    ///
+    /// @throws IllegalArgumentException if `fst.require` has a name that is none
     public void require() {
+        required();
         problem().ifPresent(detail -> {
             throw missing(detail);
         });
@@ -139,8 +147,20 @@ public enum Prerequisite {
     }
 
     private boolean isRequired() {
-        return Arrays.stream(System.getProperty(PROPERTY, "").split(",", -1)).map(String::strip)
-                .anyMatch(name -> name.equals(key()) || (obtainable && name.equals("all")));
+        Set<String> names = required();
+        return names.contains(key()) || (obtainable && names.contains(ALL));
+    }
+
+    private static Set<String> required() {
+        Set<String> known = Stream.concat(Stream.of(ALL), Arrays.stream(values()).map(Prerequisite::key))
+                .collect(Collectors.toCollection(LinkedHashSet::new));
+        Set<String> names = Arrays.stream(System.getProperty(PROPERTY, "").split(",", -1)).map(String::strip)
+                .filter(name -> !name.isEmpty()).collect(Collectors.toSet());
+        names.stream().filter(name -> !known.contains(name)).sorted().findFirst().ifPresent(name -> {
+            throw new IllegalArgumentException("-D" + PROPERTY + "=" + name + ": no such prerequisite; known: "
+                    + String.join(", ", known));
+        });
+        return names;
     }
 
     private static Optional<String> openCl() {

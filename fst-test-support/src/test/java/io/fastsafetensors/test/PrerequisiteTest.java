@@ -5,10 +5,12 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.util.List;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -59,10 +61,21 @@ class PrerequisiteTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"", "numpy", "c-compilers", "gcc"})
+    @ValueSource(strings = {"", "numpy", "numpy, ,bash"})
     void other_requirements_do_not_matter(String names) {
         System.setProperty(PROPERTY, names);
         assertThrows(TestAbortedException.class, () -> Prerequisite.C_COMPILER.missing(""));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"c-compilers", "all,gcc", "ALL", "numpy c-compiler"})
+    void an_unknown_name_is_refused_whether_something_is_missing_or_not(String names) {
+        System.setProperty(PROPERTY, names);
+        for (Executable use : List.<Executable>of(() -> Prerequisite.BASH.require(),
+                () -> Prerequisite.C_COMPILER.missing(""))) {
+            IllegalArgumentException e = assertThrows(IllegalArgumentException.class, use);
+            assertTrue(e.getMessage().contains("no such prerequisite; known: all, c-compiler, "), e.getMessage());
+        }
     }
 
     @Test

@@ -2,7 +2,7 @@ package io.fastsafetensors.testkit;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
-import io.fastsafetensors.spi.kernel.KernelPlan;
+import io.fastsafetensors.gpu.kernel.KernelPlan;
 import io.fastsafetensors.testkit.fixture.Seed;
 import io.fastsafetensors.testkit.kernel.KernelLibrary;
 import io.fastsafetensors.testkit.reference.ScalarReference;

@@ -1,8 +1,8 @@
 package io.fastsafetensors.testkit;
 
 import io.fastsafetensors.spi.Strided;
-import io.fastsafetensors.spi.kernel.KernelCall;
-import io.fastsafetensors.spi.kernel.KernelPlan;
+import io.fastsafetensors.gpu.kernel.KernelCall;
+import io.fastsafetensors.gpu.kernel.KernelPlan;
 import io.fastsafetensors.testkit.fixture.Seed;
 import io.fastsafetensors.testkit.kernel.HostMemory;
 import io.fastsafetensors.testkit.kernel.KernelLibrary;

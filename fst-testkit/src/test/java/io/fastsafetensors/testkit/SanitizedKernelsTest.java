@@ -3,7 +3,7 @@ package io.fastsafetensors.testkit;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.fastsafetensors.spi.kernel.KernelSource;
+import io.fastsafetensors.gpu.kernel.KernelSource;
 import io.fastsafetensors.test.ChildProcess;
 import io.fastsafetensors.test.Prerequisite;
 import io.fastsafetensors.testkit.fixture.Seed;

@@ -2,7 +2,7 @@ package io.fastsafetensors.backend.cuda;
 
 import io.fastsafetensors.backend.cuda.driver.CudaDriver;
 import io.fastsafetensors.spi.Releases;
-import io.fastsafetensors.spi.kernel.KernelPlan;
+import io.fastsafetensors.gpu.kernel.KernelPlan;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;

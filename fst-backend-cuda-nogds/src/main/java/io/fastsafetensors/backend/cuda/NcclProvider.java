@@ -2,10 +2,10 @@ package io.fastsafetensors.backend.cuda;
 
 import io.fastsafetensors.error.UnsupportedFeatureException;
 import io.fastsafetensors.error.Where;
-import io.fastsafetensors.group.nccl.NcclDevice;
-import io.fastsafetensors.group.nccl.NcclInstallation;
-import io.fastsafetensors.group.nccl.NcclTransport;
-import io.fastsafetensors.group.nccl.ffm.NcclFfm;
+import io.fastsafetensors.gpu.nccl.NcclDevice;
+import io.fastsafetensors.gpu.nccl.NcclInstallation;
+import io.fastsafetensors.gpu.nccl.NcclTransport;
+import io.fastsafetensors.gpu.nccl.ffm.NcclFfm;
 import io.fastsafetensors.spi.BackendOptions;
 import io.fastsafetensors.types.Device;
 

@@ -83,7 +83,7 @@ class LibraryLoadingTest {
     /// A jar, or what becomes one.
     private static boolean isModule(String entry) {
         Path path = Path.of(entry);
-        return Stream.of("jcuda", "fst-api", "fst-backend-cuda-nogds").anyMatch(
+        return Stream.of("jcuda", "fst-api", "fst-gpu-common", "fst-backend-cuda-nogds").anyMatch(
                 name -> path.getFileName().toString().startsWith(name) || path.endsWith(name + "/target/classes"));
     }
 

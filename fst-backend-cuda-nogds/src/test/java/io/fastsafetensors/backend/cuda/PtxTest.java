@@ -4,8 +4,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.fastsafetensors.spi.kernel.KernelPlan;
-import io.fastsafetensors.spi.kernel.KernelSource;
+import io.fastsafetensors.gpu.kernel.KernelPlan;
+import io.fastsafetensors.gpu.kernel.KernelSource;
 import io.fastsafetensors.test.ChildProcess;
 import io.fastsafetensors.test.Prerequisite;
 import java.io.IOException;

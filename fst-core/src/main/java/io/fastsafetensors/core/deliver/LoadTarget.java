@@ -59,15 +59,17 @@ final class LoadTarget {
     private final Router router;
     private final PlanSettings settings;
     private final Readers readers;
-    private final ReaderThreads threads = new ReaderThreads();
-    private final Storages storages = Storages.open();
+    private final ReaderThreads threads;
+    private final Storages storages;
     private final @Nullable SlotPool pool;
     private final @Nullable MappedFiles mappings;
 
-    /// @param resources what is to be released in the end, the backend among it; taken over when this returns
-    private LoadTarget(LoadOptions options, BackendSelector.Selected selected, Resources resources) {
-        resources.add(storages::close);
+    /// @param resources what is to be released in the end, the other parameters among it; taken over when this returns
+    private LoadTarget(LoadOptions options, BackendSelector.Selected selected, ReaderThreads threads, Storages storages,
+            Resources resources) {
         this.options = options;
+        this.threads = threads;
+        this.storages = storages;
         this.device = selected.device();
         this.choice = selected.choice();
         this.backend = selected.backend();
@@ -88,7 +90,6 @@ final class LoadTarget {
         if (slots != null && router.stagesByDefault()) {
             slots.reserve(readers.mostSlots());
         }
-        resources.add(threads::end);
         this.resources = resources.handOver();
     }
 
@@ -97,9 +98,15 @@ final class LoadTarget {
     /// @return the first use of it
     static Use open(LoadOptions options) {
         try (Resources resources = new Resources()) {
+            Storages storages = Storages.open();
+            resources.add(storages::close);
+            ReaderThreads threads = new ReaderThreads();
+            resources.add(threads::end);
+            // Opening a device takes long enough to hide this.
+            threads.run(() -> SourceFiles.prepare(storages));
             BackendSelector.Selected selected = BackendSelector.open(options);
             resources.add(selected.backend()::release);
-            LoadTarget target = new LoadTarget(options, selected, resources);
+            LoadTarget target = new LoadTarget(options, selected, threads, storages, resources);
             return target.new Use();
         }
     }

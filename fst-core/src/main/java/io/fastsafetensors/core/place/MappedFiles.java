@@ -1,15 +1,13 @@
 package io.fastsafetensors.core.place;
 
+import io.fastsafetensors.core.memory.ProcessLimit;
 import io.fastsafetensors.core.memory.Registry;
 import io.fastsafetensors.core.memory.SharedBackend;
 import io.fastsafetensors.core.place.ffm.HostCalls;
 import io.fastsafetensors.core.storage.SourceFile;
-import io.fastsafetensors.error.ConfigException;
-import io.fastsafetensors.error.Where;
 import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.spi.SystemMemory;
 import io.fastsafetensors.spi.storage.FileIdentity;
-import io.fastsafetensors.types.ByteSize;
 import io.fastsafetensors.types.Location;
 import java.util.ArrayList;
 import java.util.Iterator;
@@ -45,15 +43,7 @@ public final class MappedFiles {
     }
 
     private static long mostBytesInForce() {
-        String text = System.getProperty(MOST_BYTES);
-        if (text == null) {
-            return defaultBound();
-        }
-        try {
-            return ByteSize.parse(text);
-        } catch (IllegalArgumentException e) {
-            throw new ConfigException("property " + MOST_BYTES + ": " + e.getMessage(), Where.nowhere());
-        }
+        return ProcessLimit.bytes(MOST_BYTES, 0).orElseGet(MappedFiles::defaultBound);
     }
 
     private MappedFiles(SharedBackend backend) {

@@ -1,5 +1,6 @@
 package io.fastsafetensors.core.place;
 
+import io.fastsafetensors.core.memory.ProcessLimit;
 import io.fastsafetensors.core.memory.Registry;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
@@ -13,31 +14,37 @@ import java.util.concurrent.atomic.AtomicInteger;
 /// takes milliseconds, which is much for a load of tens. Thread-safe.
 public final class ReaderThreads {
     private static final AtomicInteger NUMBER = new AtomicInteger();
-    private static final int IDLE_MILLIS = 300;
+    private static final int IDLE_SECONDS = 30;
     private static final int FEWEST = 16;
-    private static final int MOST = Math.max(1, Integer.getInteger("fst.maxReaders",
-            Math.max(FEWEST, 2 * Runtime.getRuntime().availableProcessors())));
+    private static final String MOST_PROPERTY = "fst.maxReaders";
     private static final Registry<Integer, ThreadPoolExecutor> READERS = new Registry<>(
-            most -> executor(most, new LinkedBlockingQueue<>()), ThreadPoolExecutor::shutdown);
+            most -> executor("reader", most, new LinkedBlockingQueue<>()), ThreadPoolExecutor::shutdown);
 
-    private final ThreadPoolExecutor readers = READERS.hold(MOST);
-    private final ThreadPoolExecutor helpers = executor(0, new SynchronousQueue<>());
+    private final int most = most();
+    private final ThreadPoolExecutor readers = READERS.hold(most);
+    private final ThreadPoolExecutor helpers = executor("helper", 0, new SynchronousQueue<>());
 
     /// None yet.
+    ///
+    /// @throws io.fastsafetensors.error.ConfigException if the property that bounds them is no number
     public ReaderThreads() {
     }
 
-    private static ThreadPoolExecutor executor(int most, BlockingQueue<Runnable> queue) {
-        ThreadPoolExecutor threads = new ThreadPoolExecutor(most, most == 0 ? Integer.MAX_VALUE : most, IDLE_MILLIS,
-                TimeUnit.MILLISECONDS, queue,
-                work -> Thread.ofPlatform().daemon().name("fst-reader-" + NUMBER.incrementAndGet()).unstarted(work));
+    private static ThreadPoolExecutor executor(String role, int most, BlockingQueue<Runnable> queue) {
+        ThreadPoolExecutor threads = new ThreadPoolExecutor(most, most == 0 ? Integer.MAX_VALUE : most, IDLE_SECONDS,
+                TimeUnit.SECONDS, queue,
+                work -> Thread.ofPlatform().daemon().name("fst-" + role + "-" + NUMBER.incrementAndGet())
+                        .unstarted(work));
         threads.allowCoreThreadTimeOut(true);
         return threads;
     }
 
     /// The most readers of the process: the system property `fst.maxReaders`, or two for each core and 16 at least.
+    ///
+    /// @throws io.fastsafetensors.error.ConfigException if the property is no number
     static int most() {
-        return MOST;
+        return (int) Math.min(Integer.MAX_VALUE, ProcessLimit.number(MOST_PROPERTY, 1)
+                .orElseGet(() -> Math.max(FEWEST, 2L * Runtime.getRuntime().availableProcessors())));
     }
 
     /// Runs what is no reader on a thread of its own, at once.
@@ -58,6 +65,6 @@ public final class ReaderThreads {
     /// Ends the threads that nobody else uses when they have done what they do. Nothing is run any more.
     public void end() {
         helpers.shutdown();
-        READERS.release(MOST);
+        READERS.release(most);
     }
 }

@@ -1,5 +1,6 @@
 package io.fastsafetensors.core.place;
 
+import io.fastsafetensors.core.memory.ProcessLimit;
 import io.fastsafetensors.core.memory.Registry;
 import io.fastsafetensors.core.memory.SharedBackend;
 import io.fastsafetensors.core.memory.Waits;
@@ -28,8 +29,8 @@ public final class SlotPool {
     /// loads. More does not fit into a processor's cache, and then each byte goes through memory twice more.
     private static final long MOST_BYTES = 192L << 20;
     private static final Logger LOG = System.getLogger("io.fastsafetensors.core");
-    /// The most page-locked memory of all pools: of eight devices, where the machine is large.
-    private static final long DEFAULT_MOST_BYTES_OF_ALL = defaultBound();
+    private static final String MOST_PROPERTY = "fst.pageLockedBytes";
+    /// The most page-locked memory of all pools is that of eight devices, where the machine is large.
     private static final int DEVICES = 8;
     private static final int MEMORY_PART = 16;
     private static final Set<SlotPool> ALL = ConcurrentHashMap.newKeySet();
@@ -55,8 +56,10 @@ public final class SlotPool {
         ALL.add(this);
     }
 
-    private static long defaultBound() {
-        return Math.clamp(SystemMemory.ofThisProcess().read().total() / MEMORY_PART, MOST_BYTES, DEVICES * MOST_BYTES);
+    /// Whether the pools may hold so many bytes. What the least bound allows needs no look at the machine, which would
+    /// delay the first slot of a process.
+    private static boolean isAllowed(long bytes) {
+        return bytes <= ProcessLimit.bytes(MOST_PROPERTY, 1).orElse(MOST_BYTES) || bytes <= mostBytesOfAll();
     }
 
     /// The page-locked bytes that all pools hold now.
@@ -67,13 +70,20 @@ public final class SlotPool {
     /// The most that they hold: the system property `fst.pageLockedBytes`, or a sixteenth of the memory of machine or
     /// container, within 192 MiB and 1.5 GiB.
     static long mostBytesOfAll() {
-        return Long.getLong("fst.pageLockedBytes", DEFAULT_MOST_BYTES_OF_ALL);
+        return ProcessLimit.bytes(MOST_PROPERTY, 1).orElseGet(() -> DefaultBound.BYTES);
+    }
+
+    private static final class DefaultBound {
+        private static final long BYTES = Math.clamp(SystemMemory.ofThisProcess().read().total() / MEMORY_PART,
+                MOST_BYTES, DEVICES * MOST_BYTES);
     }
 
     /// One hold on the pool of a device; ended by [#release()].
     ///
     /// @param backend the device, held by the caller
+    /// @throws io.fastsafetensors.error.ConfigException if the property that bounds all pools is no number
     public static SlotPool open(SharedBackend backend, long slotBytes) {
+        ProcessLimit.bytes(MOST_PROPERTY, 1);
         return POOLS.hold(new Key(backend, slotBytes));
     }
 
@@ -160,10 +170,10 @@ public final class SlotPool {
     /// Room for one more slot, which other pools may have to give up. A pool without any has one in any case.
     private boolean takeBytes() {
         long mine = key.slotBytes();
-        long most = mostBytesOfAll();
-        if (BYTES_OF_ALL.addAndGet(mine) <= most) {
+        if (isAllowed(BYTES_OF_ALL.addAndGet(mine))) {
             return true;
         }
+        long most = mostBytesOfAll();
         for (SlotPool other : ALL) {
             if (other != this && BYTES_OF_ALL.get() > most) {
                 other.giveUp(BYTES_OF_ALL.get() - most);

@@ -54,26 +54,76 @@ public final class SourceFile {
     /// The open file, for one user more; each calls [#release()].
     ///
     /// @throws StorageException if it cannot be opened, or what is there now is not what was opened before
-    public synchronized StorageFile retain() {
-        StorageFile mine = open;
-        if (mine == null) {
-            mine = derived != null ? new DerivedFile(location, derived, parts) : table.open(this);
-            FileIdentity before = identity;
-            if (before != null && !mine.identity().equals(before)) {
-                String change = before.changeTo(mine.identity());
-                table.close(mine);
-                if (table.isLater()) {
-                    throw new StorageException("the file " + change + " after its header was read; open the checkpoint"
-                            + " again", location.where());
-                }
-                throw changed(change, null);
-            }
-            identity = mine.identity();
-            open = mine;
+    public StorageFile retain() {
+        StorageFile mine = retainOpen();
+        if (mine != null) {
+            return mine;
         }
-        if (users++ == 0) {
+        DerivedSource source = derived;
+        if (source != null) {
+            return retainDerived(source);
+        }
+        // Before the lock: room is made by closing others, each under its own lock.
+        table.makeRoom();
+        boolean used = false;
+        try {
+            synchronized (this) {
+                mine = retainOpen();
+                if (mine == null) {
+                    used = true;
+                    mine = open();
+                }
+            }
+            return mine;
+        } finally {
+            if (!used) {
+                table.countClosed();
+            }
+        }
+    }
+
+    /// Its parts are opened before the lock, each under its own.
+    private StorageFile retainDerived(DerivedSource source) {
+        DerivedFile made = new DerivedFile(location, source, parts);
+        StorageFile mine;
+        synchronized (this) {
+            mine = retainOpen();
+            if (mine == null) {
+                mine = made;
+                identity = made.identity();
+                open = made;
+                users++;
+            }
+        }
+        if (!mine.equals(made)) {
+            made.close();
+        }
+        return mine;
+    }
+
+    private synchronized @Nullable StorageFile retainOpen() {
+        if (open != null && users++ == 0) {
             table.busy(this);
         }
+        return open;
+    }
+
+    /// Opens the file for its first user, with the lock held and room made.
+    private StorageFile open() {
+        StorageFile mine = table.open(this);
+        FileIdentity before = identity;
+        if (before != null && !mine.identity().equals(before)) {
+            String change = before.changeTo(mine.identity());
+            table.close(mine);
+            if (table.isLater()) {
+                throw new StorageException("the file " + change + " after its header was read; open the checkpoint"
+                        + " again", location.where());
+            }
+            throw changed(change, null);
+        }
+        identity = mine.identity();
+        open = mine;
+        users++;
         return mine;
     }
 
@@ -108,8 +158,8 @@ public final class SourceFile {
     }
 
     /// Which version it is; opens it if it never was.
-    public synchronized FileIdentity identity() {
-        FileIdentity known = identity;
+    public FileIdentity identity() {
+        FileIdentity known = knownIdentity();
         if (known == null) {
             known = retain().identity();
             release();
@@ -117,21 +167,27 @@ public final class SourceFile {
         return known;
     }
 
+    private synchronized @Nullable FileIdentity knownIdentity() {
+        return identity;
+    }
+
     /// What direct storage can do with it; asked once.
     ///
     /// @param storage the device's
-    public synchronized DirectStorage.Support support(DirectStorage storage) {
-        DirectStorage.Support known = direct;
-        if (known == null) {
-            StorageFile mine = retain();
-            try {
-                known = storage.support(mine);
-            } finally {
-                release();
+    public DirectStorage.Support support(DirectStorage storage) {
+        StorageFile mine = retain();
+        try {
+            synchronized (this) {
+                DirectStorage.Support known = direct;
+                if (known == null) {
+                    known = storage.support(mine);
+                    direct = known;
+                }
+                return known;
             }
-            direct = known;
+        } finally {
+            release();
         }
-        return known;
     }
 
     /// Uses it, and makes sure afterwards that it was one version all the while: what cannot be made of two is that error.

@@ -74,6 +74,14 @@ public final class SourceFiles implements AutoCloseable {
         return again;
     }
 
+    /// Does ahead of the first load what a process does once: finding the storage of paths, binding the system's calls.
+    public static void prepare(Storages storages) {
+        storages.prepare();
+        if (Limit.DESCRIPTORS < ASSUMED_LIMIT) {
+            System.getLogger("io.fastsafetensors.core").log(Level.DEBUG, "only {0} descriptors", Limit.DESCRIPTORS);
+        }
+    }
+
     /// Whether what is opened here was read before, and closed.
     boolean isLater() {
         return later;
@@ -135,8 +143,8 @@ public final class SourceFiles implements AutoCloseable {
         return file != null && file.isDerived();
     }
 
+    /// Opens a file for which room was made.
     StorageFile open(SourceFile file) {
-        makeRoom();
         boolean done = false;
         try {
             StorageFile opened = storages.of(file.location()).open(file.location());
@@ -149,7 +157,9 @@ public final class SourceFiles implements AutoCloseable {
         }
     }
 
-    private void makeRoom() {
+    /// Makes room for one file more, by closing those that nobody uses; ended by [#countClosed()]. The caller holds no
+    /// file's lock.
+    void makeRoom() {
         while (true) {
             SourceFile victim;
             synchronized (this) {
@@ -176,7 +186,8 @@ public final class SourceFiles implements AutoCloseable {
         }
     }
 
-    private synchronized void countClosed() {
+    /// One file less, or room that was not used.
+    synchronized void countClosed() {
         opened--;
     }
 

@@ -13,6 +13,7 @@ import io.fastsafetensors.spi.storage.Storage;
 import io.fastsafetensors.spi.storage.StorageFile;
 import io.fastsafetensors.types.Location;
 import java.lang.foreign.MemorySegment;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -28,6 +29,8 @@ class SourceFilesTest {
         final Map<Location, Integer> openings = new ConcurrentHashMap<>();
         final AtomicInteger open = new AtomicInteger();
         final AtomicInteger mostOpen = new AtomicInteger();
+        Runnable whileClosing = () -> {
+        };
         boolean closed;
 
         @Override
@@ -91,6 +94,7 @@ class SourceFilesTest {
             public void close() {
                 assertFalse(shut, "closed twice");
                 shut = true;
+                whileClosing.run();
                 open.decrementAndGet();
             }
         }
@@ -173,6 +177,28 @@ class SourceFilesTest {
             sources.file(file(1)).retain();
             storage.versions.put(file(0), 0);
             assertThrows(StorageException.class, () -> sources.file(file(0)).requireCurrent());
+        }
+    }
+
+    @Test
+    void no_file_is_locked_while_another_is_closed_to_make_room() {
+        try (SourceFiles sources = new SourceFiles(storages, 1)) {
+            sources.file(file(0)).retain();
+            sources.file(file(0)).release();
+            List<Boolean> free = new ArrayList<>();
+            storage.whileClosing = () -> {
+                Thread other = Thread.ofPlatform().start(() -> sources.file(file(1)).requireCurrent());
+                try {
+                    free.add(other.join(Duration.ofSeconds(20)));
+                } catch (InterruptedException e) {
+                    throw new IllegalStateException(e);
+                }
+            };
+            sources.file(file(1)).retain();
+            storage.whileClosing = () -> {
+            };
+            sources.file(file(1)).release();
+            assertEquals(List.of(true), free);
         }
     }
 

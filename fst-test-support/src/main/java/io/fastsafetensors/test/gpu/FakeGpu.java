@@ -2,7 +2,7 @@ package io.fastsafetensors.test.gpu;
 
 import io.fastsafetensors.spi.ffm.NativeLibrary;
 import io.fastsafetensors.spi.ffm.WordFunction;
-import io.fastsafetensors.spi.kernel.KernelSource;
+import io.fastsafetensors.gpu.kernel.KernelSource;
 import io.fastsafetensors.test.CBuild;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;

@@ -25,6 +25,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import javax.tools.JavaCompiler;
 import javax.tools.ToolProvider;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -80,6 +81,7 @@ class FromPythonTest {
     }
 
     @Test
+    @Tag("native")
     void every_line_of_the_page_compiles_and_runs() throws Exception {
         List<String> snippets = snippets();
         assertTrue(snippets.size() > 35, snippets.size() + " snippets");

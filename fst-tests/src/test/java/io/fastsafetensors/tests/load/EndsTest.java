@@ -41,6 +41,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /// How loads end: what was begun goes on when the loader is closed, waiting can be interrupted, each caller is told by an
@@ -439,16 +440,20 @@ class EndsTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"lots", "-1", "1e400000"})
-    void an_unreadable_bound_of_mappings_is_refused_before_anything_begins(String bound) {
-        System.setProperty("fst.mappedBytes", bound);
+    @CsvSource({"mappedBytes, lots", "mappedBytes, -1", "mappedBytes, 1e400000", "mappedBytes, ''",
+        "pageLockedBytes, 0",
+        "pageLockedBytes, some", "maxReaders, 8 or so", "maxReaders, -2", "maxReaders, 99999999999999999999"})
+    void an_unreadable_bound_of_the_process_is_refused_before_anything_begins(String name, String bound) {
+        String property = "fst." + name;
+        System.setProperty(property, bound);
         try {
             ConfigException e = assertThrows(ConfigException.class,
                     () -> on("remote").transferPath(TransferPath.MAPPED).build());
-            assertTrue(e.getMessage().contains("fst.mappedBytes"), e.getMessage());
+            assertTrue(e.getMessage().contains(property) && e.getMessage().contains("\"" + bound + "\""),
+                    e.getMessage());
             assertEquals(0, objects.total(), objects::describe);
         } finally {
-            System.clearProperty("fst.mappedBytes");
+            System.clearProperty(property);
         }
     }
 }

@@ -43,9 +43,9 @@ final class LoadProgram {
         }
     }
 
-    /// Threads that stay; one that has done its work needs a moment to end.
+    /// Readers and helpers that stay; one that has done its work needs a moment to end.
     private static long threads() {
-        return Thread.getAllStackTraces().keySet().stream().filter(t -> t.getName().startsWith("fst-reader"))
+        return Thread.getAllStackTraces().keySet().stream().filter(t -> t.getName().matches("fst-(reader|helper).*"))
                 .filter(LoadProgram::stays).count();
     }
 

@@ -349,6 +349,7 @@ class LocalGroupTest {
     }
 
     @Test
+    @Tag("native")
     void threads_cannot_be_ranks_of_a_transport_of_processes() {
         Prerequisite.OPEN_MPI.require();
         List<Device> devices = List.of(Device.CPU, Device.CPU);

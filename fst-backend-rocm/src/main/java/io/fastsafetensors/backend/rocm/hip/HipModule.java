@@ -2,7 +2,7 @@ package io.fastsafetensors.backend.rocm.hip;
 
 import io.fastsafetensors.error.BackendException;
 import io.fastsafetensors.spi.Releases;
-import io.fastsafetensors.spi.kernel.KernelPlan;
+import io.fastsafetensors.gpu.kernel.KernelPlan;
 import java.util.HashMap;
 import java.util.Map;
 

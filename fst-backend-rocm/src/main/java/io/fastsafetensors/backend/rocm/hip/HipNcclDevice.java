@@ -2,7 +2,7 @@ package io.fastsafetensors.backend.rocm.hip;
 
 import io.fastsafetensors.spi.Backend;
 import io.fastsafetensors.spi.CopyStream;
-import io.fastsafetensors.group.nccl.NcclDevice;
+import io.fastsafetensors.gpu.nccl.NcclDevice;
 import java.util.function.Supplier;
 
 /// A rank's GPU, which RCCL finds by the thread's current device.

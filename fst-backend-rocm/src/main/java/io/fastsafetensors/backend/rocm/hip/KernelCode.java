@@ -2,7 +2,7 @@ package io.fastsafetensors.backend.rocm.hip;
 
 import io.fastsafetensors.error.BackendException;
 import io.fastsafetensors.error.Where;
-import io.fastsafetensors.spi.kernel.KernelSource;
+import io.fastsafetensors.gpu.kernel.KernelSource;
 import java.io.IOException;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;

@@ -3,7 +3,7 @@ package io.fastsafetensors.backend.rocm.hip;
 import io.fastsafetensors.backend.rocm.hip.ffm.Hiprtc;
 import io.fastsafetensors.error.BackendException;
 import io.fastsafetensors.error.Where;
-import io.fastsafetensors.spi.kernel.KernelSource;
+import io.fastsafetensors.gpu.kernel.KernelSource;
 import java.util.regex.Pattern;
 
 /// hiprtc over the shared source, and the one place where a status of hiprtc becomes an exception. Thread-safe.

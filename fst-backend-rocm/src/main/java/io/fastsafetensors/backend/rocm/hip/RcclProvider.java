@@ -1,9 +1,9 @@
 package io.fastsafetensors.backend.rocm.hip;
 
-import io.fastsafetensors.group.nccl.NcclDevice;
-import io.fastsafetensors.group.nccl.NcclInstallation;
-import io.fastsafetensors.group.nccl.NcclTransport;
-import io.fastsafetensors.group.nccl.ffm.NcclFfm;
+import io.fastsafetensors.gpu.nccl.NcclDevice;
+import io.fastsafetensors.gpu.nccl.NcclInstallation;
+import io.fastsafetensors.gpu.nccl.NcclTransport;
+import io.fastsafetensors.gpu.nccl.ffm.NcclFfm;
 import io.fastsafetensors.spi.BackendOptions;
 import io.fastsafetensors.types.Device;
 

@@ -5,7 +5,7 @@ import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.Kernels;
 import io.fastsafetensors.spi.ScaleGrid;
 import io.fastsafetensors.spi.Strided;
-import io.fastsafetensors.spi.kernel.KernelPlan;
+import io.fastsafetensors.gpu.kernel.KernelPlan;
 import io.fastsafetensors.types.DType;
 
 /// The shared kernels, launched on a stream of this backend.

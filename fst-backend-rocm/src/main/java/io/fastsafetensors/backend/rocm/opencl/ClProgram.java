@@ -4,7 +4,7 @@ import io.fastsafetensors.backend.rocm.opencl.binding.ClStatus;
 import io.fastsafetensors.backend.rocm.opencl.binding.OpenCl;
 import io.fastsafetensors.error.BackendException;
 import io.fastsafetensors.spi.Releases;
-import io.fastsafetensors.spi.kernel.KernelSource;
+import io.fastsafetensors.gpu.kernel.KernelSource;
 
 /// The kernels of one context, compiled when the first one is wanted. Thread-safe.
 final class ClProgram {

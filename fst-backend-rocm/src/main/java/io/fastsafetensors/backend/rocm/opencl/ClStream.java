@@ -6,7 +6,7 @@ import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.DeviceBuffer;
 import io.fastsafetensors.spi.Fence;
 import io.fastsafetensors.spi.Releases;
-import io.fastsafetensors.spi.kernel.KernelCall;
+import io.fastsafetensors.gpu.kernel.KernelCall;
 import io.fastsafetensors.types.DeviceHandle;
 import java.lang.foreign.MemorySegment;
 import java.util.Objects;

@@ -3,7 +3,7 @@ package io.fastsafetensors.backend.rocm.opencl;
 import io.fastsafetensors.backend.rocm.opencl.binding.ClStatus;
 import io.fastsafetensors.backend.rocm.opencl.binding.OpenCl;
 import io.fastsafetensors.spi.Releases;
-import io.fastsafetensors.spi.kernel.KernelCall;
+import io.fastsafetensors.gpu.kernel.KernelCall;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.HashMap;

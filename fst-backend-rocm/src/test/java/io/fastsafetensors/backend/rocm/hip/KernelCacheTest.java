@@ -10,7 +10,7 @@ import io.fastsafetensors.spi.Backend;
 import io.fastsafetensors.spi.BufferSlice;
 import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.DeviceBuffer;
-import io.fastsafetensors.spi.kernel.KernelSource;
+import io.fastsafetensors.gpu.kernel.KernelSource;
 import io.fastsafetensors.types.DType;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;

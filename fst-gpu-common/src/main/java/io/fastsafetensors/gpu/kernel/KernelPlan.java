@@ -1,0 +1,226 @@
+package io.fastsafetensors.gpu.kernel;
+
+import io.fastsafetensors.spi.BufferSlice;
+import io.fastsafetensors.spi.ScaleGrid;
+import io.fastsafetensors.spi.Strided;
+import io.fastsafetensors.types.DType;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+
+/// Which functions of [KernelSource] do a conversion or a gather, and with which arguments. Pure: nothing is launched,
+/// and of the slices only offsets, sizes and the identity of their buffers are looked at.
+///
+/// With this a backend's [io.fastsafetensors.spi.Kernels] is: for each call, in order and on the stream, bind its
+/// arguments and launch it. Buffers start at an address that is a multiple of 128 or more.
+public final class KernelPlan {
+    private static final String CONVERT = "fst_convert";
+    private static final String GATHER = "fst_gather_";
+    private static final String DEQUANTIZE = "fst_dequantize";
+    private static final Set<DType> QUANTIZED =
+            Set.of(DType.F8_E4M3, DType.F8_E5M2, DType.F8_E4M3FNUZ, DType.F8_E5M2FNUZ, DType.F4, DType.I8);
+    private static final Set<DType> DEQUANTIZED = Set.of(DType.BF16, DType.F16, DType.F32);
+    /// Elements that a work item makes together.
+    private static final int TOGETHER = 8;
+    /// Rows longer than this are cut: indices have 31 bits, and so has what divides them.
+    private static final long WIDE = 1L << 30;
+    private static final long MOST = 1L << 31;
+    private static final List<String> FUNCTIONS = allFunctions();
+
+    private KernelPlan() {
+    }
+
+    /// The names of all functions, for a backend that looks them up ahead.
+    public static List<String> functions() {
+        return FUNCTIONS;
+    }
+
+    /// Whether the kernels convert the pair: equal dtypes, and all pairs without C64.
+    public static boolean supports(DType from, DType to) {
+        return Requests.supports(from, to);
+    }
+
+    /// Plans [io.fastsafetensors.spi.Kernels#convert].
+    ///
+    /// @return the calls, in order; none for no elements
+    /// @throws IllegalArgumentException if the sizes do not fit, or source and target overlap
+    /// @throws io.fastsafetensors.error.UnsupportedFeatureException if the pair is not supported
+    public static List<KernelCall> convert(BufferSlice source, DType from, BufferSlice target, DType to,
+            long elements) {
+        Requests.requireConvert(source, from, target, to, elements);
+        List<KernelCall> calls = new ArrayList<>();
+        if (from == to) {
+            // Bytes, since elements of a sub-byte dtype are none.
+            line(DType.U8, source.offset(), DType.U8, target.offset(), source.byteSize(), calls);
+        } else {
+            line(from, source.offset(), to, target.offset(), elements, calls);
+        }
+        return calls;
+    }
+
+    /// Plans [io.fastsafetensors.spi.Kernels#gather].
+    ///
+    /// @return the calls, in order; none for no elements
+    /// @throws IllegalArgumentException if an index is outside the source, the target's size does not fit, or source
+    ///     and target overlap
+    /// @throws io.fastsafetensors.error.UnsupportedFeatureException if the pair is not supported, or has a sub-byte
+    ///     dtype
+    public static List<KernelCall> gather(BufferSlice source, DType from, Strided view, BufferSlice target,
+            DType to) {
+        List<KernelCall> calls = new ArrayList<>();
+        if (Requests.requireGather(source, from, view, target, to) == 0) {
+            return calls;
+        }
+        Runs runs = Runs.of(view, from.bits() / 8, source.offset());
+        if (from == to) {
+            Place place = new Place(target.offset(), 1, 1);
+            runs.split(1, part -> calls.add(copy(part, place.next(part))));
+        } else {
+            Place place = new Place(target.offset(), from.bits() / 8, to.bits() / 8);
+            runs.split(from.bits() / 8, part -> calls.add(convert(part, from, place.next(part), to)));
+        }
+        return calls;
+    }
+
+    /// Whether [#dequantize] is there for the pair.
+    public static boolean dequantizes(DType from, DType to) {
+        return QUANTIZED.contains(from) && DEQUANTIZED.contains(to);
+    }
+
+    /// Plans [io.fastsafetensors.spi.Kernels#dequantize].
+    ///
+    /// @return the calls, in order; none for no elements
+    /// @throws IllegalArgumentException if sizes do not fit, or a scale is asked for that is not there
+    /// @throws io.fastsafetensors.error.UnsupportedFeatureException if the pair is not supported
+    public static List<KernelCall> dequantize(BufferSlice source, DType from, BufferSlice scales, ScaleGrid grid,
+            long firstElement, long firstScale, BufferSlice target, DType to) {
+        Requests.requireDequantize(source, from, scales, grid, firstElement, firstScale, target, to);
+        List<KernelCall> calls = new ArrayList<>();
+        long elements = target.byteSize() * 8 / to.bits();
+        for (long done = 0; done < elements;) {
+            long first = firstElement + done;
+            long count = Math.min(Launch.ITEMS / 2, elements - done);
+            if (grid.columns() > WIDE && !isSingle(grid)) {
+                count = Math.min(count, grid.columns() - first % grid.columns());
+            }
+            calls.add(dequantize(source.offset() + from.byteSize(done), from, scales.offset(), grid, first, firstScale,
+                    target.offset() + to.byteSize(done), to, count));
+            done += count;
+        }
+        return calls;
+    }
+
+    private static boolean isSingle(ScaleGrid grid) {
+        return grid.matrixStride() == 0 && grid.rowStride() == 0 && grid.blockColumns() == grid.columns();
+    }
+
+    /// Of what the elements of a call do not reach the size does not matter, as long as it has a place.
+    private static KernelCall dequantize(long source, DType from, long scales, ScaleGrid grid, long first,
+            long firstScale, long target, DType to, long count) {
+        boolean single = isSingle(grid);
+        boolean wide = grid.columns() > WIDE;
+        long row = first / grid.columns();
+        long column = single ? 0 : wide ? first % grid.columns() % grid.blockColumns() : first % grid.columns();
+        long before = row / grid.rows() * grid.matrixStride()
+                + (wide && !single ? first % grid.columns() / grid.blockColumns() : 0);
+        boolean together = single || (grid.columns() % TOGETHER == 0 && grid.blockColumns() % TOGETHER == 0
+                && first % TOGETHER == 0);
+        boolean aligned = source % TOGETHER == 0 && target % (2 * TOGETHER) == 0;
+        Launch launch = new Launch().formats(Format.of(from), Format.of(to)).aligned(aligned)
+                .chunk(together ? TOGETHER : 1).units(column, single ? 0 : row % grid.rows(), count, 0)
+                .stride(0, grid.matrixStride()).stride(1, grid.rowStride()).stride(2, scales - source)
+                .stride(3, firstScale - before);
+        launch.divisor(0, single || wide ? MOST : grid.columns())
+                .divisor(1, single ? MOST : Math.min(grid.blockColumns(), MOST)).divisor(2, Math.min(grid.rows(), MOST))
+                .divisor(3, Math.min(grid.blockRows(), MOST));
+        return launch.call(DEQUANTIZE, Math.ceilDiv(count, TOGETHER), source, target);
+    }
+
+    /// Consecutive elements. Every part but the last has a multiple of 16 elements, so that all have the alignment of
+    /// the first, and sub-byte ones end with a byte.
+    private static void line(DType from, long source, DType to, long target, long elements, List<KernelCall> calls) {
+        long most = Launch.ITEMS - 16;
+        for (long done = 0; done < elements; done += most) {
+            long count = Math.min(most, elements - done);
+            calls.add(line(from, source + from.byteSize(done), to, target + to.byteSize(done), count));
+        }
+    }
+
+    private static KernelCall line(DType from, long source, DType to, long target, long count) {
+        if (from == to) {
+            return UnitCall.line(UnitFunction.COPY, source, target, count);
+        }
+        Optional<UnitFunction> function = UnitFunction.of(from, to);
+        if (function.isPresent()) {
+            return UnitCall.line(function.get(), source, target, count);
+        }
+        // Work items of whole bytes on both sides: no two of them write to the same byte.
+        int chunk = from.isSubByte() || to.isSubByte() ? 8 : 1;
+        return new Launch().formats(Format.of(from), Format.of(to)).count(count).chunk(chunk)
+                .call(CONVERT, Math.ceilDiv(count, chunk), source, target);
+    }
+
+    private static KernelCall copy(Runs runs, long target) {
+        if (runs.rank() == 0) {
+            return UnitCall.line(UnitFunction.COPY, runs.start(), target, runs.run());
+        }
+        return UnitCall.rows(UnitFunction.COPY, runs, target).orElseGet(() -> {
+            int item = runs.alignment(target);
+            return strided(runs, item).call(GATHER + item, runs.byteSize() / item, runs.start(), target);
+        });
+    }
+
+    private static KernelCall convert(Runs runs, DType from, long target, DType to) {
+        int size = from.bits() / 8;
+        if (runs.rank() == 0) {
+            return line(from, runs.start(), to, target, runs.run() / size);
+        }
+        return UnitFunction.of(from, to).flatMap(function -> UnitCall.rows(function, runs, target))
+                .orElseGet(() -> strided(runs, size).formats(Format.of(from), Format.of(to)).chunk(1).call(CONVERT,
+                        runs.byteSize() / size, runs.start(), target));
+    }
+
+    /// The dimensions of a view whose items have `size` bytes.
+    private static Launch strided(Runs runs, int size) {
+        Launch launch = new Launch().count(runs.byteSize() / size);
+        int rank = 0;
+        if (runs.run() > size) {
+            launch.stride(0, size).dim(rank++, runs.run() / size);
+        }
+        for (int d = 0; d < runs.rank(); d++) {
+            launch.stride(rank, runs.step(d)).dim(rank++, runs.dim(d));
+        }
+        return launch.rank(rank);
+    }
+
+    private static List<String> allFunctions() {
+        List<String> names = new ArrayList<>(UnitFunction.names());
+        names.add(CONVERT);
+        names.add(DEQUANTIZE);
+        for (int item = 1; item <= 16; item *= 2) {
+            names.add(GATHER + item);
+        }
+        return List.copyOf(names);
+    }
+
+    /// Where the next part of a gather lands.
+    private static final class Place {
+        private final int fromBytes;
+        private final int toBytes;
+        private long at;
+
+        Place(long at, int fromBytes, int toBytes) {
+            this.at = at;
+            this.fromBytes = fromBytes;
+            this.toBytes = toBytes;
+        }
+
+        /// The place of `part`, after all before it.
+        long next(Runs part) {
+            long place = at;
+            at += part.byteSize() / fromBytes * toBytes;
+            return place;
+        }
+    }
+}

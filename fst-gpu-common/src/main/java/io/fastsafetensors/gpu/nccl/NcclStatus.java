@@ -1,0 +1,27 @@
+package io.fastsafetensors.gpu.nccl;
+
+import io.fastsafetensors.error.BackendException;
+import io.fastsafetensors.gpu.nccl.ffm.Nccl;
+
+/// Makes exceptions of the library's statuses, in its own words. Thread-safe.
+///
+/// @param transport the transport's name
+record NcclStatus(String transport, Nccl nccl) {
+    private static final long NO_COMMUNICATOR = 0;
+
+    /// Lets success, and work that goes on, pass.
+    ///
+    /// @param comm the communicator that was called, 0 if none
+    /// @throws BackendException otherwise
+    void check(String call, int status, long comm) {
+        if (status != Nccl.NCCL_SUCCESS && status != Nccl.NCCL_IN_PROGRESS) {
+            String detail = nccl.ncclGetLastError(comm).strip();
+            throw BackendException.ofStatus(transport, nccl.library(), call, status, nccl.ncclGetErrorString(status)
+                    + (detail.isEmpty() ? "" : ": " + detail) + "; NCCL_DEBUG=WARN makes it say more");
+        }
+    }
+
+    void check(String call, int status) {
+        check(call, status, NO_COMMUNICATOR);
+    }
+}

@@ -1,0 +1,14 @@
+/// What the GPU backends share and no program uses: the source of the kernels and the plan of their launches, groups of ranks
+/// over NCCL or RCCL.
+///
+/// A third party's backend may use [io.fastsafetensors.gpu.kernel]; the rest is for the backends of fst.
+// The backends are not there when this module is compiled.
+@SuppressWarnings("module")
+module io.fastsafetensors.gpu {
+    requires transitive io.fastsafetensors.api;
+    requires static org.jspecify;
+
+    exports io.fastsafetensors.gpu.kernel;
+    exports io.fastsafetensors.gpu.nccl to io.fastsafetensors.backend.cuda, io.fastsafetensors.backend.rocm;
+    exports io.fastsafetensors.gpu.nccl.ffm to io.fastsafetensors.backend.cuda, io.fastsafetensors.backend.rocm;
+}
