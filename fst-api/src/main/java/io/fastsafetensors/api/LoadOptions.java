@@ -31,6 +31,7 @@ import java.util.Optional;
 /// @param shards see [LoaderBuilder#shards(ShardSpec)]
 /// @param open see [LoaderBuilder#open(OpenOptions)]
 /// @param checkDigests see [LoaderBuilder#checkDigests(boolean)]
+/// @param digests see [LoaderBuilder#digests(Digests)]
 /// @param leakDetection see [LoaderBuilder#leakDetection(LeakDetection)]
 /// @param stream see [LoaderBuilder#stream(StreamOptions)]
 /// @param progress see [LoaderBuilder#progress(ProgressListener)]
@@ -39,7 +40,7 @@ public record LoadOptions(Device device, Optional<String> backend, Map<String, S
         boolean countOverflows, Selection selection, long alignment, int readers, int blockBytes,
         DirectIo directIo, TransferPath transferPath, boolean numaPinning, long deviceBudget, long hostBudget,
         Optional<ProcessGroup> group, Distribution distribution, Optional<ShardSpec> shards, OpenOptions open,
-        boolean checkDigests,
+        boolean checkDigests, Digests digests,
         LeakDetection leakDetection, StreamOptions stream, ProgressListener progress) {
     private static final long LARGEST_ALIGNMENT = 1 << 30;
     private static final int MOST_READERS = 1024;
@@ -62,6 +63,7 @@ public record LoadOptions(Device device, Optional<String> backend, Map<String, S
         Objects.requireNonNull(distribution, "distribution");
         Objects.requireNonNull(shards, "shards");
         Objects.requireNonNull(open, "open");
+        Objects.requireNonNull(digests, "digests");
         Objects.requireNonNull(leakDetection, "leakDetection");
         Objects.requireNonNull(stream, "stream");
         Objects.requireNonNull(progress, "progress");

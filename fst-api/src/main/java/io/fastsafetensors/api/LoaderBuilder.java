@@ -37,6 +37,7 @@ public final class LoaderBuilder {
     private Optional<ShardSpec> shards = Optional.empty();
     private OpenOptions open = OpenOptions.defaults();
     private boolean checkDigests;
+    private Digests digests = Digests.none();
     private LeakDetection leakDetection = LeakDetection.ON;
     private StreamOptions stream = StreamOptions.defaults();
     private ProgressListener progress = ProgressListener.NONE;
@@ -68,6 +69,7 @@ public final class LoaderBuilder {
         shards = options.shards();
         open = options.open();
         checkDigests = options.checkDigests();
+        digests = options.digests();
         leakDetection = options.leakDetection();
         stream = options.stream();
         progress = options.progress();
@@ -253,6 +255,17 @@ public final class LoaderBuilder {
         return this;
     }
 
+    /// What files and tensors are expected to have as SHA-256, from elsewhere than their own metadata; nothing unless set. A
+    /// tensor is compared as [#checkDigests(boolean)] says. A file is read once more from its begin to its end beside the
+    /// load, through the page cache, and its tensors are given out when that is done. A mismatch is a
+    /// [io.fastsafetensors.error.FormatException] `DigestMismatch` of every call that asks for a tensor of the file, and of
+    /// [Weights#awaitAll()]; so is a digest of a file that the checkpoint does not have.
+    public LoaderBuilder digests(Digests expected) {
+        Objects.requireNonNull(expected, "expected");
+        this.digests = expected;
+        return this;
+    }
+
     /// What is said of results that are dropped unclosed; [LeakDetection#ON] unless set. The system property
     /// `fst.leakDetection` (off, on, stack) wins when the loader is made; another value of it is a
     /// [io.fastsafetensors.error.ConfigException] then.
@@ -282,7 +295,7 @@ public final class LoaderBuilder {
                 countOverflows, selection, alignment, readers,
                 blockBytes, directIo, transferPath, numaPinning, deviceBudget, hostBudget, group, distribution, shards,
                 open,
-                checkDigests, leakDetection, stream, progress);
+                checkDigests, digests, leakDetection, stream, progress);
     }
 
     /// Finds the backend, opens the device and makes a loader.

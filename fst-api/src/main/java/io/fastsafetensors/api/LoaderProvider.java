@@ -36,6 +36,9 @@ public interface LoaderProvider {
     /// See [Checkpoint#read(String, Slice...)].
     Tensor read(Checkpoint checkpoint, String name, Slice... slices);
 
+    /// See [Diagnostics#digests(Location, OpenOptions, Digests)].
+    Map<Location, String> digests(Location checkpoint, OpenOptions options, Digests digests);
+
     /// See [Safetensors#quantized(Checkpoint)].
     Map<String, String> quantized(Checkpoint checkpoint);
 

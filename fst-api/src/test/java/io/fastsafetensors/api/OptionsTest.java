@@ -91,7 +91,7 @@ class OptionsTest {
         LoadOptions o = LoadOptions.defaults();
         return new LoadOptions(o.device(), o.backend(), o.backendProperties(), o.strictBackend(), o.dtype(),
                 o.dequantize(), o.keep(), o.countOverflows(), o.selection(), alignment, readers, blockBytes, o.directIo(), o.transferPath(), o.numaPinning(),
-                deviceBudget, hostBudget, o.group(), o.distribution(), o.shards(), o.open(), o.checkDigests(),
+                deviceBudget, hostBudget, o.group(), o.distribution(), o.shards(), o.open(), o.checkDigests(), o.digests(),
                 o.leakDetection(), o.stream(), o.progress());
     }
 

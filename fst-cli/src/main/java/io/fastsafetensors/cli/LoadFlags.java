@@ -1,5 +1,6 @@
 package io.fastsafetensors.cli;
 
+import io.fastsafetensors.api.Digests;
 import io.fastsafetensors.api.DirectIo;
 import io.fastsafetensors.api.Loader;
 import io.fastsafetensors.api.LoaderBuilder;
@@ -43,7 +44,8 @@ final class LoadFlags {
         OpenFlags.describe(syntax,
                 "fail if a file cannot take the backend's fastest transfer path, and at what would only be a note"
                         + " about index, shards and directory");
-        syntax.flag(CHECK, "compare the tensors with the SHA-256 in the metadata, and fail at the first that differs");
+        syntax.flag(CHECK, "compare with SHA-256: tensors with those in the metadata, files with those found beside them or in"
+                + " the names of Hugging Face blobs; fail at the first that differs");
     }
 
     /// A builder with what the line says.
@@ -76,7 +78,7 @@ final class LoadFlags {
             builder.strictBackend(true);
         }
         if (line.isSet(CHECK)) {
-            builder.checkDigests(true);
+            builder.checkDigests(true).digests(Digests.found());
         }
         return builder;
     }

@@ -1,6 +1,7 @@
 package io.fastsafetensors.core;
 
 import io.fastsafetensors.api.Checkpoint;
+import io.fastsafetensors.api.Digests;
 import io.fastsafetensors.api.Diagnostics.BackendReport;
 import io.fastsafetensors.api.Diagnostics.GroupReport;
 import io.fastsafetensors.api.Diagnostics.StorageReport;
@@ -19,6 +20,7 @@ import io.fastsafetensors.core.config.ShardSpecs;
 import io.fastsafetensors.core.deliver.CoreLoader;
 import io.fastsafetensors.core.deliver.PartialRead;
 import io.fastsafetensors.core.header.CheckpointReader;
+import io.fastsafetensors.core.header.FileDigests;
 import io.fastsafetensors.core.header.ParsedCheckpoint;
 import io.fastsafetensors.core.select.Providers;
 import io.fastsafetensors.core.storage.SourceFile;
@@ -75,6 +77,14 @@ public final class CoreLoaderProvider implements LoaderProvider {
     @Override
     public Tensor read(Checkpoint checkpoint, String name, Slice... slices) {
         return PartialRead.read(parsed(checkpoint), name, slices);
+    }
+
+    @Override
+    public Map<Location, String> digests(Location checkpoint, OpenOptions options, Digests digests) {
+        try (Storages storages = Storages.open(); SourceFiles sources = SourceFiles.closedAtOnce(storages)) {
+            CheckpointFiles files = CheckpointFiles.resolve(checkpoint, sources, options);
+            return FileDigests.of(CheckpointReader.open(files, sources, options), digests).sources();
+        }
     }
 
     @Override

@@ -16,6 +16,7 @@ import io.fastsafetensors.core.dequant.Dequantization;
 import io.fastsafetensors.core.distribute.Way;
 import io.fastsafetensors.core.dlpack.ImportedTensor;
 import io.fastsafetensors.core.header.CheckpointReader;
+import io.fastsafetensors.core.header.FileDigests;
 import io.fastsafetensors.core.header.ParsedCheckpoint;
 import io.fastsafetensors.core.memory.LeakDetector;
 import io.fastsafetensors.core.place.LoadJob;
@@ -139,13 +140,17 @@ public final class CoreLoader implements Loader {
             ParsedCheckpoint checkpoint = open(target, files.apply(sources), sources);
             try (PreparedLoad load = PreparedLoad.of(target, how, checkpoint, Way.ALONE, how.selection(),
                     how.deviceBudget(), start)) {
+                checkpoint.digests().begin(sources, target.threads()::run);
                 return load.start(how.progress(), null);
             }
         });
     }
 
     private ParsedCheckpoint open(LoadTarget target, CheckpointFiles files, SourceFiles sources) {
-        return Dequantization.view(CheckpointReader.open(files, sources, options.open(), target.threads()::run), options);
+        ParsedCheckpoint checkpoint = CheckpointReader.open(files, sources, options.open(), target.threads()::run);
+        options.digests().tensors().keySet().forEach(checkpoint::info);
+        FileDigests digests = FileDigests.of(checkpoint, options.digests());
+        return Dequantization.view(checkpoint.withDigests(digests), options);
     }
 
     private ParsedCheckpoint open(LoadTarget target, Location checkpoint, SourceFiles sources) {
@@ -173,8 +178,11 @@ public final class CoreLoader implements Loader {
         Objects.requireNonNull(streamOptions, "options");
         LoadOptions how = narrowed(selection);
         long start = System.nanoTime();
-        return using((target, sources) -> LoadedStream.open(target, how, streamOptions,
-                open(target, checkpoint, sources), start));
+        return using((target, sources) -> {
+            ParsedCheckpoint parsed = open(target, checkpoint, sources);
+            parsed.digests().begin(sources, target.threads()::run);
+            return LoadedStream.open(target, how, streamOptions, parsed, start);
+        });
     }
 
     @Override
@@ -188,7 +196,9 @@ public final class CoreLoader implements Loader {
                 throw Unsupported.feature("rewriting a checkpoint by several ranks (use a loader without a group)");
             }
             LoadJob.requireMayWait("the copy of " + checkpoint);
-            return new Rewriter(target, inForce).rewrite(open(target, checkpoint, sources), copy, writeOptions, start);
+            ParsedCheckpoint parsed = open(target, checkpoint, sources);
+            parsed.digests().begin(sources, target.threads()::run);
+            return new Rewriter(target, inForce).rewrite(parsed, copy, writeOptions, start);
         });
     }
 

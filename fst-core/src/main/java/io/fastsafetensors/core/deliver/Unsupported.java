@@ -1,5 +1,6 @@
 package io.fastsafetensors.core.deliver;
 
+import io.fastsafetensors.api.Digests;
 import io.fastsafetensors.api.LoadOptions;
 import io.fastsafetensors.error.UnsupportedFeatureException;
 import io.fastsafetensors.error.Where;
@@ -10,7 +11,8 @@ final class Unsupported {
     }
 
     static void check(LoadOptions options) {
-        if (options.group().isPresent() && options.group().get().size() > 1 && options.checkDigests()) {
+        if (options.group().isPresent() && options.group().get().size() > 1 
+                && (options.checkDigests() || !options.digests().equals(Digests.none()))) {
             throw feature("checking digests in a load by several ranks");
         }
     }

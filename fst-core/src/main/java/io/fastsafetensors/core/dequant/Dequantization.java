@@ -41,7 +41,7 @@ public final class Dequantization {
         }
         DType asked = options.dtype().filter(RESULTS::contains).orElse(options.dequantize().get());
         QuantizedTensors tensors = QuantizedTensors.of(checkpoint, config(checkpoint), options.keep());
-        return tensors.byValues().isEmpty() ? checkpoint : view(checkpoint, tensors, asked, options.checkDigests());
+        return tensors.byValues().isEmpty() ? checkpoint : view(checkpoint, tensors, asked, options);
     }
 
     private static Optional<QuantizationConfig> config(ParsedCheckpoint checkpoint) {
@@ -57,7 +57,7 @@ public final class Dequantization {
     }
 
     private static ParsedCheckpoint view(ParsedCheckpoint checkpoint, QuantizedTensors tensors, DType dtype,
-            boolean checkDigests) {
+            LoadOptions options) {
         List<FileHeader> plain = new ArrayList<>();
         List<FileHeader> derived = new ArrayList<>();
         Map<String, Quantized> quantized = tensors.byValues();
@@ -68,7 +68,7 @@ public final class Dequantization {
             for (TensorInfo tensor : header.tensors()) {
                 Quantized known = quantized.get(tensor.name());
                 if (known != null) {
-                    requireNoDigest(header, tensor, checkDigests);
+                    requireNoDigest(header, tensor, options);
                     long offset = Math.ceilDiv(end, ALIGNMENT) * ALIGNMENT;
                     views.add(new View(offset, known, checkpoint.overflows().of(known.name())));
                     end = offset + dtype.byteSize(known.elements());
@@ -95,8 +95,9 @@ public final class Dequantization {
         return new FileHeader(location, source.length(), 0, infos, Map.of());
     }
 
-    private static void requireNoDigest(FileHeader header, TensorInfo tensor, boolean check) {
-        if (check && header.metadata().containsKey(WriteOptions.DIGEST_KEY + tensor.name())) {
+    private static void requireNoDigest(FileHeader header, TensorInfo tensor, LoadOptions options) {
+        if ((options.checkDigests() && header.metadata().containsKey(WriteOptions.DIGEST_KEY + tensor.name()))
+                || options.digests().tensors().containsKey(tensor.name())) {
             throw new UnsupportedFeatureException("cannot check the digest of a tensor that is de-quantised on its way;"
                     + " verify the checkpoint before", header.location().where().withTensor(tensor.name()));
         }

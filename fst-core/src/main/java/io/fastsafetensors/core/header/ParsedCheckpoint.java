@@ -37,6 +37,7 @@ public final class ParsedCheckpoint implements Checkpoint {
     private final List<CheckpointNote> notes;
     private final Map<String, String> absent;
     private final Overflows overflows;
+    private final FileDigests digests;
 
     /// Without an index and without notes.
     ///
@@ -53,11 +54,13 @@ public final class ParsedCheckpoint implements Checkpoint {
     /// @param absent names that the index maps to a shard although no shard has them
     ParsedCheckpoint(Location location, List<FileHeader> headers, SourceFiles sources, Optional<Location> index,
             List<CheckpointNote> notes, Map<String, String> absent) {
-        this(location, headers, sources, index, notes, absent, new Overflows());
+        this(location, headers, sources, index, notes, absent, new Overflows(), FileDigests.NONE);
     }
 
     private ParsedCheckpoint(Location location, List<FileHeader> headers, SourceFiles sources, Optional<Location> index,
-            List<CheckpointNote> notes, Map<String, String> absent, Overflows overflows) {
+            List<CheckpointNote> notes, Map<String, String> absent, Overflows overflows,
+            FileDigests digests) {
+        this.digests = digests;
         this.overflows = overflows;
         this.index = index;
         this.notes = List.copyOf(notes);
@@ -104,7 +107,36 @@ public final class ParsedCheckpoint implements Checkpoint {
 
     /// The same checkpoint with other tensors: a view of it.
     public ParsedCheckpoint withHeaders(List<FileHeader> others) {
-        return new ParsedCheckpoint(location, others, sources, index, notes, absent, overflows);
+        return new ParsedCheckpoint(location, others, sources, index, notes, absent, overflows, digests);
+    }
+
+    /// The same checkpoint, whose files are compared with digests.
+    public ParsedCheckpoint withDigests(FileDigests expected) {
+        return new ParsedCheckpoint(location, headers, sources, index, notes, absent, overflows, expected);
+    }
+
+    /// What its files are compared with.
+    public FileDigests digests() {
+        return digests;
+    }
+
+    /// Waits until every file that a tensor is made of was compared with its digest, if it has one.
+    ///
+    /// @param mayWait throws if it has to be waited for and must not be
+    /// @throws FormatException DigestMismatch
+    public void requireDigest(Location file, Runnable mayWait) {
+        if (digests.equals(FileDigests.NONE)) {
+            return;
+        }
+        List<Location> parts = sources.parts(file);
+        if (parts.isEmpty()) {
+            if (!digests.isDone(file)) {
+                mayWait.run();
+            }
+            digests.require(file);
+        } else {
+            parts.forEach(part -> requireDigest(part, mayWait));
+        }
     }
 
     /// What loads of it count.

@@ -41,6 +41,11 @@ public final class SourceFile {
         return again;
     }
 
+    /// The files that it is made of.
+    List<Location> parts() {
+        return parts.stream().map(SourceFile::location).toList();
+    }
+
     /// Whether its bytes are made of those of other files.
     boolean isDerived() {
         return derived != null;

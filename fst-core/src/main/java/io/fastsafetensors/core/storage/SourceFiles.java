@@ -137,6 +137,12 @@ public final class SourceFiles implements AutoCloseable {
         return location;
     }
 
+    /// The files that one of [#derive]'s is made of; none for every other file.
+    public synchronized List<Location> parts(Location location) {
+        SourceFile file = files.get(location);
+        return file == null ? List.of() : file.parts();
+    }
+
     /// Whether a location is one of [#derive]'s.
     public synchronized boolean isDerived(Location location) {
         SourceFile file = files.get(location);
