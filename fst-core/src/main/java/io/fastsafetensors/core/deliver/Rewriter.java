@@ -1,6 +1,7 @@
 package io.fastsafetensors.core.deliver;
 
 import io.fastsafetensors.api.LoadOptions;
+import io.fastsafetensors.api.OpaqueType;
 import io.fastsafetensors.api.Selection;
 import io.fastsafetensors.api.Tensor;
 import io.fastsafetensors.api.WriteOptions;
@@ -11,6 +12,8 @@ import io.fastsafetensors.core.header.ParsedCheckpoint;
 import io.fastsafetensors.core.write.CheckpointOutput;
 import io.fastsafetensors.core.write.Item;
 import io.fastsafetensors.core.write.Layout;
+import io.fastsafetensors.error.Printable;
+import io.fastsafetensors.error.UnsupportedFeatureException;
 import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.types.Location;
 import io.fastsafetensors.types.TensorInfo;
@@ -48,6 +51,7 @@ final class Rewriter {
     ///
     /// @param startNanos when the user asked for it, in `System.nanoTime()`
     List<Path> rewrite(ParsedCheckpoint source, Path copy, WriteOptions writing, long startNanos) {
+        requireKnown(source);
         long budget = options.deviceBudget() == Long.MAX_VALUE ? DEFAULT_BUDGET : options.deviceBudget();
         Pieces pieces = new Pieces(source, options.selection(), target.planSettings(),
                 Math.min(LARGEST_PIECE, budget / BATCHES / PIECES_PER_BATCH));
@@ -66,6 +70,19 @@ final class Rewriter {
             List<Path> files = output.publish();
             tellOverflows(source, pieces);
             return files;
+        }
+    }
+
+    /// The bytes of a dtype that is not known would become U8 for good.
+    private void requireKnown(ParsedCheckpoint source) {
+        Map<String, OpaqueType> opaque = source.opaque();
+        for (TensorInfo tensor : opaque.isEmpty() ? List.<TensorInfo>of() : source.tensors()) {
+            OpaqueType type = opaque.get(tensor.name());
+            if (type != null && options.selection().test(tensor)) {
+                throw new UnsupportedFeatureException("a tensor of the unknown dtype \"" + Printable.escape(type.dtype())
+                        + "\" is not rewritten; leave it out (select)",
+                        tensor.file().where().withTensor(tensor.name()));
+            }
         }
     }
 

@@ -76,8 +76,7 @@ public final class Dequantization {
                     rest.add(tensor);
                 }
             }
-            plain.add(new FileHeader(header.location(), header.fileLength(), header.dataStart(), rest,
-                    header.metadata()));
+            plain.add(header.withTensors(rest));
             if (!views.isEmpty()) {
                 derived.add(derived(checkpoint, header, views, dtype));
             }

@@ -127,7 +127,7 @@ final class JoinedTensors {
             FileHeader header = headers.get(f);
             own.get(f).sort(Comparator.comparingLong(TensorInfo::fileOffset).thenComparingLong(TensorInfo::byteSize));
             all.add(new FileHeader(header.location(), header.fileLength(), header.dataStart(), own.get(f),
-                    withoutSharding(header.metadata())));
+                    withoutSharding(header.metadata()), header.opaque()));
         }
         // As many joined files as there are files, so that ranks which share files have some to share.
         long share = Math.ceilDiv(cut.stream().mapToLong(Cut::byteSize).sum(), (long) headers.size());

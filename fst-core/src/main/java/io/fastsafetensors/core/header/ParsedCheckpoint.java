@@ -2,6 +2,7 @@ package io.fastsafetensors.core.header;
 
 import io.fastsafetensors.api.Checkpoint;
 import io.fastsafetensors.api.CheckpointNote;
+import io.fastsafetensors.api.OpaqueType;
 import io.fastsafetensors.core.storage.FileBytes;
 import io.fastsafetensors.core.storage.SourceFiles;
 import io.fastsafetensors.error.FormatError;
@@ -14,6 +15,7 @@ import java.util.AbstractSet;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
+import java.util.HashMap;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -137,6 +139,20 @@ public final class ParsedCheckpoint implements Checkpoint {
         } else {
             parts.forEach(part -> requireDigest(part, mayWait));
         }
+    }
+
+    /// The same checkpoint with one note more.
+    ParsedCheckpoint withNote(CheckpointNote note) {
+        List<CheckpointNote> more = new ArrayList<>(notes);
+        more.add(note);
+        return new ParsedCheckpoint(location, headers, sources, index, more, absent, overflows, digests);
+    }
+
+    @Override
+    public Map<String, OpaqueType> opaque() {
+        Map<String, OpaqueType> all = new HashMap<>();
+        headers.forEach(header -> all.putAll(header.opaque()));
+        return Collections.unmodifiableMap(all);
     }
 
     /// What loads of it count.
