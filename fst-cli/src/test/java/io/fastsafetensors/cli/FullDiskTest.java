@@ -17,7 +17,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /// Writers that run out of room, on a file system of 2 MiB and under a limit for the size of files.
-@Timeout(120)
+@Timeout(600)
 class FullDiskTest {
     @TempDir
     private Path directory;

@@ -21,7 +21,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /// Writers that are killed (SIGKILL) somewhere on their way.
-@Timeout(300)
+@Timeout(1800)
 @Tag("slow")
 class KilledWriterTest {
     private static final long SEED = Long.getLong("fst.seed", System.nanoTime());

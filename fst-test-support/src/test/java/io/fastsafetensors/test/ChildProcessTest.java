@@ -16,7 +16,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /// Processes that print, fail, hang and have children.
-@Timeout(120)
+@Timeout(600)
 class ChildProcessTest {
     @TempDir
     Path folder;

@@ -18,7 +18,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /// No kernel reads or writes beyond its buffers, or relies on what C leaves undefined. In a JVM of its own, since an
 /// address sanitizer must be there from the start, and ends the process when it finds something.
-@Timeout(value = 5, unit = TimeUnit.MINUTES)
+@Timeout(value = 20, unit = TimeUnit.MINUTES)
 @Tag("slow")
 class SanitizedKernelsTest {
     private static final String[] SANITIZERS = {"-O1", "-g", "-fsanitize=address,undefined",

@@ -32,7 +32,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /// Streams, fences, kernels and the context around them.
-@Timeout(60)
+@Timeout(600)
 class CudaStreamTest {
     private final ScriptedDriver driver = new ScriptedDriver();
     private final CudaBackend backend = Scripted.open(driver);

@@ -41,7 +41,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /// What the conformance suite cannot ask, since it knows no CUDA: the context, the driver's memory, many events. The
 /// driver is asked directly.
-@Timeout(300)
+@Timeout(600)
 public abstract class DeviceBehaviour {
     private static final int MIB = 1 << 20;
     private static final BackendProvider PROVIDER = new CudaBackendProvider();

@@ -22,7 +22,7 @@ import java.util.function.BiFunction;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-@Timeout(30)
+@Timeout(600)
 class AgreementTest {
     /// What became of each rank: its value or its exception.
     private static List<Object> ranks(int size, Duration timeout, BiFunction<ProcessGroup, Agreement, Object> work) {

@@ -23,7 +23,7 @@ import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 
 @EnabledOnOs(OS.LINUX)
-@Timeout(60)
+@Timeout(600)
 class FakeGpuTest {
     private static final int SIZE = 1 << 16;
     private static final int INVALID_VALUE = 1;

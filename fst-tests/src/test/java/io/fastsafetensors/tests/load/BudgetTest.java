@@ -47,7 +47,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /// What devices are asked for never exceeds the budget, whatever is asked of a loader.
-@Timeout(300)
+@Timeout(600)
 class BudgetTest {
     private static final long SEED = Long.getLong("fst.seed", System.nanoTime());
     private static final DType[] DTYPES = {DType.F32, DType.BF16, DType.F16, DType.U8, DType.I64, DType.F8_E4M3,

@@ -28,7 +28,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /// Memory that a consumer's own stream still reads is neither freed nor filled again.
-@Timeout(60)
+@Timeout(600)
 class ConsumerStreamTest {
     private static final long HANDLE = 0x5eed;
     private static final int BYTES = 100_000;

@@ -23,7 +23,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /// Real files, loaded whole, against digests that were computed without fst.
-@Timeout(120)
+@Timeout(600)
 class CorpusTest {
     /// A line of GOLDEN.tsv; its names are JSON strings without escapes but quotes.
     private record Golden(String name, String dtype, String shape, long offset, long bytes, String sha256) {

@@ -45,7 +45,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /// Digests in the metadata against the bytes, on every way that they can take.
-@Timeout(120)
+@Timeout(600)
 @ExtendWith(LeakExtension.class)
 class DigestTest {
     private static final long SEED = Long.getLong("fst.seed", 11);

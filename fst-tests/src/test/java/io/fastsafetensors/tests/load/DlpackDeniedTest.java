@@ -13,7 +13,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /// DLPack in a virtual machine that forbids native access.
-@Timeout(60)
+@Timeout(600)
 class DlpackDeniedTest {
     @TempDir
     Path directory;

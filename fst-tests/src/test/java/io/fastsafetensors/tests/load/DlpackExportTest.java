@@ -35,7 +35,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /// Loaded tensors in the hands of a consumer written in C.
-@Timeout(120)
+@Timeout(600)
 @ExtendWith(LeakExtension.class)
 @Tag("native")
 class DlpackExportTest {

@@ -39,7 +39,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /// Tensors lent by a framework written in C.
-@Timeout(60)
+@Timeout(600)
 @ExtendWith(LeakExtension.class)
 @Tag("native")
 class DlpackImportTest {

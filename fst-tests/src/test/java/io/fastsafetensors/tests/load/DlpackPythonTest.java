@@ -14,7 +14,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /// The example of `docs/examples/dlpack`: a Python process that loads the virtual machine, and NumPy for a consumer.
-@Timeout(120)
+@Timeout(600)
 @Tag("native")
 class DlpackPythonTest {
     private static final Path SCRIPT = Path.of("../docs/examples/dlpack/from_torch.py");

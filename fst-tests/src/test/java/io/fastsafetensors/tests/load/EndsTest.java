@@ -46,7 +46,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /// How loads end: what was begun goes on when the loader is closed, waiting can be interrupted, each caller is told by an
 /// exception of its own, and what cannot be released keeps nothing else.
-@Timeout(120)
+@Timeout(600)
 class EndsTest {
     private static final int TENSORS = 6;
     private static final int BYTES = 50_000;

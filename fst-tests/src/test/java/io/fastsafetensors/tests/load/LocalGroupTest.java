@@ -51,7 +51,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /// Groups of threads: every collective, on memory that the host can address and on memory that it cannot.
-@Timeout(60)
+@Timeout(600)
 class LocalGroupTest {
     private static final long SEED = Long.getLong("fst.seed", 20261123);
     private static final int[] SIZES = {0, 1, 4096, 70_001, (8 << 20) + 13};

@@ -28,7 +28,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 
 /// Many loads at once share the readers and the page-locked memory of the process.
-@Timeout(120)
+@Timeout(600)
 @ExtendWith(LeakExtension.class)
 class ManyLoadsTest {
     private static final long SEED = Long.getLong("fst.seed", 20261130);

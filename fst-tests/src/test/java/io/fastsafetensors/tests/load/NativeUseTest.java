@@ -30,7 +30,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /// Native code that holds a tensor's segment while the weights are closed: here, qsort's comparison waits for the close.
-@Timeout(60)
+@Timeout(600)
 @Tag("native")
 class NativeUseTest {
     // void qsort(void *base, size_t nmemb, size_t size, int (*compar)(const void *, const void *))

@@ -38,7 +38,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /// Loads by several ranks with a shard specification: each reads its own parts, on every way into a device.
-@Timeout(120)
+@Timeout(600)
 class PartLoadTest {
     private static final long SEED = Long.getLong("fst.seed", 20261123);
 

@@ -50,7 +50,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /// Loads into memory that the host cannot address, on every way there is.
-@Timeout(120)
+@Timeout(600)
 class RemoteLoadTest {
     private static final long SEED = Long.getLong("fst.seed", 20261123);
     private static final DType[] DTYPES = {DType.F32, DType.BF16, DType.U8, DType.I64, DType.F16};

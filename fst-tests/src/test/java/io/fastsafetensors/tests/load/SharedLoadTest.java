@@ -43,7 +43,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /// Loads by several ranks: whatever the way, each rank has what slicing the whole tensor gives.
-@Timeout(120)
+@Timeout(600)
 class SharedLoadTest {
     private static final long SEED = Long.getLong("fst.seed", 20261123);
 

@@ -27,7 +27,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /// The device memory that ranks hold together at most, measured where it is allocated, against what their plans say.
-@Timeout(60)
+@Timeout(600)
 class SharedMemoryTest {
     private static final int RANKS = 3;
     private static final long ROWS = 96;

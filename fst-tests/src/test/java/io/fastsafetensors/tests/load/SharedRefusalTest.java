@@ -42,7 +42,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /// A call that some ranks cannot carry out fails on all, and the group goes on: with the next call and with the next load.
-@Timeout(60)
+@Timeout(600)
 class SharedRefusalTest {
     /// Longer than any test: who waits for it has missed the reason.
     private static final Duration NEVER = Duration.ofMinutes(10);

@@ -49,7 +49,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /// Streams under a budget, near and far.
-@Timeout(120)
+@Timeout(600)
 @ExtendWith(LeakExtension.class)
 class StreamTest {
     private static final long SEED = Long.getLong("fst.seed", 7);

@@ -36,7 +36,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-@Timeout(60)
+@Timeout(600)
 class UseAfterCloseTest {
     private static final int TENSORS = 8;
     private static final int BYTES = 256 << 10;

@@ -24,7 +24,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /// Implementations and providers are found by every kind of thread, however the program is packed and loaded.
-@Timeout(300)
+@Timeout(600)
 class LookupTest {
     private static final int KINDS_OF_THREADS = 7;
     private static final String LOADED = "[cpu, remote, near] [single, local, mpi] 1000 bytes by 1";

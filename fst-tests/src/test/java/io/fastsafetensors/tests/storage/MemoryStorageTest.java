@@ -49,7 +49,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /// A storage that core does not know serves whatever a checkpoint is used for.
-@Timeout(300)
+@Timeout(600)
 class MemoryStorageTest {
     private static final Path CORPUS = Path.of(System.getProperty("fst.corpus", "../../shared/corpus"));
     private static final Location MODEL = Location.of("memory:models/llama");

@@ -25,7 +25,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /// What a name means depends on no locale, and a relative path on the JVM's working directory alone.
 @EnabledOnOs(OS.LINUX)
-@Timeout(300)
+@Timeout(600)
 class NamesTest {
     private static final String EMOJI_255 = "%F0%9F%A6%99".repeat(63) + "abc";
     /// Percent-encoded: Latin-1, an emoji, three bytes each, 255 bytes, and what `?` and U+FFFD would be taken for.

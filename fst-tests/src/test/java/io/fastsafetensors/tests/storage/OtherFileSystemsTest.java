@@ -37,7 +37,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /// Paths that the kernel does not know: headers and data come from the same file of the same file system.
-@Timeout(120)
+@Timeout(600)
 class OtherFileSystemsTest {
     @TempDir
     Path directory;

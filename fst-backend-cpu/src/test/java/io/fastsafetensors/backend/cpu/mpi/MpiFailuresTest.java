@@ -27,7 +27,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /// What becomes of a group, and of the library in the process, when the library says no.
-@Timeout(120)
+@Timeout(600)
 @Tag("native")
 class MpiFailuresTest {
     private static final Duration SHORT = Duration.ofSeconds(1);

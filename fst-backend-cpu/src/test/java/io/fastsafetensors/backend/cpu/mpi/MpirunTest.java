@@ -28,7 +28,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /// Real processes over the machine's Open MPI. `-Dfst.mpirun` names another mpirun.
-@Timeout(value = 5, unit = TimeUnit.MINUTES)
+@Timeout(value = 20, unit = TimeUnit.MINUTES)
 @Tag("native")
 class MpirunTest {
     private static final String MPIRUN = System.getProperty("fst.mpirun", "mpirun");

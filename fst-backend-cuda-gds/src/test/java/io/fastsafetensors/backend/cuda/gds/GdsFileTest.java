@@ -38,7 +38,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 @EnabledOnOs(OS.LINUX)
-@Timeout(60)
+@Timeout(600)
 class GdsFileTest {
     private static final int LENGTH = 100_001;
     private static final int EINTR = 4;

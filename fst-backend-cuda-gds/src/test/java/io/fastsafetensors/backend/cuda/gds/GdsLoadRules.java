@@ -31,7 +31,7 @@ import org.junit.jupiter.api.io.TempDir;
 /// Loads through the loader; aborted where there is no GPU or no cuFile, failed there if the property
 /// `fst.testkit.require` names `cuda-gds`. Files are in the temporary folder (`java.io.tmpdir`), and `fst.test.unserved`
 /// names a folder on a filesystem that cuFile does not serve (default: `/dev/shm`).
-@Timeout(300)
+@Timeout(600)
 public abstract class GdsLoadRules {
     @TempDir
     Path folder;

@@ -32,7 +32,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 @EnabledOnOs(OS.LINUX)
-@Timeout(60)
+@Timeout(600)
 class GdsStorageTest {
     @TempDir
     Path folder;

@@ -28,7 +28,7 @@ import org.junit.jupiter.api.io.TempDir;
 /// The whole loader over the backend, without a GPU: which way files take, and what is left after a failure.
 @EnabledOnOs(OS.LINUX)
 @ExtendWith(LeakExtension.class)
-@Timeout(120)
+@Timeout(600)
 class HostLoadTest {
     @TempDir
     Path folder;

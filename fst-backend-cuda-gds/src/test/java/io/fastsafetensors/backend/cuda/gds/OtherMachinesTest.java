@@ -20,7 +20,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /// The backend disturbs nobody who cannot use it.
-@Timeout(60)
+@Timeout(600)
 class OtherMachinesTest {
     @TempDir
     Path folder;

@@ -27,7 +27,7 @@ import org.junit.jupiter.api.Timeout;
 
 /// Failures and leaks through JCuda, seen from the driver's side.
 @OnFakeGpu
-@Timeout(300)
+@Timeout(600)
 class FakeGpuFaultsTest {
     private static final BackendProvider PROVIDER = new CudaBackendProvider();
     private static FakeGpu gpu;

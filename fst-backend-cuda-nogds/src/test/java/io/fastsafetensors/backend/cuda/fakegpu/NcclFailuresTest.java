@@ -38,7 +38,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /// Failures of NCCL, seen from the ranks and from the driver's account of what is open.
 @OnFakeGpu
-@Timeout(300)
+@Timeout(600)
 class NcclFailuresTest {
     private static final Duration PATIENT = Duration.ofSeconds(60);
     private static final Duration SHORT = Duration.ofSeconds(2);

@@ -29,7 +29,7 @@ import org.junit.jupiter.api.condition.OS;
 
 /// Each call of HIP and hiprtc fails in turn.
 @EnabledOnOs(OS.LINUX)
-@Timeout(120)
+@Timeout(600)
 class FailuresTest {
     private static final int UNKNOWN = 999;
     private static final int BYTES = 1 << 12;

@@ -29,7 +29,7 @@ import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 
 @EnabledOnOs(OS.LINUX)
-@Timeout(60)
+@Timeout(600)
 class HipBackendTest {
     private static final int SIZE = 1 << 16;
     private static final int ILLEGAL_ADDRESS = 700;

@@ -30,7 +30,7 @@ import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 
 @EnabledOnOs(OS.LINUX)
-@Timeout(60)
+@Timeout(600)
 class KernelCacheTest {
     private static final byte[] CODE = "a code object".getBytes(StandardCharsets.UTF_8);
 

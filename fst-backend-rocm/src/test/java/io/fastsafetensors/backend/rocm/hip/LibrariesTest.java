@@ -25,7 +25,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /// Other HIP libraries than the one of this process, each in a process of its own: older versions, none, the real one.
 @EnabledOnOs(OS.LINUX)
-@Timeout(120)
+@Timeout(600)
 class LibrariesTest {
     @TempDir
     static Path builds;

@@ -20,7 +20,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /// What the first probe of a process does to the process, seen from outside: all that it prints, native code included,
 /// is the one line of [ProbeProgram].
-@Timeout(120)
+@Timeout(600)
 @EnabledOnOs(OS.LINUX)
 class FreshJvmTest {
     private static final String NATIVE_ACCESS = "--enable-native-access=ALL-UNNAMED";

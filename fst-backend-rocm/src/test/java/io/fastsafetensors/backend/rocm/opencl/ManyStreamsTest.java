@@ -18,7 +18,7 @@ import org.junit.jupiter.api.Timeout;
 
 /// Kernels on many streams at a time, each with more and more to do. PoCL may abort the process if their launches differ
 /// in width; with two cores it does so when `POCL_MAX_PTHREAD_COUNT=16` is in the environment, as the build sees to.
-@Timeout(120)
+@Timeout(600)
 class ManyStreamsTest {
     private static final long SEED = Long.getLong("fst.seed", 7);
     private static final int STREAMS = 6;

@@ -18,7 +18,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /// The program that fst's direct storage is held against reads all bytes, in each of its ways.
 @EnabledOnOs(OS.LINUX)
-@Timeout(120)
+@Timeout(600)
 class CuFileLoopTest {
     @TempDir
     Path folder;
