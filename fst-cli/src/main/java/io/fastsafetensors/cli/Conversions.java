@@ -24,8 +24,9 @@ final class Conversions {
 
     /// Adds the options.
     static void describe(Syntax syntax) {
-        syntax.value(DEQUANTIZE, "DTYPE", "multiply quantised tensors (FP8, MXFP4, NVFP4, INT8) by their scales, to BF16, F16"
-                + " or F32");
+        syntax.value(DEQUANTIZE, "DTYPE",
+                "multiply quantised tensors (FP8, MXFP4, NVFP4, INT8) by their scales, to BF16, F16"
+                        + " or F32");
         syntax.values(KEEP, "GLOB", "neither convert nor de-quantise tensors whose names match");
     }
 

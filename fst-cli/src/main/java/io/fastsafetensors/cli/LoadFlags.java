@@ -44,8 +44,9 @@ final class LoadFlags {
         OpenFlags.describe(syntax,
                 "fail if a file cannot take the backend's fastest transfer path, and at what would only be a note"
                         + " about index, shards and directory");
-        syntax.flag(CHECK, "compare with SHA-256: tensors with those in the metadata, files with those found beside them or in"
-                + " the names of Hugging Face blobs; fail at the first that differs");
+        syntax.flag(CHECK,
+                "compare with SHA-256: tensors with those in the metadata, files with those found beside them or in"
+                        + " the names of Hugging Face blobs; fail at the first that differs");
     }
 
     /// A builder with what the line says.

@@ -149,7 +149,8 @@ final class Rewriting {
                 same++;
             }
         }
-        return ": " + (options.dequantize().isEmpty() ? "" : multiplied + " de-quantised, ") + converted + " converted, "
+        return ": " + (options.dequantize().isEmpty() ? "" : multiplied + " de-quantised, ") + converted
+                + " converted, "
                 + kept + " kept, " + same + " as they were";
     }
 

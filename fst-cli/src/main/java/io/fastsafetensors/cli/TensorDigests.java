@@ -69,7 +69,8 @@ final class TensorDigests {
             boolean allFiles = files.size() == checkpoint.files().size();
             int without = (int) checkpoint.tensors().stream().filter(tensor -> !allFiles
                     && !files.containsKey(tensor.file())
-                    && !checkpoint.metadata(tensor.file()).containsKey(WriteOptions.DIGEST_KEY + tensor.name())).count();
+                    && !checkpoint.metadata(tensor.file()).containsKey(WriteOptions.DIGEST_KEY + tensor.name()))
+                    .count();
             if (count > 0 || !files.isEmpty()) {
                 try (TensorStream stream = loader.stream(path)) {
                     for (Tensor tensor : stream) {

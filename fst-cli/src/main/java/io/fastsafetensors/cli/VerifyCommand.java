@@ -17,8 +17,9 @@ final class VerifyCommand implements Command {
     public void describe(Syntax syntax) {
         syntax.paths(1, Integer.MAX_VALUE, "files, directories or index files");
         OpenFlags.describe(syntax);
-        syntax.flag(DIGESTS, "also compare with SHA-256: tensors with those in the metadata, files with those in SHA256SUMS or"
-                + " NAME.sha256 beside them, or in the names of Hugging Face blobs");
+        syntax.flag(DIGESTS,
+                "also compare with SHA-256: tensors with those in the metadata, files with those in SHA256SUMS or"
+                        + " NAME.sha256 beside them, or in the names of Hugging Face blobs");
         syntax.format();
     }
 

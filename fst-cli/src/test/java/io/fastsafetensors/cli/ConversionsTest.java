@@ -88,8 +88,9 @@ class ConversionsTest {
         assertTrue(result.err().contains("\"norm\" 2") && result.err().contains("left behind"), result.err());
         Cli.Result multiplied = Cli.run("load", model, "--dequantize", "bf16", "--format", "tsv");
         assertEquals(0, multiplied.status(), multiplied.err());
-        assertEquals("4", multiplied.rows().stream().filter(row -> row.get(0).equals("tensors")).findFirst().orElseThrow()
-                .get(1));
+        assertEquals("4",
+                multiplied.rows().stream().filter(row -> row.get(0).equals("tensors")).findFirst().orElseThrow()
+                        .get(1));
     }
 
     @Test

@@ -72,7 +72,8 @@ class RewriteTest {
         assertEquals(0, result.status(), HINT + " " + result.err());
         assertEquals(1, result.lines().size(), result.out());
         // Of random bytes some are numbers that no narrower dtype has.
-        assertEquals("", result.err().lines().filter(line -> !line.contains("overflowed")).collect(Collectors.joining()));
+        assertEquals("",
+                result.err().lines().filter(line -> !line.contains("overflowed")).collect(Collectors.joining()));
         return result;
     }
 

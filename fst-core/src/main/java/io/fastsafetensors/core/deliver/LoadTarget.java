@@ -230,7 +230,8 @@ final class LoadTarget {
     /// How many slots of device memory a reader of a stream needs, with files routed like this.
     int scratchSlots(StreamPlan plan, Routing routing) {
         // Each batch takes mappings as far as there is room for them.
-        return readers.scratchSlots(plan, isMapped() ? Set.of(Landing.MAPPED, Landing.STAGED, Landing.DEQUANTIZED) : routing.landings());
+        return readers.scratchSlots(plan,
+                isMapped() ? Set.of(Landing.MAPPED, Landing.STAGED, Landing.DEQUANTIZED) : routing.landings());
     }
 
     /// The bytes of host memory that a load can take: the kernel hands out more than there is, and ends the process

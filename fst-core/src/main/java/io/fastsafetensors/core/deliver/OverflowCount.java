@@ -32,7 +32,8 @@ final class OverflowCount implements ReadTap {
         long start = plan.blocks().start(block);
         long end = plan.blocks().end(block);
         for (int t = tensors.firstEndingAfter(start); t < tensors.size() && tensors.info(t).fileOffset() < end; t++) {
-            OverflowLimit limit = tensors.isConverted(t) ? OverflowLimit.of(tensors.info(t).dtype(), tensors.dtype(t)) : null;
+            OverflowLimit limit =
+                    tensors.isConverted(t) ? OverflowLimit.of(tensors.info(t).dtype(), tensors.dtype(t)) : null;
             long first = Math.max(start, tensors.fileStart(t));
             long last = Math.min(end, tensors.fileEnd(t));
             if (limit != null && first < last) {

@@ -44,9 +44,9 @@ final class OverflowLimit {
         OverflowLimit made = switch (from) {
             case F64 -> new OverflowLimit(64, Double.doubleToRawLongBits(limit), 0x7FF0L << 48);
             case F32 -> new OverflowLimit(32, singleAtLeast(limit), 0x7F80_0000L);
-            case BF16 -> new OverflowLimit(16, singleAtLeast(limit) + 0xFFFF >>> 16, 0x7F80);
+            case BF16 -> new OverflowLimit(16, (singleAtLeast(limit) + 0xFFFF) >>> 16, 0x7F80);
             case F16 -> new OverflowLimit(16, halfAtLeast(limit), 0x7C00);
-            case F8_E5M2 -> new OverflowLimit(8, halfAtLeast(limit) + 0xFF >>> 8, 0x7C);
+            case F8_E5M2 -> new OverflowLimit(8, (halfAtLeast(limit) + 0xFF) >>> 8, 0x7C);
             default -> new OverflowLimit(8, 1, 0);
         };
         return made.from < made.infinity ? made : null;

@@ -79,8 +79,9 @@ final class Rewriter {
         for (TensorInfo tensor : opaque.isEmpty() ? List.<TensorInfo>of() : source.tensors()) {
             OpaqueType type = opaque.get(tensor.name());
             if (type != null && options.selection().test(tensor)) {
-                throw new UnsupportedFeatureException("a tensor of the unknown dtype \"" + Printable.escape(type.dtype())
-                        + "\" is not rewritten; leave it out (select)",
+                throw new UnsupportedFeatureException(
+                        "a tensor of the unknown dtype \"" + Printable.escape(type.dtype())
+                                + "\" is not rewritten; leave it out (select)",
                         tensor.file().where().withTensor(tensor.name()));
             }
         }

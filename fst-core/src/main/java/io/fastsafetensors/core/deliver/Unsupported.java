@@ -11,7 +11,7 @@ final class Unsupported {
     }
 
     static void check(LoadOptions options) {
-        if (options.group().isPresent() && options.group().get().size() > 1 
+        if (options.group().isPresent() && options.group().get().size() > 1
                 && (options.checkDigests() || !options.digests().equals(Digests.none()))) {
             throw feature("checking digests in a load by several ranks");
         }

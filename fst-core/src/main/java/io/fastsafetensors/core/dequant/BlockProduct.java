@@ -67,7 +67,8 @@ final class BlockProduct {
     /// @param first the index of the first element in the tensor
     /// @param count how many
     /// @param overflows counts the products of finite factors that became infinite
-    void multiply(MemorySegment source, long sourceAt, MemorySegment scales, long firstScale, ScaleGrid grid, long first,
+    void multiply(MemorySegment source, long sourceAt, MemorySegment scales, long firstScale, ScaleGrid grid,
+            long first,
             MemorySegment target, long targetAt, long count, LongAdder overflows) {
         long beyond = 0;
         for (long done = 0; done < count;) {

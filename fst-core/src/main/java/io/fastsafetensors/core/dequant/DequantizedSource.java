@@ -222,7 +222,8 @@ final class DequantizedSource implements DerivedSource {
                 long highest = tensor.grid().highestScale(first, count);
                 long at = STEP;
                 readScales(lowest, highest - lowest + 1, window, at);
-                product.multiply(window, 0, window.asSlice(at), lowest, tensor.grid(), first, target, targetOffset, count,
+                product.multiply(window, 0, window.asSlice(at), lowest, tensor.grid(), first, target, targetOffset,
+                        count,
                         overflows);
             }
 
@@ -317,7 +318,8 @@ final class DequantizedSource implements DerivedSource {
             }
 
             /// The device counts nothing; but where no scale is large enough for it there is nothing to count.
-            private void countOverflows(MemorySegment memory, long at, long scalesAt, long lowest, long count, long first,
+            private void countOverflows(MemorySegment memory, long at, long scalesAt, long lowest, long count,
+                    long first,
                     long last) {
                 boolean may = false;
                 for (long s = 0; s < count && !may; s++) {
@@ -342,8 +344,10 @@ final class DequantizedSource implements DerivedSource {
                 for (long done = 0; done < bytes;) {
                     long got = file.read(offset + done, into, at + done, bytes - done);
                     if (got == 0) {
-                        throw new StorageException("the file ended " + (bytes - done) + " bytes early: it shrank while it"
-                                + " was being read", file.location().where().withOffset(offset + done));
+                        throw new StorageException(
+                                "the file ended " + (bytes - done) + " bytes early: it shrank while it"
+                                        + " was being read",
+                                file.location().where().withOffset(offset + done));
                     }
                     done += got;
                 }

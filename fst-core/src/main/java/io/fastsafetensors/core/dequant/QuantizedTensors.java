@@ -132,8 +132,10 @@ final class QuantizedTensors {
         } else if ((tensor.dtype() == DType.U8 || tensor.dtype() == DType.F4) && find(name + "_scale_2") != null) {
             addNvfp4(tensor, name, name + "_scale", name + "_scale_2", false);
         } else if (name.endsWith(".qweight") && tensor.dtype() == DType.I32) {
-            throw new UnsupportedFeatureException("integers packed by GPTQ or AWQ are not de-quantised; load them as they"
-                    + " are (keep)", tensor.file().where().withTensor(name));
+            throw new UnsupportedFeatureException(
+                    "integers packed by GPTQ or AWQ are not de-quantised; load them as they"
+                            + " are (keep)",
+                    tensor.file().where().withTensor(name));
         }
     }
 

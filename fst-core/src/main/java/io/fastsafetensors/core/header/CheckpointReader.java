@@ -65,7 +65,8 @@ public final class CheckpointReader {
                 + (checkpoint.opaque().size() == 1 ? " tensor is" : " tensors are")
                 + " opaque bytes (U8), because the dtype is not known: " + dtypes.entrySet().stream().limit(MOST_NAMED)
                         .map(dtype -> Printable.escape(dtype.getKey()) + " of " + dtype.getValue())
-                        .collect(Collectors.joining(", ")), checkpoint.location()));
+                        .collect(Collectors.joining(", ")),
+                checkpoint.location()));
     }
 
     private static ParsedCheckpoint ofFiles(CheckpointFiles files, HeaderReads headers, SourceFiles sources) {
@@ -75,7 +76,7 @@ public final class CheckpointReader {
         // The file of one rank, opened by itself, is what it is.
         List<FileHeader> whole = files.files().size() == 1
                 && files.location().name().equals(files.files().getFirst().name()) ? all
-                : JoinedTensors.join(all, files.location(), sources);
+                        : JoinedTensors.join(all, files.location(), sources);
         return new ParsedCheckpoint(files.location(), whole, sources, Optional.empty(), notes, Map.of());
     }
 

@@ -85,7 +85,8 @@ public final class FileDigests {
         return new FileDigests(expected);
     }
 
-    private static @Nullable Expected find(Location file, SourceFiles sources, Map<Location, Map<String, String>> sums) {
+    private static @Nullable Expected find(Location file, SourceFiles sources,
+            Map<Location, Map<String, String>> sums) {
         Location directory = file.parent().orElse(null);
         if (directory == null) {
             return null;
@@ -203,7 +204,8 @@ public final class FileDigests {
         });
         if (!cancelled && !found.equals(digest.digest)) {
             throw new FormatException(FormatError.DIGEST_MISMATCH, "the file has the SHA-256 " + found + ", and "
-                    + digest.digest + " is expected (" + digest.source + "): it is damaged or another one; get it again",
+                    + digest.digest + " is expected (" + digest.source
+                    + "): it is damaged or another one; get it again",
                     file.where());
         }
         return true;

@@ -53,7 +53,8 @@ final class JoinedTensors {
         }
 
         FormatException error(String detail) {
-            return new FormatException(FormatError.INVALID_SHARDING, detail, info.file().where().withTensor(info.name()));
+            return new FormatException(FormatError.INVALID_SHARDING, detail,
+                    info.file().where().withTensor(info.name()));
         }
     }
 
@@ -277,7 +278,8 @@ final class JoinedTensors {
                 if (before.overlaps(piece)) {
                     throw piece.error("a part of shape " + piece.info.shape() + " at " + Arrays.toString(piece.offsets)
                             + " lies over one of shape " + before.info.shape() + " at "
-                            + Arrays.toString(before.offsets) + " in " + Printable.escape(before.info.file().toString()));
+                            + Arrays.toString(before.offsets) + " in "
+                            + Printable.escape(before.info.file().toString()));
                 }
             }
             near.add(piece);

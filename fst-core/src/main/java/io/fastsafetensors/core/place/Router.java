@@ -87,13 +87,16 @@ public final class Router {
                 return null;
             }
             if (options.strictBackend() && direct.isPresent()) {
-                throw new BackendException("direct storage is demanded (strict) and tensors that are de-quantised cannot have"
-                        + " it", file.location().where().withBackend(backend.get().name()));
+                throw new BackendException(
+                        "direct storage is demanded (strict) and tensors that are de-quantised cannot have"
+                                + " it",
+                        file.location().where().withBackend(backend.get().name()));
             }
             boolean able = capabilities.contains(Capability.KERNELS) && reads.get().elements().stream()
                     .allMatch(from -> backend.get().kernels().dequantizes(from, reads.get().result()));
             boolean last = options.dtype().isEmpty() || options.dtype().get() == reads.get().result();
-            return able && last ? new Route(Landing.DEQUANTIZED, "de-quantised by the device, read through the page cache")
+            return able && last
+                    ? new Route(Landing.DEQUANTIZED, "de-quantised by the device, read through the page cache")
                     : new Route(Landing.STAGED, able ? "de-quantised by the host, since it is converted to "
                             + options.dtype().get() + " afterwards"
                             : "de-quantised by the host: the backend has no kernel for it");

@@ -40,7 +40,8 @@ final class StagedLander implements Lander {
         long end = blocks.end(index);
         Location location = load.fileOf(index).location();
         Span read = Recorder.read(location, start, end - start);
-        boolean multiplied = load.fileOf(index).landing() == Landing.DEQUANTIZED && products().read(index, slot.segment());
+        boolean multiplied =
+                load.fileOf(index).landing() == Landing.DEQUANTIZED && products().read(index, slot.segment());
         if (!multiplied) {
             load.files().forBlock(file).read(start, end, slot.segment(), 0);
         }

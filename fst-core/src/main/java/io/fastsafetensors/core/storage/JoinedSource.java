@@ -240,8 +240,10 @@ public final class JoinedSource implements DerivedSource {
                     long where = box.fileOffset() + offset + done;
                     long got = file.read(where, into, at + done, bytes - done);
                     if (got == 0) {
-                        throw new StorageException("the file ended " + (bytes - done) + " bytes early: it shrank while it"
-                                + " was being read", file.location().where().withOffset(where));
+                        throw new StorageException(
+                                "the file ended " + (bytes - done) + " bytes early: it shrank while it"
+                                        + " was being read",
+                                file.location().where().withOffset(where));
                     }
                     done += got;
                 }

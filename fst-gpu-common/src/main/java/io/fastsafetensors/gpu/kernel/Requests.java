@@ -37,8 +37,9 @@ final class Requests {
         }
         if (!source.buffer().equals(scales.buffer()) || scales.offset() % Float.BYTES != 0
                 || scales.byteSize() % Float.BYTES != 0 || source.buffer().equals(target.buffer())) {
-            throw new IllegalArgumentException("scales are aligned to 4 bytes and in the source's buffer, the target is in"
-                    + " another one");
+            throw new IllegalArgumentException(
+                    "scales are aligned to 4 bytes and in the source's buffer, the target is in"
+                            + " another one");
         }
         long last = firstScale + scales.byteSize() / Float.BYTES - 1;
         if (elements > 0 && (grid.lowestScale(firstElement, elements) < firstScale

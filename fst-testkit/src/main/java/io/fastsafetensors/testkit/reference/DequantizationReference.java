@@ -37,8 +37,9 @@ public final class DequantizationReference {
         for (long i = 0; i < elements; i++) {
             long element = firstElement + i;
             long row = element / grid.columns();
-            long scale = row / grid.rows() * grid.matrixStride() + row % grid.rows() / grid.blockRows() * grid.rowStride()
-                    + element % grid.columns() / grid.blockColumns();
+            long scale =
+                    row / grid.rows() * grid.matrixStride() + row % grid.rows() / grid.blockRows() * grid.rowStride()
+                            + element % grid.columns() / grid.blockColumns();
             int bits = (int) Elements.get(scales, DType.F32, scale - firstScale);
             Elements.set(target, to, i, multiply(from, Elements.get(source, from, i), bits, to));
         }

@@ -61,7 +61,8 @@ final class ConversionMutants {
                         }
                         super.convert(stream, source, from, target, to, elements);
                     }
-                }), Mutant.ofKernels("K-12", "products of F8 are rounded once, past F32", real -> new OnceRounded(real)));
+                }),
+                Mutant.ofKernels("K-12", "products of F8 are rounded once, past F32", real -> new OnceRounded(real)));
     }
 
     /// Products that are rounded to the result without a stop at F32, which hardly ever makes a difference.

@@ -107,7 +107,8 @@ class PartialReadTest {
                 new Case(30, 40, Slice.every(100), Slice.range(-10, columns)),
                 new Case(30, 40, Slice.every(-100), Slice.range(10, 20)),
                 new Case(2 * 5, 4, Slice.range(10, 12), Slice.range(0, 20_000, 4000)),
-                new Case(2 * 5, 4, Slice.range(-12, -10), Slice.every(-4000)), new Case(1, 4, Slice.at(-3), Slice.at(-7)));
+                new Case(2 * 5, 4, Slice.range(-12, -10), Slice.every(-4000)),
+                new Case(1, 4, Slice.at(-3), Slice.at(-7)));
         for (Case each : cases) {
             long bytes = countedBytes(() -> {
                 try (Tensor part = checkpoint.read("w", each.slices)) {
@@ -115,7 +116,8 @@ class PartialReadTest {
                 }
             });
             assertTrue(bytes <= each.runs * (each.runBytes + 2 * PAGE),
-                    bytes + " bytes for " + each.runs + " runs of " + each.runBytes + ": " + Arrays.toString(each.slices));
+                    bytes + " bytes for " + each.runs + " runs of " + each.runBytes + ": "
+                            + Arrays.toString(each.slices));
         }
     }
 

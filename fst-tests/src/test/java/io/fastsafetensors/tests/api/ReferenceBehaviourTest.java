@@ -88,7 +88,8 @@ class ReferenceBehaviourTest {
         Safetensors.write(file("two"), wide, b, a);
         assertEquals(-1, Files.mismatch(file("one"), file("two")));
         Checkpoint one = Safetensors.open(file("one"));
-        assertEquals(List.of("c", "a", "b"), one.tensors().stream().map(t -> t.name()).toList(), "aligned: widest first");
+        assertEquals(List.of("c", "a", "b"), one.tensors().stream().map(t -> t.name()).toList(),
+                "aligned: widest first");
         one.tensors().forEach(tensor -> assertEquals(0, tensor.fileOffset() % tensor.dtype().alignment()));
     }
 

@@ -124,7 +124,8 @@ class DequantizeTest {
         QuantizedSamples samples = samples(apart);
         write(samples, apart);
         for (TransferPath path : List.of(TransferPath.AUTO, TransferPath.STAGED)) {
-            try (Loader loader = builder("cpu", to).transferPath(path).build(); Weights weights = loader.load(directory)) {
+            try (Loader loader = builder("cpu", to).transferPath(path).build();
+                    Weights weights = loader.load(directory)) {
                 assertLoaded(samples, to, weights);
             }
         }
@@ -150,7 +151,8 @@ class DequantizeTest {
         RemoteBackend.MULTIPLIES.set(true);
         QuantizedSamples samples = samples(true);
         write(samples, true);
-        try (Loader loader = builder("remote", to).transferPath(path).build(); Weights weights = loader.load(directory)) {
+        try (Loader loader = builder("remote", to).transferPath(path).build();
+                Weights weights = loader.load(directory)) {
             assertLoaded(samples, to, weights);
             assertTrue(weights.stats().storage().stream().anyMatch(line -> line.contains("de-quantised by the device")),
                     weights.stats().storage().toString());
@@ -229,8 +231,9 @@ class DequantizeTest {
 
     @Test
     void block_sizes_that_shapes_do_not_tell_come_from_config_json() throws IOException {
-        QuantizedSamples samples = new QuantizedSamples(SEED, false).blocks("a.weight", DType.F8_E4M3, Shape.of(300, 200),
-                96, 48, DType.F32, "_scale_inv");
+        QuantizedSamples samples =
+                new QuantizedSamples(SEED, false).blocks("a.weight", DType.F8_E4M3, Shape.of(300, 200),
+                        96, 48, DType.F32, "_scale_inv");
         samples.values().write(directory.resolve("model.safetensors"));
         try (Loader loader = builder("cpu", DType.F32).build()) {
             assertRefused(loader, directory, "InvalidQuantization", "a.weight", "a.weight_scale_inv", "128 × 128");
@@ -252,7 +255,8 @@ class DequantizeTest {
                 "x.weight", "x.weight_scale_inv", "x.scale", "keep");
         refused(SafetensorsFixture.create().tensor("x_blocks", DType.U8, Shape.of(4, 2, 16), 1), "InvalidQuantization",
                 "x_blocks", "x_scales");
-        refused(SafetensorsFixture.create().tensor("x_blocks", DType.U8, Shape.of(4, 2, 16), 1).tensor("x_scales", DType.U8,
+        refused(SafetensorsFixture.create().tensor("x_blocks", DType.U8, Shape.of(4, 2, 16), 1).tensor("x_scales",
+                DType.U8,
                 Shape.of(4, 3), 1), "InvalidQuantization", "x_scales", "[4,2]");
         refused(SafetensorsFixture.create().tensor("x", DType.U8, Shape.of(4, 8), 1).tensor("x_scale_2", DType.F32,
                 Shape.of(), new byte[4]), "InvalidQuantization", "tensor x]", "x_scale");
@@ -278,7 +282,8 @@ class DequantizeTest {
     private static void assertRefused(Loader loader, Path path, String error, String... words) {
         FstException e = assertThrows(FstException.class, () -> loader.load(path).close());
         assertEquals(error, e.errorName(), e.getMessage());
-        Arrays.stream(words).forEach(word -> assertTrue(e.getMessage().contains(word), word + " in: " + e.getMessage()));
+        Arrays.stream(words)
+                .forEach(word -> assertTrue(e.getMessage().contains(word), word + " in: " + e.getMessage()));
     }
 
     @Test
@@ -300,7 +305,8 @@ class DequantizeTest {
     void a_dtype_of_the_load_is_what_de_quantised_tensors_become() {
         QuantizedSamples samples = samples(false);
         samples.values().write(directory.resolve("model.safetensors"));
-        try (Loader loader = builder("cpu", DType.F32).dtype(DType.F16).build(); Weights weights = loader.load(directory)) {
+        try (Loader loader = builder("cpu", DType.F32).dtype(DType.F16).build();
+                Weights weights = loader.load(directory)) {
             assertArrayEquals(samples.expected("a.weight", DType.F16), bytes(weights.get("a.weight")));
             assertEquals(DType.F16, weights.get("norm.weight").dtype());
         }

@@ -136,7 +136,8 @@ class ExpectedDigestsTest {
         String first = sha256(directory.resolve(FIRST));
         String second = sha256(directory.resolve(SECOND));
         Files.writeString(directory.resolve("SHA256SUMS"),
-                "# a comment\n" + first + "  " + FIRST + "\r\n" + "00".repeat(32) + "  another.bin\n" + second + " *./" + SECOND);
+                "# a comment\n" + first + "  " + FIRST + "\r\n" + "00".repeat(32) + "  another.bin\n" + second + " *./"
+                        + SECOND);
         assertFound("SHA256SUMS", "SHA256SUMS");
         Files.delete(directory.resolve("SHA256SUMS"));
         Files.writeString(directory.resolve(FIRST + ".sha256"), first.toUpperCase(Locale.ROOT) + "\n");
@@ -154,7 +155,8 @@ class ExpectedDigestsTest {
     private void assertFound(String first, String second) {
         Map<Location, String> found =
                 Diagnostics.digests(Location.of(directory), OpenOptions.defaults(), Digests.found());
-        assertEquals(Map.of(Location.of(directory.resolve(FIRST)), first, Location.of(directory.resolve(SECOND)), second),
+        assertEquals(
+                Map.of(Location.of(directory.resolve(FIRST)), first, Location.of(directory.resolve(SECOND)), second),
                 found);
     }
 

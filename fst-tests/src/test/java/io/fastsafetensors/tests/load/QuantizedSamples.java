@@ -62,13 +62,15 @@ final class QuantizedSamples {
             float usual = (float) Math.scalb(random.nextDouble() - 0.3, random.nextInt(-10, 10));
             int bits = random.nextInt(20) == 0 ? random.nextInt() : Float.floatToRawIntBits(usual);
             Elements.set(MemorySegment.ofArray(bytes), dtype, i,
-                    dtype.bits() == 8 ? random.nextInt(256) : ScalarReference.convert(DType.F32, bits & 0xFFFFFFFFL, dtype));
+                    dtype.bits() == 8 ? random.nextInt(256)
+                            : ScalarReference.convert(DType.F32, bits & 0xFFFFFFFFL, dtype));
         }
         return bytes;
     }
 
     private static int f32(DType dtype, byte[] bytes, long index) {
-        return (int) ScalarReference.convert(dtype, Elements.get(MemorySegment.ofArray(bytes), dtype, index), DType.F32);
+        return (int) ScalarReference.convert(dtype, Elements.get(MemorySegment.ofArray(bytes), dtype, index),
+                DType.F32);
     }
 
     /// Bytes with scales of blocks of the last two dimensions.
@@ -88,8 +90,9 @@ final class QuantizedSamples {
         scales.tensor(name + suffix, scale, grid, factors);
         scaleBits.put(name, i -> {
             long matrix = i / columns / rows;
-            return f32(scale == DType.U8 ? DType.F8_E8M0 : scale, factors, (matrix * downs + i / columns % rows / blockRows) * acrosses
-                    + i % columns / blockColumns);
+            return f32(scale == DType.U8 ? DType.F8_E8M0 : scale, factors,
+                    (matrix * downs + i / columns % rows / blockRows) * acrosses
+                            + i % columns / blockColumns);
         });
         samples.put(name, new Sample(element, bytes, shape));
         return this;

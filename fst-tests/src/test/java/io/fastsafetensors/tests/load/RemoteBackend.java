@@ -104,7 +104,8 @@ final class RemoteBackend implements Backend {
         }
 
         @Override
-        public void gather(CopyStream stream, BufferSlice source, DType from, Strided view, BufferSlice target, DType to) {
+        public void gather(CopyStream stream, BufferSlice source, DType from, Strided view, BufferSlice target,
+                DType to) {
             far.gather(stream, source, from, view, target, to);
         }
 

@@ -204,7 +204,8 @@ class ShardedTensorsTest {
                 if (device.equals("cpu") && (path == TransferPath.MAPPED || path == TransferPath.DIRECT)) {
                     continue;
                 }
-                try (Loader loader = builder(device).transferPath(path).build(); Weights weights = loader.load(directory)) {
+                try (Loader loader = builder(device).transferPath(path).build();
+                        Weights weights = loader.load(directory)) {
                     wholes.keySet().forEach(name -> assertWhole(name, weights.get(name)));
                     weights.awaitAll();
                 }
@@ -280,7 +281,8 @@ class ShardedTensorsTest {
             assertArrayEquals(Arrays.copyOfRange(wholes.get("large.columns"), 17 * 2400, 18 * 2400), bytes(row));
         }
         try (Tensor part = checkpoint.read("columns", Slice.all(), Slice.range(19, 42))) {
-            assertArrayEquals(box(wholes.get("columns"), shapes.get("columns"), 4, new long[] {0, 19}, Shape.of(31, 23)),
+            assertArrayEquals(
+                    box(wholes.get("columns"), shapes.get("columns"), 4, new long[] {0, 19}, Shape.of(31, 23)),
                     bytes(part));
         }
         try (Loader loader = builder("cpu").deviceBudget(4 << 20).build()) {
@@ -343,7 +345,8 @@ class ShardedTensorsTest {
         write(files);
         FstException e = assertThrows(FstException.class, () -> Safetensors.open(directory));
         assertEquals(error, e.errorName(), e.getMessage());
-        Arrays.stream(words).forEach(word -> assertTrue(e.getMessage().contains(word), word + " in: " + e.getMessage()));
+        Arrays.stream(words)
+                .forEach(word -> assertTrue(e.getMessage().contains(word), word + " in: " + e.getMessage()));
         for (int r = 0; r < files.size(); r++) {
             assertTrue(fileOf(r).toFile().delete());
         }
@@ -362,10 +365,12 @@ class ShardedTensorsTest {
     @Test
     void broken_offsets_are_named() {
         String error = "InvalidSharding";
-        refused(error, List.of(part(at(0, 0), Shape.of(4, 4)), part(at(8, 0), Shape.of(4, 4))), "32 of the 48", "missing");
+        refused(error, List.of(part(at(0, 0), Shape.of(4, 4)), part(at(8, 0), Shape.of(4, 4))), "32 of the 48",
+                "missing");
         refused(error, List.of(part(at(4, 0), Shape.of(4, 4)), part(at(8, 0), Shape.of(4, 4))), "tensor w", "missing");
         refused(error, List.of(part(at(4, 0), Shape.of(4, 4))), "16 of the 32", "missing");
-        refused(error, List.of(part(at(0, 0), Shape.of(4, 4)), part(at(2, 0), Shape.of(4, 4))), "lies over", "shard-00001");
+        refused(error, List.of(part(at(0, 0), Shape.of(4, 4)), part(at(2, 0), Shape.of(4, 4))), "lies over",
+                "shard-00001");
         refused(error, List.of(part(at(0, 0), Shape.of(4, 4)), part(at(0, 2), Shape.of(4, 4))), "lies over");
         refused(error, List.of(part(at(0), Shape.of(4, 4))), "saved_offsets [0]", "[4,4]");
         refused(error, List.of(part("{\"saved_offsets\":[0,0],\"global_shape\":[2,4]}", Shape.of(4, 4))), "outside");
