@@ -120,7 +120,8 @@ final class BlockProduct {
         int beyond = 0;
         for (int i = 0; i < run; i++) {
             long nibble = firstNibble + i;
-            int code = source.get(ValueLayout.JAVA_BYTE, at + (nibble >>> 1)) >>> (int) (nibble & 1) * 4 & 0xF;
+            int pair = source.get(ValueLayout.JAVA_BYTE, at + (nibble >>> 1));
+            int code = (pair >>> (int) ((nibble & 1) * 4)) & 0xF;
             float value = table[code];
             int bits = Float.floatToRawIntBits(value * scale);
             switch (to) {
@@ -143,7 +144,7 @@ final class BlockProduct {
     }
 
     private static short bf16(int bits) {
-        return (short) ((bits & MAGNITUDE) > INFINITY ? BF16_NAN : bits + 0x7FFF + (bits >>> 16 & 1) >>> 16);
+        return (short) ((bits & MAGNITUDE) > INFINITY ? BF16_NAN : (bits + 0x7FFF + ((bits >>> 16) & 1)) >>> 16);
     }
 
     /// The JDK's conversion rounds to nearest, ties to even; of a NaN it makes one thing or another.

@@ -258,8 +258,8 @@ final class DequantizedSource implements DerivedSource {
             }
 
             private static int bits(MemorySegment window, long at) {
-                return window.get(ValueLayout.JAVA_BYTE, at) & 0xFF
-                        | (window.get(ValueLayout.JAVA_BYTE, at + 1) & 0xFF) << 8;
+                return (window.get(ValueLayout.JAVA_BYTE, at) & 0xFF)
+                        | ((window.get(ValueLayout.JAVA_BYTE, at + 1) & 0xFF) << 8);
             }
 
             private synchronized float[] factors() {

@@ -28,10 +28,10 @@ final class SmallFloats {
     }
 
     private static float number(int code, int bits, int mantissaBits, int bias) {
-        int magnitude = code & (1 << (bits - 1)) - 1;
+        int magnitude = code & ((1 << (bits - 1)) - 1);
         int exponent = magnitude >>> mantissaBits;
-        int fraction = magnitude & (1 << mantissaBits) - 1;
-        int significand = exponent == 0 ? fraction : fraction | 1 << mantissaBits;
+        int fraction = magnitude & ((1 << mantissaBits) - 1);
+        int significand = exponent == 0 ? fraction : fraction | (1 << mantissaBits);
         float value = (float) Math.scalb((double) significand, Math.max(exponent, 1) - bias - mantissaBits);
         return code >>> (bits - 1) == 0 ? value : -value;
     }

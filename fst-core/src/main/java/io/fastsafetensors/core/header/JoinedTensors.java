@@ -13,7 +13,7 @@ import io.fastsafetensors.types.Shape;
 import io.fastsafetensors.types.TensorInfo;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.Arrays;
+import java.util.Collections;
 import java.util.Comparator;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -34,9 +34,9 @@ final class JoinedTensors {
     private final Map<String, List<Piece>> pieces = new LinkedHashMap<>();
 
     /// A part of a tensor.
-    private record Piece(int file, TensorInfo info, long[] offsets, long @Nullable [] wholeShape) {
+    private record Piece(int file, TensorInfo info, List<Long> offsets, @Nullable Shape wholeShape) {
         long end(int dim) {
-            return offsets[dim] + info.shape().dim(dim);
+            return offsets.get(dim) + info.shape().dim(dim);
         }
 
         boolean isEmpty() {
@@ -44,8 +44,8 @@ final class JoinedTensors {
         }
 
         boolean overlaps(Piece other) {
-            for (int d = 0; d < offsets.length; d++) {
-                if (offsets[d] >= other.end(d) || other.offsets[d] >= end(d)) {
+            for (int d = 0; d < offsets.size(); d++) {
+                if (offsets.get(d) >= other.end(d) || other.offsets.get(d) >= end(d)) {
                     return false;
                 }
             }
@@ -87,7 +87,7 @@ final class JoinedTensors {
     /// A tensor of a file that says nothing of parts is whole.
     private void add(int file, TensorInfo tensor, Optional<ShardingInfo> sharding) {
         if (sharding.isEmpty()) {
-            put(tensor.name(), new Piece(file, tensor, new long[tensor.shape().rank()], null));
+            put(tensor.name(), new Piece(file, tensor, Collections.nCopies(tensor.shape().rank(), 0L), null));
             return;
         }
         ShardingInfo.Entry entry = sharding.get().of(tensor);
@@ -190,25 +190,25 @@ final class JoinedTensors {
         Set<String> boxes = new HashSet<>();
         List<Piece> parts = new ArrayList<>();
         for (Piece piece : given) {
-            if (piece.info.dtype() != first.info.dtype() || piece.offsets.length != first.offsets.length) {
+            if (piece.info.dtype() != first.info.dtype() || piece.offsets.size() != first.offsets.size()) {
                 throw piece.error("a part of " + piece.info.dtype() + " " + piece.info.shape() + ", and one of "
                         + first.info.dtype() + " " + first.info.shape() + " in "
                         + Printable.escape(first.info.file().toString()));
             }
-            for (int d = 0; d < piece.offsets.length; d++) {
+            for (int d = 0; d < piece.offsets.size(); d++) {
                 long end = piece.end(d);
-                if (end < 0 || (piece.wholeShape != null && end > piece.wholeShape[d])) {
-                    throw piece.error("a part of shape " + piece.info.shape() + " at " + Arrays.toString(piece.offsets)
+                if (end < 0 || (piece.wholeShape != null && end > piece.wholeShape.dim(d))) {
+                    throw piece.error("a part of shape " + piece.info.shape() + " at " + piece.offsets
                             + " reaches outside the whole tensor"
-                            + (piece.wholeShape == null ? "" : " " + Arrays.toString(piece.wholeShape)));
+                            + (piece.wholeShape == null ? "" : " " + piece.wholeShape));
                 }
             }
             if (first.wholeShape != null && piece.wholeShape != null
-                    && !Arrays.equals(first.wholeShape, piece.wholeShape)) {
-                throw piece.error("the whole tensor has the shape " + Arrays.toString(piece.wholeShape) + " here and "
-                        + Arrays.toString(first.wholeShape) + " in " + Printable.escape(first.info.file().toString()));
+                    && !first.wholeShape.equals(piece.wholeShape)) {
+                throw piece.error("the whole tensor has the shape " + piece.wholeShape + " here and "
+                        + first.wholeShape + " in " + Printable.escape(first.info.file().toString()));
             }
-            if (!piece.isEmpty() && boxes.add(Arrays.toString(piece.offsets) + piece.info.shape())) {
+            if (!piece.isEmpty() && boxes.add(piece.offsets.toString() + piece.info.shape())) {
                 parts.add(piece);
             }
         }
@@ -233,10 +233,10 @@ final class JoinedTensors {
 
     /// As the files say, or else as far as the parts reach.
     private static Shape wholeShape(List<Piece> parts) {
-        long[] dims = new long[parts.getFirst().offsets.length];
+        long[] dims = new long[parts.getFirst().offsets.size()];
         for (Piece piece : parts) {
             if (piece.wholeShape != null) {
-                return Shape.of(piece.wholeShape);
+                return piece.wholeShape;
             }
             for (int d = 0; d < dims.length; d++) {
                 dims[d] = Math.max(dims[d], piece.end(d));
@@ -257,9 +257,9 @@ final class JoinedTensors {
     private static void requireApart(List<Piece> parts) {
         int along = 0;
         long most = 0;
-        for (int d = 0; d < parts.getFirst().offsets.length; d++) {
+        for (int d = 0; d < parts.getFirst().offsets.size(); d++) {
             int dim = d;
-            long different = parts.stream().mapToLong(piece -> piece.offsets[dim]).distinct().count();
+            long different = parts.stream().mapToLong(piece -> piece.offsets.get(dim)).distinct().count();
             if (different > most) {
                 most = different;
                 along = d;
@@ -270,15 +270,15 @@ final class JoinedTensors {
         }
         int dim = along;
         List<Piece> sorted = new ArrayList<>(parts);
-        sorted.sort(Comparator.comparingLong(piece -> piece.offsets[dim]));
+        sorted.sort(Comparator.comparingLong(piece -> piece.offsets.get(dim)));
         ArrayDeque<Piece> near = new ArrayDeque<>();
         for (Piece piece : sorted) {
-            near.removeIf(before -> before.end(dim) <= piece.offsets[dim]);
+            near.removeIf(before -> before.end(dim) <= piece.offsets.get(dim));
             for (Piece before : near) {
                 if (before.overlaps(piece)) {
-                    throw piece.error("a part of shape " + piece.info.shape() + " at " + Arrays.toString(piece.offsets)
+                    throw piece.error("a part of shape " + piece.info.shape() + " at " + piece.offsets
                             + " lies over one of shape " + before.info.shape() + " at "
-                            + Arrays.toString(before.offsets) + " in "
+                            + before.offsets + " in "
                             + Printable.escape(before.info.file().toString()));
                 }
             }
@@ -302,9 +302,9 @@ final class JoinedTensors {
         if (!dtype.isSubByte() || parts.size() == 1) {
             return;
         }
-        int last = parts.getFirst().offsets.length - 1;
+        int last = parts.getFirst().offsets.size() - 1;
         for (Piece piece : parts) {
-            if ((piece.offsets[last] * dtype.bits() | piece.info.shape().dim(last) * dtype.bits()) % 8 != 0) {
+            if (((piece.offsets.get(last) * dtype.bits()) | (piece.info.shape().dim(last) * dtype.bits())) % 8 != 0) {
                 throw piece.error("a part of " + dtype + " that begins or ends inside a byte");
             }
         }

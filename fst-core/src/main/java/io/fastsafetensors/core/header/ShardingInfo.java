@@ -4,10 +4,12 @@ import io.fastsafetensors.error.FormatError;
 import io.fastsafetensors.error.FormatException;
 import io.fastsafetensors.error.Printable;
 import io.fastsafetensors.types.Location;
+import io.fastsafetensors.types.Shape;
 import io.fastsafetensors.types.TensorInfo;
 import java.io.StringReader;
-import java.util.Arrays;
+import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
@@ -33,7 +35,7 @@ final class ShardingInfo {
     /// @param name the whole tensor's name, null if it is the part's
     /// @param offsets where the part begins in each dimension
     /// @param shape the whole tensor's dimensions, null if only the parts tell
-    record Entry(@Nullable String name, long[] offsets, long @Nullable [] shape) {
+    record Entry(@Nullable String name, List<Long> offsets, @Nullable Shape shape) {
     }
 
     private ShardingInfo(Location file, Map<String, Entry> entries) {
@@ -67,13 +69,14 @@ final class ShardingInfo {
         if (json.next() != JsonToken.START_OBJECT) {
             throw json.problem("an entry is not an object");
         }
-        long[] offsets = null;
-        long[] shape = null;
+        List<Long> offsets = null;
+        Shape shape = null;
         String name = null;
         for (String key = json.nextName(); key != null; key = json.nextName()) {
             switch (key) {
                 case OFFSETS -> offsets = numbers(json, OFFSETS);
-                case GLOBAL_SHAPE -> shape = numbers(json, GLOBAL_SHAPE);
+                case GLOBAL_SHAPE -> shape = Shape.of(
+                        numbers(json, GLOBAL_SHAPE).stream().mapToLong(Long::longValue).toArray());
                 case LOGICAL_NAME -> {
                     json.next();
                     name = json.string(LOGICAL_NAME);
@@ -87,23 +90,19 @@ final class ShardingInfo {
         return new Entry(name, offsets, shape);
     }
 
-    private static long[] numbers(JsonCursor json, String what) {
+    private static List<Long> numbers(JsonCursor json, String what) {
         if (json.next() != JsonToken.START_ARRAY) {
             throw json.problem(what + " is not an array");
         }
-        long[] numbers = new long[4];
-        int count = 0;
+        List<Long> numbers = new ArrayList<>();
         while (json.next() != JsonToken.END_ARRAY) {
-            if (count == numbers.length) {
-                numbers = Arrays.copyOf(numbers, count * 2);
-            }
             long number = json.unsigned("a number of " + what);
             if (number < 0) {
                 throw json.problem("a number of " + what + " has no place in a Java long");
             }
-            numbers[count++] = number;
+            numbers.add(number);
         }
-        return Arrays.copyOf(numbers, count);
+        return numbers;
     }
 
     /// What it says of one of its file's tensors.
@@ -112,11 +111,11 @@ final class ShardingInfo {
     Entry of(TensorInfo part) {
         Entry entry = entries.get(part.name());
         int rank = part.shape().rank();
-        if (entry == null || entry.offsets.length != rank || (entry.shape != null && entry.shape.length != rank)) {
+        if (entry == null || entry.offsets.size() != rank || (entry.shape != null && entry.shape.rank() != rank)) {
             throw new FormatException(FormatError.INVALID_SHARDING, entry == null
                     ? KEY + " of the metadata says nothing of this tensor"
-                    : KEY + " of the metadata has " + OFFSETS + " " + Arrays.toString(entry.offsets)
-                            + (entry.shape == null ? "" : " and " + GLOBAL_SHAPE + " " + Arrays.toString(entry.shape))
+                    : KEY + " of the metadata has " + OFFSETS + " " + entry.offsets
+                            + (entry.shape == null ? "" : " and " + GLOBAL_SHAPE + " " + entry.shape)
                             + " for a part of shape " + part.shape(),
                     file.where().withTensor(part.name()));
         }

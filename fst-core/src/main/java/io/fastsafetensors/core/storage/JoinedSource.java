@@ -25,7 +25,7 @@ public final class JoinedSource implements DerivedSource {
     /// @param fileOffset its first byte there
     /// @param offsets where it begins in each dimension of the whole
     /// @param shape its dimensions
-    public record Box(int file, long fileOffset, long[] offsets, Shape shape) {
+    public record Box(int file, long fileOffset, List<Long> offsets, Shape shape) {
     }
 
     /// A whole tensor: boxes that fill it.
@@ -151,7 +151,7 @@ public final class JoinedSource implements DerivedSource {
                 int bits = tensor.elementBits();
                 long first = 0;
                 for (int d = 0; d < rank; d++) {
-                    first += box.offsets()[d] * elements[d + 1];
+                    first += box.offsets().get(d) * elements[d + 1];
                 }
                 this.outer = Math.max(inner, 0);
                 this.runBytes = rank == 0 ? Math.max(1, bits / 8)

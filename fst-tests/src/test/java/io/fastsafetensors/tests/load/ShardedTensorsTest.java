@@ -375,7 +375,7 @@ class ShardedTensorsTest {
         refused(error, List.of(part(at(0), Shape.of(4, 4))), "saved_offsets [0]", "[4,4]");
         refused(error, List.of(part("{\"saved_offsets\":[0,0],\"global_shape\":[2,4]}", Shape.of(4, 4))), "outside");
         refused(error, List.of(part("{\"saved_offsets\":[0,0],\"global_shape\":[8,4]}", Shape.of(4, 4)),
-                part("{\"saved_offsets\":[4,0],\"global_shape\":[9,4]}", Shape.of(4, 4))), "[9, 4]", "[8, 4]");
+                part("{\"saved_offsets\":[4,0],\"global_shape\":[9,4]}", Shape.of(4, 4))), "[9,4]", "[8,4]");
         refused(error, List.of(part("{\"saved_offsets\":[9223372036854775807,0]}", Shape.of(4, 4))), "outside");
         refused(error, List.of(part("{\"saved_offsets\":[4611686018427387904,0]}", Shape.of(4, 4))), "64 bits");
         refused(error, List.of(part("{\"saved_offsets\":[-1,0]}", Shape.of(4, 4))), "negative");
