@@ -50,7 +50,7 @@ final class TensorDigests {
                 text.append("the metadata of ").append(Sizes.count(tensors, "tensor"));
             }
             sources.forEach((source, count) -> text.append(text.isEmpty() ? "" : ", ").append(source).append(" of ")
-                    .append(Sizes.count(Math.toIntExact(count), "file")));
+                    .append(Sizes.count(count, "file")));
             return text.toString();
         }
     }
