@@ -90,7 +90,7 @@ run_processes() {
         wait "$pid" || status=1
     done
     rm -r "$folder"
-    echo "$size processes that meet by $way: $(grep -c ': ok$' "$report") of $((size * 11)) scripts held"
+    echo "$size processes that meet by $way: $(grep -c ': ok$' "$report") of $((size * 12)) scripts held"
     grep -E 'FAILED|Exception|^memory' "$report" || true
     echo "all of it: $report"
     return "$status"

@@ -10,7 +10,9 @@ module io.fastsafetensors.api {
     exports io.fastsafetensors.group;
     exports io.fastsafetensors.group.transport;
     exports io.fastsafetensors.spi;
+    exports io.fastsafetensors.spi.base;
     exports io.fastsafetensors.spi.ffm;
+    exports io.fastsafetensors.spi.kernel;
     exports io.fastsafetensors.spi.storage;
     exports io.fastsafetensors.types;
 

@@ -10,7 +10,8 @@ import java.util.regex.Pattern;
 
 /// Reads a document's blocks of code and its tables of commands.
 final class Markdown {
-    private static final Pattern FENCE = Pattern.compile("^```(\\w*)\\n(.*?)^```$", Pattern.MULTILINE | Pattern.DOTALL);
+    private static final Pattern FENCE =
+            Pattern.compile("^ *```(\\w*)\\n(.*?)^ *```$", Pattern.MULTILINE | Pattern.DOTALL);
     private static final Pattern LAST_CELL = Pattern.compile("^\\|.*\\| (.*) \\|$");
     private static final Pattern CODE = Pattern.compile("`([^`]+)`");
 

@@ -2,6 +2,7 @@ package io.fastsafetensors.group;
 
 import io.fastsafetensors.types.Device;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 
 /// How the ranks of a group find each other; which place this process has among them.
@@ -17,6 +18,10 @@ public record Bootstrap(int rank, int size, int localRank, Device device, Durati
         Map<String, String> properties) {
     /// How long collectives wait unless told otherwise.
     public static final Duration DEFAULT_TIMEOUT = Duration.ofMinutes(10);
+
+    /// The variables by which a launcher shows each process some of the devices.
+    private static final Map<String, List<String>> VISIBLE = Map.of("cuda", List.of("CUDA_VISIBLE_DEVICES"), "rocm",
+            List.of("HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES"));
 
     /// The longest timeout.
     public static final Duration LONGEST_TIMEOUT = Duration.ofDays(365);
@@ -37,9 +42,12 @@ public record Bootstrap(int rank, int size, int localRank, Device device, Durati
     /// |---|---|---|---|
     /// | torchrun, and whoever sets the same | `RANK` | `WORLD_SIZE` | `LOCAL_RANK` |
     /// | Open MPI's mpirun | `OMPI_COMM_WORLD_RANK` | `OMPI_COMM_WORLD_SIZE` | `OMPI_COMM_WORLD_LOCAL_RANK` |
+    /// | mpiexec of MPICH and Intel MPI | `PMI_RANK` | `PMI_SIZE` | `MPI_LOCALRANKID` |
     /// | srun | `SLURM_PROCID` | `SLURM_STEP_NUM_TASKS` | `SLURM_LOCALID` |
     ///
-    /// The properties are those of `MASTER_ADDR`, `MASTER_PORT`, `NCCL_COMM_ID` and `FST_GROUP_DIR` that are set.
+    /// The properties are those of `MASTER_ADDR`, `MASTER_PORT`, `NCCL_COMM_ID` and `FST_GROUP_DIR` that are set. Where none is,
+    /// and mpirun, mpiexec or srun says that all ranks are on this host, `MASTER_ADDR` is `127.0.0.1` and `MASTER_PORT` is
+    /// derived from the job.
     ///
     /// @param environment such as [System#getenv()]
     /// @param device the device that this rank moves memory of; [#localDevice] is the usual choice
@@ -53,13 +61,28 @@ public record Bootstrap(int rank, int size, int localRank, Device device, Durati
     }
 
     /// The device of a type that belongs to this process among those on its host: the one whose number is the local
-    /// rank; host memory, of which there is one, has number 0.
+    /// rank; host memory, of which there is one, has number 0. So has the only device that a launcher lets each process see
+    /// (`CUDA_VISIBLE_DEVICES`, `HIP_VISIBLE_DEVICES` or `ROCR_VISIBLE_DEVICES` with one entry).
     ///
     /// @param type see [Device#type()]
     /// @throws io.fastsafetensors.error.ConfigException as for [#fromEnvironment]
     public static Device localDevice(Map<String, String> environment, String type) {
         Device first = new Device(type, 0);
-        return first.isCpu() ? first : new Device(type, Launcher.place(environment).localRank());
+        if (first.isCpu()) {
+            return first;
+        }
+        int local = Launcher.place(environment).localRank();
+        boolean only = VISIBLE.getOrDefault(type, List.of()).stream().map(name -> environment.getOrDefault(name, ""))
+                .anyMatch(list -> !list.isBlank() && list.indexOf(',') < 0);
+        return only ? first : new Device(type, local);
+    }
+
+    /// How many ranks the launcher started on this host.
+    ///
+    /// @return 0 if it does not say
+    /// @throws io.fastsafetensors.error.ConfigException if no launcher is recognised
+    public static int ranksOfHost(Map<String, String> environment) {
+        return Launcher.ranksOfHost(environment);
     }
 
     /// Checks a timeout of a group.

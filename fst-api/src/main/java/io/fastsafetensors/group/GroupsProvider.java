@@ -17,4 +17,7 @@ public interface GroupsProvider {
 
     /// See [ProcessGroups#join(String, Bootstrap)].
     ProcessGroup join(String transport, Bootstrap bootstrap);
+
+    /// See [ProcessGroups#transports(String)].
+    List<String> transports(String deviceType);
 }

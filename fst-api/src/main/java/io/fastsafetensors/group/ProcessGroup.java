@@ -53,6 +53,18 @@ public interface ProcessGroup extends AutoCloseable {
     /// `part` may be that place itself (in-place).
     void allGather(BufferSlice part, BufferSlice all, CopyStream stream);
 
+    /// Brings pieces of memory from the ranks that have them to all others, in one operation: an all-gather of parts that differ
+    /// in size and lie in several buffers. The transport queues it on the stream where it can; the bytes are there when the
+    /// returned object says so. Every rank names the same roots and sizes in the same order; pieces do not overlap.
+    ///
+    /// @param pieces some may be empty
+    /// @return closed by the caller; the memory stays alive until it is done or has failed
+    default PendingCollective allGather(List<RankSlice> pieces, CopyStream stream) {
+        pieces.forEach(piece -> broadcast(piece.slice(), piece.root(), stream));
+        stream.synchronize();
+        return PendingCollective.DONE;
+    }
+
     /// Sends to rank `to`, which calls [#receive].
     void send(BufferSlice slice, int to, CopyStream stream);
 

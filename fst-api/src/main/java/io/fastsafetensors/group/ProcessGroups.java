@@ -62,6 +62,14 @@ public final class ProcessGroups {
         return provider().join(transport, bootstrap);
     }
 
+    /// The transports on the path that move memory of a device type between the processes of a job, those that work here
+    /// first: what a process takes that is told to load with others and no transport.
+    ///
+    /// @param deviceType see [Device#type()]
+    public static List<String> transports(String deviceType) {
+        return provider().transports(deviceType);
+    }
+
     private static GroupsProvider provider() {
         return Services.first(GroupsProvider.class, ProcessGroups.class)
                 .orElseThrow(() -> new UnsupportedFeatureException(

@@ -8,8 +8,10 @@ import java.util.Optional;
 /// One opened device: its memory, the ways into it and its kernels.
 ///
 /// Safe for use by many threads at once, except where a returned object says otherwise. [#close()] is idempotent and
-/// is called after everything allocated here was closed; what is still open then is freed, and using it afterwards
-/// throws [IllegalStateException].
+/// is called after everything allocated here was closed; what is still open then is freed, streams and files before memory,
+/// and using it afterwards throws [IllegalStateException]. Memory that a native call in flight uses stays: closing then frees
+/// everything else and throws [IllegalStateException], and a later close frees the rest. The base classes of
+/// [io.fastsafetensors.spi.base] do all this.
 public interface Backend extends AutoCloseable {
     /// The provider's name.
     String name();
@@ -17,11 +19,15 @@ public interface Backend extends AutoCloseable {
     /// The device and its facts.
     DeviceInfo info();
 
-    /// How to feed this device.
-    TransferHints hints();
+    /// How to feed this device; the same at every call.
+    default TransferHints hints() {
+        return TransferHints.defaults();
+    }
 
     /// Free and total memory now.
-    MemoryInfo memory();
+    default MemoryInfo memory() {
+        return MemoryInfo.unknown();
+    }
 
     /// Allocates device memory; contents undefined. Zero bytes are legal and give a distinct, closable buffer.
     ///
@@ -42,7 +48,9 @@ public interface Backend extends AutoCloseable {
     /// Conversion and strided gather on this device.
     ///
     /// @throws io.fastsafetensors.error.UnsupportedFeatureException without [Capability#KERNELS]
-    Kernels kernels();
+    default Kernels kernels() {
+        throw new UnsupportedFeatureException("the backend converts nothing on its device", Where.backend(name()));
+    }
 
     /// A fence behind everything that was submitted so far to a stream that the program opened itself, beside fst: what
     /// core waits for before it frees or fills memory again that such a stream still uses. A backend whose device works

@@ -1,7 +1,7 @@
 package io.fastsafetensors.spi;
 
-/// What a backend can do; the conformance suite runs the rules of those that are claimed and reports the rest as
-/// not applicable.
+/// What a backend can do. Core uses what is claimed; the conformance suite runs the rules of those that are claimed and
+/// reports the rest as not applicable. Constants are added in later versions, so a `switch` over them needs a default.
 public enum Capability {
     /// [DeviceBuffer#segment()] is present: the host can read and write device memory.
     HOST_ADDRESSABLE,

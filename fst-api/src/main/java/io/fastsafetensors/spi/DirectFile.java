@@ -1,7 +1,8 @@
 package io.fastsafetensors.spi;
 
 /// One file opened for direct reads. Many threads may read at once. [#close()] is idempotent and waits for reads in
-/// flight.
+/// flight. Closing the backend closes it: afterwards a read is an [IllegalStateException], and closing it harmless. An
+/// interrupt does not end a read.
 public interface DirectFile extends AutoCloseable {
     /// File offsets, sizes and buffer offsets that are multiples of this avoid a detour through the host.
     long alignment();

@@ -4,7 +4,11 @@ import io.fastsafetensors.error.UnsupportedFeatureException;
 import io.fastsafetensors.error.Where;
 import io.fastsafetensors.types.DType;
 
-/// Conversion and strided gather on the device. Work is queued on the given stream, in order with its copies.
+/// Conversion and strided gather on the device. Work is queued on the given stream, in order with its copies, or done before
+/// the call returns.
+///
+/// Many threads may use one object at once, each with a stream of its own. The stream is one of the same backend; another
+/// one's is an [IllegalArgumentException] where the work is queued. Arguments are checked before anything is queued.
 ///
 /// All backends agree bit for bit; the conformance suite holds the scalar reference. The rules:
 ///
@@ -28,7 +32,9 @@ import io.fastsafetensors.types.DType;
 /// * C64 converts only to itself.
 public interface Kernels {
     /// Whether the pair is supported. Equal dtypes always are; so is every pair without C64 on a conforming backend.
-    boolean supports(DType from, DType to);
+    default boolean supports(DType from, DType to) {
+        return from == to || (from != DType.C64 && to != DType.C64);
+    }
 
     /// Converts consecutive elements.
     ///

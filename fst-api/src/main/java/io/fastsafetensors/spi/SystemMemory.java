@@ -70,7 +70,7 @@ public final class SystemMemory {
                 total = total < 0 ? limit : Math.min(total, limit);
             }
         }
-        return new MemoryInfo(free, total);
+        return MemoryInfo.of(free, total);
     }
 
     /// The group of this process and those around it, as far as they are mounted here.

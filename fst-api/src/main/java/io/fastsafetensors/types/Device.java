@@ -5,8 +5,17 @@ import java.util.Objects;
 
 /// One device, such as `cpu` or `cuda:1`. The set of types is open: a backend may bring its own.
 ///
-/// `gpu:N` is device N of the best GPU backend, `auto` the best device there is: a GPU or accelerator if some backend has
-/// one, else `cpu`. Both are resolved when a loader is built and never reported by a loaded tensor.
+/// Two types stand for a device that fst finds when a loader is built; a loaded tensor never reports them. Which device they
+/// mean is decided by what backends say of this machine, see `fst doctor`:
+///
+/// * `gpu:N` is the graphics processor number N, from 0, of one backend, in that backend's order; devices of other kinds
+///   (processors, accelerators) are not counted. `gpu` is `gpu:0`. Of the backends that have so many, the one of the highest
+///   priority is taken.
+/// * `auto` is device 0 of one backend: of those whose device 0 is a graphics processor or an accelerator the one of the
+///   highest priority; else `cpu`; else a processor behind a driver, such as OpenCL's.
+/// * Where priorities are equal, the device with more memory is taken, then the backend whose name comes first. So between
+///   vendors a priority decides, and between equals the larger device.
+/// * A backend that was asked for by name restricts all this to its devices.
 ///
 /// @param type lower-case letters and digits, such as `cpu`, `cuda`, `rocm`, `opencl`, `gpu`, `auto`
 /// @param index the device's number in its runtime's own order, from 0

@@ -28,6 +28,48 @@ class BootstrapTest {
     }
 
     @Test
+    void mpiexec_tells_the_place_of_a_process_unless_srun_does() {
+        Map<String, String> mpiexec = Map.of("PMI_RANK", "1", "PMI_SIZE", "3", "MPI_LOCALRANKID", "1");
+        assertPlace(1, 3, 1, mpiexec);
+        assertPlace(1, 3, 1, joined(SRUN, mpiexec));
+        assertPlace(6, 7, 2, joined(SRUN, Map.of("PMI_RANK", "6", "PMI_SIZE", "7")));
+    }
+
+    @Test
+    void ranks_of_one_host_have_an_address_without_being_told() {
+        Map<String, String> mpirun =
+                joined(OPEN_MPI, Map.of("OMPI_COMM_WORLD_LOCAL_SIZE", "4", "PMIX_NAMESPACE", "77"));
+        Map<String, String> found = Bootstrap.fromEnvironment(mpirun, GPU).properties();
+        assertEquals("127.0.0.1", found.get("MASTER_ADDR"));
+        int port = Integer.parseInt(found.get("MASTER_PORT"));
+        assertTrue(port >= 20_000 && port < 32_768, found.toString());
+        Map<String, String> another = joined(mpirun, Map.of("OMPI_COMM_WORLD_RANK", "3"));
+        assertEquals(found, Bootstrap.fromEnvironment(another, GPU).properties());
+        Map<String, String> otherJob = Bootstrap.fromEnvironment(joined(mpirun, Map.of("PMIX_NAMESPACE", "78")), GPU)
+                .properties();
+        assertTrue(!otherJob.equals(found), otherJob.toString());
+        Map<String, String> srun = joined(SRUN, Map.of("SLURM_STEP_TASKS_PER_NODE", "7", "SLURM_JOB_ID", "12"));
+        assertEquals("127.0.0.1", Bootstrap.fromEnvironment(srun, GPU).properties().get("MASTER_ADDR"));
+        Map<String, String> two = joined(mpirun, Map.of("OMPI_COMM_WORLD_LOCAL_SIZE", "2"));
+        assertEquals(Map.of(), Bootstrap.fromEnvironment(two, GPU).properties());
+        Map<String, String> given = joined(mpirun, Map.of("MASTER_ADDR", "h", "MASTER_PORT", "1"));
+        assertEquals(Map.of("MASTER_ADDR", "h", "MASTER_PORT", "1"),
+                Bootstrap.fromEnvironment(given, GPU).properties());
+        assertEquals(4, Bootstrap.ranksOfHost(mpirun));
+        assertEquals(0, Bootstrap.ranksOfHost(OPEN_MPI));
+    }
+
+    @Test
+    void the_only_device_that_a_process_sees_is_its_own() {
+        assertEquals(new Device("cuda", 0),
+                Bootstrap.localDevice(joined(TORCHRUN, Map.of("CUDA_VISIBLE_DEVICES", "3")), "cuda"));
+        assertEquals(new Device("cuda", 1),
+                Bootstrap.localDevice(joined(TORCHRUN, Map.of("CUDA_VISIBLE_DEVICES", "3,4")), "cuda"));
+        assertEquals(new Device("rocm", 1),
+                Bootstrap.localDevice(joined(TORCHRUN, Map.of("CUDA_VISIBLE_DEVICES", "3")), "rocm"));
+    }
+
+    @Test
     void the_launcher_nearest_to_the_program_counts() {
         assertPlace(2, 4, 0, joined(SRUN, OPEN_MPI));
         assertPlace(5, 8, 1, joined(SRUN, joined(OPEN_MPI, TORCHRUN)));

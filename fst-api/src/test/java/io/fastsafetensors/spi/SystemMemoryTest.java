@@ -43,7 +43,7 @@ class SystemMemoryTest {
 
     @Test
     void a_machine_without_limits_has_what_it_says() {
-        assertEquals(new MemoryInfo(8 * GIB, 16 * GIB), read());
+        assertEquals(MemoryInfo.of(8 * GIB, 16 * GIB), read());
     }
 
     @Test
@@ -55,7 +55,7 @@ class SystemMemoryTest {
     @Test
     void what_cannot_be_read_is_unknown() throws IOException {
         Files.delete(proc.resolve("meminfo"));
-        assertEquals(new MemoryInfo(-1, -1), read());
+        assertEquals(MemoryInfo.of(-1, -1), read());
     }
 
     @Test
@@ -65,10 +65,10 @@ class SystemMemoryTest {
         write(mount.resolve("box/memory.current"), GIB + "\n");
         write(mount.resolve("box/memory.stat"), "anon 5\ninactive_file " + GIB / 4 + "\nactive_file " + GIB / 4);
         write(mount.resolve("box/inner/memory.max"), "max\n");
-        assertEquals(new MemoryInfo(GIB + GIB / 2, 2 * GIB), read());
+        assertEquals(MemoryInfo.of(GIB + GIB / 2, 2 * GIB), read());
         write(mount.resolve("box/inner/memory.max"), GIB + "\n");
         write(mount.resolve("box/inner/memory.current"), GIB / 4 + "\n");
-        assertEquals(new MemoryInfo(GIB - GIB / 4, GIB), read());
+        assertEquals(MemoryInfo.of(GIB - GIB / 4, GIB), read());
     }
 
     @Test
@@ -76,9 +76,9 @@ class SystemMemoryTest {
         unified("/docker/abc", "/docker/abc");
         write(mount.resolve("memory.max"), GIB + "\n");
         write(mount.resolve("memory.current"), "0\n");
-        assertEquals(new MemoryInfo(GIB, GIB), read());
+        assertEquals(MemoryInfo.of(GIB, GIB), read());
         unified("/", "/../elsewhere");
-        assertEquals(new MemoryInfo(GIB, GIB), read());
+        assertEquals(MemoryInfo.of(GIB, GIB), read());
     }
 
     @Test
@@ -87,11 +87,11 @@ class SystemMemoryTest {
                 + " rw,relatime - cgroup cgroup rw,memory\n36 31 0:33 / /nowhere rw - cgroup cgroup rw,cpu\n");
         write(proc.resolve("self/cgroup"), "9:cpu:/x\n4:memory:/docker/abc\n0::/\n");
         write(mount.resolve("memory.limit_in_bytes"), 9223372036854771712L + "\n");
-        assertEquals(new MemoryInfo(8 * GIB, 16 * GIB), read());
+        assertEquals(MemoryInfo.of(8 * GIB, 16 * GIB), read());
         write(mount.resolve("memory.limit_in_bytes"), 3 * GIB + "\n");
         write(mount.resolve("memory.usage_in_bytes"), 2 * GIB + "\n");
         write(mount.resolve("memory.stat"), "inactive_file 7\ntotal_inactive_file " + GIB + "\ntotal_active_file 0\n");
-        assertEquals(new MemoryInfo(2 * GIB, 3 * GIB), read());
+        assertEquals(MemoryInfo.of(2 * GIB, 3 * GIB), read());
     }
 
     @Test

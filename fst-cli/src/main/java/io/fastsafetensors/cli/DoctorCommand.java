@@ -3,7 +3,6 @@ package io.fastsafetensors.cli;
 import io.fastsafetensors.api.Diagnostics;
 import io.fastsafetensors.api.OpenOptions;
 import io.fastsafetensors.error.FstException;
-import io.fastsafetensors.spi.Probe;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
@@ -56,19 +55,17 @@ final class DoctorCommand implements Command {
     private static List<DeviceFacts> devices(List<Diagnostics.BackendReport> backends) {
         List<DeviceFacts> devices = new ArrayList<>();
         for (Diagnostics.BackendReport backend : backends) {
-            if (backend.probe() instanceof Probe.Available found) {
-                found.devices().forEach(device -> devices.add(new DeviceFacts(device, backend.name())));
-            }
+            backend.probe().found().ifPresent(found -> found.devices()
+                    .forEach(device -> devices.add(new DeviceFacts(device, backend.name()))));
         }
         return devices;
     }
 
     private static void addBackend(Table table, Diagnostics.BackendReport backend) {
-        String reason = switch (backend.probe()) {
-            case Probe.Unavailable missing -> missing.reason();
-            case Probe.Available found -> sentence(List.of("priority " + backend.priority() + " for "
-                    + backend.deviceType(), pairs(found.versions()), words(found.capabilities())));
-        };
+        String reason = backend.probe().found()
+                .map(found -> sentence(List.of("priority " + backend.priority() + " for " + backend.deviceType(),
+                        pairs(found.versions()), words(found.capabilities()))))
+                .or(backend.probe()::obstacle).orElse("");
         add(table, "backend", backend.name(), backend.probe().isAvailable(), reason);
     }
 

@@ -3,6 +3,9 @@ package io.fastsafetensors.cli;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.fastsafetensors.test.ChildProcess;
+import io.fastsafetensors.test.ChildProcess.Result;
+import io.fastsafetensors.test.Prerequisite;
 import io.fastsafetensors.types.DType;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -12,6 +15,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -99,6 +103,31 @@ class RanksTest {
         assertEquals(1, tight.status());
         assertEquals(1, tight.errors().size(), tight.err());
         assertTrue(tight.err().contains("1024") && !tight.err().contains("rank 0 failed"), tight.err());
+    }
+
+    @Test
+    @Tag("slow")
+    void processes_of_mpirun_find_each_other_by_what_it_sets() {
+        Prerequisite.OPEN_MPI.require();
+        Result result = ChildProcess.java(Main.class, "load", "--group", "env", "--format", "tsv", shards)
+                .under(List.of(System.getProperty("fst.mpirun", "mpirun"), "--allow-run-as-root", "--oversubscribe",
+                        "-n", "2"))
+                .run();
+        assertEquals(0, result.status(), result::toString);
+        assertTrue(result.lines().contains("all\tbytes\t" + 2 * BYTES), result::toString);
+    }
+
+    @Test
+    void a_launchers_environment_that_cannot_be_is_one_line() {
+        for (String[] wrong : new String[][] {
+            {"--device", "cuda:0", "gives ranks 0 and 1 of this host the same device"},
+            {"--device", "cuda:1", "the same device, cuda:1"}, {"--timeout", "0", "--timeout: "},
+            {"--timeout", "soon", "is not a number"}}) {
+            Result result = ChildProcess.java(Main.class, "load", "--group", "env", wrong[0], wrong[1], shards)
+                    .environment("RANK", "1").environment("WORLD_SIZE", "2").environment("LOCAL_RANK", "1").run();
+            assertEquals(2, result.status(), result::toString);
+            assertTrue(result.lines().getFirst().contains(wrong[2]), result::toString);
+        }
     }
 
     @Test

@@ -18,7 +18,6 @@ import io.fastsafetensors.spi.HostRegistration;
 import io.fastsafetensors.spi.MemoryInfo;
 import io.fastsafetensors.spi.Probe;
 import io.fastsafetensors.types.Device;
-import io.fastsafetensors.types.DeviceHandle;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.EnumMap;
@@ -165,7 +164,7 @@ abstract class ProbeRules {
     void p_09_unknown_options_are_ignored() {
         BackendProvider provider = suite.provider();
         Device device = device(provider);
-        BackendOptions options = new BackendOptions(false, Map.of("fst.testkit.no-such-option", "on"));
+        BackendOptions options = BackendOptions.defaults().withProperties(Map.of("fst.testkit.no-such-option", "on"));
         provider.open(device, options).close();
     }
 
@@ -207,7 +206,7 @@ abstract class ProbeRules {
         try (Backend backend = open(provider); DeviceBuffer buffer = backend.allocate(64, 64)) {
             Map<Capability, ThrowingSupplier<Boolean>> found = new EnumMap<>(Map.of(
                     Capability.HOST_ADDRESSABLE, () -> buffer.segment().isPresent(),
-                    Capability.POINTERS, () -> buffer.handle().kind() == DeviceHandle.Kind.POINTER,
+                    Capability.POINTERS, () -> buffer.handle().isPointer(),
                     Capability.DIRECT_STORAGE, () -> backend.directStorage().isPresent(),
                     Capability.HOST_REGISTRATION, () -> registers(backend),
                     Capability.KERNELS, () -> hasKernels(backend)));

@@ -223,4 +223,13 @@ abstract class RankRules {
             return backend.info().device();
         }
     }
+
+    /// `allGather` of pieces brings each to every rank, whatever their sizes, buffers and roots, and touches nothing beside them.
+    ///
+    /// If it fails: neighbours of one size may go together, but only if there is one of each rank, in the order of ranks.
+    @Test
+    @DisplayName("R-18 pieces of many sizes in one operation")
+    void r_18_pieces_of_many_sizes_in_one_operation() throws Exception {
+        withAll(RankScripts::pieces);
+    }
 }

@@ -2,9 +2,11 @@ package io.fastsafetensors.group.transport;
 
 import io.fastsafetensors.error.GroupException;
 import io.fastsafetensors.error.Where;
+import io.fastsafetensors.group.RankSlice;
 import java.nio.BufferUnderflowException;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Locale;
 import java.util.NoSuchElementException;
 import java.util.stream.Stream;
@@ -16,7 +18,7 @@ final class Call {
     private static final int NO_ROOT = -1;
 
     enum Kind {
-        BARRIER('b'), EXCHANGE('e'), BROADCAST('c'), SCATTER('s'), ALL_GATHER('a'), TRANSFER('t');
+        BARRIER('b'), EXCHANGE('e'), BROADCAST('c'), SCATTER('s'), ALL_GATHER('a'), PIECES('p'), TRANSFER('t');
 
         /// How it is told.
         private final char code;
@@ -67,6 +69,16 @@ final class Call {
         return data(Kind.ALL_GATHER, NO_ROOT, bytes);
     }
 
+    static Call pieces(List<RankSlice> pieces) {
+        ByteBuffer each = ByteBuffer.allocate(pieces.size() * (Integer.BYTES + Long.BYTES));
+        long bytes = 0;
+        for (RankSlice piece : pieces) {
+            each.putInt(piece.root()).putLong(piece.slice().byteSize());
+            bytes += piece.slice().byteSize();
+        }
+        return new Call(Kind.PIECES, NO_ROOT, bytes, NO_PARTS, each.array());
+    }
+
     byte[] message() {
         return message.clone();
     }
@@ -108,7 +120,8 @@ final class Call {
     /// @throws GroupException if not; it names both calls
     static void requireSame(int rank, Call mine, int otherRank, Call other) {
         boolean same = mine.kind == other.kind && mine.root == other.root
-                && (mine.bytes == other.bytes || mine.kind == Kind.SCATTER);
+                && (mine.bytes == other.bytes || mine.kind == Kind.SCATTER)
+                && (mine.kind != Kind.PIECES || Arrays.equals(mine.message, other.message));
         if (!same) {
             throw new GroupException("the ranks call different things: rank " + rank + " " + mine + ", rank "
                     + otherRank + " " + other, Where.nowhere());
@@ -131,6 +144,7 @@ final class Call {
                 + (kind == Kind.BARRIER || kind == Kind.EXCHANGE || kind == Kind.SCATTER ? ""
                         : " of " + bytes + " bytes")
                 + (root < 0 ? "" : " from rank " + root)
+                + (kind == Kind.PIECES ? " in " + message.length / (Integer.BYTES + Long.BYTES) : "")
                 + (parts.length == 0 ? "" : " of " + Arrays.toString(parts) + " bytes");
     }
 }

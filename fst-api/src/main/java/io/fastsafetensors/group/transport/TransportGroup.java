@@ -2,7 +2,9 @@ package io.fastsafetensors.group.transport;
 
 import io.fastsafetensors.error.GroupException;
 import io.fastsafetensors.error.Where;
+import io.fastsafetensors.group.PendingCollective;
 import io.fastsafetensors.group.ProcessGroup;
+import io.fastsafetensors.group.RankSlice;
 import io.fastsafetensors.spi.BufferSlice;
 import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.group.transport.Call.Kind;
@@ -25,6 +27,8 @@ public final class TransportGroup implements ProcessGroup {
     private final BitSet everybody = new BitSet();
     /// Held while an operation runs, so that nothing is freed under it.
     private final ReentrantLock busy = new ReentrantLock();
+    /// Guarded by `busy`.
+    private boolean released;
 
     /// @param state what `control` and `mover` ask while they wait
     /// @param control owned by nobody; its transport frees it with the mover
@@ -105,6 +109,42 @@ public final class TransportGroup implements ProcessGroup {
     }
 
     @Override
+    public PendingCollective allGather(List<RankSlice> pieces, CopyStream stream) {
+        pieces.forEach(piece -> Arguments.requireRank(piece.root(), size()));
+        List<RankSlice> some = pieces.stream().filter(piece -> piece.slice().byteSize() > 0).toList();
+        List<PendingCollective> begun = new ArrayList<>(1);
+        move(Call.pieces(pieces), everybody, !some.isEmpty(), () -> begun.add(mover.allGather(some, stream)));
+        return begun.isEmpty() || begun.getFirst().equals(PendingCollective.DONE) ? PendingCollective.DONE
+                : new Begun(begun.getFirst());
+    }
+
+    /// An operation that goes on beside the caller: whoever asks for it uses the group.
+    private final class Begun implements PendingCollective {
+        private final PendingCollective work;
+
+        Begun(PendingCollective work) {
+            this.work = work;
+        }
+
+        @Override
+        public boolean isDone() {
+            boolean[] done = new boolean[1];
+            run(() -> done[0] = work.isDone());
+            return done[0];
+        }
+
+        @Override
+        public void await() {
+            run(work::await);
+        }
+
+        @Override
+        public void close() {
+            work.close();
+        }
+    }
+
+    @Override
     public void send(BufferSlice slice, int to, CopyStream stream) {
         move(Call.data(Kind.TRANSFER, rank(), slice.byteSize()), pair(to), slice.byteSize() > 0,
                 () -> mover.send(slice, to, stream));
@@ -165,11 +205,23 @@ public final class TransportGroup implements ProcessGroup {
         }
     }
 
+    /// Whatever is under way ends here: its memory may be freed as soon as the caller knows of the failure.
     private GroupException broken(GroupException e) {
         if (state.fail(e)) {
             farewell("rank " + rank() + " failed: " + e.getMessage(), e);
+            try {
+                abort();
+            } catch (RuntimeException late) {
+                e.addSuppressed(late);
+            }
         }
         return e;
+    }
+
+    private void abort() {
+        if (!released) {
+            mover.abort();
+        }
     }
 
     private void farewell(String reason, GroupException failure) {
@@ -193,6 +245,7 @@ public final class TransportGroup implements ProcessGroup {
             }
         } finally {
             try {
+                released = true;
                 mover.close(state.isWhole());
             } finally {
                 busy.unlock();

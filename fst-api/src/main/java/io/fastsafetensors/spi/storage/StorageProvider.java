@@ -14,6 +14,12 @@ public interface StorageProvider {
     /// The schemes it serves, in lower case, such as `s3`. `file` belongs to fst-core.
     Set<String> schemes();
 
+    /// As [io.fastsafetensors.spi.BackendProvider#spiVersion()]: overridden with the constant
+    /// [io.fastsafetensors.spi.SpiVersion#CURRENT].
+    default int spiVersion() {
+        return 1;
+    }
+
     /// Opens the storage for one loader, or one call that reads headers. Connects to nothing before it must.
     ///
     /// @param options settings for this storage; unknown ones are ignored

@@ -7,6 +7,7 @@ import io.fastsafetensors.spi.BackendOptions;
 import io.fastsafetensors.spi.BackendProvider;
 import io.fastsafetensors.spi.Capability;
 import io.fastsafetensors.spi.Probe;
+import io.fastsafetensors.spi.SpiVersion;
 import io.fastsafetensors.spi.ffm.NativeAccess;
 import io.fastsafetensors.spi.SystemMemory;
 import io.fastsafetensors.types.Device;
@@ -32,6 +33,11 @@ public final class CpuBackendProvider implements BackendProvider {
     }
 
     @Override
+    public int spiVersion() {
+        return SpiVersion.CURRENT;
+    }
+
+    @Override
     public String deviceType() {
         return Device.CPU.type();
     }
@@ -49,10 +55,10 @@ public final class CpuBackendProvider implements BackendProvider {
     static Probe probe(ByteOrder order) {
         Optional<String> obstacle = HostFacts.obstacle(order);
         if (obstacle.isPresent()) {
-            return new Probe.Unavailable(obstacle.get());
+            return Probe.unavailable(obstacle.get());
         }
         HostFacts facts = HostFacts.ofThisMachine();
-        return new Probe.Available(List.of(facts.info()), CAPABILITIES,
+        return Probe.available(List.of(facts.info())).with(CAPABILITIES).withVersions(
                 Map.of("java", Runtime.version().toString(), "memory", facts.memory().description()));
     }
 

@@ -3,17 +3,19 @@ package io.fastsafetensors.backend.cpu;
 import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.DeviceBuffer;
 import io.fastsafetensors.spi.Fence;
+import io.fastsafetensors.spi.base.Lifetime;
 import java.lang.foreign.MemorySegment;
 import java.util.Objects;
 
 /// Copies on the calling thread; everything is done when a call returns.
 final class CpuCopyStream implements CopyStream {
-    private final CpuBackend backend;
-    private volatile boolean closed;
+    private final Lifetime lifetime;
 
     /// @param backend closing it closes this too
-    CpuCopyStream(CpuBackend backend) {
-        this.backend = backend;
+    CpuCopyStream(Lifetime backend) {
+        this.lifetime = backend.work("the copy stream", () -> {
+            // Nothing is pending, and nothing was taken.
+        });
     }
 
     @Override
@@ -45,7 +47,7 @@ final class CpuCopyStream implements CopyStream {
     @Override
     public Fence fence() {
         requireOpen();
-        return new PassedFence();
+        return Fence.passed();
     }
 
     @Override
@@ -61,13 +63,11 @@ final class CpuCopyStream implements CopyStream {
 
     @Override
     public void close() {
-        closed = true;
+        lifetime.close();
     }
 
     private void requireOpen() {
-        if (closed || backend.isClosed()) {
-            throw new IllegalStateException("the copy stream is closed");
-        }
+        lifetime.requireOpen();
     }
 
     private static MemorySegment memory(DeviceBuffer buffer) {

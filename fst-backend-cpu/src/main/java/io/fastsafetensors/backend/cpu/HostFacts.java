@@ -18,6 +18,10 @@ import java.util.stream.Stream;
 /// @param memory where buffers come from
 /// @param info the device, for the probe
 record HostFacts(HostMemory memory, DeviceInfo info) {
+    private static final int DLPACK_CPU = 1;
+    /// Host memory that CUDA or ROCm page-locked.
+    private static final int DLPACK_CUDA_HOST = 3;
+    private static final int DLPACK_ROCM_HOST = 11;
     private static final Path THP = Path.of("/sys/kernel/mm/transparent_hugepage/enabled");
 
     /// The facts of this machine. Never throws.
@@ -56,8 +60,9 @@ record HostFacts(HostMemory memory, DeviceInfo info) {
                 "transparent huge pages", firstLine(THP, "").orElse("unknown"));
         String model = firstLine(Path.of("/proc/cpuinfo"), "model name").orElse(arch);
         return new HostFacts(memory,
-                new DeviceInfo(Device.CPU, DeviceKind.CPU, model, SystemMemory.ofThisProcess().read().total(), -1,
-                        attributes));
+                DeviceInfo.of(Device.CPU, DeviceKind.CPU, model)
+                        .withTotalBytes(SystemMemory.ofThisProcess().read().total()).withAttributes(attributes)
+                        .withDlpackTypes(DLPACK_CPU, DLPACK_CUDA_HOST, DLPACK_ROCM_HOST));
     }
 
     private static Optional<String> firstLine(Path file, String start) {

@@ -189,7 +189,7 @@ class CpuBackendTest {
         assertThrows(IllegalStateException.class, () -> stream.copy(a, 0, a, 8, 8));
         assertThrows(IllegalStateException.class, stream::fence);
         assertThrows(IllegalStateException.class, stream::synchronize);
-        assertThrows(IllegalStateException.class, () -> stream.waitFor(new PassedFence()));
+        assertThrows(IllegalStateException.class, () -> stream.waitFor(Fence.passed()));
     }
 
     @Test

@@ -11,13 +11,14 @@ import io.fastsafetensors.spi.MemoryInfo;
 import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.spi.StagingBuffer;
 import io.fastsafetensors.spi.TransferHints;
+import io.fastsafetensors.spi.base.BaseBuffer;
+import io.fastsafetensors.spi.base.BaseStaging;
+import io.fastsafetensors.spi.base.Lifetime;
+import io.fastsafetensors.spi.ffm.RawMemory;
+import io.fastsafetensors.types.DeviceHandle;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.util.ArrayList;
 import java.util.Optional;
-import java.util.Set;
-import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.locks.ReadWriteLock;
-import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.function.Supplier;
 
 /// One NVIDIA device.
@@ -28,7 +29,7 @@ final class CudaBackend implements ContextBackend {
     /// 256 bytes is what `cuMemAlloc` aligns to and kernels like. Each copy costs the device some 7 µs besides the
     /// transfer, so blocks are large; slots of more than some 150 MiB together leave the processor's cache, so they are
     /// not larger. A page cache gives 3 to 6 GB/s a reader. Measured on an H200: docs/benchmarks/cuda-load.md.
-    private static final TransferHints HINTS = new TransferHints(256, 6 << 20, 12, 2);
+    private static final TransferHints HINTS = TransferHints.defaults().withBlockBytes(6 << 20).withReaders(12);
 
     private final DeviceInfo info;
     private final boolean registersHostMemory;
@@ -38,10 +39,6 @@ final class CudaBackend implements ContextBackend {
     private final EventPool events;
     private final KernelModule module;
     private final CudaKernels kernels;
-    private final Set<Lifetime> streams = ConcurrentHashMap.newKeySet();
-    private final Set<Lifetime> memory = ConcurrentHashMap.newKeySet();
-    /// Shared by those who open something, exclusive for closing the backend.
-    private final ReadWriteLock opening = new ReentrantReadWriteLock();
     private final Lifetime lifetime;
 
     /// @param context this backend's own; closed with it
@@ -53,7 +50,7 @@ final class CudaBackend implements ContextBackend {
         this.deviceMemory = new DeviceMemory(context, info.totalBytes(), mostKept);
         this.pinnedMemory = new PinnedMemory(context);
         this.events = new EventPool(context);
-        this.lifetime = new Lifetime("the backend of " + info.device(), ConcurrentHashMap.newKeySet(), this::release);
+        this.lifetime = Lifetime.of("the backend of " + info.device(), this::release);
         this.module = new KernelModule(context);
         this.kernels = new CudaKernels(context, module, lifetime);
     }
@@ -75,7 +72,7 @@ final class CudaBackend implements ContextBackend {
 
     @Override
     public MemoryInfo memory() {
-        return whileOpen(deviceMemory::info);
+        return lifetime.using(deviceMemory::info);
     }
 
     @Override
@@ -84,13 +81,16 @@ final class CudaBackend implements ContextBackend {
             throw new IllegalArgumentException(
                     "cannot allocate " + bytes + " bytes at a multiple of " + alignment + ": no size or power of two");
         }
-        return whileOpen(
-                () -> new CudaBuffer(deviceMemory, bytes, deviceMemory.take(bytes, alignment), memory));
+        return lifetime.using(() -> {
+            DeviceMemory.Block block = deviceMemory.take(bytes, alignment);
+            return new BaseBuffer(bytes, DeviceHandle.pointer(block.aligned()),
+                    lifetime.memory("the buffer of " + bytes + " bytes", () -> deviceMemory.free(block)));
+        });
     }
 
     @Override
     public void trim() {
-        whileOpen(() -> {
+        lifetime.using(() -> {
             deviceMemory.trim();
             return this;
         });
@@ -101,22 +101,28 @@ final class CudaBackend implements ContextBackend {
         return deviceMemory.keptBytes();
     }
 
+    @SuppressWarnings("MustBeClosed") // The lifetime closes the arena.
     @Override
     public StagingBuffer allocateStaging(long bytes) {
         if (bytes < 0) {
             throw new IllegalArgumentException("cannot allocate " + bytes + " bytes");
         }
-        return whileOpen(() -> new CudaStaging(pinnedMemory, bytes, pinnedMemory.take(bytes), memory));
+        return lifetime.using(() -> {
+            PinnedMemory.Block block = pinnedMemory.take(bytes);
+            Arena arena = Arena.ofShared();
+            return new BaseStaging(RawMemory.view(block.aligned(), bytes, arena), true, lifetime.memory(
+                    "the staging buffer of " + bytes + " bytes", arena, () -> pinnedMemory.free(block)));
+        });
     }
 
     @Override
     public CopyStream openCopyStream() {
-        return whileOpen(() -> new CudaCopyStream(context, events, streams));
+        return lifetime.using(() -> new CudaCopyStream(context, events, lifetime));
     }
 
     @Override
     public Fence fenceBehind(long nativeStream) {
-        return whileOpen(() -> {
+        return lifetime.using(() -> {
             Event event = events.take();
             try {
                 context.run("cuEventRecord", () -> context.driver().cuEventRecord(event, nativeStream));
@@ -130,8 +136,8 @@ final class CudaBackend implements ContextBackend {
 
     @Override
     public Optional<HostRegistration> registerHost(MemorySegment host, boolean readOnly) {
-        return whileOpen(() -> registersHostMemory
-                ? Optional.of(new CudaRegistration(context, host, readOnly, memory)) : Optional.empty());
+        return lifetime.using(() -> registersHostMemory
+                ? Optional.of(new CudaRegistration(context, host, readOnly, lifetime)) : Optional.empty());
     }
 
     @Override
@@ -152,7 +158,7 @@ final class CudaBackend implements ContextBackend {
     }
 
     /// Frees what is still open, waiting for streams, and gives the context back. What a native call in flight uses
-    /// stays, and so does the backend then; a later close tries again.
+    /// stays, and the context with it; a later close tries again.
     ///
     /// @throws IllegalStateException if some staging memory is in use by a native call
     /// @throws io.fastsafetensors.error.BackendException if the driver refused something; it is closed nevertheless
@@ -162,38 +168,11 @@ final class CudaBackend implements ContextBackend {
     }
 
     private void release() {
-        opening.writeLock().lock();
-        try {
-            Releases releases = new Releases();
-            // Streams first: what they still copy must not be freed under them.
-            closeAll(streams, releases);
-            closeAll(memory, releases);
-            if (!memory.isEmpty()) {
-                throw new StillInUseException("the backend of " + info.device(), releases.failure().orElse(null));
-            }
-            releases.run(deviceMemory::close);
-            events.close(releases);
-            module.close(releases);
-            releases.run(context::close);
-            releases.finish();
-        } finally {
-            opening.writeLock().unlock();
-        }
-    }
-
-    private static void closeAll(Set<Lifetime> open, Releases releases) {
-        for (Lifetime each : new ArrayList<>(open)) {
-            releases.run(each::close);
-        }
-    }
-
-    private <T> T whileOpen(Supplier<T> action) {
-        opening.readLock().lock();
-        try {
-            lifetime.requireOpen();
-            return action.get();
-        } finally {
-            opening.readLock().unlock();
-        }
+        Releases releases = new Releases();
+        releases.run(deviceMemory::close);
+        events.close(releases);
+        module.close(releases);
+        releases.run(context::close);
+        releases.finish();
     }
 }

@@ -8,6 +8,7 @@ import io.fastsafetensors.spi.Backend;
 import io.fastsafetensors.spi.BackendOptions;
 import io.fastsafetensors.spi.BackendProvider;
 import io.fastsafetensors.spi.Probe;
+import io.fastsafetensors.spi.SpiVersion;
 import io.fastsafetensors.types.ByteSize;
 import io.fastsafetensors.types.Device;
 import java.util.Map;
@@ -37,6 +38,11 @@ public final class CudaBackendProvider implements BackendProvider {
     @Override
     public String name() {
         return CudaBackend.NAME;
+    }
+
+    @Override
+    public int spiVersion() {
+        return SpiVersion.CURRENT;
     }
 
     @Override

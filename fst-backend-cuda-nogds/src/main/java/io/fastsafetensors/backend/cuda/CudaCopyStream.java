@@ -7,11 +7,11 @@ import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.DeviceBuffer;
 import io.fastsafetensors.spi.Fence;
 import io.fastsafetensors.spi.Releases;
+import io.fastsafetensors.spi.base.Lifetime;
 import io.fastsafetensors.types.DeviceHandle;
 import java.lang.foreign.MemorySegment;
 import java.lang.ref.Reference;
 import java.util.Objects;
-import java.util.Set;
 
 /// A CUDA stream that has no order with the default one.
 ///
@@ -25,14 +25,19 @@ final class CudaCopyStream implements CopyStream {
     private final Stream stream;
     private final Lifetime lifetime;
 
-    CudaCopyStream(CudaContext context, EventPool events, Set<Lifetime> open) {
+    CudaCopyStream(CudaContext context, EventPool events, Lifetime backend) {
         this.context = context;
         this.driver = context.driver();
         this.events = events;
         Stream[] created = new Stream[1];
         context.run("cuStreamCreate", () -> driver.cuStreamCreate(created, CudaDriver.CU_STREAM_NON_BLOCKING));
         this.stream = created[0];
-        this.lifetime = new Lifetime("the copy stream", open, this::release);
+        this.lifetime = backend.work("the copy stream", this::release);
+    }
+
+    /// Whether it is a stream of the backend with this context.
+    boolean isOf(CudaContext other) {
+        return context.equals(other);
     }
 
     /// The driver's stream, for kernels.
@@ -167,7 +172,7 @@ final class CudaCopyStream implements CopyStream {
     private static long address(DeviceBuffer buffer, long offset, long bytes) {
         Objects.checkFromIndexSize(offset, bytes, buffer.byteSize());
         DeviceHandle handle = buffer.handle();
-        if (handle.kind() != DeviceHandle.Kind.POINTER) {
+        if (!handle.isPointer()) {
             throw new IllegalArgumentException("not CUDA memory: " + handle);
         }
         return handle.value() + offset;

@@ -1,14 +1,15 @@
 package io.fastsafetensors.backend.cuda;
 
 import io.fastsafetensors.backend.cuda.driver.CudaDriver;
+import io.fastsafetensors.gpu.kernel.KernelCall;
+import io.fastsafetensors.gpu.kernel.KernelPlan;
 import io.fastsafetensors.spi.BufferSlice;
 import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.DeviceBuffer;
 import io.fastsafetensors.spi.Kernels;
 import io.fastsafetensors.spi.ScaleGrid;
 import io.fastsafetensors.spi.Strided;
-import io.fastsafetensors.gpu.kernel.KernelCall;
-import io.fastsafetensors.gpu.kernel.KernelPlan;
+import io.fastsafetensors.spi.base.Lifetime;
 import io.fastsafetensors.types.DType;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -60,8 +61,8 @@ final class CudaKernels implements Kernels {
 
     private void launch(CopyStream stream, DeviceBuffer source, DeviceBuffer target, List<KernelCall> calls) {
         backend.requireOpen();
-        if (!(stream instanceof CudaCopyStream cuda)) {
-            throw new IllegalArgumentException("not a stream of the backend " + CudaBackend.NAME + ": " + stream);
+        if (!(stream instanceof CudaCopyStream cuda) || !cuda.isOf(context)) {
+            throw new IllegalArgumentException("not a stream of this backend: " + stream);
         }
         CudaDriver.Stream queue = cuda.stream();
         byte[] from = bytes(source.handle().value());

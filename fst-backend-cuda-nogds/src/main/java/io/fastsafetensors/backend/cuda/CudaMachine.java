@@ -54,7 +54,7 @@ final class CudaMachine {
     }
 
     private static CudaMachine unavailable(String reason, Throwable cause) {
-        return new CudaMachine(new Probe.Unavailable(reason, Optional.of(cause)), null);
+        return new CudaMachine(Probe.unavailable(reason, cause), null);
     }
 
     /// Why no version of the driver can work on such a machine.
@@ -70,17 +70,17 @@ final class CudaMachine {
         int version = facts.cudaVersion();
         String cuda = "CUDA " + version / 1000 + "." + version % 1000 / 10;
         if (version < OLDEST) {
-            return new Probe.Unavailable("the NVIDIA driver is too old: it supports " + cuda
+            return Probe.unavailable("the NVIDIA driver is too old: it supports " + cuda
                     + ", and CUDA 12.0 is needed; install a driver of release 525 or newer");
         }
         int count = facts.start();
         if (count == 0) {
-            return new Probe.Unavailable("no NVIDIA device is visible; see nvidia-smi and CUDA_VISIBLE_DEVICES");
+            return Probe.unavailable("no NVIDIA device is visible; see nvidia-smi and CUDA_VISIBLE_DEVICES");
         }
         List<DeviceInfo> devices = IntStream.range(0, count).mapToObj(i -> facts.info(i, cuda)).toList();
         Map<String, String> versions = new HashMap<>(others);
         versions.put("driver", cuda);
-        return new Probe.Available(devices, capabilities(facts, count), versions);
+        return Probe.available(devices).with(capabilities(facts, count)).withVersions(versions);
     }
 
     private static Set<Capability> capabilities(DeviceFacts facts, int devices) {
@@ -99,9 +99,10 @@ final class CudaMachine {
     /// @param mostKept bytes of device memory to keep for the next load at most; negative for half of the device's
     /// @throws BackendException if the device is none of those, or the driver refuses it
     CudaBackend open(Device device, long mostKept) {
-        if (facts == null || !(probe instanceof Probe.Available available)) {
-            throw new BackendException(((Probe.Unavailable) probe).reason(), Where.backend(CudaBackend.NAME));
+        if (facts == null || probe.found().isEmpty()) {
+            throw new BackendException(probe.obstacle().orElse(""), Where.backend(CudaBackend.NAME));
         }
+        Probe.Available available = probe.found().get();
         DeviceInfo info = available.devices().stream().filter(d -> d.device().equals(device)).findFirst()
                 .orElseThrow(() -> noDevice(device, available));
         return new CudaBackend(facts.context(device.index()), info,

@@ -2,8 +2,8 @@ package io.fastsafetensors.backend.cuda;
 
 import io.fastsafetensors.backend.cuda.driver.CudaDriver;
 import io.fastsafetensors.spi.HostRegistration;
+import io.fastsafetensors.spi.base.Lifetime;
 import java.lang.foreign.MemorySegment;
-import java.util.Set;
 
 /// The caller's memory, page-locked while this is open.
 final class CudaRegistration implements HostRegistration {
@@ -16,7 +16,7 @@ final class CudaRegistration implements HostRegistration {
 
     /// @throws IllegalArgumentException if the memory does not start at a page
     /// @throws io.fastsafetensors.error.BackendException if the driver refuses
-    CudaRegistration(CudaContext context, MemorySegment memory, boolean readOnly, Set<Lifetime> open) {
+    CudaRegistration(CudaContext context, MemorySegment memory, boolean readOnly, Lifetime backend) {
         HostBytes.requireReadable(memory);
         if (!memory.isNative() || memory.byteSize() == 0 || memory.address() % PAGE != 0) {
             throw new IllegalArgumentException("cannot register " + memory + ": it must be native memory of at least"
@@ -31,7 +31,7 @@ final class CudaRegistration implements HostRegistration {
             throw context.status().failure("cuMemHostRegister", result, bytes + " bytes" + (readOnly
                     ? ", read-only" : "") + ";" + ADVICE);
         }
-        this.lifetime = new Lifetime("the registration of " + bytes + " bytes", open,
+        this.lifetime = backend.memory("the registration of " + bytes + " bytes",
                 () -> context.run("cuMemHostUnregister", () -> driver.cuMemHostUnregister(address)));
     }
 

@@ -10,6 +10,8 @@ import java.util.Map;
 
 /// Describes devices without creating a context on them.
 final class DeviceFacts {
+    private static final int DLPACK_CUDA = 2;
+
     private final CudaDriver driver;
     private final CudaStatus status;
     private final PciFacts pci;
@@ -68,8 +70,9 @@ final class DeviceFacts {
                 String.valueOf(attribute(CudaDriver.CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT, device)));
         attributes.put("driver", cuda);
         pci.link(busId[0]).ifPresent(link -> attributes.put("PCI link", link));
-        return new DeviceInfo(new Device(CudaBackend.DEVICE_TYPE, ordinal), DeviceKind.GPU, name[0], total[0],
-                pci.numaNode(busId[0]), attributes);
+        return DeviceInfo.of(new Device(CudaBackend.DEVICE_TYPE, ordinal), DeviceKind.GPU, name[0])
+                .withTotalBytes(total[0]).withNumaNode(pci.numaNode(busId[0])).withAttributes(attributes)
+                .withDlpackTypes(DLPACK_CUDA);
     }
 
     boolean registersHostMemory(int ordinal) {

@@ -86,7 +86,7 @@ final class DeviceMemory {
         long[] free = new long[1];
         long[] all = new long[1];
         context.run("cuMemGetInfo", () -> driver.cuMemGetInfo(free, all));
-        return new MemoryInfo(free[0] + kept.bytes(), all[0]);
+        return MemoryInfo.of(free[0] + kept.bytes(), all[0]);
     }
 
     private long allocate(long bytes, long requested) {

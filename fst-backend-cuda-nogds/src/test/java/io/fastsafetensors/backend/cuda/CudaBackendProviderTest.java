@@ -51,10 +51,12 @@ class CudaBackendProviderTest {
                 new DeviceInfo(new Device("cuda", 0), DeviceKind.GPU, "Scripted 0", ScriptedDriver.TOTAL, 1,
                         Map.of("PCI bus", "0000:3B:00.0", "compute capability", "9.0", "multiprocessors", "132",
                                 "driver", "CUDA 12.4", "PCI link",
-                                "2.5 GT/s PCIe x16 (at most 32.0 GT/s PCIe x16)")),
+                                "2.5 GT/s PCIe x16 (at most 32.0 GT/s PCIe x16)"))
+                        .withDlpackTypes(2),
                 new DeviceInfo(new Device("cuda", 1), DeviceKind.GPU, "Scripted 1", ScriptedDriver.TOTAL, -1,
                         Map.of("PCI bus", "0000:3B:01.0", "compute capability", "9.0", "multiprocessors", "132",
-                                "driver", "CUDA 12.4"))),
+                                "driver", "CUDA 12.4"))
+                        .withDlpackTypes(2)),
                 probe.devices());
         assertEquals(Set.of(Capability.KERNELS, Capability.ASYNCHRONOUS_COPIES, Capability.POINTERS,
                 Capability.HOST_REGISTRATION), probe.capabilities());

@@ -162,7 +162,7 @@ class KeptMemoryTest {
         }
         CudaBackendProvider provider = new CudaBackendProvider(() -> Scripted.machine(driver));
         for (String wrong : List.of("much", "-1", "")) {
-            BackendOptions options = new BackendOptions(false, Map.of("keptDeviceBytes", wrong));
+            BackendOptions options = BackendOptions.defaults().withProperties(Map.of("keptDeviceBytes", wrong));
             BackendException refused = assertThrows(BackendException.class,
                     () -> provider.open(new Device("cuda", 0), options), wrong);
             assertTrue(refused.getMessage().contains("keptDeviceBytes: \"" + wrong + "\" is no size"),
@@ -173,7 +173,7 @@ class KeptMemoryTest {
     @Test
     void the_switch_takes_a_size_with_a_unit() {
         CudaBackendProvider provider = new CudaBackendProvider(() -> Scripted.machine(driver));
-        BackendOptions options = new BackendOptions(false, Map.of("keptDeviceBytes", "16MiB"));
+        BackendOptions options = BackendOptions.defaults().withProperties(Map.of("keptDeviceBytes", "16MiB"));
         try (CudaBackend bounded = (CudaBackend) provider.open(new Device("cuda", 0), options)) {
             bounded.allocate(32 * MIB, 4096).close();
             assertEquals(0, bounded.keptBytes());

@@ -6,7 +6,6 @@ import io.fastsafetensors.spi.Backend;
 import io.fastsafetensors.spi.BackendOptions;
 import io.fastsafetensors.spi.BackendProvider;
 import io.fastsafetensors.spi.DeviceInfo;
-import io.fastsafetensors.spi.Probe;
 import io.fastsafetensors.types.Device;
 import java.nio.file.Path;
 import java.util.List;
@@ -85,10 +84,10 @@ final class Bench implements AutoCloseable {
         if (first.isCpu()) {
             return Optional.of(List.of(first, first));
         }
-        return provider(backend.name()).probe() instanceof Probe.Available found
-                ? found.devices().stream().map(DeviceInfo::device).filter(other -> !other.equals(first)).findFirst()
-                        .map(other -> List.of(first, other))
-                : Optional.empty();
+        return provider(backend.name()).probe().found()
+                .flatMap(found -> found.devices().stream().map(DeviceInfo::device)
+                        .filter(other -> !other.equals(first)).findFirst())
+                .map(other -> List.of(first, other));
     }
 
     /// Another device of the same backend; closed by the caller.

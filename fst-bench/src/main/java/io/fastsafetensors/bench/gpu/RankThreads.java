@@ -29,11 +29,7 @@ final class RankThreads implements AutoCloseable {
     }
 
     private static String transport(Device device) {
-        return switch (device.type()) {
-            case "cuda" -> "nccl";
-            case "rocm" -> "rccl";
-            default -> "local";
-        };
+        return device.isCpu() ? "local" : ProcessGroups.transports(device.type()).stream().findFirst().orElse("local");
     }
 
     Device device(int rank) {

@@ -15,18 +15,22 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.function.IntFunction;
 
-/// Two devices of one process, page cache and slots warm: the whole model on both with each byte read once, beside each loading
-/// all of it by itself; and a model of which each has its rows, beside plain loads of half the files each. Rates are
+/// Two devices, page cache and slots warm: the whole model on both with each byte read once, beside each loading all of it by
+/// itself; each rank's shards of it, beside plain loads of half the files each, by one process and by two. Rates are
 /// of the checkpoint's bytes, each counted once.
 final class RanksSection implements Section {
     private static final double STRIPED_BAR = 0.65;
+    private static final double OWNER_BAR = 0.55;
     private static final double LOCAL_BAR = 0.9;
+    private static final double PROCESS_BAR = 0.95;
+    private static final double READ_BAR = 1.05;
 
     @Override
     public void run(Bench bench) {
@@ -36,55 +40,81 @@ final class RanksSection implements Section {
         List<Path> files = Checkpoints.files(path);
         long bytes = files.stream().mapToLong(file -> file.toFile().length()).sum();
         IntFunction<List<Path>> all = _ -> files;
+        IntFunction<List<Path>> half = rank -> half(files, rank);
         try (RankThreads ranks = new RankThreads(devices)) {
             IntFunction<LoaderBuilder> alone = rank -> bench.builder().device(ranks.device(rank));
             IntFunction<LoaderBuilder> shared = rank -> alone.apply(rank).group(ranks.group(rank));
             try (Limit limit = new Limit(bench, ranks);
-                    SharedArm striped = new SharedArm(ranks, "whole model on two devices, striped", bytes,
+                    SharedArm striped = new SharedArm(ranks, "whole model on two devices, striped",
                             rank -> shared.apply(rank).distribution(Distribution.STRIPED), all);
-                    SharedArm each = new SharedArm(ranks, "whole model on two devices, each by itself", bytes, alone,
-                            all);
-                    SharedArm rows = new SharedArm(ranks, "rows of the model on two devices", bytes,
-                            rank -> shared.apply(rank).shards(ShardSpec.of(Map.of("*", 0))), all);
-                    SharedArm halves = new SharedArm(ranks, "half of the files on each of two devices", bytes, alone,
-                            rank -> half(files, rank))) {
-                List<SharedArm> arms = List.of(striped, each, rows, halves);
+                    SharedArm owner = new SharedArm(ranks, "whole model on two devices, owner",
+                            rank -> shared.apply(rank).distribution(Distribution.OWNER), all,
+                            RanksSection::getAll);
+                    SharedArm each = new SharedArm(ranks, "whole model on two devices, each by itself", alone, all);
+                    SharedArm shards = new SharedArm(ranks, "Llama shards on two devices",
+                            rank -> shared.apply(rank).shards(ShardSpec.of("llama")), all);
+                    SharedArm halves = new SharedArm(ranks, "half of the files on each of two devices, one process",
+                            alone, half);
+                    LoadProcesses processes = new LoadProcesses(
+                            "half of the files on each of two devices, two processes",
+                            devices.stream().map(Device::toString).toList(), bench.settings().backend(), 0, 0, half)) {
+                List<SharedArm> arms = List.of(striped, owner, each, shards, halves);
                 arms.forEach(SharedArm::warmUp);
+                processes.warmUp();
                 for (int i = 0; i < bench.settings().rounds(); i++) {
                     limit.measure();
-                    arms.forEach(SharedArm::measure);
+                    arms.forEach(arm -> arm.measure(bytes));
+                    processes.measure(bytes);
                 }
-                report(bench.report(), limit, bytes, striped, each, rows, halves);
-                String difference = difference(striped);
-                bench.report().row("two devices, striped: every tensor on both is as in the files", "all",
+                bench.report().arm(limit.samples);
+                arms.forEach(arm -> bench.report().arm(arm.samples()));
+                bench.report().arm(processes.samples());
+                report(bench.report(), limit.samples.median(), bytes, arms);
+                bench.report().atLeast("two devices, half of the files on each: of two processes", PROCESS_BAR,
+                        halves.samples().median() / processes.samples().median(), "");
+                String difference = difference(striped) + difference(owner);
+                bench.report().row("two devices, striped and owner: every tensor on both is as in the files", "all",
                         difference.isEmpty() ? "all" : "not " + difference, difference.isEmpty());
             }
         }
     }
 
-    private static List<Path> half(List<Path> files, int rank) {
-        int middle = files.size() / 2;
-        return rank == 0 ? files.subList(0, middle) : files.subList(middle, files.size());
+    private static void getAll(Weights weights) {
+        Map<String, Integer> whole = new LinkedHashMap<>();
+        weights.names().forEach(name -> whole.put(name, -1));
+        weights.getAll(whole);
     }
 
-    private static void report(Report report, Limit limit, long bytes, SharedArm striped, SharedArm each,
-            SharedArm rows, SharedArm halves) {
-        report.arm(limit.samples);
-        for (SharedArm arm : List.of(striped, each, rows, halves)) {
-            report.arm(arm.samples());
-        }
+    private static void report(Report report, double limit, long bytes, List<SharedArm> arms) {
+        SharedArm striped = arms.get(0);
+        SharedArm owner = arms.get(1);
+        SharedArm each = arms.get(2);
+        SharedArm shards = arms.get(3);
+        SharedArm halves = arms.get(4);
         report.atLeast("two devices, striped: of pinned copies to both", STRIPED_BAR,
-                striped.samples().median() / limit.samples.median(), "");
+                striped.samples().median() / limit, "");
         report.fact("two devices, striped: of each by itself",
                 Report.number(striped.samples().median() / each.samples().median()));
+        report.fact("two devices, striped: of plain loads of half the files",
+                Report.number(striped.samples().median() / halves.samples().median()));
         report.atMost("two devices, striped: bytes read of the files' bytes", 1.01,
                 (double) striped.bytesRead() / bytes, "");
         report.fact("two devices, striped: bytes from the other device of the files' bytes",
                 Report.number((double) striped.bytesReceived() / bytes));
-        report.atLeast("two devices, rows of each tensor: of plain loads of half the files", LOCAL_BAR,
-                rows.samples().median() / halves.samples().median(), "");
-        report.atMost("two devices, rows of each tensor: bytes read of the files' bytes", 1.01,
-                (double) rows.bytesRead() / bytes, "");
+        report.atLeast("two devices, owner: of pinned copies to both", OWNER_BAR, owner.samples().median() / limit,
+                "");
+        double had = (double) shards.bytesHad() / bytes;
+        report.atLeast("two devices, Llama shards: of plain loads of half the files", LOCAL_BAR,
+                had * shards.samples().median() / halves.samples().median(), "");
+        report.atMost("two devices, Llama shards: bytes read of those wanted", READ_BAR,
+                (double) shards.bytesRead() / shards.bytesHad(), "");
+        report.fact("two devices, half of the files on each: of pinned copies to both",
+                Report.number(halves.samples().median() / limit));
+    }
+
+    private static List<Path> half(List<Path> files, int rank) {
+        int middle = files.size() / 2;
+        return rank == 0 ? files.subList(0, middle) : files.subList(middle, files.size());
     }
 
     /// Names a tensor that is not as in its file; empty if all are.

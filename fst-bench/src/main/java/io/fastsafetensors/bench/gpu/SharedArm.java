@@ -15,7 +15,8 @@ final class SharedArm implements AutoCloseable {
     private final Samples samples;
     private final List<Loader> loaders;
     private final IntFunction<List<Path>> files;
-    private final long bytes;
+    private final Consumer<Weights> work;
+    private long had;
     private long read;
     private long received;
 
@@ -26,15 +27,22 @@ final class SharedArm implements AutoCloseable {
     }
 
     /// @param name of the arm
-    /// @param bytes what all ranks together load: bytes of the checkpoint, each counted once
     /// @param builder a rank's options
     /// @param files what a rank loads
-    SharedArm(RankThreads ranks, String name, long bytes, IntFunction<LoaderBuilder> builder,
-            IntFunction<List<Path>> files) {
+    SharedArm(RankThreads ranks, String name, IntFunction<LoaderBuilder> builder, IntFunction<List<Path>> files) {
+        this(ranks, name, builder, files, Weights::awaitAll);
+    }
+
+    /// @param name of the arm
+    /// @param builder a rank's options
+    /// @param files what a rank loads
+    /// @param work brings everything that a rank is to have
+    SharedArm(RankThreads ranks, String name, IntFunction<LoaderBuilder> builder, IntFunction<List<Path>> files,
+            Consumer<Weights> work) {
         this.ranks = ranks;
         this.samples = new Samples(name, "GB/s");
-        this.bytes = bytes;
         this.files = files;
+        this.work = work;
         this.loaders = ranks.together(rank -> builder.apply(rank).build());
     }
 
@@ -45,11 +53,14 @@ final class SharedArm implements AutoCloseable {
     }
 
     /// One load by every rank, from the common start until the last rank has what it asked for.
-    void measure() {
+    ///
+    /// @param bytes what all ranks together load: bytes of the checkpoint, each counted once
+    void measure(long bytes) {
         long start = System.nanoTime();
         List<Done> done = load();
         long end = done.stream().mapToLong(each -> each.end - start).max().orElseThrow();
         samples.add(bytes / 1e9 / (end / 1e9));
+        had = done.stream().mapToLong(each -> each.stats.bytes()).sum();
         read = done.stream().mapToLong(each -> each.stats.bytesRead()).sum();
         received = done.stream().mapToLong(each -> each.stats.bytesReceived()).sum();
         LoadRun.awaitIdleDevice();
@@ -58,17 +69,17 @@ final class SharedArm implements AutoCloseable {
     private List<Done> load() {
         return ranks.together(rank -> {
             try (Weights weights = loaders.get(rank).load(files.apply(rank))) {
-                weights.awaitAll();
+                work.accept(weights);
                 return new Done(System.nanoTime(), weights.stats());
             }
         });
     }
 
     /// One load by every rank, and something done with what it gave.
-    void check(Consumer<Weights> work) {
+    void check(Consumer<Weights> judge) {
         ranks.together(rank -> {
             try (Weights weights = loaders.get(rank).load(files.apply(rank))) {
-                work.accept(weights);
+                judge.accept(weights);
                 return rank;
             }
         });
@@ -76,6 +87,11 @@ final class SharedArm implements AutoCloseable {
 
     Samples samples() {
         return samples;
+    }
+
+    /// Bytes in the files of what the ranks had after the last load: whole tensors, or their parts.
+    long bytesHad() {
+        return had;
     }
 
     /// Bytes that all ranks read from the files in the last load.

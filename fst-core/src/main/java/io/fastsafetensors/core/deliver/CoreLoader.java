@@ -205,8 +205,9 @@ public final class CoreLoader implements Loader {
     @Override
     public Tensor fromDlpack(long managedTensor, DlpackVersion version) {
         Objects.requireNonNull(version, "version");
-        return using(target -> CoreTensor.adopt(ImportedTensor.read(managedTensor, version, device), target.backend(),
-                device, inForce.leakDetection()));
+        return using(target -> CoreTensor.adopt(
+                ImportedTensor.read(managedTensor, version, target.backend().get().info(), target.hasPointers()),
+                target.backend(), device, inForce.leakDetection()));
     }
 
     @Override

@@ -269,8 +269,8 @@ final class CoreTensor implements Tensor {
     @Override
     public Dlpack toDlpack(DlpackVersion version) {
         Objects.requireNonNull(version, "version");
-        return ExportedTensor.of(
-                new ExportedTensor.Source(name, dtype, shape, byteSize, origin.device(), hold(), offset), version,
+        SharedBuffer held = hold();
+        return ExportedTensor.of(new ExportedTensor.Source(name, dtype, shape, byteSize, held, offset), version,
                 origin.leaks());
     }
 

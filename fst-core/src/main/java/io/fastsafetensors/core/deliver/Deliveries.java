@@ -7,7 +7,9 @@ import io.fastsafetensors.core.group.Agreement.Told;
 import io.fastsafetensors.core.memory.SharedBackend;
 import io.fastsafetensors.core.memory.SharedBuffer;
 import io.fastsafetensors.core.place.LoadJob;
+import io.fastsafetensors.group.PendingCollective;
 import io.fastsafetensors.group.ProcessGroup;
+import io.fastsafetensors.group.RankSlice;
 import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.types.TensorInfo;
@@ -92,10 +94,7 @@ final class Deliveries {
             throw e;
         }
         try (Ready ready = reached.value()) {
-            for (Delivery delivery : ready.deliveries()) {
-                received.add(delivery.move(ready.stream()));
-            }
-            ready.stream().synchronize();
+            move(ready);
             R result = reached.own().stream().anyMatch(rank -> rank.containsKey(MAY_FAIL))
                     ? agreement.reach("the end of " + call, () -> finish.of().apply(results(ready)), _ -> Told.NOTHING,
                             finish.undo()).value()
@@ -105,6 +104,26 @@ final class Deliveries {
         } finally {
             turn.release();
         }
+    }
+
+    /// Whole tensors for everybody go in one operation.
+    private void move(Ready ready) {
+        List<RankSlice> pieces = new ArrayList<>();
+        for (Delivery delivery : ready.deliveries()) {
+            RankSlice piece = delivery.piece();
+            if (piece == null) {
+                received.add(delivery.move(ready.stream()));
+            } else {
+                pieces.add(piece);
+                received.add(piece.root() == way.rank() ? 0 : piece.slice().byteSize());
+            }
+        }
+        if (!pieces.isEmpty()) {
+            try (PendingCollective all = group.allGather(pieces, ready.stream())) {
+                all.await();
+            }
+        }
+        ready.stream().synchronize();
     }
 
     /// Ranks may ask for different devices: where one has a last step, all take part in it.

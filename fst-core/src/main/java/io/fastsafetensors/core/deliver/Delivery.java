@@ -4,6 +4,7 @@ import io.fastsafetensors.core.memory.SharedBackend;
 import io.fastsafetensors.core.memory.SharedBuffer;
 import io.fastsafetensors.core.shard.Part;
 import io.fastsafetensors.group.ProcessGroup;
+import io.fastsafetensors.group.RankSlice;
 import io.fastsafetensors.spi.Backend;
 import io.fastsafetensors.spi.BufferSlice;
 import io.fastsafetensors.spi.CopyStream;
@@ -98,7 +99,18 @@ final class Delivery implements AutoCloseable {
         backend.get().kernels().gather(stream, whole, unit, rows, place, unit);
     }
 
-    /// Moves the bytes; all ranks are here. They are there when a later fence of the stream has passed.
+    /// What goes from the owner to all others as it is, together with other such tensors; null where it goes by [#move].
+    @Nullable
+    RankSlice piece() {
+        SharedBuffer mine = result;
+        if (!request.moves() || request.dim() >= 0 || request.destination() >= 0) {
+            return null;
+        }
+        return new RankSlice(request.owner(),
+                source == null ? BufferSlice.of(notNull(mine).buffer()) : slice(source, notNull(held)));
+    }
+
+    /// Moves the bytes of what is no [#piece()]; all ranks are here. They are there when a later fence of the stream has passed.
     ///
     /// @return how many bytes came from another rank
     long move(CopyStream stream) {
@@ -111,8 +123,6 @@ final class Delivery implements AutoCloseable {
         }
         if (request.dim() >= 0) {
             group.scatter(from == null ? List.of() : parts, notNull(into), request.owner(), stream);
-        } else if (request.destination() < 0) {
-            group.broadcast(from == null ? notNull(into) : from, request.owner(), stream);
         } else if (from != null) {
             group.send(from, request.destination(), stream);
         } else if (into != null) {

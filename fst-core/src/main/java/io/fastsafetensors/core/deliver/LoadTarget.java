@@ -29,6 +29,7 @@ import io.fastsafetensors.core.storage.SourceFiles;
 import io.fastsafetensors.core.storage.Storages;
 import io.fastsafetensors.error.OutOfDeviceMemoryException;
 import io.fastsafetensors.error.Where;
+import io.fastsafetensors.group.ProcessGroup;
 import io.fastsafetensors.spi.Capability;
 import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.spi.TransferHints;
@@ -47,6 +48,9 @@ final class LoadTarget {
     /// What the host converts while it is still in the processor's cache; a slot of it lies on a huge page.
     private static final int CONVERTED_BLOCK = 2 << 20;
 
+    /// The smallest block where several devices share the processor's cache: each copy costs a device some microseconds besides.
+    private static final int SHARED_BLOCK = 2 << 20;
+
     /// What is there if the process runs at all.
     private static final long CERTAIN_BYTES = 256 << 10;
 
@@ -56,6 +60,7 @@ final class LoadTarget {
     private final Device device;
     private final BackendChoice choice;
     private final SharedBackend backend;
+    private final boolean pointers;
     private final Router router;
     private final PlanSettings settings;
     private final Readers readers;
@@ -73,6 +78,7 @@ final class LoadTarget {
         this.device = selected.device();
         this.choice = selected.choice();
         this.backend = selected.backend();
+        this.pointers = selected.capabilities().contains(Capability.POINTERS);
         this.router = new Router(options, backend, selected.capabilities());
         boolean addressable = selected.capabilities().contains(Capability.HOST_ADDRESSABLE);
         this.settings = settingsOf(addressable);
@@ -185,6 +191,11 @@ final class LoadTarget {
         return SourceFiles.forLoad(storages);
     }
 
+    /// Whether the device's memory has addresses.
+    boolean hasPointers() {
+        return pointers;
+    }
+
     boolean isHostAddressable() {
         return pool == null;
     }
@@ -200,7 +211,8 @@ final class LoadTarget {
     /// @param way which part of each selected tensor is loaded
     /// @param deviceBudget the most device memory that the load may hold
     ReadPlan plan(ParsedCheckpoint checkpoint, Routing routing, Selection selection, Way way, long deviceBudget) {
-        ReadPlan plan = Planner.plan(checkpoint.headers(), routing.routes(), selection, settings, way);
+        PlanSettings mine = settingsNow();
+        ReadPlan plan = Planner.plan(checkpoint.headers(), routing.routes(), selection, mine, way);
         int slots = readers.scratchSlots(plan);
         long room = deviceBudget - plan.deviceBytes();
         // Ranks that exchange blocks have the same ones.
@@ -208,7 +220,16 @@ final class LoadTarget {
             return plan;
         }
         return Planner.plan(checkpoint.headers(), routing.routes(), selection,
-                settings.withSlotsUpTo(Math.max(0, room) / slots), way);
+                mine.withSlotsUpTo(Math.max(0, room) / slots), way);
+    }
+
+    /// The settings of a load that begins now. Where other devices of this host are loaded to as well, blocks are smaller, so that
+    /// the slots of all stay in the processor's cache: what leaves it goes through the host's memory twice more, which is
+    /// what bounds several loads. The ranks of a group count alike on each of them.
+    private PlanSettings settingsNow() {
+        int devices = options.group().map(ProcessGroup::size).filter(size -> size > 1).orElseGet(SlotPool::devices);
+        return pool == null || options.blockBytes() != 0 || devices < 2 ? settings
+                : settings.withSlotsUpTo(Math.max(SHARED_BLOCK, settings.blockBytes() / devices) + 2L * Pages.SIZE);
     }
 
     /// The tensors of a stream.

@@ -171,15 +171,15 @@ final class LoadedWeights implements Weights {
     }
 
     private CoreTensor whole(String name) {
-        requireWhole(name);
-        return loaded(name);
+        return loaded(plannedWhole(name));
     }
 
-    private void requireWhole(String name) {
+    private PlannedTensor plannedWhole(String name) {
         PlannedTensor tensor = planned(name);
         if (tensor.part().dim() >= 0) {
             throw otherCut(tensor, "the whole tensor");
         }
+        return tensor;
     }
 
     private SliceException otherCut(PlannedTensor tensor, String asked) {
@@ -211,7 +211,11 @@ final class LoadedWeights implements Weights {
 
     /// What was loaded of a tensor: all of it, or this rank's part; waits for its bytes.
     CoreTensor loaded(String name) {
-        PlannedTensor tensor = planned(name);
+        return loaded(planned(name));
+    }
+
+    private CoreTensor loaded(PlannedTensor tensor) {
+        String name = tensor.info().name();
         if (!state.job().arrivals().isThere(tensor.firstBlock(), tensor.lastBlock())) {
             String what = "tensor \"" + name + "\"";
             LoadJob.requireMayWait(what);
@@ -297,12 +301,12 @@ final class LoadedWeights implements Weights {
         PlannedTensor tensor = planned(name);
         Part.requireAll(loadedInfo(tensor.info()), dim, way.ranks());
         if (tensor.part().dim() < 0) {
-            return Sharding.part(loaded(name), dim, way);
+            return Sharding.part(loaded(tensor), dim, way);
         }
         if (tensor.part().dim() != dim) {
             throw otherCut(tensor, dim < 0 ? "the whole tensor" : "a part along dimension " + dim);
         }
-        return loaded(name);
+        return loaded(tensor);
     }
 
     @Override
@@ -320,8 +324,8 @@ final class LoadedWeights implements Weights {
         Objects.requireNonNull(options, "options");
         requireOpen();
         Sharding.requireRank(destination, way);
-        requireWhole(name);
-        return destination == way.rank() ? Optional.of(get(name, options)) : Optional.empty();
+        PlannedTensor tensor = plannedWhole(name);
+        return destination == way.rank() ? Optional.of(as(loaded(tensor), options)) : Optional.empty();
     }
 
     @Override

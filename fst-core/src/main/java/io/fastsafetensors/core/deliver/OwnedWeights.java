@@ -16,19 +16,23 @@ import io.fastsafetensors.error.TensorNotFoundException;
 import io.fastsafetensors.types.Device;
 import io.fastsafetensors.types.Location;
 import io.fastsafetensors.types.TensorInfo;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeMap;
 
 /// The tensors of a load in which each file is read by one rank, which gives its tensors to the others when all ask.
 final class OwnedWeights implements Weights {
-    /// The most memory, in bytes, of tensors that are being cut along inner dimensions together, unless one alone is larger.
-    private static final long MOST_CUT = 256L << 20;
+    /// The most bytes of tensors that are delivered together, unless one alone is larger: enough that agreeing costs little, few
+    /// enough that the first ones are on their way while the next ones are read.
+    private static final long MOST_TOGETHER = 256L << 20;
 
     private final LoadedWeights own;
     private final Checkpoint checkpoint;
@@ -168,44 +172,64 @@ final class OwnedWeights implements Weights {
                 pushed -> pushed.ifPresent(Tensor::close)));
     }
 
-    /// Tensors of one file that follow one another go together: the ranks agree once for them.
+    /// Tensors of one file that follow one another go together: the ranks agree once for them. Owners take turns, so that what
+    /// one has read goes to the others while another one reads.
     @Override
     public Map<String, Tensor> getAll(Map<String, Integer> dims) {
         Objects.requireNonNull(dims, "dims");
         own.checkpoint();
-        Map<String, Tensor> all = new LinkedHashMap<>();
+        Map<String, Tensor> got = new HashMap<>();
         List<Request> requests = new ArrayList<>(dims.size());
+        List<List<Request>> runs = new ArrayList<>(List.of(requests));
         try {
             // The first step asks for all, so that what cannot be had is known before anything is handed out.
-            for (int from = 0; from == 0 || from < requests.size(); from = all.size()) {
-                int first = from;
-                deliveries.all("getAll, the tensors from " + first + " of " + dims.size(), () -> {
-                    if (first == 0) {
+            for (int run = 0; run < runs.size(); run++) {
+                int number = run;
+                deliveries.all("getAll, step " + number + " of " + dims.size() + " tensors", () -> {
+                    if (number == 0) {
                         dims.forEach((name, dim) -> requests.add(request(name, dim, -1)));
+                        runs.clear();
+                        runs.addAll(inTurn(requests));
                     }
-                    return requests.isEmpty() ? requests : requests.subList(first, endOfRun(requests, first));
-                }, new Finish<>(got -> {
-                    got.forEach(tensor -> all.put(tensor.name(), tensor));
-                    return got;
-                }, false, got -> got.forEach(CoreTensor::close)));
-                if (requests.isEmpty()) {
-                    break;
-                }
+                    return runs.isEmpty() ? List.of() : runs.get(number);
+                }, new Finish<>(tensors -> {
+                    tensors.forEach(tensor -> got.put(tensor.name(), tensor));
+                    return tensors;
+                }, false, tensors -> tensors.forEach(CoreTensor::close)));
             }
+            Map<String, Tensor> all = new LinkedHashMap<>();
+            dims.keySet().forEach(name -> all.put(name, Objects.requireNonNull(got.get(name))));
             return all;
         } catch (RuntimeException | Error e) {
-            all.values().forEach(Tensor::close);
+            got.values().forEach(Tensor::close);
             throw e;
         }
     }
 
+    /// Cuts requests into runs, and takes one of each owner in turn.
+    private List<List<Request>> inTurn(List<Request> requests) {
+        Map<Integer, ArrayDeque<List<Request>>> byOwner = new TreeMap<>();
+        for (int from = 0; from < requests.size();) {
+            int to = endOfRun(requests, from);
+            byOwner.computeIfAbsent(requests.get(from).owner(), _ -> new ArrayDeque<>())
+                    .add(requests.subList(from, to));
+            from = to;
+        }
+        List<List<Request>> runs = new ArrayList<>();
+        while (!byOwner.isEmpty()) {
+            byOwner.values().forEach(own -> runs.add(own.remove()));
+            byOwner.values().removeIf(ArrayDeque::isEmpty);
+        }
+        return runs;
+    }
+
     private static int endOfRun(List<Request> requests, int from) {
         Location file = requests.get(from).tensor().file();
-        long cut = 0;
+        long bytes = 0;
         int to = from;
         while (to < requests.size() && requests.get(to).tensor().file().equals(file)) {
-            cut += requests.get(to).dim() > 0 ? requests.get(to).tensor().byteSize() : 0;
-            if (cut > MOST_CUT && to > from) {
+            bytes += requests.get(to).tensor().byteSize();
+            if (bytes > MOST_TOGETHER && to > from) {
                 break;
             }
             to++;

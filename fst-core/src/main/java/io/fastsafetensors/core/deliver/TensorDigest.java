@@ -31,7 +31,7 @@ final class TensorDigest {
 
     private static void copyBack(CoreTensor tensor, MessageDigest digest) {
         SharedBuffer held = tensor.hold();
-        try (Arena arena = Arena.ofConfined(); CopyStream stream = held.backend().get().openCopyStream()) {
+        try (Arena arena = Arena.ofShared(); CopyStream stream = held.backend().get().openCopyStream()) {
             MemorySegment window = arena.allocate(Math.min(STEP, tensor.byteSize()));
             for (long at = 0; at < tensor.byteSize(); at += STEP) {
                 MemorySegment part = window.asSlice(0, Math.min(STEP, tensor.byteSize() - at));

@@ -25,7 +25,7 @@ final class TensorPin implements Pin {
     }
 
     static long pointer(DeviceHandle handle, String name) {
-        if (handle.kind() != DeviceHandle.Kind.POINTER) {
+        if (!handle.isPointer()) {
             throw new UnsupportedFeatureException("this device has no pointers; use handle()",
                     Where.nowhere().withTensor(name));
         }

@@ -48,6 +48,7 @@ public final class LoadFacts {
     public static Map<String, String> ofPlaces(ReadPlan plan) {
         Map<String, String> facts = new LinkedHashMap<>();
         facts.put("layout (alignment, block size, dtype)", plan.settings().toString());
+        facts.put("bytes exchanged at a time (fst.exchangeBytes)", Long.toString(Windows.mostBytes()));
         StringBuilder ways = new StringBuilder();
         for (PlannedFile file : plan.planned()) {
             ways.append(switch (file.landing()) {

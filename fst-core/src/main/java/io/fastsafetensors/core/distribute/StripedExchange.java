@@ -12,19 +12,16 @@ import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
-/// Blocks dealt to ranks in turn, in the plan's order. A round is one block of each rank; some rounds together are a
-/// batch. All tell each other when their blocks of a batch have landed, or why they will not; then the batch is moved, so
-/// that nobody enters a collective that another rank will not come to.
+/// A plan's blocks, shared window by window: each rank reads its run of a window, all tell each other when theirs has landed, or
+/// why it will not; then the window is moved, so that nobody enters a collective that another rank will not come to. Reading
+/// goes on meanwhile.
 public final class StripedExchange implements Exchange {
-    /// Rounds of a batch, once the first small ones have brought the first tensors: telling each other costs as much as
-    /// moving a few MiB.
-    private static final int MOST_ROUNDS = 16;
-
     private final ReadPlan plan;
     private final ProcessGroup group;
     private final Agreement agreement;
     private final Supplier<CopyStream> streams;
     private final Runnable ended;
+    private final Windows windows;
     private final Arrivals landed;
     private final CompletableFuture<Boolean> begin = new CompletableFuture<>();
     private final AtomicBoolean closed = new AtomicBoolean();
@@ -41,12 +38,13 @@ public final class StripedExchange implements Exchange {
         this.agreement = agreement;
         this.streams = streams;
         this.ended = ended;
+        this.windows = Windows.of(plan, group.size(), Windows.mostBytes());
         this.landed = new Arrivals(plan.blocks().size());
     }
 
     @Override
-    public boolean reads(int position) {
-        return position % group.size() == group.rank();
+    public int[] reads() {
+        return windows.blocksOf(group.rank());
     }
 
     @Override
@@ -71,36 +69,32 @@ public final class StripedExchange implements Exchange {
 
     @Override
     public void run(Load load) {
-        int blocks = plan.blocks().size();
-        if (!begin.join() || blocks == 0) {
+        if (!begin.join()) {
             return;
         }
         try (Opened opened = new Opened()) {
-            int rounds = 1;
-            int end;
-            for (int first = 0; first < blocks; first = end) {
-                end = Math.min(blocks, first + rounds * group.size());
-                int from = first;
-                int to = end;
-                agreement.reach("the exchange of blocks " + first + " to " + (end - 1), () -> {
-                    opened.mover();
-                    awaitOwn(load, from, to);
-                });
-                for (int position = first; position < end; position += group.size()) {
-                    opened.mover().move(load, position, Math.min(end, position + group.size()));
-                }
-                rounds = Math.min(MOST_ROUNDS, 2 * rounds);
+            for (int window = 0; window < windows.size(); window++) {
+                int mine = window;
+                agreement.reach("the exchange of blocks " + windows.start(window) + " to "
+                        + (windows.start(window + 1) - 1), () -> {
+                            opened.mover();
+                            awaitOwn(load, mine);
+                        });
+                opened.mover().move(load, window);
             }
-            opened.mover().finish(load);
+            if (windows.size() > 0) {
+                opened.mover().finish(load);
+            }
         }
     }
 
     /// The stream that moves, opened when the first step is made ready. Used by one thread.
     private final class Opened implements AutoCloseable {
-        private @Nullable RoundMover mover;
+        private @Nullable WindowMover mover;
 
-        RoundMover mover() {
-            RoundMover opened = mover == null ? new RoundMover(plan, group, streams.get(), received) : mover;
+        WindowMover mover() {
+            WindowMover opened =
+                    mover == null ? new WindowMover(plan, windows, group, streams.get(), received) : mover;
             mover = opened;
             return opened;
         }
@@ -114,15 +108,14 @@ public final class StripedExchange implements Exchange {
     }
 
     /// Waits until this rank's blocks have landed and the places of the others' are there.
-    private void awaitOwn(Load load, int first, int end) {
-        for (int position = first; position < end; position++) {
-            int block = plan.inOrder(position);
-            if (load.bufferOf(block) == null) {
+    private void awaitOwn(Load load, int window) {
+        for (Windows.Piece piece : windows.pieces(window)) {
+            if (load.bufferOf(piece.first()) == null) {
                 landed.requireSuccess();
                 throw new IllegalStateException("the load was stopped");
             }
-            if (reads(position)) {
-                landed.await(block, block);
+            if (piece.rank() == group.rank()) {
+                landed.await(piece.first(), piece.end() - 1);
             }
         }
     }

@@ -9,8 +9,8 @@ import io.fastsafetensors.error.Printable;
 import io.fastsafetensors.error.UnsupportedFeatureException;
 import io.fastsafetensors.error.Where;
 import io.fastsafetensors.spi.DeviceBuffer;
+import io.fastsafetensors.spi.DeviceInfo;
 import io.fastsafetensors.types.DType;
-import io.fastsafetensors.types.Device;
 import io.fastsafetensors.types.DeviceHandle;
 import io.fastsafetensors.types.Shape;
 import io.fastsafetensors.spi.ffm.NativeAccess;
@@ -27,11 +27,9 @@ public final class ExportedTensor implements Dlpack {
     /// @param dtype the element type
     /// @param shape the dimensions
     /// @param byteSize how many bytes
-    /// @param device where they are
     /// @param buffer the memory, with a hold that the struct takes over
     /// @param offset the first byte in the buffer
-    public record Source(String name, DType dtype, Shape shape, long byteSize, Device device, SharedBuffer buffer,
-            long offset) {
+    public record Source(String name, DType dtype, Shape shape, long byteSize, SharedBuffer buffer, long offset) {
     }
 
     private enum State {
@@ -79,8 +77,8 @@ public final class ExportedTensor implements Dlpack {
         Elements elements = Elements.of(source.dtype(), source.shape(), source.byteSize(), version);
         ManagedTensor struct = ManagedTensor.allocate(version, elements.shape().rank(), Arena.ofAuto());
         struct.dtype(elements.type());
-        DeviceType type = DeviceType.of(source.device(), source.name());
-        struct.device(type.code(), source.device().index());
+        DeviceInfo device = source.buffer().backend().get().info();
+        struct.device(DeviceType.of(device, source.name()), device.device().index());
         if (source.byteSize() > 0) {
             DeviceHandle handle = source.buffer().handle(source.offset());
             struct.data(handle.value(), handle.offset());

@@ -3,8 +3,8 @@ package io.fastsafetensors.core.dlpack;
 import io.fastsafetensors.api.DlpackVersion;
 import io.fastsafetensors.error.UnsupportedFeatureException;
 import io.fastsafetensors.error.Where;
+import io.fastsafetensors.spi.DeviceInfo;
 import io.fastsafetensors.types.DType;
-import io.fastsafetensors.types.Device;
 import io.fastsafetensors.types.Shape;
 import io.fastsafetensors.spi.ffm.NativeAccess;
 import java.lang.foreign.Arena;
@@ -23,29 +23,31 @@ public record ImportedTensor(ForeignBuffer buffer, DType dtype, Shape shape, lon
     ///
     /// @param address the struct
     /// @param device where the tensor must be
+    /// @param pointers whether the device's memory has addresses
     /// @throws IllegalArgumentException if the struct is broken
     /// @throws UnsupportedFeatureException if it is a tensor that fst cannot take, or if native access is denied
-    public static ImportedTensor read(long address, DlpackVersion version, Device device) {
+    public static ImportedTensor read(long address, DlpackVersion version, DeviceInfo device, boolean pointers) {
         if (address == 0 || address % Long.BYTES != 0) {
             throw broken("there is no struct at address 0x" + Long.toHexString(address));
         }
         NativeAccess.require("DLPack");
         try (Arena arena = Arena.ofConfined()) {
-            return read(ManagedTensor.at(address, version, arena), version, device);
+            return read(ManagedTensor.at(address, version, arena), version, device, pointers);
         } catch (ArithmeticException e) {
             throw new IllegalArgumentException("the DLPack tensor is too large: " + e.getMessage(), e);
         }
     }
 
-    private static ImportedTensor read(ManagedTensor struct, DlpackVersion version, Device device) {
+    private static ImportedTensor read(ManagedTensor struct, DlpackVersion version, DeviceInfo device,
+            boolean pointers) {
         if (version == DlpackVersion.VERSIONED && struct.major() != ManagedTensor.MAJOR) {
             throw unsupported("the DLPack struct is of version " + struct.major() + "." + struct.minor()
                     + ", and only " + ManagedTensor.MAJOR + ".x is known");
         }
-        if (!DeviceType.fits(device, struct.deviceType(), struct.deviceId())) {
+        if (!pointers || !DeviceType.fits(device, struct.deviceType(), struct.deviceId())) {
             throw unsupported("the DLPack tensor is on " + DeviceType.describe(struct.deviceType(), struct.deviceId())
-                    + " and this loader for " + device + "; a loader takes tensors of its own device: kDLCPU,"
-                    + " kDLCUDAHost and kDLROCMHost for cpu, kDLCUDA for cuda, kDLROCM for rocm");
+                    + " and this loader for " + device.device() + "; a loader takes tensors of its own device: "
+                    + (pointers ? DeviceType.accepted(device) : "none, since its memory has no addresses"));
         }
         Elements elements = elements(struct);
         DType dtype = elements.dtype().orElseThrow(
@@ -58,7 +60,7 @@ public record ImportedTensor(ForeignBuffer buffer, DType dtype, Shape shape, lon
         requireContiguous(struct, elements);
         long first = bytes == 0 ? 0 : first(struct, dtype);
         boolean readOnly = (struct.flags() & ManagedTensor.FLAG_READ_ONLY) != 0;
-        return new ImportedTensor(new ForeignBuffer(first, bytes, device.isCpu(), readOnly, struct.address(),
+        return new ImportedTensor(new ForeignBuffer(first, bytes, device.device().isCpu(), readOnly, struct.address(),
                 struct.deleter()), dtype, shape, bytes);
     }
 

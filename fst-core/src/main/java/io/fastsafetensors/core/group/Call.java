@@ -1,5 +1,6 @@
 package io.fastsafetensors.core.group;
 
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 
@@ -12,7 +13,7 @@ final class Call {
     static final Call END = plain(Kind.END, NOTHING);
 
     enum Kind {
-        NONE, BARRIER, EXCHANGE, BROADCAST, SCATTER, ALL_GATHER, TRANSFER, END
+        NONE, BARRIER, EXCHANGE, BROADCAST, SCATTER, ALL_GATHER, PIECES, TRANSFER, END
     }
 
     private final Kind kind;
@@ -40,6 +41,13 @@ final class Call {
         return new Call(kind, root, bytes, NOTHING, offers);
     }
 
+    /// @param bytes of all pieces
+    /// @param told roots and sizes, which are the same on every rank
+    /// @param offers this rank's memory for each piece, of which others read those it is the root of
+    static Call pieces(long bytes, byte[] told, List<Offer> offers) {
+        return new Call(Kind.PIECES, -1, bytes, told.clone(), offers);
+    }
+
     long bytes() {
         return bytes;
     }
@@ -55,7 +63,8 @@ final class Call {
 
     /// Whether two ranks that call this go together.
     boolean agrees(Call other) {
-        return kind == other.kind && root == other.root && (bytes == other.bytes || kind == Kind.SCATTER);
+        return kind == other.kind && root == other.root && (bytes == other.bytes || kind == Kind.SCATTER)
+                && (kind != Kind.PIECES || Arrays.equals(message, other.message));
     }
 
     /// The call for people.
@@ -63,6 +72,7 @@ final class Call {
     public String toString() {
         return kind.name().toLowerCase(Locale.ROOT).replace('_', ' ')
                 + (bytes < 0 || kind == Kind.SCATTER ? "" : " of " + bytes + " bytes")
+                + (kind == Kind.PIECES ? " in " + offers.size() : "")
                 + (root < 0 ? "" : " from rank " + root);
     }
 }

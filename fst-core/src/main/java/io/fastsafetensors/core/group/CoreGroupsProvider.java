@@ -1,12 +1,15 @@
 package io.fastsafetensors.core.group;
 
 import io.fastsafetensors.core.select.Providers;
+import io.fastsafetensors.error.UnsupportedFeatureException;
+import io.fastsafetensors.error.Where;
 import io.fastsafetensors.group.Bootstrap;
 import io.fastsafetensors.group.GroupsProvider;
 import io.fastsafetensors.group.ProcessGroup;
 import io.fastsafetensors.types.Device;
 import java.time.Duration;
 import java.util.List;
+import java.util.function.Supplier;
 
 /// Makes the groups that need no transport, and finds the transports of the others.
 public final class CoreGroupsProvider implements GroupsProvider {
@@ -27,7 +30,7 @@ public final class CoreGroupsProvider implements GroupsProvider {
     @Override
     public List<ProcessGroup> local(String transport, List<Device> devices, Duration timeout) {
         return transport.equals(LocalGroup.NAME) ? local(devices.size(), timeout)
-                : Providers.group(transport).local(devices, timeout);
+                : linked(transport, () -> Providers.group(transport).local(devices, timeout));
     }
 
     @Override
@@ -40,6 +43,21 @@ public final class CoreGroupsProvider implements GroupsProvider {
                     + bootstrap.size() + ": a group of one is single, groups of threads are made by "
                     + "ProcessGroups.local");
         }
-        return Providers.group(transport).join(bootstrap);
+        return linked(transport, () -> Providers.group(transport).join(bootstrap));
+    }
+
+    /// What a transport answers that may have been made for another version of the SPI.
+    private static <T> T linked(String transport, Supplier<T> call) {
+        try {
+            return call.get();
+        } catch (LinkageError e) {
+            throw new UnsupportedFeatureException("the transport " + transport
+                    + " does not go together with this version of fst: " + e, Where.nowhere(), e);
+        }
+    }
+
+    @Override
+    public List<String> transports(String deviceType) {
+        return Providers.transports(deviceType);
     }
 }

@@ -3,10 +3,13 @@ package io.fastsafetensors.core.group;
 import io.fastsafetensors.core.group.Call.Kind;
 import io.fastsafetensors.error.GroupException;
 import io.fastsafetensors.group.Bootstrap;
+import io.fastsafetensors.group.PendingCollective;
 import io.fastsafetensors.group.ProcessGroup;
+import io.fastsafetensors.group.RankSlice;
 import io.fastsafetensors.group.transport.Arguments;
 import io.fastsafetensors.spi.BufferSlice;
 import io.fastsafetensors.spi.CopyStream;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.BitSet;
@@ -146,6 +149,28 @@ final class LocalGroup implements ProcessGroup {
                 pass(calls.get(r).offers().getFirst(), all.part(r * bytes, bytes), stream);
             }
         });
+    }
+
+    /// Piece after piece, each from its root to all others.
+    @Override
+    public PendingCollective allGather(List<RankSlice> pieces, CopyStream stream) {
+        pieces.forEach(piece -> Arguments.requireRank(piece.root(), size()));
+        List<Offer> offers = new ArrayList<>(pieces.size());
+        StringBuilder sizes = new StringBuilder();
+        long bytes = 0;
+        for (RankSlice piece : pieces) {
+            offers.add(Offer.of(piece.root(), piece.slice(), without(piece.root())));
+            sizes.append(piece.root()).append(':').append(piece.slice().byteSize()).append(' ');
+            bytes += piece.slice().byteSize();
+        }
+        byte[] told = sizes.toString().getBytes(StandardCharsets.US_ASCII);
+        move(Call.pieces(bytes, told, offers), everybody, stream, calls -> {
+            for (int i = 0; i < pieces.size(); i++) {
+                int root = pieces.get(i).root();
+                pass(calls.get(root).offers().get(i), pieces.get(i).slice(), stream);
+            }
+        });
+        return PendingCollective.DONE;
     }
 
     @Override

@@ -6,8 +6,8 @@ import org.jspecify.annotations.Nullable;
 /// What a load does together with loads of other ranks that have the same plan: each reads some of the blocks, and all get
 /// all. The readers of a load tell it which are there; it runs on a thread of the load's own.
 public interface Exchange {
-    /// Whether this rank reads the block that is number `position` in the plan's order.
-    boolean reads(int position);
+    /// The blocks that this rank reads, in the order in which it reads them.
+    int[] reads();
 
     /// A block that this rank reads is in place here. Called by readers.
     void landed(int block);

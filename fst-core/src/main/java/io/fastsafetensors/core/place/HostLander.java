@@ -23,7 +23,9 @@ final class HostLander implements Lander, Runs.Sink {
     private LoadMemory.@Nullable Scratch slot;
     private @Nullable CopyStream stream;
     private @Nullable DeviceBuffer target;
+    private @Nullable RunReader runReader;
     private boolean converting;
+    private boolean packed;
 
     HostLander(LoadContext load) {
         this.load = load;
@@ -45,9 +47,14 @@ final class HostLander implements Lander, Runs.Sink {
             reader.read(start, end, segment(buffer), blocks.target(index));
             read.finish("read");
         } else {
-            reader.read(start, end, segment(slot()), 0);
+            packed = runs(reader).read(index, reader, segment(slot()));
+            if (!packed) {
+                reader.read(start, end, segment(slot()), 0);
+            }
             read.finish("read");
-            load.tap().read(index, segment(slot()), Pages.floor(start));
+            if (!packed) {
+                load.tap().read(index, segment(slot()), Pages.floor(start));
+            }
             long before = System.nanoTime();
             target = buffer;
             converting = false;
@@ -74,6 +81,15 @@ final class HostLander implements Lander, Runs.Sink {
 
     @Override
     public void gather(long source, Runs.Rows rows, DType from, long targetOffset, DType to) {
+        if (packed) {
+            long bytes = rows.count() * rows.bytes();
+            if (from == to) {
+                copy(source, bytes, targetOffset);
+            } else {
+                convert(source, bytes, from, targetOffset, to, bytes * 8 / from.bits());
+            }
+            return;
+        }
         if (from == to) {
             for (long row = 0; row < rows.count(); row++) {
                 copy(source + row * rows.stride(), rows.bytes(), targetOffset + row * rows.bytes());
@@ -84,6 +100,12 @@ final class HostLander implements Lander, Runs.Sink {
         long elements = rows.count() * rows.bytes() * 8 / from.bits();
         backend.kernels().gather(stream(), new BufferSlice(slot(), source, rows.span()), from, rows.view(from),
                 new BufferSlice(target(), targetOffset, to.byteSize(elements)), to);
+    }
+
+    private RunReader runs(BlockReader first) {
+        RunReader mine = runReader == null ? new RunReader(load, first) : runReader;
+        runReader = mine;
+        return mine;
     }
 
     private DeviceBuffer slot() {

@@ -22,6 +22,7 @@ final class HostToDevice implements Runs.Sink {
     private final CopyStream stream;
     private final Runs runs = new Runs(this);
     private final boolean slots;
+    private boolean packed;
     private MemorySegment source = MemorySegment.NULL;
     private @Nullable DeviceBuffer target;
     private LoadMemory.@Nullable Scratch scratch;
@@ -40,15 +41,17 @@ final class HostToDevice implements Runs.Sink {
     ///
     /// @param host memory that stays as it is until the fence has passed
     /// @param page where in it the page of the block's first byte begins
+    /// @param rowsPacked whether rows lie behind one another already, as [RunReader] reads them
     /// @return passes when the block is in place; the caller closes it. Null if the load was stopped before
     @Nullable
-    Fence send(int block, MemorySegment host, long page) {
+    Fence send(int block, MemorySegment host, long page, boolean rowsPacked) {
         BlockTable blocks = load.blocks();
         target = load.bufferOf(block);
         if (target == null) {
             return null;
         }
         long bytes = blocks.end(block) - Pages.floor(blocks.start(block));
+        packed = rowsPacked;
         source = host.asSlice(page, bytes);
         runs.forEach(load.fileOf(block), blocks.start(block), blocks.end(block));
         return stream.fence();
@@ -86,7 +89,7 @@ final class HostToDevice implements Runs.Sink {
         long bytes = rows.count() * rows.bytes();
         long elements = bytes * 8 / fromType.bits();
         if (slots) {
-            for (long row = 1; row < rows.count(); row++) {
+            for (long row = 1; row < rows.count() && !packed; row++) {
                 MemorySegment.copy(source, from + row * rows.stride(), source, from + row * rows.bytes(), rows.bytes());
             }
             if (fromType == to) {

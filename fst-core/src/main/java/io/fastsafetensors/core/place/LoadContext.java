@@ -23,11 +23,12 @@ import org.jspecify.annotations.Nullable;
 /// @param blocksInFlight how many blocks of a reader may be under way, the one being read included
 /// @param tap sees what was read
 /// @param placeNanos time spent moving blocks, over all readers
+/// @param gathers whether some tensor's bytes are not one run of its file
 /// @param stopped whether the load was cancelled or failed
 /// @param whenLanded told the index of each block that is in place
 record LoadContext(ReadPlan plan, Places places, OpenFiles files, Routing routing,
         SharedBackend backend, LoadMemory.Grant memory, @Nullable SlotPool pool, int blocksInFlight, ReadTap tap,
-        LongAdder placeNanos, BooleanSupplier stopped, IntConsumer whenLanded) {
+        LongAdder placeNanos, boolean gathers, BooleanSupplier stopped, IntConsumer whenLanded) {
     BlockTable blocks() {
         return plan.blocks();
     }

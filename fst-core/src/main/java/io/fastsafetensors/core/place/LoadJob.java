@@ -54,6 +54,8 @@ public final class LoadJob {
     private volatile boolean stopped;
     private volatile long stagingBytes;
     private final int readers;
+    /// The blocks to read, in this order.
+    private final int[] blocks;
 
     /// @param places the buffers of the files; they may come while the readers read already
     /// @param sources what the headers were read from; held until the readers have ended
@@ -77,15 +79,16 @@ public final class LoadJob {
         this.backend = backend;
         this.threads = threads;
         this.numaNode = options.numaPinning() ? backend.get().info().numaNode() : -1;
+        this.blocks = exchange == null ? plan.order() : exchange.reads();
         this.files =
-                new OpenFiles(plan, this::reads, sources, backend.get().directStorage(), options.directIo(), counters);
+                new OpenFiles(plan, blocks, sources, backend.get().directStorage(), options.directIo(), counters);
         this.progress = new Progress(plan, progress);
         this.arrivals = this.progress.arrivals();
         this.span = span;
         this.context = new LoadContext(plan, places, files, routing, backend, memory, pool,
-                crew.blocksInFlight(), tap, placeNanos, () -> stopped,
+                crew.blocksInFlight(), tap, placeNanos, plan.gathers(), () -> stopped,
                 exchange == null ? this.progress::arrived : exchange::landed);
-        this.readers = Math.min(crew.threads(), plan.blocks().size());
+        this.readers = Math.min(crew.threads(), blocks.length);
         this.resources = resources.handOver();
     }
 
@@ -103,7 +106,7 @@ public final class LoadJob {
             slots.begin(plan.needsSlots() ? readers * context.blocksInFlight() : 0);
         }
         try {
-            if (exchange != null && readers > 0) {
+            if (exchange != null && plan.blocks().size() > 0) {
                 startWorker(() -> exchange.run(share()), threads::run);
             }
             for (int i = 0; i < readers; i++) {
@@ -151,10 +154,6 @@ public final class LoadJob {
         }
     }
 
-    private boolean reads(int position) {
-        return exchange == null || exchange.reads(position);
-    }
-
     private void work(Runnable work) {
         ScopedValue.where(CURRENT, Boolean.TRUE).run(() -> failing(work));
         workerEnded();
@@ -165,7 +164,7 @@ public final class LoadJob {
         Landers landers = new Landers(context);
         failing(() -> carryOut(landers));
         releasing(landers::close);
-        if (!stopped && next.get() < plan.blocks().size()) {
+        if (!stopped && next.get() < blocks.length) {
             failing(() -> startWorker(this::readAll, threads::read));
         }
     }
@@ -186,17 +185,14 @@ public final class LoadJob {
     }
 
     private void carryOut(Lander landers) {
-        int blocks = plan.blocks().size();
         long begin = System.nanoTime();
         while (!stopped && !(threads.othersWait() && System.nanoTime() - begin > TURN_NANOS)) {
-            int b = next.getAndIncrement();
-            if (b >= blocks) {
+            int position = next.getAndIncrement();
+            if (position >= blocks.length) {
                 taken.countDown();
                 break;
             }
-            if (reads(b)) {
-                landers.land(plan.inOrder(b));
-            }
+            landers.land(blocks[position]);
         }
         if (!stopped) {
             landers.finish();

@@ -32,7 +32,7 @@ final class MappedLander implements Lander {
         MemorySegment file = load.files().mapping(blocks.file(index), load.routing());
         load.tap().read(index, file, 0);
         Span copy = Recorder.copy(load.fileOf(index).location(), start, bytes);
-        Fence fence = device.send(index, file, Pages.floor(start));
+        Fence fence = device.send(index, file, Pages.floor(start), false);
         if (fence == null) {
             return;
         }

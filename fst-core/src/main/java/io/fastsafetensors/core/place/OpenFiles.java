@@ -20,7 +20,6 @@ import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.function.IntPredicate;
 import org.jspecify.annotations.Nullable;
 
 /// The files of a load: each is held from its first block to its last. Counts what comes from them without the read
@@ -32,16 +31,16 @@ final class OpenFiles implements AutoCloseable {
     private final ReadCounters counters;
     private final List<OneFile> files;
 
-    /// @param reads whether the block at a position in the plan's order is read here
+    /// @param read the blocks that are read here
     /// @param sources what the headers were read from; one hold of it is taken
-    OpenFiles(ReadPlan plan, IntPredicate reads, SourceFiles sources, Optional<DirectStorage> direct, DirectIo mode,
+    OpenFiles(ReadPlan plan, int[] read, SourceFiles sources, Optional<DirectStorage> direct, DirectIo mode,
             ReadCounters counters) {
         this.direct = direct;
         this.mode = mode;
         this.counters = counters;
         int[] blocks = new int[plan.planned().size()];
-        for (int position = 0; position < plan.blocks().size(); position++) {
-            blocks[plan.blocks().file(plan.inOrder(position))] += reads.test(position) ? 1 : 0;
+        for (int block : read) {
+            blocks[plan.blocks().file(block)]++;
         }
         files = new ArrayList<>(blocks.length);
         for (int f = 0; f < blocks.length; f++) {

@@ -62,6 +62,11 @@ public final class SlotPool {
         return bytes <= ProcessLimit.bytes(MOST_PROPERTY, 1).orElse(MOST_BYTES) || bytes <= mostBytesOfAll();
     }
 
+    /// How many devices have a pool in this process.
+    public static int devices() {
+        return (int) ALL.stream().map(pool -> pool.key.backend()).distinct().count();
+    }
+
     /// The page-locked bytes that all pools hold now.
     static long bytesOfAll() {
         return BYTES_OF_ALL.get();

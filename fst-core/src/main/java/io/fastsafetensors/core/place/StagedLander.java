@@ -5,6 +5,7 @@ import io.fastsafetensors.core.jfr.Span;
 import io.fastsafetensors.core.plan.BlockTable;
 import io.fastsafetensors.core.plan.Pages;
 import io.fastsafetensors.core.plan.PlannedFile.Landing;
+import io.fastsafetensors.core.read.BlockReader;
 import io.fastsafetensors.spi.Fence;
 import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.spi.StagingBuffer;
@@ -19,6 +20,7 @@ final class StagedLander implements Lander {
     private final Flights flights;
     private @Nullable StagingBuffer filling;
     private @Nullable DeviceProducts products;
+    private @Nullable RunReader runs;
 
     StagedLander(LoadContext load) {
         this.load = load;
@@ -42,16 +44,18 @@ final class StagedLander implements Lander {
         Span read = Recorder.read(location, start, end - start);
         boolean multiplied =
                 load.fileOf(index).landing() == Landing.DEQUANTIZED && products().read(index, slot.segment());
-        if (!multiplied) {
-            load.files().forBlock(file).read(start, end, slot.segment(), 0);
+        BlockReader reader = load.files().forBlock(file);
+        boolean packed = !multiplied && runs(reader).read(index, reader, slot.segment());
+        if (!multiplied && !packed) {
+            reader.read(start, end, slot.segment(), 0);
         }
         read.finish("read");
-        if (!multiplied) {
+        if (!multiplied && !packed) {
             load.tap().read(index, slot.segment(), Pages.floor(start));
         }
         Span copy = Recorder.copy(location, start, end - start);
         Fence fence = multiplied ? device.send(index, products(), slot.segment())
-                : device.send(index, slot.segment(), 0);
+                : device.send(index, slot.segment(), 0, packed);
         if (fence == null) {
             return;
         }
@@ -66,6 +70,12 @@ final class StagedLander implements Lander {
             mine = new DeviceProducts(load);
             products = mine;
         }
+        return mine;
+    }
+
+    private RunReader runs(BlockReader first) {
+        RunReader mine = runs == null ? new RunReader(load, first) : runs;
+        runs = mine;
         return mine;
     }
 

@@ -47,21 +47,25 @@ public final class BlockTargets {
         return start[block];
     }
 
+    /// The range of the buffer that blocks fill which follow one another, padding between their tensors included.
+    ///
+    /// @param from the first block
+    /// @param to the block after the last one, of the same file
+    /// @return the first byte and the one after the last; equal if nothing in them is wanted
+    public long[] range(int from, int to) {
+        int first = from;
+        while (first < to && bytes(first) == 0) {
+            first++;
+        }
+        int last = to - 1;
+        while (last > first && bytes(last) == 0) {
+            last--;
+        }
+        return first >= to ? new long[] {0, 0} : new long[] {start[first], end[last]};
+    }
+
     /// How many bytes, 0 for a block that holds nothing that is wanted.
     public long bytes(int block) {
         return end[block] - start[block];
-    }
-
-    /// Whether blocks follow one another in one buffer, all of one size and none empty.
-    ///
-    /// @param blocks their numbers
-    public boolean areEqualNeighbours(int[] blocks) {
-        for (int i = 0; i < blocks.length; i++) {
-            boolean follows = i == 0 || start[blocks[i]] == end[blocks[i - 1]];
-            if (!follows || bytes(blocks[i]) != bytes(blocks[0]) || bytes(blocks[i]) == 0) {
-                return false;
-            }
-        }
-        return true;
     }
 }

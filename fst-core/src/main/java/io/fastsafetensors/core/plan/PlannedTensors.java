@@ -47,7 +47,10 @@ public final class PlannedTensors extends AbstractList<PlannedTensor> implements
 
     @Override
     public PlannedTensor get(int index) {
-        return new PlannedTensor(info(index), part(index), file, dtype(index), bufferOffset[index], byteSize(index),
+        TensorInfo info = info(index);
+        Part part = parts == null ? Part.whole(info) : parts[index];
+        DType target = settings.target(info);
+        return new PlannedTensor(info, part, file, target, bufferOffset[index], byteSize(info, part, target),
                 firstBlock[index], lastBlock[index]);
     }
 
@@ -76,22 +79,13 @@ public final class PlannedTensors extends AbstractList<PlannedTensor> implements
         return header.get(numbers == null ? index : numbers[index]);
     }
 
-    private Part part(int index) {
-        return parts == null ? Part.whole(info(index)) : parts[index];
-    }
-
     /// See [PlannedTensor#dtype()].
     public DType dtype(int index) {
         return settings.target(info(index));
     }
 
-    private long byteSize(int index) {
-        TensorInfo info = info(index);
-        DType target = settings.target(info);
-        if (parts == null) {
-            return target == info.dtype() ? info.byteSize() : target.byteSize(info.shape().elements());
-        }
-        return target == info.dtype() ? parts[index].byteSize() : target.byteSize(parts[index].shape().elements());
+    private static long byteSize(TensorInfo info, Part part, DType target) {
+        return target == info.dtype() ? part.byteSize() : target.byteSize(part.shape().elements());
     }
 
     /// See [PlannedTensor#firstBlock()].

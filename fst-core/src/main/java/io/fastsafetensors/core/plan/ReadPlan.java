@@ -52,9 +52,9 @@ public final class ReadPlan implements LoadPlan {
         return blocks;
     }
 
-    /// The block that is read as number `position`.
-    public int inOrder(int position) {
-        return order[position];
+    /// The blocks in the order in which one rank alone reads them.
+    public int[] order() {
+        return order.clone();
     }
 
     /// The first block of a file; that of the next file that has any if it has none itself.
@@ -85,6 +85,11 @@ public final class ReadPlan implements LoadPlan {
     /// Whether some tensor changes its dtype on the way.
     public boolean converts() {
         return files.stream().anyMatch(PlannedFile::converts);
+    }
+
+    /// Whether some tensor's bytes are not one run of its file.
+    public boolean gathers() {
+        return files.stream().anyMatch(PlannedFile::gathers);
     }
 
     /// Whether some tensor's bytes are not one run of a file that takes this way.

@@ -59,6 +59,24 @@ public final class BlockReader {
         counters.addNanos(System.nanoTime() - before);
     }
 
+    /// Whether the page cache holds all of `[from, to)`, so that parts of it cost no trip to the disk each.
+    public boolean isCached(long from, long to) {
+        return mode != DirectIo.ALWAYS && residency != null && isCached(residency, from, to);
+    }
+
+    /// Reads the bytes `[from, to)` out of the page cache, a part of a block; [#readRuns] counts them.
+    ///
+    /// @param targetOffset where byte `from` lands
+    public void readRun(long from, long to, MemorySegment target, long targetOffset) {
+        buffered(from, to, target, targetOffset - from);
+    }
+
+    /// Counts the parts of a block that were read by [#readRun].
+    public void readRuns(long bytes, long nanos) {
+        counters.addCached(bytes);
+        counters.addNanos(nanos);
+    }
+
     private void byResidency(CacheResidency cache, DirectReads past, long from, long to, MemorySegment target,
             long shift) {
         long cached = cache.cachedBytes(from, to - from);

@@ -4,6 +4,7 @@ import io.fastsafetensors.api.BackendChoice;
 import io.fastsafetensors.api.BackendChoice.Rejected;
 import io.fastsafetensors.api.LoadOptions;
 import io.fastsafetensors.core.memory.SharedBackend;
+import io.fastsafetensors.core.select.Providers.BrokenProvider;
 import io.fastsafetensors.core.select.Providers.FoundBackend;
 import io.fastsafetensors.error.BackendUnavailableException;
 import io.fastsafetensors.spi.BackendOptions;
@@ -15,13 +16,14 @@ import io.fastsafetensors.types.Device;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
-import org.jspecify.annotations.Nullable;
 
-/// Picks the backend for a device: the one asked for by name, or the available one of the highest priority. `auto` takes
-/// a processor last, and then rather as `cpu` than through a driver for devices; `gpu` never takes one.
+/// Picks the backend for a device, by the rules that [Device] states: the one asked for by name, or the best of those that
+/// are available. A provider that turns out to be broken when it opens the device is rejected like one that is not available,
+/// and the next one is taken.
 public final class BackendSelector {
     private static final Logger LOG = System.getLogger("io.fastsafetensors.core");
 
@@ -50,39 +52,85 @@ public final class BackendSelector {
 
     /// @param providers best first
     static Selected open(List<FoundBackend> providers, LoadOptions options) {
-        List<Rejected> rejected = new ArrayList<>();
-        Candidate best = null;
+        List<FoundBackend> left = new ArrayList<>(providers);
+        List<Rejected> broken = new ArrayList<>();
+        while (true) {
+            List<Rejected> rejected = new ArrayList<>(broken);
+            Candidate best = best(left, options, rejected).orElseThrow(() -> none(providers, options, rejected));
+            try {
+                SharedBackend opened = OpenDevices.open(best.found(), best.device().device(),
+                        BackendOptions.defaults().withStrict(options.strictBackend())
+                                .withProperties(options.backendProperties()));
+                BackendChoice choice = new BackendChoice(best.found().name(), reason(best, options), rejected);
+                LOG.log(Level.DEBUG, () -> "backend " + choice);
+                return new Selected(opened, best.device().device(), best.capabilities(), choice);
+            } catch (BrokenProvider e) {
+                left.remove(best.found());
+                broken.add(new Rejected(best.found().name(), "not available: " + e.getMessage()));
+            }
+        }
+    }
+
+    private static BackendUnavailableException none(List<FoundBackend> providers, LoadOptions options,
+            List<Rejected> rejected) {
+        String wanted = options.device() + options.backend().map(b -> " through backend " + b).orElse("");
+        return new BackendUnavailableException(wanted,
+                rejected.stream().map(r -> r.name() + ": " + r.reason()).toList(),
+                ShippedProviders.wayOut(options.device().type(), options.backend(),
+                        providers.stream().map(FoundBackend::name).toList()));
+    }
+
+    /// @param rejected gets the others, each with its reason
+    private static Optional<Candidate> best(List<FoundBackend> providers, LoadOptions options,
+            List<Rejected> rejected) {
+        List<Candidate> candidates = new ArrayList<>();
         for (FoundBackend found : providers) {
             Optional<String> mismatch = mismatch(found, options);
             if (mismatch.isPresent()) {
                 rejected.add(new Rejected(found.name(), mismatch.get()));
-            } else if (best != null && best.preference() == Candidate.FIRST) {
+            } else if (isSettled(candidates, found)) {
                 rejected.add(new Rejected(found.name(), "lower priority"));
             } else {
-                best = better(best, candidate(found, options, rejected), rejected);
+                candidate(found, options, rejected).ifPresent(candidates::add);
             }
         }
-        if (best == null) {
-            String wanted = options.device() + options.backend().map(b -> " through backend " + b).orElse("");
-            throw new BackendUnavailableException(wanted,
-                    rejected.stream().map(r -> r.name() + ": " + r.reason()).toList(),
-                    ShippedProviders.wayOut(options.device().type(), options.backend(),
-                            providers.stream().map(FoundBackend::name).toList()));
-        }
-        BackendChoice choice = new BackendChoice(best.found().name(), reason(best, options), rejected);
-        LOG.log(Level.DEBUG, () -> "backend " + choice);
-        return new Selected(
-                OpenDevices.open(best.found(), best.device().device(),
-                        new BackendOptions(options.strictBackend(), options.backendProperties())),
-                best.device().device(), best.capabilities(), choice);
+        Optional<Candidate> best = candidates.stream().min(Comparator.naturalOrder());
+        best.ifPresent(chosen -> candidates.stream().filter(other -> !other.equals(chosen))
+                .forEach(other -> rejected.add(new Rejected(other.found().name(), other.whyAfter(chosen)))));
+        return best;
     }
 
-    /// A provider that can serve the device asked for.
+    /// A provider that can serve the device asked for. The best one is the least.
     private record Candidate(FoundBackend found, DeviceInfo device, Set<Capability> capabilities,
-            int preference) {
+            int preference) implements Comparable<Candidate> {
         private static final int FIRST = 0;
         private static final int SECOND = 1;
         private static final int LAST = 2;
+
+        @Override
+        public int compareTo(Candidate other) {
+            return Comparator.comparingInt(Candidate::preference)
+                    .thenComparing(each -> each.found().priority(), Comparator.reverseOrder())
+                    .thenComparing(each -> each.device().totalBytes(), Comparator.reverseOrder())
+                    .thenComparing(each -> each.found().name()).compare(this, other);
+        }
+
+        /// Why another one was taken.
+        String whyAfter(Candidate best) {
+            if (preference == LAST) {
+                return "its device " + device.device() + " is a processor, " + device.name();
+            }
+            return preference == best.preference && found.priority() == best.found.priority()
+                    ? "of the same priority as " + best.found.name() + ", and its device " + device.device()
+                            + " has no more memory"
+                    : "lower priority";
+        }
+    }
+
+    /// Whether nobody of this provider's priority needs to be asked any more, since probing a backend loads its libraries.
+    private static boolean isSettled(List<Candidate> candidates, FoundBackend found) {
+        return candidates.stream().anyMatch(each -> each.preference() == Candidate.FIRST
+                && each.found().priority() > found.priority());
     }
 
     private static Optional<String> mismatch(FoundBackend found, LoadOptions options) {
@@ -103,26 +151,28 @@ public final class BackendSelector {
         };
     }
 
-    private static @Nullable Candidate candidate(FoundBackend found, LoadOptions options,
-            List<Rejected> rejected) {
+    private static Optional<Candidate> candidate(FoundBackend found, LoadOptions options, List<Rejected> rejected) {
         Probe probe = Providers.probe(found);
-        if (!(probe instanceof Probe.Available available)) {
-            rejected.add(new Rejected(found.name(), "not available: " + ((Probe.Unavailable) probe).reason()));
-            return null;
+        Optional<Probe.Available> available = probe.found();
+        if (available.isEmpty()) {
+            rejected.add(new Rejected(found.name(), "not available: " + probe.obstacle().orElse("no reason given")));
+            return Optional.empty();
         }
-        Optional<DeviceInfo> device = available.devices().stream()
-                .filter(d -> d.device().index() == options.device().index()).findFirst();
+        List<DeviceInfo> all = available.get().devices();
+        boolean graphics = options.device().type().equals(GPU);
+        List<DeviceInfo> devices = graphics ? all.stream().filter(d -> d.kind() == DeviceKind.GPU).toList() : all;
+        int number = options.device().index();
+        Optional<DeviceInfo> device = graphics ? devices.stream().skip(number).findFirst()
+                : devices.stream().filter(d -> d.device().index() == number).findFirst();
         if (device.isEmpty()) {
-            rejected.add(new Rejected(found.name(), "has no device " + options.device().index() + ", only "
-                    + available.devices().stream().map(d -> d.device().toString()).toList()));
-            return null;
+            rejected.add(new Rejected(found.name(), graphics
+                    ? "has " + devices.size() + " graphics processors and no number " + number + " among "
+                            + all.stream().map(d -> d.device() + " (" + d.kind() + ", " + d.name() + ")").toList()
+                    : "has no device " + number + ", only " + all.stream().map(d -> d.device().toString()).toList()));
+            return Optional.empty();
         }
-        if (options.device().type().equals(GPU) && device.get().kind() == DeviceKind.CPU) {
-            rejected.add(new Rejected(found.name(), "its device " + device.get().device() + " is a processor, "
-                    + device.get().name()));
-            return null;
-        }
-        return new Candidate(found, device.get(), available.capabilities(), preference(device.get(), options));
+        return Optional.of(new Candidate(found, device.get(), available.get().capabilities(),
+                preference(device.get(), options)));
     }
 
     /// Who serves the host's memory through a driver for devices copies what the CPU backend reads in place, so it only
@@ -132,19 +182,6 @@ public final class BackendSelector {
             return Candidate.FIRST;
         }
         return device.device().isCpu() ? Candidate.SECOND : Candidate.LAST;
-    }
-
-    private static @Nullable Candidate better(@Nullable Candidate best, @Nullable Candidate other,
-            List<Rejected> rejected) {
-        if (best == null || other == null) {
-            return best == null ? other : best;
-        }
-        boolean replaced = other.preference() < best.preference();
-        Candidate loser = replaced ? best : other;
-        rejected.add(new Rejected(loser.found().name(), loser.preference() == Candidate.LAST
-                ? "its device " + loser.device().device() + " is a processor, " + loser.device().name()
-                : "lower priority"));
-        return replaced ? other : best;
     }
 
     private static String reason(Candidate best, LoadOptions options) {

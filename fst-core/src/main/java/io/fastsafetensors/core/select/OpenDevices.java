@@ -1,6 +1,7 @@
 package io.fastsafetensors.core.select;
 
 import io.fastsafetensors.core.memory.SharedBackend;
+import io.fastsafetensors.core.select.Providers.BrokenProvider;
 import io.fastsafetensors.core.select.Providers.FoundBackend;
 import io.fastsafetensors.spi.BackendOptions;
 import io.fastsafetensors.spi.BackendProvider;
@@ -22,13 +23,16 @@ final class OpenDevices {
     }
 
     /// One hold on the opened device; the caller releases it.
-    static SharedBackend open(FoundBackend found, Device device, BackendOptions options) {
+    ///
+    /// @throws BrokenProvider if the provider cannot open any device
+    /// @throws io.fastsafetensors.error.BackendException if this one cannot be opened
+    static SharedBackend open(FoundBackend found, Device device, BackendOptions options) throws BrokenProvider {
         BackendProvider provider = Objects.requireNonNull(found.provider(), found.name());
         Key key = new Key(provider.getClass(), found.name(), device, options);
         synchronized (OPEN) {
             SharedBackend shared = OPEN.get(key);
             if (shared == null || !shared.tryRetain()) {
-                shared = new SharedBackend(provider.open(device, options), closing -> forget(key, closing));
+                shared = new SharedBackend(Providers.open(found, device, options), closing -> forget(key, closing));
                 OPEN.put(key, shared);
             }
             return shared;

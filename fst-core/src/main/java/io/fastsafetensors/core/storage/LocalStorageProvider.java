@@ -1,5 +1,6 @@
 package io.fastsafetensors.core.storage;
 
+import io.fastsafetensors.spi.SpiVersion;
 import io.fastsafetensors.spi.storage.Storage;
 import io.fastsafetensors.spi.storage.StorageOptions;
 import io.fastsafetensors.spi.storage.StorageProvider;
@@ -12,6 +13,11 @@ public final class LocalStorageProvider implements StorageProvider {
 
     /// For [java.util.ServiceLoader].
     public LocalStorageProvider() {
+    }
+
+    @Override
+    public int spiVersion() {
+        return SpiVersion.CURRENT;
     }
 
     @Override

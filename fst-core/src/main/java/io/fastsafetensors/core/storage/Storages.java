@@ -1,8 +1,10 @@
 package io.fastsafetensors.core.storage;
 
+import io.fastsafetensors.error.StorageException;
 import io.fastsafetensors.error.UnsupportedFeatureException;
 import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.spi.Services;
+import io.fastsafetensors.spi.SpiVersion;
 import io.fastsafetensors.spi.storage.Storage;
 import io.fastsafetensors.spi.storage.StorageOptions;
 import io.fastsafetensors.spi.storage.StorageProvider;
@@ -14,6 +16,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 
@@ -65,25 +68,46 @@ public final class Storages implements AutoCloseable {
         String scheme = location.path().isPresent() ? LocalStorageProvider.SCHEME : location.scheme();
         Storage storage = open.get(scheme);
         if (storage == null) {
-            storage = find(scheme, location).open(StorageOptions.none());
+            storage = open(find(scheme, location), scheme, location);
             open.put(scheme, storage);
         }
         return storage;
+    }
+
+    private static Storage open(StorageProvider provider, String scheme, Location location) {
+        try {
+            return provider.open(StorageOptions.none());
+        } catch (LinkageError e) {
+            throw new StorageException("the storage of scheme " + scheme + " (" + provider.getClass().getName()
+                    + ") does not go together with this version of fst: " + e, location.where(), e);
+        }
     }
 
     private static StorageProvider find(String scheme, Location location) {
         Set<String> present = new TreeSet<>();
         List<String> broken = new ArrayList<>();
         for (Services.Found<StorageProvider> found : Services.all(StorageProvider.class, Storages.class)) {
-            Set<String> schemes = found.service().map(StorageProvider::schemes).orElse(Set.of());
-            if (schemes.contains(scheme)) {
-                return found.service().orElseThrow();
+            found.error().ifPresent(error -> broken.add(found.className() + " cannot be constructed: " + error));
+            if (found.service().isEmpty()) {
+                continue;
             }
-            present.addAll(schemes);
-            found.error().ifPresent(error -> broken.add(found.className() + " (" + error + ")"));
+            StorageProvider provider = found.service().get();
+            try {
+                Set<String> schemes = Set.copyOf(provider.schemes());
+                Optional<String> refusal = SpiVersion.refusal(provider.spiVersion());
+                if (refusal.isPresent()) {
+                    broken.add(found.className() + " for " + schemes + ": " + refusal.get());
+                } else if (schemes.contains(scheme)) {
+                    return provider;
+                } else {
+                    present.addAll(schemes);
+                }
+            } catch (RuntimeException | LinkageError e) {
+                broken.add(found.className() + " fails: " + e);
+            }
         }
         throw new UnsupportedFeatureException("no storage for scheme " + scheme + "; present: "
-                + String.join(", ", present) + (broken.isEmpty() ? "" : "; cannot be constructed: " + broken),
+                + String.join(", ", present) + (broken.isEmpty() ? "" : "; not used: " + String.join("; ", broken)),
                 location.where());
     }
 

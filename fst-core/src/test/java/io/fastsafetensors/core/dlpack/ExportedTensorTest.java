@@ -12,6 +12,8 @@ import io.fastsafetensors.core.memory.SharedBuffer;
 import io.fastsafetensors.error.BackendException;
 import io.fastsafetensors.error.UnsupportedFeatureException;
 import io.fastsafetensors.error.Where;
+import io.fastsafetensors.spi.DeviceInfo;
+import io.fastsafetensors.spi.DeviceKind;
 import io.fastsafetensors.spi.ffm.WordFunction;
 import io.fastsafetensors.types.DType;
 import io.fastsafetensors.types.Device;
@@ -27,9 +29,13 @@ class ExportedTensorTest {
 
     private final FarDevice far = new FarDevice();
 
-    private static Dlpack export(SharedBuffer buffer, Device device, DlpackVersion version) {
+    private static DeviceInfo device(String type, int index, Integer... dlpackTypes) {
+        return DeviceInfo.of(new Device(type, index), DeviceKind.GPU, "far").withDlpackTypes(dlpackTypes);
+    }
+
+    private static Dlpack export(SharedBuffer buffer, DlpackVersion version) {
         return ExportedTensor.of(
-                new ExportedTensor.Source("t", DType.BF16, Shape.of(5, 7), 70, device, buffer, 32), version,
+                new ExportedTensor.Source("t", DType.BF16, Shape.of(5, 7), 70, buffer, 32), version,
                 LeakDetection.ON);
     }
 
@@ -54,11 +60,11 @@ class ExportedTensorTest {
     void devices_are_named_and_addressed_as_dlpack_has_it() {
         for (DlpackVersion version : DlpackVersion.values()) {
             assertDevice(2, 3, POINTER.value() + 32, 0,
-                    export(far.buffer(POINTER, 200), new Device("cuda", 3), version));
+                    export(far.buffer(device("cuda", 3, 2, 13), POINTER, 200), version));
             assertDevice(10, 1, POINTER.value() + 32, 0,
-                    export(far.buffer(POINTER, 200), new Device("rocm", 1), version));
+                    export(far.buffer(device("rocm", 1, 10), POINTER, 200), version));
             DeviceHandle object = new DeviceHandle(DeviceHandle.Kind.CL_MEM, 0x55, 64);
-            assertDevice(4, 0, 0x55, 96, export(far.buffer(object, 200), new Device("opencl", 0), version));
+            assertDevice(4, 0, 0x55, 96, export(far.buffer(device("opencl", 0, 4), object, 200), version));
         }
         assertEquals(6, far.freed.get());
         assertEquals(6, far.closed.get(), "the struct was the last to hold the backend");
@@ -67,7 +73,7 @@ class ExportedTensorTest {
     @Test
     void a_device_that_dlpack_does_not_know_is_refused_and_nothing_is_held() {
         UnsupportedFeatureException e = assertThrows(UnsupportedFeatureException.class,
-                () -> export(far.buffer(POINTER, 200), new Device("abacus", 0), DlpackVersion.VERSIONED));
+                () -> export(far.buffer(device("abacus", 0), POINTER, 200), DlpackVersion.VERSIONED));
         assertTrue(e.getMessage().contains("abacus:0") && e.getMessage().contains("tensor t"), e.getMessage());
         assertEquals(1, far.freed.get());
     }
@@ -75,7 +81,7 @@ class ExportedTensorTest {
     @Test
     void memory_that_cannot_be_freed_does_not_end_the_machine() {
         far.failure = new BackendException("the device is lost", Where.nowhere());
-        Dlpack struct = export(far.buffer(POINTER, 200), new Device("cuda", 0), DlpackVersion.VERSIONED);
+        Dlpack struct = export(far.buffer(device("cuda", 0, 2), POINTER, 200), DlpackVersion.VERSIONED);
         long address = struct.address();
         struct.consumed();
         WordFunction.at(Exports.deleter()).call(address);
@@ -87,10 +93,10 @@ class ExportedTensorTest {
 
     @Test
     void ten_thousand_structs_of_one_buffer_let_go_of_it_once() {
-        SharedBuffer buffer = far.buffer(POINTER, 200);
+        SharedBuffer buffer = far.buffer(device("cuda", 0, 2), POINTER, 200);
         for (int i = 0; i < 10_000; i++) {
             DlpackVersion version = DlpackVersion.values()[i & 1];
-            try (Dlpack struct = export(buffer.retain(), new Device("cuda", 0), version)) {
+            try (Dlpack struct = export(buffer.retain(), version)) {
                 long address = struct.address();
                 if (i % 3 != 0) {
                     struct.consumed();

@@ -4,6 +4,7 @@ import io.fastsafetensors.core.memory.SharedBackend;
 import io.fastsafetensors.core.memory.SharedBuffer;
 import io.fastsafetensors.spi.Backend;
 import io.fastsafetensors.spi.DeviceBuffer;
+import io.fastsafetensors.spi.DeviceInfo;
 import io.fastsafetensors.types.DeviceHandle;
 import java.lang.foreign.MemorySegment;
 import java.lang.reflect.Proxy;
@@ -17,10 +18,13 @@ final class FarDevice {
     /// What freeing a buffer throws, if anything.
     volatile RuntimeException failure;
 
-    /// A backend that can only be closed.
-    SharedBackend backend() {
+    /// A backend that says which device it is, and can be closed.
+    SharedBackend backend(DeviceInfo device) {
         Backend backend = (Backend) Proxy.newProxyInstance(FarDevice.class.getClassLoader(),
                 new Class<?>[] {Backend.class}, (_, method, _) -> {
+                    if (method.getName().equals("info")) {
+                        return device;
+                    }
                     if (!method.getName().equals("close")) {
                         throw new AssertionError(method.getName());
                     }
@@ -31,8 +35,8 @@ final class FarDevice {
     }
 
     /// A buffer with one hold, and none on the backend but its own.
-    SharedBuffer buffer(DeviceHandle handle, long bytes) {
-        SharedBackend backend = backend();
+    SharedBuffer buffer(DeviceInfo device, DeviceHandle handle, long bytes) {
+        SharedBackend backend = backend(device);
         SharedBuffer buffer = new SharedBuffer(new DeviceBuffer() {
             @Override
             public long byteSize() {

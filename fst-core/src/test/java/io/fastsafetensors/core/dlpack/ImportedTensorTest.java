@@ -7,6 +7,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.fastsafetensors.api.DlpackVersion;
 import io.fastsafetensors.error.UnsupportedFeatureException;
+import io.fastsafetensors.spi.DeviceInfo;
+import io.fastsafetensors.spi.DeviceKind;
 import io.fastsafetensors.spi.ffm.Callback;
 import io.fastsafetensors.types.DType;
 import io.fastsafetensors.types.Device;
@@ -26,6 +28,10 @@ class ImportedTensorTest {
     private static final long DELETER = Callback.of("the test's deleter", DELETED::add);
     private static final long DATA = 0x7000_0000_0100L;
 
+    private static DeviceInfo device(String type, int index, Integer... dlpackTypes) {
+        return DeviceInfo.of(new Device(type, index), DeviceKind.GPU, "far").withDlpackTypes(dlpackTypes);
+    }
+
     private static ManagedTensor struct(DlpackVersion version, int deviceType, int deviceId) {
         ManagedTensor struct = ManagedTensor.allocate(version, 2, Arena.ofAuto());
         struct.dtype(DataType.of(DType.F32));
@@ -40,7 +46,7 @@ class ImportedTensorTest {
     @EnumSource
     void device_memory_is_a_pointer_and_its_deleter_runs_once(DlpackVersion version) {
         ManagedTensor struct = struct(version, 2, 1);
-        ImportedTensor lent = ImportedTensor.read(struct.address(), version, new Device("cuda", 1));
+        ImportedTensor lent = ImportedTensor.read(struct.address(), version, device("cuda", 1, 2), true);
         assertEquals(List.of(DType.F32, Shape.of(4, 6), 96L), List.of(lent.dtype(), lent.shape(), lent.byteSize()));
         ForeignBuffer buffer = lent.buffer();
         assertEquals(DeviceHandle.pointer(DATA + 8), buffer.handle());
@@ -60,28 +66,31 @@ class ImportedTensorTest {
     void what_was_only_looked_at_stays_with_its_owner() {
         DELETED.clear();
         ManagedTensor struct = struct(DlpackVersion.VERSIONED, 10, 0);
-        ImportedTensor.read(struct.address(), DlpackVersion.VERSIONED, new Device("rocm", 0)).buffer().close();
+        ImportedTensor.read(struct.address(), DlpackVersion.VERSIONED, device("rocm", 0, 10), true).buffer().close();
         assertEquals(List.of(), DELETED);
     }
 
-    private static void assertRefused(String why, ManagedTensor struct, Device device) {
+    private static void assertRefused(String why, ManagedTensor struct, DeviceInfo device) {
         DELETED.clear();
         UnsupportedFeatureException e = assertThrows(UnsupportedFeatureException.class,
-                () -> ImportedTensor.read(struct.address(), DlpackVersion.VERSIONED, device));
+                () -> ImportedTensor.read(struct.address(), DlpackVersion.VERSIONED, device,
+                        !device.device().type().equals("opencl")));
         assertTrue(e.getMessage().contains(why), e.getMessage());
         assertEquals(List.of(), DELETED);
     }
 
     @Test
     void a_tensor_of_another_device_is_refused_by_name() {
-        Device cuda = new Device("cuda", 0);
+        DeviceInfo cuda = device("cuda", 0, 2);
         assertRefused("is on kDLCUDA:1 and this loader for cuda:0", struct(DlpackVersion.VERSIONED, 2, 1), cuda);
         assertRefused("is on kDLROCM:0", struct(DlpackVersion.VERSIONED, 10, 0), cuda);
         assertRefused("is on kDLCPU:0", struct(DlpackVersion.VERSIONED, 1, 0), cuda);
         assertRefused("is on kDLCUDAHost:0", struct(DlpackVersion.VERSIONED, 3, 0), cuda);
-        assertRefused("is on DLDeviceType 13:0", struct(DlpackVersion.VERSIONED, 13, 0), cuda);
-        assertRefused("is on kDLCUDA:0", struct(DlpackVersion.VERSIONED, 2, 0), Device.CPU);
-        assertRefused("is on kDLOpenCL:0", struct(DlpackVersion.VERSIONED, 4, 0), new Device("opencl", 0));
+        assertRefused("is on DLDeviceType 99:0", struct(DlpackVersion.VERSIONED, 99, 0), cuda);
+        assertRefused("is on kDLCUDA:0", struct(DlpackVersion.VERSIONED, 2, 0), device("cpu", 0, 1, 3, 11));
+        assertRefused("is on kDLOpenCL:0", struct(DlpackVersion.VERSIONED, 4, 0), device("opencl", 0, 4));
+        assertRefused("a loader takes tensors of its own device: kDLCUDA", struct(DlpackVersion.VERSIONED, 1, 0), cuda);
+        assertRefused("of its own device: none", struct(DlpackVersion.VERSIONED, 1, 0), device("abacus", 0));
     }
 
     @Test

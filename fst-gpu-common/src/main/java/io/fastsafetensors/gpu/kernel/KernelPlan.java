@@ -1,8 +1,11 @@
 package io.fastsafetensors.gpu.kernel;
 
+import io.fastsafetensors.error.UnsupportedFeatureException;
+import io.fastsafetensors.error.Where;
 import io.fastsafetensors.spi.BufferSlice;
 import io.fastsafetensors.spi.ScaleGrid;
 import io.fastsafetensors.spi.Strided;
+import io.fastsafetensors.spi.kernel.Requests;
 import io.fastsafetensors.types.DType;
 import java.util.ArrayList;
 import java.util.List;
@@ -95,6 +98,9 @@ public final class KernelPlan {
     /// @throws io.fastsafetensors.error.UnsupportedFeatureException if the pair is not supported
     public static List<KernelCall> dequantize(BufferSlice source, DType from, BufferSlice scales, ScaleGrid grid,
             long firstElement, long firstScale, BufferSlice target, DType to) {
+        if (!dequantizes(from, to)) {
+            throw new UnsupportedFeatureException("no de-quantisation from " + from + " to " + to, Where.nowhere());
+        }
         Requests.requireDequantize(source, from, scales, grid, firstElement, firstScale, target, to);
         List<KernelCall> calls = new ArrayList<>();
         long elements = target.byteSize() * 8 / to.bits();

@@ -5,6 +5,7 @@ import io.fastsafetensors.error.Where;
 import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.Fence;
 import io.fastsafetensors.group.transport.Membership;
+import io.fastsafetensors.group.PendingCollective;
 import io.fastsafetensors.gpu.nccl.ffm.Nccl;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -83,13 +84,55 @@ final class NcclComm {
     void finish(String what) {
         settle("ncclGroupEnd", what, membership.timeout());
         try (Fence fence = stream.fence()) {
-            await(() -> {
-                int[] error = new int[1];
-                status.check("ncclCommGetAsyncError", nccl.ncclCommGetAsyncError(comm, error), comm);
-                status.check(what, error[0], comm);
-                return fence.isPassed();
-            }, what + " did not end", membership.timeout());
+            await(() -> hasEnded(what, fence), new Watch(what + " did not end", membership.timeout()));
         }
+    }
+
+    /// Lets what is queued from now on run after what another stream has queued; waits on the device.
+    void after(CopyStream other) {
+        try (Fence before = other.fence()) {
+            stream.waitFor(before);
+        }
+    }
+
+    /// What was queued since [#after(CopyStream)], which later work of the caller's stream waits for on the device.
+    ///
+    /// @param what for the error
+    PendingCollective begun(String what, CopyStream other) {
+        settle("ncclGroupEnd", what, membership.timeout());
+        Fence end = stream.fence();
+        other.waitFor(end);
+        return new PendingCollective() {
+            private final Watch watch = new Watch(what + " did not end", membership.timeout());
+
+            @Override
+            public boolean isDone() {
+                watch.look();
+                return hasEnded(what, end);
+            }
+
+            @Override
+            public void await() {
+                NcclComm.this.await(() -> hasEnded(what, end), watch);
+            }
+
+            @Override
+            public void close() {
+                end.close();
+            }
+        };
+    }
+
+    /// What an abort ends passes its fence too: a communicator that is whole after that has done its work.
+    private boolean hasEnded(String what, Fence end) {
+        boolean passed = end.isPassed();
+        if (comm == 0) {
+            throw new GroupException(what + " was aborted", Where.nowhere());
+        }
+        int[] error = new int[1];
+        status.check("ncclCommGetAsyncError", nccl.ncclCommGetAsyncError(comm, error), comm);
+        status.check(what, error[0], comm);
+        return passed;
     }
 
     /// The stream, for copies of the group's own between its calls.
@@ -112,27 +155,43 @@ final class NcclComm {
             status.check("ncclCommGetAsyncError", nccl.ncclCommGetAsyncError(comm, error), comm);
             status.check(call, error[0], comm);
             return error[0] == Nccl.NCCL_SUCCESS;
-        }, what, limit);
+        }, new Watch(what, limit));
     }
 
-    private void await(BooleanSupplier over, String what, Duration limit) {
-        long start = System.nanoTime();
-        long nextLook = start;
+    private void await(BooleanSupplier over, Watch waiting) {
         while (!over.getAsBoolean()) {
+            waiting.look();
+            if (System.nanoTime() - waiting.start < BUSY_NANOS) {
+                Thread.onSpinWait();
+            } else {
+                LockSupport.parkNanos(PAUSE_NANOS);
+            }
+        }
+    }
+
+    /// One wait: looks now and then whether the other ranks have failed, and how long it has lasted.
+    private final class Watch {
+        private final String what;
+        private final long limit;
+        private final long start = System.nanoTime();
+        private long nextLook = start;
+
+        Watch(String what, Duration limit) {
+            this.what = what;
+            this.limit = limit.toNanos();
+        }
+
+        /// @throws GroupException if nothing is to be waited for any more
+        void look() {
             long now = System.nanoTime();
             if (now - nextLook >= 0) {
                 watch.run();
                 nextLook = now + LOOK_NANOS;
             }
-            if (now - start >= limit.toNanos()) {
-                throw new GroupException(what + " within " + limit.toMillis() / 1e3
+            if (now - start >= limit) {
+                throw new GroupException(what + " within " + TimeUnit.NANOSECONDS.toMillis(limit) / 1e3
                         + " s; a rank may have died (" + membership.transport() + " does not tell which)",
                         Where.nowhere());
-            }
-            if (now - start < BUSY_NANOS) {
-                Thread.onSpinWait();
-            } else {
-                LockSupport.parkNanos(PAUSE_NANOS);
             }
         }
     }
@@ -142,10 +201,17 @@ final class NcclComm {
     void close(boolean whole) {
         try {
             if (comm != 0 && !(whole && sayGoodbye())) {
-                release("ncclCommAbort", nccl::ncclCommAbort);
+                abort();
             }
         } finally {
             stream.close();
+        }
+    }
+
+    /// Ends what is queued, whatever it waits for.
+    void abort() {
+        if (comm != 0) {
+            release("ncclCommAbort", nccl::ncclCommAbort);
         }
     }
 
@@ -163,7 +229,7 @@ final class NcclComm {
                 return false;
             }
         } catch (RuntimeException e) {
-            release("ncclCommAbort", nccl::ncclCommAbort);
+            abort();
             throw e;
         }
         release("ncclCommDestroy", nccl::ncclCommDestroy);

@@ -1,7 +1,7 @@
 package io.fastsafetensors.gpu.nccl;
 
-import io.fastsafetensors.spi.BufferSlice;
 import io.fastsafetensors.spi.DeviceBuffer;
+import io.fastsafetensors.spi.StagingBuffer;
 import io.fastsafetensors.group.transport.ControlPlane;
 import io.fastsafetensors.gpu.nccl.ffm.Nccl;
 import java.lang.foreign.Arena;
@@ -12,13 +12,22 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.BitSet;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
-/// Small messages by the library itself, as two all-gathers: the lengths, then the messages, filled up to the longest.
-/// Does not know who is missing.
+/// Small messages by the library itself: one all-gather of frames of one size, with each message's length and beginning; and
+/// another one for what is longer. Does not know who is missing.
 final class NcclControl implements ControlPlane {
+    /// Bytes of a frame: what ranks tell each other while they load fits.
+    private static final int FRAME = 1024;
+    private static final byte[] NOTHING = {};
+    private static final int HEAD = FRAME - Integer.BYTES;
+    private static final int ALIGNMENT = 256;
+
     private final Nccl nccl;
     private final NcclComm comm;
     private final int size;
+    private @Nullable StagingBuffer frame;
+    private @Nullable DeviceBuffer frames;
 
     NcclControl(Nccl nccl, NcclComm comm) {
         this.nccl = nccl;
@@ -35,38 +44,56 @@ final class NcclControl implements ControlPlane {
     /// Ranks that meet in pairs are not served, and not asked for: they do not meet before data.
     @Override
     public List<byte[]> meet(String what, byte[] message, BitSet with) {
-        byte[] lengths = gather(what, ByteBuffer.allocate(Integer.BYTES).putInt(message.length).array());
+        ByteBuffer mine = ByteBuffer.allocate(FRAME).putInt(message.length);
+        mine.put(message, 0, Math.min(HEAD, message.length));
+        ByteBuffer all = ByteBuffer.wrap(gatherFrames(what, mine.array()));
         int[] each = new int[size];
         int longest = 0;
         for (int r = 0; r < size; r++) {
-            each[r] = ByteBuffer.wrap(lengths).getInt(r * Integer.BYTES);
-            longest = Math.max(longest, each[r]);
+            each[r] = all.getInt(r * FRAME);
+            longest = Math.max(longest, each[r] - HEAD);
         }
-        byte[] all = longest == 0 ? new byte[0] : gather(what, Arrays.copyOf(message, longest));
+        byte[] rests = longest <= 0 ? NOTHING : gather(what,
+                Arrays.copyOfRange(message, Math.min(HEAD, message.length), Math.min(HEAD, message.length) + longest));
         List<byte[]> messages = new ArrayList<>();
         for (int r = 0; r < size; r++) {
-            messages.add(Arrays.copyOfRange(all, r * longest, r * longest + each[r]));
+            byte[] one = new byte[each[r]];
+            int head = Math.min(HEAD, one.length);
+            all.get(r * FRAME + Integer.BYTES, one, 0, head);
+            System.arraycopy(rests, r * Math.max(0, longest), one, head, one.length - head);
+            messages.add(one);
         }
         return messages;
     }
 
+    /// Memory of the frames stays for the next time, and goes with the device.
+    private byte[] gatherFrames(String what, byte[] mine) {
+        StagingBuffer host = frame == null ? comm.device().backend().allocateStaging((long) FRAME * size) : frame;
+        frame = host;
+        DeviceBuffer device =
+                frames == null ? comm.device().backend().allocate((long) FRAME * size, ALIGNMENT) : frames;
+        frames = device;
+        return gather(what, mine, host.segment(), device);
+    }
+
     private byte[] gather(String what, byte[] mine) {
-        long bytes = mine.length;
-        try (Arena arena = Arena.ofConfined();
-                DeviceBuffer buffer = comm.device().backend().allocate(bytes * size, 256)) {
-            BufferSlice place = new BufferSlice(buffer, bytes * comm.membership().rank(), bytes);
-            MemorySegment host = arena.allocate(bytes * size);
-            MemorySegment.copy(mine, 0, host, ValueLayout.JAVA_BYTE, 0, mine.length);
-            comm.stream().copyToDevice(host.asSlice(0, bytes), buffer, place.offset());
-            comm.stream().synchronize();
-            long address = buffer.handle().value();
-            comm.call("ncclAllGather",
-                    (c, s) -> nccl.ncclAllGather(address + place.offset(), address, bytes, c, s));
-            comm.finish(what);
-            comm.stream().copyToHost(buffer, 0, host);
-            comm.stream().synchronize();
-            return host.toArray(ValueLayout.JAVA_BYTE);
+        long all = (long) mine.length * size;
+        try (Arena arena = Arena.ofConfined(); DeviceBuffer device = comm.device().backend().allocate(all, ALIGNMENT)) {
+            return gather(what, mine, arena.allocate(all), device);
         }
+    }
+
+    private byte[] gather(String what, byte[] mine, MemorySegment host, DeviceBuffer device) {
+        long bytes = mine.length;
+        long place = bytes * comm.membership().rank();
+        MemorySegment.copy(mine, 0, host, ValueLayout.JAVA_BYTE, 0, mine.length);
+        comm.stream().copyToDevice(host.asSlice(0, bytes), device, place);
+        long address = device.handle().value();
+        comm.call("ncclAllGather", (c, s) -> nccl.ncclAllGather(address + place, address, bytes, c, s));
+        comm.finish(what);
+        comm.stream().copyToHost(device, 0, host);
+        comm.stream().synchronize();
+        return host.toArray(ValueLayout.JAVA_BYTE);
     }
 
     /// The others learn of it when the communicator is aborted or finalized.

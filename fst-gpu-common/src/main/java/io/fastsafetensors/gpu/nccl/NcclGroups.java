@@ -15,6 +15,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
@@ -22,12 +23,17 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.function.BiFunction;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /// Makes groups on one library. Thread-safe.
 public final class NcclGroups {
-    private static final String COMM_ID = "NCCL_COMM_ID";
     private static final String GROUP_DIR = "FST_GROUP_DIR";
+    private static final String MASTER_ADDR = "MASTER_ADDR";
+    private static final String MASTER_PORT = "MASTER_PORT";
+    private static final int LAST_PORT = 65_535;
+    /// NCCL's own switch for ranks that share a device.
+    private static final String SHARED_DEVICES = "NCCL_MULTI_RANK_GPU_ENABLE";
 
     private final String transport;
     private final String deviceType;
@@ -54,15 +60,28 @@ public final class NcclGroups {
         if (size == 0 || !timeout.isPositive()) {
             throw new IllegalArgumentException(size + " ranks with a timeout of " + timeout);
         }
+        requireOwnDevices(devices);
         byte[] id = uniqueId();
         ThreadMeeting meeting = new ThreadMeeting(size);
         List<Callable<ProcessGroup>> joins = new ArrayList<>();
         for (int r = 0; r < size; r++) {
-            Membership who = new Membership(transport, r, size, timeout, deviceType);
+            Membership who = Membership.of(transport, r, size, timeout, deviceType);
             Device device = devices.get(r);
             joins.add(() -> joinLocally(who, device, id, meeting));
         }
         return together(joins);
+    }
+
+    private void requireOwnDevices(List<Device> devices) {
+        for (int r = 0; r < devices.size(); r++) {
+            int first = devices.indexOf(devices.get(r));
+            if (first < r && !"1".equals(System.getenv(SHARED_DEVICES))) {
+                throw new GroupException(
+                        "ranks " + first + " and " + r + " have the same device, " + devices.get(r) + "; "
+                                + transport + " needs one for each rank",
+                        Where.nowhere());
+            }
+        }
     }
 
     private ProcessGroup joinLocally(Membership who, Device device, byte[] id, ThreadMeeting meeting) {
@@ -109,9 +128,9 @@ public final class NcclGroups {
         }
     }
 
-    /// Joins a group of processes. They find each other by the bootstrap's property `FST_GROUP_DIR`, an empty directory that
-    /// all share; or by the environment variable `NCCL_COMM_ID`, the address and port of rank 0, as the library documents
-    /// it.
+    /// Joins a group of processes. They find each other by the bootstrap's properties: `FST_GROUP_DIR`, an empty directory that
+    /// all share; else `NCCL_COMM_ID`, the address and port of rank 0, as the library documents it; else the same made of
+    /// `MASTER_ADDR` and the port after `MASTER_PORT`, which launchers use themselves.
     ///
     /// @throws GroupException if they do not meet within the timeout, or the device cannot be used
     public ProcessGroup join(Bootstrap bootstrap) {
@@ -124,15 +143,32 @@ public final class NcclGroups {
                 return group(who, bootstrap.device(), state, sharedId(board, who),
                         () -> watch(state, board::requireNoFailure), (_, _) -> board);
             }
-            if (who.size() > 1 && bootstrap.properties().get(COMM_ID) == null) {
-                throw new GroupException("the ranks cannot find each other: set " + COMM_ID
-                        + " to HOST:PORT of rank 0, or " + GROUP_DIR + " to an empty directory that all share",
-                        Where.nowhere());
-            }
-            return group(who, bootstrap.device(), state, uniqueId(), state::requireWhole, NcclControl::new);
+            Supplier<ProcessGroup> joining = () -> group(who, bootstrap.device(), state, uniqueId(),
+                    state::requireWhole, NcclControl::new);
+            return who.size() == 1 ? joining.get()
+                    : CommAddress.with(address(bootstrap.properties()), status.nccl(), joining);
         } catch (RuntimeException e) {
             throw asGroupException(e);
         }
+    }
+
+    /// Where rank 0 listens, in the library's form.
+    private static String address(Map<String, String> properties) {
+        String given = properties.get(CommAddress.VARIABLE);
+        String host = properties.get(MASTER_ADDR);
+        String port = properties.get(MASTER_PORT);
+        if (given != null) {
+            return given;
+        }
+        if (host == null || port == null || !port.matches("[0-9]{1,5}") || Integer.parseInt(port) >= LAST_PORT) {
+            throw new GroupException("the ranks cannot find each other: set " + CommAddress.VARIABLE
+                    + " to HOST:PORT of rank 0, or "
+                    + MASTER_ADDR + " and " + MASTER_PORT + " as torchrun does, or " + GROUP_DIR
+                    + " to an empty directory that all share" + (host == null ? "" : "; " + MASTER_ADDR + "=" + host)
+                    + (port == null ? "" : ", " + MASTER_PORT + "=" + port), Where.nowhere());
+        }
+        return (host.indexOf(':') >= 0 && host.indexOf('[') < 0 ? "[" + host + "]" : host) + ":"
+                + (Integer.parseInt(port) + 1);
     }
 
     private byte[] sharedId(Board board, Membership who) {

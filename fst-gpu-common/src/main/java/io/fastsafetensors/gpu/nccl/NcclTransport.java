@@ -6,11 +6,12 @@ import io.fastsafetensors.group.Bootstrap;
 import io.fastsafetensors.group.ProcessGroup;
 import io.fastsafetensors.group.ProcessGroupProvider;
 import io.fastsafetensors.spi.BackendProvider;
-import io.fastsafetensors.spi.Probe;
+import io.fastsafetensors.spi.SpiVersion;
 import io.fastsafetensors.types.Device;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 
 /// The entry of a transport over NCCL, or a library like it. Processes find each other by `NCCL_COMM_ID` or `FST_GROUP_DIR`, see
 /// [NcclGroups#join]; a rank uses the device that its bootstrap names and no other.
@@ -38,9 +39,18 @@ public abstract class NcclTransport implements ProcessGroupProvider {
 
     @Override
     public final Optional<String> unavailable() {
-        return installation().obstacle().or(() -> backend.probe() instanceof Probe.Unavailable none
-                ? Optional.of(none.reason())
-                : Optional.empty());
+        return installation().obstacle().or(() -> backend.probe().obstacle());
+    }
+
+    @Override
+    public final int spiVersion() {
+        return SpiVersion.CURRENT;
+    }
+
+    /// That of its backend.
+    @Override
+    public final Set<String> deviceTypes() {
+        return Set.of(backend.deviceType());
     }
 
     @Override

@@ -1,5 +1,6 @@
 package io.fastsafetensors.storage.http;
 
+import io.fastsafetensors.spi.SpiVersion;
 import io.fastsafetensors.spi.storage.Storage;
 import io.fastsafetensors.spi.storage.StorageOptions;
 import io.fastsafetensors.spi.storage.StorageProvider;
@@ -21,6 +22,11 @@ public final class S3StorageProvider implements StorageProvider {
     /// With variables of another environment.
     S3StorageProvider(Function<String, @Nullable String> environment) {
         this.environment = environment;
+    }
+
+    @Override
+    public int spiVersion() {
+        return SpiVersion.CURRENT;
     }
 
     @Override

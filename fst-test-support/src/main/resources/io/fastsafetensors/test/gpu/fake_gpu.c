@@ -31,7 +31,7 @@ struct range {
 static struct range *ranges;
 static size_t memory_total = (size_t) 8 << 30;
 static size_t host_total = (size_t) 4 << 30;
-static int device_total = 2;
+static int device_total = 4;
 static size_t used[MOST_DEVICES];
 static size_t pinned_bytes;
 static long counters[FG_COUNTERS];

@@ -120,16 +120,22 @@ FG_EXPORT const char *ncclGetLastError(struct comm *comm) {
 API ncclGetUniqueId(unique_id *id) {
     int injected = fg_enter("ncclGetUniqueId");
     memset(id, 0x2A, sizeof *id);
+    /* One address, one id, whoever asks: NCCL's own rendezvous. */
+    const char *address = getenv("NCCL_COMM_ID");
     pthread_mutex_lock(&lock);
-    last_id++;
-    memcpy(id, &last_id, sizeof last_id);
+    long number = ++last_id;
+    for (const char *c = address; c && *c; c++) {
+        number = (c == address ? 1L << 40 : number * 31) + *c;
+    }
+    memcpy(id, &number, sizeof number);
     pthread_mutex_unlock(&lock);
     return injected;
 }
 
 static struct clique *clique_of(long id, int ranks) {
     struct clique *clique = cliques;
-    while (clique && clique->id != id) {
+    /* One address serves one group after another. */
+    while (clique && (clique->id != id || clique->here == clique->ranks)) {
         clique = clique->next;
     }
     if (!clique) {

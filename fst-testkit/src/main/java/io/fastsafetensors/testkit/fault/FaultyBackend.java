@@ -3,7 +3,6 @@ package io.fastsafetensors.testkit.fault;
 import io.fastsafetensors.spi.Backend;
 import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.DeviceBuffer;
-import io.fastsafetensors.spi.DeviceInfo;
 import io.fastsafetensors.spi.DirectStorage;
 import io.fastsafetensors.spi.Fence;
 import io.fastsafetensors.spi.HostRegistration;
@@ -11,13 +10,16 @@ import io.fastsafetensors.spi.Kernels;
 import io.fastsafetensors.spi.MemoryInfo;
 import io.fastsafetensors.spi.StagingBuffer;
 import io.fastsafetensors.spi.TransferHints;
+import io.fastsafetensors.spi.base.ForwardingBackend;
+import io.fastsafetensors.spi.base.ForwardingFence;
+import io.fastsafetensors.spi.base.ForwardingRegistration;
+import io.fastsafetensors.spi.base.ForwardingStaging;
 import java.lang.foreign.MemorySegment;
 import java.util.Optional;
 
 /// A backend that fails, waits and counts as its [FaultPlan] says, and otherwise does what the decorated one does.
 /// Closing it closes the decorated one. Threads: as the SPI asks.
-public final class FaultyBackend implements Backend {
-    private final Backend delegate;
+public final class FaultyBackend extends ForwardingBackend {
     private final FaultPlan plan;
     private final OpenObjects objects;
     private final Runnable closed;
@@ -28,25 +30,15 @@ public final class FaultyBackend implements Backend {
     /// @param plan what goes wrong
     /// @param objects where open objects are counted
     public FaultyBackend(Backend delegate, FaultPlan plan, OpenObjects objects) {
-        this.delegate = delegate;
+        super(delegate);
         this.plan = plan;
         this.objects = objects;
         this.closed = plan.once(Operation.CLOSE_BACKEND, name(), objects.opened(OpenObjects.Kind.BACKEND));
     }
 
     @Override
-    public String name() {
-        return delegate.name();
-    }
-
-    @Override
-    public DeviceInfo info() {
-        return delegate.info();
-    }
-
-    @Override
     public TransferHints hints() {
-        TransferHints hints = delegate.hints();
+        TransferHints hints = super.hints();
         return plan.isDeferred() ? new TransferHints(hints.tensorAlignment(), hints.blockBytes(), hints.readers(),
                 Math.max(2, hints.slotsPerReader())) : hints;
     }
@@ -54,36 +46,26 @@ public final class FaultyBackend implements Backend {
     @Override
     public MemoryInfo memory() {
         plan.before(Operation.MEMORY, name(), 0);
-        return delegate.memory();
+        return super.memory();
     }
 
     @Override
     public DeviceBuffer allocate(long bytes, long alignment) {
         plan.before(Operation.ALLOCATE, name(), bytes);
-        DeviceBuffer buffer = delegate.allocate(bytes, alignment);
+        DeviceBuffer buffer = super.allocate(bytes, alignment);
         Runnable freed = objects.opened(OpenObjects.Kind.BUFFER);
-        return new FaultyBuffer(buffer, plan.isRemote(), plan.once(Operation.CLOSE_BUFFER, name(), freed));
+        return new FaultyBuffer(this, buffer, plan.isRemote(), plan.once(Operation.CLOSE_BUFFER, name(), freed));
     }
 
     @Override
     public StagingBuffer allocateStaging(long bytes) {
         plan.before(Operation.ALLOCATE_STAGING, name(), bytes);
-        StagingBuffer staging = delegate.allocateStaging(bytes);
+        StagingBuffer staging = super.allocateStaging(bytes);
         Runnable staged = plan.once(Operation.CLOSE_STAGING, name(), objects.opened(OpenObjects.Kind.STAGING));
-        return new StagingBuffer() {
-            @Override
-            public MemorySegment segment() {
-                return staging.segment();
-            }
-
-            @Override
-            public boolean isPageLocked() {
-                return staging.isPageLocked();
-            }
-
+        return new ForwardingStaging(staging) {
             @Override
             public void close() {
-                staging.close();
+                super.close();
                 staged.run();
             }
         };
@@ -92,30 +74,25 @@ public final class FaultyBackend implements Backend {
     @Override
     public CopyStream openCopyStream() {
         plan.before(Operation.OPEN_STREAM, name(), 0);
-        CopyStream stream = delegate.openCopyStream();
+        CopyStream stream = delegate().openCopyStream();
         return new FaultyStream(stream, name(), plan, objects);
     }
 
     @Override
     public Fence fenceBehind(long nativeStream) {
         plan.before(Operation.FENCE, name(), 0);
-        Fence fence = delegate.fenceBehind(nativeStream);
+        Fence fence = super.fenceBehind(nativeStream);
         Runnable ended = objects.opened(OpenObjects.Kind.FENCE);
-        return new Fence() {
-            @Override
-            public boolean isPassed() {
-                return fence.isPassed();
-            }
-
+        return new ForwardingFence(this, fence) {
             @Override
             public void await() {
                 plan.before(Operation.AWAIT, name(), 0);
-                fence.await();
+                super.await();
             }
 
             @Override
             public void close() {
-                fence.close();
+                super.close();
                 ended.run();
             }
         };
@@ -123,29 +100,24 @@ public final class FaultyBackend implements Backend {
 
     @Override
     public Kernels kernels() {
-        return new FaultyKernels(delegate.kernels());
+        return new FaultyKernels(delegate().kernels());
     }
 
     @Override
     public Optional<DirectStorage> directStorage() {
-        return delegate.directStorage().map(storage -> new FaultyStorage(storage, name(), plan, objects));
+        return delegate().directStorage().map(storage -> new FaultyStorage(storage, name(), plan, objects));
     }
 
     @Override
     public Optional<HostRegistration> registerHost(MemorySegment memory, boolean readOnly) {
         plan.before(Operation.REGISTER_HOST, name(), memory.byteSize());
-        return delegate.registerHost(memory, readOnly).map(registration -> {
+        return super.registerHost(memory, readOnly).map(registration -> {
             Runnable unregistered = plan.once(Operation.CLOSE_REGISTRATION, name(),
                     objects.opened(OpenObjects.Kind.REGISTRATION));
-            return new HostRegistration() {
-                @Override
-                public long byteSize() {
-                    return registration.byteSize();
-                }
-
+            return new ForwardingRegistration(registration) {
                 @Override
                 public void close() {
-                    registration.close();
+                    super.close();
                     unregistered.run();
                 }
             };
@@ -154,7 +126,7 @@ public final class FaultyBackend implements Backend {
 
     @Override
     public void close() {
-        delegate.close();
+        super.close();
         closed.run();
     }
 }

@@ -43,6 +43,11 @@ public final class FaultyBackendProvider implements BackendProvider {
     }
 
     @Override
+    public int spiVersion() {
+        return delegate.spiVersion();
+    }
+
+    @Override
     public String deviceType() {
         return delegate.deviceType();
     }
@@ -66,7 +71,7 @@ public final class FaultyBackendProvider implements BackendProvider {
         if (plan.isRemote()) {
             capabilities.remove(Capability.HOST_ADDRESSABLE);
         }
-        return new Probe.Available(available.devices(), capabilities, available.versions());
+        return Probe.available(available.devices()).with(capabilities).withVersions(available.versions());
     }
 
     @Override

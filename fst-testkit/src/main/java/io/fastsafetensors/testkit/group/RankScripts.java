@@ -6,7 +6,9 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.fastsafetensors.group.PendingCollective;
 import io.fastsafetensors.group.ProcessGroup;
+import io.fastsafetensors.group.RankSlice;
 import io.fastsafetensors.spi.BufferSlice;
 import io.fastsafetensors.testkit.fixture.Seed;
 import java.nio.ByteBuffer;
@@ -35,6 +37,7 @@ public final class RankScripts {
         all.put("broadcast", RankScripts::broadcast);
         all.put("scatter", RankScripts::scatter);
         all.put("allGather", RankScripts::allGather);
+        all.put("pieces", RankScripts::pieces);
         all.put("transfer", RankScripts::transfer);
         all.put("order", RankScripts::order);
         all.put("many", RankScripts::many);
@@ -135,6 +138,42 @@ public final class RankScripts {
             bench.group().allGather(part, inPlace, bench.stream());
             assertBytes(expected, bench, inPlace, "all-gather in place of " + length + " bytes");
         }
+    }
+
+    /// Pieces of several buffers, of each rank and of every size, in one operation: neighbours of one size, others, empty ones.
+    public static void pieces(RankBench bench) {
+        for (int length : SIZES) {
+            List<RankSlice> pieces = new ArrayList<>();
+            List<byte[]> expected = new ArrayList<>();
+            BufferSlice together = bench.zeros(length * bench.size());
+            for (int root = 0; root < bench.size(); root++) {
+                add(bench, root, together.part((long) root * length, length), pieces, expected);
+            }
+            for (int root = bench.size() - 1; root >= 0; root--) {
+                add(bench, root, bench.zeros(length / 2 + 5 * root), pieces, expected);
+            }
+            try (PendingCollective all = bench.group().allGather(pieces, bench.stream())) {
+                all.await();
+                assertTrue(all.isDone());
+            }
+            for (int i = 0; i < pieces.size(); i++) {
+                BufferSlice slice = pieces.get(i).slice();
+                byte[] whole = bench.read(slice);
+                assertArrayEquals(expected.get(i), whole,
+                        "piece " + i + " of pieces around " + length + " bytes on rank "
+                                + bench.rank() + " of " + bench.size() + Seed.note());
+            }
+        }
+    }
+
+    private static void add(RankBench bench, int root, BufferSlice slice, List<RankSlice> pieces,
+            List<byte[]> expected) {
+        byte[] bytes = RankBench.bytes(pieces.size(), (int) slice.byteSize());
+        if (bench.rank() == root) {
+            bench.put(bytes, slice);
+        }
+        pieces.add(new RankSlice(root, slice));
+        expected.add(bytes);
     }
 
     /// Each rank to each, the others being busy elsewhere or not at all.

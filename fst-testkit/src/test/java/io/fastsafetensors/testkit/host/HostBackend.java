@@ -77,7 +77,7 @@ final class HostBackend implements Backend {
 
     @Override
     public MemoryInfo memory() {
-        return new MemoryInfo(TOTAL - USED.get(), TOTAL);
+        return MemoryInfo.of(TOTAL - USED.get(), TOTAL);
     }
 
     @Override

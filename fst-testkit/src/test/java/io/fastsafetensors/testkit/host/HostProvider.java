@@ -9,6 +9,7 @@ import io.fastsafetensors.spi.Capability;
 import io.fastsafetensors.spi.DeviceInfo;
 import io.fastsafetensors.spi.DeviceKind;
 import io.fastsafetensors.spi.Probe;
+import io.fastsafetensors.spi.SpiVersion;
 import io.fastsafetensors.types.Device;
 import java.util.EnumSet;
 import java.util.List;
@@ -62,6 +63,11 @@ public final class HostProvider implements BackendProvider {
     @Override
     public String name() {
         return "host";
+    }
+
+    @Override
+    public int spiVersion() {
+        return SpiVersion.CURRENT;
     }
 
     @Override

@@ -15,8 +15,8 @@ import java.util.concurrent.locks.ReentrantReadWriteLock;
 final class HostStorage implements DirectStorage {
     @Override
     public Support support(StorageFile file) {
-        return file.ability(DescriptorAccess.class).isPresent() ? new Support(Mode.DIRECT, "host memory")
-                : new Support(Mode.NONE, "the file has no descriptor");
+        return file.ability(DescriptorAccess.class).isPresent() ? Support.of(Mode.DIRECT, "host memory")
+                : Support.of(Mode.NONE, "the file has no descriptor");
     }
 
     @Override

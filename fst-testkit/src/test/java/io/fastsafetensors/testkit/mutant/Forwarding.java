@@ -44,6 +44,11 @@ final class Forwarding {
         }
 
         @Override
+        public int spiVersion() {
+            return real.spiVersion();
+        }
+
+        @Override
         public String deviceType() {
             return real.deviceType();
         }

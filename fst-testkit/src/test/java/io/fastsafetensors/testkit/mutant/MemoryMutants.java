@@ -157,7 +157,7 @@ final class MemoryMutants {
 
             @Override
             public MemoryInfo memory() {
-                return new MemoryInfo(super.memory().free() - lost, super.memory().total());
+                return MemoryInfo.of(super.memory().free() - lost, super.memory().total());
             }
         };
     }

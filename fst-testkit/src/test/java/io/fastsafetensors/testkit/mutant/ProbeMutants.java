@@ -59,7 +59,7 @@ final class ProbeMutants {
                 Mutant.ofBackend("P-08", "free is more than total", real -> new Forwarding.OfBackend(real) {
                     @Override
                     public MemoryInfo memory() {
-                        return new MemoryInfo(super.memory().total() + 1, super.memory().total());
+                        return MemoryInfo.of(super.memory().total() + 1, super.memory().total());
                     }
                 }), Mutant.of("P-09", "unknown options are refused", new Forwarding.OfProvider(HostProvider.copying()) {
                     @Override

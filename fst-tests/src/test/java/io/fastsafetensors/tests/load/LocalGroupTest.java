@@ -82,7 +82,7 @@ class LocalGroupTest {
         Desk(String device) {
             BackendProvider provider = device.equals("cpu") ? new CpuBackendProvider() : new RemoteProvider();
             backend = provider.open(device.equals("cpu") ? Device.CPU : RemoteProvider.DEVICE,
-                    new BackendOptions(false, Map.of()));
+                    BackendOptions.defaults());
             stream = backend.openCopyStream();
         }
 

@@ -6,6 +6,7 @@ import io.fastsafetensors.spi.BackendProvider;
 import io.fastsafetensors.spi.DeviceInfo;
 import io.fastsafetensors.spi.DeviceKind;
 import io.fastsafetensors.spi.Probe;
+import io.fastsafetensors.spi.SpiVersion;
 import io.fastsafetensors.testkit.fault.FaultPlan;
 import io.fastsafetensors.testkit.fault.FaultyBackendProvider;
 import io.fastsafetensors.testkit.fault.OpenObjects;
@@ -35,6 +36,11 @@ public final class NearProvider implements BackendProvider {
     @Override
     public String name() {
         return "near";
+    }
+
+    @Override
+    public int spiVersion() {
+        return SpiVersion.CURRENT;
     }
 
     @Override

@@ -8,14 +8,12 @@ import io.fastsafetensors.spi.DeviceInfo;
 import io.fastsafetensors.spi.DeviceKind;
 import io.fastsafetensors.spi.DirectFile;
 import io.fastsafetensors.spi.DirectStorage;
-import io.fastsafetensors.spi.Fence;
 import io.fastsafetensors.spi.HostRegistration;
 import io.fastsafetensors.spi.Kernels;
-import io.fastsafetensors.spi.MemoryInfo;
 import io.fastsafetensors.spi.ScaleGrid;
-import io.fastsafetensors.spi.StagingBuffer;
 import io.fastsafetensors.spi.Strided;
 import io.fastsafetensors.spi.TransferHints;
+import io.fastsafetensors.spi.base.ForwardingBackend;
 import io.fastsafetensors.spi.storage.StorageFile;
 import io.fastsafetensors.testkit.reference.DequantizationReference;
 import io.fastsafetensors.types.DType;
@@ -27,7 +25,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /// The device of [RemoteProvider].
-final class RemoteBackend implements Backend {
+final class RemoteBackend extends ForwardingBackend {
     static final AtomicInteger REGISTRATIONS = new AtomicInteger();
     static final AtomicInteger DIRECT_FILES = new AtomicInteger();
     /// How often direct storage was asked about a file.
@@ -40,15 +38,8 @@ final class RemoteBackend implements Backend {
     static final AtomicBoolean MULTIPLIES = new AtomicBoolean();
     static final AtomicInteger PRODUCTS = new AtomicInteger();
 
-    private final Backend far;
-
     RemoteBackend(Backend far) {
-        this.far = far;
-    }
-
-    @Override
-    public String name() {
-        return "remote";
+        super("remote", far);
     }
 
     @Override
@@ -62,33 +53,8 @@ final class RemoteBackend implements Backend {
     }
 
     @Override
-    public MemoryInfo memory() {
-        return far.memory();
-    }
-
-    @Override
-    public DeviceBuffer allocate(long bytes, long alignment) {
-        return far.allocate(bytes, alignment);
-    }
-
-    @Override
-    public StagingBuffer allocateStaging(long bytes) {
-        return far.allocateStaging(bytes);
-    }
-
-    @Override
-    public CopyStream openCopyStream() {
-        return far.openCopyStream();
-    }
-
-    @Override
-    public Fence fenceBehind(long nativeStream) {
-        return far.fenceBehind(nativeStream);
-    }
-
-    @Override
     public Kernels kernels() {
-        return new Products(far.kernels());
+        return new Products(super.kernels());
     }
 
     private record Products(Kernels far) implements Kernels {
@@ -151,8 +117,8 @@ final class RemoteBackend implements Backend {
             public Support support(StorageFile file) {
                 SUPPORT_CALLS.incrementAndGet();
                 return SUPPORT.entrySet().stream().filter(e -> file.location().name().contains(e.getKey()))
-                        .map(e -> new Support(e.getValue(), "its name says " + e.getKey())).findFirst()
-                        .orElse(new Support(Mode.NONE, "its name says nothing"));
+                        .map(e -> Support.of(e.getValue(), "its name says " + e.getKey())).findFirst()
+                        .orElse(Support.of(Mode.NONE, "its name says nothing"));
             }
 
             @Override
@@ -178,7 +144,7 @@ final class RemoteBackend implements Backend {
 
         @Override
         public long read(long fileOffset, DeviceBuffer target, long targetOffset, long bytes) {
-            try (Arena arena = Arena.ofConfined(); CopyStream stream = far.openCopyStream()) {
+            try (Arena arena = Arena.ofConfined(); CopyStream stream = openCopyStream()) {
                 MemorySegment memory = arena.allocate(bytes);
                 long got = file.read(fileOffset, memory, 0, bytes);
                 stream.copyToDevice(memory.asSlice(0, got), target, targetOffset);
@@ -191,10 +157,5 @@ final class RemoteBackend implements Backend {
         public void close() {
             DIRECT_FILES.decrementAndGet();
         }
-    }
-
-    @Override
-    public void close() {
-        far.close();
     }
 }

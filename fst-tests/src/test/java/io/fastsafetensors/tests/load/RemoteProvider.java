@@ -7,6 +7,7 @@ import io.fastsafetensors.spi.Capability;
 import io.fastsafetensors.spi.DeviceInfo;
 import io.fastsafetensors.spi.DeviceKind;
 import io.fastsafetensors.spi.Probe;
+import io.fastsafetensors.spi.SpiVersion;
 import io.fastsafetensors.testkit.fault.FaultPlan;
 import io.fastsafetensors.testkit.fault.FaultyBackendProvider;
 import io.fastsafetensors.testkit.fault.OpenObjects;
@@ -42,6 +43,11 @@ public final class RemoteProvider implements BackendProvider {
     }
 
     @Override
+    public int spiVersion() {
+        return SpiVersion.CURRENT;
+    }
+
+    @Override
     public String deviceType() {
         return faulty.deviceType();
     }
@@ -68,6 +74,11 @@ public final class RemoteProvider implements BackendProvider {
         @Override
         public String name() {
             return "remote";
+        }
+
+        @Override
+        public int spiVersion() {
+            return SpiVersion.CURRENT;
         }
 
         @Override

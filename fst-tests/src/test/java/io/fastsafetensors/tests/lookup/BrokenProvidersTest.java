@@ -7,7 +7,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.fastsafetensors.api.Diagnostics;
 import io.fastsafetensors.api.Diagnostics.BackendReport;
 import io.fastsafetensors.api.Loader;
+import io.fastsafetensors.api.Safetensors;
 import io.fastsafetensors.error.BackendUnavailableException;
+import io.fastsafetensors.error.StorageException;
 import io.fastsafetensors.error.UnsupportedFeatureException;
 import io.fastsafetensors.group.Bootstrap;
 import io.fastsafetensors.group.ProcessGroup;
@@ -17,7 +19,12 @@ import io.fastsafetensors.spi.Backend;
 import io.fastsafetensors.spi.BackendOptions;
 import io.fastsafetensors.spi.BackendProvider;
 import io.fastsafetensors.spi.Probe;
+import io.fastsafetensors.spi.SpiVersion;
+import io.fastsafetensors.spi.storage.Storage;
+import io.fastsafetensors.spi.storage.StorageOptions;
+import io.fastsafetensors.spi.storage.StorageProvider;
 import io.fastsafetensors.types.Device;
+import io.fastsafetensors.types.Location;
 import java.io.IOException;
 import java.net.URL;
 import java.net.URLClassLoader;
@@ -27,7 +34,9 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -135,6 +144,56 @@ class BrokenProvidersTest {
         }
     }
 
+    public static final class LinkingTransport extends Transport {
+        @Override
+        public Optional<String> unavailable() {
+            return Optional.empty();
+        }
+
+        @Override
+        public ProcessGroup join(Bootstrap bootstrap) {
+            throw new NoSuchMethodError("join");
+        }
+    }
+
+    public static final class LaterTransport extends Transport {
+        @Override
+        public int spiVersion() {
+            return SpiVersion.CURRENT + 1;
+        }
+    }
+
+    public static class Shelf implements StorageProvider {
+        @Override
+        public Set<String> schemes() {
+            return Set.of("shelf");
+        }
+
+        @Override
+        public Storage open(StorageOptions options) {
+            throw new NoClassDefFoundError("storage");
+        }
+    }
+
+    public static final class BrokenShelf extends Shelf {
+        @Override
+        public Set<String> schemes() {
+            throw new AbstractMethodError("schemes");
+        }
+    }
+
+    public static final class LaterShelf extends Shelf {
+        @Override
+        public Set<String> schemes() {
+            return Set.of("later");
+        }
+
+        @Override
+        public int spiVersion() {
+            return SpiVersion.CURRENT + 1;
+        }
+    }
+
     private static final List<Class<?>> BACKENDS = List.of(Name.class, NullName.class, Type.class, Priority.class,
             Probing.class, NullProbe.class, Constructor.class, Sound.class);
 
@@ -153,7 +212,11 @@ class BrokenProvidersTest {
         Files.writeString(more.resolve(BackendProvider.class.getName()),
                 "no.such.Class\n" + BACKENDS.stream().map(Class::getName).collect(Collectors.joining("\n")));
         Files.writeString(more.resolve(ProcessGroupProvider.class.getName()),
-                Transport.class.getName() + "\n" + NamelessTransport.class.getName());
+                Stream.of(Transport.class, NamelessTransport.class, LinkingTransport.class, LaterTransport.class)
+                        .map(Class::getName).collect(Collectors.joining("\n")));
+        Files.writeString(more.resolve(StorageProvider.class.getName()), Stream
+                .of(BrokenShelf.class, Shelf.class, LaterShelf.class).map(Class::getName)
+                .collect(Collectors.joining("\n")));
         before = Thread.currentThread().getContextClassLoader();
         broken = new URLClassLoader(
                 new URL[] {directory.toUri().toURL(), directory.resolve("more").toUri().toURL()},
@@ -206,10 +269,28 @@ class BrokenProvidersTest {
         assertEquals(Optional.of("its name() fails: java.lang.AbstractMethodError: name"),
                 reports.get(NamelessTransport.class.getName()));
         assertTrue(reports.containsKey("mpi"), reports::toString);
+        assertTrue(reports.get("LaterTransport").orElse("").startsWith("it is made for version "), reports::toString);
+        UnsupportedFeatureException linking = assertThrows(UnsupportedFeatureException.class,
+                () -> ProcessGroups.join("LinkingTransport",
+                        new Bootstrap(0, 2, 0, Device.CPU, Duration.ofSeconds(1), Map.of())));
+        assertTrue(linking.getMessage().startsWith("the transport LinkingTransport does not go together"),
+                linking.getMessage());
         UnsupportedFeatureException e = assertThrows(UnsupportedFeatureException.class,
                 () -> ProcessGroups.join("Transport",
                         new Bootstrap(0, 2, 0, Device.CPU, Duration.ofSeconds(1), Map.of())));
         assertTrue(e.getMessage().contains("its unavailable() fails"), e.getMessage());
+    }
+
+    @Test
+    void broken_storages_hide_no_other() {
+        StorageException broken = assertThrows(StorageException.class,
+                () -> Safetensors.open(Location.of("shelf://a/b.safetensors")));
+        assertTrue(broken.getMessage().contains("the storage of scheme shelf (" + Shelf.class.getName()
+                + ") does not go together"), broken.getMessage());
+        UnsupportedFeatureException none = assertThrows(UnsupportedFeatureException.class,
+                () -> Safetensors.open(Location.of("later://a/b.safetensors")));
+        assertTrue(none.getMessage().contains("LaterShelf for [later]: it is made for version"), none.getMessage());
+        assertTrue(none.getMessage().contains("BrokenShelf fails: java.lang.AbstractMethodError"), none.getMessage());
     }
 
     @Test

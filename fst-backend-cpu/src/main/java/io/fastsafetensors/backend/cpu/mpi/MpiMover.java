@@ -2,6 +2,8 @@ package io.fastsafetensors.backend.cpu.mpi;
 
 import io.fastsafetensors.spi.BufferSlice;
 import io.fastsafetensors.spi.CopyStream;
+import io.fastsafetensors.group.PendingCollective;
+import io.fastsafetensors.group.RankSlice;
 import io.fastsafetensors.group.transport.Mover;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
@@ -71,6 +73,23 @@ final class MpiMover implements Mover {
         }
         steps(bytes, () -> "the all-gather", at -> IntStream.range(0, size)
                 .mapToObj(r -> link.broadcast(step(places.get(r), at), r)).toList());
+    }
+
+    /// One broadcast of each piece, all at the same time.
+    @Override
+    public PendingCollective allGather(List<RankSlice> pieces, CopyStream stream) {
+        List<MemorySegment> memory = pieces.stream().map(piece -> memory(piece.slice(), stream)).toList();
+        long longest = memory.stream().mapToLong(MemorySegment::byteSize).max().orElse(0);
+        steps(longest, () -> "the all-gather of " + pieces.size() + " pieces", at -> {
+            List<Request> requests = new ArrayList<>();
+            for (int i = 0; i < memory.size(); i++) {
+                if (at < memory.get(i).byteSize()) {
+                    requests.add(link.broadcast(step(memory.get(i), at), pieces.get(i).root()));
+                }
+            }
+            return requests;
+        });
+        return PendingCollective.DONE;
     }
 
     @Override

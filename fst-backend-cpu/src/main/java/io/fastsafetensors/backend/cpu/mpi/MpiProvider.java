@@ -8,7 +8,10 @@ import io.fastsafetensors.error.Where;
 import io.fastsafetensors.group.Bootstrap;
 import io.fastsafetensors.group.ProcessGroup;
 import io.fastsafetensors.group.ProcessGroupProvider;
+import io.fastsafetensors.spi.SpiVersion;
+import io.fastsafetensors.types.Device;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Supplier;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -40,6 +43,16 @@ public final class MpiProvider implements ProcessGroupProvider {
     @Override
     public String name() {
         return NAME;
+    }
+
+    @Override
+    public int spiVersion() {
+        return SpiVersion.CURRENT;
+    }
+
+    @Override
+    public Set<String> deviceTypes() {
+        return Set.of(Device.CPU.type());
     }
 
     @Override

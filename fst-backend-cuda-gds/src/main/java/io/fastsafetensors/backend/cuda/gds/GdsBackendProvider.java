@@ -11,12 +11,11 @@ import io.fastsafetensors.spi.BackendOptions;
 import io.fastsafetensors.spi.BackendProvider;
 import io.fastsafetensors.spi.Capability;
 import io.fastsafetensors.spi.Probe;
+import io.fastsafetensors.spi.SpiVersion;
 import io.fastsafetensors.types.Device;
-import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import java.util.function.Function;
 import java.util.function.Supplier;
 
@@ -62,6 +61,11 @@ public final class GdsBackendProvider implements BackendProvider {
     }
 
     @Override
+    public int spiVersion() {
+        return SpiVersion.CURRENT;
+    }
+
+    @Override
     public String deviceType() {
         return cuda.deviceType();
     }
@@ -75,38 +79,42 @@ public final class GdsBackendProvider implements BackendProvider {
 
     @Override
     public Probe probe() {
-        return switch (cuda.probe()) {
-            case Probe.Unavailable missing -> new Probe.Unavailable(
-                    "it needs the backend " + cuda.name() + ": " + missing.reason(), missing.cause());
-            case Probe.Available found -> library.get().driver().map(driver -> with(driver, found))
-                    .orElseGet(this::withoutLibrary);
-        };
+        Probe needed = cuda.probe();
+        if (needed.found().isEmpty()) {
+            String reason = "it needs the backend " + cuda.name() + ": " + needed.obstacle().orElse("");
+            return unavailable(reason, needed.cause());
+        }
+        Probe.Available found = needed.found().get();
+        return library.get().driver().<Probe>map(driver -> with(driver, found)).orElseGet(this::withoutLibrary);
     }
 
     private Probe with(CuFileDriver driver, Probe.Available found) {
-        Set<Capability> capabilities = EnumSet.of(Capability.DIRECT_STORAGE);
-        capabilities.addAll(found.capabilities());
         Map<String, String> versions = new HashMap<>(found.versions());
         versions.put("cuFile", driver.version() + (host.hasNvidiaFs() ? " with nvidia-fs"
                 : host.asksForP2pDma() ? " told to use PCI P2PDMA" : " in compatibility mode (no nvidia-fs)"));
-        return new Probe.Available(found.devices(), capabilities, versions);
+        return found.with(Capability.DIRECT_STORAGE).withVersions(versions);
     }
 
     private Probe withoutLibrary() {
         Optional<Throwable> why = library.get().obstacle();
-        return new Probe.Unavailable("libcufile cannot be used: " + why.map(Throwable::getMessage).orElse("")
+        return unavailable("libcufile cannot be used: " + why.map(Throwable::getMessage).orElse("")
                 + "; it comes with the CUDA toolkit (package libcufile or gds-tools)", why);
+    }
+
+    private static Probe unavailable(String reason, Optional<Throwable> cause) {
+        return cause.map(why -> Probe.unavailable(reason, why)).orElseGet(() -> Probe.unavailable(reason));
     }
 
     @Override
     public Backend open(Device device, BackendOptions options) {
         CuFileDriver driver = library.get().driver().orElseThrow(() -> new UnsupportedFeatureException(
-                ((Probe.Unavailable) withoutLibrary()).reason(), Where.backend(NAME)));
+                withoutLibrary().obstacle().orElse(""), Where.backend(NAME)));
         Backend delegate = openCuda(device, options);
         CurrentContext context = contexts.apply(delegate);
         BufferRegistrations registrations = new BufferRegistrations(driver.cuFile(), context);
-        return new GdsBackend(delegate,
-                new GdsStorage(driver, new DescriptorLibCFfm(), context, host, registrations), registrations);
+        return new GdsBackend(delegate, registrations,
+                lifetime -> new GdsStorage(driver, new DescriptorLibCFfm(), context,
+                        host, registrations, lifetime));
     }
 
     /// Users know the backend by the name that they chose.

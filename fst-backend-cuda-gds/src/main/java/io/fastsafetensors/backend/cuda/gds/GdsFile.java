@@ -5,8 +5,8 @@ import io.fastsafetensors.error.BackendException;
 import io.fastsafetensors.error.Where;
 import io.fastsafetensors.spi.DeviceBuffer;
 import io.fastsafetensors.spi.DirectFile;
+import io.fastsafetensors.spi.base.Lifetime;
 import java.util.Objects;
-import java.util.Set;
 
 /// A file that cuFile reads into device memory.
 final class GdsFile implements DirectFile {
@@ -19,20 +19,18 @@ final class GdsFile implements DirectFile {
     private final long length;
     private final OpenHandle handle;
     private final BufferRegistrations registrations;
-    private final Set<GdsFile> open;
-    private final UseLock lock = new UseLock("the file");
+    private final Lifetime lifetime;
 
     /// @param where the file, for messages
     /// @param length the file's length in bytes, beyond which nothing is read
     /// @param handle closed with this file
-    /// @param open the open files of the backend, this one among them from now until it is closed
-    GdsFile(Where where, long length, OpenHandle handle, BufferRegistrations registrations, Set<GdsFile> open) {
+    /// @param backend what the file is opened in
+    GdsFile(Where where, long length, OpenHandle handle, BufferRegistrations registrations, Lifetime backend) {
         this.where = where;
         this.length = length;
         this.handle = handle;
         this.registrations = registrations;
-        this.open = open;
-        open.add(this);
+        this.lifetime = backend.work("the file", handle::close);
     }
 
     @Override
@@ -50,7 +48,7 @@ final class GdsFile implements DirectFile {
             throw new IllegalArgumentException("the target is no buffer of this backend");
         }
         long wanted = Math.clamp(length - fileOffset, 0, bytes);
-        return lock.using(() -> wanted == 0 ? 0L
+        return lifetime.using(() -> wanted == 0 ? 0L
                 : buffer.using(() -> handle.libraries().cuda()
                         .with(() -> readAll(fileOffset, buffer, targetOffset, wanted))));
     }
@@ -84,9 +82,6 @@ final class GdsFile implements DirectFile {
 
     @Override
     public void close() {
-        lock.close(() -> {
-            open.remove(this);
-            handle.close();
-        });
+        lifetime.close();
     }
 }

@@ -21,13 +21,13 @@ record Transport(boolean nvidiaFs, CuFileDrvProps properties) {
     /// How bytes of a file that cuFile has taken travel.
     Support support(Medium medium) {
         if (medium.kind() == Medium.Kind.NVME && isP2pDma()) {
-            return new Support(Mode.DIRECT, "GPUDirect Storage by PCI P2PDMA, " + medium);
+            return Support.of(Mode.DIRECT, "GPUDirect Storage by PCI P2PDMA, " + medium);
         }
         if (nvidiaFs && medium.kind().isIn(properties.dstatusflags())) {
-            return new Support(Mode.DIRECT, "GPUDirect Storage by nvidia-fs " + properties.major_version() + "."
+            return Support.of(Mode.DIRECT, "GPUDirect Storage by nvidia-fs " + properties.major_version() + "."
                     + properties.minor_version() + ", " + medium);
         }
-        return new Support(Mode.COMPATIBILITY, "cuFile's compatibility mode, " + why(medium) + ", " + medium);
+        return Support.of(Mode.COMPATIBILITY, "cuFile's compatibility mode, " + why(medium) + ", " + medium);
     }
 
     private String why(Medium medium) {

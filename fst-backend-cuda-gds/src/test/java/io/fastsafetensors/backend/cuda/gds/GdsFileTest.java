@@ -156,7 +156,7 @@ class GdsFileTest {
     @Test
     void another_backends_buffer_is_refused() throws IOException {
         try (Rig other = new Rig(folder)) {
-            DeviceBuffer undecorated = GdsBuffer.real(other.backend.allocate(10, 1));
+            DeviceBuffer undecorated = ((GdsBackend) other.backend).unwrap(other.backend.allocate(10, 1));
             assertThrows(IllegalArgumentException.class, () -> file.read(0, undecorated, 0, 10));
         }
     }

@@ -45,16 +45,12 @@ public abstract class GdsLoadRules {
 
     private static Support support(Path file) {
         BackendProvider provider = new GdsBackendProvider();
-        switch (provider.probe()) {
-            case Probe.Available found -> {
-                try (Backend backend = provider.open(found.devices().getFirst().device(), BackendOptions.defaults());
-                        StorageFile open = DescriptorFile.open(file)) {
-                    return backend.directStorage().orElseThrow().support(open);
-                }
-            }
-            case Probe.Unavailable missing -> {
-                throw Requirement.unavailable(GdsBackendProvider.NAME, missing.reason());
-            }
+        Probe probe = provider.probe();
+        Probe.Available found = probe.found().orElseThrow(
+                () -> Requirement.unavailable(GdsBackendProvider.NAME, probe.obstacle().orElse("")));
+        try (Backend backend = provider.open(found.devices().getFirst().device(), BackendOptions.defaults());
+                StorageFile open = DescriptorFile.open(file)) {
+            return backend.directStorage().orElseThrow().support(open);
         }
     }
 

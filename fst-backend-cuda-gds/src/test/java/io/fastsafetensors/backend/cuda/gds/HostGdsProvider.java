@@ -5,6 +5,7 @@ import io.fastsafetensors.spi.Backend;
 import io.fastsafetensors.spi.BackendOptions;
 import io.fastsafetensors.spi.BackendProvider;
 import io.fastsafetensors.spi.Probe;
+import io.fastsafetensors.spi.SpiVersion;
 import io.fastsafetensors.testkit.fault.FaultPlan;
 import io.fastsafetensors.testkit.fault.FaultyBackendProvider;
 import io.fastsafetensors.types.Device;
@@ -48,6 +49,11 @@ public final class HostGdsProvider implements BackendProvider {
     @Override
     public String name() {
         return NAME;
+    }
+
+    @Override
+    public int spiVersion() {
+        return SpiVersion.CURRENT;
     }
 
     @Override

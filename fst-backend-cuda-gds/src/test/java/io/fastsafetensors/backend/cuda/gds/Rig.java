@@ -39,8 +39,8 @@ final class Rig implements AutoCloseable {
         BufferRegistrations registrations = new BufferRegistrations(cuFile, context);
         Backend memory = new FaultyBackend(new CpuBackendProvider().open(Device.CPU, BackendOptions.defaults()),
                 FaultPlan.seeded(1), objects);
-        GdsStorage files = new GdsStorage(new CuFileDriver(cuFile), c, context, host.setup(), registrations);
-        backend = new GdsBackend(memory, files, registrations);
+        backend = new GdsBackend(memory, registrations, lifetime -> new GdsStorage(new CuFileDriver(cuFile), c, context,
+                host.setup(), registrations, lifetime));
         storage = backend.directStorage().orElseThrow();
     }
 

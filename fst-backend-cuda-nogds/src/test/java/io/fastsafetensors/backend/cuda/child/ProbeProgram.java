@@ -1,7 +1,6 @@
 package io.fastsafetensors.backend.cuda.child;
 
 import io.fastsafetensors.spi.BackendProvider;
-import io.fastsafetensors.spi.Probe;
 import java.util.ServiceLoader;
 
 /// Probes the CUDA backend in a process of its own, and prints what it says.
@@ -12,9 +11,7 @@ public final class ProbeProgram {
     public static void main(String[] args) {
         BackendProvider cuda = ServiceLoader.load(BackendProvider.class).stream().map(ServiceLoader.Provider::get)
                 .filter(p -> p.name().equals("cuda")).findFirst().orElseThrow();
-        System.out.println(switch (cuda.probe()) {
-            case Probe.Available available -> "available: " + available.devices().getFirst().name();
-            case Probe.Unavailable unavailable -> "unavailable: " + unavailable.reason();
-        });
+        System.out.println(cuda.probe().found().map(available -> "available: " + available.devices().getFirst().name())
+                .orElseGet(() -> "unavailable: " + cuda.probe().obstacle().orElse("")));
     }
 }

@@ -9,8 +9,8 @@ import org.junit.jupiter.api.BeforeAll;
 /// Every rule over the fake NCCL.
 @OnFakeGpu
 class FakeNcclConformanceTest extends NcclConformanceTest {
-    /// The fake driver has two devices, and the fake NCCL takes several ranks on one.
-    private static final int DEVICES = 2;
+    /// The fake driver has four devices.
+    private static final int DEVICES = 4;
 
     @BeforeAll
     static void load() {

@@ -10,7 +10,9 @@ import io.fastsafetensors.backend.cuda.CudaBackendProvider;
 import io.fastsafetensors.backend.cuda.NcclProvider;
 import io.fastsafetensors.error.GroupException;
 import io.fastsafetensors.group.Bootstrap;
+import io.fastsafetensors.group.PendingCollective;
 import io.fastsafetensors.group.ProcessGroup;
+import io.fastsafetensors.group.RankSlice;
 import io.fastsafetensors.spi.Backend;
 import io.fastsafetensors.spi.BackendOptions;
 import io.fastsafetensors.spi.BufferSlice;
@@ -21,6 +23,7 @@ import io.fastsafetensors.types.Device;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
@@ -174,17 +177,38 @@ class NcclFailuresTest {
 
     @Test
     void processes_meet_in_a_shared_directory(@TempDir Path folder) throws Exception {
+        assertEquals(List.of(), processes(Map.of("FST_GROUP_DIR", folder.toString())));
+    }
+
+    @Test
+    void processes_meet_next_to_the_launchers_address_by_the_librarys_own_rendezvous() throws Exception {
+        Map<String, String> launcher = Map.of("MASTER_ADDR", "10.0.0.1", "MASTER_PORT", "29500");
+        assertEquals(List.of(), processes(launcher));
+        // The variable is gone: a group of threads would else get an id of processes.
+        assertEquals(List.of(Optional.empty(), Optional.empty()), ranks(PATIENT, NcclFailuresTest::everything));
+        assertEquals(List.of(), processes(Map.of("NCCL_COMM_ID", "10.0.0.1:29501")));
+    }
+
+    private static List<Throwable> processes(Map<String, String> rendezvous) throws InterruptedException {
         List<Throwable> failures = Collections.synchronizedList(new ArrayList<>());
         List<Thread> ranks = new ArrayList<>();
         for (int r = 0; r < 2; r++) {
-            Bootstrap bootstrap = bootstrap(r, 2, PATIENT, Map.of("FST_GROUP_DIR", folder.toString()));
+            Bootstrap bootstrap = bootstrap(r, 2, PATIENT, rendezvous);
             ranks.add(Thread.ofPlatform().start(() -> {
                 try (Backend backend = new CudaBackendProvider().open(bootstrap.device(), BackendOptions.defaults());
                         CopyStream stream = backend.openCopyStream(); DeviceBuffer buffer = backend.allocate(1000, 256);
                         ProcessGroup group = new NcclProvider().join(bootstrap)) {
                     everything(group, stream, buffer);
-                    List<byte[]> all = group.exchange(new byte[] {(byte) group.rank()});
-                    assertEquals(1, all.get(1)[0]);
+                    for (int length : new int[] {1, 1020, 1021, 70_000}) {
+                        byte[] mine = new byte[length - group.rank()];
+                        Arrays.fill(mine, (byte) (length + group.rank()));
+                        List<byte[]> all = group.exchange(mine);
+                        for (int from = 0; from < 2; from++) {
+                            assertEquals(length - from, all.get(from).length);
+                            assertTrue(from == length || all.get(from).length == 0
+                                    || all.get(from)[length - from - 1] == (byte) (length + from));
+                        }
+                    }
                     group.barrier();
                 } catch (RuntimeException | Error e) {
                     failures.add(e);
@@ -194,7 +218,60 @@ class NcclFailuresTest {
         for (Thread rank : ranks) {
             rank.join();
         }
-        assertEquals(List.of(), failures);
+        return failures;
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"ncclBroadcast", "ncclGroupEnd", "ncclCommGetAsyncError"})
+    void pieces_that_fail_are_an_error_for_all_and_leave_nothing(String function) {
+        for (long nth = 1; nth <= 2; nth++) {
+            gpu.reset();
+            gpu.fail(function, nth + (function.equals("ncclCommGetAsyncError") ? 8 : 0), SYSTEM_ERROR);
+            List<Throwable> thrown = ranks(PATIENT, (group, stream, buffer) -> {
+                BufferSlice slice = BufferSlice.of(buffer);
+                try (PendingCollective all = group.allGather(List.of(new RankSlice(0, slice.part(0, 300)),
+                        new RankSlice(1, slice.part(300, 700))), stream)) {
+                    all.await();
+                }
+                group.barrier();
+            }).stream().flatMap(Optional::stream).toList();
+            assertTrue(thrown.stream().anyMatch(e -> e.getMessage().contains(function + " failed with 2")),
+                    "call " + nth + ": " + thrown);
+            assertEquals(0, gpu.count("communicators"));
+            assertEquals(before, gpu.count("all"));
+        }
+    }
+
+    @Test
+    void pieces_that_never_end_are_aborted_after_the_timeout_and_are_not_there() {
+        CyclicBarrier both = new CyclicBarrier(2);
+        List<Optional<Throwable>> ends = ranks(SHORT, (group, stream, buffer) -> {
+            group.barrier();
+            gpu.hold(true);
+            BufferSlice slice = BufferSlice.of(buffer);
+            try (PendingCollective all = group.allGather(
+                    List.of(new RankSlice(0, slice.part(0, 300)), new RankSlice(1, slice.part(300, 700))), stream)) {
+                assertThrows(GroupException.class, all::await);
+                assertDoesNotThrow(() -> both.await(1, TimeUnit.MINUTES));
+                gpu.hold(false);
+                stream.synchronize();
+                assertThrows(GroupException.class, all::isDone);
+            } catch (GroupException e) {
+                // The other one was first to give up.
+                assertDoesNotThrow(() -> both.await(1, TimeUnit.MINUTES));
+            } finally {
+                gpu.hold(false);
+            }
+        });
+        assertEquals(List.of(Optional.empty(), Optional.empty()), ends);
+    }
+
+    @Test
+    void one_device_for_two_ranks_is_refused_in_plain_words() {
+        GroupException e = assertThrows(GroupException.class, () -> new NcclProvider()
+                .local(List.of(new Device("cuda", 0), new Device("cuda", 1), new Device("cuda", 0)), PATIENT));
+        assertEquals("ranks 0 and 2 have the same device, cuda:0; nccl needs one for each rank", e.getMessage());
+        assertEquals(0, gpu.calls("ncclCommInitRankConfig"));
     }
 
     @Test
@@ -205,10 +282,11 @@ class NcclFailuresTest {
     }
 
     @Test
-    void without_a_way_to_meet_the_error_names_two() {
+    void without_a_way_to_meet_the_error_names_each() {
         Bootstrap bootstrap = bootstrap(0, 2, SHORT, Map.of());
         GroupException e = assertThrows(GroupException.class, () -> new NcclProvider().join(bootstrap));
-        assertTrue(e.getMessage().contains("NCCL_COMM_ID") && e.getMessage().contains("FST_GROUP_DIR"), e.getMessage());
+        assertTrue(e.getMessage().contains("NCCL_COMM_ID") && e.getMessage().contains("MASTER_ADDR")
+                && e.getMessage().contains("FST_GROUP_DIR"), e.getMessage());
     }
 
     @Test

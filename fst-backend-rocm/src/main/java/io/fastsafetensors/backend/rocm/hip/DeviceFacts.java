@@ -18,6 +18,7 @@ import java.util.Optional;
 /// @param info for people
 record DeviceFacts(HipDevice device, DeviceInfo info) {
     static final String DEVICE_TYPE = "rocm";
+    private static final int DLPACK_ROCM = 10;
 
     private static final Path PCI_DEVICES = Path.of("/sys/bus/pci/devices");
 
@@ -43,8 +44,8 @@ record DeviceFacts(HipDevice device, DeviceInfo info) {
         int numaNode = line(entry.resolve("numa_node")).filter(text -> text.matches("\\d+")).map(Integer::valueOf)
                 .orElse(-1);
         return new DeviceFacts(new HipDevice(runtime, index, arch[0]),
-                new DeviceInfo(new Device(DEVICE_TYPE, index), DeviceKind.GPU, name[0], total[0], numaNode,
-                        attributes));
+                DeviceInfo.of(new Device(DEVICE_TYPE, index), DeviceKind.GPU, name[0]).withTotalBytes(total[0])
+                        .withNumaNode(numaNode).withAttributes(attributes).withDlpackTypes(DLPACK_ROCM));
     }
 
     /// A line that the kernel says of the device; empty where it does not.

@@ -2,6 +2,7 @@ package io.fastsafetensors.backend.rocm.hip;
 
 import io.fastsafetensors.backend.rocm.hip.ffm.Hip;
 import io.fastsafetensors.spi.Releases;
+import io.fastsafetensors.spi.base.Lifetime;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.HashSet;
@@ -12,20 +13,20 @@ final class EventPool {
     private static final int FLAGS = Hip.EVENT_DISABLE_TIMING | Hip.EVENT_BLOCKING_SYNC;
 
     private final HipDevice device;
-    private final Handles open;
+    private final Lifetime backend;
     private final Deque<Long> idle = new ArrayDeque<>();
     private final Set<Long> all = new HashSet<>();
 
-    EventPool(HipDevice device, Handles open) {
+    EventPool(HipDevice device, Lifetime backend) {
         this.device = device;
-        this.open = open;
+        this.backend = backend;
     }
 
     /// An event for the taker alone.
     ///
     /// @throws IllegalStateException if the backend is closed
     synchronized long take() {
-        open.requireOpen();
+        backend.requireOpen();
         Long event = idle.poll();
         if (event == null) {
             event = device.make("hipEventCreateWithFlags",
@@ -46,7 +47,7 @@ final class EventPool {
     ///
     /// @throws IllegalStateException if the backend is closed
     void requireOpen() {
-        open.requireOpen();
+        backend.requireOpen();
     }
 
     /// Destroys all events, those that were taken included.

@@ -13,6 +13,7 @@ import io.fastsafetensors.spi.MemoryInfo;
 import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.spi.StagingBuffer;
 import io.fastsafetensors.spi.TransferHints;
+import io.fastsafetensors.spi.base.Lifetime;
 import java.lang.foreign.MemorySegment;
 import java.util.Optional;
 import java.util.function.Supplier;
@@ -20,12 +21,11 @@ import java.util.function.Supplier;
 /// One AMD GPU.
 final class HipBackend implements Backend {
     /// What saturates a PCIe 5.0 link from the page cache.
-    private static final TransferHints HINTS = new TransferHints(256, 6 << 20, 12, 2);
+    private static final TransferHints HINTS = TransferHints.defaults().withBlockBytes(6 << 20).withReaders(12);
 
     private final DeviceInfo info;
     private final HipDevice device;
-    private final Handles streams = new Handles();
-    private final Handles memories = new Handles();
+    private final Lifetime lifetime = Lifetime.of("the " + HipRuntime.BACKEND + " backend", this::release);
     private final HipMemory memory;
     private final EventPool events;
     private final Optional<HipKernels> kernels;
@@ -34,8 +34,8 @@ final class HipBackend implements Backend {
     HipBackend(DeviceInfo info, HipDevice device, Optional<KernelCode> code) {
         this.info = info;
         this.device = device;
-        this.memory = new HipMemory(device, memories);
-        this.events = new EventPool(device, streams);
+        this.memory = new HipMemory(device, lifetime);
+        this.events = new EventPool(device, lifetime);
         this.kernels = code.map(source -> new HipKernels(device, events, source));
     }
 
@@ -71,7 +71,7 @@ final class HipBackend implements Backend {
 
     @Override
     public CopyStream openCopyStream() {
-        return HipStream.open(device, events, streams);
+        return lifetime.using(() -> HipStream.open(device, events, lifetime));
     }
 
     @Override
@@ -81,7 +81,7 @@ final class HipBackend implements Backend {
 
     @Override
     public Kernels kernels() {
-        streams.requireOpen();
+        lifetime.requireOpen();
         return kernels.orElseThrow(() -> new UnsupportedFeatureException(
                 "kernels need hiprtc, which this ROCm installation has not: install it (package hiprtc or libhiprtc), or"
                         + " name a code object in the backend property " + HipOptions.CODE_OBJECT,
@@ -95,7 +95,7 @@ final class HipBackend implements Backend {
 
     /// Does some work with the device current on this thread.
     <T> T onDevice(Supplier<T> work) {
-        streams.requireOpen();
+        lifetime.requireOpen();
         try (HipDevice.Current _ = device.makeCurrent()) {
             return work.get();
         }
@@ -107,11 +107,13 @@ final class HipBackend implements Backend {
     /// @throws IllegalStateException if some memory is in use by a native call
     @Override
     public void close() {
+        lifetime.close();
+    }
+
+    private void release() {
         Releases releases = new Releases();
-        streams.closeAll(releases);
         kernels.ifPresent(loaded -> releases.run(loaded::close));
         events.close(releases);
-        memories.closeAll(releases);
         releases.finish();
     }
 }

@@ -7,6 +7,7 @@ import io.fastsafetensors.spi.Backend;
 import io.fastsafetensors.spi.BackendOptions;
 import io.fastsafetensors.spi.BackendProvider;
 import io.fastsafetensors.spi.Probe;
+import io.fastsafetensors.spi.SpiVersion;
 import io.fastsafetensors.types.Device;
 import java.util.Optional;
 import java.util.stream.Collectors;
@@ -24,6 +25,11 @@ public final class HipBackendProvider implements BackendProvider {
     @Override
     public String name() {
         return HipRuntime.BACKEND;
+    }
+
+    @Override
+    public int spiVersion() {
+        return SpiVersion.CURRENT;
     }
 
     @Override
@@ -56,7 +62,7 @@ public final class HipBackendProvider implements BackendProvider {
     }
 
     private static String reason() {
-        return Found.PROBE instanceof Probe.Unavailable unavailable ? unavailable.reason() : "";
+        return Found.PROBE.obstacle().orElse("");
     }
 
     /// Initialised at the first question.
@@ -73,7 +79,7 @@ public final class HipBackendProvider implements BackendProvider {
                 probe = found.available();
             } catch (BackendException | UnsupportedFeatureException e) {
                 installation = Optional.empty();
-                probe = new Probe.Unavailable(String.valueOf(e.getMessage()), Optional.of(e));
+                probe = Probe.unavailable(String.valueOf(e.getMessage()), e);
             }
             PROBE = probe;
             INSTALLATION = installation;

@@ -58,10 +58,11 @@ record HipInstallation(HipRuntime runtime, int version, Optional<Hiprtc> compile
         if (compiler.isPresent()) {
             capabilities.add(Capability.KERNELS);
         }
-        return new Probe.Available(devices.stream().map(DeviceFacts::info).toList(), capabilities,
-                Map.of("hip", version / MAJOR + "." + version / MINOR % (MAJOR / MINOR) + "." + version % MINOR,
-                        "library", runtime.hip().library(), "hiprtc",
-                        compiler.map(Hiprtc::library).orElse("not installed, so no kernels: install hiprtc")));
+        return Probe.available(devices.stream().map(DeviceFacts::info).toList()).with(capabilities)
+                .withVersions(
+                        Map.of("hip", version / MAJOR + "." + version / MINOR % (MAJOR / MINOR) + "." + version % MINOR,
+                                "library", runtime.hip().library(), "hiprtc",
+                                compiler.map(Hiprtc::library).orElse("not installed, so no kernels: install hiprtc")));
     }
 
     private static HipFfm open() {

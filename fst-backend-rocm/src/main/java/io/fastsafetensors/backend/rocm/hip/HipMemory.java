@@ -1,8 +1,14 @@
 package io.fastsafetensors.backend.rocm.hip;
 
 import io.fastsafetensors.backend.rocm.hip.ffm.Hip;
+import io.fastsafetensors.spi.DeviceBuffer;
 import io.fastsafetensors.spi.MemoryInfo;
+import io.fastsafetensors.spi.StagingBuffer;
+import io.fastsafetensors.spi.base.BaseBuffer;
+import io.fastsafetensors.spi.base.BaseStaging;
+import io.fastsafetensors.spi.base.Lifetime;
 import io.fastsafetensors.spi.ffm.RawMemory;
+import io.fastsafetensors.types.DeviceHandle;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
@@ -15,44 +21,50 @@ final class HipMemory {
     private final HipDevice device;
     private final HipRuntime runtime;
     private final Hip hip;
-    private final Handles open;
+    private final Lifetime backend;
 
-    HipMemory(HipDevice device, Handles open) {
+    HipMemory(HipDevice device, Lifetime backend) {
         this.device = device;
         this.runtime = device.runtime();
         this.hip = device.hip();
-        this.open = open;
+        this.backend = backend;
     }
 
     MemoryInfo info() {
-        open.requireOpen();
+        backend.requireOpen();
         long[] freeAndTotal = new long[2];
         try (HipDevice.Current _ = device.makeCurrent()) {
             runtime.check("hipMemGetInfo", hip.hipMemGetInfo(freeAndTotal));
         }
-        return new MemoryInfo(freeAndTotal[0], freeAndTotal[1]);
+        return MemoryInfo.of(freeAndTotal[0], freeAndTotal[1]);
     }
 
-    HipBuffer allocate(long bytes, long alignment) {
+    DeviceBuffer allocate(long bytes, long alignment) {
         if (bytes < 0 || alignment < 1 || Long.bitCount(alignment) != 1) {
             throw new IllegalArgumentException(
                     "cannot allocate " + bytes + " bytes at a multiple of " + alignment + ": no size or power of two");
         }
-        open.requireOpen();
+        return backend.using(() -> take(bytes, alignment));
+    }
+
+    private DeviceBuffer take(long bytes, long alignment) {
         Place place = Place.find(bytes, alignment,
                 size -> device.make("hipMalloc", address -> hip.hipMalloc(address, size), this::deviceFree,
                         (call, status) -> runtime.checkMemory(call, status, bytes, this::free)),
                 this::deviceFree);
-        return new HipBuffer(place.address(), bytes,
-                open.add("the buffer of " + bytes + " bytes", null, () -> deviceFree(place.base())));
+        return new BaseBuffer(bytes, DeviceHandle.pointer(place.address()),
+                backend.memory("the buffer of " + bytes + " bytes", () -> deviceFree(place.base())));
     }
 
-    @SuppressWarnings("MustBeClosed") // The handle closes the arena.
-    HipStaging allocateStaging(long bytes) {
+    StagingBuffer allocateStaging(long bytes) {
         if (bytes < 0) {
             throw new IllegalArgumentException("cannot allocate " + bytes + " bytes of staging memory");
         }
-        open.requireOpen();
+        return backend.using(() -> takeStaging(bytes));
+    }
+
+    @SuppressWarnings("MustBeClosed") // The lifetime closes the arena.
+    private StagingBuffer takeStaging(long bytes) {
         Place place = Place.find(bytes, PAGE,
                 size -> device.make("hipHostMalloc",
                         address -> hip.hipHostMalloc(address, size, Hip.HOST_MALLOC_PORTABLE), this::hostFree,
@@ -60,12 +72,12 @@ final class HipMemory {
                 this::hostFree);
         Arena arena = Arena.ofShared();
         MemorySegment segment = RawMemory.view(place.address(), bytes, arena);
-        return new HipStaging(segment, open.add("the staging buffer of " + bytes + " bytes", arena,
-                () -> hostFree(place.base())));
+        return new BaseStaging(segment, true,
+                backend.memory("the staging buffer of " + bytes + " bytes", arena, () -> hostFree(place.base())));
     }
 
     HipRegistration register(MemorySegment memory, boolean readOnly) {
-        open.requireOpen();
+        backend.requireOpen();
         if (!memory.isNative() || memory.byteSize() == 0 || memory.address() % PAGE != 0) {
             throw new IllegalArgumentException("only native, page-aligned memory can be registered: " + memory);
         }
@@ -75,8 +87,9 @@ final class HipMemory {
             return hip.hipHostRegister(registered[0], memory.byteSize(), flags);
         }, this::hostUnregister,
                 (call, status) -> runtime.checkMemory(call, status, memory.byteSize(), () -> UNKNOWN));
-        return new HipRegistration(memory.byteSize(), open.add("the registration of " + memory.byteSize() + " bytes",
-                null, () -> hostUnregister(address)));
+        return new HipRegistration(memory.byteSize(),
+                backend.memory("the registration of " + memory.byteSize() + " bytes",
+                        () -> hostUnregister(address)));
     }
 
     /// How many bytes of the current device are free now.

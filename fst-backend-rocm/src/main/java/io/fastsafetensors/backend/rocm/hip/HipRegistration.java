@@ -1,14 +1,15 @@
 package io.fastsafetensors.backend.rocm.hip;
 
 import io.fastsafetensors.spi.HostRegistration;
+import io.fastsafetensors.spi.base.Lifetime;
 
 /// The caller's memory, page-locked.
 ///
 /// @param byteSize how much
-/// @param handle what ends it
-record HipRegistration(long byteSize, Handle handle) implements HostRegistration {
+/// @param lifetime what ends it
+record HipRegistration(long byteSize, Lifetime lifetime) implements HostRegistration {
     @Override
     public void close() {
-        handle.close();
+        lifetime.close();
     }
 }

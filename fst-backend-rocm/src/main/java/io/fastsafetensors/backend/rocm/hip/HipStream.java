@@ -5,6 +5,7 @@ import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.DeviceBuffer;
 import io.fastsafetensors.spi.Fence;
 import io.fastsafetensors.spi.Releases;
+import io.fastsafetensors.spi.base.Lifetime;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.ref.Reference;
@@ -15,23 +16,22 @@ final class HipStream implements CopyStream {
     private final HipDevice device;
     private final EventPool events;
     private final long stream;
-    private final Handle handle;
+    private final Lifetime lifetime;
 
-    private HipStream(HipDevice device, EventPool events, long stream, Handle handle) {
+    private HipStream(HipDevice device, EventPool events, long stream, Lifetime lifetime) {
         this.device = device;
         this.events = events;
         this.stream = stream;
-        this.handle = handle;
+        this.lifetime = lifetime;
     }
 
-    /// @param open what the stream joins
-    static HipStream open(HipDevice device, EventPool events, Handles open) {
-        open.requireOpen();
+    /// @param backend what the stream is opened in
+    static HipStream open(HipDevice device, EventPool events, Lifetime backend) {
         long stream = device.make("hipStreamCreateWithFlags",
                 made -> device.hip().hipStreamCreateWithFlags(made, Hip.STREAM_NON_BLOCKING),
                 made -> destroy(device, made));
         return new HipStream(device, events, stream,
-                open.add("the copy stream", null, () -> new Releases().run(() -> synchronize(device, stream))
+                backend.work("the copy stream", () -> new Releases().run(() -> synchronize(device, stream))
                         .run(() -> destroy(device, stream)).finish()));
     }
 
@@ -114,7 +114,7 @@ final class HipStream implements CopyStream {
 
     @Override
     public void close() {
-        handle.close();
+        lifetime.close();
     }
 
     /// Whether it is a stream of the backend with this pool.
@@ -131,7 +131,7 @@ final class HipStream implements CopyStream {
     }
 
     private void requireOpen() {
-        handle.requireOpen();
+        lifetime.requireOpen();
     }
 
     private static void requireAccess(MemorySegment memory) {

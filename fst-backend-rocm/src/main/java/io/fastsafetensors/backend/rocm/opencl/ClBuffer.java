@@ -29,7 +29,7 @@ final class ClBuffer implements DeviceBuffer, Held {
     @Override
     public DeviceHandle handle() {
         requireOpen();
-        return new DeviceHandle(DeviceHandle.Kind.CL_MEM, handle, 0);
+        return DeviceHandle.object(DeviceHandle.Kind.CL_MEM, handle);
     }
 
     @Override

@@ -207,7 +207,7 @@ final class ClStream implements CopyStream, Held {
 
     private static long memory(DeviceBuffer buffer) {
         DeviceHandle handle = buffer.handle();
-        if (handle.kind() != DeviceHandle.Kind.CL_MEM) {
+        if (!handle.kind().equals(DeviceHandle.Kind.CL_MEM)) {
             throw new IllegalArgumentException("no buffer of an OpenCL device: " + handle);
         }
         return handle.value();

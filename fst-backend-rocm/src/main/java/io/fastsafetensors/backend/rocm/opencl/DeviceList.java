@@ -25,6 +25,7 @@ import java.util.regex.Pattern;
 /// @param versions the version of each platform by its name
 record DeviceList(List<ClDevice> devices, List<String> refusals, Map<String, String> versions) {
     /// What the kernels and the commands need.
+    private static final int DLPACK_OPENCL = 4;
     private static final int OLDEST_VERSION = 12;
     private static final Pattern VERSION = Pattern.compile("OpenCL (\\d+)\\.(\\d+).*");
     private static final String FREE_MEMORY_EXTENSION = "cl_amd_device_attribute_query";
@@ -146,9 +147,10 @@ record DeviceList(List<ClDevice> devices, List<String> refusals, Map<String, Str
                 "driver", facts.text(device, OpenCl.CL_DRIVER_VERSION),
                 "largest buffer", largest + " bytes",
                 "base alignment", facts.small(device, OpenCl.CL_DEVICE_MEM_BASE_ADDR_ALIGN) / Byte.SIZE + " bytes");
-        DeviceInfo info = new DeviceInfo(new Device("opencl", number), candidate.kind(),
-                facts.text(device, OpenCl.CL_DEVICE_NAME), facts.number(device, OpenCl.CL_DEVICE_GLOBAL_MEM_SIZE), -1,
-                attributes);
+        DeviceInfo info = DeviceInfo
+                .of(new Device("opencl", number), candidate.kind(), facts.text(device, OpenCl.CL_DEVICE_NAME))
+                .withTotalBytes(facts.number(device, OpenCl.CL_DEVICE_GLOBAL_MEM_SIZE)).withAttributes(attributes)
+                .withDlpackTypes(DLPACK_OPENCL);
         boolean tellsFree = Arrays.asList(facts.text(device, OpenCl.CL_DEVICE_EXTENSIONS).split("\\s+"))
                 .contains(FREE_MEMORY_EXTENSION);
         return new ClDevice(candidate.platform(), device, info, largest,

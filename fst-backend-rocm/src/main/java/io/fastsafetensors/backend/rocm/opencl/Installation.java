@@ -12,7 +12,6 @@ import io.fastsafetensors.spi.Probe;
 import io.fastsafetensors.types.Device;
 import java.util.EnumSet;
 import java.util.List;
-import java.util.Optional;
 import java.util.Set;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
@@ -52,8 +51,9 @@ final class Installation {
             if (list.devices().isEmpty()) {
                 return unavailable(list.whyEmpty(), null);
             }
-            return new Installation(cl, list.devices(), new Probe.Available(
-                    list.devices().stream().map(ClDevice::info).toList(), CAPABILITIES, list.versions()));
+            return new Installation(cl, list.devices(), Probe
+                    .available(list.devices().stream().map(ClDevice::info).toList()).with(CAPABILITIES)
+                    .withVersions(list.versions()));
         } catch (FstException e) {
             return unavailable(String.valueOf(e.getMessage()), e);
         }
@@ -70,14 +70,15 @@ final class Installation {
                 return OpenClBackend.open(cl, each);
             }
         }
-        String there = probe instanceof Probe.Unavailable unavailable ? unavailable.reason()
+        String there = !probe.isAvailable() ? probe.obstacle().orElse("")
                 : devices.stream().map(d -> d.info().device() + " (" + d.info().name() + ")")
                         .collect(Collectors.joining(", ", "there are ", ""));
         throw new BackendException("no device " + device + "; " + there, Where.backend(ClStatus.BACKEND));
     }
 
     private static Installation unavailable(String reason, @Nullable Throwable cause) {
-        return new Installation(null, List.of(), new Probe.Unavailable(reason, Optional.ofNullable(cause)));
+        return new Installation(null, List.of(), cause == null ? Probe.unavailable(reason)
+                : Probe.unavailable(reason, cause));
     }
 
     private static String firstLine(Throwable e) {

@@ -26,8 +26,8 @@ import java.util.concurrent.ConcurrentSkipListMap;
 /// its attributes name, and more than that cannot be asked of OpenCL. Larger alignments are accepted for offsets' sake.
 final class OpenClBackend implements Backend {
     /// Measured on an H200: 4 MiB blocks over 8 queues reach the bus's limit, 16 queues less.
-    private static final TransferHints HINTS = new TransferHints(256, 4 << 20, 8, 2);
-    private static final TransferHints HOST_HINTS = new TransferHints(256, 4 << 20, 0, 2);
+    private static final TransferHints HINTS = TransferHints.defaults().withReaders(8);
+    private static final TransferHints HOST_HINTS = TransferHints.defaults();
 
     private final OpenCl cl;
     private final ClDevice device;
@@ -81,10 +81,10 @@ final class OpenClBackend implements Backend {
         requireOpen();
         long total = device.info().totalBytes();
         if (!device.tellsFreeMemory()) {
-            return new MemoryInfo(-1, total);
+            return MemoryInfo.of(-1, total);
         }
         long kibibytes = new DeviceFacts(cl).firstSize(device.handle(), OpenCl.CL_DEVICE_GLOBAL_FREE_MEMORY_AMD);
-        return new MemoryInfo(Math.min(kibibytes << 10, total), total);
+        return MemoryInfo.of(Math.min(kibibytes << 10, total), total);
     }
 
     @Override

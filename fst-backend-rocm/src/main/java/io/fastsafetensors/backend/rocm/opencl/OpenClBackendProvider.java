@@ -5,6 +5,7 @@ import io.fastsafetensors.spi.Backend;
 import io.fastsafetensors.spi.BackendOptions;
 import io.fastsafetensors.spi.BackendProvider;
 import io.fastsafetensors.spi.Probe;
+import io.fastsafetensors.spi.SpiVersion;
 import io.fastsafetensors.types.Device;
 
 /// Devices with an OpenCL 1.2 driver, as `opencl:N`: graphics processors first, then accelerators, then processors of
@@ -17,6 +18,11 @@ public final class OpenClBackendProvider implements BackendProvider {
     @Override
     public String name() {
         return ClStatus.BACKEND;
+    }
+
+    @Override
+    public int spiVersion() {
+        return SpiVersion.CURRENT;
     }
 
     @Override

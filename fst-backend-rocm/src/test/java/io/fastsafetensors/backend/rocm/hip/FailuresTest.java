@@ -101,7 +101,7 @@ class FailuresTest {
     private static List<BackendException> scenario(Device device) {
         List<BackendException> thrown = new ArrayList<>();
         try (Backend backend = FakeHip.provider().open(device,
-                new BackendOptions(false, Map.of(HipOptions.KERNEL_CACHE, "off")));
+                BackendOptions.defaults().withProperties(Map.of(HipOptions.KERNEL_CACHE, "off")));
                 Arena arena = Arena.ofShared()) {
             work(backend, arena);
         } catch (BackendException e) {

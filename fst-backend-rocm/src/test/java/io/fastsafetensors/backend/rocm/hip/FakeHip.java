@@ -46,7 +46,7 @@ final class FakeHip {
     }
 
     static Backend open(Map<String, String> properties) {
-        return provider().open(DEVICE, new BackendOptions(false, properties));
+        return provider().open(DEVICE, BackendOptions.defaults().withProperties(properties));
     }
 
     private static final class Holder {

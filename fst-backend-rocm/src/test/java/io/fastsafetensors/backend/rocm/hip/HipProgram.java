@@ -26,16 +26,15 @@ final class HipProgram {
             return;
         }
         HipBackendProvider provider = new HipBackendProvider();
-        switch (provider.probe()) {
-            case Probe.Unavailable unavailable -> System.out.println("unavailable: " + unavailable.reason());
-            case Probe.Available available -> {
-                System.out.println("versions: " + new TreeMap<>(available.versions()));
-                for (DeviceInfo info : available.devices()) {
-                    System.out.println(info.device() + ": " + info.name() + ", " + info.totalBytes() + " bytes, "
-                            + info.attributes().get("architecture") + ", " + convert(provider, info));
-                }
+        Probe probe = provider.probe();
+        probe.obstacle().ifPresent(reason -> System.out.println("unavailable: " + reason));
+        probe.found().ifPresent(available -> {
+            System.out.println("versions: " + new TreeMap<>(available.versions()));
+            for (DeviceInfo info : available.devices()) {
+                System.out.println(info.device() + ": " + info.name() + ", " + info.totalBytes() + " bytes, "
+                        + info.attributes().get("architecture") + ", " + convert(provider, info));
             }
-        }
+        });
     }
 
     private static void compile(String[] architectures) {
@@ -52,7 +51,7 @@ final class HipProgram {
 
     private static String convert(HipBackendProvider provider, DeviceInfo info) {
         try (Backend backend = provider.open(info.device(),
-                new BackendOptions(false, Map.of(HipOptions.KERNEL_CACHE, "off")));
+                BackendOptions.defaults().withProperties(Map.of(HipOptions.KERNEL_CACHE, "off")));
                 StagingBuffer staging = backend.allocateStaging(4);
                 DeviceBuffer source = backend.allocate(4, 256);
                 DeviceBuffer target = backend.allocate(2, 256);

@@ -19,8 +19,8 @@ import org.junit.jupiter.api.condition.OS;
 /// Every rule over the fake RCCL, the ranks being threads.
 @EnabledOnOs(OS.LINUX)
 class RcclConformanceTest extends ProcessGroupConformance {
-    /// The fake driver has two devices.
-    private static final int DEVICES = 2;
+    /// The fake driver has four devices.
+    private static final int DEVICES = 4;
 
     @BeforeAll
     static void load() {
@@ -47,6 +47,6 @@ class RcclConformanceTest extends ProcessGroupConformance {
     @Override
     protected Backend open(int rank) {
         return FakeHip.provider().open(device(rank),
-                new BackendOptions(false, Map.of(HipOptions.KERNEL_CACHE, "off")));
+                BackendOptions.defaults().withProperties(Map.of(HipOptions.KERNEL_CACHE, "off")));
     }
 }

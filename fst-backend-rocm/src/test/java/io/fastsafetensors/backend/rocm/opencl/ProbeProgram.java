@@ -10,9 +10,7 @@ final class ProbeProgram {
 
     public static void main(String[] arguments) {
         Probe probe = new OpenClBackendProvider().probe();
-        System.out.println(switch (probe) {
-            case Probe.Available available -> "available " + List.copyOf(available.devices()).size();
-            case Probe.Unavailable unavailable -> "unavailable " + unavailable.reason();
-        });
+        System.out.println(probe.found().map(available -> "available " + List.copyOf(available.devices()).size())
+                .orElseGet(() -> "unavailable " + probe.obstacle().orElse("")));
     }
 }

@@ -1,6 +1,7 @@
 package io.fastsafetensors.gpu.nccl.ffm;
 
 import java.lang.foreign.MemorySegment;
+import org.jspecify.annotations.Nullable;
 
 /// The functions of NCCL 2.18 and newer that groups call, under their C names, with their C meaning; RCCL's have the same
 /// names. Each returns an `ncclResult_t` unless it gives text. Communicators and streams are pointers, addresses are of
@@ -68,4 +69,9 @@ public interface Nccl {
 
     /// Begins what was queued since [#ncclGroupStart].
     int ncclGroupEnd();
+
+    /// The C library's: sets a variable of this process, which the library reads when it makes ids and communicators.
+    ///
+    /// @param value null removes it
+    void setenv(String name, @Nullable String value);
 }

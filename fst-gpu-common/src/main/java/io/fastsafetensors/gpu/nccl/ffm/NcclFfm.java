@@ -14,6 +14,7 @@ import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.StructLayout;
 import java.lang.invoke.MethodHandle;
+import org.jspecify.annotations.Nullable;
 
 /// [Nccl] on a library of that kind; 64-bit Linux only. Handles are fields, since one process may have NCCL and RCCL; a
 /// call is cheap beside what it starts.
@@ -69,6 +70,10 @@ public final class NcclFfm implements Nccl {
     private final WordFunction recv;
     // ncclResult_t ncclGroupStart(void)
     private final WordFunction groupStart;
+    // int setenv(const char *name, const char *value, int overwrite)
+    private final WordFunction setenv;
+    // int unsetenv(const char *name)
+    private final WordFunction unsetenv;
     // ncclResult_t ncclGroupEnd(void)
     private final WordFunction groupEnd;
 
@@ -96,6 +101,9 @@ public final class NcclFfm implements Nccl {
         recv = library.words("ncclRecv");
         groupStart = library.words("ncclGroupStart");
         groupEnd = library.words("ncclGroupEnd");
+        NativeLibrary c = NativeLibrary.open("libc.so.6");
+        setenv = c.words("setenv");
+        unsetenv = c.words("unsetenv");
     }
 
     @Override
@@ -220,5 +228,17 @@ public final class NcclFfm implements Nccl {
     @Override
     public int ncclGroupEnd() {
         return (int) groupEnd.call();
+    }
+
+    @Override
+    public void setenv(String name, @Nullable String value) {
+        try (Arena arena = Arena.ofConfined()) {
+            long variable = arena.allocateFrom(name).address();
+            if (value == null) {
+                unsetenv.call(variable);
+            } else {
+                setenv.call(variable, arena.allocateFrom(value).address(), 1);
+            }
+        }
     }
 }

@@ -1,0 +1,7 @@
+package io.fastsafetensors.spi;
+
+public enum DeviceKind {
+    CPU,
+    GPU,
+    ACCELERATOR
+}

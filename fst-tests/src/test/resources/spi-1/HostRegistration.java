@@ -1,0 +1,8 @@
+package io.fastsafetensors.spi;
+
+public interface HostRegistration extends AutoCloseable {
+    long byteSize();
+
+    @Override
+    void close();
+}

@@ -1,0 +1,4 @@
+package io.fastsafetensors.spi;
+
+public record MemoryInfo(long free, long total) {
+}
