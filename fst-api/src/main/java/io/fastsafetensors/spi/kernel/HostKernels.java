@@ -27,6 +27,8 @@ public final class HostKernels implements Kernels {
         Requests.requireConvert(source, from, target, to, elements);
         MemorySegment input = memory(source);
         MemorySegment output = memory(target);
+        requireApart(input.asSlice(source.offset(), source.byteSize()),
+                output.asSlice(target.offset(), target.byteSize()));
         stream.synchronize();
         convert(input, source.offset(), from, output, target.offset(), to, elements);
     }
@@ -38,6 +40,8 @@ public final class HostKernels implements Kernels {
         long elements = Requests.requireGather(source, from, view, target, to);
         MemorySegment input = memory(source);
         MemorySegment output = memory(target);
+        requireApart(input.asSlice(source.offset(), source.byteSize()),
+                output.asSlice(target.offset(), target.byteSize()));
         stream.synchronize();
         if (elements > 0) {
             gather(input, source.offset(), from, view, output, target.offset(), to, elements);
@@ -77,6 +81,13 @@ public final class HostKernels implements Kernels {
             int count = (int) Math.min(Scratch.RUN, elements - done);
             walk.next(source, scratch.gathered, 0, count);
             conversion.run(scratch, scratch.gathered, 0, target, targetAt + to.byteSize(done), count);
+        }
+    }
+
+    /// Two buffers may be made around one memory of the host.
+    private static void requireApart(MemorySegment source, MemorySegment target) {
+        if (source.asOverlappingSlice(target).isPresent()) {
+            throw new IllegalArgumentException("source and target overlap: " + source + " and " + target);
         }
     }
 

@@ -6,8 +6,6 @@ import io.fastsafetensors.spi.BufferSlice;
 import io.fastsafetensors.spi.ScaleGrid;
 import io.fastsafetensors.spi.Strided;
 import io.fastsafetensors.types.DType;
-import java.lang.foreign.MemorySegment;
-import java.util.Optional;
 
 /// Checks the arguments of [io.fastsafetensors.spi.Kernels] before anything is queued, for whoever implements it.
 public final class Requests {
@@ -103,20 +101,11 @@ public final class Requests {
     private static void requireApart(BufferSlice source, BufferSlice target) {
         long sourceEnd = source.offset() + source.byteSize();
         long targetEnd = target.offset() + target.byteSize();
-        boolean same = source.buffer().equals(target.buffer())
-                && Math.max(source.offset(), target.offset()) < Math.min(sourceEnd, targetEnd);
-        if (same || overlapOnHost(source, target)) {
+        if (source.buffer().equals(target.buffer())
+                && Math.max(source.offset(), target.offset()) < Math.min(sourceEnd, targetEnd)) {
             throw new IllegalArgumentException("source and target overlap: bytes " + source.offset() + " to "
                     + sourceEnd + " and " + target.offset() + " to " + targetEnd);
         }
-    }
-
-    /// Two buffers may be made around one memory of the host.
-    private static boolean overlapOnHost(BufferSlice source, BufferSlice target) {
-        Optional<MemorySegment> from = source.buffer().segment();
-        Optional<MemorySegment> to = target.buffer().segment();
-        return from.isPresent() && to.isPresent() && from.get().asSlice(source.offset(), source.byteSize())
-                .asOverlappingSlice(to.get().asSlice(target.offset(), target.byteSize())).isPresent();
     }
 
     private static long elements(Strided view) {
