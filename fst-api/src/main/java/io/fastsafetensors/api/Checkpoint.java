@@ -52,6 +52,10 @@ public interface Checkpoint {
     /// @throws IllegalArgumentException if the file is not one of [#files()]
     Map<String, String> metadata(Location file);
 
+    /// What the headers say of tensors whose dtype fst does not know, by name; empty unless opened in lenient mode, which
+    /// gives the bytes of such a tensor as U8 of one dimension.
+    Map<String, OpaqueType> opaque();
+
     /// The bytes of all tensors.
     long byteSize();
 

@@ -5,6 +5,7 @@ import io.fastsafetensors.types.Location;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 
@@ -41,6 +42,17 @@ public final class Diagnostics {
     public static List<StorageReport> storage(Path checkpoint) {
         Objects.requireNonNull(checkpoint, "checkpoint");
         return storage(Location.of(checkpoint));
+    }
+
+    /// Where the digest of each file of a checkpoint is found that [LoaderBuilder#digests(Digests)] would compare it with, in a
+    /// few words, such as `SHA256SUMS`. Files without one are not in it.
+    ///
+    /// @param options as for the load that this is about
+    public static Map<Location, String> digests(Location checkpoint, OpenOptions options, Digests digests) {
+        Objects.requireNonNull(checkpoint, "checkpoint");
+        Objects.requireNonNull(options, "options");
+        Objects.requireNonNull(digests, "digests");
+        return LoaderProvider.instance().digests(checkpoint, options, digests);
     }
 
     /// As [#evict(Location, OpenOptions)], with the defaults.

@@ -14,6 +14,9 @@ import java.util.Optional;
 /// @param backendProperties see [LoaderBuilder#backendProperty(String, String)]
 /// @param strictBackend see [LoaderBuilder#strictBackend(boolean)]
 /// @param dtype see [LoaderBuilder#dtype(DType)]
+/// @param dequantize see [LoaderBuilder#dequantize(DType)]
+/// @param keep see [LoaderBuilder#keep(Selection)]
+/// @param countOverflows see [LoaderBuilder#countOverflows(boolean)]
 /// @param selection see [LoaderBuilder#select(Selection)]
 /// @param alignment see [LoaderBuilder#alignment(long)]
 /// @param readers see [LoaderBuilder#readers(int)]
@@ -28,14 +31,16 @@ import java.util.Optional;
 /// @param shards see [LoaderBuilder#shards(ShardSpec)]
 /// @param open see [LoaderBuilder#open(OpenOptions)]
 /// @param checkDigests see [LoaderBuilder#checkDigests(boolean)]
+/// @param digests see [LoaderBuilder#digests(Digests)]
 /// @param leakDetection see [LoaderBuilder#leakDetection(LeakDetection)]
 /// @param stream see [LoaderBuilder#stream(StreamOptions)]
 /// @param progress see [LoaderBuilder#progress(ProgressListener)]
 public record LoadOptions(Device device, Optional<String> backend, Map<String, String> backendProperties,
-        boolean strictBackend, Optional<DType> dtype, Selection selection, long alignment, int readers, int blockBytes,
+        boolean strictBackend, Optional<DType> dtype, Optional<DType> dequantize, Selection keep,
+        boolean countOverflows, Selection selection, long alignment, int readers, int blockBytes,
         DirectIo directIo, TransferPath transferPath, boolean numaPinning, long deviceBudget, long hostBudget,
         Optional<ProcessGroup> group, Distribution distribution, Optional<ShardSpec> shards, OpenOptions open,
-        boolean checkDigests,
+        boolean checkDigests, Digests digests,
         LeakDetection leakDetection, StreamOptions stream, ProgressListener progress) {
     private static final long LARGEST_ALIGNMENT = 1 << 30;
     private static final int MOST_READERS = 1024;
@@ -49,6 +54,8 @@ public record LoadOptions(Device device, Optional<String> backend, Map<String, S
         Objects.requireNonNull(backend, "backend");
         Objects.requireNonNull(backendProperties, "backendProperties");
         Objects.requireNonNull(dtype, "dtype");
+        Objects.requireNonNull(dequantize, "dequantize");
+        Objects.requireNonNull(keep, "keep");
         Objects.requireNonNull(selection, "selection");
         Objects.requireNonNull(directIo, "directIo");
         Objects.requireNonNull(transferPath, "transferPath");
@@ -56,15 +63,24 @@ public record LoadOptions(Device device, Optional<String> backend, Map<String, S
         Objects.requireNonNull(distribution, "distribution");
         Objects.requireNonNull(shards, "shards");
         Objects.requireNonNull(open, "open");
+        Objects.requireNonNull(digests, "digests");
         Objects.requireNonNull(leakDetection, "leakDetection");
         Objects.requireNonNull(stream, "stream");
         Objects.requireNonNull(progress, "progress");
         backendProperties = Map.copyOf(backendProperties);
+        dequantize.ifPresent(LoadOptions::requireFloat);
         requireAlignment(alignment);
         requireReaders(readers);
         requireBlockBytes(blockBytes);
         requireBudget(deviceBudget);
         requireBudget(hostBudget);
+    }
+
+    static DType requireFloat(DType dtype) {
+        if (dtype != DType.BF16 && dtype != DType.F16 && dtype != DType.F32) {
+            throw new IllegalArgumentException("de-quantisation to " + dtype + "; expected BF16, F16 or F32");
+        }
+        return dtype;
     }
 
     static long requireAlignment(long bytes) {

@@ -1,6 +1,7 @@
 package io.fastsafetensors.api;
 
 import java.util.List;
+import java.util.Map;
 
 /// Statistics of a load up to now. Times are in seconds since the call of `load`.
 ///
@@ -20,13 +21,16 @@ import java.util.List;
 /// @param stagingBytes the most staging memory held
 /// @param deviceBytes the most device memory that the load or stream had allocated at any time: buffers, what readers
 ///        needed besides, and the owned tensors of a stream
+/// @param overflows how many numbers of each tensor became infinite, or the largest number of a dtype without infinities, as
+///        far as they were counted ([LoaderBuilder#countOverflows(boolean)]); tensors without any are not in it
 /// @param storage how each file was read and why, one line a file
 public record LoadStats(int files, int tensors, long bytes, long bytesRead, long bytesFromCache, long bytesDirect,
         long bytesReceived, double secondsPlan, double secondsFirstTensor, double secondsAll, int readers,
         double readSeconds,
-        double placeSeconds, long stagingBytes, long deviceBytes, List<String> storage) {
-    /// Copies the list.
+        double placeSeconds, long stagingBytes, long deviceBytes, Map<String, Long> overflows, List<String> storage) {
+    /// Copies map and list.
     public LoadStats {
+        overflows = Map.copyOf(overflows);
         storage = List.copyOf(storage);
     }
 }

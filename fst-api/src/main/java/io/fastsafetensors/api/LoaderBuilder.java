@@ -20,6 +20,9 @@ public final class LoaderBuilder {
     private final Map<String, String> backendProperties = new HashMap<>();
     private boolean strictBackend;
     private Optional<DType> dtype = Optional.empty();
+    private Optional<DType> dequantize = Optional.empty();
+    private Selection keep = Selection.none();
+    private boolean countOverflows;
     private Selection selection = Selection.all();
     private long alignment;
     private int readers;
@@ -34,6 +37,7 @@ public final class LoaderBuilder {
     private Optional<ShardSpec> shards = Optional.empty();
     private OpenOptions open = OpenOptions.defaults();
     private boolean checkDigests;
+    private Digests digests = Digests.none();
     private LeakDetection leakDetection = LeakDetection.ON;
     private StreamOptions stream = StreamOptions.defaults();
     private ProgressListener progress = ProgressListener.NONE;
@@ -48,6 +52,9 @@ public final class LoaderBuilder {
         backendProperties.putAll(options.backendProperties());
         strictBackend = options.strictBackend();
         dtype = options.dtype();
+        dequantize = options.dequantize();
+        keep = options.keep();
+        countOverflows = options.countOverflows();
         selection = options.selection();
         alignment = options.alignment();
         readers = options.readers();
@@ -62,6 +69,7 @@ public final class LoaderBuilder {
         shards = options.shards();
         open = options.open();
         checkDigests = options.checkDigests();
+        digests = options.digests();
         leakDetection = options.leakDetection();
         stream = options.stream();
         progress = options.progress();
@@ -106,6 +114,38 @@ public final class LoaderBuilder {
     public LoaderBuilder dtype(DType target) {
         Objects.requireNonNull(target, "target");
         this.dtype = Optional.of(target);
+        return this;
+    }
+
+    /// De-quantises while loading: tensors of FP8, MXFP4, NVFP4 or INT8 elements with scales become plain ones of this dtype,
+    /// and their scales are left out. An element is multiplied by its block's scale as F32 and rounded once more; see
+    /// [io.fastsafetensors.spi.Kernels#dequantize]. Nothing is unless set.
+    ///
+    /// Tensors are recognised by names, dtypes, shapes and the `quantization_config` of a `config.json` beside them; which
+    /// ones, and what they are called then, is in docs/conversions.md. What looks quantised and cannot be is an error. With
+    /// [#dtype(DType)] of BF16, F16 or F32 they become that dtype instead.
+    ///
+    /// @param target BF16, F16 or F32
+    /// @throws IllegalArgumentException if it is another one
+    public LoaderBuilder dequantize(DType target) {
+        Objects.requireNonNull(target, "target");
+        this.dequantize = Optional.of(LoadOptions.requireFloat(target));
+        return this;
+    }
+
+    /// Tensors that are neither converted nor de-quantised; none unless set.
+    public LoaderBuilder keep(Selection asTheyAre) {
+        Objects.requireNonNull(asTheyAre, "asTheyAre");
+        this.keep = asTheyAre;
+        return this;
+    }
+
+    /// Whether numbers are counted that the dtype they are converted to has no place for, so that they become infinite, or the
+    /// largest number of a dtype without infinities; off unless set, because the host then looks at every element whose dtype
+    /// may hold such numbers. [LoadStats#overflows()] has the counts. Not counted are elements that reach the device past the
+    /// host. De-quantisation always counts.
+    public LoaderBuilder countOverflows(boolean count) {
+        this.countOverflows = count;
         return this;
     }
 
@@ -222,6 +262,17 @@ public final class LoaderBuilder {
         return this;
     }
 
+    /// What files and tensors are expected to have as SHA-256, from elsewhere than their own metadata; nothing unless set. A
+    /// tensor is compared as [#checkDigests(boolean)] says. A file is read once more from its begin to its end beside the
+    /// load, through the page cache, and its tensors are given out when that is done. A mismatch is a
+    /// [io.fastsafetensors.error.FormatException] `DigestMismatch` of every call that asks for a tensor of the file, and of
+    /// [Weights#awaitAll()]; so is a digest of a file that the checkpoint does not have.
+    public LoaderBuilder digests(Digests expected) {
+        Objects.requireNonNull(expected, "expected");
+        this.digests = expected;
+        return this;
+    }
+
     /// What is said of results that are dropped unclosed; [LeakDetection#ON] unless set. The system property
     /// `fst.leakDetection` (off, on, stack) wins when the loader is made; another value of it is a
     /// [io.fastsafetensors.error.ConfigException] then.
@@ -247,10 +298,11 @@ public final class LoaderBuilder {
 
     /// The options set so far.
     public LoadOptions options() {
-        return new LoadOptions(device, backend, backendProperties, strictBackend, dtype, selection, alignment, readers,
+        return new LoadOptions(device, backend, backendProperties, strictBackend, dtype, dequantize, keep,
+                countOverflows, selection, alignment, readers,
                 blockBytes, directIo, transferPath, numaPinning, deviceBudget, hostBudget, group, distribution, shards,
                 open,
-                checkDigests, leakDetection, stream, progress);
+                checkDigests, digests, leakDetection, stream, progress);
     }
 
     /// Finds the backend, opens the device and makes a loader.

@@ -4,6 +4,7 @@ import io.fastsafetensors.types.Location;
 import io.fastsafetensors.types.Slice;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 
 /// The implementation behind this package, found by [java.util.ServiceLoader]: fst-core. Programs do not call it.
 public interface LoaderProvider {
@@ -34,6 +35,12 @@ public interface LoaderProvider {
 
     /// See [Checkpoint#read(String, Slice...)].
     Tensor read(Checkpoint checkpoint, String name, Slice... slices);
+
+    /// See [Diagnostics#digests(Location, OpenOptions, Digests)].
+    Map<Location, String> digests(Location checkpoint, OpenOptions options, Digests digests);
+
+    /// See [Safetensors#quantized(Checkpoint)].
+    Map<String, String> quantized(Checkpoint checkpoint);
 
     /// See [Safetensors#write(Path, List, WriteOptions)].
     List<Path> write(Path target, List<TensorSource> tensors, WriteOptions options);

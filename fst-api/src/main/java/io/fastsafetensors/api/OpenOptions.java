@@ -6,7 +6,8 @@ import java.util.Optional;
 
 /// Options for opening a checkpoint: the files that count, how headers are read, and what is an error.
 ///
-/// @param lenient accepts bytes after the last tensor and headers up to `maxHeaderBytes`; off by default
+/// @param lenient accepts bytes after the last tensor, headers up to `maxHeaderBytes`, and dtypes that are not known, whose
+///        tensors are opaque bytes ([Checkpoint#opaque()]); off by default
 /// @param maxHeaderBytes the largest header; the format's own cap unless lenient
 /// @param strict makes every note ([Checkpoint#notes()]) an error of the same name; off by default
 /// @param onlyIndexed loads just the tensors that the index names, where there is one; off by default, when tensors that
@@ -47,7 +48,7 @@ public record OpenOptions(boolean lenient, long maxHeaderBytes, boolean strict, 
         return DEFAULTS;
     }
 
-    /// Trailing bytes and large headers accepted.
+    /// Trailing bytes, large headers and unknown dtypes accepted.
     public static OpenOptions lenientMode() {
         return DEFAULTS.withLenient(true);
     }

@@ -1,5 +1,7 @@
 package io.fastsafetensors.api;
 
+import java.util.Map;
+
 /// Told now and then how a load is doing. Called from reader threads, one at a time; must be quick and not throw (a
 /// listener that throws fails the load).
 ///
@@ -12,6 +14,13 @@ public interface ProgressListener {
     /// @param bytesDone bytes in place
     /// @param bytesTotal bytes of the whole load
     void progress(long bytesDone, long bytesTotal);
+
+    /// Numbers had no place in the dtype that [Loader#rewrite] wrote, and are infinite there, or its largest number. Called
+    /// once at the end, by the thread of the call; not if there are none.
+    ///
+    /// @param counts how many of each tensor
+    default void overflowed(Map<String, Long> counts) {
+    }
 
     /// Says nothing.
     ProgressListener NONE = (done, total) -> {

@@ -69,6 +69,15 @@ public final class Safetensors {
         return open(Location.of(checkpoint), options);
     }
 
+    /// The quantised tensors of a checkpoint that [LoaderBuilder#dequantize] knows how to make plain: a conversion to another
+    /// dtype without it leaves them without their scales.
+    ///
+    /// @return the names of the tensors that have the elements, with the scheme of each in a few words
+    public static Map<String, String> quantized(Checkpoint checkpoint) {
+        Objects.requireNonNull(checkpoint, "checkpoint");
+        return LoaderProvider.instance().quantized(checkpoint);
+    }
+
     /// Loads a checkpoint to a device with default options.
     ///
     /// @return the tensors, which the caller closes; the device is released with them

@@ -25,6 +25,11 @@ public interface Selection {
         return tensor -> true;
     }
 
+    /// No tensor.
+    static Selection none() {
+        return tensor -> false;
+    }
+
     /// The tensors of these names.
     static Selection names(String... names) {
         Objects.requireNonNull(names, "names");

@@ -48,6 +48,12 @@ public enum FormatError {
     FILES_LEFT_ASIDE("FilesLeftAside"),
     /// A directory holds several checkpoints, and nothing says which is meant.
     AMBIGUOUS_CHECKPOINT("AmbiguousCheckpoint"),
+    /// The parts of a tensor that several files of a PyTorch distributed checkpoint hold do not make a whole one.
+    INVALID_SHARDING("InvalidSharding"),
+    /// A tensor is to be de-quantised, and its scales are missing or do not fit it.
+    INVALID_QUANTIZATION("InvalidQuantization"),
+    /// A tensor's dtype is none that fst knows: `InvalidHeaderDeserialization` unless lenient, then a note unless strict.
+    UNKNOWN_DTYPE("UnknownDType"),
     /// The path holds no checkpoint.
     NO_CHECKPOINT("NoCheckpoint"),
     /// A tensor's digest in the metadata is not the digest of its bytes.

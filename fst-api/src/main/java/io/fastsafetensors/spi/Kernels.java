@@ -1,5 +1,7 @@
 package io.fastsafetensors.spi;
 
+import io.fastsafetensors.error.UnsupportedFeatureException;
+import io.fastsafetensors.error.Where;
 import io.fastsafetensors.types.DType;
 
 /// Conversion and strided gather on the device. Work is queued on the given stream, in order with its copies, or done before
@@ -52,4 +54,30 @@ public interface Kernels {
     /// @throws IllegalArgumentException if an index is outside the source or the target's size does not fit
     /// @throws io.fastsafetensors.error.UnsupportedFeatureException if the pair is not supported
     void gather(CopyStream stream, BufferSlice source, DType from, Strided view, BufferSlice target, DType to);
+
+    /// Whether [#dequantize] is there for the pair. A backend without it loses nothing but speed: the host multiplies.
+    ///
+    /// @param from of the quantised elements: F8_E4M3, F8_E5M2, both FNUZ, F4 or I8
+    /// @param to BF16, F16 or F32
+    default boolean dequantizes(DType from, DType to) {
+        return false;
+    }
+
+    /// Multiplies quantised elements by the scales of their blocks. The rule: an element as F32, times its scale, rounded to
+    /// F32 (nearest, ties to even, subnormal numbers kept), and that converted to `to` as [#convert] does; but every NaN
+    /// becomes the positive quiet NaN without payload.
+    ///
+    /// @param source whole bytes of consecutive elements of `from`
+    /// @param scales F32, aligned to 4 bytes, in the source's buffer
+    /// @param grid where each element's scale is; its index 0 is the first of all the tensor's scales
+    /// @param firstElement the index in the tensor of the first element of `source`
+    /// @param firstScale the index of the first one of `scales` among all scales of the tensor
+    /// @param target exactly as many elements of `to`; does not overlap the source's buffer
+    /// @throws IllegalArgumentException if sizes do not fit, or a scale is asked for that is not there
+    /// @throws io.fastsafetensors.error.UnsupportedFeatureException if the pair is not supported
+    default void dequantize(CopyStream stream, BufferSlice source, DType from, BufferSlice scales, ScaleGrid grid,
+            long firstElement, long firstScale, BufferSlice target, DType to) {
+        throw new UnsupportedFeatureException("no de-quantisation from " + from + " to " + to,
+                Where.nowhere());
+    }
 }

@@ -90,8 +90,10 @@ class OptionsTest {
     private static LoadOptions with(long alignment, int readers, int blockBytes, long deviceBudget, long hostBudget) {
         LoadOptions o = LoadOptions.defaults();
         return new LoadOptions(o.device(), o.backend(), o.backendProperties(), o.strictBackend(), o.dtype(),
-                o.selection(), alignment, readers, blockBytes, o.directIo(), o.transferPath(), o.numaPinning(),
+                o.dequantize(), o.keep(), o.countOverflows(), o.selection(), alignment, readers, blockBytes,
+                o.directIo(), o.transferPath(), o.numaPinning(),
                 deviceBudget, hostBudget, o.group(), o.distribution(), o.shards(), o.open(), o.checkDigests(),
+                o.digests(),
                 o.leakDetection(), o.stream(), o.progress());
     }
 

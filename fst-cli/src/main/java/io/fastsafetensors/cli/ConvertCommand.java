@@ -1,6 +1,7 @@
 package io.fastsafetensors.cli;
 
 import io.fastsafetensors.types.DType;
+import java.util.Optional;
 
 /// `fst convert`: a checkpoint in another dtype.
 final class ConvertCommand implements Command {
@@ -9,13 +10,17 @@ final class ConvertCommand implements Command {
     @Override
     public void describe(Syntax syntax) {
         Rewriting.describe(syntax, "a file, or a directory if IN has several files");
-        syntax.value(DTYPE, "DTYPE", "the dtype of floating-point tensors in OUT, such as BF16 or bfloat16 (required)");
+        syntax.value(DTYPE, "DTYPE",
+                "the dtype of floating-point tensors in OUT, such as BF16 or bfloat16 (required without --dequantize)");
+        Conversions.describe(syntax);
     }
 
     @Override
     public int run(Line line, Screen screen) {
-        DType dtype = line.dtype(DTYPE)
-                .orElseThrow(() -> new UsageException(DTYPE + " is required, such as " + DTYPE + " BF16"));
-        return Rewriting.of("convert", line).dtype(dtype).intoTheSameForm(screen);
+        Optional<DType> dtype = line.dtype(DTYPE);
+        if (dtype.isEmpty() && !Conversions.dequantizes(line)) {
+            throw new UsageException(DTYPE + " is required, such as " + DTYPE + " BF16, or --dequantize");
+        }
+        return Rewriting.of("convert", line).converting(dtype).intoTheSameForm(screen);
     }
 }

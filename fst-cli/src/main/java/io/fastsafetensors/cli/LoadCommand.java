@@ -81,9 +81,11 @@ final class LoadCommand implements Command {
                 rounds.add(new LoadReport.Round((System.nanoTime() - start) / 1e9, cached, loaded.stats()));
                 if (i == 0) {
                     OpenFlags.tell("load", loaded.checkpoint(), screen);
+                    Conversions.warn("load", loaded.checkpoint(), loader.options(), screen);
                     requireSelected(loader, loaded.checkpoint(), path);
                 }
             }
+            Conversions.tell("load", rounds.getLast().stats().overflows(), screen);
             int checked = loader.options().checkDigests() ? TensorDigests.count(path, loader.options()) : 0;
             return new LoadReport(loader.device(), choice, inBatches, checked, rounds);
         }

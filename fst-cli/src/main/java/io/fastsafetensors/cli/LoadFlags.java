@@ -1,5 +1,6 @@
 package io.fastsafetensors.cli;
 
+import io.fastsafetensors.api.Digests;
 import io.fastsafetensors.api.DirectIo;
 import io.fastsafetensors.api.Loader;
 import io.fastsafetensors.api.LoaderBuilder;
@@ -32,6 +33,7 @@ final class LoadFlags {
         syntax.value(DEVICE, "DEVICE", "cpu (default), cuda:0, rocm:0, opencl:0, gpu:0 or auto");
         syntax.value(BACKEND, "NAME", "the backend, such as cuda-gds (default: the best one available)");
         syntax.value(DTYPE, "DTYPE", "convert floating-point tensors, such as BF16");
+        Conversions.describe(syntax);
         syntax.value(BUDGET, "SIZE", "the most device memory to use, such as 8GiB; a larger checkpoint is loaded"
                 + " in batches");
         syntax.values(SELECT, "GLOB", "load only tensors whose names match");
@@ -42,7 +44,9 @@ final class LoadFlags {
         OpenFlags.describe(syntax,
                 "fail if a file cannot take the backend's fastest transfer path, and at what would only be a note"
                         + " about index, shards and directory");
-        syntax.flag(CHECK, "compare the tensors with the SHA-256 in the metadata, and fail at the first that differs");
+        syntax.flag(CHECK,
+                "compare with SHA-256: tensors with those in the metadata, files with those found beside them or in"
+                        + " the names of Hugging Face blobs; fail at the first that differs");
     }
 
     /// A builder with what the line says.
@@ -57,7 +61,8 @@ final class LoadFlags {
         LoaderBuilder builder = line.isSet(CONFIG) ? Loader.configuredBuilder(Line.path(line.value(CONFIG, "")))
                 : Loader.builder();
         line.ifSet(BACKEND, builder::backend);
-        line.dtype(DTYPE).ifPresent(builder::dtype);
+        line.dtype(DTYPE).ifPresent(dtype -> builder.dtype(dtype).countOverflows(true));
+        Conversions.set(line, builder);
         line.ifSet(BUDGET, text -> builder.deviceBudget(Sizes.parse(BUDGET, text)));
         List<String> globs = line.values(SELECT);
         line.ifSet(SELECT, _ -> builder.select(Selection.glob(globs.toArray(new String[0]))));
@@ -74,7 +79,7 @@ final class LoadFlags {
             builder.strictBackend(true);
         }
         if (line.isSet(CHECK)) {
-            builder.checkDigests(true);
+            builder.checkDigests(true).digests(Digests.found());
         }
         return builder;
     }

@@ -50,6 +50,7 @@ record LoadReport(Device device, BackendChoice choice, boolean inBatches, int di
         report.accept("peak_device_bytes", peak(round -> round.stats.deviceBytes()));
         report.accept("in_batches", Cell.text(inBatches ? "yes" : "no"));
         report.accept("digests_checked", Cell.number(digests));
+        report.accept("overflows", Cell.number(last.overflows().values().stream().mapToLong(Long::longValue).sum()));
         report.accept("device", Cell.text(device.toString()));
         report.accept("backend", Cell.text(choice.name()));
         report.accept("why", Cell.text(why()));

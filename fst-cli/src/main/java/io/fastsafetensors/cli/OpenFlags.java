@@ -24,7 +24,8 @@ final class OpenFlags {
 
     /// Adds the options to a command where being strict means more.
     static void describe(Syntax syntax, String strict) {
-        syntax.flag(LENIENT, "accept bytes after the last tensor, and headers over 100 MB");
+        syntax.flag(LENIENT,
+                "accept bytes after the last tensor, headers over 100 MB, and unknown dtypes as opaque bytes");
         syntax.flag(STRICT, strict);
         syntax.flag(ONLY_INDEXED, "leave out the tensors that an index does not name");
         syntax.value(CACHE, "DIR",

@@ -2,6 +2,8 @@ package io.fastsafetensors.cli;
 
 import io.fastsafetensors.api.ProgressListener;
 import java.util.List;
+import java.util.Map;
+import java.util.function.Consumer;
 import java.util.function.LongSupplier;
 
 /// A line on standard error that shows how far a transfer is; nothing at all where that is no terminal. Follows the
@@ -18,6 +20,7 @@ final class ProgressBar implements ProgressListener, AutoCloseable {
     private final String label;
     private final Thread atExit = new Thread(this::stop, "fst-progress");
     private final LongSupplier nanos;
+    private final Consumer<Map<String, Long>> overflows;
     private long start;
     private long drawn;
     private int shown;
@@ -27,8 +30,19 @@ final class ProgressBar implements ProgressListener, AutoCloseable {
         this(label, screen, System::nanoTime);
     }
 
+    /// @param overflows told of what overflowed
+    ProgressBar(String label, Screen screen, Consumer<Map<String, Long>> overflows) {
+        this(label, screen, System::nanoTime, overflows);
+    }
+
     /// @param nanos the clock
     ProgressBar(String label, Screen screen, LongSupplier nanos) {
+        this(label, screen, nanos, _ -> {
+        });
+    }
+
+    private ProgressBar(String label, Screen screen, LongSupplier nanos, Consumer<Map<String, Long>> overflows) {
+        this.overflows = overflows;
         this.screen = screen;
         this.terminal = screen.errTerminal();
         this.label = label;
@@ -55,6 +69,11 @@ final class ProgressBar implements ProgressListener, AutoCloseable {
         }
         drawn = now;
         draw(Math.min(bytesDone, bytesTotal), bytesTotal, (now - start) / 1e9);
+    }
+
+    @Override
+    public void overflowed(Map<String, Long> counts) {
+        overflows.accept(counts);
     }
 
     private void draw(long done, long total, double seconds) {

@@ -1,6 +1,7 @@
 package io.fastsafetensors.cli;
 
 import io.fastsafetensors.api.Checkpoint;
+import io.fastsafetensors.api.LoadOptions;
 import io.fastsafetensors.api.Loader;
 import io.fastsafetensors.api.LoaderBuilder;
 import io.fastsafetensors.api.OpenOptions;
@@ -8,11 +9,13 @@ import io.fastsafetensors.api.Safetensors;
 import io.fastsafetensors.api.WriteOptions;
 import io.fastsafetensors.types.DType;
 import io.fastsafetensors.types.Location;
+import io.fastsafetensors.types.TensorInfo;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 
@@ -23,6 +26,7 @@ final class Rewriting {
     private static final String DIGESTS = "--digests";
 
     private final String command;
+    private final Line line;
     private final Location in;
     private final Path out;
     private final LoaderBuilder loader = Loader.builder();
@@ -31,6 +35,7 @@ final class Rewriting {
 
     private Rewriting(String command, Line line) {
         this.command = command;
+        this.line = line;
         this.open = OpenFlags.of(line);
         loader.open(open);
         this.in = Line.location(line.paths().get(0));
@@ -54,8 +59,10 @@ final class Rewriting {
         return new Rewriting(command, line);
     }
 
-    Rewriting dtype(DType dtype) {
-        loader.dtype(dtype);
+    /// Tensors change: to this dtype, and as the line says.
+    Rewriting converting(Optional<DType> dtype) {
+        dtype.ifPresent(loader::dtype);
+        Conversions.set(line, loader);
         return this;
     }
 
@@ -98,9 +105,13 @@ final class Rewriting {
         if (!how.keepFiles()) {
             tellLostMetadata(source, screen);
         }
+        Conversions.requireKept(line, source, loader.options());
+        Conversions.warn(command, source, loader.options(), screen);
         long start = System.nanoTime();
         List<Path> files;
-        try (ProgressBar bar = new ProgressBar("rewriting", screen); Loader loading = loader.progress(bar).build()) {
+        Map<String, Long> overflows = new TreeMap<>();
+        try (ProgressBar bar = new ProgressBar("rewriting", screen, overflows::putAll);
+                Loader loading = loader.progress(bar).build()) {
             files = loading.rewrite(in, target, how);
         }
         double seconds = (System.nanoTime() - start) / 1e9;
@@ -108,8 +119,39 @@ final class Rewriting {
         Checkpoint written = Safetensors.open(files.getLast());
         screen.out().println("wrote " + Sizes.count(written.tensors().size(), "tensor") + ", "
                 + Sizes.human(written.byteSize()) + ", to " + Json.printable(target.toString()) + " ("
-                + Sizes.count(files.size(), "file") + ") in " + Sizes.time(seconds));
+                + Sizes.count(files.size(), "file") + ") in " + Sizes.time(seconds) + conversions(source, written));
+        Conversions.tell(command, overflows, screen);
         return 0;
+    }
+
+    /// How many tensors changed, and how many did not.
+    private String conversions(Checkpoint source, Checkpoint written) {
+        LoadOptions options = loader.options();
+        if (options.dtype().isEmpty() && options.dequantize().isEmpty()) {
+            return "";
+        }
+        int converted = 0;
+        int same = 0;
+        int kept = 0;
+        Set<String> names = source.names();
+        Map<String, String> quantized = options.dequantize().isEmpty() ? Map.of() : Safetensors.quantized(source);
+        int multiplied = 0;
+        for (TensorInfo tensor : written.tensors()) {
+            boolean is = names.contains(tensor.name());
+            TensorInfo before = is ? source.info(tensor.name()) : tensor;
+            if (!is || (quantized.containsKey(tensor.name()) && !options.keep().test(before))) {
+                multiplied++;
+            } else if (before.dtype() != tensor.dtype()) {
+                converted++;
+            } else if (options.keep().test(before)) {
+                kept++;
+            } else {
+                same++;
+            }
+        }
+        return ": " + (options.dequantize().isEmpty() ? "" : multiplied + " de-quantised, ") + converted
+                + " converted, "
+                + kept + " kept, " + same + " as they were";
     }
 
     /// Where files are put together or cut, one value of a key stays.

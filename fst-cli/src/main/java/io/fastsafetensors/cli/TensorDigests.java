@@ -1,6 +1,8 @@
 package io.fastsafetensors.cli;
 
 import io.fastsafetensors.api.Checkpoint;
+import io.fastsafetensors.api.Diagnostics;
+import io.fastsafetensors.api.Digests;
 import io.fastsafetensors.api.LoadOptions;
 import io.fastsafetensors.api.Loader;
 import io.fastsafetensors.api.OpenOptions;
@@ -12,6 +14,7 @@ import io.fastsafetensors.types.Location;
 import io.fastsafetensors.types.TensorInfo;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.TreeMap;
 
 /// The digests that a checkpoint's metadata has for its tensors.
 final class TensorDigests {
@@ -32,22 +35,50 @@ final class TensorDigests {
         return count;
     }
 
-    /// Reads every tensor, some at a time, and compares it with its digest if it has one.
+    /// What a checkpoint was compared with.
     ///
-    /// @return how many have one
+    /// @param tensors how many tensors have a digest in the metadata
+    /// @param files where the digest of each file is that has one
+    /// @param without how many tensors have neither
+    record Compared(int tensors, Map<Location, String> files, int without) {
+        /// In words; empty if there was nothing.
+        String told() {
+            Map<String, Long> sources = new TreeMap<>();
+            files.values().forEach(source -> sources.merge(source, 1L, Long::sum));
+            StringBuilder text = new StringBuilder();
+            if (tensors > 0) {
+                text.append("the metadata of ").append(Sizes.count(tensors, "tensor"));
+            }
+            sources.forEach((source, count) -> text.append(text.isEmpty() ? "" : ", ").append(source).append(" of ")
+                    .append(Sizes.count(count, "file")));
+            return text.toString();
+        }
+    }
+
+    /// Reads every tensor, some at a time, and compares it with its digest, and the files with theirs.
+    ///
     /// @throws io.fastsafetensors.error.FormatException DigestMismatch at the first that differs
-    static int compare(Location path, OpenOptions how, ProgressBar bar) {
-        try (Loader loader = Loader.builder().open(how).checkDigests(true).progress(bar).build()) {
+    static Compared compare(Location path, OpenOptions how, ProgressBar bar) {
+        Checkpoint checkpoint = Safetensors.open(path, how);
+        Map<Location, String> files = Diagnostics.digests(path, how, Digests.found());
+        try (Loader loader = Loader.builder().open(how).checkDigests(true).digests(Digests.found()).progress(bar)
+                .build()) {
             bar.restart();
             int count = count(path, loader.options());
-            if (count > 0) {
+            // A tensor that several files have parts of counts as compared where all of them are.
+            boolean allFiles = files.size() == checkpoint.files().size();
+            int without = (int) checkpoint.tensors().stream().filter(tensor -> !allFiles
+                    && !files.containsKey(tensor.file())
+                    && !checkpoint.metadata(tensor.file()).containsKey(WriteOptions.DIGEST_KEY + tensor.name()))
+                    .count();
+            if (count > 0 || !files.isEmpty()) {
                 try (TensorStream stream = loader.stream(path)) {
                     for (Tensor tensor : stream) {
                         tensor.close();
                     }
                 }
             }
-            return count;
+            return new Compared(count, files, without);
         }
     }
 }

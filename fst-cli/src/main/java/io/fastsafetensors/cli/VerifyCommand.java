@@ -17,7 +17,9 @@ final class VerifyCommand implements Command {
     public void describe(Syntax syntax) {
         syntax.paths(1, Integer.MAX_VALUE, "files, directories or index files");
         OpenFlags.describe(syntax);
-        syntax.flag(DIGESTS, "also compare every tensor with the SHA-256 in its file's metadata");
+        syntax.flag(DIGESTS,
+                "also compare with SHA-256: tensors with those in the metadata, files with those in SHA256SUMS or"
+                        + " NAME.sha256 beside them, or in the names of Hugging Face blobs");
         syntax.format();
     }
 
@@ -68,10 +70,7 @@ final class VerifyCommand implements Command {
             }
             String found = Sizes.count(checkpoint.tensors().size(), "tensor") + ", "
                     + Sizes.human(checkpoint.byteSize());
-            int missing = line.isSet(DIGESTS) ? withoutDigest(path, checkpoint, options, screen) : 0;
-            return missing == 0 ? new Row(OK, found, notes)
-                    : new Row("NoDigest",
-                            missing + " of " + found + " have no digest; fst align --digests writes some", notes);
+            return line.isSet(DIGESTS) ? compare(path, found, notes, options, screen) : new Row(OK, found, notes);
         } catch (FstException e) {
             if (line.isSet("--stacktrace")) {
                 e.printStackTrace(screen.err());
@@ -87,9 +86,14 @@ final class VerifyCommand implements Command {
         return message.startsWith(verdict) ? message.substring(verdict.length()) : message;
     }
 
-    private static int withoutDigest(Location path, Checkpoint checkpoint, OpenOptions options, Screen screen) {
+    private static Row compare(Location path, String found, List<String> notes, OpenOptions options, Screen screen) {
         try (ProgressBar bar = new ProgressBar("digesting", screen)) {
-            return checkpoint.tensors().size() - TensorDigests.compare(path, options, bar);
+            TensorDigests.Compared compared = TensorDigests.compare(path, options.withStrict(false), bar);
+            return compared.without() == 0
+                    ? new Row(OK, found + (compared.told().isEmpty() ? "" : "; equal to " + compared.told()), notes)
+                    : new Row("NoDigest", compared.without() + " of " + found + " have no digest"
+                            + (compared.told().isEmpty() ? "" : ", the others are equal to " + compared.told())
+                            + "; fst align --digests writes some", notes);
         }
     }
 }

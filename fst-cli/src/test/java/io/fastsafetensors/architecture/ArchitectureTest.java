@@ -146,7 +146,7 @@ class ArchitectureTest {
 
     @Test
     void data_goes_one_way_through_core() {
-        List<String> way = List.of("storage", "checkpoint", "header", "plan", "read", "place", "distribute",
+        List<String> way = List.of("storage", "checkpoint", "header", "dequant", "plan", "read", "place", "distribute",
                 "deliver");
         for (int i = 0; i < way.size(); i++) {
             requireSome(BASE + ".core." + way.get(i), 2);

@@ -28,6 +28,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Random;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -70,7 +71,9 @@ class RewriteTest {
         Cli.Result result = Cli.run(args);
         assertEquals(0, result.status(), HINT + " " + result.err());
         assertEquals(1, result.lines().size(), result.out());
-        assertEquals("", result.err());
+        // Of random bytes some are numbers that no narrower dtype has.
+        assertEquals("",
+                result.err().lines().filter(line -> !line.contains("overflowed")).collect(Collectors.joining()));
         return result;
     }
 

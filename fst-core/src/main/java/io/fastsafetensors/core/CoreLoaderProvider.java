@@ -1,6 +1,7 @@
 package io.fastsafetensors.core;
 
 import io.fastsafetensors.api.Checkpoint;
+import io.fastsafetensors.api.Digests;
 import io.fastsafetensors.api.Diagnostics.BackendReport;
 import io.fastsafetensors.api.Diagnostics.GroupReport;
 import io.fastsafetensors.api.Diagnostics.StorageReport;
@@ -13,12 +14,14 @@ import io.fastsafetensors.api.ShardSpec;
 import io.fastsafetensors.api.Tensor;
 import io.fastsafetensors.api.TensorSource;
 import io.fastsafetensors.api.WriteOptions;
+import io.fastsafetensors.core.dequant.Dequantization;
 import io.fastsafetensors.core.checkpoint.CheckpointFiles;
 import io.fastsafetensors.core.config.Configuration;
 import io.fastsafetensors.core.config.ShardSpecs;
 import io.fastsafetensors.core.deliver.CoreLoader;
 import io.fastsafetensors.core.deliver.PartialRead;
 import io.fastsafetensors.core.header.CheckpointReader;
+import io.fastsafetensors.core.header.FileDigests;
 import io.fastsafetensors.core.header.ParsedCheckpoint;
 import io.fastsafetensors.core.select.Providers;
 import io.fastsafetensors.core.storage.SourceFile;
@@ -33,6 +36,7 @@ import io.fastsafetensors.core.storage.cache.CacheDirectory;
 import io.fastsafetensors.core.storage.cache.CacheSettings;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.function.Function;
 
@@ -77,8 +81,26 @@ public final class CoreLoaderProvider implements LoaderProvider {
 
     @Override
     public Tensor read(Checkpoint checkpoint, String name, Slice... slices) {
+        return PartialRead.read(parsed(checkpoint), name, slices);
+    }
+
+    @Override
+    public Map<Location, String> digests(Location checkpoint, OpenOptions options, Digests digests) {
+        try (Storages storages = Storages.open(options.storage());
+                SourceFiles sources = SourceFiles.closedAtOnce(storages)) {
+            CheckpointFiles files = CheckpointFiles.resolve(checkpoint, sources, options);
+            return FileDigests.of(CheckpointReader.open(files, sources, options), digests).sources();
+        }
+    }
+
+    @Override
+    public Map<String, String> quantized(Checkpoint checkpoint) {
+        return Dequantization.recognised(parsed(checkpoint));
+    }
+
+    private static ParsedCheckpoint parsed(Checkpoint checkpoint) {
         if (checkpoint instanceof ParsedCheckpoint parsed) {
-            return PartialRead.read(parsed, name, slices);
+            return parsed;
         }
         throw new IllegalArgumentException("a checkpoint that fst did not open: " + checkpoint.location());
     }

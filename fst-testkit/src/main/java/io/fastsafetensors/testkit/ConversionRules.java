@@ -13,8 +13,10 @@ import io.fastsafetensors.spi.Capability;
 import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.DeviceBuffer;
 import io.fastsafetensors.spi.Kernels;
+import io.fastsafetensors.spi.ScaleGrid;
 import io.fastsafetensors.spi.StagingBuffer;
 import io.fastsafetensors.testkit.fixture.Seed;
+import io.fastsafetensors.testkit.reference.DequantizationReference;
 import io.fastsafetensors.testkit.reference.Elements;
 import io.fastsafetensors.testkit.reference.ScalarReference;
 import io.fastsafetensors.types.DType;
@@ -223,6 +225,72 @@ abstract class ConversionRules extends RuleGroup {
             Workbench.settle(stream);
         }
         assertBytes(Workbench.filler(8), bench.download(target), "the target of no elements");
+    }
+
+    /// What a backend de-quantises itself it multiplies as the reference does: every code of the elements, scales of every
+    /// size and kind, blocks of rows and columns whose ends lie anywhere, and any first element.
+    ///
+    /// If it fails: round the product to F32 before it is rounded again; keep subnormal numbers; every NaN is the positive
+    /// quiet one. A backend that does not multiply returns false from `dequantizes`, and the host does it.
+    @TestFactory
+    @DisplayName("K-13 products of de-quantisation are the reference's")
+    Stream<DynamicTest> k_13_products_of_de_quantisation_are_the_references() {
+        return Arrays.stream(DType.values()).filter(from -> from.bits() <= 8)
+                .flatMap(from -> Stream.of(DType.BF16, DType.F16, DType.F32)
+                        .map(to -> DynamicTest.dynamicTest(from + " to " + to, () -> {
+                            Assumptions.assumeTrue(bench.backend.kernels().dequantizes(from, to),
+                                    () -> "the host de-quantises " + from + " to " + to);
+                            checkProducts(from, to);
+                        })));
+    }
+
+    private void checkProducts(DType from, DType to) {
+        RandomGenerator random = Seed.random("products of " + from + " to " + to);
+        int rounds = bench.effort == Effort.FULL ? 40 : 8;
+        for (int round = 0; round < rounds; round++) {
+            long columns = round == 0 ? 4096 : random.nextInt(1, 300) * (round % 2 == 0 ? 8 : 1);
+            long rows = random.nextInt(1, 40);
+            long blockColumns = random.nextInt(4) == 0 ? columns
+                    : Math.min(columns, round % 2 == 0 ? 8L << random.nextInt(5) : random.nextInt(1, 140));
+            long blockRows = random.nextInt(1, (int) rows + 1);
+            long rowStride = Math.ceilDiv(columns, blockColumns);
+            ScaleGrid grid = round == 1 ? ScaleGrid.single() : new ScaleGrid(columns, rows, blockRows, blockColumns,
+                    rowStride, random.nextBoolean() ? 0 : rowStride * Math.ceilDiv(rows, blockRows));
+            long first = random.nextInt((int) (columns * rows * 2)) / 2 * 2L;
+            int count = random.nextInt(1, 5000) * 2;
+            checkProducts(from, to, grid, first, count, random);
+        }
+    }
+
+    private void checkProducts(DType from, DType to, ScaleGrid grid, long first, int count, RandomGenerator random) {
+        long firstScale = grid.lowestScale(first, count);
+        int scales = (int) (grid.highestScale(first, count) - firstScale + 1);
+        int elementBytes = Math.toIntExact(from.byteSize(count));
+        int scalesAt = Math.ceilDiv(elementBytes, 16) * 16;
+        byte[] bytes = new byte[scalesAt + scales * Float.BYTES];
+        random.nextBytes(bytes);
+        MemorySegment source = MemorySegment.ofArray(bytes);
+        for (int s = 0; s < scales; s++) {
+            // Plain ones, and those whose products are subnormal, infinite or no numbers.
+            int usual = Float.floatToRawIntBits((float) Math.scalb(random.nextDouble() - 0.5, random.nextInt(-12, 12)));
+            int bits = random.nextInt(4) != 0 ? usual : random.nextInt(8) == 0 ? 0x7F80_0000 : random.nextInt();
+            Elements.set(source, DType.F32, scalesAt / Float.BYTES + s, bits);
+        }
+        byte[] expected = new byte[Math.toIntExact(to.byteSize(count))];
+        DequantizationReference.multiply(source, from, source.asSlice(scalesAt), grid, first, firstScale,
+                MemorySegment.ofArray(expected), to, count);
+        byte[] actual;
+        try (DeviceBuffer sourceBuffer = bench.upload(bytes); DeviceBuffer target = bench.allocate(expected.length);
+                CopyStream stream = bench.backend.openCopyStream()) {
+            bench.backend.kernels().dequantize(stream, new BufferSlice(sourceBuffer, 0, elementBytes), from,
+                    new BufferSlice(sourceBuffer, scalesAt, (long) scales * Float.BYTES), grid, first, firstScale,
+                    BufferSlice.of(target), to);
+            Workbench.settle(stream);
+            actual = bench.download(target);
+        }
+        if (!Arrays.equals(expected, actual)) {
+            failAtFirst(bytes, from, expected, actual, to, count);
+        }
     }
 
     private Stream<DynamicTest> tests(Predicate<DType> sources) {

@@ -3,6 +3,7 @@ package io.fastsafetensors.spi.base;
 import io.fastsafetensors.spi.BufferSlice;
 import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.Kernels;
+import io.fastsafetensors.spi.ScaleGrid;
 import io.fastsafetensors.spi.Strided;
 import io.fastsafetensors.types.DType;
 
@@ -33,6 +34,18 @@ public class ForwardingKernels implements Kernels {
     public void convert(CopyStream stream, BufferSlice source, DType from, BufferSlice target, DType to,
             long elements) {
         delegate.convert(owner.unwrap(stream), owner.unwrap(source), from, owner.unwrap(target), to, elements);
+    }
+
+    @Override
+    public boolean dequantizes(DType from, DType to) {
+        return delegate.dequantizes(from, to);
+    }
+
+    @Override
+    public void dequantize(CopyStream stream, BufferSlice source, DType from, BufferSlice scales, ScaleGrid grid,
+            long firstElement, long firstScale, BufferSlice target, DType to) {
+        delegate.dequantize(owner.unwrap(stream), owner.unwrap(source), from, owner.unwrap(scales), grid, firstElement,
+                firstScale, owner.unwrap(target), to);
     }
 
     @Override

@@ -4,6 +4,7 @@ import io.fastsafetensors.spi.BufferSlice;
 import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.DeviceBuffer;
 import io.fastsafetensors.spi.Kernels;
+import io.fastsafetensors.spi.ScaleGrid;
 import io.fastsafetensors.spi.StagingBuffer;
 import io.fastsafetensors.spi.Strided;
 import io.fastsafetensors.types.DType;
@@ -51,6 +52,21 @@ public final class FallbackKernels implements Kernels {
     @Override
     public boolean supports(DType from, DType to) {
         return Requests.supports(from, to);
+    }
+
+    @Override
+    public boolean dequantizes(DType from, DType to) {
+        return own != null && own.dequantizes(from, to);
+    }
+
+    @Override
+    public void dequantize(CopyStream stream, BufferSlice source, DType from, BufferSlice scales, ScaleGrid grid,
+            long firstElement, long firstScale, BufferSlice target, DType to) {
+        if (own == null) {
+            Kernels.super.dequantize(stream, source, from, scales, grid, firstElement, firstScale, target, to);
+        } else {
+            own.dequantize(stream, source, from, scales, grid, firstElement, firstScale, target, to);
+        }
     }
 
     @Override

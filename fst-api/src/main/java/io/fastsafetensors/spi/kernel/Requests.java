@@ -3,6 +3,7 @@ package io.fastsafetensors.spi.kernel;
 import io.fastsafetensors.error.UnsupportedFeatureException;
 import io.fastsafetensors.error.Where;
 import io.fastsafetensors.spi.BufferSlice;
+import io.fastsafetensors.spi.ScaleGrid;
 import io.fastsafetensors.spi.Strided;
 import io.fastsafetensors.types.DType;
 
@@ -25,6 +26,34 @@ public final class Requests {
         requireSize("source", source, from, elements);
         requireSize("target", target, to, elements);
         requireApart(source, target);
+    }
+
+    /// Checks the arguments of a de-quantisation, but for the pair.
+    ///
+    /// @throws IllegalArgumentException if sizes do not fit, or a scale is asked for that is not there
+    public static void requireDequantize(BufferSlice source, DType from, BufferSlice scales, ScaleGrid grid,
+            long firstElement,
+            long firstScale, BufferSlice target, DType to) {
+        long elements = target.byteSize() * 8 / to.bits();
+        requireSize("target", target, to, elements);
+        if (source.byteSize() != Math.ceilDiv(elements * from.bits(), 8L) || firstElement < 0 || firstScale < 0
+                || (from.isSubByte() && firstElement % 2 != 0)) {
+            throw new IllegalArgumentException(elements + " elements of " + from + " from number " + firstElement
+                    + " on do not make the source's " + source.byteSize() + " bytes");
+        }
+        if (!source.buffer().equals(scales.buffer()) || scales.offset() % Float.BYTES != 0
+                || scales.byteSize() % Float.BYTES != 0 || source.buffer().equals(target.buffer())) {
+            throw new IllegalArgumentException(
+                    "scales are aligned to 4 bytes and in the source's buffer, the target is in"
+                            + " another one");
+        }
+        long last = firstScale + scales.byteSize() / Float.BYTES - 1;
+        if (elements > 0 && (grid.lowestScale(firstElement, elements) < firstScale
+                || grid.highestScale(firstElement, elements) > last)) {
+            throw new IllegalArgumentException("elements from number " + firstElement + " on have scales "
+                    + grid.lowestScale(firstElement, elements) + " to " + grid.highestScale(firstElement, elements)
+                    + ", and there are " + firstScale + " to " + last);
+        }
     }
 
     /// Checks the arguments of a gather.

@@ -7,6 +7,7 @@ import io.fastsafetensors.spi.BufferSlice;
 import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.DeviceBuffer;
 import io.fastsafetensors.spi.Kernels;
+import io.fastsafetensors.spi.ScaleGrid;
 import io.fastsafetensors.spi.Strided;
 import io.fastsafetensors.gpu.kernel.KernelCall;
 import io.fastsafetensors.gpu.kernel.KernelPlan;
@@ -40,6 +41,18 @@ final class CudaKernels implements Kernels {
     public void convert(CopyStream stream, BufferSlice source, DType from, BufferSlice target, DType to,
             long elements) {
         launch(stream, source.buffer(), target.buffer(), KernelPlan.convert(source, from, target, to, elements));
+    }
+
+    @Override
+    public boolean dequantizes(DType from, DType to) {
+        return KernelPlan.dequantizes(from, to);
+    }
+
+    @Override
+    public void dequantize(CopyStream stream, BufferSlice source, DType from, BufferSlice scales, ScaleGrid grid,
+            long firstElement, long firstScale, BufferSlice target, DType to) {
+        launch(stream, source.buffer(), target.buffer(), KernelPlan.dequantize(source, from, scales, grid, firstElement,
+                firstScale, target, to));
     }
 
     @Override

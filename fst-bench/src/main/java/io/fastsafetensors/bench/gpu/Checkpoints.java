@@ -1,5 +1,6 @@
 package io.fastsafetensors.bench.gpu;
 
+import io.fastsafetensors.api.Safetensors;
 import io.fastsafetensors.cli.LlamaShapes;
 import io.fastsafetensors.cli.Noise;
 import io.fastsafetensors.testkit.fixture.CheckpointFixture;
@@ -8,8 +9,11 @@ import io.fastsafetensors.testkit.fixture.SafetensorsFixture;
 import io.fastsafetensors.testkit.fixture.WrittenFile;
 import io.fastsafetensors.types.DType;
 import io.fastsafetensors.types.Shape;
+import io.fastsafetensors.types.TensorInfo;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -23,6 +27,7 @@ import java.util.stream.Stream;
 /// threads. What is written is in the page cache, and on disk only after [#sync(Path)]. Closing deletes everything.
 final class Checkpoints implements AutoCloseable {
     private static final String FOLDER = "fst-gpu-bench";
+    private static final String SCALE = "_scale_inv";
     private static final int SHARDS = 4;
     private static final long STRETCH = 64L << 20;
     /// Room for two checkpoints at a time and what the file system needs besides.
@@ -94,6 +99,39 @@ final class Checkpoints implements AutoCloseable {
     /// A Llama in F32 whose file has the same size.
     Path wide() {
         return llama("f32", DType.F32, bytes / 2, 0);
+    }
+
+    /// A Llama whose matrices are FP8 with a scale for each block of 128 × 128; the file has the same size.
+    Path quantized() {
+        SafetensorsFixture file = SafetensorsFixture.create().dataStart(0, 8);
+        for (LlamaShapes.Part part : LlamaShapes.ofBytes(bytes * 2)) {
+            boolean matrix = part.shape().rank() == 2;
+            add(file, part, matrix ? DType.F8_E4M3 : DType.BF16);
+            if (matrix) {
+                Shape blocks = Shape.of(Math.ceilDiv(part.shape().dim(0), 128), Math.ceilDiv(part.shape().dim(1), 128));
+                file.tensor(part.name() + SCALE, DType.F32, blocks, Content.hole());
+            }
+        }
+        Path path = write("fp8", file);
+        fillScales(path);
+        return path;
+    }
+
+    /// Scales are no noise: most of it would be far out of the range that scales have.
+    private static void fillScales(Path path) {
+        try (FileChannel channel = FileChannel.open(path, StandardOpenOption.WRITE)) {
+            for (TensorInfo tensor : Safetensors.open(path).tensors()) {
+                if (tensor.name().endsWith(SCALE)) {
+                    ByteBuffer scales = ByteBuffer.allocate((int) tensor.byteSize()).order(ByteOrder.LITTLE_ENDIAN);
+                    while (scales.hasRemaining()) {
+                        scales.putFloat(0.01f);
+                    }
+                    channel.write(scales.flip(), tensor.fileOffset());
+                }
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     /// A quarter of the size, to be damaged.

@@ -36,6 +36,7 @@ public final class GpuBench {
         sections.put("cold", new ColdSection());
         sections.put("layouts", new LayoutSection());
         sections.put("convert", new ConvertSection());
+        sections.put("dequantize", new DequantizeSection());
         sections.put("budget", new BudgetSection());
         sections.put("kernels", new KernelSection());
         sections.put("ranks", new RanksSection());

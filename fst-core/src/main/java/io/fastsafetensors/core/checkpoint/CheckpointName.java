@@ -16,13 +16,16 @@ import org.jspecify.annotations.Nullable;
 /// @param isVariantIndex whether it is an index with a variant in its name that was not asked for
 /// @param number the shard's number, −1 if the name has none
 /// @param count how many shards there are by the name, −1 if it does not say
-record CheckpointName(Location location, String stem, boolean isIndex, boolean isVariantIndex, int number, int count) {
+/// @param rank which rank wrote the file, −1 if the name does not say: the files of PyTorch's distributed checkpoint do
+record CheckpointName(Location location, String stem, boolean isIndex, boolean isVariantIndex, int number, int count,
+        int rank) {
     static final String SUFFIX = ".safetensors";
 
     private static final Pattern INDEX =
             Pattern.compile("(.+)\\.safetensors((?:\\.[^.]+)?)\\.index((?:\\.[^.]+)?)\\.json");
     // At most nine digits: what is longer is no count of files.
     private static final Pattern SHARD = Pattern.compile("(.*?)[-_.](\\d{1,9})[-_]of[-_](\\d{1,9})(.*)");
+    private static final Pattern RANK = Pattern.compile("shard-(\\d{1,9})-(.+)");
     private static final String UNFINISHED = ".incomplete";
 
     /// The parsed name.
@@ -40,19 +43,22 @@ record CheckpointName(Location location, String stem, boolean isIndex, boolean i
             String stem = variant.isEmpty() ? parts : without(parts, variant.get());
             boolean tagged = !index.group(2).isEmpty() || !index.group(3).isEmpty();
             return stem == null ? null
-                    : new CheckpointName(location, stem, true, variant.isEmpty() && tagged, -1, -1);
+                    : new CheckpointName(location, stem, true, variant.isEmpty() && tagged, -1, -1, -1);
         }
         if (!name.endsWith(SUFFIX) || name.length() == SUFFIX.length()) {
             return null;
         }
         String base = name.substring(0, name.length() - SUFFIX.length());
-        Matcher shard = SHARD.matcher(base);
+        Matcher ranked = RANK.matcher(base);
+        boolean ofRank = ranked.matches() && SHARD.matcher(ranked.group(2)).matches();
+        Matcher shard = SHARD.matcher(ofRank ? ranked.group(2) : base);
         boolean numbered = shard.matches();
         String parts = numbered ? shard.group(1) + shard.group(4) : base;
         String stem = variant.isEmpty() ? parts : without(parts, variant.get());
         return stem == null ? null
                 : new CheckpointName(location, stem, false, false, numbered ? Integer.parseInt(shard.group(2)) : -1,
-                        numbered ? Integer.parseInt(shard.group(3)) : -1);
+                        numbered ? Integer.parseInt(shard.group(3)) : -1,
+                        ofRank ? Integer.parseInt(ranked.group(1)) : -1);
     }
 
     /// The name without the variant, which is one of its parts but the first; null if it is not there.
@@ -73,7 +79,7 @@ record CheckpointName(Location location, String stem, boolean isIndex, boolean i
 
     /// What shards of one set have in common.
     String set() {
-        return stem + '\0' + count;
+        return (rank < 0 ? "" : "shard-") + stem + '\0' + count;
     }
 
     /// The name of another shard of this one's set.

@@ -6,6 +6,7 @@ import io.fastsafetensors.error.FormatException;
 import io.fastsafetensors.error.Printable;
 import io.fastsafetensors.types.Location;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -82,6 +83,11 @@ final class DirectoryChoice {
 
     /// The shards in the order of their numbers, which begin with 0 or 1.
     private List<CheckpointName> whole(List<CheckpointName> set) {
+        if (set.getFirst().rank() >= 0) {
+            // A rank without a tensor for some file has not written it: whether all is there, the parts of tensors say.
+            return set.stream().sorted(Comparator.comparingInt(CheckpointName::rank)
+                    .thenComparingInt(CheckpointName::number)).toList();
+        }
         Map<Integer, CheckpointName> byNumber = new TreeMap<>();
         set.forEach(shard -> byNumber.putIfAbsent(shard.number(), shard));
         int first = byNumber.containsKey(0) ? 0 : 1;

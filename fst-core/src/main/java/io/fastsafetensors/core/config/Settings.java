@@ -35,6 +35,12 @@ final class Settings {
         KEYS.put("dtype", (builder, value) -> builder.dtype(dtype(value)));
         KEYS.put("select",
                 (builder, value) -> builder.select(Selection.glob(value.texts().toArray(new String[0]))));
+        KEYS.put("dequantize", (builder, value) -> builder.dequantize(dtype(value)));
+        KEYS.put("keep",
+                (builder, value) -> builder.keep(Selection.glob(value.texts().toArray(new String[0]))));
+        KEYS.put("countOverflows", (builder, value) -> builder.countOverflows(value.flag()));
+        KEYS.put("findDigests",
+                (builder, value) -> builder.digests(builder.options().digests().withFind(value.flag())));
         KEYS.put("alignment", (builder, value) -> builder.alignment(value.size()));
         KEYS.put("readers", (builder, value) -> builder.readers(value.integer(0, MOST_READERS)));
         KEYS.put("blockBytes", (builder, value) -> builder.blockBytes(value.size(MOST_BLOCK)));

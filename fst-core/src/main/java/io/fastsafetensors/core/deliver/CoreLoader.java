@@ -1,6 +1,7 @@
 package io.fastsafetensors.core.deliver;
 
 import io.fastsafetensors.api.BackendChoice;
+import io.fastsafetensors.api.Digests;
 import io.fastsafetensors.api.DlpackVersion;
 import io.fastsafetensors.api.LoadOptions;
 import io.fastsafetensors.api.LoadPlan;
@@ -12,9 +13,11 @@ import io.fastsafetensors.api.TensorStream;
 import io.fastsafetensors.api.Weights;
 import io.fastsafetensors.api.WriteOptions;
 import io.fastsafetensors.core.checkpoint.CheckpointFiles;
+import io.fastsafetensors.core.dequant.Dequantization;
 import io.fastsafetensors.core.distribute.Way;
 import io.fastsafetensors.core.dlpack.ImportedTensor;
 import io.fastsafetensors.core.header.CheckpointReader;
+import io.fastsafetensors.core.header.FileDigests;
 import io.fastsafetensors.core.header.ParsedCheckpoint;
 import io.fastsafetensors.core.memory.LeakDetector;
 import io.fastsafetensors.core.place.LoadJob;
@@ -66,7 +69,8 @@ public final class CoreLoader implements Loader {
 
     /// Refuses, before anything is opened, options that the API has and this version does not support.
     private static void requireSupported(LoadOptions options) {
-        if (options.group().isPresent() && options.group().get().size() > 1 && options.checkDigests()) {
+        if (options.group().isPresent() && options.group().get().size() > 1
+                && (options.checkDigests() || !options.digests().equals(Digests.none()))) {
             throw unsupported("checking digests in a load by several ranks");
         }
     }
@@ -150,13 +154,17 @@ public final class CoreLoader implements Loader {
             ParsedCheckpoint checkpoint = open(target, files.apply(sources), sources);
             try (PreparedLoad load = PreparedLoad.of(target, how, checkpoint, Way.ALONE, how.selection(),
                     how.deviceBudget(), start)) {
+                checkpoint.digests().begin(sources, target.threads()::run);
                 return load.start(how.progress(), null);
             }
         });
     }
 
     private ParsedCheckpoint open(LoadTarget target, CheckpointFiles files, SourceFiles sources) {
-        return CheckpointReader.open(files, sources, options.open(), target.threads()::run);
+        ParsedCheckpoint checkpoint = CheckpointReader.open(files, sources, options.open(), target.threads()::run);
+        options.digests().tensors().keySet().forEach(checkpoint::info);
+        FileDigests digests = FileDigests.of(checkpoint, options.digests());
+        return Dequantization.view(checkpoint.withDigests(digests), options);
     }
 
     private ParsedCheckpoint open(LoadTarget target, Location checkpoint, SourceFiles sources) {
@@ -184,8 +192,11 @@ public final class CoreLoader implements Loader {
         Objects.requireNonNull(streamOptions, "options");
         LoadOptions how = narrowed(selection);
         long start = System.nanoTime();
-        return using((target, sources) -> LoadedStream.open(target, how, streamOptions,
-                open(target, checkpoint, sources), start));
+        return using((target, sources) -> {
+            ParsedCheckpoint parsed = open(target, checkpoint, sources);
+            parsed.digests().begin(sources, target.threads()::run);
+            return LoadedStream.open(target, how, streamOptions, parsed, start);
+        });
     }
 
     @Override
@@ -199,7 +210,9 @@ public final class CoreLoader implements Loader {
                 throw unsupported("rewriting a checkpoint by several ranks (use a loader without a group)");
             }
             LoadJob.requireMayWait("the copy of " + checkpoint);
-            return new Rewriter(target, inForce).rewrite(open(target, checkpoint, sources), copy, writeOptions, start);
+            ParsedCheckpoint parsed = open(target, checkpoint, sources);
+            parsed.digests().begin(sources, target.threads()::run);
+            return new Rewriter(target, inForce).rewrite(parsed, copy, writeOptions, start);
         });
     }
 

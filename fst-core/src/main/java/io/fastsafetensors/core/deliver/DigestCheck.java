@@ -1,5 +1,6 @@
 package io.fastsafetensors.core.deliver;
 
+import io.fastsafetensors.api.LoadOptions;
 import io.fastsafetensors.api.WriteOptions;
 import io.fastsafetensors.core.header.FileHeader;
 import io.fastsafetensors.core.place.ReadTap;
@@ -60,10 +61,13 @@ final class DigestCheck {
     ///
     /// @param headers those of the plan's files
     /// @throws UnsupportedFeatureException if a tensor would have to be digested that the host never sees
-    static DigestCheck of(List<FileHeader> headers, ReadPlan plan) {
+    static DigestCheck of(List<FileHeader> headers, ReadPlan plan, LoadOptions options) {
+        if (!isWanted(options)) {
+            return NONE;
+        }
         DigestCheck check = new DigestCheck();
         for (int i = 0; i < plan.planned().size(); i++) {
-            check.add(headers.get(i), plan.planned().get(i));
+            check.add(headers.get(i), plan.planned().get(i), options);
         }
         if (check.expected.isEmpty()) {
             return NONE;
@@ -75,9 +79,9 @@ final class DigestCheck {
         return check;
     }
 
-    private void add(FileHeader header, PlannedFile file) {
+    private void add(FileHeader header, PlannedFile file, LoadOptions options) {
         for (PlannedTensor tensor : file.tensors()) {
-            String digest = expected(header, tensor.info());
+            String digest = expected(header, tensor.info(), options);
             if (digest != null) {
                 expected.put(tensor.info().name(), new Expected(tensor.info(), digest));
                 if (isTapped(tensor) && file.landing() == PlannedFile.Landing.DIRECT) {
@@ -93,8 +97,17 @@ final class DigestCheck {
         return tensor.isConverted() && tensor.info().byteSize() > 0 && expected.containsKey(tensor.info().name());
     }
 
-    /// The digest that a file's metadata has for one of its tensors, null if it has none.
-    static @Nullable String expected(FileHeader header, TensorInfo tensor) {
+    /// Whether tensors are compared at all.
+    static boolean isWanted(LoadOptions options) {
+        return options.checkDigests() || !options.digests().tensors().isEmpty();
+    }
+
+    /// The digest that is given for a tensor, or that its file's metadata has; null if there is none.
+    static @Nullable String expected(FileHeader header, TensorInfo tensor, LoadOptions options) {
+        String given = options.digests().tensors().get(tensor.name());
+        if (given != null || !options.checkDigests()) {
+            return given;
+        }
         return header.metadata().get(WriteOptions.DIGEST_KEY + tensor.name());
     }
 
@@ -104,7 +117,7 @@ final class DigestCheck {
     static void require(TensorInfo tensor, String expected, String found) {
         if (!found.equals(expected)) {
             throw new FormatException(FormatError.DIGEST_MISMATCH,
-                    "the metadata has the SHA-256 " + expected + ", the tensor's bytes have " + found
+                    "the SHA-256 " + expected + " is expected, the tensor's bytes have " + found
                             + ": the file is damaged, or was changed without its digests",
                     tensor.file().where().withTensor(tensor.name()).withOffset(tensor.fileOffset()));
         }

@@ -5,6 +5,7 @@ import io.fastsafetensors.core.place.LoadJob;
 import io.fastsafetensors.core.plan.PlannedFile;
 import io.fastsafetensors.core.plan.PlannedTensor;
 import io.fastsafetensors.core.plan.ReadPlan;
+import java.util.Map;
 
 /// The start of a load and the end of its planning.
 ///
@@ -12,7 +13,9 @@ import io.fastsafetensors.core.plan.ReadPlan;
 /// @param planNanos when the plan stood
 record LoadClock(long startNanos, long planNanos) {
     /// @param deviceBytes the most device memory that was allocated
-    LoadStats stats(ReadPlan plan, LoadJob job, long deviceBytes, long bytesReceived) {
+    /// @param overflows what was counted
+    LoadStats stats(ReadPlan plan, LoadJob job, long deviceBytes, long bytesReceived,
+            Map<String, Long> overflows) {
         int tensors = 0;
         long bytes = 0;
         for (PlannedFile file : plan.planned()) {
@@ -25,7 +28,7 @@ record LoadClock(long startNanos, long planNanos) {
                 job.counters().cachedBytes(), job.counters().directBytes(), bytesReceived,
                 (planNanos - startNanos) / 1e9,
                 since(job.firstTensorNanos()), since(job.allDoneNanos()), job.readers(), job.counters().seconds(),
-                job.placeSeconds(), job.stagingBytes(), deviceBytes, job.storageReport());
+                job.placeSeconds(), job.stagingBytes(), deviceBytes, overflows, job.storageReport());
     }
 
     private double since(long nanos) {

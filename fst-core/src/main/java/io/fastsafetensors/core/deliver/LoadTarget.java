@@ -160,7 +160,7 @@ final class LoadTarget {
         int preferred = addressable && options.dtype().isPresent() ? Math.min(CONVERTED_BLOCK, hints.blockBytes())
                 : hints.blockBytes();
         int block = options.blockBytes() != 0 ? options.blockBytes() : preferred;
-        return new PlanSettings(alignment, (int) Math.min(1 << 30, Pages.ceil(block)), options.dtype());
+        return new PlanSettings(alignment, (int) Math.min(1 << 30, Pages.ceil(block)), options.dtype(), options.keep());
     }
 
     Device device() {
@@ -252,7 +252,8 @@ final class LoadTarget {
     /// How many slots of device memory a reader of a stream needs, with files routed like this.
     int scratchSlots(StreamPlan plan, Routing routing) {
         // Each batch takes mappings as far as there is room for them.
-        return readers.scratchSlots(plan, isMapped() ? Set.of(Landing.MAPPED, Landing.STAGED) : routing.landings());
+        return readers.scratchSlots(plan,
+                isMapped() ? Set.of(Landing.MAPPED, Landing.STAGED, Landing.DEQUANTIZED) : routing.landings());
     }
 
     /// The bytes of host memory that a load can take: the kernel hands out more than there is, and ends the process

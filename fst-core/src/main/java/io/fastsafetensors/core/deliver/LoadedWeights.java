@@ -55,11 +55,13 @@ final class LoadedWeights implements Weights {
     private final DigestCheck digests;
     private final CoreTensor.Origin origin;
     private final Way way;
+    private final boolean alone;
     private final LeakDetector.Ticket ticket;
 
     LoadedWeights(ParsedCheckpoint checkpoint, int firstFile, ReadPlan plan, LoadState state, LoadClock clock,
             LoadMemory memory,
-            DigestCheck digests, Device device, LeakDetection leaks, Way way) {
+            DigestCheck digests, Device device, LeakDetection leaks, Way way, boolean alone) {
+        this.alone = alone;
         this.checkpoint = checkpoint;
         this.firstFile = firstFile;
         this.plan = plan;
@@ -221,6 +223,8 @@ final class LoadedWeights implements Weights {
             state.job().arrivals().await(tensor.firstBlock(), tensor.lastBlock(), what);
             span.finish("done");
         }
+        checkpoint.requireDigest(tensor.info().file(),
+                () -> LoadJob.requireMayWait("the digest of the file of tensor \"" + name + "\""));
         requireOpen();
         CoreTensor loaded = new CoreTensor(origin, lease(tensor), false, name, tensor.dtype(), tensor.shape(),
                 tensor.bufferOffset(), tensor.byteSize());
@@ -343,6 +347,7 @@ final class LoadedWeights implements Weights {
         state.job().joinInterruptibly();
         requireOpen();
         state.job().arrivals().requireSuccess();
+        checkpoint.digests().requireAll();
         OnAllCores.run("fst-digest", digests.names(), this::loaded);
     }
 
@@ -354,7 +359,7 @@ final class LoadedWeights implements Weights {
     /// As [#stats()], where other ranks sent so much.
     LoadStats stats(long bytesReceived) {
         requireOpen();
-        return clock.stats(plan, state.job(), memory.peakBytes(), bytesReceived);
+        return clock.stats(plan, state.job(), memory.peakBytes(), bytesReceived, checkpoint.overflows().counts());
     }
 
     @Override
@@ -369,6 +374,9 @@ final class LoadedWeights implements Weights {
 
     @Override
     public void close() {
+        if (alone) {
+            checkpoint.digests().cancel();
+        }
         new Releases().run(state::close).run(ticket::close).finish();
     }
 

@@ -43,7 +43,8 @@ final class Pieces {
             }
             headers.add(new FileHeader(header.location(), header.fileLength(), header.dataStart(), pieces, Map.of()));
         }
-        this.checkpoint = new ParsedCheckpoint(source.location(), headers, source.sources());
+        this.checkpoint =
+                new ParsedCheckpoint(source.location(), headers, source.sources()).withDigests(source.digests());
     }
 
     private static long elements(long bytes, int bits) {

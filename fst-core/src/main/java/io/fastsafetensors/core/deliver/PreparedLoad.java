@@ -64,7 +64,7 @@ final class PreparedLoad implements AutoCloseable {
         this.routing = routing;
         this.firstFile = firstFile;
         this.bufferSizes = bufferSizes;
-        this.digests = options.checkDigests() ? DigestCheck.of(headers, plan) : DigestCheck.NONE;
+        this.digests = DigestCheck.of(headers, plan, options);
         Readers.Crew all = target.crew(plan, routing, bufferBytes(), deviceBudget);
         this.crew = digests.tap().equals(ReadTap.NONE) ? all : all.alone();
         this.plan = way.isShared() ? plan.shared(way.sharing(plan, crew.transientBytes())) : plan;
@@ -138,7 +138,7 @@ final class PreparedLoad implements AutoCloseable {
             if (grant == null) {
                 throw new AssertionError("no budget, no refusal");
             }
-            return start(memory, grant, progress, exchange,
+            return start(memory, grant, progress, exchange, true,
                     new Scope("weights of " + Printable.escape(checkpoint.location().toString())));
         }
     }
@@ -147,13 +147,13 @@ final class PreparedLoad implements AutoCloseable {
     ///
     /// @param grant its buffers and what its readers need besides
     LoadedWeights startBatch(LoadMemory memory, LoadMemory.Grant grant, ProgressListener progress) {
-        return start(memory, grant, progress, null,
+        return start(memory, grant, progress, null, false,
                 new Scope("a batch of the stream of " + Printable.escape(checkpoint.location().toString()),
                         OF_A_STREAM));
     }
 
     private LoadedWeights start(LoadMemory memory, LoadMemory.Grant grant, ProgressListener progress,
-            @Nullable Exchange exchange, Scope scope) {
+            @Nullable Exchange exchange, boolean alone, Scope scope) {
         Places places = new Places(plan.planned().size());
         LoadState state;
         try (Resources begun = resources.handOver()) {
@@ -171,7 +171,7 @@ final class PreparedLoad implements AutoCloseable {
                 }
             }
             return new LoadedWeights(checkpoint, firstFile, plan, state, clock, memory, digests, target.device(),
-                    options.leakDetection(), way);
+                    options.leakDetection(), way, alone);
         } catch (RuntimeException | Error e) {
             if (exchange != null) {
                 exchange.abandon();
@@ -195,9 +195,21 @@ final class PreparedLoad implements AutoCloseable {
         Span span = Recorder.load(checkpoint.location().toString(), target.choice().name(), plan.planned().size(),
                 plan.planned().stream().mapToInt(f -> f.tensors().size()).sum(), plan.bytesToRead());
         return new LoadJob(plan, places, checkpoint.sources(), routing, target.backend(), grant, pool, crew,
-                target.threads(), digests.tap(),
+                target.threads(), tap(),
                 options,
                 progress, span, exchange, begun);
+    }
+
+    private ReadTap tap() {
+        ReadTap digesting = digests.tap();
+        ReadTap counting = options.countOverflows() ? OverflowCount.of(plan, checkpoint.overflows()) : ReadTap.NONE;
+        if (digesting.equals(ReadTap.NONE) || counting.equals(ReadTap.NONE)) {
+            return digesting.equals(ReadTap.NONE) ? counting : digesting;
+        }
+        return (block, memory, base) -> {
+            digesting.read(block, memory, base);
+            counting.read(block, memory, base);
+        };
     }
 
     private long alignment() {

@@ -1,6 +1,7 @@
 package io.fastsafetensors.core.deliver;
 
 import io.fastsafetensors.api.LoadOptions;
+import io.fastsafetensors.api.OpaqueType;
 import io.fastsafetensors.api.Selection;
 import io.fastsafetensors.api.Tensor;
 import io.fastsafetensors.api.WriteOptions;
@@ -11,6 +12,8 @@ import io.fastsafetensors.core.header.ParsedCheckpoint;
 import io.fastsafetensors.core.write.CheckpointOutput;
 import io.fastsafetensors.core.write.Item;
 import io.fastsafetensors.core.write.Layout;
+import io.fastsafetensors.error.Printable;
+import io.fastsafetensors.error.UnsupportedFeatureException;
 import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.types.Location;
 import io.fastsafetensors.types.TensorInfo;
@@ -20,8 +23,10 @@ import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 
 /// Streams a checkpoint out of its files into new ones: batches of pieces are read ahead while those before are written.
 final class Rewriter {
@@ -39,13 +44,14 @@ final class Rewriter {
     /// @param options what to load and as what; their budget, or else the default one
     Rewriter(LoadTarget target, LoadOptions options) {
         this.target = target;
-        this.options = options;
+        this.options = options.toBuilder().countOverflows(true).options();
     }
 
     /// See [io.fastsafetensors.api.Loader#rewrite(io.fastsafetensors.types.Location, Path, WriteOptions)].
     ///
     /// @param startNanos when the user asked for it, in `System.nanoTime()`
     List<Path> rewrite(ParsedCheckpoint source, Path copy, WriteOptions writing, long startNanos) {
+        requireKnown(source);
         long budget = options.deviceBudget() == Long.MAX_VALUE ? DEFAULT_BUDGET : options.deviceBudget();
         Pieces pieces = new Pieces(source, options.selection(), target.planSettings(),
                 Math.min(LARGEST_PIECE, budget / BATCHES / PIECES_PER_BATCH));
@@ -61,7 +67,33 @@ final class Rewriter {
                 }
             }
             digests.require();
-            return output.publish();
+            List<Path> files = output.publish();
+            tellOverflows(source, pieces);
+            return files;
+        }
+    }
+
+    /// The bytes of a dtype that is not known would become U8 for good.
+    private void requireKnown(ParsedCheckpoint source) {
+        Map<String, OpaqueType> opaque = source.opaque();
+        for (TensorInfo tensor : opaque.isEmpty() ? List.<TensorInfo>of() : source.tensors()) {
+            OpaqueType type = opaque.get(tensor.name());
+            if (type != null && options.selection().test(tensor)) {
+                throw new UnsupportedFeatureException(
+                        "a tensor of the unknown dtype \"" + Printable.escape(type.dtype())
+                                + "\" is not rewritten; leave it out (select)",
+                        tensor.file().where().withTensor(tensor.name()));
+            }
+        }
+    }
+
+    /// Those of de-quantised tensors were counted for the tensor, those of converted ones for its pieces.
+    private void tellOverflows(ParsedCheckpoint source, Pieces pieces) {
+        Map<String, Long> all = new TreeMap<>(source.overflows().counts());
+        pieces.checkpoint().overflows().counts()
+                .forEach((piece, count) -> all.merge(pieces.origin(piece).name(), count, Long::sum));
+        if (!all.isEmpty()) {
+            options.progress().overflowed(all);
         }
     }
 
@@ -102,15 +134,19 @@ final class Rewriter {
             return Layout.of(items(source.tensors()), writing.withMetadata(metadata(source.metadata(), writing)), index,
                     copy);
         }
-        List<Layout.Part> parts = new ArrayList<>();
+        // What is derived from a file goes into the file of that name, what is joined from several into one of its own.
+        Map<String, List<FileHeader>> files = new LinkedHashMap<>();
         for (FileHeader header : source.headers()) {
-            Layout.Part part = new Layout.Part(header.location().name(), items(header.tensors()),
-                    metadata(header.metadata(), writing));
-            // An index does not name a file without tensors.
-            if (!part.items().isEmpty()) {
-                parts.add(part);
-            }
+            files.computeIfAbsent(header.location().name(), _ -> new ArrayList<>()).add(header);
         }
+        List<Layout.Part> parts = new ArrayList<>();
+        files.forEach((name, headers) -> {
+            List<Item> items = headers.stream().flatMap(header -> items(header.tensors()).stream()).toList();
+            // An index does not name a file without tensors.
+            if (!items.isEmpty()) {
+                parts.add(new Layout.Part(name, items, metadata(headers.getFirst().metadata(), writing)));
+            }
+        });
         return parts.isEmpty() ? Layout.of(List.of(), writing, index, copy) : Layout.kept(parts, writing, index);
     }
 

@@ -23,12 +23,12 @@ final class SourceDigests {
     /// @param options whether to check, and what is rewritten
     /// @throws UnsupportedFeatureException if a tensor with a digest is to be converted: its bytes are gone then
     SourceDigests(ParsedCheckpoint source, LoadOptions options, PlanSettings settings) {
-        if (!options.checkDigests()) {
+        if (!DigestCheck.isWanted(options)) {
             return;
         }
         for (FileHeader header : source.headers()) {
             for (TensorInfo tensor : header.tensors()) {
-                String digest = DigestCheck.expected(header, tensor);
+                String digest = DigestCheck.expected(header, tensor, options);
                 if (digest != null && options.selection().test(tensor)) {
                     if (settings.target(tensor) != tensor.dtype()) {
                         throw new UnsupportedFeatureException("cannot check digests while rewriting in another dtype;"

@@ -3,6 +3,7 @@ package io.fastsafetensors.core.deliver;
 import io.fastsafetensors.api.LoadStats;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -22,6 +23,7 @@ final class StatsSum {
     private double readSeconds;
     private double placeSeconds;
     private long staging;
+    private Map<String, Long> overflows = Map.of();
     private final Set<String> storage = new LinkedHashSet<>();
 
     /// @param files how many files the stream is of
@@ -44,6 +46,8 @@ final class StatsSum {
         readSeconds += batch.readSeconds();
         placeSeconds += batch.placeSeconds();
         staging = Math.max(staging, batch.stagingBytes());
+        // Counted for the whole stream from its first batch on.
+        overflows = batch.overflows();
         storage.addAll(batch.storage());
     }
 
@@ -68,6 +72,6 @@ final class StatsSum {
     private LoadStats toStats(long device) {
         return new LoadStats(files, tensors, bytes, bytesRead, fromCache, direct, received, secondsPlan, firstTensor,
                 all,
-                readers, readSeconds, placeSeconds, staging, device, List.copyOf(storage));
+                readers, readSeconds, placeSeconds, staging, device, overflows, List.copyOf(storage));
     }
 }

@@ -30,6 +30,7 @@ public final class LoadFacts {
         facts.put("option distribution", options.distribution().toString());
         facts.put("option shards", options.shards().map(Object::toString).orElse("none"));
         facts.put("option dtype", options.dtype().map(Object::toString).orElse("as in the files"));
+        facts.put("option dequantize", options.dequantize().map(Object::toString).orElse("off"));
         facts.put("selected tensors", selected(checkpoint, options.selection()));
         facts.put("files", Integer.toString(checkpoint.headers().size()));
         int number = 0;
@@ -52,7 +53,7 @@ public final class LoadFacts {
             ways.append(switch (file.landing()) {
                 case IN_PLACE -> 'i';
                 case MAPPED -> 'm';
-                case MOVED, STAGED, DIRECT -> 'p';
+                case MOVED, STAGED, DEQUANTIZED, DIRECT -> 'p';
             });
         }
         facts.put("ways of the files", ways.toString());

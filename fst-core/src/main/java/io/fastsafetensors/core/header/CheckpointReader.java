@@ -1,6 +1,7 @@
 package io.fastsafetensors.core.header;
 
 import io.fastsafetensors.api.CheckpointNote;
+import io.fastsafetensors.api.OpaqueType;
 import io.fastsafetensors.api.OpenOptions;
 import io.fastsafetensors.core.checkpoint.CheckpointFiles;
 import io.fastsafetensors.core.storage.FileBytes;
@@ -15,6 +16,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import java.util.concurrent.Executor;
 import java.util.stream.Collectors;
 
@@ -43,8 +45,8 @@ public final class CheckpointReader {
     public static ParsedCheckpoint open(CheckpointFiles files, SourceFiles sources, OpenOptions options,
             Executor helpers) {
         try (HeaderReads headers = new HeaderReads(sources, options, helpers)) {
-            ParsedCheckpoint checkpoint = files.index().isEmpty() ? ofFiles(files, headers, sources)
-                    : ofIndex(files, files.index().get(), headers, sources, options);
+            ParsedCheckpoint checkpoint = noted(files.index().isEmpty() ? ofFiles(files, headers, sources)
+                    : ofIndex(files, files.index().get(), headers, sources, options));
             if (options.strict() && !checkpoint.notes().isEmpty()) {
                 throw refusal(checkpoint.notes());
             }
@@ -52,11 +54,30 @@ public final class CheckpointReader {
         }
     }
 
+    /// Notes tensors of dtypes that are not known.
+    private static ParsedCheckpoint noted(ParsedCheckpoint checkpoint) {
+        Map<String, Long> dtypes = checkpoint.opaque().values().stream()
+                .collect(Collectors.groupingBy(OpaqueType::dtype, TreeMap::new, Collectors.counting()));
+        if (dtypes.isEmpty()) {
+            return checkpoint;
+        }
+        return checkpoint.withNote(CheckpointNote.of(FormatError.UNKNOWN_DTYPE, checkpoint.opaque().size()
+                + (checkpoint.opaque().size() == 1 ? " tensor is" : " tensors are")
+                + " opaque bytes (U8), because the dtype is not known: " + dtypes.entrySet().stream().limit(MOST_NAMED)
+                        .map(dtype -> Printable.escape(dtype.getKey()) + " of " + dtype.getValue())
+                        .collect(Collectors.joining(", ")),
+                checkpoint.location()));
+    }
+
     private static ParsedCheckpoint ofFiles(CheckpointFiles files, HeaderReads headers, SourceFiles sources) {
         List<CheckpointNote> notes = new ArrayList<>();
         noteOthers(files.others(), files, notes);
-        return new ParsedCheckpoint(files.location(), headers.await(files.files()), sources, Optional.empty(), notes,
-                Map.of());
+        List<FileHeader> all = headers.await(files.files());
+        // The file of one rank, opened by itself, is what it is.
+        List<FileHeader> whole = files.files().size() == 1
+                && files.location().name().equals(files.files().getFirst().name()) ? all
+                        : JoinedTensors.join(all, files.location(), sources);
+        return new ParsedCheckpoint(files.location(), whole, sources, Optional.empty(), notes, Map.of());
     }
 
     private static ParsedCheckpoint ofIndex(CheckpointFiles files, Location location, HeaderReads headers,

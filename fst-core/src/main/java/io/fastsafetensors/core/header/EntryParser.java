@@ -1,8 +1,11 @@
 package io.fastsafetensors.core.header;
 
+import io.fastsafetensors.api.OpaqueType;
 import io.fastsafetensors.error.Printable;
 import io.fastsafetensors.types.DType;
 import java.util.Arrays;
+import java.util.HashMap;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JsonToken;
 import tools.jackson.core.io.SerializedString;
@@ -23,16 +26,21 @@ final class EntryParser {
             .toArray(char[][]::new);
 
     private final JsonCursor json;
+    private final boolean lenient;
+    private final Map<String, OpaqueType> opaque = new HashMap<>();
     private final HeapGuard guard;
     private final RawShape.Cache shapes = new RawShape.Cache();
     private long[] dims = new long[INITIAL_RANK];
     private @Nullable DType dtype;
+    private @Nullable String unknown;
     private @Nullable RawShape shape;
     private boolean hasRange;
     private long begin;
     private long end;
 
-    EntryParser(JsonCursor json, HeapGuard guard) {
+    /// @param lenient whether a dtype that is not known makes opaque bytes
+    EntryParser(JsonCursor json, HeapGuard guard, boolean lenient) {
+        this.lenient = lenient;
         this.json = json;
         this.guard = guard;
     }
@@ -44,6 +52,7 @@ final class EntryParser {
             throw json.problem("the entry of tensor \"" + Printable.escape(name) + "\" is not an object");
         }
         dtype = null;
+        unknown = null;
         shape = null;
         hasRange = false;
         for (Field field = next(DTYPE, Field.DTYPE); field != Field.END;) {
@@ -69,7 +78,26 @@ final class EntryParser {
                 }
             };
         }
-        return new RawTensor(name, present(dtype, "dtype"), present(shape, "shape"), range(), end);
+        RawTensor tensor = new RawTensor(name, present(dtype, "dtype"), present(shape, "shape"), range(), end);
+        return unknown == null ? tensor : opaque(tensor, unknown);
+    }
+
+    /// The bytes of a tensor whose dtype says nothing of their number: its range counts.
+    private RawTensor opaque(RawTensor tensor, String spelled) {
+        for (int i = 0; i < tensor.shape().rank(); i++) {
+            if (tensor.shape().dim(i) < 0) {
+                throw json.problem("a dimension of a tensor of the unknown dtype \"" + Printable.escape(spelled)
+                        + "\" is over 2^63");
+            }
+        }
+        opaque.put(tensor.name(), new OpaqueType(spelled, tensor.shape().toShape()));
+        return new RawTensor(tensor.name(), tensor.dtype(), new RawShape(new long[] {tensor.end() - tensor.begin()}),
+                tensor.begin(), tensor.end());
+    }
+
+    /// The tensors of unknown dtypes so far.
+    Map<String, OpaqueType> opaque() {
+        return opaque;
     }
 
     // A guess in the order of most writers costs no string where it is right.
@@ -105,9 +133,14 @@ final class EntryParser {
         } else {
             char[] text = json.characters("dtype");
             found = find(text, json.offset(), json.length());
+            if (found == null && lenient) {
+                unknown = new String(text, json.offset(), json.length());
+                found = DType.U8;
+            }
             if (found == null) {
                 throw json.problem(
-                        "unknown dtype \"" + Printable.escape(new String(text, json.offset(), json.length())) + '"');
+                        "unknown dtype \"" + Printable.escape(new String(text, json.offset(), json.length()))
+                                + "\"; the lenient option keeps its bytes");
             }
         }
         return found;

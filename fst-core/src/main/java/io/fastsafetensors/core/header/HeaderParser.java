@@ -1,5 +1,6 @@
 package io.fastsafetensors.core.header;
 
+import io.fastsafetensors.api.OpaqueType;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -24,6 +25,7 @@ final class HeaderParser {
 
     private final JsonCursor json;
     private final HeapGuard guard;
+    private final boolean lenient;
     private @Nullable Map<String, String> metadata;
     private @Nullable String duplicate;
 
@@ -32,22 +34,27 @@ final class HeaderParser {
     /// @param tensors in the header's order
     /// @param metadata in the header's order, the last of equal keys
     /// @param duplicate the first tensor name that comes a second time
-    record Result(List<RawTensor> tensors, Map<String, String> metadata, @Nullable String duplicate) {
+    /// @param opaque what is said of tensors of unknown dtypes
+    record Result(List<RawTensor> tensors, Map<String, String> metadata, @Nullable String duplicate,
+            Map<String, OpaqueType> opaque) {
     }
 
-    private HeaderParser(JsonCursor json, long headerLength, HeapGuard guard) {
+    private HeaderParser(JsonCursor json, long headerLength, HeapGuard guard, boolean lenient) {
+        this.lenient = lenient;
         this.json = json;
         this.guard = guard;
         this.names = HashSet.newHashSet((int) (headerLength / BYTES_PER_ENTRY));
     }
 
     /// Reads the whole text.
-    static Result parse(JsonCursor json, long headerLength, HeapGuard guard) {
-        return new HeaderParser(json, headerLength, guard).parse();
+    ///
+    /// @param lenient whether a dtype that is not known makes opaque bytes
+    static Result parse(JsonCursor json, long headerLength, HeapGuard guard, boolean lenient) {
+        return new HeaderParser(json, headerLength, guard, lenient).parse();
     }
 
     private Result parse() {
-        EntryParser entries = new EntryParser(json, guard);
+        EntryParser entries = new EntryParser(json, guard, lenient);
         json.beginDocument();
         for (String name = json.nextName(); name != null; name = json.nextName()) {
             if (name.equals(METADATA)) {
@@ -61,7 +68,7 @@ final class HeaderParser {
             }
         }
         json.endDocument();
-        return new Result(tensors, metadata == null ? Map.of() : metadata, duplicate);
+        return new Result(tensors, metadata == null ? Map.of() : metadata, duplicate, entries.opaque());
     }
 
     private void readMetadata() {

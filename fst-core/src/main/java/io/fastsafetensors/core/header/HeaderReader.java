@@ -49,7 +49,7 @@ public final class HeaderReader {
         long fileLength = file.length();
         long headerLength = headerLength(file, options);
         long dataStart = LENGTH_BYTES + headerLength;
-        HeaderParser.Result parsed = parse(file, dataStart, guard);
+        HeaderParser.Result parsed = parse(file, dataStart, guard, options.lenient());
         if (parsed.duplicate() != null) {
             throw new FormatException(FormatError.DUPLICATE_TENSOR_NAME,
                     "one name for two tensors, where other readers silently take the last",
@@ -57,7 +57,7 @@ public final class HeaderReader {
         }
         List<TensorInfo> tensors = new RangeCheck(location, dataStart, fileLength - dataStart).check(parsed.tensors(),
                 options.lenient());
-        return new FileHeader(location, fileLength, dataStart, tensors, parsed.metadata());
+        return new FileHeader(location, fileLength, dataStart, tensors, parsed.metadata(), parsed.opaque());
     }
 
     // What comes back is compared with the cap and the file's length: the rest may rely on it.
@@ -97,10 +97,10 @@ public final class HeaderReader {
         return length;
     }
 
-    private static HeaderParser.Result parse(FileBytes file, long end, HeapGuard guard) {
+    private static HeaderParser.Result parse(FileBytes file, long end, HeapGuard guard, boolean lenient) {
         Utf8Section text = new Utf8Section(file, LENGTH_BYTES, end, FormatError.INVALID_HEADER, guard::read);
         try (JsonCursor json = new JsonCursor(text, text::hasEscapes)) {
-            return HeaderParser.parse(json, end - LENGTH_BYTES, guard);
+            return HeaderParser.parse(json, end - LENGTH_BYTES, guard, lenient);
         } catch (JacksonException e) {
             // The reference looks for UTF-8 errors before it looks at the JSON.
             text.drain();

@@ -138,7 +138,7 @@ final class IndexCheck {
 
     private FileHeader withoutDropped(FileHeader header) {
         List<TensorInfo> kept = header.tensors().stream().filter(tensor -> !dropped.contains(tensor)).toList();
-        return new FileHeader(header.location(), header.fileLength(), header.dataStart(), kept, header.metadata());
+        return header.withTensors(kept);
     }
 
     private void addNotes() {

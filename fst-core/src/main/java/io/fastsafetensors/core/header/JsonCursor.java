@@ -17,6 +17,7 @@ import tools.jackson.core.exc.StreamConstraintsException;
 import tools.jackson.core.exc.StreamReadException;
 import tools.jackson.core.exc.UnexpectedEndOfInputException;
 import tools.jackson.core.json.JsonFactory;
+import tools.jackson.core.json.JsonReadFeature;
 
 /// A walk over one JSON object, with what the reference implementation refuses beyond JSON's grammar: escapes that
 /// are half a surrogate pair, numbers that overflow a double, nesting deeper than 127. Every complaint is a
@@ -33,13 +34,24 @@ final class JsonCursor implements AutoCloseable {
             .disable(TokenStreamFactory.Feature.CANONICALIZE_PROPERTY_NAMES)
             .disable(TokenStreamFactory.Feature.INTERN_PROPERTY_NAMES).build();
 
+    /// Of what Python writes: NaN and Infinity are numbers there.
+    private static final JsonFactory PYTHON =
+            FACTORY.rebuild().enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS).build();
+
     private final BooleanSupplier mayEscape;
+    private final boolean python;
     private final JsonParser parser;
 
     /// @param mayEscape whether there can be an escape in what was read so far; only where there is are strings looked at
     JsonCursor(Reader text, BooleanSupplier mayEscape) {
+        this(text, mayEscape, false);
+    }
+
+    /// @param python whether NaN and Infinity are numbers
+    JsonCursor(Reader text, BooleanSupplier mayEscape, boolean python) {
         this.mayEscape = mayEscape;
-        parser = FACTORY.createParser(ObjectReadContext.empty(), text);
+        this.python = python;
+        parser = (python ? PYTHON : FACTORY).createParser(ObjectReadContext.empty(), text);
     }
 
     /// Steps into the root object.
@@ -142,6 +154,11 @@ final class JsonCursor implements AutoCloseable {
         } while (depth > 0);
     }
 
+    /// Whether the token just read begins an object or an array.
+    boolean isBegun() {
+        return parser.currentToken() == JsonToken.START_OBJECT || parser.currentToken() == JsonToken.START_ARRAY;
+    }
+
     /// Passes over the rest of the object or array that was just begun.
     void skipRest() {
         int depth = 1;
@@ -240,7 +257,7 @@ final class JsonCursor implements AutoCloseable {
     }
 
     private void requireReadable(char[] text) {
-        if (!JsonNumbers.isReadable(text, parser.getStringOffset(), parser.getStringLength())) {
+        if (!python && !JsonNumbers.isReadable(text, parser.getStringOffset(), parser.getStringLength())) {
             throw problem("a number out of range");
         }
     }

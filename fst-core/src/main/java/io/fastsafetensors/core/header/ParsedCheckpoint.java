@@ -2,6 +2,7 @@ package io.fastsafetensors.core.header;
 
 import io.fastsafetensors.api.Checkpoint;
 import io.fastsafetensors.api.CheckpointNote;
+import io.fastsafetensors.api.OpaqueType;
 import io.fastsafetensors.core.storage.FileBytes;
 import io.fastsafetensors.core.storage.SourceFiles;
 import io.fastsafetensors.error.FormatError;
@@ -14,6 +15,7 @@ import java.util.AbstractSet;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
+import java.util.HashMap;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -23,7 +25,7 @@ import java.util.Optional;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
-/// The headers of a checkpoint's files, put together. Immutable and thread-safe.
+/// The headers of a checkpoint's files, put together. Immutable, but for what is counted, and thread-safe.
 public final class ParsedCheckpoint implements Checkpoint {
     private final Location location;
     private final SourceFiles sources;
@@ -36,6 +38,8 @@ public final class ParsedCheckpoint implements Checkpoint {
     private final Optional<Location> index;
     private final List<CheckpointNote> notes;
     private final Map<String, String> absent;
+    private final Overflows overflows;
+    private final FileDigests digests;
 
     /// Without an index and without notes.
     ///
@@ -52,6 +56,14 @@ public final class ParsedCheckpoint implements Checkpoint {
     /// @param absent names that the index maps to a shard although no shard has them
     ParsedCheckpoint(Location location, List<FileHeader> headers, SourceFiles sources, Optional<Location> index,
             List<CheckpointNote> notes, Map<String, String> absent) {
+        this(location, headers, sources, index, notes, absent, new Overflows(), FileDigests.NONE);
+    }
+
+    private ParsedCheckpoint(Location location, List<FileHeader> headers, SourceFiles sources, Optional<Location> index,
+            List<CheckpointNote> notes, Map<String, String> absent, Overflows overflows,
+            FileDigests digests) {
+        this.digests = digests;
+        this.overflows = overflows;
         this.index = index;
         this.notes = List.copyOf(notes);
         this.absent = absent;
@@ -95,6 +107,59 @@ public final class ParsedCheckpoint implements Checkpoint {
         return Collections.unmodifiableList(all);
     }
 
+    /// The same checkpoint with other tensors: a view of it.
+    public ParsedCheckpoint withHeaders(List<FileHeader> others) {
+        return new ParsedCheckpoint(location, others, sources, index, notes, absent, overflows, digests);
+    }
+
+    /// The same checkpoint, whose files are compared with digests.
+    public ParsedCheckpoint withDigests(FileDigests expected) {
+        return new ParsedCheckpoint(location, headers, sources, index, notes, absent, overflows, expected);
+    }
+
+    /// What its files are compared with.
+    public FileDigests digests() {
+        return digests;
+    }
+
+    /// Waits until every file that a tensor is made of was compared with its digest, if it has one.
+    ///
+    /// @param mayWait throws if it has to be waited for and must not be
+    /// @throws FormatException DigestMismatch
+    public void requireDigest(Location file, Runnable mayWait) {
+        if (digests.equals(FileDigests.NONE)) {
+            return;
+        }
+        List<Location> parts = sources.parts(file);
+        if (parts.isEmpty()) {
+            if (!digests.isDone(file)) {
+                mayWait.run();
+            }
+            digests.require(file);
+        } else {
+            parts.forEach(part -> requireDigest(part, mayWait));
+        }
+    }
+
+    /// The same checkpoint with one note more.
+    ParsedCheckpoint withNote(CheckpointNote note) {
+        List<CheckpointNote> more = new ArrayList<>(notes);
+        more.add(note);
+        return new ParsedCheckpoint(location, headers, sources, index, more, absent, overflows, digests);
+    }
+
+    @Override
+    public Map<String, OpaqueType> opaque() {
+        Map<String, OpaqueType> all = new HashMap<>();
+        headers.forEach(header -> all.putAll(header.opaque()));
+        return Collections.unmodifiableMap(all);
+    }
+
+    /// What loads of it count.
+    public Overflows overflows() {
+        return overflows;
+    }
+
     /// The header of each file, in the order of [#files()].
     public List<FileHeader> headers() {
         return headers;
@@ -113,7 +178,7 @@ public final class ParsedCheckpoint implements Checkpoint {
 
     @Override
     public List<Location> files() {
-        return headers.stream().map(FileHeader::location).toList();
+        return headers.stream().map(FileHeader::location).filter(file -> !sources.isDerived(file)).toList();
     }
 
     @Override

@@ -52,7 +52,9 @@ final class HostLander implements Lander, Runs.Sink {
                 reader.read(start, end, segment(slot()), 0);
             }
             read.finish("read");
-            load.tap().read(index, segment(slot()), Pages.floor(start));
+            if (!packed) {
+                load.tap().read(index, segment(slot()), Pages.floor(start));
+            }
             long before = System.nanoTime();
             target = buffer;
             converting = false;

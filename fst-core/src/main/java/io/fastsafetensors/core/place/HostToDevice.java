@@ -57,6 +57,20 @@ final class HostToDevice implements Runs.Sink {
         return stream.fence();
     }
 
+    /// Submits what a block is made of.
+    ///
+    /// @param host holds what was read; stays as it is until the fence has passed
+    /// @return passes when the block is in place; the caller closes it. Null if the load was stopped before
+    @Nullable
+    Fence send(int block, DeviceProducts products, MemorySegment host) {
+        DeviceBuffer buffer = load.bufferOf(block);
+        if (buffer == null) {
+            return null;
+        }
+        products.send(host, stream, backend.kernels(), scratch(), buffer);
+        return stream.fence();
+    }
+
     @Override
     public void copy(long from, long bytes, long targetOffset) {
         stream.copyToDevice(source.asSlice(from, bytes), target(), targetOffset);

@@ -28,7 +28,7 @@ final class Landers implements Lander {
     private Lander make(Landing way) {
         return switch (way) {
             case IN_PLACE, MOVED -> new HostLander(load);
-            case STAGED -> new StagedLander(load);
+            case STAGED, DEQUANTIZED -> new StagedLander(load);
             case MAPPED -> new MappedLander(load);
             case DIRECT -> new DirectLander(load);
         };

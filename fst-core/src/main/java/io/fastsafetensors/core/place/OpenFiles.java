@@ -1,6 +1,7 @@
 package io.fastsafetensors.core.place;
 
 import io.fastsafetensors.api.DirectIo;
+import io.fastsafetensors.core.dequant.QuantizedReads;
 import io.fastsafetensors.core.jfr.Recorder;
 import io.fastsafetensors.core.jfr.Span;
 import io.fastsafetensors.core.plan.PlannedFile;
@@ -52,6 +53,16 @@ final class OpenFiles implements AutoCloseable {
     /// The reader of a file, for one block.
     BlockReader forBlock(int file) {
         return files.get(file).reader();
+    }
+
+    /// What a file of de-quantised tensors is made of, for one block; told of by [#readQuantized].
+    QuantizedReads quantizedForBlock(int file) {
+        return files.get(file).open().ability(QuantizedReads.class).orElseThrow();
+    }
+
+    /// A block was read as what it is made of.
+    void readQuantized(long bytes, long nanos) {
+        counters.readParts(bytes, nanos);
     }
 
     /// A file for direct storage, for one block; told of by [#readDirectly].
@@ -180,6 +191,9 @@ final class OpenFiles implements AutoCloseable {
         private String how() {
             if (directFile != null) {
                 return "direct storage in steps of " + directFile.alignment() + ": " + file.why();
+            }
+            if (open != null && file.landing() == Landing.DEQUANTIZED) {
+                return file.why();
             }
             if (reader != null) {
                 // Where there is direct storage a file that goes through slots says why.

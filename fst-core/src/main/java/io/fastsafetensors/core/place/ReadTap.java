@@ -2,14 +2,14 @@ package io.fastsafetensors.core.place;
 
 import java.lang.foreign.MemorySegment;
 
-/// Sees the bytes of a load as they were read, before they leave for their places. Needs a load by one reader: then the
-/// blocks of each file come in its order.
+/// Sees the bytes of a load as they were read by the host, before they leave for their places. In a load by one reader the
+/// blocks of each file come in its order; otherwise in any order, and several at a time.
 public interface ReadTap {
     /// Looks at nothing.
     ReadTap NONE = (block, memory, base) -> {
     };
 
-    /// A block was read. Called by the load's one reader; what it throws fails the load.
+    /// A block was read. Called by the reader that read it; what it throws fails the load.
     ///
     /// @param block its index in the plan
     /// @param memory the host memory that it is in; not to be kept

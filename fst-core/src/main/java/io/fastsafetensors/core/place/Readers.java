@@ -102,8 +102,8 @@ public final class Readers {
     public int scratchSlots(ReadPlan plan) {
         boolean direct = plan.uses(Landing.DIRECT);
         boolean copied = plan.uses(Landing.STAGED) || plan.uses(Landing.MAPPED);
-        return scratchSlots(direct, plan.uses(Landing.MOVED), copied && plan.converts(),
-                plan.gathers(Landing.MAPPED));
+        return scratchSlots(direct, plan.uses(Landing.MOVED),
+                (copied && plan.converts()) || plan.uses(Landing.DEQUANTIZED), plan.gathers(Landing.MAPPED));
     }
 
     /// The most slots of device memory that a reader needs for any batch of a stream.
@@ -112,12 +112,13 @@ public final class Readers {
     public int scratchSlots(StreamPlan plan, Set<Landing> landings) {
         boolean moved = hostAddressable && !(plan.isInPlace() && Set.of(Landing.IN_PLACE).containsAll(landings));
         boolean copied = landings.contains(Landing.STAGED) || landings.contains(Landing.MAPPED);
-        return scratchSlots(landings.contains(Landing.DIRECT), moved, copied && plan.converts(),
+        return scratchSlots(landings.contains(Landing.DIRECT), moved,
+                (copied && plan.converts()) || landings.contains(Landing.DEQUANTIZED),
                 landings.contains(Landing.MAPPED) && plan.gathers());
     }
 
-    /// Direct reads land in one, what the host moves passes through one, and what the device converts or gathers lies in
-    /// one before.
+    /// Direct reads land in one, what the host moves passes through one, and what the device converts, gathers or
+    /// multiplies lies in one before.
     private static int scratchSlots(boolean direct, boolean moved, boolean converts, boolean gathers) {
         return (direct ? 1 : 0) + (moved ? 1 : 0) + (converts || gathers ? 1 : 0);
     }

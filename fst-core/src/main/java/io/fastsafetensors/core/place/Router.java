@@ -2,6 +2,7 @@ package io.fastsafetensors.core.place;
 
 import io.fastsafetensors.api.LoadOptions;
 import io.fastsafetensors.api.TransferPath;
+import io.fastsafetensors.core.dequant.QuantizedReads;
 import io.fastsafetensors.core.header.FileHeader;
 import io.fastsafetensors.core.memory.SharedBackend;
 import io.fastsafetensors.core.plan.PlannedFile.Landing;
@@ -16,6 +17,7 @@ import io.fastsafetensors.spi.DirectStorage;
 import io.fastsafetensors.spi.DirectStorage.Mode;
 import io.fastsafetensors.spi.DirectStorage.Support;
 import io.fastsafetensors.spi.storage.Mapping;
+import io.fastsafetensors.spi.storage.StorageFile;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -76,7 +78,38 @@ public final class Router {
         return new Routing(routes, noMappings(routes.size()), null, parallelReads(headers, sources));
     }
 
+    /// How a file of de-quantised tensors gets to a device that the host cannot address; null for every other file.
+    private @Nullable Route dequantized(SourceFile file) {
+        StorageFile open = file.retain();
+        try {
+            Optional<QuantizedReads> reads = open.ability(QuantizedReads.class);
+            if (reads.isEmpty() || isHostAddressable()) {
+                return null;
+            }
+            if (options.strictBackend() && direct.isPresent()) {
+                throw new BackendException(
+                        "direct storage is demanded (strict) and tensors that are de-quantised cannot have"
+                                + " it",
+                        file.location().where().withBackend(backend.get().name()));
+            }
+            boolean able = capabilities.contains(Capability.KERNELS) && reads.get().elements().stream()
+                    .allMatch(from -> backend.get().kernels().dequantizes(from, reads.get().result()));
+            boolean last = options.dtype().isEmpty() || options.dtype().get() == reads.get().result();
+            return able && last
+                    ? new Route(Landing.DEQUANTIZED, "de-quantised by the device, read through the page cache")
+                    : new Route(Landing.STAGED, able ? "de-quantised by the host, since it is converted to "
+                            + options.dtype().get() + " afterwards"
+                            : "de-quantised by the host: the backend has no kernel for it");
+        } finally {
+            file.release();
+        }
+    }
+
     private Route route(SourceFile file) {
+        Route dequantized = dequantized(file);
+        if (dequantized != null) {
+            return dequantized;
+        }
         boolean staged = options.transferPath() == TransferPath.STAGED;
         if (isHostAddressable() && options.transferPath() != TransferPath.DIRECT) {
             return staged ? new Route(Landing.MOVED, "slots were asked for") : inPlace(file);
@@ -116,6 +149,12 @@ public final class Router {
             long room = options.hostBudget();
             for (FileHeader header : headers) {
                 SourceFile source = sources.file(header.location());
+                Route dequantized = dequantized(source);
+                if (dequantized != null) {
+                    taken.add(Optional.empty());
+                    routes.add(dequantized);
+                    continue;
+                }
                 boolean able = isMappable(source);
                 MappedFile file = !able || header.fileLength() > room ? null
                         : mappings.take(source, header.fileLength());

@@ -84,7 +84,7 @@ final class Runs {
         runEnd = start;
         runTargetEnd = NOWHERE;
         PlannedTensors tensors = file.tensors();
-        for (int t = firstTouching(tensors, start); t < tensors.size(); t++) {
+        for (int t = tensors.firstEndingAfter(start); t < tensors.size(); t++) {
             if (tensors.info(t).fileOffset() >= end) {
                 break;
             }
@@ -167,20 +167,5 @@ final class Runs {
         }
         runStart = runEnd;
         runTargetEnd = NOWHERE;
-    }
-
-    /// The first tensor that ends after `start`.
-    private static int firstTouching(PlannedTensors tensors, long start) {
-        int low = 0;
-        int high = tensors.size();
-        while (low < high) {
-            int middle = (low + high) >>> 1;
-            if (tensors.info(middle).fileEnd() <= start) {
-                low = middle + 1;
-            } else {
-                high = middle;
-            }
-        }
-        return low;
     }
 }

@@ -4,6 +4,7 @@ import io.fastsafetensors.core.jfr.Recorder;
 import io.fastsafetensors.core.jfr.Span;
 import io.fastsafetensors.core.plan.BlockTable;
 import io.fastsafetensors.core.plan.Pages;
+import io.fastsafetensors.core.plan.PlannedFile.Landing;
 import io.fastsafetensors.core.read.BlockReader;
 import io.fastsafetensors.spi.Fence;
 import io.fastsafetensors.spi.Releases;
@@ -11,12 +12,14 @@ import io.fastsafetensors.spi.StagingBuffer;
 import io.fastsafetensors.types.Location;
 import org.jspecify.annotations.Nullable;
 
-/// Reads blocks into page-locked slots and copies them from there: while one slot flies, the next one is read.
+/// Reads blocks into page-locked slots and copies them from there: while one slot flies, the next one is read. Blocks of
+/// de-quantised tensors are read, where that can be, as what they are made of.
 final class StagedLander implements Lander {
     private final LoadContext load;
     private final HostToDevice device;
     private final Flights flights;
     private @Nullable StagingBuffer filling;
+    private @Nullable DeviceProducts products;
     private @Nullable RunReader runs;
 
     StagedLander(LoadContext load) {
@@ -39,21 +42,35 @@ final class StagedLander implements Lander {
         long end = blocks.end(index);
         Location location = load.fileOf(index).location();
         Span read = Recorder.read(location, start, end - start);
+        boolean multiplied =
+                load.fileOf(index).landing() == Landing.DEQUANTIZED && products().read(index, slot.segment());
         BlockReader reader = load.files().forBlock(file);
-        boolean packed = runs(reader).read(index, reader, slot.segment());
-        if (!packed) {
+        boolean packed = !multiplied && runs(reader).read(index, reader, slot.segment());
+        if (!multiplied && !packed) {
             reader.read(start, end, slot.segment(), 0);
         }
         read.finish("read");
-        load.tap().read(index, slot.segment(), Pages.floor(start));
+        if (!multiplied && !packed) {
+            load.tap().read(index, slot.segment(), Pages.floor(start));
+        }
         Span copy = Recorder.copy(location, start, end - start);
-        Fence fence = device.send(index, slot.segment(), 0, packed);
+        Fence fence = multiplied ? device.send(index, products(), slot.segment())
+                : device.send(index, slot.segment(), 0, packed);
         if (fence == null) {
             return;
         }
         filling = null;
         flights.add(index, fence, slot, copy);
         flights.landArrived();
+    }
+
+    private DeviceProducts products() {
+        DeviceProducts mine = products;
+        if (mine == null) {
+            mine = new DeviceProducts(load);
+            products = mine;
+        }
+        return mine;
     }
 
     private RunReader runs(BlockReader first) {

@@ -1,5 +1,6 @@
 package io.fastsafetensors.core.plan;
 
+import io.fastsafetensors.api.Selection;
 import io.fastsafetensors.types.DType;
 import io.fastsafetensors.types.TensorInfo;
 import java.util.Optional;
@@ -9,7 +10,8 @@ import java.util.Optional;
 /// @param tensorAlignment what every tensor's place is a multiple of; 0 asks for the element's own alignment
 /// @param blockBytes bytes of one read, a multiple of the page size
 /// @param dtype what floating-point tensors are converted to, if anything
-public record PlanSettings(long tensorAlignment, int blockBytes, Optional<DType> dtype) {
+/// @param keep those that are not
+public record PlanSettings(long tensorAlignment, int blockBytes, Optional<DType> dtype, Selection keep) {
     /// Where tensors that are moved anyway are aligned on the CPU: a cache line, the widest vector.
     private static final long MOVED_ALIGNMENT = 64;
 
@@ -19,7 +21,7 @@ public record PlanSettings(long tensorAlignment, int blockBytes, Optional<DType>
     /// The same with blocks small enough for slots of so many bytes, as far as that goes.
     public PlanSettings withSlotsUpTo(long bytes) {
         long block = Math.max(SMALLEST_BLOCK, Pages.floor(bytes - 2L * Pages.SIZE));
-        return block >= blockBytes ? this : new PlanSettings(tensorAlignment, (int) block, dtype);
+        return block >= blockBytes ? this : new PlanSettings(tensorAlignment, (int) block, dtype, keep);
     }
 
     /// Bytes of a slot that can take any block, both ends widened to whole pages.
@@ -39,6 +41,13 @@ public record PlanSettings(long tensorAlignment, int blockBytes, Optional<DType>
 
     /// What a tensor is loaded as: the dtype asked for if it is a float, its own otherwise.
     public DType target(TensorInfo tensor) {
-        return tensor.dtype().isFloat() ? dtype.orElse(tensor.dtype()) : tensor.dtype();
+        return dtype.isPresent() && tensor.dtype().isFloat() && !keep.test(tensor) ? dtype.get() : tensor.dtype();
+    }
+
+    /// What ranks compare: of two selections nobody knows whether they are one.
+    @Override
+    public String toString() {
+        return "alignment " + tensorAlignment + ", blocks of " + blockBytes + ", dtype "
+                + dtype.map(DType::name).orElse("as in the files");
     }
 }

@@ -23,6 +23,9 @@ public record PlannedFile(Location location, long fileLength, PlannedTensors ten
         MOVED,
         /// Read into a page-locked slot, then each tensor's part is copied to its place on the device.
         STAGED,
+        /// Read into a page-locked slot as quantised elements and their scales, copied to the device as they are, and multiplied
+        /// to its place there.
+        DEQUANTIZED,
         /// Copied to the device out of a registered mapping of the file; the host reads nothing.
         MAPPED,
         /// Read into device memory without the host, then each tensor's part is copied to its place there.
@@ -36,7 +39,8 @@ public record PlannedFile(Location location, long fileLength, PlannedTensors ten
 
     /// Whether a slot of host memory is needed for this file.
     boolean needsSlots() {
-        return (landing == Landing.MOVED || landing == Landing.STAGED) && bytesToRead > 0;
+        return (landing == Landing.MOVED || landing == Landing.STAGED || landing == Landing.DEQUANTIZED)
+                && bytesToRead > 0;
     }
 
     /// Whether some tensor changes its dtype on the way.

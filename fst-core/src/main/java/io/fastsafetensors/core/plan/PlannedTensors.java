@@ -59,6 +59,21 @@ public final class PlannedTensors extends AbstractList<PlannedTensor> implements
         return numbers == null ? number : Arrays.binarySearch(numbers, number);
     }
 
+    /// The first tensor that ends after a byte of the file; their number if none does.
+    public int firstEndingAfter(long offset) {
+        int low = 0;
+        int high = size();
+        while (low < high) {
+            int middle = (low + high) >>> 1;
+            if (info(middle).fileEnd() <= offset) {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        return low;
+    }
+
     /// What the header says.
     public TensorInfo info(int index) {
         return header.get(numbers == null ? index : numbers[index]);

@@ -31,6 +31,12 @@ public final class ReadCounters {
         addNanos(time);
     }
 
+    /// Bytes of other files that a block was made of, and how long reading them took.
+    public void readParts(long bytes, long time) {
+        addBuffered(bytes);
+        addNanos(time);
+    }
+
     /// Bytes that the device took out of the page cache by itself.
     public void mapped(long bytes) {
         addCached(bytes);

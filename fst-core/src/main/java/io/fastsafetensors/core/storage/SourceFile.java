@@ -5,6 +5,7 @@ import io.fastsafetensors.spi.DirectStorage;
 import io.fastsafetensors.spi.storage.FileIdentity;
 import io.fastsafetensors.spi.storage.StorageFile;
 import io.fastsafetensors.types.Location;
+import java.util.List;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
@@ -12,6 +13,8 @@ import org.jspecify.annotations.Nullable;
 public final class SourceFile {
     private final SourceFiles table;
     private final Location location;
+    private final @Nullable DerivedSource derived;
+    private final List<SourceFile> parts;
     private int users;
     private @Nullable StorageFile open;
     private @Nullable FileIdentity identity;
@@ -19,15 +22,33 @@ public final class SourceFile {
     private DirectStorage.@Nullable Support direct;
 
     SourceFile(SourceFiles table, Location location) {
-        this.table = table;
-        this.location = location;
+        this(table, location, null, List.of());
     }
 
-    /// The same version of the same file in another table; not open there.
+    /// @param parts the files that it is made of
+    SourceFile(SourceFiles table, Location location, @Nullable DerivedSource derived, List<SourceFile> parts) {
+        this.table = table;
+        this.location = location;
+        this.derived = derived;
+        this.parts = parts;
+    }
+
+    /// The same version of the same file in another table; not open there. The parts of what is derived are there already.
     synchronized SourceFile again(SourceFiles other) {
-        SourceFile again = new SourceFile(other, location);
+        SourceFile again = new SourceFile(other, location, derived,
+                parts.stream().map(part -> other.file(part.location)).toList());
         again.identity = identity;
         return again;
+    }
+
+    /// The files that it is made of.
+    List<Location> parts() {
+        return parts.stream().map(SourceFile::location).toList();
+    }
+
+    /// Whether its bytes are made of those of other files.
+    boolean isDerived() {
+        return derived != null;
     }
 
     /// Where it is.
@@ -42,6 +63,10 @@ public final class SourceFile {
         StorageFile mine = retainOpen();
         if (mine != null) {
             return mine;
+        }
+        DerivedSource source = derived;
+        if (source != null) {
+            return retainDerived(source);
         }
         // Before the lock: room is made by closing others, each under its own lock.
         table.makeRoom();
@@ -60,6 +85,25 @@ public final class SourceFile {
                 table.countClosed();
             }
         }
+    }
+
+    /// Its parts are opened before the lock, each under its own.
+    private StorageFile retainDerived(DerivedSource source) {
+        DerivedFile made = new DerivedFile(location, source, parts);
+        StorageFile mine;
+        synchronized (this) {
+            mine = retainOpen();
+            if (mine == null) {
+                mine = made;
+                identity = made.identity();
+                open = made;
+                users++;
+            }
+        }
+        if (!mine.equals(made)) {
+            made.close();
+        }
+        return mine;
     }
 
     private synchronized @Nullable StorageFile retainOpen() {
@@ -110,7 +154,11 @@ public final class SourceFile {
         StorageFile mine = open;
         if (mine != null) {
             open = null;
-            table.close(mine);
+            if (derived != null) {
+                mine.close();
+            } else {
+                table.close(mine);
+            }
         }
     }
 
@@ -174,6 +222,9 @@ public final class SourceFile {
     ///
     /// @throws StorageException saying what changed
     public void requireUnchanged() {
+        for (int i = 0; i < parts.size(); i++) {
+            parts.get(i).requireUnchanged();
+        }
         String change = change();
         if (change != null) {
             throw changed(change, null);
@@ -198,6 +249,7 @@ public final class SourceFile {
     ///
     /// @throws StorageException saying what changed
     public void requireCurrent() {
+        parts.forEach(SourceFile::requireCurrent);
         requireUnchanged();
         StorageFile mine;
         boolean other;
@@ -217,6 +269,12 @@ public final class SourceFile {
     /// @param failure what failed
     /// @return what changed, null if nothing did, nobody can tell, or the failure says so itself
     public @Nullable StorageException change(Throwable failure) {
+        for (SourceFile part : parts) {
+            StorageException change = part.change(failure);
+            if (change != null) {
+                return change;
+            }
+        }
         try {
             String change = change();
             StorageException reason = change == null ? null : changed(change, failure);

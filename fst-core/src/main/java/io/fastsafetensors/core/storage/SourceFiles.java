@@ -68,7 +68,10 @@ public final class SourceFiles implements AutoCloseable {
         synchronized (this) {
             known = List.copyOf(files.values());
         }
-        known.forEach(file -> again.files.put(file.location(), file.again(again)));
+        known.stream().filter(file -> !file.isDerived())
+                .forEach(file -> again.files.put(file.location(), file.again(again)));
+        known.stream().filter(SourceFile::isDerived)
+                .forEach(file -> again.files.put(file.location(), file.again(again)));
         return again;
     }
 
@@ -126,6 +129,32 @@ public final class SourceFiles implements AutoCloseable {
         return files.computeIfAbsent(location, where -> new SourceFile(this, where));
     }
 
+    /// Adds a file that is made of others.
+    ///
+    /// @param name the last name of its location, and what messages call it
+    /// @return where [#file(Location)] finds it; no storage knows it
+    public synchronized Location derive(DerivedSource source, Location directory, String name) {
+        Location base = Location.of(source.name() + ":" + directory.toString().replace("%", "%25").replace("?", "%3F"));
+        Location location = base.resolve(name);
+        for (int number = 2; files.containsKey(location); number++) {
+            location = base.resolve(Integer.toString(number)).resolve(name);
+        }
+        files.put(location, new SourceFile(this, location, source, source.parts().stream().map(this::file).toList()));
+        return location;
+    }
+
+    /// The files that one of [#derive]'s is made of; none for every other file.
+    public synchronized List<Location> parts(Location location) {
+        SourceFile file = files.get(location);
+        return file == null ? List.of() : file.parts();
+    }
+
+    /// Whether a location is one of [#derive]'s.
+    public synchronized boolean isDerived(Location location) {
+        SourceFile file = files.get(location);
+        return file != null && file.isDerived();
+    }
+
     /// Opens a file for which room was made.
     StorageFile open(SourceFile file) {
         boolean done = false;
@@ -180,7 +209,7 @@ public final class SourceFiles implements AutoCloseable {
 
     /// Whether a file that nobody uses stays open.
     synchronized boolean keep(SourceFile file) {
-        return holders > 0 && opened <= most && idle.add(file);
+        return !file.isDerived() && holders > 0 && opened <= most && idle.add(file);
     }
 
     /// Whether somebody will ask for [SourceFile#requireCurrent()].

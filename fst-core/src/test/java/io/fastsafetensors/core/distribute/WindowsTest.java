@@ -36,7 +36,7 @@ class WindowsTest {
             headers.add(new FileHeader(path, 128 + bytes, 128, List.of(tensor), Map.of()));
         }
         return Planner.plan(headers, Collections.nCopies(headers.size(), new Route(Landing.STAGED, "the test")),
-                Selection.all(), new PlanSettings(256, blockBytes, Optional.empty()), Cuts.NONE);
+                Selection.all(), new PlanSettings(256, blockBytes, Optional.empty(), Selection.none()), Cuts.NONE);
     }
 
     @Test

@@ -27,7 +27,7 @@ class PlannerTest {
     private static final DType[] DTYPES = {DType.F32, DType.BF16, DType.U8, DType.I64, DType.F4, DType.F8_E4M3};
 
     private static PlanSettings settings(long alignment, int block, DType dtype) {
-        return new PlanSettings(alignment, block, Optional.ofNullable(dtype));
+        return new PlanSettings(alignment, block, Optional.ofNullable(dtype), Selection.none());
     }
 
     private static ReadPlan plan(List<FileHeader> headers, Selection selection, PlanSettings settings) {

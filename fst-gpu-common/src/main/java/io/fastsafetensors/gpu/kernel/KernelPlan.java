@@ -1,12 +1,16 @@
 package io.fastsafetensors.gpu.kernel;
 
+import io.fastsafetensors.error.UnsupportedFeatureException;
+import io.fastsafetensors.error.Where;
 import io.fastsafetensors.spi.BufferSlice;
+import io.fastsafetensors.spi.ScaleGrid;
 import io.fastsafetensors.spi.Strided;
 import io.fastsafetensors.spi.kernel.Requests;
 import io.fastsafetensors.types.DType;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 
 /// Chooses the functions of [KernelSource] for a conversion or a gather, and their arguments. Pure: nothing is
 /// launched, and of the slices only offsets, sizes and the identity of their buffers are looked at.
@@ -16,6 +20,15 @@ import java.util.Optional;
 public final class KernelPlan {
     private static final String CONVERT = "fst_convert";
     private static final String GATHER = "fst_gather_";
+    private static final String DEQUANTIZE = "fst_dequantize";
+    private static final Set<DType> QUANTIZED =
+            Set.of(DType.F8_E4M3, DType.F8_E5M2, DType.F8_E4M3FNUZ, DType.F8_E5M2FNUZ, DType.F4, DType.I8);
+    private static final Set<DType> DEQUANTIZED = Set.of(DType.BF16, DType.F16, DType.F32);
+    /// Elements that a work item makes together.
+    private static final int TOGETHER = 8;
+    /// Rows longer than this are cut: indices have 31 bits, and so has what divides them.
+    private static final long WIDE = 1L << 30;
+    private static final long MOST = 1L << 31;
     private static final List<String> FUNCTIONS = allFunctions();
 
     private KernelPlan() {
@@ -71,6 +84,63 @@ public final class KernelPlan {
             runs.split(from.bits() / 8, part -> calls.add(convert(part, from, place.next(part), to)));
         }
         return calls;
+    }
+
+    /// Whether [#dequantize] is there for the pair.
+    public static boolean dequantizes(DType from, DType to) {
+        return QUANTIZED.contains(from) && DEQUANTIZED.contains(to);
+    }
+
+    /// Plans [io.fastsafetensors.spi.Kernels#dequantize].
+    ///
+    /// @return the calls, in order; none for no elements
+    /// @throws IllegalArgumentException if sizes do not fit, or a scale is asked for that is not there
+    /// @throws io.fastsafetensors.error.UnsupportedFeatureException if the pair is not supported
+    public static List<KernelCall> dequantize(BufferSlice source, DType from, BufferSlice scales, ScaleGrid grid,
+            long firstElement, long firstScale, BufferSlice target, DType to) {
+        if (!dequantizes(from, to)) {
+            throw new UnsupportedFeatureException("no de-quantisation from " + from + " to " + to, Where.nowhere());
+        }
+        Requests.requireDequantize(source, from, scales, grid, firstElement, firstScale, target, to);
+        List<KernelCall> calls = new ArrayList<>();
+        long elements = target.byteSize() * 8 / to.bits();
+        for (long done = 0; done < elements;) {
+            long first = firstElement + done;
+            long count = Math.min(Launch.ITEMS / 2, elements - done);
+            if (grid.columns() > WIDE && !isSingle(grid)) {
+                count = Math.min(count, grid.columns() - first % grid.columns());
+            }
+            calls.add(dequantize(source.offset() + from.byteSize(done), from, scales.offset(), grid, first, firstScale,
+                    target.offset() + to.byteSize(done), to, count));
+            done += count;
+        }
+        return calls;
+    }
+
+    private static boolean isSingle(ScaleGrid grid) {
+        return grid.matrixStride() == 0 && grid.rowStride() == 0 && grid.blockColumns() == grid.columns();
+    }
+
+    /// Of what the elements of a call do not reach the size does not matter, as long as it has a place.
+    private static KernelCall dequantize(long source, DType from, long scales, ScaleGrid grid, long first,
+            long firstScale, long target, DType to, long count) {
+        boolean single = isSingle(grid);
+        boolean wide = grid.columns() > WIDE;
+        long row = first / grid.columns();
+        long column = single ? 0 : wide ? first % grid.columns() % grid.blockColumns() : first % grid.columns();
+        long before = row / grid.rows() * grid.matrixStride()
+                + (wide && !single ? first % grid.columns() / grid.blockColumns() : 0);
+        boolean together = single || (grid.columns() % TOGETHER == 0 && grid.blockColumns() % TOGETHER == 0
+                && first % TOGETHER == 0);
+        boolean aligned = source % TOGETHER == 0 && target % (2 * TOGETHER) == 0;
+        Launch launch = new Launch().formats(Format.of(from), Format.of(to)).aligned(aligned)
+                .chunk(together ? TOGETHER : 1).units(column, single ? 0 : row % grid.rows(), count, 0)
+                .stride(0, grid.matrixStride()).stride(1, grid.rowStride()).stride(2, scales - source)
+                .stride(3, firstScale - before);
+        launch.divisor(0, single || wide ? MOST : grid.columns())
+                .divisor(1, single ? MOST : Math.min(grid.blockColumns(), MOST)).divisor(2, Math.min(grid.rows(), MOST))
+                .divisor(3, Math.min(grid.blockRows(), MOST));
+        return launch.call(DEQUANTIZE, Math.ceilDiv(count, TOGETHER), source, target);
     }
 
     /// Consecutive elements. Every part but the last has a multiple of 16 elements, so that all have the alignment of
@@ -133,6 +203,7 @@ public final class KernelPlan {
     private static List<String> allFunctions() {
         List<String> names = new ArrayList<>(UnitFunction.names());
         names.add(CONVERT);
+        names.add(DEQUANTIZE);
         for (int item = 1; item <= 16; item *= 2) {
             names.add(GATHER + item);
         }

@@ -51,6 +51,15 @@ final class Launch {
         return this;
     }
 
+    /// As [#dim], also of size 1, which the function that reads it knows.
+    Launch divisor(int d, long size) {
+        if (size == 1) {
+            bytes.putInt(DIMS + 4 * d, 1);
+            return this;
+        }
+        return dim(d, size);
+    }
+
     Launch rank(int rank) {
         return scalar(0, rank);
     }

@@ -1,9 +1,9 @@
 /*
- * The device kernels of fst: conversion between element types, and strided gather.
+ * The device kernels of fst: conversion between element types, strided gather, and de-quantisation.
  *
  * One text for four languages, chosen by the compiler's predefined macros: CUDA C++ (nvcc, nvrtc), HIP (hipcc, hiprtc),
- * OpenCL C 1.2 and C11. It needs no option and no extension. All arithmetic is on integers, but for fst_sum, whose
- * result IEEE 754 says to the bit; so every device gives the same bits. The devices are little-endian.
+ * OpenCL C 1.2 and C11. It needs no option and no extension. All arithmetic is on integers, but for fst_sum and
+ * fst_normal_product, whose results IEEE 754 says to the bit; so every device gives the same bits. The devices are little-endian.
  *
  * How a backend uses it. Compile the text, once per device; io.fastsafetensors.gpu.kernel.KernelPlan says which
  * functions to launch for a request and gives the values of the arguments. Every function has the same five:
@@ -1137,6 +1137,178 @@ FST_INLINE void fst_convert_item(FST_ARGUMENTS)
 }
 FST_KERNEL(fst_convert)
 
+/* ---- de-quantisation: elements times the scales of their blocks ---- */
+
+/* n / dims[d], also by 1. */
+FST_INLINE fst_u32 fst_quotient(fst_u32 n, const struct fst_launch *launch, fst_u32 d)
+{
+    return launch->dims[d] == 1 ? n : fst_divide(n, launch, d);
+}
+
+#define FST_QUIET_NAN 0x7FC00000u
+
+FST_INLINE struct fst_format fst_f32_format(void)
+{
+    struct fst_format format;
+    format.kind = FST_IEEE;
+    format.bits = 32;
+    format.mantissa_bits = 23;
+    format.bias = 127;
+    return format;
+}
+
+/* The product of two F32 as every language here makes it of normal numbers whose product is one. */
+FST_INLINE fst_u32 fst_normal_product(fst_u32 a, fst_u32 b)
+{
+#if defined(FST_C)
+    float x;
+    float y;
+    memcpy(&x, &a, sizeof x);
+    memcpy(&y, &b, sizeof y);
+    x *= y;
+    memcpy(&a, &x, sizeof x);
+    return a;
+#elif defined(FST_OPENCL)
+    return as_uint(as_float(a) * as_float(b));
+#else
+    return __float_as_uint(__uint_as_float(a) * __uint_as_float(b));
+#endif
+}
+
+/* The product of any two F32, rounded to nearest, ties to even; a NaN is the positive quiet one. */
+FST_INLINE fst_u32 fst_any_product(fst_u32 a, fst_u32 b)
+{
+    struct fst_format format = fst_f32_format();
+    struct fst_number x = fst_decode_float(a, format);
+    struct fst_number y = fst_decode_float(b, format);
+    if (x.what == FST_NAN || y.what == FST_NAN || (x.what == FST_INFINITE && y.what == FST_FINITE && y.magnitude == 0)
+        || (y.what == FST_INFINITE && x.what == FST_FINITE && x.magnitude == 0)) {
+        return FST_QUIET_NAN;
+    }
+    x.negative ^= y.negative;
+    if (y.what == FST_INFINITE) {
+        x.what = FST_INFINITE;
+    }
+    x.magnitude *= y.magnitude;
+    x.exponent += y.exponent;
+    return (fst_u32)fst_encode_float(x, format);
+}
+
+/* Devices may flush subnormal numbers: where one is near, integers do it. The product of two normal ones is no NaN. */
+FST_INLINE fst_u32 fst_product(fst_u32 a, fst_u32 b)
+{
+    fst_u32 x = a >> 23 & 0xFF;
+    fst_u32 y = b >> 23 & 0xFF;
+    if ((a & 0x7FFFFFFF) == 0 && y != 0xFF) {
+        return (a ^ b) & 0x80000000u;
+    }
+    return x == 0 || y == 0 || x == 0xFF || y == 0xFF || x + y < 130 ? fst_any_product(a, b)
+                                                                     : fst_normal_product(a, b);
+}
+
+/* An element as F32. */
+FST_INLINE fst_u32 fst_element(fst_u32 raw, struct fst_format from)
+{
+    if (from.kind == FST_ONE_NAN_A_SIGN) {
+        return (raw & 0x80) << 24 | fst_f8_e4m3_to_f32_code(raw & 0x7F);
+    }
+    if (from.kind == FST_NUMBERS_ONLY && from.bits == 4) {
+        fst_u32 code = raw & 7;
+        fst_u32 normal = ((code >> 1) + 126) << 23 | (code & 1) << 22;
+        return (raw & 8) << 28 | (code > 1 ? normal : code * 0x3F000000u);
+    }
+    return (fst_u32)fst_encode_float(fst_decode(raw, from), fst_f32_format());
+}
+
+/* An F32 that is no NaN but the quiet one, as a result: BF16, F16 or F32. */
+FST_INLINE fst_u32 fst_result(fst_u32 x, struct fst_format to)
+{
+    if (to.bits == 32) {
+        return x;
+    }
+    fst_u32 magnitude = x & 0x7FFFFFFF;
+    return (x >> 16 & 0x8000)
+           | (to.mantissa_bits == 7 ? fst_f32_to_bf16_code(magnitude) : fst_f32_to_f16_code(magnitude));
+}
+
+/*
+ * The source has the elements; F32 scales begin strides[2] bytes after them, at a multiple of four. Element 0 stands in
+ * column head of row end of its matrix. dims: columns, columns of a block, rows of a matrix, rows of a block. strides[0]:
+ * scales between two matrices, strides[1]: between two rows of blocks, strides[3]: what is taken off each index.
+ *
+ * A work item makes chunk elements: eight that have one scale, or one; where elements are smaller than a byte, an even
+ * number of them. aligned: eight elements may be loaded and stored together.
+ */
+FST_INLINE fst_u32 fst_scale(const FST_GLOBAL fst_u8 *scales, const struct fst_launch *launch, fst_u32 i)
+{
+    fst_u32 n = launch->head + i;
+    fst_u32 down = fst_quotient(n, launch, 0);
+    fst_u32 column = n - down * launch->dims[0];
+    fst_u32 m = launch->end + down;
+    fst_u32 matrix = fst_quotient(m, launch, 2);
+    fst_u32 row = m - matrix * launch->dims[2];
+    fst_u64 index = matrix * launch->strides[0] + fst_quotient(row, launch, 3) * launch->strides[1]
+                    + fst_quotient(column, launch, 1) - launch->strides[3];
+    fst_u32 scale;
+    fst_load_4(scales + 4 * index, &scale);
+    return scale;
+}
+
+FST_INLINE void fst_dequantize_item(FST_ARGUMENTS)
+{
+    struct fst_format from = launch->from;
+    struct fst_format to = launch->to;
+    const FST_GLOBAL fst_u8 *scales = source + (source_offset + launch->strides[2]);
+    fst_u32 chunk = launch->chunk;
+    fst_u32 step = item.groups * item.size * 8;
+    for (fst_u32 i = (item.group * item.size + item.member) * 8; i < launch->count; i += step) {
+        fst_u32 many = fst_min(8, launch->count - i);
+        fst_u64 in = source_offset + (fst_u64)i * from.bits / 8;
+        fst_u64 out = target_offset + (fst_u64)i * (to.bits / 8);
+        fst_u32 words[2];
+        fst_u32 wide = launch->aligned && many == 8;
+        if (wide && from.bits == 8) {
+            fst_load_8(source + in, words);
+        } else if (wide) {
+            fst_load_4(source + in, words);
+            words[1] = 0;
+        } else {
+            fst_u64 some = fst_read(source + in, (many * from.bits + 7) / 8);
+            words[0] = (fst_u32)some;
+            words[1] = (fst_u32)(some >> 32);
+        }
+        fst_u32 scale = fst_scale(scales, launch, i);
+        fst_u32 results[8];
+        FST_UNROLL
+        for (fst_u32 k = 0; k < 8; k++) {
+            fst_u32 raw = from.bits == 8 ? words[k / 4] >> k % 4 * 8 & 0xFF : words[0] >> k * 4 & 0xF;
+            if (chunk == 1 && k > 0 && k < many) {
+                scale = fst_scale(scales, launch, i + k);
+            }
+            results[k] = fst_result(fst_product(fst_element(raw, from), scale), to);
+        }
+        if (wide && to.bits == 16) {
+            fst_u32 pairs[4];
+            FST_UNROLL
+            for (fst_u32 k = 0; k < 4; k++) {
+                pairs[k] = results[2 * k] | results[2 * k + 1] << 16;
+            }
+            fst_store_16(target + out, pairs);
+        } else if (wide) {
+            fst_store_16(target + out, results);
+            fst_store_16(target + out + 16, results + 4);
+        } else {
+            FST_UNROLL
+            for (fst_u32 k = 0; k < 8; k++) {
+                if (k < many) {
+                    fst_write(target + (out + k * (to.bits / 8)), to.bits / 8, results[k]);
+                }
+            }
+        }
+    }
+}
+FST_KERNEL(fst_dequantize)
+
 #if defined(FST_C)
 typedef void (*fst_kernel)(const void *, fst_u64, void *, fst_u64, const struct fst_launch *, fst_u32, fst_u32);
 
@@ -1175,6 +1347,7 @@ const struct fst_kernel_entry fst_kernel_table[] = {
     FST_ENTRY(fst_gather_8)
     FST_ENTRY(fst_gather_16)
     FST_ENTRY(fst_convert)
+    FST_ENTRY(fst_dequantize)
     {NULL, NULL},
 };
 #endif

@@ -3,6 +3,7 @@ package io.fastsafetensors.testkit.fault;
 import io.fastsafetensors.spi.BufferSlice;
 import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.Kernels;
+import io.fastsafetensors.spi.ScaleGrid;
 import io.fastsafetensors.spi.Strided;
 import io.fastsafetensors.types.DType;
 
@@ -38,6 +39,23 @@ final class FaultyKernels implements Kernels {
         BufferSlice realTarget = FaultyBuffer.real(target);
         faulty.submitKernel(supports(from, to) && isInside(source, from, view, target, to),
                 real -> delegate.gather(real, realSource, from, view, realTarget, to));
+    }
+
+    @Override
+    public boolean dequantizes(DType from, DType to) {
+        return delegate.dequantizes(from, to);
+    }
+
+    @Override
+    public void dequantize(CopyStream stream, BufferSlice source, DType from, BufferSlice scales, ScaleGrid grid,
+            long firstElement, long firstScale, BufferSlice target, DType to) {
+        FaultyStream faulty = (FaultyStream) stream;
+        BufferSlice realSource = FaultyBuffer.real(source);
+        BufferSlice realScales = FaultyBuffer.real(scales);
+        BufferSlice realTarget = FaultyBuffer.real(target);
+        faulty.submitKernel(dequantizes(from, to) && target.byteSize() * from.bits() == source.byteSize() * to.bits(),
+                real -> delegate.dequantize(real, realSource, from, realScales, grid, firstElement, firstScale,
+                        realTarget, to));
     }
 
     private static boolean fits(BufferSlice slice, DType dtype, long elements) {

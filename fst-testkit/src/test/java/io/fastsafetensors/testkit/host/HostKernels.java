@@ -5,10 +5,13 @@ import io.fastsafetensors.error.Where;
 import io.fastsafetensors.spi.BufferSlice;
 import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.Kernels;
+import io.fastsafetensors.spi.ScaleGrid;
 import io.fastsafetensors.spi.Strided;
+import io.fastsafetensors.testkit.reference.DequantizationReference;
 import io.fastsafetensors.testkit.reference.ScalarReference;
 import io.fastsafetensors.types.DType;
 import java.lang.foreign.MemorySegment;
+import java.util.Set;
 
 /// The scalar reference, behind the checks of the contract.
 final class HostKernels implements Kernels {
@@ -46,6 +49,19 @@ final class HostKernels implements Kernels {
         if (stream instanceof HostStream host) {
             host.requireOpen();
         }
+    }
+
+    @Override
+    public boolean dequantizes(DType from, DType to) {
+        return Set.of(DType.F8_E4M3, DType.F8_E5M2, DType.F8_E4M3FNUZ, DType.F8_E5M2FNUZ, DType.F4, DType.I8)
+                .contains(from) && Set.of(DType.BF16, DType.F16, DType.F32).contains(to);
+    }
+
+    @Override
+    public void dequantize(CopyStream stream, BufferSlice source, DType from, BufferSlice scales, ScaleGrid grid,
+            long firstElement, long firstScale, BufferSlice target, DType to) {
+        DequantizationReference.multiply(memory(source), from, memory(scales), grid, firstElement, firstScale,
+                memory(target), to, target.byteSize() * 8 / to.bits());
     }
 
     private static void requirePair(DType from, DType to) {

@@ -3,6 +3,7 @@ package io.fastsafetensors.testkit.loader;
 import io.fastsafetensors.api.BackendChoice;
 import io.fastsafetensors.api.Checkpoint;
 import io.fastsafetensors.api.Diagnostics;
+import io.fastsafetensors.api.Digests;
 import io.fastsafetensors.api.LoadOptions;
 import io.fastsafetensors.api.Loader;
 import io.fastsafetensors.api.LoaderProvider;
@@ -100,6 +101,16 @@ public final class MiniLoaderProvider implements LoaderProvider {
 
     @Override
     public Tensor read(Checkpoint checkpoint, String name, Slice... slices) {
+        throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public Map<Location, String> digests(Location checkpoint, OpenOptions options, Digests digests) {
+        throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public Map<String, String> quantized(Checkpoint checkpoint) {
         throw new UnsupportedOperationException();
     }
 

@@ -7,6 +7,7 @@ import io.fastsafetensors.spi.BufferSlice;
 import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.Fence;
 import io.fastsafetensors.spi.Kernels;
+import io.fastsafetensors.spi.ScaleGrid;
 import io.fastsafetensors.testkit.host.HostProvider;
 import io.fastsafetensors.testkit.reference.Elements;
 import io.fastsafetensors.testkit.reference.ScalarReference;
@@ -60,7 +61,32 @@ final class ConversionMutants {
                         }
                         super.convert(stream, source, from, target, to, elements);
                     }
-                }));
+                }),
+                Mutant.ofKernels("K-13", "products of F8 are rounded once, past F32", real -> new OnceRounded(real)));
+    }
+
+    /// Products that are rounded to the result without a stop at F32, which hardly ever makes a difference.
+    private static final class OnceRounded extends Forwarding.OfKernels {
+        OnceRounded(Kernels real) {
+            super(real);
+        }
+
+        @Override
+        public void dequantize(CopyStream stream, BufferSlice source, DType from, BufferSlice scales, ScaleGrid grid,
+                long firstElement, long firstScale, BufferSlice target, DType to) {
+            super.dequantize(stream, source, from, scales, grid, firstElement, firstScale, target, to);
+            for (long i = 0; i < target.byteSize() * 8 / to.bits(); i++) {
+                float element = Float.intBitsToFloat((int) ScalarReference.convert(from,
+                        Elements.get(memory(source), from, i), DType.F32));
+                float scale = Float.intBitsToFloat((int) Elements.get(memory(scales), DType.F32,
+                        grid.scaleOf(firstElement + i) - firstScale));
+                double product = (double) element * scale;
+                if (!Double.isNaN(product)) {
+                    Elements.set(memory(target), to, i,
+                            ScalarReference.convert(DType.F64, Double.doubleToRawLongBits(product), to));
+                }
+            }
+        }
     }
 
     /// One pair converted in another way.

@@ -15,6 +15,7 @@ import io.fastsafetensors.spi.Kernels;
 import io.fastsafetensors.spi.MemoryInfo;
 import io.fastsafetensors.spi.Probe;
 import io.fastsafetensors.spi.StagingBuffer;
+import io.fastsafetensors.spi.ScaleGrid;
 import io.fastsafetensors.spi.Strided;
 import io.fastsafetensors.spi.TransferHints;
 import io.fastsafetensors.spi.storage.StorageFile;
@@ -300,6 +301,17 @@ public final class Forwarding {
         public void gather(CopyStream stream, BufferSlice source, DType from, Strided view, BufferSlice target,
                 DType to) {
             real.gather(realStream(stream), source, from, view, target, to);
+        }
+
+        @Override
+        public boolean dequantizes(DType from, DType to) {
+            return real.dequantizes(from, to);
+        }
+
+        @Override
+        public void dequantize(CopyStream stream, BufferSlice source, DType from, BufferSlice scales, ScaleGrid grid,
+                long firstElement, long firstScale, BufferSlice target, DType to) {
+            real.dequantize(realStream(stream), source, from, scales, grid, firstElement, firstScale, target, to);
         }
     }
 

@@ -28,6 +28,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Random;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
@@ -87,6 +88,37 @@ class PartialReadTest {
             }
         });
         assertTrue(ofColumn <= 10 * (8 + 2 * PAGE), ofColumn + " bytes");
+    }
+
+    /// Two pages for each run of bytes that the slice takes, whatever its dimensions, steps and signs.
+    @Test
+    void slices_read_little_more_than_their_runs() throws IOException {
+        long rows = 3000;
+        long columns = 20_000;
+        Path file = sparse("{\"w\":{\"dtype\":\"F32\",\"shape\":[" + rows + "," + columns + "],\"data_offsets\":[0,"
+                + rows * columns * 4 + "]}}  ", rows * columns * 4);
+        Checkpoint checkpoint = Safetensors.open(CountingStorageProvider.counted(file));
+        record Case(long runs, long runBytes, Slice... slices) {
+        }
+        List<Case> cases = List.of(new Case(1, columns * 4, Slice.at(-1)), new Case(1, columns * 4, Slice.at(1234)),
+                new Case(1, 3 * columns * 4, Slice.range(-5, -2)), new Case(7, columns * 4, Slice.range(0, 700, 100)),
+                new Case(7, columns * 4, Slice.range(700, 0, -100)), new Case(rows, 4, Slice.all(), Slice.at(-1)),
+                new Case(rows, 400, Slice.all(), Slice.range(50, 150)),
+                new Case(30, 40, Slice.every(100), Slice.range(-10, columns)),
+                new Case(30, 40, Slice.every(-100), Slice.range(10, 20)),
+                new Case(2 * 5, 4, Slice.range(10, 12), Slice.range(0, 20_000, 4000)),
+                new Case(2 * 5, 4, Slice.range(-12, -10), Slice.every(-4000)),
+                new Case(1, 4, Slice.at(-3), Slice.at(-7)));
+        for (Case each : cases) {
+            long bytes = countedBytes(() -> {
+                try (Tensor part = checkpoint.read("w", each.slices)) {
+                    assertEquals(each.runs * each.runBytes, part.byteSize());
+                }
+            });
+            assertTrue(bytes <= each.runs * (each.runBytes + 2 * PAGE),
+                    bytes + " bytes for " + each.runs + " runs of " + each.runBytes + ": "
+                            + Arrays.toString(each.slices));
+        }
     }
 
     @Test

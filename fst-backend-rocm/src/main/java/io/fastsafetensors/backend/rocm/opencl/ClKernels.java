@@ -3,6 +3,7 @@ package io.fastsafetensors.backend.rocm.opencl;
 import io.fastsafetensors.spi.BufferSlice;
 import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.Kernels;
+import io.fastsafetensors.spi.ScaleGrid;
 import io.fastsafetensors.spi.Strided;
 import io.fastsafetensors.gpu.kernel.KernelPlan;
 import io.fastsafetensors.types.DType;
@@ -24,6 +25,18 @@ final class ClKernels implements Kernels {
     public void convert(CopyStream stream, BufferSlice source, DType from, BufferSlice target, DType to,
             long elements) {
         own(stream).launch(KernelPlan.convert(source, from, target, to, elements), source.buffer(), target.buffer());
+    }
+
+    @Override
+    public boolean dequantizes(DType from, DType to) {
+        return KernelPlan.dequantizes(from, to);
+    }
+
+    @Override
+    public void dequantize(CopyStream stream, BufferSlice source, DType from, BufferSlice scales, ScaleGrid grid,
+            long firstElement, long firstScale, BufferSlice target, DType to) {
+        own(stream).launch(KernelPlan.dequantize(source, from, scales, grid, firstElement, firstScale, target, to),
+                source.buffer(), target.buffer());
     }
 
     @Override

@@ -1,0 +1,154 @@
+package io.fastsafetensors.core.dequant;
+
+import io.fastsafetensors.spi.ScaleGrid;
+import io.fastsafetensors.types.DType;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+import java.util.concurrent.atomic.LongAdder;
+
+/// Multiplies quantised elements by the scales of their blocks, on the host, by the rule of
+/// [io.fastsafetensors.spi.Kernels#dequantize]: product of F32, rounded to F32, then to the result. Immutable.
+final class BlockProduct {
+    private static final ValueLayout.OfInt INT =
+            ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    private static final ValueLayout.OfShort SHORT =
+            ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    private static final ValueLayout.OfFloat FLOAT =
+            ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    private static final int QUIET_NAN = 0x7FC0_0000;
+    private static final int BF16_NAN = 0x7FC0;
+    private static final int F16_NAN = 0x7E00;
+    private static final int MAGNITUDE = 0x7FFF_FFFF;
+    private static final int INFINITY = 0x7F80_0000;
+    /// The F32 from which on a finite number rounds to infinity.
+    private static final int BF16_OVERFLOW = 0x7F7F_8000;
+    private static final int F16_OVERFLOW = 0x477F_F000;
+
+    private final DType from;
+    private final DType to;
+    private final float[] table;
+
+    /// @param from what the elements are; see [io.fastsafetensors.spi.Kernels#dequantizes(DType, DType)]
+    /// @param to BF16, F16 or F32
+    BlockProduct(DType from, DType to) {
+        this.from = from;
+        this.to = to;
+        this.table = SmallFloats.table(from);
+    }
+
+    /// The largest magnitude that an element can have.
+    float largest() {
+        float largest = 0;
+        for (float value : table) {
+            largest = Float.isFinite(value) ? Math.max(largest, Math.abs(value)) : largest;
+        }
+        return largest;
+    }
+
+    /// Whether the product of the largest element and this scale is beyond the result's numbers.
+    boolean mayOverflow(float scale, float largest) {
+        int bits = Float.floatToRawIntBits(scale * largest) & MAGNITUDE;
+        return bits >= overflowBits() && Float.isFinite(scale);
+    }
+
+    private int overflowBits() {
+        return switch (to) {
+            case BF16 -> BF16_OVERFLOW;
+            case F16 -> F16_OVERFLOW;
+            default -> INFINITY;
+        };
+    }
+
+    /// Multiplies.
+    ///
+    /// @param source the elements, the first one in the first bits of byte `sourceAt`
+    /// @param scales F32, from scale number `firstScale` of the tensor on
+    /// @param first the index of the first element in the tensor
+    /// @param count how many
+    /// @param overflows counts the products of finite factors that became infinite
+    void multiply(MemorySegment source, long sourceAt, MemorySegment scales, long firstScale, ScaleGrid grid,
+            long first,
+            MemorySegment target, long targetAt, long count, LongAdder overflows) {
+        long beyond = 0;
+        for (long done = 0; done < count;) {
+            int run = (int) Math.min(Math.min(grid.run(first + done), count - done), 1 << 20);
+            float scale = scales.getAtIndex(FLOAT, grid.scaleOf(first + done) - firstScale);
+            long out = targetAt + done * to.bits() / 8;
+            beyond += from == DType.F4 ? nibbles(source, sourceAt, done, scale, target, out, run)
+                    : bytes(source, sourceAt + done, scale, target, out, run);
+            done += run;
+        }
+        if (beyond > 0) {
+            overflows.add(beyond);
+        }
+    }
+
+    private int bytes(MemorySegment source, long at, float scale, MemorySegment target, long out, int run) {
+        int beyond = 0;
+        switch (to) {
+            case BF16 -> {
+                for (int i = 0; i < run; i++) {
+                    float value = table[source.get(ValueLayout.JAVA_BYTE, at + i) & 0xFF];
+                    int bits = Float.floatToRawIntBits(value * scale);
+                    target.set(SHORT, out + 2L * i, bf16(bits));
+                    beyond += beyond(bits, BF16_OVERFLOW, value, scale);
+                }
+            }
+            case F16 -> {
+                for (int i = 0; i < run; i++) {
+                    float value = table[source.get(ValueLayout.JAVA_BYTE, at + i) & 0xFF];
+                    int bits = Float.floatToRawIntBits(value * scale);
+                    target.set(SHORT, out + 2L * i, f16(bits));
+                    beyond += beyond(bits, F16_OVERFLOW, value, scale);
+                }
+            }
+            default -> {
+                for (int i = 0; i < run; i++) {
+                    float value = table[source.get(ValueLayout.JAVA_BYTE, at + i) & 0xFF];
+                    int bits = Float.floatToRawIntBits(value * scale);
+                    target.set(INT, out + 4L * i, f32(bits));
+                    beyond += beyond(bits, INFINITY, value, scale);
+                }
+            }
+        }
+        return beyond;
+    }
+
+    private int nibbles(MemorySegment source, long at, long firstNibble, float scale, MemorySegment target, long out,
+            int run) {
+        int beyond = 0;
+        for (int i = 0; i < run; i++) {
+            long nibble = firstNibble + i;
+            int pair = source.get(ValueLayout.JAVA_BYTE, at + (nibble >>> 1));
+            int code = (pair >>> (int) ((nibble & 1) * 4)) & 0xF;
+            float value = table[code];
+            int bits = Float.floatToRawIntBits(value * scale);
+            switch (to) {
+                case BF16 -> target.set(SHORT, out + 2L * i, bf16(bits));
+                case F16 -> target.set(SHORT, out + 2L * i, f16(bits));
+                default -> target.set(INT, out + 4L * i, f32(bits));
+            }
+            beyond += beyond(bits, overflowBits(), value, scale);
+        }
+        return beyond;
+    }
+
+    private static int beyond(int bits, int limit, float value, float scale) {
+        int magnitude = bits & MAGNITUDE;
+        return magnitude >= limit && magnitude <= INFINITY && Float.isFinite(value) && Float.isFinite(scale) ? 1 : 0;
+    }
+
+    private static int f32(int bits) {
+        return (bits & MAGNITUDE) > INFINITY ? QUIET_NAN : bits;
+    }
+
+    private static short bf16(int bits) {
+        return (short) ((bits & MAGNITUDE) > INFINITY ? BF16_NAN : (bits + 0x7FFF + ((bits >>> 16) & 1)) >>> 16);
+    }
+
+    /// The JDK's conversion rounds to nearest, ties to even; of a NaN it makes one thing or another.
+    private static short f16(int bits) {
+        return (bits & MAGNITUDE) > INFINITY ? F16_NAN : Float.floatToFloat16(Float.intBitsToFloat(bits));
+    }
+}

@@ -1,0 +1,368 @@
+package io.fastsafetensors.core.dequant;
+
+import io.fastsafetensors.core.storage.DerivedSource;
+import io.fastsafetensors.core.storage.ReadWindows;
+import io.fastsafetensors.error.StorageException;
+import io.fastsafetensors.spi.storage.StorageFile;
+import io.fastsafetensors.types.DType;
+import io.fastsafetensors.types.Location;
+import io.fastsafetensors.types.TensorInfo;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.atomic.LongAdder;
+import java.util.stream.Collectors;
+
+/// The quantised tensors of a file as a file of plain ones. A read of some elements reads their bytes and the scales of
+/// their blocks, and multiplies; or hands both out, for a device to do so.
+final class DequantizedSource implements DerivedSource {
+    /// Elements that are read and multiplied together; a multiple of what fills pages in every dtype.
+    private static final long STEP = 256 << 10;
+    private static final ValueLayout.OfFloat FLOAT =
+            ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+    private final List<View> tensors;
+    private final List<Location> files;
+    private final DType dtype;
+    private final long length;
+
+    /// A tensor's place.
+    ///
+    /// @param offset its first byte in the file
+    /// @param tensor what it is made of
+    /// @param overflows counts what became infinite
+    record View(long offset, Quantized tensor, LongAdder overflows) {
+    }
+
+    /// @param tensors by offset; what lies between them is zero
+    /// @param dtype what they become
+    DequantizedSource(List<View> tensors, DType dtype) {
+        this.tensors = List.copyOf(tensors);
+        this.dtype = dtype;
+        List<Location> parts = new ArrayList<>();
+        for (View view : tensors) {
+            add(view.tensor().values(), parts);
+            add(view.tensor().scales(), parts);
+            view.tensor().factor().ifPresent(factor -> add(factor, parts));
+        }
+        this.files = List.copyOf(parts);
+        this.length = tensors.isEmpty() ? 0 : end(tensors.getLast());
+    }
+
+    private static void add(TensorInfo tensor, List<Location> parts) {
+        if (!parts.contains(tensor.file())) {
+            parts.add(tensor.file());
+        }
+    }
+
+    private long end(View view) {
+        return view.offset() + dtype.byteSize(view.tensor().elements());
+    }
+
+    @Override
+    public List<Location> parts() {
+        return files;
+    }
+
+    @Override
+    public long length() {
+        return length;
+    }
+
+    @Override
+    public String name() {
+        return "dequantized";
+    }
+
+    @Override
+    public String reason() {
+        return "de-quantised by the host while it is read, through the page cache";
+    }
+
+    @Override
+    public Bytes open(List<StorageFile> parts) {
+        return new Open(parts);
+    }
+
+    /// The number of the tensor that ends after a byte; of the last one if there is none.
+    private int find(long offset) {
+        int low = 0;
+        int high = tensors.size() - 1;
+        while (low < high) {
+            int middle = (low + high) >>> 1;
+            if (end(tensors.get(middle)) <= offset) {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        return low;
+    }
+
+    private final class Open implements Bytes, QuantizedReads {
+        private final List<StorageFile> parts;
+        // The elements of a step, their scales as they are in the file, and as F32: each has one at most.
+        private final ReadWindows windows = new ReadWindows(STEP + 8 * STEP);
+        private final List<TensorReads> reads = new ArrayList<>();
+
+        Open(List<StorageFile> parts) {
+            this.parts = parts;
+            tensors.forEach(view -> reads.add(new TensorReads(view)));
+        }
+
+        @Override
+        public long read(long offset, MemorySegment target, long targetOffset, long bytes) {
+            if (bytes <= 0) {
+                return 0;
+            }
+            int number = find(offset);
+            View view = tensors.get(number);
+            if (offset < view.offset()) {
+                long gap = Math.min(bytes, view.offset() - offset);
+                target.asSlice(targetOffset, gap).fill((byte) 0);
+                return gap;
+            }
+            return reads.get(number).multiply(offset - view.offset(), target, targetOffset,
+                    Math.min(bytes, end(view) - offset));
+        }
+
+        @Override
+        public Set<DType> elements() {
+            return tensors.stream().map(view -> view.tensor().element()).collect(Collectors.toSet());
+        }
+
+        @Override
+        public DType result() {
+            return dtype;
+        }
+
+        @Override
+        public long readQuantized(long from, long to, MemorySegment memory, long used, Sink sink) {
+            TensorReads tensor = reads.get(find(from));
+            return tensor.fits(from, to, used, memory.byteSize()) ? tensor.handOut(from, to, used, memory, sink) : -1;
+        }
+
+        @Override
+        public void close() {
+            windows.close();
+        }
+
+        private final class TensorReads {
+            private final View view;
+            private final Quantized tensor;
+            private final StorageFile values;
+            private final StorageFile scales;
+            private final BlockProduct product;
+            private final float largest;
+            private final int bytesOut = dtype.bits() / 8;
+            private float[] factors = {};
+
+            TensorReads(View view) {
+                this.view = view;
+                this.tensor = view.tensor();
+                this.values = parts.get(files.indexOf(tensor.values().file()));
+                this.scales = parts.get(files.indexOf(tensor.scales().file()));
+                this.product = new BlockProduct(tensor.element(), dtype);
+                this.largest = product.largest();
+            }
+
+            /// De-quantises from a byte of the result on; the ends may lie inside an element.
+            long multiply(long from, MemorySegment target, long targetOffset, long bytes) {
+                MemorySegment window = windows.take();
+                try {
+                    long at = from;
+                    long end = from + bytes;
+                    while (at < end) {
+                        // Whole bytes of the source and whole elements of the result.
+                        long first = at / bytesOut / 2 * 2;
+                        long last = last(first, at / bytesOut,
+                                Math.min(Math.min(Math.ceilDiv(end, bytesOut), tensor.elements()), first + STEP / 2));
+                        boolean exact = first * bytesOut == at && last * bytesOut <= end;
+                        long got = Math.min(end, last * bytesOut) - at;
+                        if (exact) {
+                            multiply(first, last - first, window, target, targetOffset + at - from, view.overflows());
+                        } else {
+                            cutOut(first, last, at, got, window, target, targetOffset + at - from);
+                        }
+                        at += got;
+                    }
+                    return bytes;
+                } finally {
+                    windows.give(window);
+                }
+            }
+
+            /// Not past the row where the rows of scales are so long that those of two would not fit.
+            private long last(long first, long wanted, long last) {
+                return scaleCount(first, last) * Float.BYTES <= 8 * STEP ? last
+                        : Math.max(wanted + 1, Math.min(last, (first / tensor.grid().columns() + 1)
+                                * tensor.grid().columns()));
+            }
+
+            /// What begins or ends inside an element, or an odd one of two in a byte, is made aside. Who reads the rest of the
+            /// element counts it again; blocks of a load do not cut elements.
+            private void cutOut(long first, long last, long at, long bytes, MemorySegment window, MemorySegment target,
+                    long targetOffset) {
+                MemorySegment aside = windows.take();
+                try {
+                    multiply(first, last - first, window, aside, 0, view.overflows());
+                    MemorySegment.copy(aside, at - first * bytesOut, target, targetOffset, bytes);
+                } finally {
+                    windows.give(aside);
+                }
+            }
+
+            private void multiply(long first, long count, MemorySegment window, MemorySegment target, long targetOffset,
+                    LongAdder overflows) {
+                fill(values, tensor.values().fileOffset() + sourceBytes(first), window, 0, sourceBytes(count));
+                long lowest = tensor.grid().lowestScale(first, count);
+                long highest = tensor.grid().highestScale(first, count);
+                long at = STEP;
+                readScales(lowest, highest - lowest + 1, window, at);
+                product.multiply(window, 0, window.asSlice(at), lowest, tensor.grid(), first, target, targetOffset,
+                        count,
+                        overflows);
+            }
+
+            private long sourceBytes(long elements) {
+                return Math.ceilDiv(elements * tensor.element().bits(), 8L);
+            }
+
+            /// Reads scales as F32, with their factor. Raw ones lie behind them for the time being.
+            private void readScales(long first, long count, MemorySegment window, long at) {
+                int bytes = tensor.scale().bits() / 8;
+                long raw = at + count * (Float.BYTES - bytes);
+                fill(scales, tensor.scales().fileOffset() + first * bytes, window, raw, count * bytes);
+                float[] table = bytes == 1 ? Tables.of(tensor.scale()) : Tables.NONE;
+                long each = tensor.scalesPerFactor();
+                for (long s = 0; s < count; s++) {
+                    float scale = scale(window, raw + s * bytes, table);
+                    if (tensor.factor().isPresent()) {
+                        float factor = factors()[(int) ((first + s) / each)];
+                        scale = tensor.divides() ? scale / factor : scale * factor;
+                    }
+                    window.set(FLOAT, at + s * Float.BYTES, scale);
+                }
+            }
+
+            private float scale(MemorySegment window, long at, float[] table) {
+                return switch (tensor.scale()) {
+                    case F32 -> window.get(FLOAT, at);
+                    case BF16 -> Float.intBitsToFloat(bits(window, at) << 16);
+                    case F16 -> Float.float16ToFloat((short) bits(window, at));
+                    default -> table[window.get(ValueLayout.JAVA_BYTE, at) & 0xFF];
+                };
+            }
+
+            private static int bits(MemorySegment window, long at) {
+                return (window.get(ValueLayout.JAVA_BYTE, at) & 0xFF)
+                        | ((window.get(ValueLayout.JAVA_BYTE, at + 1) & 0xFF) << 8);
+            }
+
+            private synchronized float[] factors() {
+                if (factors.length == 0) {
+                    TensorInfo info = tensor.factor().orElseThrow();
+                    MemorySegment window = windows.take();
+                    try {
+                        fill(parts.get(files.indexOf(info.file())), info.fileOffset(), window, 0, info.byteSize());
+                        factors = window.asSlice(0, info.byteSize()).toArray(FLOAT);
+                    } finally {
+                        windows.give(window);
+                    }
+                }
+                return factors;
+            }
+
+            /// Whether whole bytes of elements make some bytes of the result, and all that they are made of has room.
+            boolean fits(long from, long to, long used, long room) {
+                long begin = from - view.offset();
+                long end = to - view.offset();
+                long first = begin / bytesOut;
+                long last = end / bytesOut;
+                boolean whole = begin % bytesOut == 0 && end % bytesOut == 0 && (first & 1) == 0
+                        && ((last & 1) == 0 || last == tensor.elements());
+                return whole && scalesAt(used, first, last) + Float.BYTES * scaleCount(first, last) <= room;
+            }
+
+            private long scaleCount(long first, long last) {
+                return tensor.grid().highestScale(first, last - first) - tensor.grid().lowestScale(first, last - first)
+                        + 1;
+            }
+
+            /// Elements begin at a multiple of a page's part, so that wide loads find them aligned.
+            private static long valuesAt(long used) {
+                return Math.ceilDiv(used, 256L) * 256;
+            }
+
+            private long scalesAt(long used, long first, long last) {
+                return Math.ceilDiv(valuesAt(used) + sourceBytes(last - first), 16L) * 16;
+            }
+
+            long handOut(long from, long to, long used, MemorySegment memory, Sink sink) {
+                long first = (from - view.offset()) / bytesOut;
+                long last = (to - view.offset()) / bytesOut;
+                long bytes = sourceBytes(last - first);
+                long at = valuesAt(used);
+                fill(values, tensor.values().fileOffset() + sourceBytes(first), memory, at, bytes);
+                long lowest = tensor.grid().lowestScale(first, last - first);
+                long count = scaleCount(first, last);
+                long scalesAt = scalesAt(used, first, last);
+                readScales(lowest, count, memory, scalesAt);
+                countOverflows(memory, at, scalesAt, lowest, count, first, last);
+                sink.quantized(at, bytes, tensor.element(), scalesAt, count * Float.BYTES, tensor.grid(), first, lowest,
+                        from, dtype);
+                return scalesAt + count * Float.BYTES;
+            }
+
+            /// The device counts nothing; but where no scale is large enough for it there is nothing to count.
+            private void countOverflows(MemorySegment memory, long at, long scalesAt, long lowest, long count,
+                    long first,
+                    long last) {
+                boolean may = false;
+                for (long s = 0; s < count && !may; s++) {
+                    may = product.mayOverflow(memory.get(FLOAT, scalesAt + s * Float.BYTES), largest);
+                }
+                if (!may) {
+                    return;
+                }
+                MemorySegment aside = windows.take();
+                try {
+                    long step = STEP;
+                    for (long done = first; done < last; done += step) {
+                        product.multiply(memory, at + sourceBytes(done - first), memory.asSlice(scalesAt), lowest,
+                                tensor.grid(), done, aside, 0, Math.min(step, last - done), view.overflows());
+                    }
+                } finally {
+                    windows.give(aside);
+                }
+            }
+
+            private static void fill(StorageFile file, long offset, MemorySegment into, long at, long bytes) {
+                for (long done = 0; done < bytes;) {
+                    long got = file.read(offset + done, into, at + done, bytes - done);
+                    if (got == 0) {
+                        throw new StorageException(
+                                "the file ended " + (bytes - done) + " bytes early: it shrank while it"
+                                        + " was being read",
+                                file.location().where().withOffset(offset + done));
+                    }
+                    done += got;
+                }
+            }
+        }
+    }
+
+    /// Made once for all tensors.
+    private static final class Tables {
+        private static final float[] NONE = {};
+        private static final float[] E4M3 = SmallFloats.table(DType.F8_E4M3);
+        private static final float[] E8M0 = SmallFloats.table(DType.F8_E8M0);
+
+        static float[] of(DType dtype) {
+            return dtype == DType.F8_E4M3 ? E4M3 : E8M0;
+        }
+    }
+}
