@@ -19,6 +19,9 @@ import org.junit.jupiter.api.Test;
 class HardwareTest {
     private static final String REASON = "libacme.so is not installed: apt install libacme";
 
+    /// The rules of registration hold with and without hardware; these providers are registered nowhere.
+    private static final Set<String> REGISTRATION = Set.of("P-13", "P-14");
+
     private String required = "";
 
     @BeforeEach
@@ -35,10 +38,21 @@ class HardwareTest {
     @Test
     void missing_hardware_aborts_every_rule_with_its_reason() {
         ConformanceRun run = ConformanceRun.of(new Missing(), Effort.QUICK);
-        assertEquals(Rules.inCode().keySet(), run.abortedRules());
-        assertEquals(Set.of(), run.failedRules());
+        assertEquals(needingHardware(), run.abortedRules());
+        assertEquals(REGISTRATION, run.failedRules());
         assertEquals(Set.of(), run.passedRules());
-        assertTrue(run.messages().stream().allMatch(m -> m.contains(REASON)), () -> "messages: " + run.messages());
+        requireReasons(run);
+    }
+
+    private static Set<String> needingHardware() {
+        Set<String> rules = new TreeSet<>(Rules.inCode().keySet());
+        rules.removeAll(REGISTRATION);
+        return rules;
+    }
+
+    private static void requireReasons(ConformanceRun run) {
+        assertTrue(run.messages().stream().filter(message -> !message.contains("no provider \"missing\""))
+                .allMatch(message -> message.contains(REASON)), () -> "messages: " + run.messages());
     }
 
     @Test
@@ -47,22 +61,23 @@ class HardwareTest {
             System.setProperty(Requirement.PROPERTY, names);
             ConformanceRun run = ConformanceRun.of(new Missing(), Effort.QUICK);
             assertEquals(Rules.inCode().keySet(), run.failedRules(), names);
-            assertTrue(run.messages().stream().allMatch(m -> m.contains(REASON)), () -> "messages: " + run.messages());
+            requireReasons(run);
         }
     }
 
     @Test
     void other_requirements_do_not_matter() {
         System.setProperty(Requirement.PROPERTY, "missing-too,cuda");
-        assertEquals(Set.of(), ConformanceRun.of(new Missing(), Effort.QUICK).failedRules());
+        assertEquals(REGISTRATION, ConformanceRun.of(new Missing(), Effort.QUICK).failedRules());
     }
 
     @Test
     void missing_capabilities_abort_their_rules_by_name() {
         ConformanceRun run = ConformanceRun.of(HostProvider.minimal(), Effort.QUICK);
         assertEquals(Set.of(), run.failedRules());
-        Set<String> expected = new TreeSet<>(
-                Set.of("A-07", "A-08", "C-09", "M-01", "M-02", "L-04", "N-04", "E-06", "E-07", "E-08"));
+        // Without a hook that provokes failures, and with one device, some have nothing to try.
+        Set<String> expected = new TreeSet<>(Set.of("A-07", "A-08", "C-09", "C-12", "M-01", "M-02", "L-04", "N-04", "E-06",
+                "E-07", "E-08", "E-12", "E-13", "E-14", "P-15"));
         Rules.inCode().keySet().stream().filter(id -> id.matches("[KGDF]-.*")).forEach(expected::add);
         assertEquals(expected, run.abortedRules());
         for (String capability : Set.of("KERNELS", "HOST_ADDRESSABLE", "POINTERS", "DIRECT_STORAGE",

@@ -212,6 +212,12 @@ final class CheckedBackend implements Backend {
     @Override
     public void close() {
         List<String> left = closed || contract.forwardsMisuse() ? List.of() : open.values().stream().sorted().toList();
+        // Their memory goes with the backend, and may be somebody else's at once.
+        open.keySet().forEach(object -> {
+            if (object instanceof CheckedBuffer buffer) {
+                buffer.giveUp();
+            }
+        });
         try {
             delegate.close();
         } finally {

@@ -55,8 +55,9 @@ final class CheckedStaging implements StagingBuffer {
         return delegate.isPageLocked();
     }
 
+    /// One thread at a time: of two that close it, none returns before it is closed.
     @Override
-    public void close() {
+    public synchronized void close() {
         if (!closed.compareAndSet(false, true)) {
             delegate.close();
             return;
