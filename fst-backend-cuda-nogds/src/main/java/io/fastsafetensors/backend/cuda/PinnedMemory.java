@@ -16,6 +16,8 @@ final class PinnedMemory {
     private static final long PAGE = 4096;
     /// As far as sizes go when they are rounded up.
     private static final long LARGEST = Long.MAX_VALUE - 2 * PAGE;
+    /// JCuda wraps what it allocates in a byte buffer, whose size is an int.
+    private static final long PIECE = 1L << 31;
     private static final String ADVICE = " memory is registered from a page's start, and a read-only mapping as such;"
             + " a mapping of a file must be shared to be fast. Without registration copies go through staging memory";
 
@@ -50,9 +52,13 @@ final class PinnedMemory {
         if (result == CudaDriver.CUDA_ERROR_OUT_OF_MEMORY) {
             throw new OutOfDeviceMemoryException(requested, -1, Where.backend(CudaBackend.NAME));
         }
+        if (result != CudaDriver.CUDA_SUCCESS && bytes >= PIECE) {
+            throw new OutOfDeviceMemoryException(requested, -1, "one piece of page-locked memory is smaller than 2 GiB",
+                    Where.backend(CudaBackend.NAME));
+        }
         if (result != CudaDriver.CUDA_SUCCESS) {
             throw context.status().failure("cuMemHostAlloc", result,
-                    bytes + " bytes of page-locked memory were asked for; one piece of it is smaller than 2 GiB");
+                    bytes + " bytes of page-locked memory were asked for");
         }
         return address[0];
     }

@@ -34,7 +34,7 @@ public class NcclConformanceTest extends ProcessGroupConformance {
     }
 
     private static int devices() {
-        return ((Probe.Available) new CudaBackendProvider().probe()).devices().size();
+        return new CudaBackendProvider().probe().found().map(found -> found.devices().size()).orElse(0);
     }
 
     /// A rank's GPU.
