@@ -8,7 +8,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.FileTime;
-import java.time.Instant;
 import java.util.Map;
 import java.util.Objects;
 
@@ -21,7 +20,7 @@ final class LocalIdentity {
     static FileIdentity of(Statx status) {
         return FileIdentity.of("device " + (status.device() >>> 32) + ":" + (int) status.device() + ", inode "
                 + status.inode(), status.size(),
-                "changed at " + Instant.ofEpochSecond(status.seconds(), status.nanos()));
+                changed(status.seconds(), status.nanos()));
     }
 
     /// Of what a path names now, links followed; by the JDK alone.
@@ -32,9 +31,19 @@ final class LocalIdentity {
             Long size = (Long) Objects.requireNonNull(all.get("size"));
             FileTime changed = (FileTime) Objects.requireNonNull(all.get("lastModifiedTime"));
             return FileIdentity.of("device " + all.get("dev") + ", inode " + all.get("ino"), size,
-                    "changed at " + changed.toInstant());
+                    changed(changed));
         }
         BasicFileAttributes all = Files.readAttributes(path, BasicFileAttributes.class);
-        return FileIdentity.of("file " + all.fileKey(), all.size(), "changed at " + all.lastModifiedTime().toInstant());
+        return FileIdentity.of("file " + all.fileKey(), all.size(), changed(all.lastModifiedTime()));
+    }
+
+    private static String changed(FileTime time) {
+        return changed(time.toInstant().getEpochSecond(), time.toInstant().getNano());
+    }
+
+    /// In Unix time: a date would take dozens of classes of the JDK into every first load.
+    private static String changed(long seconds, int nanos) {
+        String fraction = Integer.toString(nanos);
+        return "changed at " + seconds + "." + "0".repeat(9 - fraction.length()) + fraction + " s";
     }
 }
