@@ -1,5 +1,7 @@
 package io.fastsafetensors.testkit.fault;
 
+import io.fastsafetensors.error.BackendException;
+import io.fastsafetensors.error.Where;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.LinkedBlockingQueue;
@@ -72,9 +74,11 @@ final class WorkQueue implements AutoCloseable {
                     job.done.complete(null);
                 } catch (CompletionException e) {
                     job.done.completeExceptionally(e.getCause() == null ? e : e.getCause());
-                } catch (RuntimeException | Error e) {
-                    // An error too: who copies out of a mapping of a file that shrank gets one.
+                } catch (RuntimeException e) {
                     job.done.completeExceptionally(e);
+                } catch (Error e) {
+                    // A copy out of a mapping of a file that shrank is one; a device would report a failed copy.
+                    job.done.completeExceptionally(new BackendException("the work failed: " + e, Where.nowhere(), e));
                 }
             }
         } catch (InterruptedException _) {

@@ -89,7 +89,7 @@ class LocalGroupTest {
         BufferSlice of(byte[] bytes) {
             DeviceBuffer buffer = backend.allocate(bytes.length + 32L, 256);
             buffers.add(buffer);
-            try (Arena arena = Arena.ofConfined()) {
+            try (Arena arena = Arena.ofShared()) {
                 MemorySegment source = arena.allocate(Math.max(1, bytes.length)).asSlice(0, bytes.length);
                 source.copyFrom(MemorySegment.ofArray(bytes));
                 stream.copyToDevice(source, buffer, 16);
@@ -99,7 +99,7 @@ class LocalGroupTest {
         }
 
         byte[] read(BufferSlice slice) {
-            try (Arena arena = Arena.ofConfined()) {
+            try (Arena arena = Arena.ofShared()) {
                 MemorySegment copy = arena.allocate(Math.max(1, slice.byteSize())).asSlice(0, slice.byteSize());
                 stream.copyToHost(slice.buffer(), slice.offset(), copy);
                 stream.synchronize();

@@ -147,9 +147,10 @@ API CUfileError_t cuFileHandleRegister(void **fh, CUfileDescr_t *descr) {
     if (is_unserved(path)) {
         return error(HANDLE_NOT_REGISTERED, 0);
     }
-    /* A descriptor of its own: reads here are not aligned. */
+    /* A descriptor of its own: reads here are not aligned. What the caller cannot read cannot be read here. */
     struct handle *handle = malloc(sizeof *handle);
-    *handle = (struct handle) {HANDLE, open(link, O_RDONLY | O_CLOEXEC)};
+    int blind = (fcntl(descr->handle.fd, F_GETFL) & O_ACCMODE) == O_WRONLY;
+    *handle = (struct handle) {HANDLE, blind ? -1 : open(link, O_RDONLY | O_CLOEXEC)};
     count(&handle_count, 1);
     *fh = handle;
     return error(SUCCESS, 0);
