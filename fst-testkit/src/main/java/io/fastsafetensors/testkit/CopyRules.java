@@ -326,7 +326,7 @@ abstract class CopyRules extends RuleGroup {
         }
     }
 
-    /// What core makes around memory that it did not allocate.
+    /// A buffer like those that core makes around memory that it did not allocate.
     private record ForeignBuffer(DeviceBuffer memory) implements DeviceBuffer {
         @Override
         public long byteSize() {

@@ -5,7 +5,7 @@ import java.util.Optional;
 /// Provokes failures that a healthy device does not have: by a test build of the driver, a debugger's call, or a library
 /// that stands between backend and driver. Without one the rules about failed work are skipped.
 public interface FailureHook {
-    /// What is to fail.
+    /// An operation that is to fail.
     enum Failure {
         /// Copies between host and device.
         COPY,

@@ -18,7 +18,7 @@ import java.util.stream.Stream;
 
 /// A process that finds a provider and probes, as a program's first call does.
 final class ProbeProcess {
-    /// What came of it.
+    /// The result of a probe.
     ///
     /// @param status its exit status; 0 if the provider was found and `probe()` returned
     /// @param output what it printed, to either stream

@@ -21,13 +21,13 @@ import java.util.TreeMap;
 import java.time.Duration;
 import java.util.stream.Collectors;
 
-/// What came of a suite's rules, as text and as JSON: two files named after the suite's class, in the folder that the
+/// Writes the results of a suite's rules, as text and as JSON: two files named after the suite's class, in the folder that the
 /// system property `fst.testkit.report` names. Thread-safe.
 final class ReportFile {
     static final String PROPERTY = "fst.testkit.report";
     private static final int WIDTH = 15;
 
-    /// What came of a rule; of several tests of one rule the worst.
+    /// The result of a rule; of several tests of one rule the worst.
     enum Outcome {
         /// It holds.
         PASSED,

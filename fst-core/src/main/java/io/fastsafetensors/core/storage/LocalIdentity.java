@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.FileTime;
+import java.time.Instant;
 import java.util.Map;
 import java.util.Objects;
 
@@ -38,7 +39,8 @@ final class LocalIdentity {
     }
 
     private static String changed(FileTime time) {
-        return changed(time.toInstant().getEpochSecond(), time.toInstant().getNano());
+        Instant instant = time.toInstant();
+        return changed(instant.getEpochSecond(), instant.getNano());
     }
 
     /// In Unix time: a date would take dozens of classes of the JDK into every first load.

@@ -55,7 +55,12 @@ final class AtomicFile implements AutoCloseable {
         private static volatile boolean ending;
 
         static {
-            Runtime.getRuntime().addShutdownHook(new Thread(AtExit::removeAll, "fst-unfinished-files"));
+            try {
+                Runtime.getRuntime().addShutdownHook(new Thread(AtExit::removeAll, "fst-unfinished-files"));
+            } catch (IllegalStateException e) {
+                // The JVM is ending already.
+                ending = true;
+            }
         }
 
         private AtExit() {
@@ -282,22 +287,27 @@ final class AtomicFile implements AutoCloseable {
 
     /// @param replaces whether there is a file whose mode may be narrower than a new one's
     private static FileChannel open(Path temporary, long bytes, boolean replaces) throws IOException {
+        // Before there is a file: who removes it is registered here.
+        AtExit.requireRunning();
         OURS.add(temporary);
         FileChannel channel = null;
+        boolean done = false;
         try {
             channel = FileChannel.open(temporary, Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.READ,
                     StandardOpenOption.WRITE), IS_POSIX && replaces ? OWNER_ONLY : ANY_MODE);
-            // After it was made: either this sees the end, or the end sees the file.
+            // And after it was made: either this sees the end, or the end sees the file.
             AtExit.requireRunning();
             DiskSpace.platform().reserve(temporary, bytes);
+            done = true;
             return channel;
-        } catch (IOException e) {
-            if (channel != null) {
-                channel.close();
-                Files.deleteIfExists(temporary);
+        } finally {
+            if (!done) {
+                if (channel != null) {
+                    channel.close();
+                    Files.deleteIfExists(temporary);
+                }
+                OURS.remove(temporary);
             }
-            OURS.remove(temporary);
-            throw e;
         }
     }
 

@@ -123,7 +123,7 @@ public enum Check {
     /// Equal dtypes that are not supported, or another answer than before.
     BAD_PAIRS(Side.BACKEND, "equal dtypes are supported, and supports() does not change its mind");
 
-    /// Who broke it.
+    /// The side that broke it.
     public enum Side {
         /// Who calls the backend: core, or a test.
         CALLER,

@@ -5,6 +5,9 @@ import io.fastsafetensors.spi.DeviceBuffer;
 import io.fastsafetensors.spi.DirectFile;
 import io.fastsafetensors.spi.DirectStorage;
 import io.fastsafetensors.spi.storage.StorageFile;
+import io.fastsafetensors.types.Location;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /// Direct storage under watch.
@@ -12,6 +15,7 @@ final class CheckedStorage implements DirectStorage {
     private final DirectStorage delegate;
     private final CheckedBackend backend;
     private final Contract contract;
+    private final Map<Location, Support> answers = new ConcurrentHashMap<>();
 
     CheckedStorage(DirectStorage delegate, CheckedBackend backend) {
         this.delegate = delegate;
@@ -30,14 +34,21 @@ final class CheckedStorage implements DirectStorage {
         }
         contract.require(support != null, Check.NULL_ANSWER, "support(" + file.location() + ")");
         contract.require(!support.reason().isBlank(), Check.BAD_SUPPORT, "no reason for " + file.location());
+        answers.put(file.location(), support);
         return support;
+    }
+
+    /// The last answer, so that watching asks no more than the caller does.
+    private Support known(StorageFile file) {
+        Support answer = answers.get(file.location());
+        return answer == null ? support(file) : answer;
     }
 
     @Override
     public DirectFile open(StorageFile file) {
         DirectFile real = contract.call("open(" + file.location() + ")")
-                .require(support(file).mode() != Mode.NONE, Check.UNSUPPORTED_FILE, BackendException.class,
-                        () -> support(file).reason())
+                .require(known(file).mode() != Mode.NONE, Check.UNSUPPORTED_FILE, BackendException.class,
+                        () -> known(file).reason())
                 .unless(backend::isClosed).answer(() -> delegate.open(file));
         long alignment = real.alignment();
         contract.require(alignment > 0 && Long.bitCount(alignment) == 1, Check.BAD_FILE_ALIGNMENT,

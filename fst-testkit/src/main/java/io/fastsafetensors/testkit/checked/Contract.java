@@ -10,7 +10,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
-/// What is known of one checked provider: its claims, what is live, and what was found. Thread-safe.
+/// The state of one checked provider: its claims, what is live, and what was found. Thread-safe.
 @SuppressWarnings("ReferenceEquality") // What counts is which object it is.
 final class Contract {
     /// The space of host addresses. Device pointers are in space 0, and each object without pointers is one of its own.

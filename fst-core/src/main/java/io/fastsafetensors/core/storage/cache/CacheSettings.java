@@ -12,7 +12,7 @@ import java.util.function.Function;
 
 import org.jspecify.annotations.Nullable;
 
-/// Where the cache is and how large it may become. Each setting is a storage property, else the system property of that name
+/// The place of the cache and its bound. Each setting is a storage property, else the system property of that name
 /// with `fst.` before it, else, for the directory, the variable `FST_CACHE`. Immutable.
 ///
 /// @param directory where entries are
