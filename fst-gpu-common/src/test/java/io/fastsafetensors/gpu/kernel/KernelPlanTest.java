@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.fastsafetensors.error.UnsupportedFeatureException;
 import io.fastsafetensors.spi.BufferSlice;
 import io.fastsafetensors.spi.DeviceBuffer;
+import io.fastsafetensors.spi.ScaleGrid;
 import io.fastsafetensors.spi.Strided;
 import io.fastsafetensors.types.DType;
 import io.fastsafetensors.types.DeviceHandle;
@@ -77,6 +78,8 @@ class KernelPlanTest {
             Strided view = new Strided(Shape.of(4, 3, size), 0, new long[] {1024, 64, 1});
             planned.add(gather(DType.U8, view, DType.U8).getFirst().function());
         }
+        planned.add(KernelPlan.dequantize(new BufferSlice(source, 0, 16), DType.F8_E4M3, new BufferSlice(source, 64, 4),
+                ScaleGrid.single(), 0, 0, new BufferSlice(target, 0, 32), DType.BF16).getFirst().function());
         assertEquals(planned, new HashSet<>(KernelPlan.functions()));
         assertEquals(planned.size(), KernelPlan.functions().size());
     }

@@ -105,7 +105,7 @@ final class MiniWeights {
             if (forgets) {
                 bytes[bytes.length - 1] ^= 1;
             }
-            if (bytes.length > 0 && options.transferPath() == TransferPath.MAPPED
+            if (bytes.length > 0 && options.transferPath() == TransferPath.STAGED
                     && MiniLoaderProvider.breaks("F-11")) {
                 bytes[0] ^= 1;
             }
