@@ -28,7 +28,7 @@ import org.junit.jupiter.api.Test;
 /// Many threads on one backend at once.
 abstract class ConcurrencyRules extends RuleGroup {
     private static final int THREADS = 8;
-    private static final int ATTEMPTS = 4;
+    private static final int ATTEMPTS = 20;
 
     ConcurrencyRules(BackendConformance suite) {
         super(suite);
