@@ -1,6 +1,6 @@
 package io.fastsafetensors.spi;
 
-/// Where the scale of each element of a quantised tensor is found: elements are rows of `columns`, rows make matrices of
+/// Finds the scale of each element of a quantised tensor: elements are rows of `columns`, rows make matrices of
 /// `rows`, and all elements of a block of `blockRows` × `blockColumns` of one matrix share a scale. Blocks at the ends of
 /// rows and matrices may be smaller. Immutable.
 ///

@@ -35,7 +35,7 @@ final class TensorDigests {
         return count;
     }
 
-    /// What a checkpoint was compared with.
+    /// The digests that a checkpoint was compared with.
     ///
     /// @param tensors how many tensors have a digest in the metadata
     /// @param files where the digest of each file is that has one

@@ -13,7 +13,7 @@ import java.util.Optional;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.JsonToken;
 
-/// What `config.json` beside a checkpoint says of its quantisation: `quantization_config`, at the top or in `text_config`.
+/// Reads what `config.json` beside a checkpoint says of its quantisation: `quantization_config`, at the top or in `text_config`.
 ///
 /// @param blockSize the blocks of `weight_block_size`, if it has two numbers
 public record QuantizationConfig(Optional<BlockSize> blockSize) {

@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.JsonToken;
 
-/// What PyTorch's distributed checkpoint (`HuggingFaceStorageWriter` with `save_sharded`) says in a file's metadata of the
+/// Reads what PyTorch's distributed checkpoint (`HuggingFaceStorageWriter` with `save_sharded`) says in a file's metadata of the
 /// parts of tensors that the file holds: where in the whole tensor each begins. Immutable.
 final class ShardingInfo {
     /// The key of `__metadata__`.

@@ -13,7 +13,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 
-/// What one block of de-quantised tensors is made of: elements and scales, read into a slot together, copied to the device
+/// The parts of one block of de-quantised tensors: elements and scales, read into a slot together, copied to the device
 /// together, and multiplied to the tensors' places there. Used by one reader.
 final class DeviceProducts implements QuantizedReads.Sink {
     private final LoadContext load;

@@ -14,6 +14,7 @@ import io.fastsafetensors.spi.Kernels;
 import io.fastsafetensors.spi.MemoryInfo;
 import io.fastsafetensors.spi.StagingBuffer;
 import io.fastsafetensors.spi.TransferHints;
+import io.fastsafetensors.types.Location;
 import io.fastsafetensors.types.Device;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
@@ -35,6 +36,7 @@ final class CheckedBackend implements Backend {
     private final DeviceInfo info;
     private final TransferHints hints;
     private final Map<Object, String> open = new ConcurrentHashMap<>();
+    private final Map<Location, DirectStorage.Support> supported = new ConcurrentHashMap<>();
     private volatile boolean closed;
 
     CheckedBackend(Backend delegate, String name, Device device, Contract contract) {
@@ -65,6 +67,11 @@ final class CheckedBackend implements Backend {
     }
 
     /// As above, with the calls that opened it.
+    /// What direct storage said of files.
+    Map<Location, DirectStorage.Support> supported() {
+        return supported;
+    }
+
     void openedHere(Object object, String what) {
         open.put(object, what + " opened at " + StackWalker.getInstance().walk(frames -> frames
                 .filter(frame -> !frame.getClassName().startsWith(PACKAGE)).limit(FRAMES)

@@ -7,7 +7,6 @@ import io.fastsafetensors.spi.DirectStorage;
 import io.fastsafetensors.spi.storage.StorageFile;
 import io.fastsafetensors.types.Location;
 import java.util.Map;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /// Direct storage under watch.
@@ -15,12 +14,14 @@ final class CheckedStorage implements DirectStorage {
     private final DirectStorage delegate;
     private final CheckedBackend backend;
     private final Contract contract;
-    private final Map<Location, Support> answers = new ConcurrentHashMap<>();
+    // The backend's: it may hand out another object each time.
+    private final Map<Location, Support> answers;
 
     CheckedStorage(DirectStorage delegate, CheckedBackend backend) {
         this.delegate = delegate;
         this.backend = backend;
         this.contract = backend.contract();
+        this.answers = backend.supported();
     }
 
     @Override

@@ -26,7 +26,7 @@ final class FaultyStream implements CopyStream {
         this.backend = backend;
         this.plan = plan;
         this.objects = objects;
-        this.queue = new WorkQueue(plan.isDeferred());
+        this.queue = new WorkQueue(backend, plan.isDeferred());
         this.closed = plan.once(Operation.CLOSE_STREAM, backend, objects.opened(OpenObjects.Kind.STREAM));
     }
 

@@ -15,13 +15,16 @@ final class WorkQueue implements AutoCloseable {
     private record Job(Runnable work, CompletableFuture<Void> done, boolean last) {
     }
 
+    private final String backend;
     private final boolean deferred;
     private final LinkedBlockingQueue<Job> jobs = new LinkedBlockingQueue<>();
     private final Thread worker;
     private CompletableFuture<Void> last = CompletableFuture.completedFuture(null);
     private boolean closed;
 
-    WorkQueue(boolean deferred) {
+    /// @param backend whose work it is
+    WorkQueue(String backend, boolean deferred) {
+        this.backend = backend;
         this.deferred = deferred;
         this.worker = Thread.ofPlatform().daemon().name("fst-fault-stream-" + NUMBER.incrementAndGet())
                 .unstarted(this::work);
@@ -78,7 +81,8 @@ final class WorkQueue implements AutoCloseable {
                     job.done.completeExceptionally(e);
                 } catch (Error e) {
                     // A copy out of a mapping of a file that shrank is one; a device would report a failed copy.
-                    job.done.completeExceptionally(new BackendException("the work failed: " + e, Where.nowhere(), e));
+                    job.done.completeExceptionally(
+                            new BackendException("the work failed: " + e, Where.backend(backend), e));
                 }
             }
         } catch (InterruptedException _) {

@@ -4,7 +4,7 @@ import io.fastsafetensors.spi.ScaleGrid;
 import io.fastsafetensors.types.DType;
 import java.lang.foreign.MemorySegment;
 
-/// What [io.fastsafetensors.spi.Kernels#dequantize] must compute, element by element. Stateless.
+/// Computes what [io.fastsafetensors.spi.Kernels#dequantize] must, element by element. Stateless.
 ///
 /// The product of two F32 has at most 48 significant bits, so an F64 holds it exactly; it is rounded to F32 from there, and
 /// then to the result. Every NaN is the positive quiet one without payload.
