@@ -120,7 +120,7 @@ final class AbilityMutants {
             }
 
             @Override
-            public void close() {
+            public synchronized void close() {
                 super.close();
                 if (own.scope().isAlive()) {
                     own.close();
