@@ -283,7 +283,7 @@ abstract class AllocationRules extends RuleGroup {
     }
 
     /// What `memory()` says is free falls by what is allocated and written, and rises when it is closed. Not applicable
-    /// where the device does not say how much is free.
+    /// where the device does not say how much is free, and on `cpu`, whose memory is every process's.
     ///
     /// If it fails: free is not used, and bytes are not KiB; ask the driver in each call.
     @Test
@@ -291,6 +291,9 @@ abstract class AllocationRules extends RuleGroup {
     void a_10_free_memory_falls_by_what_is_allocated() throws InterruptedException {
         if (bench.backend.memory().free() < 0) {
             throw new NotApplicable("the device does not say how much memory is free");
+        }
+        if (bench.device.isCpu()) {
+            throw new NotApplicable("free memory of the host changes with every process");
         }
         long bytes = MemoryMeter.chunk(bench.backend);
         for (int attempt = 1;; attempt++) {
