@@ -18,6 +18,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 
 /// Every command of CONTRIBUTING's table runs as printed, and tests that it names are there and run.
 ///
@@ -58,8 +59,10 @@ class ContributingTest {
         }
     }
 
+    // A dozen builds: longer than all other tests together.
     @Test
     @Tag("slow")
+    @EnabledIfSystemProperty(named = "fst.contributing", matches = "true")
     void every_command_works_as_printed() throws IOException {
         Prerequisite.BASH.require();
         Workspace workspace = Workspace.create(Path.of("target/contributing").toAbsolutePath());

@@ -4,6 +4,7 @@ import io.fastsafetensors.error.UnsupportedFeatureException;
 import io.fastsafetensors.spi.BufferSlice;
 import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.Kernels;
+import io.fastsafetensors.spi.ScaleGrid;
 import io.fastsafetensors.spi.Strided;
 import io.fastsafetensors.types.DType;
 import java.util.List;
@@ -68,6 +69,28 @@ final class CheckedKernels implements Kernels {
             }
             checked.submit(call, () -> delegate.gather(checked.real(), CheckedBuffer.real(source), from, view,
                     CheckedBuffer.real(target), to), List.of(source.buffer(), target.buffer()), null, null, 0);
+        });
+    }
+
+    @Override
+    public boolean dequantizes(DType from, DType to) {
+        return delegate.dequantizes(from, to);
+    }
+
+    @Override
+    public void dequantize(CopyStream stream, BufferSlice source, DType from, BufferSlice scales, ScaleGrid grid,
+            long firstElement, long firstScale, BufferSlice target, DType to) {
+        String what = "de-quantise from " + from + " to " + to;
+        CheckedStream checked = own(stream, what);
+        checked.alone(what, () -> {
+            Call call = checked.call(what).require(dequantizes(from, to), Check.UNSUPPORTED_PAIR,
+                    UnsupportedFeatureException.class, () -> from + " to " + to);
+            for (BufferSlice slice : List.of(source, scales, target)) {
+                call = checked.buffer(call, slice.buffer(), slice.offset(), slice.byteSize());
+            }
+            checked.submit(call, () -> delegate.dequantize(checked.real(), CheckedBuffer.real(source), from,
+                    CheckedBuffer.real(scales), grid, firstElement, firstScale, CheckedBuffer.real(target), to),
+                    List.of(source.buffer(), scales.buffer(), target.buffer()), null, null, 0);
         });
     }
 

@@ -13,6 +13,7 @@ import io.fastsafetensors.api.Diagnostics;
 import io.fastsafetensors.api.DirectIo;
 import io.fastsafetensors.api.Distribution;
 import io.fastsafetensors.api.DlpackVersion;
+import io.fastsafetensors.api.Digests;
 import io.fastsafetensors.api.GetOptions;
 import io.fastsafetensors.api.LeakDetection;
 import io.fastsafetensors.api.LoadOptions;
@@ -182,6 +183,7 @@ class MessagesTest {
         samples.put(boolean.class, false);
         samples.put(Loader.class, loader);
         samples.put(Selection.class, Selection.all());
+        samples.put(Digests.class, Digests.none());
         return samples;
     }
 
