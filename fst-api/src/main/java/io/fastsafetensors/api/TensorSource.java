@@ -54,11 +54,7 @@ public interface TensorSource {
     /// @param values the elements in row-major order; unchanged until they are written
     /// @throws IllegalArgumentException if there are more or fewer than the shape says
     static TensorSource of(String name, Shape shape, float[] values) {
-        Objects.requireNonNull(name, "name");
-        Objects.requireNonNull(shape, "shape");
-        Objects.requireNonNull(values, "values");
-        return new ArraySource(name, DType.F32, shape,
-                MemorySegment.ofArray(Objects.requireNonNull(values, "values")));
+        return new ArraySource(name, DType.F32, shape, MemorySegment.ofArray(Objects.requireNonNull(values, "values")));
     }
 
     /// Doubles, as F64.
@@ -66,11 +62,7 @@ public interface TensorSource {
     /// @param values the elements in row-major order; unchanged until they are written
     /// @throws IllegalArgumentException if there are more or fewer than the shape says
     static TensorSource of(String name, Shape shape, double[] values) {
-        Objects.requireNonNull(name, "name");
-        Objects.requireNonNull(shape, "shape");
-        Objects.requireNonNull(values, "values");
-        return new ArraySource(name, DType.F64, shape,
-                MemorySegment.ofArray(Objects.requireNonNull(values, "values")));
+        return new ArraySource(name, DType.F64, shape, MemorySegment.ofArray(Objects.requireNonNull(values, "values")));
     }
 
     /// Longs, as I64.
@@ -78,11 +70,7 @@ public interface TensorSource {
     /// @param values the elements in row-major order; unchanged until they are written
     /// @throws IllegalArgumentException if there are more or fewer than the shape says
     static TensorSource of(String name, Shape shape, long[] values) {
-        Objects.requireNonNull(name, "name");
-        Objects.requireNonNull(shape, "shape");
-        Objects.requireNonNull(values, "values");
-        return new ArraySource(name, DType.I64, shape,
-                MemorySegment.ofArray(Objects.requireNonNull(values, "values")));
+        return new ArraySource(name, DType.I64, shape, MemorySegment.ofArray(Objects.requireNonNull(values, "values")));
     }
 
     /// Ints, as I32.
@@ -90,11 +78,7 @@ public interface TensorSource {
     /// @param values the elements in row-major order; unchanged until they are written
     /// @throws IllegalArgumentException if there are more or fewer than the shape says
     static TensorSource of(String name, Shape shape, int[] values) {
-        Objects.requireNonNull(name, "name");
-        Objects.requireNonNull(shape, "shape");
-        Objects.requireNonNull(values, "values");
-        return new ArraySource(name, DType.I32, shape,
-                MemorySegment.ofArray(Objects.requireNonNull(values, "values")));
+        return new ArraySource(name, DType.I32, shape, MemorySegment.ofArray(Objects.requireNonNull(values, "values")));
     }
 
     /// Shorts, as I16.
@@ -102,11 +86,7 @@ public interface TensorSource {
     /// @param values the elements in row-major order; unchanged until they are written
     /// @throws IllegalArgumentException if there are more or fewer than the shape says
     static TensorSource of(String name, Shape shape, short[] values) {
-        Objects.requireNonNull(name, "name");
-        Objects.requireNonNull(shape, "shape");
-        Objects.requireNonNull(values, "values");
-        return new ArraySource(name, DType.I16, shape,
-                MemorySegment.ofArray(Objects.requireNonNull(values, "values")));
+        return new ArraySource(name, DType.I16, shape, MemorySegment.ofArray(Objects.requireNonNull(values, "values")));
     }
 
     /// Booleans, as BOOL.
@@ -114,8 +94,6 @@ public interface TensorSource {
     /// @param values the elements in row-major order; copied
     /// @throws IllegalArgumentException if there are more or fewer than the shape says
     static TensorSource of(String name, Shape shape, boolean[] values) {
-        Objects.requireNonNull(name, "name");
-        Objects.requireNonNull(shape, "shape");
         Objects.requireNonNull(values, "values");
         byte[] bytes = new byte[values.length];
         for (int i = 0; i < values.length; i++) {
@@ -129,10 +107,6 @@ public interface TensorSource {
     /// @param bytes unchanged until they are written
     /// @throws IllegalArgumentException if there are more or fewer than dtype and shape say
     static TensorSource of(String name, DType dtype, Shape shape, byte[] bytes) {
-        Objects.requireNonNull(name, "name");
-        Objects.requireNonNull(dtype, "dtype");
-        Objects.requireNonNull(shape, "shape");
-        Objects.requireNonNull(bytes, "bytes");
         return new ArraySource(name, dtype, shape, MemorySegment.ofArray(Objects.requireNonNull(bytes, "bytes")));
     }
 
@@ -141,10 +115,6 @@ public interface TensorSource {
     /// @param bytes alive and unchanged until they are written
     /// @throws IllegalArgumentException if there are more or fewer than dtype and shape say
     static TensorSource of(String name, DType dtype, Shape shape, MemorySegment bytes) {
-        Objects.requireNonNull(name, "name");
-        Objects.requireNonNull(dtype, "dtype");
-        Objects.requireNonNull(shape, "shape");
-        Objects.requireNonNull(bytes, "bytes");
         return new ArraySource(name, dtype, shape, Objects.requireNonNull(bytes, "bytes"));
     }
 
