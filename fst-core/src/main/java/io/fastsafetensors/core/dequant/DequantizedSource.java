@@ -2,6 +2,7 @@ package io.fastsafetensors.core.dequant;
 
 import io.fastsafetensors.core.storage.DerivedSource;
 import io.fastsafetensors.core.storage.ReadWindows;
+import io.fastsafetensors.core.storage.TensorPlaces;
 import io.fastsafetensors.error.StorageException;
 import io.fastsafetensors.spi.storage.StorageFile;
 import io.fastsafetensors.types.DType;
@@ -27,7 +28,7 @@ final class DequantizedSource implements DerivedSource {
     private final List<View> tensors;
     private final List<Location> files;
     private final DType dtype;
-    private final long length;
+    private final TensorPlaces places;
 
     /// A tensor's place.
     ///
@@ -49,17 +50,13 @@ final class DequantizedSource implements DerivedSource {
             view.tensor().factor().ifPresent(factor -> add(factor, parts));
         }
         this.files = List.copyOf(parts);
-        this.length = tensors.isEmpty() ? 0 : end(tensors.getLast());
+        this.places = TensorPlaces.of(this.tensors, View::offset, view -> dtype.byteSize(view.tensor().elements()));
     }
 
     private static void add(TensorInfo tensor, List<Location> parts) {
         if (!parts.contains(tensor.file())) {
             parts.add(tensor.file());
         }
-    }
-
-    private long end(View view) {
-        return view.offset() + dtype.byteSize(view.tensor().elements());
     }
 
     @Override
@@ -69,7 +66,7 @@ final class DequantizedSource implements DerivedSource {
 
     @Override
     public long length() {
-        return length;
+        return places.length();
     }
 
     @Override
@@ -85,21 +82,6 @@ final class DequantizedSource implements DerivedSource {
     @Override
     public Bytes open(List<StorageFile> parts) {
         return new Open(parts);
-    }
-
-    /// The number of the tensor that ends after a byte; of the last one if there is none.
-    private int find(long offset) {
-        int low = 0;
-        int high = tensors.size() - 1;
-        while (low < high) {
-            int middle = (low + high) >>> 1;
-            if (end(tensors.get(middle)) <= offset) {
-                low = middle + 1;
-            } else {
-                high = middle;
-            }
-        }
-        return low;
     }
 
     private final class Open implements Bytes, QuantizedReads {
@@ -118,15 +100,10 @@ final class DequantizedSource implements DerivedSource {
             if (bytes <= 0) {
                 return 0;
             }
-            int number = find(offset);
-            View view = tensors.get(number);
-            if (offset < view.offset()) {
-                long gap = Math.min(bytes, view.offset() - offset);
-                target.asSlice(targetOffset, gap).fill((byte) 0);
-                return gap;
-            }
-            return reads.get(number).multiply(offset - view.offset(), target, targetOffset,
-                    Math.min(bytes, end(view) - offset));
+            int number = places.find(offset);
+            long gap = places.fillGap(number, offset, target, targetOffset, bytes);
+            return gap > 0 ? gap : reads.get(number).multiply(offset - places.begin(number), target, targetOffset,
+                    Math.min(bytes, places.end(number) - offset));
         }
 
         @Override
@@ -141,7 +118,7 @@ final class DequantizedSource implements DerivedSource {
 
         @Override
         public long readQuantized(long from, long to, MemorySegment memory, long used, Sink sink) {
-            TensorReads tensor = reads.get(find(from));
+            TensorReads tensor = reads.get(places.find(from));
             return tensor.fits(from, to, used, memory.byteSize()) ? tensor.handOut(from, to, used, memory, sink) : -1;
         }
 

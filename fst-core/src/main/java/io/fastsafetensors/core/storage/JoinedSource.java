@@ -17,7 +17,7 @@ public final class JoinedSource implements DerivedSource {
 
     private final List<Location> files;
     private final List<Whole> tensors;
-    private final long length;
+    private final TensorPlaces places;
 
     /// A part of a row-major tensor: a box of it, row-major itself.
     ///
@@ -44,7 +44,7 @@ public final class JoinedSource implements DerivedSource {
     public JoinedSource(List<Location> files, List<Whole> tensors) {
         this.files = List.copyOf(files);
         this.tensors = List.copyOf(tensors);
-        this.length = tensors.isEmpty() ? 0 : tensors.getLast().offset() + tensors.getLast().byteSize();
+        this.places = TensorPlaces.of(this.tensors, Whole::offset, Whole::byteSize);
     }
 
     @Override
@@ -54,7 +54,7 @@ public final class JoinedSource implements DerivedSource {
 
     @Override
     public long length() {
-        return length;
+        return places.length();
     }
 
     @Override
@@ -70,21 +70,6 @@ public final class JoinedSource implements DerivedSource {
     @Override
     public Bytes open(List<StorageFile> parts) {
         return new Open(parts);
-    }
-
-    /// The tensor that ends after a byte; the last one if there is none.
-    private int find(long offset) {
-        int low = 0;
-        int high = tensors.size() - 1;
-        while (low < high) {
-            int middle = (low + high) >>> 1;
-            if (tensors.get(middle).offset() + tensors.get(middle).byteSize() <= offset) {
-                low = middle + 1;
-            } else {
-                high = middle;
-            }
-        }
-        return low;
     }
 
     private final class Open implements Bytes {
@@ -103,15 +88,13 @@ public final class JoinedSource implements DerivedSource {
             if (bytes <= 0) {
                 return 0;
             }
-            int number = find(offset);
-            Whole tensor = tensors.get(number);
-            if (offset < tensor.offset()) {
-                long gap = Math.min(bytes, tensor.offset() - offset);
-                target.asSlice(targetOffset, gap).fill((byte) 0);
+            int number = places.find(offset);
+            long gap = places.fillGap(number, offset, target, targetOffset, bytes);
+            if (gap > 0) {
                 return gap;
             }
-            long from = offset - tensor.offset();
-            long to = Math.min(from + bytes, tensor.byteSize());
+            long from = offset - places.begin(number);
+            long to = Math.min(offset + bytes, places.end(number)) - places.begin(number);
             for (BoxRuns runs : boxes.get(number)) {
                 runs.read(from, to, target, targetOffset);
             }
