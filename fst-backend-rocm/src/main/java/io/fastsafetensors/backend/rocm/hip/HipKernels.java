@@ -1,14 +1,10 @@
 package io.fastsafetensors.backend.rocm.hip;
 
 import io.fastsafetensors.gpu.EventPool;
-import io.fastsafetensors.spi.BufferSlice;
-import io.fastsafetensors.spi.CopyStream;
-import io.fastsafetensors.spi.Kernels;
-import io.fastsafetensors.spi.ScaleGrid;
-import io.fastsafetensors.spi.Strided;
 import io.fastsafetensors.gpu.kernel.KernelCall;
-import io.fastsafetensors.gpu.kernel.KernelPlan;
-import io.fastsafetensors.types.DType;
+import io.fastsafetensors.gpu.kernel.PlannedKernels;
+import io.fastsafetensors.spi.CopyStream;
+import io.fastsafetensors.spi.DeviceBuffer;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -16,7 +12,7 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /// The shared kernels on a device, compiled or loaded at their first use. Thread-safe.
-final class HipKernels implements Kernels, AutoCloseable {
+final class HipKernels extends PlannedKernels implements AutoCloseable {
     /// Source, its offset, target, its offset, and the struct.
     private static final int ARGUMENTS = 5;
 
@@ -33,35 +29,7 @@ final class HipKernels implements Kernels, AutoCloseable {
     }
 
     @Override
-    public boolean supports(DType from, DType to) {
-        return KernelPlan.supports(from, to);
-    }
-
-    @Override
-    public void convert(CopyStream stream, BufferSlice source, DType from, BufferSlice target, DType to,
-            long elements) {
-        launch(stream, source, target, KernelPlan.convert(source, from, target, to, elements));
-    }
-
-    @Override
-    public boolean dequantizes(DType from, DType to) {
-        return KernelPlan.dequantizes(from, to);
-    }
-
-    @Override
-    public void dequantize(CopyStream stream, BufferSlice source, DType from, BufferSlice scales, ScaleGrid grid,
-            long firstElement, long firstScale, BufferSlice target, DType to) {
-        launch(stream, source, target,
-                KernelPlan.dequantize(source, from, scales, grid, firstElement, firstScale, target, to));
-    }
-
-    @Override
-    public void gather(CopyStream stream, BufferSlice source, DType from, Strided view, BufferSlice target,
-            DType to) {
-        launch(stream, source, target, KernelPlan.gather(source, from, view, target, to));
-    }
-
-    private void launch(CopyStream stream, BufferSlice source, BufferSlice target, List<KernelCall> calls) {
+    protected void launch(CopyStream stream, DeviceBuffer source, DeviceBuffer target, List<KernelCall> calls) {
         if (!(stream instanceof HipStream queue && queue.isOf(streams))) {
             throw new IllegalArgumentException("not a stream of this backend: " + stream);
         }
@@ -84,11 +52,11 @@ final class HipKernels implements Kernels, AutoCloseable {
     }
 
     /// The addresses of the arguments, which follow them.
-    private static MemorySegment arguments(KernelCall call, BufferSlice source, BufferSlice target, Arena arena) {
+    private static MemorySegment arguments(KernelCall call, DeviceBuffer source, DeviceBuffer target, Arena arena) {
         MemorySegment values = arena.allocate((ARGUMENTS - 1) * Long.BYTES + call.parameters().length, Long.BYTES);
-        values.setAtIndex(ValueLayout.JAVA_LONG, 0, source.buffer().handle().value());
+        values.setAtIndex(ValueLayout.JAVA_LONG, 0, source.handle().value());
         values.setAtIndex(ValueLayout.JAVA_LONG, 1, call.sourceOffset());
-        values.setAtIndex(ValueLayout.JAVA_LONG, 2, target.buffer().handle().value());
+        values.setAtIndex(ValueLayout.JAVA_LONG, 2, target.handle().value());
         values.setAtIndex(ValueLayout.JAVA_LONG, 3, call.targetOffset());
         MemorySegment.copy(call.parameters(), 0, values, ValueLayout.JAVA_BYTE, (ARGUMENTS - 1) * Long.BYTES,
                 call.parameters().length);

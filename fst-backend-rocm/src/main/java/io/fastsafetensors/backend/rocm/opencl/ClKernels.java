@@ -1,15 +1,13 @@
 package io.fastsafetensors.backend.rocm.opencl;
 
-import io.fastsafetensors.spi.BufferSlice;
+import io.fastsafetensors.gpu.kernel.KernelCall;
+import io.fastsafetensors.gpu.kernel.PlannedKernels;
 import io.fastsafetensors.spi.CopyStream;
-import io.fastsafetensors.spi.Kernels;
-import io.fastsafetensors.spi.ScaleGrid;
-import io.fastsafetensors.spi.Strided;
-import io.fastsafetensors.gpu.kernel.KernelPlan;
-import io.fastsafetensors.types.DType;
+import io.fastsafetensors.spi.DeviceBuffer;
+import java.util.List;
 
 /// The shared kernels, launched on a stream of this backend.
-final class ClKernels implements Kernels {
+final class ClKernels extends PlannedKernels {
     private final OpenClBackend backend;
 
     ClKernels(OpenClBackend backend) {
@@ -17,31 +15,8 @@ final class ClKernels implements Kernels {
     }
 
     @Override
-    public boolean supports(DType from, DType to) {
-        return KernelPlan.supports(from, to);
-    }
-
-    @Override
-    public void convert(CopyStream stream, BufferSlice source, DType from, BufferSlice target, DType to,
-            long elements) {
-        own(stream).launch(KernelPlan.convert(source, from, target, to, elements), source.buffer(), target.buffer());
-    }
-
-    @Override
-    public boolean dequantizes(DType from, DType to) {
-        return KernelPlan.dequantizes(from, to);
-    }
-
-    @Override
-    public void dequantize(CopyStream stream, BufferSlice source, DType from, BufferSlice scales, ScaleGrid grid,
-            long firstElement, long firstScale, BufferSlice target, DType to) {
-        own(stream).launch(KernelPlan.dequantize(source, from, scales, grid, firstElement, firstScale, target, to),
-                source.buffer(), target.buffer());
-    }
-
-    @Override
-    public void gather(CopyStream stream, BufferSlice source, DType from, Strided view, BufferSlice target, DType to) {
-        own(stream).launch(KernelPlan.gather(source, from, view, target, to), source.buffer(), target.buffer());
+    protected void launch(CopyStream stream, DeviceBuffer source, DeviceBuffer target, List<KernelCall> calls) {
+        own(stream).launch(calls, source, target);
     }
 
     private ClStream own(CopyStream stream) {
