@@ -58,7 +58,7 @@ public final class SourceFiles implements AutoCloseable {
         return new SourceFiles(storages, 0);
     }
 
-    /// The same files for whoever reads on later, when these may be closed: each must be the version that was read here.
+    /// The same files for later reads, when these may be closed: each must be the version that was read here.
     /// They are closed as soon as nobody uses them; one holder.
     ///
     /// @param opener held until the result is closed
@@ -75,11 +75,14 @@ public final class SourceFiles implements AutoCloseable {
         return again;
     }
 
-    /// Does ahead of the first load what a process does once: finding the storage of paths, binding the system's calls.
+    /// Does ahead of the first load what a process does once (finding the storage of paths, binding the system's
+    /// calls), which takes milliseconds of its start that something else can hide. What goes wrong is told at the
+    /// first use.
     public static void prepare(Storages storages) {
-        storages.prepare();
-        if (Limit.DESCRIPTORS < ASSUMED_LIMIT) {
-            System.getLogger("io.fastsafetensors.core").log(Level.DEBUG, "only {0} descriptors", Limit.DESCRIPTORS);
+        try (SourceFiles files = forLoad(storages)) {
+            files.storage(Location.of(Path.of("")));
+        } catch (RuntimeException e) {
+            System.getLogger("io.fastsafetensors.core").log(Level.DEBUG, "the storage of paths is not ready", e);
         }
     }
 

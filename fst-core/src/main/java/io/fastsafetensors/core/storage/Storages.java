@@ -10,9 +10,6 @@ import io.fastsafetensors.spi.storage.Storage;
 import io.fastsafetensors.spi.storage.StorageOptions;
 import io.fastsafetensors.spi.storage.StorageProvider;
 import io.fastsafetensors.types.Location;
-import java.lang.System.Logger;
-import java.lang.System.Logger.Level;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -24,8 +21,6 @@ import java.util.TreeSet;
 /// The storages of one loader, or of one call that reads headers: each is opened when the first location of its scheme is
 /// met and closed by the last holder of this. Thread-safe.
 public final class Storages implements AutoCloseable {
-    private static final Logger LOG = System.getLogger("io.fastsafetensors.core");
-
     private final Storage memory = new MemoryStorage();
     private final Map<String, Storage> open = new LinkedHashMap<>();
     private final StorageOptions options;
@@ -40,16 +35,6 @@ public final class Storages implements AutoCloseable {
     /// @param options what each storage is told when it is opened
     public static Storages open(StorageOptions options) {
         return new Storages(options);
-    }
-
-    /// Opens the storage of paths ahead of its first use: finding it and binding the system's calls takes milliseconds
-    /// of a process's start, which something else can hide. What goes wrong is told at the first use.
-    void prepare() {
-        try {
-            of(Location.of(Path.of("")));
-        } catch (RuntimeException e) {
-            LOG.log(Level.DEBUG, "the storage of paths is not ready", e);
-        }
     }
 
     /// With this one for paths; one holder.
