@@ -8,7 +8,7 @@ import java.util.Optional;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Tag;
 
-/// What the rules ask of the backend, and what it answers, keeps the contract.
+/// Runs the rules with every call and answer checked against the contract.
 @Tag("slow")
 class CheckedCpuConformanceTest extends BackendConformance {
     private static final CheckedBackendProvider PROVIDER =

@@ -26,6 +26,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /// The backend as the provider opens it.
@@ -108,6 +109,7 @@ class CpuBackendTest {
     }
 
     @Test
+    @Tag("denied")
     void many_threads_share_a_buffer() throws Exception {
         DeviceBuffer buffer = backend.allocate(8 << 20, 64);
         MemorySegment memory = buffer.segment().orElseThrow();
@@ -130,6 +132,7 @@ class CpuBackendTest {
     }
 
     @Test
+    @Tag("denied")
     void closing_the_backend_frees_what_is_open() {
         DeviceBuffer buffer = backend.allocate(10, 64);
         StagingBuffer staging = backend.allocateStaging(10);
@@ -147,6 +150,7 @@ class CpuBackendTest {
     }
 
     @Test
+    @Tag("denied")
     void copies_are_done_when_they_return() {
         DeviceBuffer a = backend.allocate(16, 64);
         DeviceBuffer b = backend.allocate(16, 64);

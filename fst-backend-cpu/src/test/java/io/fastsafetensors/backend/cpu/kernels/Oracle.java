@@ -7,7 +7,7 @@ import java.math.RoundingMode;
 import java.util.EnumMap;
 import java.util.Map;
 
-/// What conversions must give, found another way than the kernels': narrow floats by looking for the nearest of all
+/// Finds what conversions must give another way than the kernels': narrow floats by looking for the nearest of all
 /// their numbers, wide floats by the JDK's own rounding, integers by BigDecimal.
 final class Oracle {
     private static final Map<DType, Oracle> ALL = new EnumMap<>(DType.class);

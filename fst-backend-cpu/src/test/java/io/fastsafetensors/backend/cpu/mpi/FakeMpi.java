@@ -16,7 +16,7 @@ import java.util.function.BooleanSupplier;
 /// One rank's library in a world of threads: messages really move, each call can be made to fail. What it does is
 /// scripted by the public fields.
 final class FakeMpi implements Mpi {
-    /// What all ranks of one test share; also the lock of everything.
+    /// The state that all ranks of one test share; also the lock of everything.
     static final class World {
         private final int size;
         private final Map<String, Queue<byte[]>> mail = new HashMap<>();

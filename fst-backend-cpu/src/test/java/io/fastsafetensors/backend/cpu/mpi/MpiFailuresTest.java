@@ -26,7 +26,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/// What becomes of a group, and of the library in the process, when the library says no.
+/// Groups, and the library in the process, when the library says no.
 @Timeout(600)
 @Tag("native")
 class MpiFailuresTest {

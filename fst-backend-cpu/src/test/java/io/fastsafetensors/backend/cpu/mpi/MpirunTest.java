@@ -101,7 +101,7 @@ class MpirunTest {
         assertEquals(1, count(result, "exited on signal 9"), result::toString);
     }
 
-    /// With recovery enabled the others live on, and learn of it by the timeout, their own or that of whoever was first.
+    /// With recovery enabled the others live on, and learn of it by the timeout, their own or that of the first one.
     @Test
     @Tag("slow")
     void a_killed_rank_is_named_where_mpirun_lets_the_others_live() {
