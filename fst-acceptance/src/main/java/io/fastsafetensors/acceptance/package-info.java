@@ -1,4 +1,4 @@
-/// What is judged when everything else is built: the documents, and the tests that did not run.
+/// Judges, when everything else is built, the documents, and the tests that did not run.
 @NullMarked
 package io.fastsafetensors.acceptance;
 

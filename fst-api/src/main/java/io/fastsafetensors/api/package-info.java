@@ -1,4 +1,4 @@
-/// What a program uses: open a checkpoint, load it to a device, take tensors, close.
+/// The programs' interface: open a checkpoint, load it to a device, take tensors, close.
 /// Start at [Loader] (loading) and [Safetensors] (headers, one-liners, writing).
 /// The implementation is fst-core, found by [java.util.ServiceLoader] through [LoaderProvider].
 @NullMarked

@@ -4,7 +4,7 @@ import io.fastsafetensors.types.DeviceHandle;
 import java.lang.foreign.MemorySegment;
 import java.util.Optional;
 
-/// One allocation of device memory. Owned by whoever allocated it, freed by [#close()] (idempotent, from any thread,
+/// One allocation of device memory. Owned by its allocator, freed by [#close()] (idempotent, from any thread,
 /// after the copies that touch it are done). After that every accessor throws [IllegalStateException]. While a native call
 /// in flight uses the segment, closing is an [IllegalStateException] and changes nothing; a later close frees it.
 ///

@@ -8,7 +8,7 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 
-/// The result of a backend's look at this machine. Made by [#available(List)] or [#unavailable(String)]. Whoever reads one asks
+/// The result of a backend's look at this machine. Made by [#available(List)] or [#unavailable(String)]. A reader asks
 /// [#found()] and [#obstacle()], and so needs no change if a state is added.
 public interface Probe {
     /// It works here, with these devices; what it can do is added by [Available#with(Capability...)].

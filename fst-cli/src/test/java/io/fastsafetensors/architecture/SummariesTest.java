@@ -14,12 +14,13 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
-/// The Javadoc summary of every type names its role ("Reads …", "A reference-counted …"): none begins with a question
-/// word. Reads sources, because some modules are built after this one, or not at all.
+/// The Javadoc summary of every type and package, tests included, names its role ("Reads …", "A reference-counted
+/// …"): none begins with a question word. Reads sources, because some modules are built after this one, or not at
+/// all.
 class SummariesTest {
     private static final Pattern TYPE = Pattern
             .compile(" *(?:(?:public|protected|private|static|final|abstract|sealed|non-sealed) )*"
-                    + "(?:class|interface|record|enum|@interface) (\\w+).*");
+                    + "(?:class|interface|record|enum|@interface|package) ([\\w.]+).*");
     private static final Pattern QUESTION =
             Pattern.compile(" */// *(?:What|How|Where|Who|Which|Whether|When|Why)\\b.*");
 
@@ -96,10 +97,12 @@ class SummariesTest {
     private static List<Path> sources() throws IOException {
         List<Path> sources = new ArrayList<>();
         try (Stream<Path> modules = Files.list(Path.of(".."))) {
-            for (Path main : modules.map(module -> module.resolve("src/main/java")).filter(Files::isDirectory)
-                    .toList()) {
-                try (Stream<Path> files = Files.walk(main)) {
-                    files.filter(file -> file.toString().endsWith(".java")).forEach(sources::add);
+            for (Path root : modules.flatMap(module -> Stream.of("src/main/java", "src/test/java").map(module::resolve))
+                    .filter(Files::isDirectory).toList()) {
+                try (Stream<Path> files = Files.walk(root)) {
+                    // This test has summaries of both kinds in a text.
+                    files.filter(file -> file.toString().endsWith(".java") && !file.endsWith("SummariesTest.java"))
+                            .forEach(sources::add);
                 }
             }
         }

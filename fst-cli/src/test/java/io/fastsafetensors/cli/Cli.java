@@ -16,7 +16,7 @@ import java.util.Map;
 
 /// Runs commands through the entry that scripts use, and writes what they are run on.
 final class Cli {
-    /// What a command said.
+    /// The output of a command.
     record Result(int status, String out, String err) {
         List<String> lines() {
             return out.lines().toList();

@@ -94,7 +94,7 @@ class LauncherTest {
         root = Files.move(root, directory.resolve("another place"));
         List<String> moved = run(0, Map.of(), "ls");
         assertFalse(moved.toString().contains("-XX:AOTCache="), "a cache made elsewhere: " + moved);
-        assertEquals(0, Files.size(root.resolve("fst-cli/target/fst-25.0.9.aot")), "made anew, by a JDK that cannot");
+        assertEquals(0, Files.size(root.resolve("fst-cli/target/fst-25.0.9.aot")), "made again, by a JDK that cannot");
     }
 
     @Test

@@ -17,7 +17,7 @@ final class RewriteLoop {
     private static final int TENSORS = 6;
     private static final int TENSOR_BYTES = 700_000;
 
-    /// How a version comes over the one before.
+    /// A way to put a version over the one before.
     enum Way {
         /// A file out of memory.
         WRITE,

@@ -9,7 +9,7 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/// What every command does alike: help, wrong usage, errors in a line.
+/// The common behaviour of all commands: help, wrong usage, errors in a line.
 class UsageTest {
     private static final List<String> COMMANDS = List.of("ls", "verify", "load", "convert", "align", "split",
             "merge", "diff", "doctor", "demo");

@@ -1,5 +1,5 @@
-/// What the tests of several modules share: the tools that they need of the machine, C that they compile, and processes
-/// that they start.
+/// The parts that the tests of several modules share: the tools that they need of the machine, C that they compile,
+/// and processes that they start.
 @NullMarked
 package io.fastsafetensors.test;
 

@@ -17,7 +17,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.opentest4j.AssertionFailedError;
 import org.opentest4j.TestAbortedException;
 
-/// What becomes of a test whose prerequisite is missing.
+/// Tests whose prerequisite is missing.
 class PrerequisiteTest {
     private static final String PROPERTY = "fst.require";
 

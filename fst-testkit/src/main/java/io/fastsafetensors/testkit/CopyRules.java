@@ -293,8 +293,8 @@ abstract class CopyRules extends RuleGroup {
         }
     }
 
-    /// Any buffer whose handle is a pointer can be copied and converted, whoever made the object (capability POINTERS):
-    /// core makes such objects around memory that another framework allocated.
+    /// Any buffer whose handle is a pointer can be copied and converted, no matter what made the object (capability
+    /// POINTERS): core makes such objects around memory that another framework allocated.
     ///
     /// If it fails: go by the handle or the segment, and cast to no class of your own.
     @Test

@@ -315,12 +315,12 @@ abstract class FileRules extends RuleGroup {
         }
     }
 
-    /// A checkpoint that is written anew through the device has the same tensors.
+    /// A checkpoint that is rewritten through the device has the same tensors.
     ///
     /// If it fails: copies to the host are used here in pieces, many at once.
     @Test
-    @DisplayName("F-13 a checkpoint can be written anew through the device")
-    void f_13_a_checkpoint_can_be_written_anew_through_the_device() {
+    @DisplayName("F-13 a checkpoint can be rewritten through the device")
+    void f_13_a_checkpoint_can_be_rewritten_through_the_device() {
         WrittenFile file = mixed("before");
         Path after = folder.resolve("after.safetensors");
         try (Loader loader = loader().build()) {

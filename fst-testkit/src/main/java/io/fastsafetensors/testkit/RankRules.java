@@ -183,7 +183,8 @@ abstract class RankRules {
         withSeveral(Duration.ofMillis(1500), BrokenScripts::skips);
     }
 
-    /// If a rank closes its group, whoever waits for it, now or later, gets a `GroupException` long before the timeout.
+    /// If a rank closes its group, a rank that waits for it, now or later, gets a `GroupException` long before the
+    /// timeout.
     ///
     /// If it fails: say farewell in `close()`, and listen for it while waiting.
     @Test

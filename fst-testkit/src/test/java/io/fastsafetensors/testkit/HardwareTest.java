@@ -15,7 +15,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/// What the suite does where hardware or capabilities are missing.
+/// The suite where hardware or capabilities are missing.
 class HardwareTest {
     private static final String REASON = "libacme.so is not installed: apt install libacme";
 

@@ -20,7 +20,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
-/// RULES.md says what the code says. After a change of rules, `-Dfst.testkit.writeRules=true` writes it anew.
+/// RULES.md says what the code says. After a change of rules, `-Dfst.testkit.writeRules=true` writes it again.
 class RulesDocumentTest {
     private static final Path DOCUMENT = Path.of("RULES.md");
     private static final Path SOURCES = Path.of("src/main/java/io/fastsafetensors/testkit");
@@ -125,7 +125,7 @@ class RulesDocumentTest {
             Files.writeString(DOCUMENT, expected);
         }
         assertEquals(expected, Files.readString(DOCUMENT),
-                "write it anew with -Dtest=RulesDocumentTest -Dfst.testkit.writeRules=true");
+                "write it again with -Dtest=RulesDocumentTest -Dfst.testkit.writeRules=true");
     }
 
     @Test

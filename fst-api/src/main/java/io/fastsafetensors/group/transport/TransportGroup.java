@@ -118,7 +118,7 @@ public final class TransportGroup implements ProcessGroup {
                 : new Begun(begun.getFirst());
     }
 
-    /// An operation that goes on beside the caller: whoever asks for it uses the group.
+    /// An operation that goes on beside the caller: its caller uses the group.
     private final class Begun implements PendingCollective {
         private final PendingCollective work;
 

@@ -7,7 +7,7 @@ import io.fastsafetensors.spi.ScaleGrid;
 import io.fastsafetensors.spi.Strided;
 import io.fastsafetensors.types.DType;
 
-/// Checks the arguments of [io.fastsafetensors.spi.Kernels] before anything is queued, for whoever implements it.
+/// Checks the arguments of [io.fastsafetensors.spi.Kernels] before anything is queued, for its implementations.
 public final class Requests {
     private Requests() {
     }

@@ -16,7 +16,7 @@ import io.fastsafetensors.spi.SystemMemory;
 import io.fastsafetensors.spi.ffm.RawMemory;
 import java.lang.foreign.Arena;
 
-/// Anonymous mappings, on huge pages where a buffer is large enough. No page is touched here: whoever fills the
+/// Anonymous mappings, on huge pages where a buffer is large enough. No page is touched here: the reader that fills the
 /// memory does that, from many threads at once.
 final class MappedMemory implements HostMemory {
     /// The size of a huge page on x86-64, and on ARM with pages of 4 KiB.

@@ -24,7 +24,7 @@ import java.util.function.Supplier;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/// What the probe says, with the driver, without it, and with one that fails.
+/// The probe's answers with the driver, without it, and with one that fails.
 class CudaBackendProviderTest {
     private final ScriptedDriver driver = new ScriptedDriver();
 

@@ -39,8 +39,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/// What the conformance suite cannot ask, since it knows no CUDA: the context, the driver's memory, many events. The
-/// driver is asked directly.
+/// Tests that the conformance suite cannot have, since it knows no CUDA: the context, the driver's memory, many
+/// events. The driver is asked directly.
 @Timeout(600)
 public abstract class DeviceBehaviour {
     private static final int MIB = 1 << 20;

@@ -28,7 +28,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 import org.junit.jupiter.api.io.TempDir;
 
-/// How the native libraries are found, in processes of their own: with a file in the temporary directory where JCuda
+/// The search for the native libraries, in processes of their own: with a file in the temporary directory where JCuda
 /// would look for its library, which somebody else has put there; and without a driver.
 @EnabledIfSystemProperty(named = "os.name", matches = "Linux")
 @EnabledIfSystemProperty(named = "os.arch", matches = "amd64")

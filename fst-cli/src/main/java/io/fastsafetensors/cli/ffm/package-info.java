@@ -1,4 +1,4 @@
-/// What the command asks of the operating system itself: how wide a terminal is.
+/// The command's own calls of the operating system: the width of a terminal.
 /// Calls the C library through the API's foreign-function helper.
 @NullMarked
 package io.fastsafetensors.cli.ffm;

@@ -165,7 +165,7 @@ public final class ParsedCheckpoint implements Checkpoint {
         return headers;
     }
 
-    /// The files that the headers were read from, for whoever reads on. Held by whoever opened the checkpoint, for as long
+    /// The files that the headers were read from, for later reads. Held by the opener of the checkpoint, for as long
     /// as a load of it needs them; a checkpoint that a user keeps does not keep them open.
     public SourceFiles sources() {
         return sources;

@@ -30,7 +30,7 @@ import org.junit.jupiter.api.io.TempDir;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
-/// What is configured where, which of it wins, and what is said of what is wrong.
+/// Configuration: its places, their precedence, and the messages about what is wrong.
 class ConfigurationTest {
     private static final LoadOptions DEFAULTS = LoadOptions.defaults();
 

@@ -35,7 +35,7 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/// What a checkpoint of several files gives beside its verdict.
+/// The contents of checkpoints of several files, beside their verdicts.
 class CheckpointReaderTest {
     @TempDir
     Path directory;

@@ -29,7 +29,7 @@ import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/// What a header gives beside its verdict.
+/// The contents of headers, beside their verdicts.
 class HeaderReaderTest {
     @TempDir
     Path directory;

@@ -31,7 +31,7 @@ import org.junit.jupiter.api.io.TempDir;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
-/// What the writer leaves behind when all goes well.
+/// The files that the writer leaves behind when all goes well.
 class CheckpointWriterTest {
     private static final WriteOptions DEFAULTS = WriteOptions.defaults();
 

@@ -28,7 +28,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/// What PyTorch computes in fst's memory, against plain arithmetic: the numbers are small integers, exact in every type
+/// PyTorch's results from fst's memory, against plain arithmetic: the numbers are small integers, exact in every type
 /// on the way.
 @EnabledOnOs(value = OS.LINUX, architectures = "amd64", disabledReason = "the pom has no other natives of PyTorch")
 class DjlTest {

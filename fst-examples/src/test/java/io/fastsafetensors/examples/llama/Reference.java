@@ -10,7 +10,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
 
-/// What `llama_reference.py` computes of a checkpoint.
+/// The results of `llama_reference.py` for a checkpoint.
 ///
 /// @param logits a score for each token of the vocabulary, at each position of the prompt
 /// @param tokens the likeliest continuation

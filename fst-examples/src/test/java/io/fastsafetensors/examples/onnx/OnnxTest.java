@@ -25,7 +25,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/// What the model computes from fst's memory, against plain arithmetic: the numbers are exact in every type on the way.
+/// The model's results from fst's memory, against plain arithmetic: the numbers are exact in every type on the way.
 class OnnxTest {
     private static final int INPUTS = 5;
     private static final int HIDDEN = 7;

@@ -21,7 +21,7 @@ import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
-/// What is planned and what is refused. What the planned calls do is checked where the source is compiled.
+/// The plans of kernels, and the refusals. The work of the planned calls is checked where the source is compiled.
 class KernelPlanTest {
     private static final int COUNT_AT = 164;
     private final DeviceBuffer source = new Buffer(1L << 40);

@@ -57,7 +57,7 @@ final class RangeServer implements AutoCloseable {
         }
     }
 
-    /// What a test does with a request.
+    /// A test's treatment of a request.
     interface Behaviour {
         /// @return the answer; null for the usual one
         @Nullable

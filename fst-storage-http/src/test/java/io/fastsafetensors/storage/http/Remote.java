@@ -14,7 +14,7 @@ import java.util.Map;
 import java.util.Random;
 import org.junit.jupiter.api.function.Executable;
 
-/// What tests of remote storage have in common.
+/// The common parts of tests of remote storage.
 final class Remote {
     private Remote() {
     }

@@ -37,7 +37,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/// What loads ask of a server: how often, how much, how many requests at a time.
+/// The requests of loads: how many, for how much, how many at a time.
 @Timeout(120)
 class RemoteLoadTest {
     private static final String PATH = "/m.safetensors";

@@ -27,7 +27,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/// Where credentials come from, how long they last, where buckets are, and what refusals say.
+/// Credentials and their lifetimes, the addresses of buckets, and the messages of refusals.
 class S3Test {
     private static final Location FILE = Location.of("s3://bucket/model.safetensors");
 

@@ -56,7 +56,7 @@ final class CheckedBuffer implements DeviceBuffer {
     }
 
     static BufferSlice real(BufferSlice slice) {
-        // A record of a closed buffer cannot be made anew.
+        // A record of a closed buffer cannot be made again.
         return slice.buffer() instanceof CheckedBuffer checked && !checked.isClosed()
                 ? new BufferSlice(checked.delegate, slice.offset(), slice.byteSize())
                 : slice;

@@ -62,7 +62,7 @@ public final class FaultPlan {
     }
 
     /// Carries out copies and kernels beside the caller, each stream on its own thread: in order within a stream, in any
-    /// order over streams (with delays, in a different one each time). Whoever touches memory before its fence has
+    /// order over streams (with delays, in a different one each time). Code that touches memory before its fence has
     /// passed gets wrong bytes. The devices then claim asynchronous copies.
     public FaultPlan deferred() {
         this.deferred = true;

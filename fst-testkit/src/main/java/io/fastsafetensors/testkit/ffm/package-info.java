@@ -1,4 +1,4 @@
-/// What the suites ask of the C library themselves: a file descriptor for direct storage to read from.
+/// The suites' own calls of the C library: a file descriptor for direct storage to read from.
 @NullMarked
 package io.fastsafetensors.testkit.ffm;
 

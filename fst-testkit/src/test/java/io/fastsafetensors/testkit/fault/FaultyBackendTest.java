@@ -135,7 +135,7 @@ class FaultyBackendTest {
                 stream.synchronize();
                 reused += buffer.segment().orElseThrow().get(ValueLayout.JAVA_BYTE, 0) == -1 ? 1 : 0;
             }
-            assertTrue(reused > 0, "whoever reuses a slot before its fence must see it" + Seed.note());
+            assertTrue(reused > 0, "code that reuses a slot before its fence must see it" + Seed.note());
             assertTrue(backend.hints().slotsPerReader() >= 2);
         }
     }

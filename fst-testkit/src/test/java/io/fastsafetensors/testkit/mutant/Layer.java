@@ -72,7 +72,7 @@ final class Layer {
         }
     }
 
-    /// What becomes of calls.
+    /// The fate of calls.
     interface Change {
         @Nullable
         Object call(Call call) throws Throwable;

@@ -59,7 +59,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.jspecify.annotations.Nullable;
 
-/// What goes wrong is told in the user's terms.
+/// Messages speak the user's language.
 class MessagesTest {
     @TempDir
     private Path directory;

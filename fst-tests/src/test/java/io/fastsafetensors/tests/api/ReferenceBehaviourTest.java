@@ -40,8 +40,8 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.api.io.TempDir;
 
-/// What the reference implementation's own Python tests demand of `safe_open`, `get_slice`, metadata, `save` and the pread
-/// backend, of the calls here that take their place.
+/// The demands of the reference implementation's own Python tests on `safe_open`, `get_slice`, metadata, `save` and
+/// the pread backend, of the calls here that take their place.
 @Timeout(60)
 class ReferenceBehaviourTest {
     private static final float[] SIX = {0, 1, 2, 3, 4, 5};

@@ -46,7 +46,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/// What devices are asked for never exceeds the budget, whatever is asked of a loader.
+/// Requests for device memory never exceed the budget, whatever is asked of a loader.
 @Timeout(600)
 class BudgetTest {
     private static final long SEED = Long.getLong("fst.seed", System.nanoTime());
@@ -111,7 +111,7 @@ class BudgetTest {
         assertTrue(refused < cases / 2, refused + " of " + cases + " refused, -Dfst.seed=" + SEED);
     }
 
-    /// What is asked of one loader.
+    /// The requests to one loader.
     private final class Case {
         private final long seed;
         private final Random random;

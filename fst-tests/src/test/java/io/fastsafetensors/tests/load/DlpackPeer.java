@@ -19,7 +19,7 @@ import java.util.List;
 
 /// The framework of `dlpack_peer.c`.
 final class DlpackPeer {
-    /// What a struct says.
+    /// The contents of a struct.
     record Said(int major, int minor, long flags, long data, int deviceType, int deviceId, int code, int bits,
             int lanes, long byteOffset, List<Long> shape, List<Long> strides) {
     }

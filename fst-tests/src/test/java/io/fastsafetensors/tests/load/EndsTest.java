@@ -44,8 +44,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/// How loads end: what was begun goes on when the loader is closed, waiting can be interrupted, each caller is told by an
-/// exception of its own, and what cannot be released keeps nothing else.
+/// The ends of loads: what was begun goes on when the loader is closed, waiting can be interrupted, each caller is
+/// told by an exception of its own, and what cannot be released keeps nothing else.
 @Timeout(600)
 class EndsTest {
     private static final int TENSORS = 6;

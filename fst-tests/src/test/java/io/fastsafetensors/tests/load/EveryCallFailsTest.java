@@ -59,7 +59,7 @@ class EveryCallFailsTest {
         Samples.write(file, TENSORS, BYTES, 7);
     }
 
-    /// What uses a device.
+    /// A use of a device.
     private interface Use {
         void run(LoaderBuilder builder, Path file, Path directory);
     }

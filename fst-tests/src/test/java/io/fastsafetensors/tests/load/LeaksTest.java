@@ -49,7 +49,7 @@ class LeaksTest {
         Samples.write(file, 4, BYTES, 5);
     }
 
-    /// What the process holds.
+    /// The resources that the process holds.
     private record Holdings(long descriptors, long threads, ProcessSnapshot others) {
         static Holdings now() throws IOException {
             try (Stream<Path> fds = Files.list(Path.of("/proc/self/fd"))) {

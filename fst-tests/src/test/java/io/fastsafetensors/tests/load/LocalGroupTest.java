@@ -73,7 +73,7 @@ class LocalGroupTest {
         assertEquals(Map.of(), objects.counts(), () -> objects.describe());
     }
 
-    /// What a rank has: a device, a stream, and memory with known bytes.
+    /// The possessions of a rank: a device, a stream, and memory with known bytes.
     private static final class Desk implements AutoCloseable {
         private final Backend backend;
         private final CopyStream stream;

@@ -31,7 +31,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/// What a program does that never hands a pointer to native code. Run where native access is allowed and where it is
+/// The work of a program that never hands a pointer to native code. Run where native access is allowed and where it is
 /// denied: it is the same.
 @Tag("denied")
 class NativeAccessTest {

@@ -14,12 +14,12 @@ import java.util.Optional;
 
 /// Runs the ranks of a local group, each on its own thread.
 final class Ranks {
-    /// What one rank does.
+    /// The work of one rank.
     interface Work<T> {
         T run(ProcessGroup group) throws Exception;
     }
 
-    /// What became of one rank.
+    /// The result of one rank.
     record Outcome<T>(Optional<T> value, Optional<Throwable> failure) {
         T get() {
             return value.orElseThrow(() -> new AssertionError(failure.map(Throwable::toString).orElse("no value"),

@@ -15,7 +15,7 @@ import jdk.jfr.consumer.RecordingFile;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/// What a load leaves in a flight recording.
+/// The events of a load in a flight recording.
 class RecordingTest {
     @TempDir
     Path directory;

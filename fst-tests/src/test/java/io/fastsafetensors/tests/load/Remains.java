@@ -12,7 +12,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
 
-/// What is left of loads when everything was closed: nothing, as soon as what was under way has ended.
+/// The remains of loads when everything was closed: nothing, as soon as what was under way has ended.
 final class Remains {
     private static final long PATIENCE_NANOS = TimeUnit.SECONDS.toNanos(30);
 

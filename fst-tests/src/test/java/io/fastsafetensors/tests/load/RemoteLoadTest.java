@@ -260,7 +260,7 @@ class RemoteLoadTest {
             Files.setLastModifiedTime(files.getFirst(), FileTime.fromMillis(1));
             try (Weights weights = loader.load(files)) {
                 weights.awaitAll();
-                assertEquals(4, RemoteBackend.REGISTRATIONS.get(), "a changed file is mapped anew");
+                assertEquals(4, RemoteBackend.REGISTRATIONS.get(), "a changed file is mapped again");
                 loader.trim();
                 assertEquals(0, RemoteBackend.REGISTRATIONS.get());
             }

@@ -23,7 +23,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/// What is read of a mixture of experts when one rank's experts are wanted.
+/// The reads of a mixture of experts when one rank's experts are wanted.
 class SelectionTest {
     private static final int LAYERS = 3;
     private static final int EXPERTS = 8;

@@ -50,7 +50,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/// What goes wrong on one rank is an error on all, at once where the reason is known, and leaves nothing.
+/// A failure of one rank is an error on all, at once where the reason is known, and leaves nothing.
 @Timeout(600)
 class SharedFailureTest {
     private static final long SEED = Long.getLong("fst.seed", 20261123);

@@ -33,7 +33,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/// What ranks move at a time, and what they read for it.
+/// The bytes that ranks move at a time, and those that they read for it.
 @Timeout(60)
 class SharedWindowsTest {
     private static final String WINDOW = "fst.exchangeBytes";

@@ -229,7 +229,7 @@ class StreamTest {
         stream.close();
     }
 
-    /// What goes wrong, or does not, somewhere in a stream.
+    /// A mishap somewhere in a stream, or none.
     private enum Mishap {
         CONSUMER_SLOW, CONSUMER_THROWS, CANCELLED, FILE_CUT, DEVICE_FAILS
     }

@@ -1,2 +1,2 @@
-/// How fst is found in the packages and class loaders that programs live in.
+/// The look-up of fst in the packages and class loaders that programs live in.
 package io.fastsafetensors.tests.lookup;

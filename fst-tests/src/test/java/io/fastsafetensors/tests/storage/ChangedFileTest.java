@@ -52,12 +52,12 @@ class ChangedFileTest {
     private static final int BYTES = 100_000;
     private static final int BLOCK = 16 << 10;
 
-    /// What somebody does to the file.
+    /// A change to the file.
     private enum Change {
         REPLACED, REWRITTEN, TRUNCATED, GROWN
     }
 
-    /// What reads it.
+    /// An operation that reads it.
     private enum Use {
         LOAD, STREAM, REWRITE
     }

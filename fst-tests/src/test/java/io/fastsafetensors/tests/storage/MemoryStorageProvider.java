@@ -82,7 +82,7 @@ public final class MemoryStorageProvider implements StorageProvider {
         }
     }
 
-    /// One version of a file: whoever writes it puts another array in place.
+    /// One version of a file: its writer puts another array in place.
     private static final class InArray implements StorageFile {
         private final Location location;
         private final byte[] content;

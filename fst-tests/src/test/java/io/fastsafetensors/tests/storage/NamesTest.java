@@ -23,7 +23,7 @@ import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 
-/// What a name means depends on no locale, and a relative path on the JVM's working directory alone.
+/// The meaning of a name depends on no locale, and a relative path on the JVM's working directory alone.
 @EnabledOnOs(OS.LINUX)
 @Timeout(600)
 class NamesTest {

@@ -18,7 +18,7 @@ public final class HostGdsProvider implements BackendProvider {
 
     private static volatile Optional<Parts> parts = Optional.empty();
 
-    /// What a test has set up.
+    /// The settings of a test.
     ///
     /// @param memory the device, with a thread for each stream
     /// @param cuFile the library

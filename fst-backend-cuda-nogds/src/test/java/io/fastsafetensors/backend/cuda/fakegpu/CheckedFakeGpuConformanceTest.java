@@ -10,7 +10,7 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 
-/// What the rules ask of the backend, and what it answers, keeps the contract.
+/// Runs the rules with every call and answer checked against the contract.
 @OnFakeGpu
 @Tag("slow")
 class CheckedFakeGpuConformanceTest extends BackendConformance {

@@ -10,7 +10,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 
-/// What the rules ask of the backend, and what it answers, keeps the contract.
+/// Runs the rules with every call and answer checked against the contract.
 @EnabledOnOs(OS.LINUX)
 @Tag("slow")
 class CheckedHipConformanceTest extends BackendConformance {

@@ -8,7 +8,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.IntSupplier;
 
-/// What was queued at the [FakeDriver]: done at once, or later while it is held.
+/// The work queued at the [FakeDriver]: done at once, or later while it is held.
 final class FakeCommands {
     private static final int RUNNING = 1;
 

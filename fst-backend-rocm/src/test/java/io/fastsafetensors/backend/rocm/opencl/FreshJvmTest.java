@@ -18,7 +18,7 @@ import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 
-/// What the first probe of a process does to the process, seen from outside: all that it prints, native code included,
+/// The effects of a process's first probe, seen from outside: all that it prints, native code included,
 /// is the one line of [ProbeProgram].
 @Timeout(600)
 @EnabledOnOs(OS.LINUX)

@@ -20,7 +20,7 @@ import java.util.Set;
 import java.util.function.Supplier;
 import org.junit.jupiter.api.Test;
 
-/// What the probe makes of the drivers that it finds.
+/// The probe with drivers of many kinds.
 class InstallationTest {
     private final FakeDriver driver = new FakeDriver();
 
