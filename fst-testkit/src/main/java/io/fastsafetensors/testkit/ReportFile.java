@@ -21,8 +21,8 @@ import java.util.TreeMap;
 import java.time.Duration;
 import java.util.stream.Collectors;
 
-/// Writes the results of a suite's rules, as text and as JSON: two files named after the suite's class, in the folder that the
-/// system property `fst.testkit.report` names. Thread-safe.
+/// Writes the results of a suite's rules, as text and as JSON: two files named after the suite's class, in the folder
+/// that the system property `fst.testkit.report` names. Thread-safe.
 final class ReportFile {
     static final String PROPERTY = "fst.testkit.report";
     private static final int WIDTH = 15;

@@ -1,8 +1,8 @@
 package io.fastsafetensors.core.place;
 
-/// The number of readers of a load that work at a time. Where readers wait for other machines rather than for a drive, the number that
-/// serves best depends on latency and bandwidth, which nobody knows before: it is doubled for as long as that makes the load
-/// faster, and taken back when it does not. Thread-safe.
+/// The number of readers of a load that work at a time. Where readers wait for other machines rather than for a
+/// drive, the number that serves best depends on latency and bandwidth, which nobody knows before: it is doubled for
+/// as long as that makes the load faster, and taken back when it does not. Thread-safe.
 final class Pace {
     /// The shortest time over which a rate means something.
     private static final long SHORTEST_NANOS = 100_000_000;
