@@ -1,5 +1,6 @@
 package io.fastsafetensors.testkit.mutant;
 
+import java.util.Comparator;
 import java.util.List;
 import java.util.stream.Stream;
 
@@ -8,9 +9,11 @@ public final class Breaches {
     private Breaches() {
     }
 
-    /// All of them; each run needs new ones.
+    /// All of them, by name, so that each process has one order whatever its maps have; each run needs new ones.
     public static List<Breach> all() {
-        return Stream.of(SizeBreaches.all(), CallBreaches.all(), StateBreaches.all()).flatMap(List::stream).toList();
+        return Stream.of(SizeBreaches.all(), CallBreaches.all(), StateBreaches.all()).flatMap(List::stream)
+                .sorted(Comparator.comparing(Breach::name).thenComparing(breach -> breach.rules().toString()))
+                .toList();
     }
 
     /// Ends what leaks of a run hold.
