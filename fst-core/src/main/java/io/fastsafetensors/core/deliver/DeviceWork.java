@@ -120,8 +120,14 @@ final class DeviceWork {
         CoreTensor.Origin origin = source.derivedOrigin();
         Scope.Piece piece = place(origin.scope(), backend, bytes);
         try {
-            BufferSlice target = new BufferSlice(piece.lease().buffer().buffer(), piece.offset(), bytes);
-            await(backend, stream -> fill.into(backend.get(), stream, target));
+            // The scope may be closed meanwhile: its memory is freed when the device has done with it.
+            SharedBuffer filled = piece.lease().hold();
+            try {
+                BufferSlice target = new BufferSlice(filled.buffer(), piece.offset(), bytes);
+                await(backend, stream -> fill.into(backend.get(), stream, target));
+            } finally {
+                filled.release();
+            }
         } catch (RuntimeException | Error e) {
             new Releases().run(() -> origin.scope().release(piece.lease())).because(e);
             throw e;

@@ -24,10 +24,13 @@ import io.fastsafetensors.testkit.fault.FaultPlan;
 import io.fastsafetensors.testkit.fault.OpenObjects;
 import io.fastsafetensors.testkit.fault.OpenObjects.Kind;
 import io.fastsafetensors.testkit.fault.Operation;
+import io.fastsafetensors.types.DType;
 import io.fastsafetensors.types.Device;
+import io.fastsafetensors.types.Slice;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -36,6 +39,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Assertions;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -159,6 +163,38 @@ class EndsTest {
                 assertTrue(e.getMessage().contains("the loader for"), e.getMessage());
             }
             closing.join();
+        }
+    }
+
+    /// What is wrong with the order of calls is found by [KeptContract].
+    @ParameterizedTest
+    @CsvSource({"cpu,convert", "cpu,gather", "remote,convert", "remote,gather", "remote,small"})
+    void weights_may_be_closed_while_the_device_fills_a_derived_tensor(String device, String work) {
+        for (int round = 0; round < 5; round++) {
+            FaultPlan plan = FaultPlan.seeded(round).delay(Operation.KERNEL, Duration.ofMillis(100)).deferred();
+            if (device.equals("cpu")) {
+                NearProvider.behave(plan);
+            } else {
+                objects = RemoteProvider.behave(plan);
+            }
+            try (Loader loader = on(device).build(); Weights weights = loader.load(file)) {
+                Tensor tensor = weights.get(digests.keySet().iterator().next());
+                weights.awaitAll();
+                CompletableFuture<Void> filling = CompletableFuture.runAsync(() -> {
+                    switch (work) {
+                        case "convert" -> tensor.to(DType.F16);
+                        case "gather" -> tensor.slice(Slice.range(0, BYTES, 3));
+                        default -> tensor.slice(Slice.range(0, 100, 3));
+                    }
+                });
+                while (plan.calls(Operation.KERNEL) == 0 && !filling.isDone()) {
+                    Thread.onSpinWait();
+                }
+                weights.close();
+                filling.handle((_, failure) -> failure == null
+                        || String.valueOf(failure.getMessage()).contains("closed")).thenAccept(Assertions::assertTrue)
+                        .join();
+            }
         }
     }
 
