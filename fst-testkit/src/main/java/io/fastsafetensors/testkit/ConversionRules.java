@@ -276,6 +276,15 @@ abstract class ConversionRules extends RuleGroup {
             int bits = random.nextInt(4) != 0 ? usual : random.nextInt(8) == 0 ? 0x7F80_0000 : random.nextInt();
             Elements.set(source, DType.F32, scalesAt / Float.BYTES + s, bits);
         }
+        for (int i = 0; to != DType.F32 && i < count; i++) {
+            long s = grid.scaleOf(first + i) - firstScale;
+            float element = Float.intBitsToFloat((int) ScalarReference.convert(from, Elements.get(source, from, i),
+                    DType.F32));
+            if (s % 2 == 1 && random.nextInt(16) == 0 && Math.abs(element) > 0 && Float.isFinite(element)) {
+                Elements.set(source, DType.F32, scalesAt / Float.BYTES + s,
+                        Float.floatToRawIntBits(scaleBesideMidpoint(element, to, random)));
+            }
+        }
         byte[] expected = new byte[Math.toIntExact(to.byteSize(count))];
         DequantizationReference.multiply(source, from, source.asSlice(scalesAt), grid, first, firstScale,
                 MemorySegment.ofArray(expected), to, count);
@@ -291,6 +300,17 @@ abstract class ConversionRules extends RuleGroup {
         if (!Arrays.equals(expected, actual)) {
             failAtFirst(bytes, from, expected, actual, to, count);
         }
+    }
+
+    /// A scale whose product with the element lies above the middle of two numbers, by so little that F32 rounds it to
+    /// the middle: who does not stop at F32 rounds the other way.
+    private static float scaleBesideMidpoint(float element, DType to, RandomGenerator random) {
+        int fraction = to == DType.BF16 ? 7 : 10;
+        long evenNumber = (1L << fraction) + 2L * random.nextInt(1 << (fraction - 1));
+        double middle = Math.scalb(2.0 * evenNumber + 1, random.nextInt(-fraction - 8, -fraction + 8));
+        double magnitude = Math.abs(element);
+        float scale = (float) (middle / magnitude);
+        return scale * magnitude > middle ? scale : Math.nextUp(scale);
     }
 
     private Stream<DynamicTest> tests(Predicate<DType> sources) {
