@@ -14,6 +14,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 
@@ -43,6 +44,7 @@ class FileRulesTest {
     }
 
     @TestFactory
+    @Tag("slow")
     Stream<DynamicTest> intended_rule_fails() {
         assertTrue(FILE_RULES.size() >= 10, FILE_RULES::toString);
         return FILE_RULES.stream().map(rule -> DynamicTest.dynamicTest(rule, () -> {

@@ -30,6 +30,7 @@ class StorageMutantsTest {
     }
 
     @TestFactory
+    @Tag("slow")
     Stream<DynamicTest> the_intended_rule_fails_in_its_group() {
         return mutants((mutant, fixture) -> ConformanceRun.ofStorageGroup(mutant.provider(), fixture, mutant.rule()));
     }

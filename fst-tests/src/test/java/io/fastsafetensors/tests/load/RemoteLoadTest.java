@@ -145,6 +145,7 @@ class RemoteLoadTest {
 
     @ParameterizedTest
     @EnumSource(TransferPath.class)
+    @Tag("slow")
     void any_call_that_fails_is_one_clear_error_and_leaves_nothing(TransferPath way) throws IOException {
         List<Path> files = checkpoint("direct", 3, 25);
         Map<String, byte[]> expected = load(Loader.builder().dtype(DType.F32), files);
