@@ -190,7 +190,7 @@ class EndsTest {
                 while (plan.calls(Operation.KERNEL) == 0 && !filling.isDone()) {
                     Thread.onSpinWait();
                 }
-                weights.close();
+                CompletableFuture.runAsync(weights::close).join();
                 filling.handle((_, failure) -> failure == null
                         || String.valueOf(failure.getMessage()).contains("closed")).thenAccept(Assertions::assertTrue)
                         .join();
