@@ -19,6 +19,7 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -58,6 +59,7 @@ class PtxTest {
 
     /// The same compiler writes the same PTX; another one at least compiles the source to the same functions.
     @Test
+    @Tag("slow")
     void compiling_again_gives_the_same() throws IOException {
         Prerequisite.NVCC.require();
         String nvcc = ChildProcess.of("nvcc", "--version").run().succeeded().out().strip().lines()

@@ -60,6 +60,7 @@ class BrokenDiskTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"AUTO", "ALWAYS", "NEVER"})
+    @Tag("slow")
     void an_error_of_the_disk_is_one_exception_with_file_and_offset(String directIo) {
         for (String fault : List.of("eio", "enomem")) {
             for (int after : new int[] {0, 2}) {

@@ -22,6 +22,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -32,6 +33,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 class PartLoadTest extends RankLoads {
     @ParameterizedTest
     @EnumSource(TransferPath.class)
+    @Tag("slow")
     void with_a_specification_each_rank_reads_its_own_parts(TransferPath path) {
         for (String device : List.of("cpu", "remote")) {
             if (device.equals("cpu") && (path == TransferPath.MAPPED || path == TransferPath.DIRECT)) {

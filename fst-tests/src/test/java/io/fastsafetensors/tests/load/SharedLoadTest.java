@@ -27,6 +27,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -46,6 +47,7 @@ class SharedLoadTest extends RankLoads {
 
     @ParameterizedTest
     @MethodSource("ways")
+    @Tag("slow")
     void every_sharding_call_gives_what_slicing_gives(Distribution way, String device, int size) {
         Ranks.all(size, group -> {
             new ShardingCalls(sample, group, () -> Ranks.builder(device, group)).all(way);

@@ -55,6 +55,7 @@ class MpirunTest {
 
     @ParameterizedTest
     @ValueSource(ints = {1, 2, 4})
+    @Tag("slow")
     void every_collective_moves_the_right_bytes_and_the_processes_end_cleanly(int ranks) {
         Result result = mpirun(ranks, List.of(), "60000", "all", "loads", "closes");
         assertEquals(0, result.status(), result::toString);

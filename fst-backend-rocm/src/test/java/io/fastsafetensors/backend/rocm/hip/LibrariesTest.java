@@ -17,6 +17,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.condition.EnabledOnOs;
@@ -144,6 +145,7 @@ class LibrariesTest {
     }
 
     @Test
+    @Tag("slow")
     void the_real_compiler_takes_the_shared_source() throws Exception {
         requireReal();
         Result outcome = run(Map.of(), "gfx90a:sramecc+:xnack-", "gfx1030");
