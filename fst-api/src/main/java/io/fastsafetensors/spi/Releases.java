@@ -44,11 +44,12 @@ public final class Releases {
 
     /// Throws the first failure, with the others suppressed in it, if there was one.
     public void finish() {
-        switch (first) {
-            case RuntimeException e -> throw e;
-            case Error e -> throw e;
-            case null, default -> {
-            }
+        // No switch over types: it is linked at run time, in each process's first load.
+        if (first instanceof RuntimeException e) {
+            throw e;
+        }
+        if (first instanceof Error e) {
+            throw e;
         }
     }
 

@@ -2,6 +2,7 @@ package io.fastsafetensors.types;
 
 import java.util.Locale;
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /// One device, such as `cpu` or `cuda:1`. The set of types is open: a backend may bring its own.
 ///
@@ -32,10 +33,20 @@ public record Device(String type, int index) {
     /// @throws IllegalArgumentException if the type is not a lower-case word or the index negative
     public Device {
         Objects.requireNonNull(type, "type");
-        if (!type.matches("[a-z][a-z0-9]*") || index < 0) {
+        if (!isWord(type) || index < 0) {
             throw new IllegalArgumentException("no device: \"" + type + ":" + index
                     + "\"; expected a form such as cpu, cuda:0, rocm:0, opencl:1, gpu:0 or auto");
         }
+    }
+
+    private static boolean isWord(String type) {
+        for (int i = 0; i < type.length(); i++) {
+            char c = type.charAt(i);
+            if ((c < 'a' || c > 'z') && (i == 0 || c < '0' || c > '9')) {
+                return false;
+            }
+        }
+        return !type.isEmpty();
     }
 
     /// Reads `cpu`, `cuda`, `cuda:1`; a missing index is 0.
@@ -55,6 +66,17 @@ public record Device(String type, int index) {
     /// Whether this is host memory.
     public boolean isCpu() {
         return type.equals("cpu");
+    }
+
+    // Those of a record are linked at run time, in each process's first load.
+    @Override
+    public boolean equals(@Nullable Object other) {
+        return other instanceof Device that && index == that.index && type.equals(that.type);
+    }
+
+    @Override
+    public int hashCode() {
+        return 31 * type.hashCode() + index;
     }
 
     /// `cpu`, `auto`, or `type:index`.

@@ -1,12 +1,17 @@
 package io.fastsafetensors.core.deliver;
 
+import static java.nio.ByteOrder.LITTLE_ENDIAN;
+import static java.nio.charset.StandardCharsets.US_ASCII;
+
 import io.fastsafetensors.api.BackendChoice;
 import io.fastsafetensors.api.Distribution;
 import io.fastsafetensors.api.LoadOptions;
+import io.fastsafetensors.api.OpenOptions;
 import io.fastsafetensors.api.Selection;
 import io.fastsafetensors.api.TransferPath;
 import io.fastsafetensors.core.distribute.Way;
 import io.fastsafetensors.core.header.FileHeader;
+import io.fastsafetensors.core.header.HeaderReader;
 import io.fastsafetensors.core.header.ParsedCheckpoint;
 import io.fastsafetensors.core.memory.References;
 import io.fastsafetensors.core.memory.Resources;
@@ -23,8 +28,10 @@ import io.fastsafetensors.core.plan.PlanSettings;
 import io.fastsafetensors.core.plan.PlannedFile.Landing;
 import io.fastsafetensors.core.plan.Planner;
 import io.fastsafetensors.core.plan.ReadPlan;
+import io.fastsafetensors.core.plan.Route;
 import io.fastsafetensors.core.plan.StreamPlan;
 import io.fastsafetensors.core.select.BackendSelector;
+import io.fastsafetensors.core.storage.FileBytes;
 import io.fastsafetensors.core.storage.SourceFiles;
 import io.fastsafetensors.core.storage.Storages;
 import io.fastsafetensors.error.OutOfDeviceMemoryException;
@@ -34,7 +41,10 @@ import io.fastsafetensors.spi.Capability;
 import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.spi.TransferHints;
 import io.fastsafetensors.types.Device;
+import io.fastsafetensors.types.Location;
+import java.nio.ByteBuffer;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
@@ -53,6 +63,10 @@ final class LoadTarget {
 
     /// What is there if the process runs at all.
     private static final long CERTAIN_BYTES = 256 << 10;
+
+    /// Whether some loader of this process has begun [#prepare(Storages)].
+    private static final AtomicBoolean PREPARED = new AtomicBoolean();
+    private static final byte[] SMALLEST_FILE = smallestFile();
 
     private final References uses = new References();
     private final Resources resources;
@@ -109,11 +123,25 @@ final class LoadTarget {
             ReaderThreads threads = new ReaderThreads();
             resources.add(threads::end);
             // Opening a device takes long enough to hide this.
-            threads.run(() -> SourceFiles.prepare(storages));
+            threads.run(() -> prepare(storages));
             BackendSelector.Selected selected = BackendSelector.open(options);
             resources.add(selected.backend()::release);
             LoadTarget target = new LoadTarget(options, selected, threads, storages, resources);
             return target.new Use();
+        }
+    }
+
+    /// Does ahead of a process's first load what every first load does once: binding the system's calls, loading the
+    /// classes that parse headers and plan, which takes as long as reading gigabytes does.
+    private static void prepare(Storages storages) {
+        SourceFiles.prepare(storages);
+        if (PREPARED.compareAndSet(false, true)) {
+            try (SourceFiles files = SourceFiles.forLoad(storages)) {
+                FileHeader header = files.file(Location.of(SMALLEST_FILE))
+                        .reading(file -> HeaderReader.read(new FileBytes(file), OpenOptions.defaults()));
+                Planner.plan(List.of(header), List.of(new Route(Landing.STAGED, "")), Selection.all(),
+                        new PlanSettings(Pages.SIZE, Pages.SIZE, Optional.empty(), Selection.none()), Way.ALONE);
+            }
         }
     }
 
@@ -151,6 +179,13 @@ final class LoadTarget {
     Use use() {
         uses.retain("the loader for " + device);
         return new Use();
+    }
+
+    private static byte[] smallestFile() {
+        byte[] header = """
+                {"__metadata__":{"a":"b"},"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}""".getBytes(US_ASCII);
+        return ByteBuffer.allocate(Long.BYTES + header.length + Float.BYTES).order(LITTLE_ENDIAN).putLong(header.length)
+                .put(header).array();
     }
 
     /// The user's options take precedence over the backend's hints.

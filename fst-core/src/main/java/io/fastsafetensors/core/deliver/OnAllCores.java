@@ -36,11 +36,12 @@ final class OnAllCores {
         worker.run();
         others.forEach(thread -> Waits.uninterruptibly(thread::join));
         for (int i = 0; i < all.size(); i++) {
-            switch (failures.get(i)) {
-                case RuntimeException e -> throw e;
-                case Error e -> throw e;
-                case null, default -> {
-                }
+            Throwable failure = failures.get(i);
+            if (failure instanceof RuntimeException e) {
+                throw e;
+            }
+            if (failure instanceof Error e) {
+                throw e;
             }
         }
     }

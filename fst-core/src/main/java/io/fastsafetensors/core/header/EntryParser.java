@@ -105,11 +105,14 @@ final class EntryParser {
         if (json.nextNameIs(guess)) {
             return guessed;
         }
-        return switch (json.name()) {
+        String name = json.name();
+        if (name == null) {
+            return Field.END;
+        }
+        return switch (name) {
             case "dtype" -> Field.DTYPE;
             case "shape" -> Field.SHAPE;
             case "data_offsets" -> Field.DATA_OFFSETS;
-            case null -> Field.END;
             default -> Field.UNKNOWN;
         };
     }

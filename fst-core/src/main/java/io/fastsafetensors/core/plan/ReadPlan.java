@@ -73,7 +73,12 @@ public final class ReadPlan implements LoadPlan {
 
     /// Whether some blocks need a slot.
     public boolean needsSlots() {
-        return files.stream().anyMatch(PlannedFile::needsSlots);
+        for (PlannedFile file : files) {
+            if (file.needsSlots()) {
+                return true;
+            }
+        }
+        return false;
     }
 
     /// Whether the blocks of some file take this way.
@@ -119,12 +124,20 @@ public final class ReadPlan implements LoadPlan {
 
     @Override
     public long bytesToRead() {
-        return files.stream().mapToLong(PlannedFile::bytesToRead).sum();
+        long bytes = 0;
+        for (PlannedFile file : files) {
+            bytes += file.bytesToRead();
+        }
+        return bytes;
     }
 
     @Override
     public long deviceBytes() {
-        return files.stream().mapToLong(PlannedFile::bufferBytes).sum();
+        long bytes = 0;
+        for (PlannedFile file : files) {
+            bytes += file.bufferBytes();
+        }
+        return bytes;
     }
 
     @Override

@@ -94,10 +94,18 @@ public final class BackendSelector {
                 candidate(found, options, rejected).ifPresent(candidates::add);
             }
         }
-        Optional<Candidate> best = candidates.stream().min(Comparator.naturalOrder());
-        best.ifPresent(chosen -> candidates.stream().filter(other -> !other.equals(chosen))
-                .forEach(other -> rejected.add(new Rejected(other.found().name(), other.whyAfter(chosen)))));
-        return best;
+        if (candidates.isEmpty()) {
+            return Optional.empty();
+        }
+        int best = 0;
+        for (int i = 1; i < candidates.size(); i++) {
+            best = candidates.get(i).compareTo(candidates.get(best)) < 0 ? i : best;
+        }
+        Candidate chosen = candidates.remove(best);
+        for (Candidate other : candidates) {
+            rejected.add(new Rejected(other.found().name(), other.whyAfter(chosen)));
+        }
+        return Optional.of(chosen);
     }
 
     /// A provider that can serve the device asked for. The best one is the least.

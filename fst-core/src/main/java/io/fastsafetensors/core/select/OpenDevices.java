@@ -9,6 +9,7 @@ import io.fastsafetensors.types.Device;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /// The devices that this process has open. Loaders of the same device through the same backend with the same switches
 /// share one, and with it its context and its staging memory.
@@ -17,6 +18,17 @@ final class OpenDevices {
 
     /// @param provider the provider's class and name: two class loaders' worth of a backend are two backends
     private record Key(Class<?> provider, String name, Device device, BackendOptions options) {
+        // Those of a record are linked at run time, in each process's first load.
+        @Override
+        public boolean equals(@Nullable Object other) {
+            return other instanceof Key that && provider.equals(that.provider) && name.equals(that.name)
+                    && device.equals(that.device) && options.equals(that.options);
+        }
+
+        @Override
+        public int hashCode() {
+            return 31 * provider.hashCode() + device.hashCode();
+        }
     }
 
     private OpenDevices() {
