@@ -42,6 +42,8 @@ import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.spi.TransferHints;
 import io.fastsafetensors.types.Device;
 import io.fastsafetensors.types.Location;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
 import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.Optional;
@@ -67,6 +69,7 @@ final class LoadTarget {
     /// Whether some loader of this process has begun [#prepare(Storages)].
     private static final AtomicBoolean PREPARED = new AtomicBoolean();
     private static final byte[] SMALLEST_FILE = smallestFile();
+    private static final Logger LOG = System.getLogger("io.fastsafetensors.core");
 
     private final References uses = new References();
     private final Resources resources;
@@ -132,16 +135,19 @@ final class LoadTarget {
     }
 
     /// Does ahead of a process's first load what every first load does once: binding the system's calls, loading the
-    /// classes that parse headers and plan, which takes as long as reading gigabytes does.
+    /// classes that parse headers and plan, which takes as long as reading gigabytes does. What goes wrong is told at
+    /// the first use.
     private static void prepare(Storages storages) {
-        SourceFiles.prepare(storages);
-        if (PREPARED.compareAndSet(false, true)) {
-            try (SourceFiles files = SourceFiles.forLoad(storages)) {
+        try (SourceFiles files = SourceFiles.forLoad(storages)) {
+            files.prepare();
+            if (PREPARED.compareAndSet(false, true)) {
                 FileHeader header = files.file(Location.of(SMALLEST_FILE))
                         .reading(file -> HeaderReader.read(new FileBytes(file), OpenOptions.defaults()));
                 Planner.plan(List.of(header), List.of(new Route(Landing.STAGED, "")), Selection.all(),
                         new PlanSettings(Pages.SIZE, Pages.SIZE, Optional.empty(), Selection.none()), Way.ALONE);
             }
+        } catch (RuntimeException e) {
+            LOG.log(Level.DEBUG, "loads are not prepared", e);
         }
     }
 

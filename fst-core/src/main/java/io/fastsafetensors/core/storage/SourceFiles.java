@@ -75,15 +75,9 @@ public final class SourceFiles implements AutoCloseable {
         return again;
     }
 
-    /// Does ahead of the first load what a process does once (finding the storage of paths, binding the system's
-    /// calls), which takes milliseconds of its start that something else can hide. What goes wrong is told at the
-    /// first use.
-    public static void prepare(Storages storages) {
-        try (SourceFiles files = forLoad(storages)) {
-            files.storage(Location.of(Path.of("")));
-        } catch (RuntimeException e) {
-            System.getLogger("io.fastsafetensors.core").log(Level.DEBUG, "the storage of paths is not ready", e);
-        }
+    /// Does ahead of the first load what a process does once: finding the storage of paths, binding the system's calls.
+    public void prepare() {
+        storage(Location.of(Path.of("")));
     }
 
     /// Whether what is opened here was read before, and closed.
