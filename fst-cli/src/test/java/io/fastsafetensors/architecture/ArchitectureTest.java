@@ -171,7 +171,7 @@ class ArchitectureTest {
     @Test
     void bytes_of_files_come_through_one_door() {
         // Facts of the machine, not files of users.
-        String[] facts = {BASE + ".core.place.NumaNode"};
+        String[] facts = {BASE + ".core.transfer.NumaNode"};
         noClasses().that().resideInAPackage(BASE + ".core..")
                 .and()
                 .resideOutsideOfPackages(BASE + ".core.storage..", BASE + ".core.write..", BASE + ".core.config..")

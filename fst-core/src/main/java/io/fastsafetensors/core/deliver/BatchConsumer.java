@@ -3,7 +3,7 @@ package io.fastsafetensors.core.deliver;
 import io.fastsafetensors.api.LoadStats;
 import io.fastsafetensors.api.Tensor;
 import io.fastsafetensors.core.memory.Waits;
-import io.fastsafetensors.core.place.LoadJob;
+import io.fastsafetensors.core.transfer.LoadJob;
 import io.fastsafetensors.error.LoadInterruptedException;
 import io.fastsafetensors.spi.Releases;
 import java.util.LinkedHashSet;

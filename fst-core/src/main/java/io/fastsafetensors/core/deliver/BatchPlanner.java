@@ -6,7 +6,7 @@ import io.fastsafetensors.core.distribute.Way;
 import io.fastsafetensors.core.header.ParsedCheckpoint;
 import io.fastsafetensors.core.memory.LoadMemory;
 import io.fastsafetensors.core.memory.Resources;
-import io.fastsafetensors.core.place.Routing;
+import io.fastsafetensors.core.transfer.FileTransfers;
 import io.fastsafetensors.core.plan.ReadPlan;
 import io.fastsafetensors.core.plan.StreamPlan;
 import io.fastsafetensors.error.BudgetException;
@@ -22,7 +22,7 @@ final class BatchPlanner implements AutoCloseable {
     private final Way way;
     private final StreamBudget budget;
     private final StreamPlan plan;
-    private final Routing routing;
+    private final FileTransfers routing;
     private final long startNanos;
 
     /// A batch that is planned.
@@ -37,7 +37,7 @@ final class BatchPlanner implements AutoCloseable {
     /// @param plan what is loaded
     /// @param routing the transfer paths of its files, unless they are mapped; closed with this
     private BatchPlanner(LoadTarget target, LoadOptions options, ParsedCheckpoint checkpoint, Way way,
-            StreamBudget budget, StreamPlan plan, Routing routing, long startNanos) {
+            StreamBudget budget, StreamPlan plan, FileTransfers routing, long startNanos) {
         this.target = target;
         this.options = options;
         this.checkpoint = checkpoint;
@@ -58,7 +58,8 @@ final class BatchPlanner implements AutoCloseable {
             Way way, long total, int batchesAhead, long ownedAlone, long startNanos) {
         StreamPlan plan = target.streamPlan(checkpoint, selection, way, ownedAlone);
         try (Resources resources = new Resources()) {
-            Routing routing = target.route(target.isMapped() ? List.of() : checkpoint.headers(), checkpoint.sources());
+            FileTransfers routing =
+                    target.route(target.isMapped() ? List.of() : checkpoint.headers(), checkpoint.sources());
             resources.add(routing::close);
             StreamBudget budget = StreamBudget.of(total, target.availableBytes(), batchesAhead, target.planSettings(),
                     target.scratchSlots(plan, routing));
@@ -110,7 +111,7 @@ final class BatchPlanner implements AutoCloseable {
         int first = plan.firstFile(run);
         int files = plan.headers(run).size();
         try (Resources resources = new Resources()) {
-            Routing own = target.isMapped() ? target.route(plan.headers(run), checkpoint.sources())
+            FileTransfers own = target.isMapped() ? target.route(plan.headers(run), checkpoint.sources())
                     : routing.part(first, files);
             resources.add(own::close);
             ReadPlan batch = plan.plan(run, own.routes());

@@ -20,8 +20,8 @@ import io.fastsafetensors.core.header.CheckpointReader;
 import io.fastsafetensors.core.header.FileDigests;
 import io.fastsafetensors.core.header.ParsedCheckpoint;
 import io.fastsafetensors.core.memory.LeakDetector;
-import io.fastsafetensors.core.place.LoadJob;
-import io.fastsafetensors.core.place.Routing;
+import io.fastsafetensors.core.transfer.LoadJob;
+import io.fastsafetensors.core.transfer.FileTransfers;
 import io.fastsafetensors.core.storage.SourceFiles;
 import io.fastsafetensors.error.UnsupportedFeatureException;
 import io.fastsafetensors.error.Where;
@@ -180,7 +180,7 @@ public final class CoreLoader implements Loader {
                 return shared.get().with(how).plan(() -> open(target, checkpoint, sources));
             }
             ParsedCheckpoint parsed = open(target, checkpoint, sources);
-            try (Routing routing = target.route(parsed.headers(), parsed.sources())) {
+            try (FileTransfers routing = target.route(parsed.headers(), parsed.sources())) {
                 return target.plan(parsed, routing, how.selection(), Way.ALONE, how.deviceBudget());
             }
         });

@@ -6,7 +6,7 @@ import io.fastsafetensors.core.group.Agreement.Reached;
 import io.fastsafetensors.core.group.Agreement.Told;
 import io.fastsafetensors.core.memory.SharedBackend;
 import io.fastsafetensors.core.memory.SharedBuffer;
-import io.fastsafetensors.core.place.LoadJob;
+import io.fastsafetensors.core.transfer.LoadJob;
 import io.fastsafetensors.group.PendingCollective;
 import io.fastsafetensors.group.ProcessGroup;
 import io.fastsafetensors.group.RankSlice;

@@ -3,7 +3,7 @@ package io.fastsafetensors.core.deliver;
 import io.fastsafetensors.api.LoadOptions;
 import io.fastsafetensors.api.WriteOptions;
 import io.fastsafetensors.core.header.FileHeader;
-import io.fastsafetensors.core.place.ReadTap;
+import io.fastsafetensors.core.transfer.BlockListener;
 import io.fastsafetensors.core.plan.PlannedFile;
 import io.fastsafetensors.core.plan.PlannedTensor;
 import io.fastsafetensors.core.plan.ReadPlan;
@@ -123,9 +123,9 @@ final class DigestCheck {
         }
     }
 
-    /// What has to see the bytes as they are read; [ReadTap#NONE] if nothing has to.
-    ReadTap tap() {
-        return tap == null ? ReadTap.NONE : tap;
+    /// What has to see the bytes as they are read; [BlockListener#NONE] if nothing has to.
+    BlockListener tap() {
+        return tap == null ? BlockListener.NONE : tap;
     }
 
     /// Throws unless a tensor that is in place has the digest of the metadata, if there is one.

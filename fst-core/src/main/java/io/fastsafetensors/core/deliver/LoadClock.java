@@ -1,7 +1,7 @@
 package io.fastsafetensors.core.deliver;
 
 import io.fastsafetensors.api.LoadStats;
-import io.fastsafetensors.core.place.LoadJob;
+import io.fastsafetensors.core.transfer.LoadJob;
 import io.fastsafetensors.core.plan.PlannedFile;
 import io.fastsafetensors.core.plan.PlannedTensor;
 import io.fastsafetensors.core.plan.ReadPlan;

@@ -5,7 +5,7 @@ import io.fastsafetensors.core.memory.Resources;
 import io.fastsafetensors.core.memory.Scope;
 import io.fastsafetensors.core.memory.SharedBackend;
 import io.fastsafetensors.core.memory.SharedBuffer;
-import io.fastsafetensors.core.place.LoadJob;
+import io.fastsafetensors.core.transfer.LoadJob;
 import io.fastsafetensors.spi.Releases;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;

@@ -16,12 +16,12 @@ import io.fastsafetensors.core.header.ParsedCheckpoint;
 import io.fastsafetensors.core.memory.References;
 import io.fastsafetensors.core.memory.Resources;
 import io.fastsafetensors.core.memory.SharedBackend;
-import io.fastsafetensors.core.place.MappedFiles;
-import io.fastsafetensors.core.place.ReaderThreads;
-import io.fastsafetensors.core.place.Readers;
-import io.fastsafetensors.core.place.Router;
-import io.fastsafetensors.core.place.Routing;
-import io.fastsafetensors.core.place.SlotPool;
+import io.fastsafetensors.core.transfer.MappedFiles;
+import io.fastsafetensors.core.transfer.ReaderThreads;
+import io.fastsafetensors.core.transfer.Readers;
+import io.fastsafetensors.core.transfer.PathSelector;
+import io.fastsafetensors.core.transfer.FileTransfers;
+import io.fastsafetensors.core.transfer.SlotPool;
 import io.fastsafetensors.core.plan.Cuts;
 import io.fastsafetensors.core.plan.Pages;
 import io.fastsafetensors.core.plan.PlanSettings;
@@ -78,7 +78,7 @@ final class LoadTarget {
     private final BackendChoice choice;
     private final SharedBackend backend;
     private final boolean pointers;
-    private final Router router;
+    private final PathSelector router;
     private final PlanSettings settings;
     private final Readers readers;
     private final ReaderThreads threads;
@@ -96,7 +96,7 @@ final class LoadTarget {
         this.choice = selected.choice();
         this.backend = selected.backend();
         this.pointers = selected.capabilities().contains(Capability.POINTERS);
-        this.router = new Router(options, backend, selected.capabilities());
+        this.router = new PathSelector(options, backend, selected.capabilities());
         boolean addressable = selected.capabilities().contains(Capability.HOST_ADDRESSABLE);
         this.settings = settingsOf(addressable);
         this.readers = new Readers(options, backend.get().hints(), addressable, settings.slotBytes());
@@ -242,7 +242,7 @@ final class LoadTarget {
     }
 
     /// The ways of some files of a checkpoint; the caller closes them.
-    Routing route(List<FileHeader> headers, SourceFiles sources) {
+    FileTransfers route(List<FileHeader> headers, SourceFiles sources) {
         return router.route(headers, sources);
     }
 
@@ -251,7 +251,7 @@ final class LoadTarget {
     ///
     /// @param way which part of each selected tensor is loaded
     /// @param deviceBudget the most device memory that the load may hold
-    ReadPlan plan(ParsedCheckpoint checkpoint, Routing routing, Selection selection, Way way, long deviceBudget) {
+    ReadPlan plan(ParsedCheckpoint checkpoint, FileTransfers routing, Selection selection, Way way, long deviceBudget) {
         PlanSettings mine = settingsNow();
         ReadPlan plan = Planner.plan(checkpoint.headers(), routing.routes(), selection, mine, way);
         int slots = readers.scratchSlots(plan);
@@ -286,12 +286,12 @@ final class LoadTarget {
     /// @param routing the ways of its files
     /// @param deviceBytes what its buffers take
     /// @throws io.fastsafetensors.error.BudgetException if the budgets have no room for it
-    Readers.Crew crew(ReadPlan plan, Routing routing, long deviceBytes, long deviceBudget) {
+    Readers.Crew crew(ReadPlan plan, FileTransfers routing, long deviceBytes, long deviceBudget) {
         return readers.crew(plan, routing.parallelReads(), deviceBytes, deviceBudget);
     }
 
     /// How many slots of device memory a reader of a stream needs, with files routed like this.
-    int scratchSlots(StreamPlan plan, Routing routing) {
+    int scratchSlots(StreamPlan plan, FileTransfers routing) {
         // Each batch takes mappings as far as there is room for them.
         return readers.scratchSlots(plan,
                 isMapped() ? Set.of(Landing.MAPPED, Landing.STAGED, Landing.DEQUANTIZED) : routing.landings());

@@ -1,7 +1,7 @@
 package io.fastsafetensors.core.deliver;
 
 import io.fastsafetensors.core.header.Overflows;
-import io.fastsafetensors.core.place.ReadTap;
+import io.fastsafetensors.core.transfer.BlockListener;
 import io.fastsafetensors.core.plan.PlannedTensor;
 import io.fastsafetensors.core.plan.PlannedTensors;
 import io.fastsafetensors.core.plan.ReadPlan;
@@ -10,7 +10,7 @@ import java.lang.foreign.MemorySegment;
 
 /// Counts the numbers of a load that the dtype they are converted to has no place for, in the blocks as they were read. Any
 /// number of readers at a time.
-final class OverflowCount implements ReadTap {
+final class OverflowCount implements BlockListener {
     private final ReadPlan plan;
     private final Overflows counts;
 
@@ -19,8 +19,8 @@ final class OverflowCount implements ReadTap {
         this.counts = counts;
     }
 
-    /// What has to see the blocks of a plan; [ReadTap#NONE] if no conversion of it can lose a number.
-    static ReadTap of(ReadPlan plan, Overflows counts) {
+    /// What has to see the blocks of a plan; [BlockListener#NONE] if no conversion of it can lose a number.
+    static BlockListener of(ReadPlan plan, Overflows counts) {
         boolean any = plan.planned().stream().filter(file -> file.converts()).anyMatch(file -> file.tensors().stream()
                 .anyMatch(tensor -> OverflowLimit.of(tensor.info().dtype(), tensor.dtype()) != null));
         return any ? new OverflowCount(plan, counts) : NONE;

@@ -12,13 +12,13 @@ import io.fastsafetensors.core.memory.LoadMemory;
 import io.fastsafetensors.core.memory.Resources;
 import io.fastsafetensors.core.memory.Scope;
 import io.fastsafetensors.core.memory.SharedBuffer;
-import io.fastsafetensors.core.place.Exchange;
-import io.fastsafetensors.core.place.LoadJob;
-import io.fastsafetensors.core.place.Places;
-import io.fastsafetensors.core.place.ReadTap;
-import io.fastsafetensors.core.place.Readers;
-import io.fastsafetensors.core.place.Routing;
-import io.fastsafetensors.core.place.SlotPool;
+import io.fastsafetensors.core.transfer.BlockExchange;
+import io.fastsafetensors.core.transfer.LoadJob;
+import io.fastsafetensors.core.transfer.DeviceBuffers;
+import io.fastsafetensors.core.transfer.BlockListener;
+import io.fastsafetensors.core.transfer.Readers;
+import io.fastsafetensors.core.transfer.FileTransfers;
+import io.fastsafetensors.core.transfer.SlotPool;
 import io.fastsafetensors.core.plan.Pages;
 import io.fastsafetensors.core.plan.PlannedFile;
 import io.fastsafetensors.core.plan.ReadPlan;
@@ -37,7 +37,7 @@ final class PreparedLoad implements AutoCloseable {
     private final LoadOptions options;
     private final ParsedCheckpoint checkpoint;
     private final Way way;
-    private final Routing routing;
+    private final FileTransfers routing;
     private final int firstFile;
     private final ReadPlan plan;
     private final List<Long> bufferSizes;
@@ -53,7 +53,7 @@ final class PreparedLoad implements AutoCloseable {
     /// @param startNanos when the user asked for it, in `System.nanoTime()`
     /// @param resources the routing, to be closed in the end; taken over when this returns
     /// @throws io.fastsafetensors.error.BudgetException if the budgets have no room for it
-    PreparedLoad(LoadTarget target, LoadOptions options, ParsedCheckpoint checkpoint, Way way, Routing routing,
+    PreparedLoad(LoadTarget target, LoadOptions options, ParsedCheckpoint checkpoint, Way way, FileTransfers routing,
             int firstFile, List<FileHeader> headers, ReadPlan plan, List<Long> bufferSizes, long deviceBudget,
             long startNanos,
             Resources resources) {
@@ -66,7 +66,7 @@ final class PreparedLoad implements AutoCloseable {
         this.bufferSizes = bufferSizes;
         this.digests = DigestCheck.of(headers, plan, options);
         Readers.Crew all = target.crew(plan, routing, bufferBytes(), deviceBudget);
-        this.crew = digests.tap().equals(ReadTap.NONE) ? all : all.alone();
+        this.crew = digests.tap().equals(BlockListener.NONE) ? all : all.alone();
         this.plan = way.isShared() ? plan.shared(way.sharing(plan, crew.transientBytes())) : plan;
         this.clock = new LoadClock(startNanos, System.nanoTime());
         this.resources = resources.handOver();
@@ -82,7 +82,7 @@ final class PreparedLoad implements AutoCloseable {
     static PreparedLoad of(LoadTarget target, LoadOptions options, ParsedCheckpoint checkpoint, Way way,
             Selection selection, long deviceBudget, long startNanos) {
         try (Resources resources = new Resources()) {
-            Routing routing = target.route(checkpoint.headers(), checkpoint.sources());
+            FileTransfers routing = target.route(checkpoint.headers(), checkpoint.sources());
             resources.add(routing::close);
             ReadPlan plan = target.plan(checkpoint, routing, selection, way, deviceBudget);
             PreparedLoad load =
@@ -132,7 +132,7 @@ final class PreparedLoad implements AutoCloseable {
     /// @param progress told how this load is doing
     /// @param exchange the other ranks that have this plan too and read some of the blocks; null if there are none
     /// @throws io.fastsafetensors.error.OutOfDeviceMemoryException if the device has no room
-    LoadedWeights start(ProgressListener progress, @Nullable Exchange exchange) {
+    LoadedWeights start(ProgressListener progress, @Nullable BlockExchange exchange) {
         try (LoadMemory memory = LoadMemory.ofLoad(target.backend(), Long.MAX_VALUE)) {
             LoadMemory.Grant grant = memory.tryGrant(bufferSizes, crew.transientBytes());
             if (grant == null) {
@@ -143,7 +143,7 @@ final class PreparedLoad implements AutoCloseable {
         }
     }
 
-    /// As [#start(ProgressListener, Exchange)], of a batch of a stream, in memory that was granted.
+    /// As [#start(ProgressListener, BlockExchange)], of a batch of a stream, in memory that was granted.
     ///
     /// @param grant its buffers and what its readers need besides
     LoadedWeights startBatch(LoadMemory memory, LoadMemory.Grant grant, ProgressListener progress) {
@@ -153,8 +153,8 @@ final class PreparedLoad implements AutoCloseable {
     }
 
     private LoadedWeights start(LoadMemory memory, LoadMemory.Grant grant, ProgressListener progress,
-            @Nullable Exchange exchange, boolean alone, Scope scope) {
-        Places places = new Places(plan.planned().size());
+            @Nullable BlockExchange exchange, boolean alone, Scope scope) {
+        DeviceBuffers places = new DeviceBuffers(plan.planned().size());
         LoadState state;
         try (Resources begun = resources.handOver()) {
             LoadJob job = job(places, grant, progress, exchange, begun);
@@ -182,7 +182,8 @@ final class PreparedLoad implements AutoCloseable {
     }
 
     /// The readers, which release what they need when they have ended.
-    private LoadJob job(Places places, LoadMemory.Grant grant, ProgressListener progress, @Nullable Exchange exchange,
+    private LoadJob job(DeviceBuffers places, LoadMemory.Grant grant, ProgressListener progress,
+            @Nullable BlockExchange exchange,
             Resources begun) {
         if (exchange != null) {
             begun.add(exchange::close);
@@ -200,11 +201,12 @@ final class PreparedLoad implements AutoCloseable {
                 progress, span, exchange, begun);
     }
 
-    private ReadTap tap() {
-        ReadTap digesting = digests.tap();
-        ReadTap counting = options.countOverflows() ? OverflowCount.of(plan, checkpoint.overflows()) : ReadTap.NONE;
-        if (digesting.equals(ReadTap.NONE) || counting.equals(ReadTap.NONE)) {
-            return digesting.equals(ReadTap.NONE) ? counting : digesting;
+    private BlockListener tap() {
+        BlockListener digesting = digests.tap();
+        BlockListener counting =
+                options.countOverflows() ? OverflowCount.of(plan, checkpoint.overflows()) : BlockListener.NONE;
+        if (digesting.equals(BlockListener.NONE) || counting.equals(BlockListener.NONE)) {
+            return digesting.equals(BlockListener.NONE) ? counting : digesting;
         }
         return (block, memory, base) -> {
             digesting.read(block, memory, base);

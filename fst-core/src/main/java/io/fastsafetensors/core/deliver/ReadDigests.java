@@ -1,6 +1,6 @@
 package io.fastsafetensors.core.deliver;
 
-import io.fastsafetensors.core.place.ReadTap;
+import io.fastsafetensors.core.transfer.BlockListener;
 import io.fastsafetensors.core.plan.PlannedTensor;
 import io.fastsafetensors.core.plan.ReadPlan;
 import io.fastsafetensors.core.digest.Sha256;
@@ -12,7 +12,7 @@ import java.util.function.BiConsumer;
 import java.util.function.Predicate;
 
 /// Digests tensors out of the blocks of one reader, file by file in the order of the bytes.
-final class ReadDigests implements ReadTap {
+final class ReadDigests implements BlockListener {
     private final ReadPlan plan;
     private final List<List<PlannedTensor>> wanted;
     private final BiConsumer<PlannedTensor, String> done;

@@ -15,7 +15,7 @@ import io.fastsafetensors.core.group.Agreement.Reached;
 import io.fastsafetensors.core.group.Agreement.Told;
 import io.fastsafetensors.core.header.ParsedCheckpoint;
 import io.fastsafetensors.core.memory.Resources;
-import io.fastsafetensors.core.place.LoadJob;
+import io.fastsafetensors.core.transfer.LoadJob;
 import io.fastsafetensors.group.ProcessGroup;
 import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.types.Location;

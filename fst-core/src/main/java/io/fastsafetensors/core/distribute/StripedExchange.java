@@ -1,8 +1,8 @@
 package io.fastsafetensors.core.distribute;
 
 import io.fastsafetensors.core.group.Agreement;
-import io.fastsafetensors.core.place.Arrivals;
-import io.fastsafetensors.core.place.Exchange;
+import io.fastsafetensors.core.transfer.BlockCompletion;
+import io.fastsafetensors.core.transfer.BlockExchange;
 import io.fastsafetensors.core.plan.ReadPlan;
 import io.fastsafetensors.group.ProcessGroup;
 import io.fastsafetensors.spi.CopyStream;
@@ -15,14 +15,14 @@ import org.jspecify.annotations.Nullable;
 /// A plan's blocks, shared window by window: each rank reads its run of a window, all tell each other when theirs has landed, or
 /// why it will not; then the window is moved, so that nobody enters a collective that another rank will not come to. Reading
 /// goes on meanwhile.
-public final class StripedExchange implements Exchange {
+public final class StripedExchange implements BlockExchange {
     private final ReadPlan plan;
     private final ProcessGroup group;
     private final Agreement agreement;
     private final Supplier<CopyStream> streams;
     private final Runnable ended;
     private final Windows windows;
-    private final Arrivals landed;
+    private final BlockCompletion landed;
     private final CompletableFuture<Boolean> begin = new CompletableFuture<>();
     private final AtomicBoolean closed = new AtomicBoolean();
     private final LongAdder received = new LongAdder();
@@ -39,7 +39,7 @@ public final class StripedExchange implements Exchange {
         this.streams = streams;
         this.ended = ended;
         this.windows = Windows.of(plan, group.size(), Windows.mostBytes());
-        this.landed = new Arrivals(plan.blocks().size());
+        this.landed = new BlockCompletion(plan.blocks().size());
     }
 
     @Override

@@ -1,6 +1,6 @@
 package io.fastsafetensors.core.distribute;
 
-import io.fastsafetensors.core.place.Exchange;
+import io.fastsafetensors.core.transfer.BlockExchange;
 import io.fastsafetensors.core.plan.BlockTargets;
 import io.fastsafetensors.core.plan.ReadPlan;
 import io.fastsafetensors.group.PendingCollective;
@@ -43,7 +43,7 @@ final class WindowMover implements AutoCloseable {
     }
 
     /// Moves a window that all ranks have read, and whose places are there.
-    void move(Exchange.Load load, int window) {
+    void move(BlockExchange.Load load, int window) {
         List<Windows.Piece> pieces = windows.pieces(window);
         List<RankSlice> slices = new ArrayList<>(pieces.size());
         for (Windows.Piece piece : pieces) {
@@ -58,7 +58,7 @@ final class WindowMover implements AutoCloseable {
         arriveDownTo(load, MOST_IN_FLIGHT);
     }
 
-    private static DeviceBuffer buffer(Exchange.Load load, int block) {
+    private static DeviceBuffer buffer(BlockExchange.Load load, int block) {
         DeviceBuffer buffer = load.bufferOf(block);
         if (buffer == null) {
             throw new AssertionError("a block without a place in a window that all ranks agreed on");
@@ -66,7 +66,7 @@ final class WindowMover implements AutoCloseable {
         return buffer;
     }
 
-    private void arriveDownTo(Exchange.Load load, int most) {
+    private void arriveDownTo(BlockExchange.Load load, int most) {
         while (!moving.isEmpty() && (moving.size() > most || moving.element().work().isDone())) {
             Moving oldest = moving.element();
             oldest.work().await();
@@ -79,7 +79,7 @@ final class WindowMover implements AutoCloseable {
     }
 
     /// Waits until everything moved is in place.
-    void finish(Exchange.Load load) {
+    void finish(BlockExchange.Load load) {
         arriveDownTo(load, 0);
     }
 

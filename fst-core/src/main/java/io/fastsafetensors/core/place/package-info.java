@@ -1,7 +1,0 @@
-/// Reader threads that transfer blocks, each file on the transfer path that [Router] chose: straight into memory that
-/// the host can address, through page-locked slots, out of registered mappings, or by direct storage. Before it: read.
-/// After it: deliver waits for what arrived here.
-@NullMarked
-package io.fastsafetensors.core.place;
-
-import org.jspecify.annotations.NullMarked;

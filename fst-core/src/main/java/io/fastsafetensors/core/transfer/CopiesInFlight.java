@@ -1,0 +1,79 @@
+package io.fastsafetensors.core.transfer;
+
+import io.fastsafetensors.core.jfr.Span;
+import io.fastsafetensors.spi.Fence;
+import io.fastsafetensors.spi.Releases;
+import io.fastsafetensors.spi.StagingBuffer;
+import java.util.ArrayDeque;
+import org.jspecify.annotations.Nullable;
+
+/// The blocks of one reader that are under way to the device, oldest first, and the slots they fly from.
+final class CopiesInFlight {
+    private final LoadContext load;
+    private final ArrayDeque<Flight> flying;
+
+    /// @param slot what goes back to the pool when the fence has passed, if anything
+    private record Flight(int block, Fence fence, @Nullable StagingBuffer slot, Span span) {
+    }
+
+    CopiesInFlight(LoadContext load) {
+        this.load = load;
+        this.flying = new ArrayDeque<>(load.blocksInFlight() + 1);
+    }
+
+    boolean isEmpty() {
+        return flying.isEmpty();
+    }
+
+    void add(int block, Fence fence, @Nullable StagingBuffer slot, Span span) {
+        flying.add(new Flight(block, fence, slot, span));
+    }
+
+    /// Lands what has arrived, waiting for nothing.
+    void landArrived() {
+        while (!flying.isEmpty() && flying.element().fence().isPassed()) {
+            land(flying.remove());
+        }
+    }
+
+    /// Waits until at most `most` are under way.
+    void reduceTo(int most) {
+        while (flying.size() > most) {
+            landOldest();
+        }
+        landArrived();
+    }
+
+    /// Waits for the oldest.
+    void landOldest() {
+        long before = System.nanoTime();
+        flying.element().fence().await();
+        load.placeNanos().add(System.nanoTime() - before);
+        land(flying.remove());
+    }
+
+    private void land(Flight flight) {
+        flight.span().finish("in place");
+        Releases releases = new Releases();
+        release(flight, true, releases);
+        releases.finish();
+        load.landed(flight.block());
+    }
+
+    private void release(Flight flight, boolean idle, Releases releases) {
+        releases.run(flight.fence()::close);
+        StagingBuffer slot = flight.slot();
+        if (slot != null) {
+            releases.run(() -> load.slots().give(slot, idle));
+        }
+    }
+
+    /// Gives fences and slots back without landing anything.
+    ///
+    /// @param idle whether nothing is under way on the stream any more
+    void abandon(boolean idle, Releases releases) {
+        while (!flying.isEmpty()) {
+            release(flying.remove(), idle, releases);
+        }
+    }
+}

@@ -1,0 +1,46 @@
+package io.fastsafetensors.core.transfer;
+
+import io.fastsafetensors.core.memory.SharedBuffer;
+import io.fastsafetensors.core.memory.Waits;
+import io.fastsafetensors.spi.DeviceBuffer;
+import java.util.concurrent.atomic.AtomicReferenceArray;
+import java.util.function.BooleanSupplier;
+import org.jspecify.annotations.Nullable;
+
+/// The device buffers of a load's files. They are allocated while the readers read their first blocks already.
+public final class DeviceBuffers {
+    private final AtomicReferenceArray<@Nullable SharedBuffer> buffers;
+
+    /// No buffer yet.
+    ///
+    /// @param files how many files the plan has
+    public DeviceBuffers(int files) {
+        buffers = new AtomicReferenceArray<>(files);
+    }
+
+    /// A file's buffer is there; held by the caller until the load has ended.
+    public void set(int file, SharedBuffer buffer) {
+        buffers.set(file, buffer);
+        wakeUp();
+    }
+
+    /// Wakes waiting threads, which check again whether they were stopped.
+    synchronized void wakeUp() {
+        notifyAll();
+    }
+
+    /// A file's buffer; waits for it.
+    ///
+    /// @return null if stopped
+    @Nullable
+    DeviceBuffer get(int file, BooleanSupplier stopped) {
+        SharedBuffer buffer = buffers.get(file);
+        if (buffer == null) {
+            synchronized (this) {
+                Waits.uninterruptibly(this, () -> buffers.get(file) != null || stopped.getAsBoolean());
+            }
+            buffer = buffers.get(file);
+        }
+        return buffer == null ? null : buffer.buffer();
+    }
+}

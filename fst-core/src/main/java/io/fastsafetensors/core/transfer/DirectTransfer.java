@@ -1,0 +1,107 @@
+package io.fastsafetensors.core.transfer;
+
+import io.fastsafetensors.core.jfr.Recorder;
+import io.fastsafetensors.core.jfr.Span;
+import io.fastsafetensors.core.memory.LoadMemory;
+import io.fastsafetensors.core.plan.BlockTable;
+import io.fastsafetensors.core.plan.Pages;
+import io.fastsafetensors.error.StorageException;
+import io.fastsafetensors.spi.Backend;
+import io.fastsafetensors.spi.BufferSlice;
+import io.fastsafetensors.spi.CopyStream;
+import io.fastsafetensors.spi.DeviceBuffer;
+import io.fastsafetensors.spi.Fence;
+import io.fastsafetensors.spi.Releases;
+import io.fastsafetensors.types.DType;
+import org.jspecify.annotations.Nullable;
+
+/// Reads whole pages of files straight into device memory, then copies or converts each part to its aligned place
+/// there, which costs little compared with the read and keeps the odd ends of tensors off the host.
+final class DirectTransfer implements BlockTransfer, BlockRuns.Sink {
+    private final LoadContext load;
+    private final Backend backend;
+    private final LoadMemory.Scratch scratch;
+    private final DeviceBuffer landing;
+    private final CopyStream stream;
+    private final BlockRuns runs = new BlockRuns(this);
+    private @Nullable DeviceBuffer target;
+
+    DirectTransfer(LoadContext load) {
+        this.load = load;
+        this.backend = load.backend().get();
+        this.stream = load.slots().takeStream();
+        try {
+            this.scratch = load.memory().allocateScratch(load.plan().slotBytes(), Pages.SIZE);
+            this.landing = scratch.buffer();
+        } catch (RuntimeException | Error e) {
+            Releases releases = new Releases();
+            load.slots().giveStream(stream, releases);
+            releases.because(e);
+            throw e;
+        }
+    }
+
+    @Override
+    public void land(int index) {
+        BlockTable blocks = load.blocks();
+        int file = blocks.file(index);
+        long from = Pages.floor(blocks.start(index));
+        long to = Math.min(Pages.ceil(blocks.end(index)), load.fileOf(index).fileLength());
+        Span read = Recorder.read(load.fileOf(index).location(), from, to - from);
+        long before = System.nanoTime();
+        long got = load.files().directForBlock(file).read(from, landing, 0, to - from);
+        if (from + got < blocks.end(index)) {
+            throw new StorageException("the file ended " + (blocks.end(index) - from - got)
+                    + " bytes early: it shrank while it was being read",
+                    load.fileOf(index).location().where().withOffset(from + got));
+        }
+        read.finish("direct storage");
+        load.files().readDirectly(got, System.nanoTime() - before);
+        target = load.bufferOf(index);
+        if (target == null) {
+            return;
+        }
+        runs.forEach(load.fileOf(index), blocks.start(index), blocks.end(index));
+        try (Fence fence = stream.fence()) {
+            fence.await();
+        }
+        load.landed(index);
+    }
+
+    @Override
+    public void copy(long source, long bytes, long targetOffset) {
+        stream.copy(landing, source, target(), targetOffset, bytes);
+    }
+
+    @Override
+    public void convert(long source, long bytes, DType from, long targetOffset, DType to, long elements) {
+        backend.kernels().convert(stream, new BufferSlice(landing, source, bytes), from,
+                new BufferSlice(target(), targetOffset, to.byteSize(elements)), to, elements);
+    }
+
+    @Override
+    public void gather(long source, BlockRuns.Rows rows, DType from, long targetOffset, DType to) {
+        long elements = rows.count() * rows.bytes() * 8 / from.bits();
+        backend.kernels().gather(stream, new BufferSlice(landing, source, rows.span()), from, rows.view(from),
+                new BufferSlice(target(), targetOffset, to.byteSize(elements)), to);
+    }
+
+    private DeviceBuffer target() {
+        if (target == null) {
+            throw new AssertionError("a run without a buffer");
+        }
+        return target;
+    }
+
+    @Override
+    public void finish() {
+        // Every block was in place when land returned.
+    }
+
+    @Override
+    public void close() {
+        Releases releases = new Releases();
+        load.slots().giveStream(stream, releases);
+        releases.run(scratch::close).finish();
+    }
+}

@@ -1,0 +1,74 @@
+package io.fastsafetensors.core.transfer;
+
+import io.fastsafetensors.core.plan.PlannedFile.Landing;
+import io.fastsafetensors.core.plan.Route;
+import io.fastsafetensors.spi.Releases;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/// The transfer paths of a checkpoint's files, with the mappings that were taken for those that are mapped. Closed when
+/// the load has ended, or was never begun.
+public final class FileTransfers implements AutoCloseable {
+    private final List<Route> routes;
+    private final List<Optional<MappedFile>> mapped;
+    private final @Nullable MappedFiles mappings;
+    private final int parallelReads;
+    private boolean closed;
+
+    /// @param mapped one per file, present where it is mapped
+    /// @param mappings where those came from, one reference to it; null if none is mapped
+    /// @param parallelReads how many reads at a time serve the files best as their storage says; 0 for local files
+    FileTransfers(List<Route> routes, List<Optional<MappedFile>> mapped, @Nullable MappedFiles mappings,
+            int parallelReads) {
+        this.parallelReads = parallelReads;
+        this.routes = List.copyOf(routes);
+        this.mapped = List.copyOf(mapped);
+        this.mappings = mappings;
+    }
+
+    /// One per file.
+    public List<Route> routes() {
+        return routes;
+    }
+
+    /// The transfer paths that files take.
+    public Set<Landing> landings() {
+        Set<Landing> all = EnumSet.noneOf(Landing.class);
+        routes.forEach(route -> all.add(route.landing()));
+        return all;
+    }
+
+    /// The transfer paths of some of the files, none of which is mapped.
+    ///
+    /// @param first the first of them
+    public FileTransfers part(int first, int files) {
+        return new FileTransfers(routes.subList(first, first + files), mapped.subList(first, first + files), null,
+                parallelReads);
+    }
+
+    /// How many reads at a time serve the files best as their storage says; 0 for local files.
+    public int parallelReads() {
+        return parallelReads;
+    }
+
+    /// The mapping of a file that is mapped.
+    MappedFile mapped(int file) {
+        return mapped.get(file).orElseThrow(() -> new AssertionError("file " + file + " is not mapped"));
+    }
+
+    /// Gives the mappings back. Idempotent.
+    @Override
+    public synchronized void close() {
+        boolean first = !closed;
+        closed = true;
+        MappedFiles from = mappings;
+        if (first && from != null) {
+            Releases releases = new Releases();
+            mapped.forEach(file -> file.ifPresent(mapping -> releases.run(() -> from.give(mapping))));
+            releases.run(from::release).finish();
+        }
+    }
+}

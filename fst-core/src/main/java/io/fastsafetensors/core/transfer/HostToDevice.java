@@ -1,0 +1,135 @@
+package io.fastsafetensors.core.transfer;
+
+import io.fastsafetensors.core.memory.LoadMemory;
+import io.fastsafetensors.core.plan.BlockTable;
+import io.fastsafetensors.core.plan.Pages;
+import io.fastsafetensors.spi.Backend;
+import io.fastsafetensors.spi.BufferSlice;
+import io.fastsafetensors.spi.CopyStream;
+import io.fastsafetensors.spi.DeviceBuffer;
+import io.fastsafetensors.spi.Fence;
+import io.fastsafetensors.spi.Releases;
+import io.fastsafetensors.types.DType;
+import java.lang.foreign.MemorySegment;
+import org.jspecify.annotations.Nullable;
+
+/// Copies blocks from page-locked host memory to their places on the device. What changes its dtype goes through device
+/// memory of one block's size, so that the unconverted tensor never exists there as a whole. Rows are gathered in the
+/// slot, so that only what is wanted crosses the link; those of a mapping, which is read-only, on the device.
+final class HostToDevice implements BlockRuns.Sink {
+    private final LoadContext load;
+    private final Backend backend;
+    private final CopyStream stream;
+    private final BlockRuns runs = new BlockRuns(this);
+    private final boolean slots;
+    private boolean packed;
+    private MemorySegment source = MemorySegment.NULL;
+    private @Nullable DeviceBuffer target;
+    private LoadMemory.@Nullable Scratch scratch;
+
+    /// Takes a stream of the pool until [#close(Releases)].
+    ///
+    /// @param slots whether the host memory is this reader's own, to be changed
+    HostToDevice(LoadContext load, boolean slots) {
+        this.load = load;
+        this.slots = slots;
+        this.backend = load.backend().get();
+        this.stream = load.slots().takeStream();
+    }
+
+    /// Submits the copies of a block.
+    ///
+    /// @param host memory that stays as it is until the fence has passed
+    /// @param page where in it the page of the block's first byte begins
+    /// @param rowsPacked whether rows lie behind one another already, as [RunReader] reads them
+    /// @return passes when the block is in place; the caller closes it. Null if the load was stopped before
+    @Nullable
+    Fence send(int block, MemorySegment host, long page, boolean rowsPacked) {
+        BlockTable blocks = load.blocks();
+        target = load.bufferOf(block);
+        if (target == null) {
+            return null;
+        }
+        long bytes = blocks.end(block) - Pages.floor(blocks.start(block));
+        packed = rowsPacked;
+        source = host.asSlice(page, bytes);
+        runs.forEach(load.fileOf(block), blocks.start(block), blocks.end(block));
+        return stream.fence();
+    }
+
+    /// Submits what a block is made of.
+    ///
+    /// @param host holds what was read; stays as it is until the fence has passed
+    /// @return passes when the block is in place; the caller closes it. Null if the load was stopped before
+    @Nullable
+    Fence send(int block, DeviceProducts products, MemorySegment host) {
+        DeviceBuffer buffer = load.bufferOf(block);
+        if (buffer == null) {
+            return null;
+        }
+        products.send(host, stream, backend.kernels(), scratch(), buffer);
+        return stream.fence();
+    }
+
+    @Override
+    public void copy(long from, long bytes, long targetOffset) {
+        stream.copyToDevice(source.asSlice(from, bytes), target(), targetOffset);
+    }
+
+    @Override
+    public void convert(long from, long bytes, DType fromType, long targetOffset, DType to, long elements) {
+        DeviceBuffer between = scratch();
+        stream.copyToDevice(source.asSlice(from, bytes), between, 0);
+        backend.kernels().convert(stream, new BufferSlice(between, 0, bytes), fromType,
+                new BufferSlice(target(), targetOffset, to.byteSize(elements)), to, elements);
+    }
+
+    @Override
+    public void gather(long from, BlockRuns.Rows rows, DType fromType, long targetOffset, DType to) {
+        long bytes = rows.count() * rows.bytes();
+        long elements = bytes * 8 / fromType.bits();
+        if (slots) {
+            for (long row = 1; row < rows.count() && !packed; row++) {
+                MemorySegment.copy(source, from + row * rows.stride(), source, from + row * rows.bytes(), rows.bytes());
+            }
+            if (fromType == to) {
+                copy(from, bytes, targetOffset);
+            } else {
+                convert(from, bytes, fromType, targetOffset, to, elements);
+            }
+            return;
+        }
+        DeviceBuffer between = scratch();
+        stream.copyToDevice(source.asSlice(from, rows.span()), between, 0);
+        backend.kernels().gather(stream, new BufferSlice(between, 0, rows.span()), fromType, rows.view(fromType),
+                new BufferSlice(target(), targetOffset, to.byteSize(elements)), to);
+    }
+
+    private DeviceBuffer scratch() {
+        LoadMemory.Scratch mine = scratch;
+        if (mine == null) {
+            mine = load.memory().allocateScratch(load.plan().slotBytes(), backend.hints().tensorAlignment());
+            scratch = mine;
+        }
+        return mine.buffer();
+    }
+
+    private DeviceBuffer target() {
+        if (target == null) {
+            throw new AssertionError("a run without a buffer");
+        }
+        return target;
+    }
+
+    /// Waits until nothing is under way, then gives the stream back.
+    ///
+    /// @return whether nothing is under way any more: false where the device could not even say so
+    boolean close(Releases releases) {
+        boolean idle = load.slots().giveStream(stream, releases);
+        LoadMemory.Scratch mine = scratch;
+        if (mine != null) {
+            releases.run(mine::close);
+        }
+        return idle;
+    }
+}

@@ -1,0 +1,158 @@
+package io.fastsafetensors.core.transfer;
+
+import io.fastsafetensors.core.jfr.Recorder;
+import io.fastsafetensors.core.jfr.Span;
+import io.fastsafetensors.core.memory.LoadMemory;
+import io.fastsafetensors.core.plan.BlockTable;
+import io.fastsafetensors.core.plan.Pages;
+import io.fastsafetensors.core.read.BlockReader;
+import io.fastsafetensors.spi.Backend;
+import io.fastsafetensors.spi.BufferSlice;
+import io.fastsafetensors.spi.CopyStream;
+import io.fastsafetensors.spi.DeviceBuffer;
+import io.fastsafetensors.spi.Releases;
+import io.fastsafetensors.types.DType;
+import java.lang.foreign.MemorySegment;
+import org.jspecify.annotations.Nullable;
+
+/// Puts blocks into memory that the host can address: in place, or through a slot of its own.
+final class HostTransfer implements BlockTransfer, BlockRuns.Sink {
+    private final LoadContext load;
+    private final Backend backend;
+    private final BlockRuns runs = new BlockRuns(this);
+    private LoadMemory.@Nullable Scratch slot;
+    private @Nullable CopyStream stream;
+    private @Nullable DeviceBuffer target;
+    private @Nullable RunReader runReader;
+    private boolean converting;
+    private boolean packed;
+
+    HostTransfer(LoadContext load) {
+        this.load = load;
+        this.backend = load.backend().get();
+    }
+
+    @Override
+    public void land(int index) {
+        BlockTable blocks = load.blocks();
+        DeviceBuffer buffer = load.bufferOf(index);
+        if (buffer == null) {
+            return;
+        }
+        BlockReader reader = load.files().forBlock(blocks.file(index));
+        long start = blocks.start(index);
+        long end = blocks.end(index);
+        Span read = Recorder.read(load.fileOf(index).location(), start, end - start);
+        if (blocks.target(index) != BlockTable.MOVED) {
+            reader.read(start, end, segment(buffer), blocks.target(index));
+            read.finish("read");
+        } else {
+            packed = runs(reader).read(index, reader, segment(slot()));
+            if (!packed) {
+                reader.read(start, end, segment(slot()), 0);
+            }
+            read.finish("read");
+            if (!packed) {
+                load.tap().read(index, segment(slot()), Pages.floor(start));
+            }
+            long before = System.nanoTime();
+            target = buffer;
+            converting = false;
+            runs.forEach(load.fileOf(index), start, end);
+            if (converting) {
+                stream().synchronize();
+            }
+            load.placeNanos().add(System.nanoTime() - before);
+        }
+        load.landed(index);
+    }
+
+    @Override
+    public void copy(long source, long bytes, long targetOffset) {
+        MemorySegment.copy(segment(slot()), source, segment(target()), targetOffset, bytes);
+    }
+
+    @Override
+    public void convert(long source, long bytes, DType from, long targetOffset, DType to, long elements) {
+        converting = true;
+        backend.kernels().convert(stream(), new BufferSlice(slot(), source, bytes), from,
+                new BufferSlice(target(), targetOffset, to.byteSize(elements)), to, elements);
+    }
+
+    @Override
+    public void gather(long source, BlockRuns.Rows rows, DType from, long targetOffset, DType to) {
+        if (packed) {
+            long bytes = rows.count() * rows.bytes();
+            if (from == to) {
+                copy(source, bytes, targetOffset);
+            } else {
+                convert(source, bytes, from, targetOffset, to, bytes * 8 / from.bits());
+            }
+            return;
+        }
+        if (from == to) {
+            for (long row = 0; row < rows.count(); row++) {
+                copy(source + row * rows.stride(), rows.bytes(), targetOffset + row * rows.bytes());
+            }
+            return;
+        }
+        converting = true;
+        long elements = rows.count() * rows.bytes() * 8 / from.bits();
+        backend.kernels().gather(stream(), new BufferSlice(slot(), source, rows.span()), from, rows.view(from),
+                new BufferSlice(target(), targetOffset, to.byteSize(elements)), to);
+    }
+
+    private RunReader runs(BlockReader first) {
+        RunReader mine = runReader == null ? new RunReader(load, first) : runReader;
+        runReader = mine;
+        return mine;
+    }
+
+    private DeviceBuffer slot() {
+        LoadMemory.Scratch mine = slot;
+        if (mine == null) {
+            mine = load.memory().allocateScratch(load.plan().slotBytes(), Pages.SIZE);
+            slot = mine;
+        }
+        return mine.buffer();
+    }
+
+    private CopyStream stream() {
+        CopyStream mine = stream;
+        if (mine == null) {
+            mine = backend.openCopyStream();
+            stream = mine;
+        }
+        return mine;
+    }
+
+    private DeviceBuffer target() {
+        if (target == null) {
+            throw new AssertionError("a run without a buffer");
+        }
+        return target;
+    }
+
+    private static MemorySegment segment(DeviceBuffer buffer) {
+        return buffer.segment().orElseThrow(() -> new AssertionError("planned for host-addressable memory"));
+    }
+
+    @Override
+    public void finish() {
+        // Every block was in place when land returned.
+    }
+
+    @Override
+    public void close() {
+        Releases releases = new Releases();
+        CopyStream used = stream;
+        if (used != null) {
+            releases.run(used::close);
+        }
+        LoadMemory.Scratch memory = slot;
+        if (memory != null) {
+            releases.run(memory::close);
+        }
+        releases.finish();
+    }
+}

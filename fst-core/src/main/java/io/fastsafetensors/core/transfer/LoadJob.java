@@ -1,0 +1,418 @@
+package io.fastsafetensors.core.transfer;
+
+import io.fastsafetensors.api.LoadOptions;
+import io.fastsafetensors.api.ProgressListener;
+import io.fastsafetensors.core.jfr.Span;
+import io.fastsafetensors.core.memory.LoadMemory;
+import io.fastsafetensors.core.memory.Resources;
+import io.fastsafetensors.core.memory.SharedBackend;
+import io.fastsafetensors.core.memory.SharedBuffer;
+import io.fastsafetensors.core.memory.Waits;
+import io.fastsafetensors.core.plan.ReadPlan;
+import io.fastsafetensors.core.read.ReadCounters;
+import io.fastsafetensors.core.storage.SourceFiles;
+import io.fastsafetensors.error.BackendException;
+import io.fastsafetensors.error.Where;
+import io.fastsafetensors.spi.DeviceBuffer;
+import io.fastsafetensors.spi.Releases;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Executor;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.LongAdder;
+import org.jspecify.annotations.Nullable;
+
+/// The reader threads of one load. They take blocks in the plan's order; the first failure stops them all and reaches
+/// every waiter once.
+public final class LoadJob {
+    private static final ScopedValue<Boolean> CURRENT = ScopedValue.newInstance();
+    /// How long a reader reads before it lets another load's reader have its thread.
+    private static final long TURN_NANOS = 20_000_000;
+
+    private final ReadPlan plan;
+    private final SharedBackend backend;
+    private final OpenFiles files;
+    private final ReaderThreads threads;
+    private final Resources resources;
+    private final LoadContext context;
+    private final int numaNode;
+    private final Progress progress;
+    private final BlockCompletion arrivals;
+    private final @Nullable BlockExchange exchange;
+    private final Span span;
+    private final ReadCounters counters = new ReadCounters();
+    private final LongAdder placeNanos = new LongAdder();
+    private final AtomicInteger next = new AtomicInteger();
+    private final AtomicInteger running = new AtomicInteger();
+    private final CountDownLatch taken = new CountDownLatch(1);
+    private final CountDownLatch finished = new CountDownLatch(1);
+    private Releases unreleased = new Releases();
+    private final List<Runnable> afterwards = new ArrayList<>();
+    private boolean ended;
+    private @Nullable RuntimeException cancellation;
+    private volatile boolean stopped;
+    private volatile long stagingBytes;
+    private final int readers;
+    private final ReadConcurrency pace;
+    private final boolean remote;
+    /// The blocks to read, in this order.
+    private final int[] blocks;
+
+    /// @param places the buffers of the files; they may come while the readers read already
+    /// @param sources what the headers were read from; held until the readers have ended
+    /// @param routing the transfer paths of the files
+    /// @param backend the device; retained by the caller until the readers have ended
+    /// @param memory what readers may allocate on the device
+    /// @param pool slots and streams; null if the host can address the device's memory
+    /// @param crew how many readers, fewer if there are fewer blocks
+    /// @param threads where they run
+    /// @param tap sees what was read; [BlockListener#NONE], or the crew is one reader
+    /// @param progress told how this load is doing
+    /// @param exchange the loads of other ranks that this one works together with, null if there are none
+    /// @param resources what the readers need, `routing`, `pool` and `threads` among it; taken over when this returns, and
+    ///        released when the readers have ended
+    public LoadJob(ReadPlan plan, DeviceBuffers places, SourceFiles sources, FileTransfers routing,
+            SharedBackend backend,
+            LoadMemory.Grant memory, @Nullable SlotPool pool, Readers.Crew crew, ReaderThreads threads,
+            BlockListener tap, LoadOptions options, ProgressListener progress, Span span,
+            @Nullable BlockExchange exchange,
+            Resources resources) {
+        this.plan = plan;
+        this.exchange = exchange;
+        this.backend = backend;
+        this.threads = threads;
+        this.numaNode = options.numaPinning() ? backend.get().info().numaNode() : -1;
+        this.blocks = exchange == null ? plan.order() : exchange.reads();
+        this.files =
+                new OpenFiles(plan, blocks, sources, backend.get().directStorage(), options.directIo(), counters);
+        this.progress = new Progress(plan, progress);
+        this.arrivals = this.progress.arrivals();
+        this.span = span;
+        this.context = new LoadContext(plan, places, files, routing, backend, memory, pool,
+                crew.blocksInFlight(), tap, placeNanos, plan.gathers(), () -> stopped,
+                exchange == null ? this.progress::arrived : exchange::landed);
+        this.readers = Math.min(crew.threads(), blocks.length);
+        this.pace = new ReadConcurrency(Math.min(crew.first(), readers), readers);
+        this.remote = crew.isRemote();
+        this.resources = resources.handOver();
+    }
+
+    /// Starts the readers. What goes wrong with that fails the load, like everything later.
+    public void start() {
+        running.set(1);
+        failing(this::startAll);
+        workerEnded();
+    }
+
+    private void startAll() {
+        SlotPool slots = context.pool();
+        if (slots != null) {
+            resources.add(slots::end);
+            slots.begin(plan.needsSlots() ? pace.peak() * context.blocksInFlight() : 0);
+        }
+        try {
+            if (exchange != null && plan.blocks().size() > 0) {
+                startWorker(() -> exchange.run(share()), threads::run);
+            }
+            startReaders(pace.peak());
+        } catch (OutOfMemoryError e) {
+            throw new BackendException("cannot start a reader thread: " + e.getMessage()
+                    + "; use fewer readers or raise the limit of threads", Where.backend(backend.get().name()), e);
+        }
+    }
+
+    private void startReaders(int count) {
+        for (int i = 0; i < count; i++) {
+            startWorker(this::readAll, reader -> threads.read(reader, remote));
+        }
+    }
+
+    private void startWorker(Runnable work, Executor thread) {
+        running.incrementAndGet();
+        boolean started = false;
+        try {
+            thread.execute(() -> work(work));
+            started = true;
+        } finally {
+            if (!started) {
+                // Never the last: who starts workers counts as one.
+                running.decrementAndGet();
+            }
+        }
+    }
+
+    private void workerEnded() {
+        if (running.decrementAndGet() == 0) {
+            end();
+        }
+    }
+
+    /// Whether the current thread is a reader of some load: there a progress listener runs. It must not wait for reads.
+    public static boolean isReading() {
+        return CURRENT.isBound();
+    }
+
+    /// Refuses to wait for reads on a reader's own thread, which would wait for itself, or for one that waits for it.
+    ///
+    /// @param what what would be waited for
+    /// @throws IllegalStateException in a progress listener
+    public static void requireMayWait(String what) {
+        if (isReading()) {
+            throw new IllegalStateException("a progress listener, which runs on a thread that reads, would wait for "
+                    + what + " for ever; ask isReady first, or wait on another thread");
+        }
+    }
+
+    private void work(Runnable work) {
+        ScopedValue.where(CURRENT, Boolean.TRUE).run(() -> failing(work));
+        workerEnded();
+    }
+
+    private void readAll() {
+        NumaNode.pin(numaNode);
+        ReaderTransfers landers = new ReaderTransfers(context);
+        failing(() -> carryOut(landers));
+        releasing(landers::close);
+        if (!stopped && next.get() < blocks.length && !pace.leaves()) {
+            failing(() -> startReaders(1));
+        }
+    }
+
+    /// This load, as those of other ranks see it.
+    private BlockExchange.Load share() {
+        return new BlockExchange.Load() {
+            @Override
+            public @Nullable DeviceBuffer bufferOf(int block) {
+                return context.bufferOf(block);
+            }
+
+            @Override
+            public void arrived(int block) {
+                progress.arrived(block);
+            }
+        };
+    }
+
+    private void carryOut(BlockTransfer landers) {
+        long begin = System.nanoTime();
+        while (!stopped && !(threads.othersWait(remote) && System.nanoTime() - begin > TURN_NANOS)) {
+            int position = next.getAndIncrement();
+            if (position >= blocks.length) {
+                taken.countDown();
+                break;
+            }
+            int block = blocks[position];
+            landers.land(block);
+            grow(pace.landed(plan.blocks().end(block) - plan.blocks().start(block), System.nanoTime()));
+            if (pace.isOneTooMany()) {
+                break;
+            }
+        }
+        if (!stopped) {
+            landers.finish();
+        }
+    }
+
+    private void grow(int more) {
+        SlotPool slots = context.pool();
+        if (more > 0 && slots != null && plan.needsSlots()) {
+            slots.reserve(pace.peak() * context.blocksInFlight());
+        }
+        startReaders(more);
+    }
+
+    /// Whatever goes wrong fails the load.
+    private void failing(Runnable work) {
+        try {
+            work.run();
+        } catch (RuntimeException | Error e) {
+            fail(files.reasonOf(failure(e)));
+        }
+    }
+
+    private RuntimeException failure(Throwable e) {
+        return e instanceof RuntimeException known ? known
+                : new BackendException("a reader thread failed: " + e, Where.backend(backend.get().name()), e);
+    }
+
+    /// What cannot be released fails the load too, however far it came, but hides no failure from before.
+    private void releasing(Runnable release) {
+        try {
+            release.run();
+        } catch (RuntimeException | Error e) {
+            RuntimeException why = failure(e);
+            boolean first = fail(why);
+            RuntimeException known = arrivals.failure();
+            if (first || isCancellation(known)) {
+                synchronized (afterwards) {
+                    unreleased.run(() -> {
+                        throw why;
+                    });
+                }
+            } else if (known != null && !known.equals(why)) {
+                known.addSuppressed(why);
+            }
+        }
+    }
+
+    private boolean isCancellation(@Nullable RuntimeException why) {
+        synchronized (afterwards) {
+            return why != null && why.equals(cancellation);
+        }
+    }
+
+    private boolean fail(RuntimeException why) {
+        stopped = true;
+        if (exchange != null) {
+            // Before anybody who waits here can close the load and give that as the reason.
+            exchange.failed(why);
+        }
+        boolean first = arrivals.fail(why);
+        context.places().wakeUp();
+        if (context.pool() != null) {
+            context.pool().wakeUp();
+        }
+        return first;
+    }
+
+    private void end() {
+        taken.countDown();
+        if (arrivals.failure() == null) {
+            failing(files::requireCurrent);
+        }
+        if (context.pool() != null) {
+            stagingBytes = context.pool().bytes();
+        }
+        releasing(files::close);
+        releasing(resources::close);
+        progress.ended();
+        RuntimeException failure = arrivals.failure();
+        releasing(() -> span.finish(failure == null ? "done" : failure.toString()));
+        List<Runnable> next;
+        synchronized (afterwards) {
+            next = List.copyOf(afterwards);
+            afterwards.clear();
+            ended = true;
+        }
+        finished.countDown();
+        next.forEach(Runnable::run);
+    }
+
+    /// Does something when no reader touches memory or files any more: now, or on the last reader's thread.
+    ///
+    /// @param work throws nothing
+    public void afterEnd(Runnable work) {
+        synchronized (afterwards) {
+            if (!ended) {
+                afterwards.add(work);
+                return;
+            }
+        }
+        work.run();
+    }
+
+    /// Whether no reader touches memory or files any more.
+    public boolean hasEnded() {
+        return finished.getCount() == 0;
+    }
+
+    /// Stops after the blocks in flight; threads that wait for others get `why`.
+    public void cancel(RuntimeException why) {
+        if (!hasEnded()) {
+            RuntimeException reason;
+            synchronized (afterwards) {
+                cancellation = cancellation == null ? why : cancellation;
+                reason = cancellation;
+            }
+            fail(reason);
+        }
+    }
+
+    /// Waits until the first reader has nothing to do any more: the last blocks are on their way.
+    public void awaitLastBlocks() {
+        Waits.uninterruptibly(taken::await);
+    }
+
+    /// Waits until no reader touches memory or files any more, on a thread of the project's own.
+    public void join() {
+        Waits.uninterruptibly(finished::await);
+    }
+
+    /// As [#join()], on a user's thread.
+    ///
+    /// @throws io.fastsafetensors.error.LoadInterruptedException if it is interrupted
+    public void joinInterruptibly() {
+        Waits.interruptibly(finished::await, "the end of the load");
+    }
+
+    /// As [#join()], for as long as a close waits.
+    ///
+    /// @return whether they have ended
+    public boolean joinToClose() {
+        return Waits.toClose(finished);
+    }
+
+    /// Throws once what could not be released, unless it was told already.
+    public void requireReleased() {
+        Releases late;
+        synchronized (afterwards) {
+            late = unreleased;
+            unreleased = new Releases();
+        }
+        if (isCancellation(arrivals.failure()) || !arrivals.isTold()) {
+            late.finish();
+        }
+    }
+
+    /// Which blocks are in place.
+    public BlockCompletion arrivals() {
+        return arrivals;
+    }
+
+    /// What was read so far, and how.
+    public ReadCounters counters() {
+        return counters;
+    }
+
+    /// Time spent moving blocks from slots, in seconds over all readers.
+    public double placeSeconds() {
+        return placeNanos.sum() / 1e9;
+    }
+
+    /// Bytes that came from other ranks so far.
+    public long bytesReceived() {
+        return exchange == null ? 0 : exchange.bytesReceived();
+    }
+
+    /// The most readers that it had at a time.
+    public int readers() {
+        return pace.peak();
+    }
+
+    /// The page-locked bytes that this load shares with others, 0 if it needs none.
+    public long stagingBytes() {
+        if (!plan.needsSlots()) {
+            return 0;
+        }
+        if (context.pool() == null) {
+            return readers * plan.slotBytes();
+        }
+        return hasEnded() ? stagingBytes : context.pool().bytes();
+    }
+
+    /// How each file was read, and why.
+    public List<String> storageReport() {
+        return files.report();
+    }
+
+    /// `System.nanoTime()` when the first tensor was complete, 0 before.
+    public long firstTensorNanos() {
+        return progress.firstTensorNanos();
+    }
+
+    /// `System.nanoTime()` when everything was in place, 0 before.
+    public long allDoneNanos() {
+        return progress.allDoneNanos();
+    }
+}

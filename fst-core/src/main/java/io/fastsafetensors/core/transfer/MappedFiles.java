@@ -1,0 +1,139 @@
+package io.fastsafetensors.core.transfer;
+
+import io.fastsafetensors.core.memory.ProcessLimit;
+import io.fastsafetensors.core.memory.SharedResources;
+import io.fastsafetensors.core.memory.SharedBackend;
+import io.fastsafetensors.core.linux.ffm.PlatformLibC;
+import io.fastsafetensors.core.storage.SourceFile;
+import io.fastsafetensors.spi.Releases;
+import io.fastsafetensors.spi.SystemMemory;
+import io.fastsafetensors.spi.storage.FileIdentity;
+import io.fastsafetensors.types.Location;
+import java.util.ArrayList;
+import java.util.Iterator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/// The registered mappings of one device. They stay registered for the next load of the same files, within a bound,
+/// until the last loader of the device is closed; the ones used longest ago go first. Thread-safe.
+public final class MappedFiles {
+    private static final String MOST_BYTES = "fst.mappedBytes";
+    private static final SharedResources<SharedBackend, MappedFiles> OPEN = new SharedResources<>(MappedFiles::new,
+            MappedFiles::dispose);
+
+    private static final long ASSUMED_MEMORY = 8L << 30;
+
+    private final SharedBackend backend;
+    private final long mostBytes = mostBytesInForce();
+    private final Map<Version, Entry> entries = new LinkedHashMap<>(16, 0.75f, true);
+
+    /// One version of a file: a changed one is another. An identity tells versions of one file apart, not files.
+    private record Version(Location location, FileIdentity identity) {
+    }
+
+    private static final class Entry {
+        private final MappedFile file;
+        private int loads;
+
+        Entry(MappedFile file) {
+            this.file = file;
+        }
+    }
+
+    private static long mostBytesInForce() {
+        return ProcessLimit.bytes(MOST_BYTES, 0).orElseGet(MappedFiles::defaultBound);
+    }
+
+    private MappedFiles(SharedBackend backend) {
+        this.backend = backend;
+        backend.retain();
+    }
+
+    private static long defaultBound() {
+        long total = SystemMemory.ofThisProcess().read().total();
+        return (total < 0 ? ASSUMED_MEMORY : total) / 2;
+    }
+
+    /// One reference to the mappings of a device; ended by [#release()].
+    public static MappedFiles open(SharedBackend backend) {
+        return OPEN.retain(backend);
+    }
+
+    /// One reference less; the last unmaps everything.
+    public void release() {
+        OPEN.release(backend);
+    }
+
+    /// Takes a file for a load, making room for it. Nothing is mapped yet if it was not before.
+    ///
+    /// @return null if the bound, less what other loads use, or the memory that is available has no room for it
+    synchronized @Nullable MappedFile take(SourceFile file, long length) {
+        Version version = new Version(file.location(), file.identity());
+        Entry entry = entries.get(version);
+        if (entry == null) {
+            if (!makeRoom(length)) {
+                return null;
+            }
+            entry = new Entry(new MappedFile(length, backend.get(), PlatformLibC.instance()));
+            entries.put(version, entry);
+        }
+        entry.loads++;
+        return entry.file;
+    }
+
+    private boolean makeRoom(long bytes) {
+        Iterator<Entry> oldest = entries.values().iterator();
+        while (bytes() + bytes > mostBytes && oldest.hasNext()) {
+            Entry entry = oldest.next();
+            if (entry.loads == 0) {
+                oldest.remove();
+                entry.file.close();
+            }
+        }
+        return bytes() + bytes <= mostBytes && isAvailable(bytes);
+    }
+
+    /// Whether the machine and the container have room for so many page-locked bytes more.
+    private static boolean isAvailable(long bytes) {
+        long free = SystemMemory.ofThisProcess().read().free();
+        return free < 0 || bytes <= free;
+    }
+
+    /// A load is done with a file; it stays mapped.
+    synchronized void give(MappedFile file) {
+        for (Entry entry : entries.values()) {
+            if (entry.file == file) {
+                entry.loads--;
+                return;
+            }
+        }
+        throw new AssertionError("given back, never taken");
+    }
+
+    /// The bytes mapped, or about to be.
+    public synchronized long bytes() {
+        return entries.values().stream().mapToLong(e -> e.file.length()).sum();
+    }
+
+    /// The most bytes that stay mapped: half of the memory of machine or container, or the system property `fst.mappedBytes`.
+    long mostBytes() {
+        return mostBytes;
+    }
+
+    /// Unmaps what no load is using.
+    public void trim() {
+        List<MappedFile> idle = new ArrayList<>();
+        synchronized (this) {
+            entries.values().removeIf(entry -> entry.loads == 0 && idle.add(entry.file));
+        }
+        Releases releases = new Releases();
+        idle.forEach(file -> releases.run(file::close));
+        releases.finish();
+    }
+
+    private void dispose() {
+        new Releases().run(this::trim).run(backend::release).finish();
+    }
+}

@@ -1,0 +1,225 @@
+package io.fastsafetensors.core.transfer;
+
+import io.fastsafetensors.api.DirectIo;
+import io.fastsafetensors.core.dequant.QuantizedReads;
+import io.fastsafetensors.core.jfr.Recorder;
+import io.fastsafetensors.core.jfr.Span;
+import io.fastsafetensors.core.plan.PlannedFile;
+import io.fastsafetensors.core.plan.PlannedFile.Landing;
+import io.fastsafetensors.core.plan.ReadPlan;
+import io.fastsafetensors.core.read.BlockReader;
+import io.fastsafetensors.core.read.ReadCounters;
+import io.fastsafetensors.core.storage.SourceFile;
+import io.fastsafetensors.core.storage.SourceFiles;
+import io.fastsafetensors.error.StorageException;
+import io.fastsafetensors.spi.DirectFile;
+import io.fastsafetensors.spi.DirectStorage;
+import io.fastsafetensors.spi.Releases;
+import io.fastsafetensors.spi.storage.StorageFile;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/// The files of a load: each is held from its first block to its last. Counts what comes from them without the read
+/// package's help.
+final class OpenFiles implements AutoCloseable {
+    private final SourceFiles sources;
+    private final Optional<DirectStorage> direct;
+    private final DirectIo mode;
+    private final ReadCounters counters;
+    private final List<OneFile> files;
+
+    /// @param read the blocks that are read here
+    /// @param sources what the headers were read from; one reference to it is taken
+    OpenFiles(ReadPlan plan, int[] read, SourceFiles sources, Optional<DirectStorage> direct, DirectIo mode,
+            ReadCounters counters) {
+        this.direct = direct;
+        this.mode = mode;
+        this.counters = counters;
+        int[] blocks = new int[plan.planned().size()];
+        for (int block : read) {
+            blocks[plan.blocks().file(block)]++;
+        }
+        files = new ArrayList<>(blocks.length);
+        for (int f = 0; f < blocks.length; f++) {
+            PlannedFile file = plan.planned().get(f);
+            files.add(new OneFile(file, sources.file(file.location()), blocks[f]));
+        }
+        this.sources = sources.retain();
+    }
+
+    /// The reader of a file, for one block.
+    BlockReader forBlock(int file) {
+        return files.get(file).reader();
+    }
+
+    /// What a file of de-quantised tensors is made of, for one block; told of by [#readQuantized].
+    QuantizedReads quantizedForBlock(int file) {
+        return files.get(file).open().ability(QuantizedReads.class).orElseThrow();
+    }
+
+    /// A block was read as what it is made of.
+    void readQuantized(long bytes, long nanos) {
+        counters.readParts(bytes, nanos);
+    }
+
+    /// A file for direct storage, for one block; told of by [#readDirectly].
+    DirectFile directForBlock(int file) {
+        return files.get(file).directly();
+    }
+
+    /// The mapping of a file, for one block.
+    MemorySegment mapping(int file, FileTransfers routing) {
+        return routing.mapped(file).memory(files.get(file).open());
+    }
+
+    /// A block was read by direct storage.
+    void readDirectly(long bytes, long nanos) {
+        counters.directStorage(bytes, nanos);
+    }
+
+    /// A block was handed to the device out of a mapping.
+    void mapped(long bytes) {
+        counters.mapped(bytes);
+    }
+
+    /// A block of a file is in place.
+    ///
+    /// @throws StorageException if the file is another version by now
+    void blockDone(int file) {
+        files.get(file).blockDone();
+    }
+
+    /// Makes sure that each location still names what was read from it.
+    ///
+    /// @throws StorageException naming the first that does not
+    void requireCurrent() {
+        files.stream().filter(file -> file.blocks > 0).forEach(file -> file.source.requireCurrent());
+    }
+
+    /// The file that changed, if one did: a better reason for a failure than what it led to.
+    RuntimeException reasonOf(RuntimeException failure) {
+        for (OneFile file : files) {
+            StorageException change = file.isHeld() ? file.source.change(failure) : null;
+            if (change != null) {
+                return change;
+            }
+        }
+        return failure;
+    }
+
+    /// How each file was read, as far as any was.
+    List<String> report() {
+        return files.stream().map(OneFile::report).filter(line -> !line.isEmpty()).toList();
+    }
+
+    /// Releases what is still retained; no block is being read any more.
+    @Override
+    public void close() {
+        Releases releases = new Releases();
+        files.forEach(file -> releases.run(file::close));
+        releases.run(sources::close);
+        releases.finish();
+    }
+
+    private final class OneFile {
+        private final PlannedFile file;
+        private final SourceFile source;
+        private final int blocks;
+        private int remaining;
+        private @Nullable StorageFile open;
+        private @Nullable BlockReader reader;
+        private @Nullable DirectFile directFile;
+        private @Nullable Span span;
+        private String reason = "";
+
+        OneFile(PlannedFile file, SourceFile source, int blocks) {
+            this.file = file;
+            this.source = source;
+            this.blocks = blocks;
+            this.remaining = blocks;
+        }
+
+        synchronized StorageFile open() {
+            StorageFile mine = open;
+            if (mine == null) {
+                mine = source.retain();
+                open = mine;
+                span = Recorder.file(file.location().toString(), file.bytesToRead());
+            }
+            return mine;
+        }
+
+        synchronized BlockReader reader() {
+            BlockReader mine = reader;
+            if (mine == null) {
+                mine = new BlockReader(open(), mode, counters);
+                reader = mine;
+            }
+            return mine;
+        }
+
+        synchronized DirectFile directly() {
+            DirectFile mine = directFile;
+            if (mine == null) {
+                mine = direct.orElseThrow().open(open());
+                directFile = mine;
+            }
+            return mine;
+        }
+
+        void blockDone() {
+            source.requireUnchanged();
+            synchronized (this) {
+                if (--remaining == 0) {
+                    close();
+                }
+            }
+        }
+
+        synchronized boolean isHeld() {
+            return open != null;
+        }
+
+        synchronized String report() {
+            String how = how();
+            return how.isEmpty() ? "" : file.location() + ": " + how;
+        }
+
+        private String how() {
+            if (directFile != null) {
+                return "direct storage in steps of " + directFile.alignment() + ": " + file.why();
+            }
+            if (open != null && file.landing() == Landing.DEQUANTIZED) {
+                return file.why();
+            }
+            if (reader != null) {
+                // Where there is direct storage a file that goes through slots says why.
+                return reader.reason() + (direct.isPresent() ? "; " + file.why() : "");
+            }
+            return open != null && file.landing() == Landing.MAPPED ? "page-locked mapping" : reason;
+        }
+
+        synchronized void close() {
+            reason = how();
+            reader = null;
+            try {
+                if (directFile != null) {
+                    directFile.close();
+                }
+            } finally {
+                directFile = null;
+                if (open != null) {
+                    open = null;
+                    source.release();
+                }
+                if (span != null) {
+                    span.finish(reason);
+                    span = null;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,205 @@
+package io.fastsafetensors.core.transfer;
+
+import io.fastsafetensors.api.LoadOptions;
+import io.fastsafetensors.api.TransferPath;
+import io.fastsafetensors.core.dequant.QuantizedReads;
+import io.fastsafetensors.core.header.FileHeader;
+import io.fastsafetensors.core.memory.SharedBackend;
+import io.fastsafetensors.core.plan.PlannedFile.Landing;
+import io.fastsafetensors.core.plan.Route;
+import io.fastsafetensors.core.storage.SourceFile;
+import io.fastsafetensors.core.storage.SourceFiles;
+import io.fastsafetensors.error.BackendException;
+import io.fastsafetensors.error.UnsupportedFeatureException;
+import io.fastsafetensors.error.Where;
+import io.fastsafetensors.spi.Capability;
+import io.fastsafetensors.spi.DirectStorage;
+import io.fastsafetensors.spi.DirectStorage.Mode;
+import io.fastsafetensors.spi.DirectStorage.Support;
+import io.fastsafetensors.spi.storage.Mapping;
+import io.fastsafetensors.spi.storage.StorageFile;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/// Chooses the transfer path of each file, by what the user asked for and what works for that file.
+public final class PathSelector {
+    private static final Route IN_PLACE = new Route(Landing.IN_PLACE,
+            "the host can address the memory and the file is aligned");
+
+    private final LoadOptions options;
+    private final SharedBackend backend;
+    private final Set<Capability> capabilities;
+    private final Optional<DirectStorage> direct;
+
+    /// @param backend the device, held by the caller
+    /// @param capabilities what it can do
+    public PathSelector(LoadOptions options, SharedBackend backend, Set<Capability> capabilities) {
+        this.options = options;
+        this.backend = backend;
+        this.capabilities = capabilities;
+        this.direct = backend.get().directStorage();
+        boolean able = switch (options.transferPath()) {
+            case AUTO, STAGED -> true;
+            case MAPPED -> !isHostAddressable() && capabilities.contains(Capability.HOST_REGISTRATION);
+            case DIRECT -> direct.isPresent();
+        };
+        if (!able) {
+            throw new UnsupportedFeatureException("no transfer path " + options.transferPath()
+                    + " on this device; use AUTO", Where.backend(backend.get().name()));
+        }
+    }
+
+    private boolean isHostAddressable() {
+        return capabilities.contains(Capability.HOST_ADDRESSABLE);
+    }
+
+    /// Whether files go through slots unless something speaks against it.
+    public boolean stagesByDefault() {
+        return options.transferPath() == TransferPath.STAGED
+                || (options.transferPath() == TransferPath.AUTO && direct.isEmpty());
+    }
+
+    /// The transfer paths of these files; the caller closes them when the load has ended.
+    ///
+    /// @param sources where the headers were read from
+    /// @throws BackendException if direct storage is demanded and a file cannot have it, with the reason
+    public FileTransfers route(List<FileHeader> headers, SourceFiles sources) {
+        if (options.transferPath() == TransferPath.MAPPED) {
+            return mapped(headers, sources);
+        }
+        List<Route> routes = new ArrayList<>(headers.size());
+        for (FileHeader header : headers) {
+            routes.add(route(sources.file(header.location())));
+        }
+        return new FileTransfers(routes, noMappings(routes.size()), null, parallelReads(headers, sources));
+    }
+
+    /// How a file of de-quantised tensors gets to a device that the host cannot address; null for every other file.
+    private @Nullable Route dequantized(SourceFile file) {
+        StorageFile open = file.retain();
+        try {
+            Optional<QuantizedReads> reads = open.ability(QuantizedReads.class);
+            if (reads.isEmpty() || isHostAddressable()) {
+                return null;
+            }
+            if (options.strictBackend() && direct.isPresent()) {
+                throw new BackendException(
+                        "direct storage is demanded (strict) and tensors that are de-quantised cannot have"
+                                + " it",
+                        file.location().where().withBackend(backend.get().name()));
+            }
+            boolean able = capabilities.contains(Capability.KERNELS) && reads.get().elements().stream()
+                    .allMatch(from -> backend.get().kernels().dequantizes(from, reads.get().result()));
+            boolean last = options.dtype().isEmpty() || options.dtype().get() == reads.get().result();
+            return able && last
+                    ? new Route(Landing.DEQUANTIZED, "de-quantised by the device, read through the page cache")
+                    : new Route(Landing.STAGED, able ? "de-quantised by the host, since it is converted to "
+                            + options.dtype().get() + " afterwards"
+                            : "de-quantised by the host: the backend has no kernel for it");
+        } finally {
+            file.release();
+        }
+    }
+
+    private Route route(SourceFile file) {
+        Route dequantized = dequantized(file);
+        if (dequantized != null) {
+            return dequantized;
+        }
+        boolean staged = options.transferPath() == TransferPath.STAGED;
+        if (isHostAddressable() && options.transferPath() != TransferPath.DIRECT) {
+            return staged ? new Route(Landing.MOVED, "slots were asked for") : inPlace(file);
+        }
+        if (staged || direct.isEmpty()) {
+            return new Route(Landing.STAGED, staged ? "slots were asked for"
+                    : "the host cannot address this device's memory");
+        }
+        Support support = file.support(direct.get());
+        boolean demanded = options.strictBackend() || options.transferPath() == TransferPath.DIRECT;
+        if (support.mode() == Mode.DIRECT || (support.mode() == Mode.COMPATIBILITY && demanded)) {
+            return new Route(Landing.DIRECT, support.reason());
+        }
+        if (support.mode() == Mode.NONE && options.strictBackend()) {
+            throw new BackendException("direct storage is demanded (strict) and this file cannot have it: "
+                    + support.reason(), file.location().where().withBackend(backend.get().name()));
+        }
+        return new Route(Landing.STAGED, support.mode() == Mode.NONE ? "no direct storage: " + support.reason()
+                : "direct storage would copy through the host, which slots do faster: " + support.reason());
+    }
+
+    /// Ranks that share a load cut blocks alike, whether or not the file lies on their own disk.
+    private Route inPlace(SourceFile file) {
+        if (options.blockBytes() != 0 || options.group().isPresent() || file.location().path().isPresent()) {
+            return IN_PLACE;
+        }
+        int preferred = file.retain().preferredReadBytes();
+        file.release();
+        return preferred <= 0 ? IN_PLACE : new Route(Landing.IN_PLACE, IN_PLACE.why(), preferred);
+    }
+
+    private FileTransfers mapped(List<FileHeader> headers, SourceFiles sources) {
+        MappedFiles mappings = MappedFiles.open(backend);
+        List<Route> routes = new ArrayList<>(headers.size());
+        List<Optional<MappedFile>> taken = new ArrayList<>(headers.size());
+        try {
+            long room = options.hostBudget();
+            for (FileHeader header : headers) {
+                SourceFile source = sources.file(header.location());
+                Route dequantized = dequantized(source);
+                if (dequantized != null) {
+                    taken.add(Optional.empty());
+                    routes.add(dequantized);
+                    continue;
+                }
+                boolean able = isMappable(source);
+                MappedFile file = !able || header.fileLength() > room ? null
+                        : mappings.take(source, header.fileLength());
+                room -= file == null ? 0 : file.length();
+                taken.add(Optional.ofNullable(file));
+                routes.add(able ? mapped(file, mappings)
+                        : new Route(Landing.STAGED, "storage of this kind cannot be mapped"));
+            }
+            return new FileTransfers(routes, taken, mappings, parallelReads(headers, sources));
+        } catch (RuntimeException | Error e) {
+            new FileTransfers(routes, taken, mappings, 0).close();
+            throw e;
+        }
+    }
+
+    /// What the storage of remote files says; local files have the backend's and the machine's number.
+    private static int parallelReads(List<FileHeader> headers, SourceFiles sources) {
+        int most = 0;
+        for (FileHeader header : headers) {
+            if (header.location().path().isEmpty()) {
+                SourceFile source = sources.file(header.location());
+                most = Math.max(most, source.retain().preferredParallelReads());
+                source.release();
+            }
+        }
+        return most;
+    }
+
+    private static boolean isMappable(SourceFile file) {
+        boolean mappable = file.retain().ability(Mapping.class).isPresent();
+        file.release();
+        return mappable;
+    }
+
+    private Route mapped(@Nullable MappedFile file, MappedFiles mappings) {
+        if (file == null) {
+            return new Route(Landing.STAGED, "a mapping would exceed the "
+                    + Math.min(options.hostBudget(), mappings.mostBytes()) + " bytes that may stay page-locked"
+                    + " (hostBudget, or the property fst.mappedBytes), or the memory that is available");
+        }
+        return new Route(Landing.MAPPED, file.isRegistered() ? "asked for; registered by an earlier load"
+                : "asked for; to be registered");
+    }
+
+    private static List<Optional<MappedFile>> noMappings(int files) {
+        return Collections.nCopies(files, Optional.empty());
+    }
+}

@@ -1,0 +1,89 @@
+package io.fastsafetensors.core.transfer;
+
+import io.fastsafetensors.core.memory.ProcessLimit;
+import io.fastsafetensors.core.memory.SharedResources;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.SynchronousQueue;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/// The threads that loads read with. All loads of the process share one bounded number of readers, in turns where there are
+/// more loads than that; what helps a load besides has threads of its own. They stay for the next load: starting sixteen
+/// takes milliseconds, which is much for a load of tens. Thread-safe.
+public final class ReaderThreads {
+    private static final AtomicInteger NUMBER = new AtomicInteger();
+    private static final int IDLE_SECONDS = 30;
+    private static final int FEWEST = 16;
+    private static final String MOST_PROPERTY = "fst.maxReaders";
+    private static final SharedResources<Integer, ThreadPoolExecutor> READERS = new SharedResources<>(
+            most -> executor("reader", most, new LinkedBlockingQueue<>()), ThreadPoolExecutor::shutdown);
+
+    private static final String MOST_REMOTE_PROPERTY = "fst.maxRemoteReaders";
+    private static final long MOST_REMOTE = 128;
+    /// Those that wait for other machines most of the time, which needs neither processors nor a drive.
+    private static final SharedResources<Integer, ThreadPoolExecutor> REMOTE = new SharedResources<>(
+            most -> executor("remote", most, new LinkedBlockingQueue<>()), ThreadPoolExecutor::shutdown);
+
+    private final int most = most();
+    private final int mostRemote = mostRemote();
+    private final ThreadPoolExecutor readers = READERS.retain(most);
+    private final ThreadPoolExecutor remote = REMOTE.retain(mostRemote);
+    private final ThreadPoolExecutor helpers = executor("helper", 0, new SynchronousQueue<>());
+
+    /// None yet.
+    ///
+    /// @throws io.fastsafetensors.error.ConfigException if the property that bounds them is no number
+    public ReaderThreads() {
+    }
+
+    private static ThreadPoolExecutor executor(String role, int most, BlockingQueue<Runnable> queue) {
+        ThreadPoolExecutor threads = new ThreadPoolExecutor(most, most == 0 ? Integer.MAX_VALUE : most, IDLE_SECONDS,
+                TimeUnit.SECONDS, queue,
+                work -> Thread.ofPlatform().daemon().name("fst-" + role + "-" + NUMBER.incrementAndGet())
+                        .unstarted(work));
+        threads.allowCoreThreadTimeOut(true);
+        return threads;
+    }
+
+    /// The most readers of the process: the system property `fst.maxReaders`, or two for each core and 16 at least.
+    ///
+    /// @throws io.fastsafetensors.error.ConfigException if the property is no number
+    static int most() {
+        return (int) Math.min(Integer.MAX_VALUE, ProcessLimit.number(MOST_PROPERTY, 1)
+                .orElseGet(() -> Math.max(FEWEST, 2L * Runtime.getRuntime().availableProcessors())));
+    }
+
+    /// The most readers of files of other machines: the system property `fst.maxRemoteReaders`, or 128.
+    ///
+    /// @throws io.fastsafetensors.error.ConfigException if the property is no number
+    static int mostRemote() {
+        return (int) Math.min(Integer.MAX_VALUE,
+                ProcessLimit.number(MOST_REMOTE_PROPERTY, 1).orElse(MOST_REMOTE));
+    }
+
+    /// Runs what is no reader on a thread of its own, at once.
+    public void run(Runnable work) {
+        helpers.execute(work);
+    }
+
+    /// Runs a reader, when its turn comes. It asks now and then whether others wait, and then ends and has itself run again.
+    ///
+    /// @param waits whether it reads files of other machines
+    void read(Runnable reader, boolean waits) {
+        (waits ? remote : readers).execute(reader);
+    }
+
+    /// Whether readers of this kind wait for their turn.
+    boolean othersWait(boolean waits) {
+        return !(waits ? remote : readers).getQueue().isEmpty();
+    }
+
+    /// Ends the threads that nobody else uses when they have done what they do. Nothing is run any more.
+    public void end() {
+        helpers.shutdown();
+        READERS.release(most);
+        REMOTE.release(mostRemote);
+    }
+}

@@ -1,0 +1,125 @@
+package io.fastsafetensors.core.transfer;
+
+import io.fastsafetensors.api.LoadOptions;
+import io.fastsafetensors.core.plan.PlannedFile.Landing;
+import io.fastsafetensors.core.plan.ReadPlan;
+import io.fastsafetensors.core.plan.StreamPlan;
+import io.fastsafetensors.error.BudgetException;
+import io.fastsafetensors.spi.TransferHints;
+import java.util.Set;
+
+/// The number of reader threads and of their blocks in flight: as asked, or as the backend prefers, or two per core
+/// (enough to keep a drive busy, few enough not to get into each other's way in the page cache); fewer if a budget
+/// requires it, and never more than the process has.
+public final class Readers {
+    private static final int FEWEST = 4;
+    private static final int MOST = 16;
+    /// One thread submits copies faster than they are done.
+    private static final int MAPPED = 1;
+    /// How many times as many readers of remote files may work as the storage says.
+    private static final int REMOTE_GROWTH = 4;
+    /// What readers of remote files may need besides, together, where they would be more than those of local files.
+    private static final long REMOTE_BYTES = 512L << 20;
+
+    private final LoadOptions options;
+    private final boolean hostAddressable;
+    private final long slotBytes;
+    private final int wanted;
+    private final int blocksInFlight;
+
+    /// The readers of one load.
+    ///
+    /// @param threads how many at most
+    /// @param first how many begin; the others follow if that makes the load faster
+    /// @param isRemote whether they wait for other machines
+    /// @param blocksInFlight how many blocks each may have under way, the one being read included
+    /// @param transientBytes device memory that they need together while they run
+    public record Crew(int threads, int first, boolean isRemote, int blocksInFlight, long transientBytes) {
+        /// One reader of them.
+        public Crew alone() {
+            return new Crew(1, 1, isRemote, blocksInFlight, transientBytes / threads);
+        }
+    }
+
+    /// @param hostAddressable whether blocks are put in place by the host
+    /// @param slotBytes the size of a slot
+    public Readers(LoadOptions options, TransferHints hints, boolean hostAddressable, long slotBytes) {
+        this.options = options;
+        this.hostAddressable = hostAddressable;
+        this.slotBytes = slotBytes;
+        int byCores = Math.clamp(2L * Runtime.getRuntime().availableProcessors(), FEWEST, MOST);
+        this.wanted = Math.min(ReaderThreads.most(), options.readers() != 0 ? options.readers()
+                : hints.readers() != 0 ? Math.min(hints.readers(), byCores) : byCores);
+        this.blocksInFlight = hostAddressable ? 1 : Math.clamp(affordableSlots(), 1, hints.slotsPerReader());
+    }
+
+    private long affordableSlots() {
+        return options.hostBudget() / slotBytes;
+    }
+
+    /// The most slots that one load holds at a time.
+    public int mostSlots() {
+        return (int) Math.min((long) wanted * blocksInFlight, Math.max(1, affordableSlots()));
+    }
+
+    /// The readers for a plan.
+    ///
+    /// @param parallelReads how many reads at a time serve its files best as their storage says; 0 for local files
+    /// @param deviceBytes what its buffers take
+    /// @param deviceBudget the most device memory that the load may hold
+    /// @throws BudgetException if the host budget has no room for a slot, or the device budget none for the plan
+    public Crew crew(ReadPlan plan, int parallelReads, long deviceBytes, long deviceBudget) {
+        boolean remote = parallelReads > 0;
+        long perReader = scratchSlots(plan) * plan.slotBytes();
+        int threads = remote ? remote(parallelReads, perReader) : wanted;
+        if (plan.needsSlots()) {
+            if (affordableSlots() < 1) {
+                throw new BudgetException("(one staging slot)", slotBytes, options.hostBudget());
+            }
+            threads = (int) Math.min(threads, Math.max(1, affordableSlots() / blocksInFlight));
+        } else if (plan.uses(Landing.MAPPED)) {
+            threads = options.readers() != 0 ? threads : Math.min(threads, MAPPED);
+        }
+        threads = Math.clamp(plan.blocks().size(), 1, threads);
+        if (perReader > 0) {
+            threads = Math.clamp((deviceBudget - deviceBytes) / perReader, 1, threads);
+        }
+        plan.requireDeviceBudget(deviceBudget - (deviceBytes - plan.deviceBytes()), threads * perReader);
+        boolean grows = remote && options.readers() == 0;
+        return new Crew(threads, grows ? Math.min(threads, parallelReads) : threads, remote, blocksInFlight,
+                threads * perReader);
+    }
+
+    private int remote(int parallelReads, long perReader) {
+        if (options.readers() != 0) {
+            return Math.min(ReaderThreads.mostRemote(), options.readers());
+        }
+        int most = Math.min(ReaderThreads.mostRemote(), parallelReads * REMOTE_GROWTH);
+        return perReader == 0 ? most : Math.clamp(REMOTE_BYTES / perReader, Math.min(wanted, most), most);
+    }
+
+    /// How many slots of device memory a reader needs while it runs.
+    public int scratchSlots(ReadPlan plan) {
+        boolean direct = plan.uses(Landing.DIRECT);
+        boolean copied = plan.uses(Landing.STAGED) || plan.uses(Landing.MAPPED);
+        return scratchSlots(direct, plan.uses(Landing.MOVED),
+                (copied && plan.converts()) || plan.uses(Landing.DEQUANTIZED), plan.gathers(Landing.MAPPED));
+    }
+
+    /// The most slots of device memory that a reader needs for any batch of a stream.
+    ///
+    /// @param landings the transfer paths of its files
+    public int scratchSlots(StreamPlan plan, Set<Landing> landings) {
+        boolean moved = hostAddressable && !(plan.isInPlace() && Set.of(Landing.IN_PLACE).containsAll(landings));
+        boolean copied = landings.contains(Landing.STAGED) || landings.contains(Landing.MAPPED);
+        return scratchSlots(landings.contains(Landing.DIRECT), moved,
+                (copied && plan.converts()) || landings.contains(Landing.DEQUANTIZED),
+                landings.contains(Landing.MAPPED) && plan.gathers());
+    }
+
+    /// Direct reads land in one, what the host moves passes through one, and what the device converts, gathers or
+    /// multiplies lies in one before.
+    private static int scratchSlots(boolean direct, boolean moved, boolean converts, boolean gathers) {
+        return (direct ? 1 : 0) + (moved ? 1 : 0) + (converts || gathers ? 1 : 0);
+    }
+}

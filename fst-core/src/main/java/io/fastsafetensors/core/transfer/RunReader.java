@@ -1,0 +1,88 @@
+package io.fastsafetensors.core.transfer;
+
+import io.fastsafetensors.core.plan.Pages;
+import io.fastsafetensors.core.read.BlockReader;
+import io.fastsafetensors.types.DType;
+import java.lang.foreign.MemorySegment;
+
+/// Reads of a block only the runs that tensors want, where its rows are cut and the page cache has them: what lies between is
+/// neither read nor moved. Rows land behind one another, as they go on. Used by one reader.
+final class RunReader implements BlockRuns.Sink {
+    /// What one more read of the page cache costs, in bytes that are read in that time.
+    private static final long CALL_BYTES = 1 << 10;
+
+    private final LoadContext load;
+    private final BlockRuns runs = new BlockRuns(this);
+    private boolean counting;
+    private long wanted;
+    private long calls;
+    private BlockReader reader;
+    private long base;
+    private MemorySegment slot = MemorySegment.NULL;
+
+    /// @param first any reader of the load's files; each block names its own
+    RunReader(LoadContext load, BlockReader first) {
+        this.load = load;
+        this.reader = first;
+    }
+
+    /// Reads a block's runs if that is worth it.
+    ///
+    /// @param into where the page of the block's first byte begins
+    /// @return false if nothing was read, because the whole block should be
+    boolean read(int block, BlockReader from, MemorySegment into) {
+        long start = load.blocks().start(block);
+        long end = load.blocks().end(block);
+        if (!load.gathers() || !load.tap().equals(BlockListener.NONE) || !isSparse(block, start, end)
+                || !from.isCached(start, end)) {
+            return false;
+        }
+        long before = System.nanoTime();
+        counting = false;
+        reader = from;
+        base = Pages.floor(start);
+        slot = into;
+        runs.forEach(load.fileOf(block), start, end);
+        from.readRuns(wanted, System.nanoTime() - before);
+        return true;
+    }
+
+    private boolean isSparse(int block, long start, long end) {
+        counting = true;
+        wanted = 0;
+        calls = 0;
+        runs.forEach(load.fileOf(block), start, end);
+        return wanted + calls * CALL_BYTES <= end - start && wanted < end - start;
+    }
+
+    @Override
+    public void copy(long source, long bytes, long target) {
+        take(source, bytes, source);
+    }
+
+    @Override
+    public void convert(long source, long bytes, DType from, long target, DType to, long elements) {
+        take(source, bytes, source);
+    }
+
+    @Override
+    public void gather(long source, BlockRuns.Rows rows, DType from, long target, DType to) {
+        if (counting) {
+            wanted += rows.count() * rows.bytes();
+            calls += rows.count();
+            return;
+        }
+        for (long row = 0; row < rows.count(); row++) {
+            take(source + row * rows.stride(), rows.bytes(), source + row * rows.bytes());
+        }
+    }
+
+    private void take(long source, long bytes, long at) {
+        if (counting) {
+            wanted += bytes;
+            calls++;
+        } else {
+            reader.readRun(base + source, base + source + bytes, slot, at);
+        }
+    }
+}

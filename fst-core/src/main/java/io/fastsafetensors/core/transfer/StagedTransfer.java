@@ -1,0 +1,109 @@
+package io.fastsafetensors.core.transfer;
+
+import io.fastsafetensors.core.jfr.Recorder;
+import io.fastsafetensors.core.jfr.Span;
+import io.fastsafetensors.core.plan.BlockTable;
+import io.fastsafetensors.core.plan.Pages;
+import io.fastsafetensors.core.plan.PlannedFile.Landing;
+import io.fastsafetensors.core.read.BlockReader;
+import io.fastsafetensors.spi.Fence;
+import io.fastsafetensors.spi.Releases;
+import io.fastsafetensors.spi.StagingBuffer;
+import io.fastsafetensors.types.Location;
+import org.jspecify.annotations.Nullable;
+
+/// Reads blocks into page-locked slots and copies them from there: while one slot flies, the next one is read. Blocks of
+/// de-quantised tensors are read, where that can be, as what they are made of.
+final class StagedTransfer implements BlockTransfer {
+    private final LoadContext load;
+    private final HostToDevice device;
+    private final CopiesInFlight flights;
+    private @Nullable StagingBuffer filling;
+    private @Nullable DeviceProducts products;
+    private @Nullable RunReader runs;
+
+    StagedTransfer(LoadContext load) {
+        this.load = load;
+        this.device = new HostToDevice(load, true);
+        this.flights = new CopiesInFlight(load);
+    }
+
+    @Override
+    public void land(int index) {
+        flights.reduceTo(load.blocksInFlight() - 1);
+        StagingBuffer slot = slot();
+        if (slot == null) {
+            return;
+        }
+        filling = slot;
+        BlockTable blocks = load.blocks();
+        int file = blocks.file(index);
+        long start = blocks.start(index);
+        long end = blocks.end(index);
+        Location location = load.fileOf(index).location();
+        Span read = Recorder.read(location, start, end - start);
+        boolean multiplied =
+                load.fileOf(index).landing() == Landing.DEQUANTIZED && products().read(index, slot.segment());
+        BlockReader reader = load.files().forBlock(file);
+        boolean packed = !multiplied && runs(reader).read(index, reader, slot.segment());
+        if (!multiplied && !packed) {
+            reader.read(start, end, slot.segment(), 0);
+        }
+        read.finish("read");
+        if (!multiplied && !packed) {
+            load.tap().read(index, slot.segment(), Pages.floor(start));
+        }
+        Span copy = Recorder.copy(location, start, end - start);
+        Fence fence = multiplied ? device.send(index, products(), slot.segment())
+                : device.send(index, slot.segment(), 0, packed);
+        if (fence == null) {
+            return;
+        }
+        filling = null;
+        flights.add(index, fence, slot, copy);
+        flights.landArrived();
+    }
+
+    private DeviceProducts products() {
+        DeviceProducts mine = products;
+        if (mine == null) {
+            mine = new DeviceProducts(load);
+            products = mine;
+        }
+        return mine;
+    }
+
+    private RunReader runs(BlockReader first) {
+        RunReader mine = runs == null ? new RunReader(load, first) : runs;
+        runs = mine;
+        return mine;
+    }
+
+    /// A free slot; null if the load was stopped while none was free. Never waits for others while this reader has slots
+    /// under way itself.
+    private @Nullable StagingBuffer slot() {
+        StagingBuffer slot = load.slots().poll();
+        while (slot == null && !flights.isEmpty()) {
+            flights.landOldest();
+            slot = load.slots().poll();
+        }
+        return slot != null ? slot : load.slots().take(load.stopped());
+    }
+
+    @Override
+    public void finish() {
+        flights.reduceTo(0);
+    }
+
+    @Override
+    public void close() {
+        Releases releases = new Releases();
+        boolean idle = device.close(releases);
+        flights.abandon(idle, releases);
+        StagingBuffer slot = filling;
+        if (slot != null) {
+            releases.run(() -> load.slots().give(slot, idle));
+        }
+        releases.finish();
+    }
+}
