@@ -84,7 +84,7 @@ final class DigestCheck {
             String digest = expected(header, tensor.info(), options);
             if (digest != null) {
                 expected.put(tensor.info().name(), new Expected(tensor.info(), digest));
-                if (isTapped(tensor) && file.landing() == PlannedFile.Landing.DIRECT) {
+                if (isTapped(tensor) && file.path() == PlannedFile.PlannedPath.DIRECT) {
                     throw new UnsupportedFeatureException("cannot check the digest of a tensor that is converted on its"
                             + " way and read past the host; use the transfer path staged, or convert after loading",
                             file.location().where().withTensor(tensor.info().name()));

@@ -25,7 +25,7 @@ import io.fastsafetensors.core.transfer.SlotPool;
 import io.fastsafetensors.core.plan.Cuts;
 import io.fastsafetensors.core.plan.Pages;
 import io.fastsafetensors.core.plan.PlanSettings;
-import io.fastsafetensors.core.plan.PlannedFile.Landing;
+import io.fastsafetensors.core.plan.PlannedFile.PlannedPath;
 import io.fastsafetensors.core.plan.Planner;
 import io.fastsafetensors.core.plan.ReadPlan;
 import io.fastsafetensors.core.plan.Route;
@@ -143,7 +143,7 @@ final class LoadTarget {
             if (PREPARED.compareAndSet(false, true)) {
                 FileHeader header = files.file(Location.of(SMALLEST_FILE))
                         .reading(file -> HeaderReader.read(new FileBytes(file), OpenOptions.defaults()));
-                Planner.plan(List.of(header), List.of(new Route(Landing.STAGED, "")), Selection.all(),
+                Planner.plan(List.of(header), List.of(new Route(PlannedPath.STAGED, "")), Selection.all(),
                         new PlanSettings(Pages.SIZE, Pages.SIZE, Optional.empty(), Selection.none()), Way.ALONE);
             }
         } catch (RuntimeException e) {
@@ -294,7 +294,7 @@ final class LoadTarget {
     int scratchSlots(StreamPlan plan, FileTransfers routing) {
         // Each batch takes mappings as far as there is room for them.
         return readers.scratchSlots(plan,
-                isMapped() ? Set.of(Landing.MAPPED, Landing.STAGED, Landing.DEQUANTIZED) : routing.landings());
+                isMapped() ? Set.of(PlannedPath.MAPPED, PlannedPath.STAGED, PlannedPath.DEQUANTIZED) : routing.paths());
     }
 
     /// The bytes of host memory that a load can take: the kernel hands out more than there is, and ends the process

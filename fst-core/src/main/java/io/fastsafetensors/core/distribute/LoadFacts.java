@@ -50,7 +50,7 @@ public final class LoadFacts {
         facts.put("bytes exchanged at a time (fst.exchangeBytes)", Long.toString(Windows.mostBytes()));
         StringBuilder ways = new StringBuilder();
         for (PlannedFile file : plan.planned()) {
-            ways.append(switch (file.landing()) {
+            ways.append(switch (file.path()) {
                 case IN_PLACE -> 'i';
                 case MAPPED -> 'm';
                 case MOVED, STAGED, DEQUANTIZED, DIRECT -> 'p';

@@ -22,7 +22,7 @@ public final class StripedExchange implements BlockExchange {
     private final Supplier<CopyStream> streams;
     private final Runnable ended;
     private final Windows windows;
-    private final BlockCompletion landed;
+    private final BlockCompletion completion;
     private final CompletableFuture<Boolean> begin = new CompletableFuture<>();
     private final AtomicBoolean closed = new AtomicBoolean();
     private final LongAdder received = new LongAdder();
@@ -39,7 +39,7 @@ public final class StripedExchange implements BlockExchange {
         this.streams = streams;
         this.ended = ended;
         this.windows = Windows.of(plan, group.size(), Windows.mostBytes());
-        this.landed = new BlockCompletion(plan.blocks().size());
+        this.completion = new BlockCompletion(plan.blocks().size());
     }
 
     @Override
@@ -48,13 +48,13 @@ public final class StripedExchange implements BlockExchange {
     }
 
     @Override
-    public void landed(int block) {
-        landed.arrive(block);
+    public void arrived(int block) {
+        completion.arrive(block);
     }
 
     @Override
     public void failed(RuntimeException why) {
-        landed.fail(why);
+        completion.fail(why);
     }
 
     /// Every rank has started its load: blocks are exchanged from now on.
@@ -107,15 +107,15 @@ public final class StripedExchange implements BlockExchange {
         }
     }
 
-    /// Waits until this rank's blocks have landed and the places of the others' are there.
+    /// Waits until this rank's blocks have arrived and the places of the others' are there.
     private void awaitOwn(Load load, int window) {
         for (Windows.Piece piece : windows.pieces(window)) {
             if (load.bufferOf(piece.first()) == null) {
-                landed.requireSuccess();
+                completion.requireSuccess();
                 throw new IllegalStateException("the load was stopped");
             }
             if (piece.rank() == group.rank()) {
-                landed.await(piece.first(), piece.end() - 1);
+                completion.await(piece.first(), piece.end() - 1);
             }
         }
     }

@@ -47,7 +47,7 @@ public final class BlockTable {
         return end[index];
     }
 
-    /// Where in its file's buffer the page of the block's first byte lands, or [#MOVED].
+    /// Where in its file's buffer the page of the block's first byte goes, or [#MOVED].
     public long target(int index) {
         return target[index];
     }

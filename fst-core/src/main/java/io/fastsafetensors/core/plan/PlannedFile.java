@@ -11,12 +11,12 @@ import java.util.stream.IntStream;
 /// @param ranges how many separate ranges are read
 /// @param bytesToRead their bytes
 /// @param bufferBytes the size of the device buffer that receives them, 0 if there is nothing to receive
-/// @param landing how blocks reach their place
+/// @param path how blocks reach their place
 /// @param why the reason
 public record PlannedFile(Location location, long fileLength, PlannedTensors tensors, int ranges, long bytesToRead,
-        long bufferBytes, Landing landing, String why) {
+        long bufferBytes, PlannedPath path, String why) {
     /// The ways in which blocks reach their targets.
-    public enum Landing {
+    public enum PlannedPath {
         /// Read straight to where the tensors are; the buffer keeps the file's phase.
         IN_PLACE,
         /// Read into a host slot, then each tensor's part is moved or converted to its aligned place by the host.
@@ -39,7 +39,7 @@ public record PlannedFile(Location location, long fileLength, PlannedTensors ten
 
     /// Whether a slot of host memory is needed for this file.
     boolean needsSlots() {
-        return (landing == Landing.MOVED || landing == Landing.STAGED || landing == Landing.DEQUANTIZED)
+        return (path == PlannedPath.MOVED || path == PlannedPath.STAGED || path == PlannedPath.DEQUANTIZED)
                 && bytesToRead > 0;
     }
 

@@ -2,7 +2,7 @@ package io.fastsafetensors.core.plan;
 
 import io.fastsafetensors.api.Selection;
 import io.fastsafetensors.core.header.FileHeader;
-import io.fastsafetensors.core.plan.PlannedFile.Landing;
+import io.fastsafetensors.core.plan.PlannedFile.PlannedPath;
 import io.fastsafetensors.error.UnsupportedFeatureException;
 import io.fastsafetensors.types.DType;
 import io.fastsafetensors.types.TensorInfo;
@@ -55,12 +55,12 @@ public final class Planner {
     }
 
     private PlannedFile planFile(int index, FileHeader header, Route route, Selected selected) {
-        if (route.landing().placesEachTensor()) {
+        if (route.path().placesEachTensor()) {
             return placed(index, header, selected, route);
         }
         String obstacle = obstacleToInPlace(selected, settings);
         return obstacle == null ? inPlace(index, header, selected, route)
-                : placed(index, header, selected, new Route(Landing.MOVED, obstacle));
+                : placed(index, header, selected, new Route(PlannedPath.MOVED, obstacle));
     }
 
     /// Why tensors cannot stay where their file has them; null if they can.
@@ -107,7 +107,7 @@ public final class Planner {
             place(tensors, t, tensor, offset, firstBlock);
         }
         return new PlannedFile(header.location(), header.fileLength(), tensors, ranges.size(), ranges.bytes(),
-                bufferBytes, Landing.IN_PLACE, "the host can address the memory and the file is aligned");
+                bufferBytes, PlannedPath.IN_PLACE, "the host can address the memory and the file is aligned");
     }
 
     private void place(PlannedTensors tensors, int index, SelectedTensor tensor, long offset, int firstBlock) {
@@ -118,7 +118,7 @@ public final class Planner {
 
     private PlannedFile placed(int index, FileHeader header, Selected selected, Route route) {
         Ranges ranges = Ranges.of(selected, GAP_LIMIT);
-        int blockBytes = route.landing() == Landing.MAPPED && selected.stream().allMatch(this::isCopied)
+        int blockBytes = route.path() == PlannedPath.MAPPED && selected.stream().allMatch(this::isCopied)
                 ? Math.max(MAPPED_BLOCK, settings.blockBytes()) : settings.blockBytes();
         int firstBlock = blocks.size();
         int tensorAt = 0;
@@ -149,7 +149,7 @@ public final class Planner {
             place(tensors, t, tensor, offset, firstBlock);
         }
         return new PlannedFile(header.location(), header.fileLength(), tensors, ranges.size(), ranges.bytes(),
-                bufferBytes, route.landing(), route.why());
+                bufferBytes, route.path(), route.why());
     }
 
     /// The last cut not after `cut` that leaves whole granules of a tensor that is converted or gathered.

@@ -82,8 +82,8 @@ public final class ReadPlan implements LoadPlan {
     }
 
     /// Whether the blocks of some file take this way.
-    public boolean uses(PlannedFile.Landing way) {
-        return files.stream().anyMatch(f -> f.landing() == way && f.bytesToRead() > 0);
+    public boolean uses(PlannedFile.PlannedPath way) {
+        return files.stream().anyMatch(f -> f.path() == way && f.bytesToRead() > 0);
     }
 
     /// Whether some tensor changes its dtype on the way.
@@ -97,8 +97,8 @@ public final class ReadPlan implements LoadPlan {
     }
 
     /// Whether some tensor's bytes are not one run of a file that takes this way.
-    public boolean gathers(PlannedFile.Landing way) {
-        return files.stream().anyMatch(f -> f.landing() == way && f.gathers());
+    public boolean gathers(PlannedFile.PlannedPath way) {
+        return files.stream().anyMatch(f -> f.path() == way && f.gathers());
     }
 
     /// Fails unless the buffers fit.
@@ -148,7 +148,7 @@ public final class ReadPlan implements LoadPlan {
     @Override
     public List<FilePlan> files() {
         return files.stream().map(f -> new FilePlan(f.location().toString(), f.tensors().size(), f.ranges(),
-                f.bytesToRead(), f.bufferBytes(), f.landing() + ": " + f.why())).toList();
+                f.bytesToRead(), f.bufferBytes(), f.path() + ": " + f.why())).toList();
     }
 
     @Override
@@ -192,7 +192,7 @@ public final class ReadPlan implements LoadPlan {
             text.append(file.location()).append(": ").append(file.tensors().size()).append(" tensors, ")
                     .append(file.ranges()).append(" ranges, ").append(file.bytesToRead())
                     .append(" bytes into a buffer of ")
-                    .append(file.bufferBytes()).append(", ").append(file.landing()).append(" since ").append(file.why())
+                    .append(file.bufferBytes()).append(", ").append(file.path()).append(" since ").append(file.why())
                     .append('\n');
         }
         return text.toString();

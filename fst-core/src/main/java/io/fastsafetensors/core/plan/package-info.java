@@ -1,4 +1,4 @@
-/// Headers and options → what to read, in which blocks, and where each tensor lands.
+/// Headers and options → what to read, in which blocks, and where each tensor goes.
 /// Pure arithmetic: no file, no memory, no clock; the same answer on every rank.
 /// Before it: header. After it: read and place carry it out.
 @NullMarked

@@ -10,7 +10,7 @@ public interface BlockExchange {
     int[] reads();
 
     /// A block that this rank reads is in place here. Called by readers.
-    void landed(int block);
+    void arrived(int block);
 
     /// The load has failed or is cancelled: nothing more is read. From any thread; the first reason stays.
     void failed(RuntimeException why);

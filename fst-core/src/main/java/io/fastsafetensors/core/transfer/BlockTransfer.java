@@ -4,7 +4,7 @@ package io.fastsafetensors.core.transfer;
 interface BlockTransfer extends AutoCloseable {
     /// Reads block `index` and sends it to where the plan says. It may still be under way when this returns; the
     /// [LoadContext] is told when it is in place.
-    void land(int index);
+    void transfer(int index);
 
     /// Waits until every block that was sent is in place.
     void finish();

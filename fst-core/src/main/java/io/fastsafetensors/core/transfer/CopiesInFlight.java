@@ -30,34 +30,34 @@ final class CopiesInFlight {
     }
 
     /// Lands what has arrived, waiting for nothing.
-    void landArrived() {
+    void completeArrived() {
         while (!flying.isEmpty() && flying.element().fence().isPassed()) {
-            land(flying.remove());
+            complete(flying.remove());
         }
     }
 
     /// Waits until at most `most` are under way.
     void reduceTo(int most) {
         while (flying.size() > most) {
-            landOldest();
+            completeOldest();
         }
-        landArrived();
+        completeArrived();
     }
 
     /// Waits for the oldest.
-    void landOldest() {
+    void completeOldest() {
         long before = System.nanoTime();
         flying.element().fence().await();
         load.placeNanos().add(System.nanoTime() - before);
-        land(flying.remove());
+        complete(flying.remove());
     }
 
-    private void land(Flight flight) {
+    private void complete(Flight flight) {
         flight.span().finish("in place");
         Releases releases = new Releases();
         release(flight, true, releases);
         releases.finish();
-        load.landed(flight.block());
+        load.arrived(flight.block());
     }
 
     private void release(Flight flight, boolean idle, Releases releases) {
@@ -68,7 +68,7 @@ final class CopiesInFlight {
         }
     }
 
-    /// Gives fences and slots back without landing anything.
+    /// Gives fences and slots back without completing anything.
     ///
     /// @param idle whether nothing is under way on the stream any more
     void abandon(boolean idle, Releases releases) {

@@ -21,7 +21,7 @@ final class DirectTransfer implements BlockTransfer, BlockRuns.Sink {
     private final LoadContext load;
     private final Backend backend;
     private final LoadMemory.Scratch scratch;
-    private final DeviceBuffer landing;
+    private final DeviceBuffer pages;
     private final CopyStream stream;
     private final BlockRuns runs = new BlockRuns(this);
     private @Nullable DeviceBuffer target;
@@ -32,7 +32,7 @@ final class DirectTransfer implements BlockTransfer, BlockRuns.Sink {
         this.stream = load.slots().takeStream();
         try {
             this.scratch = load.memory().allocateScratch(load.plan().slotBytes(), Pages.SIZE);
-            this.landing = scratch.buffer();
+            this.pages = scratch.buffer();
         } catch (RuntimeException | Error e) {
             Releases releases = new Releases();
             load.slots().giveStream(stream, releases);
@@ -42,14 +42,14 @@ final class DirectTransfer implements BlockTransfer, BlockRuns.Sink {
     }
 
     @Override
-    public void land(int index) {
+    public void transfer(int index) {
         BlockTable blocks = load.blocks();
         int file = blocks.file(index);
         long from = Pages.floor(blocks.start(index));
         long to = Math.min(Pages.ceil(blocks.end(index)), load.fileOf(index).fileLength());
         Span read = Recorder.read(load.fileOf(index).location(), from, to - from);
         long before = System.nanoTime();
-        long got = load.files().directForBlock(file).read(from, landing, 0, to - from);
+        long got = load.files().directForBlock(file).read(from, pages, 0, to - from);
         if (from + got < blocks.end(index)) {
             throw new StorageException("the file ended " + (blocks.end(index) - from - got)
                     + " bytes early: it shrank while it was being read",
@@ -65,24 +65,24 @@ final class DirectTransfer implements BlockTransfer, BlockRuns.Sink {
         try (Fence fence = stream.fence()) {
             fence.await();
         }
-        load.landed(index);
+        load.arrived(index);
     }
 
     @Override
     public void copy(long source, long bytes, long targetOffset) {
-        stream.copy(landing, source, target(), targetOffset, bytes);
+        stream.copy(pages, source, target(), targetOffset, bytes);
     }
 
     @Override
     public void convert(long source, long bytes, DType from, long targetOffset, DType to, long elements) {
-        backend.kernels().convert(stream, new BufferSlice(landing, source, bytes), from,
+        backend.kernels().convert(stream, new BufferSlice(pages, source, bytes), from,
                 new BufferSlice(target(), targetOffset, to.byteSize(elements)), to, elements);
     }
 
     @Override
     public void gather(long source, BlockRuns.Rows rows, DType from, long targetOffset, DType to) {
         long elements = rows.count() * rows.bytes() * 8 / from.bits();
-        backend.kernels().gather(stream, new BufferSlice(landing, source, rows.span()), from, rows.view(from),
+        backend.kernels().gather(stream, new BufferSlice(pages, source, rows.span()), from, rows.view(from),
                 new BufferSlice(target(), targetOffset, to.byteSize(elements)), to);
     }
 
@@ -95,7 +95,7 @@ final class DirectTransfer implements BlockTransfer, BlockRuns.Sink {
 
     @Override
     public void finish() {
-        // Every block was in place when land returned.
+        // Every block was in place when the transfer returned.
     }
 
     @Override

@@ -1,6 +1,6 @@
 package io.fastsafetensors.core.transfer;
 
-import io.fastsafetensors.core.plan.PlannedFile.Landing;
+import io.fastsafetensors.core.plan.PlannedFile.PlannedPath;
 import io.fastsafetensors.core.plan.Route;
 import io.fastsafetensors.spi.Releases;
 import java.util.EnumSet;
@@ -35,9 +35,9 @@ public final class FileTransfers implements AutoCloseable {
     }
 
     /// The transfer paths that files take.
-    public Set<Landing> landings() {
-        Set<Landing> all = EnumSet.noneOf(Landing.class);
-        routes.forEach(route -> all.add(route.landing()));
+    public Set<PlannedPath> paths() {
+        Set<PlannedPath> all = EnumSet.noneOf(PlannedPath.class);
+        routes.forEach(route -> all.add(route.path()));
         return all;
     }
 

@@ -33,7 +33,7 @@ final class HostTransfer implements BlockTransfer, BlockRuns.Sink {
     }
 
     @Override
-    public void land(int index) {
+    public void transfer(int index) {
         BlockTable blocks = load.blocks();
         DeviceBuffer buffer = load.bufferOf(index);
         if (buffer == null) {
@@ -64,7 +64,7 @@ final class HostTransfer implements BlockTransfer, BlockRuns.Sink {
             }
             load.placeNanos().add(System.nanoTime() - before);
         }
-        load.landed(index);
+        load.arrived(index);
     }
 
     @Override
@@ -139,7 +139,7 @@ final class HostTransfer implements BlockTransfer, BlockRuns.Sink {
 
     @Override
     public void finish() {
-        // Every block was in place when land returned.
+        // Every block was in place when the transfer returned.
     }
 
     @Override

@@ -25,10 +25,10 @@ import org.jspecify.annotations.Nullable;
 /// @param placeNanos time spent moving blocks, over all readers
 /// @param gathers whether some tensor's bytes are not one run of its file
 /// @param stopped whether the load was cancelled or failed
-/// @param whenLanded called with the index of each block that is in place
+/// @param whenArrived called with the index of each block that is in place
 record LoadContext(ReadPlan plan, DeviceBuffers places, OpenFiles files, FileTransfers routing,
         SharedBackend backend, LoadMemory.Grant memory, @Nullable SlotPool pool, int blocksInFlight, BlockListener tap,
-        LongAdder placeNanos, boolean gathers, BooleanSupplier stopped, IntConsumer whenLanded) {
+        LongAdder placeNanos, boolean gathers, BooleanSupplier stopped, IntConsumer whenArrived) {
     BlockTable blocks() {
         return plan.blocks();
     }
@@ -47,9 +47,9 @@ record LoadContext(ReadPlan plan, DeviceBuffers places, OpenFiles files, FileTra
     /// read before a write is of that version.
     ///
     /// @throws io.fastsafetensors.error.StorageException saying what changed
-    void landed(int block) {
+    void arrived(int block) {
         files.blockDone(plan.blocks().file(block));
-        whenLanded.accept(block);
+        whenArrived.accept(block);
     }
 
     SlotPool slots() {

@@ -91,7 +91,7 @@ public final class LoadJob {
         this.span = span;
         this.context = new LoadContext(plan, places, files, routing, backend, memory, pool,
                 crew.blocksInFlight(), tap, placeNanos, plan.gathers(), () -> stopped,
-                exchange == null ? this.progress::arrived : exchange::landed);
+                exchange == null ? this.progress::arrived : exchange::arrived);
         this.readers = Math.min(crew.threads(), blocks.length);
         this.pace = new ReadConcurrency(Math.min(crew.first(), readers), readers);
         this.remote = crew.isRemote();
@@ -171,9 +171,9 @@ public final class LoadJob {
 
     private void readAll() {
         NumaNode.pin(numaNode);
-        ReaderTransfers landers = new ReaderTransfers(context);
-        failing(() -> carryOut(landers));
-        releasing(landers::close);
+        ReaderTransfers transfers = new ReaderTransfers(context);
+        failing(() -> carryOut(transfers));
+        releasing(transfers::close);
         if (!stopped && next.get() < blocks.length && !pace.leaves()) {
             failing(() -> startReaders(1));
         }
@@ -194,7 +194,7 @@ public final class LoadJob {
         };
     }
 
-    private void carryOut(BlockTransfer landers) {
+    private void carryOut(BlockTransfer transfers) {
         long begin = System.nanoTime();
         while (!stopped && !(threads.othersWait(remote) && System.nanoTime() - begin > TURN_NANOS)) {
             int position = next.getAndIncrement();
@@ -203,14 +203,14 @@ public final class LoadJob {
                 break;
             }
             int block = blocks[position];
-            landers.land(block);
-            grow(pace.landed(plan.blocks().end(block) - plan.blocks().start(block), System.nanoTime()));
+            transfers.transfer(block);
+            grow(pace.arrived(plan.blocks().end(block) - plan.blocks().start(block), System.nanoTime()));
             if (pace.isOneTooMany()) {
                 break;
             }
         }
         if (!stopped) {
-            landers.finish();
+            transfers.finish();
         }
     }
 

@@ -24,7 +24,7 @@ final class MappedTransfer implements BlockTransfer {
     }
 
     @Override
-    public void land(int index) {
+    public void transfer(int index) {
         flights.reduceTo(IN_FLIGHT - 1);
         BlockTable blocks = load.blocks();
         long start = blocks.start(index);
@@ -38,7 +38,7 @@ final class MappedTransfer implements BlockTransfer {
         }
         flights.add(index, fence, null, copy);
         load.files().mapped(bytes);
-        flights.landArrived();
+        flights.completeArrived();
     }
 
     @Override

@@ -5,7 +5,7 @@ import io.fastsafetensors.core.dequant.QuantizedReads;
 import io.fastsafetensors.core.jfr.Recorder;
 import io.fastsafetensors.core.jfr.Span;
 import io.fastsafetensors.core.plan.PlannedFile;
-import io.fastsafetensors.core.plan.PlannedFile.Landing;
+import io.fastsafetensors.core.plan.PlannedFile.PlannedPath;
 import io.fastsafetensors.core.plan.ReadPlan;
 import io.fastsafetensors.core.read.BlockReader;
 import io.fastsafetensors.core.read.ReadCounters;
@@ -192,14 +192,14 @@ final class OpenFiles implements AutoCloseable {
             if (directFile != null) {
                 return "direct storage in steps of " + directFile.alignment() + ": " + file.why();
             }
-            if (open != null && file.landing() == Landing.DEQUANTIZED) {
+            if (open != null && file.path() == PlannedPath.DEQUANTIZED) {
                 return file.why();
             }
             if (reader != null) {
                 // Where there is direct storage a file that goes through slots says why.
                 return reader.reason() + (direct.isPresent() ? "; " + file.why() : "");
             }
-            return open != null && file.landing() == Landing.MAPPED ? "page-locked mapping" : reason;
+            return open != null && file.path() == PlannedPath.MAPPED ? "page-locked mapping" : reason;
         }
 
         synchronized void close() {

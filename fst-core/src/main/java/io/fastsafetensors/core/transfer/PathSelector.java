@@ -5,7 +5,7 @@ import io.fastsafetensors.api.TransferPath;
 import io.fastsafetensors.core.dequant.QuantizedReads;
 import io.fastsafetensors.core.header.FileHeader;
 import io.fastsafetensors.core.memory.SharedBackend;
-import io.fastsafetensors.core.plan.PlannedFile.Landing;
+import io.fastsafetensors.core.plan.PlannedFile.PlannedPath;
 import io.fastsafetensors.core.plan.Route;
 import io.fastsafetensors.core.storage.SourceFile;
 import io.fastsafetensors.core.storage.SourceFiles;
@@ -27,7 +27,7 @@ import org.jspecify.annotations.Nullable;
 
 /// Chooses the transfer path of each file, by what the user asked for and what works for that file.
 public final class PathSelector {
-    private static final Route IN_PLACE = new Route(Landing.IN_PLACE,
+    private static final Route IN_PLACE = new Route(PlannedPath.IN_PLACE,
             "the host can address the memory and the file is aligned");
 
     private final LoadOptions options;
@@ -96,8 +96,8 @@ public final class PathSelector {
                     .allMatch(from -> backend.get().kernels().dequantizes(from, reads.get().result()));
             boolean last = options.dtype().isEmpty() || options.dtype().get() == reads.get().result();
             return able && last
-                    ? new Route(Landing.DEQUANTIZED, "de-quantised by the device, read through the page cache")
-                    : new Route(Landing.STAGED, able ? "de-quantised by the host, since it is converted to "
+                    ? new Route(PlannedPath.DEQUANTIZED, "de-quantised by the device, read through the page cache")
+                    : new Route(PlannedPath.STAGED, able ? "de-quantised by the host, since it is converted to "
                             + options.dtype().get() + " afterwards"
                             : "de-quantised by the host: the backend has no kernel for it");
         } finally {
@@ -112,22 +112,22 @@ public final class PathSelector {
         }
         boolean staged = options.transferPath() == TransferPath.STAGED;
         if (isHostAddressable() && options.transferPath() != TransferPath.DIRECT) {
-            return staged ? new Route(Landing.MOVED, "slots were asked for") : inPlace(file);
+            return staged ? new Route(PlannedPath.MOVED, "slots were asked for") : inPlace(file);
         }
         if (staged || direct.isEmpty()) {
-            return new Route(Landing.STAGED, staged ? "slots were asked for"
+            return new Route(PlannedPath.STAGED, staged ? "slots were asked for"
                     : "the host cannot address this device's memory");
         }
         Support support = file.support(direct.get());
         boolean demanded = options.strictBackend() || options.transferPath() == TransferPath.DIRECT;
         if (support.mode() == Mode.DIRECT || (support.mode() == Mode.COMPATIBILITY && demanded)) {
-            return new Route(Landing.DIRECT, support.reason());
+            return new Route(PlannedPath.DIRECT, support.reason());
         }
         if (support.mode() == Mode.NONE && options.strictBackend()) {
             throw new BackendException("direct storage is demanded (strict) and this file cannot have it: "
                     + support.reason(), file.location().where().withBackend(backend.get().name()));
         }
-        return new Route(Landing.STAGED, support.mode() == Mode.NONE ? "no direct storage: " + support.reason()
+        return new Route(PlannedPath.STAGED, support.mode() == Mode.NONE ? "no direct storage: " + support.reason()
                 : "direct storage would copy through the host, which slots do faster: " + support.reason());
     }
 
@@ -138,7 +138,7 @@ public final class PathSelector {
         }
         int preferred = file.retain().preferredReadBytes();
         file.release();
-        return preferred <= 0 ? IN_PLACE : new Route(Landing.IN_PLACE, IN_PLACE.why(), preferred);
+        return preferred <= 0 ? IN_PLACE : new Route(PlannedPath.IN_PLACE, IN_PLACE.why(), preferred);
     }
 
     private FileTransfers mapped(List<FileHeader> headers, SourceFiles sources) {
@@ -161,7 +161,7 @@ public final class PathSelector {
                 room -= file == null ? 0 : file.length();
                 taken.add(Optional.ofNullable(file));
                 routes.add(able ? mapped(file, mappings)
-                        : new Route(Landing.STAGED, "storage of this kind cannot be mapped"));
+                        : new Route(PlannedPath.STAGED, "storage of this kind cannot be mapped"));
             }
             return new FileTransfers(routes, taken, mappings, parallelReads(headers, sources));
         } catch (RuntimeException | Error e) {
@@ -191,11 +191,11 @@ public final class PathSelector {
 
     private Route mapped(@Nullable MappedFile file, MappedFiles mappings) {
         if (file == null) {
-            return new Route(Landing.STAGED, "a mapping would exceed the "
+            return new Route(PlannedPath.STAGED, "a mapping would exceed the "
                     + Math.min(options.hostBudget(), mappings.mostBytes()) + " bytes that may stay page-locked"
                     + " (hostBudget, or the property fst.mappedBytes), or the memory that is available");
         }
-        return new Route(Landing.MAPPED, file.isRegistered() ? "asked for; registered by an earlier load"
+        return new Route(PlannedPath.MAPPED, file.isRegistered() ? "asked for; registered by an earlier load"
                 : "asked for; to be registered");
     }
 

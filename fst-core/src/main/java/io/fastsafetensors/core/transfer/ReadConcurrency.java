@@ -39,11 +39,11 @@ final class ReadConcurrency {
         this.bestReaders = first;
     }
 
-    /// A block has landed.
+    /// A block has arrived.
     ///
     /// @param nanos now, in `System.nanoTime()`
     /// @return how many readers more are to be started
-    synchronized int landed(long blockBytes, long nanos) {
+    synchronized int arrived(long blockBytes, long nanos) {
         if (fixed) {
             return 0;
         }

@@ -1,31 +1,31 @@
 package io.fastsafetensors.core.transfer;
 
-import io.fastsafetensors.core.plan.PlannedFile.Landing;
+import io.fastsafetensors.core.plan.PlannedFile.PlannedPath;
 import io.fastsafetensors.spi.Releases;
 import java.util.EnumMap;
 import java.util.Map;
 
-/// A reader's landers, one for each way that its blocks take, made when the first such block comes.
+/// A reader's transfers, one for each way that its blocks take, made when the first such block comes.
 final class ReaderTransfers implements BlockTransfer {
     private final LoadContext load;
-    private final Map<Landing, BlockTransfer> byWay = new EnumMap<>(Landing.class);
+    private final Map<PlannedPath, BlockTransfer> byWay = new EnumMap<>(PlannedPath.class);
 
     ReaderTransfers(LoadContext load) {
         this.load = load;
     }
 
     @Override
-    public void land(int index) {
-        Landing way = load.fileOf(index).landing();
-        BlockTransfer lander = byWay.get(way);
-        if (lander == null) {
-            lander = make(way);
-            byWay.put(way, lander);
+    public void transfer(int index) {
+        PlannedPath way = load.fileOf(index).path();
+        BlockTransfer transfer = byWay.get(way);
+        if (transfer == null) {
+            transfer = make(way);
+            byWay.put(way, transfer);
         }
-        lander.land(index);
+        transfer.transfer(index);
     }
 
-    private BlockTransfer make(Landing way) {
+    private BlockTransfer make(PlannedPath way) {
         return switch (way) {
             case IN_PLACE, MOVED -> new HostTransfer(load);
             case STAGED, DEQUANTIZED -> new StagedTransfer(load);
@@ -42,7 +42,7 @@ final class ReaderTransfers implements BlockTransfer {
     @Override
     public void close() {
         Releases releases = new Releases();
-        byWay.values().forEach(lander -> releases.run(lander::close));
+        byWay.values().forEach(transfer -> releases.run(transfer::close));
         releases.finish();
     }
 }

@@ -1,7 +1,7 @@
 package io.fastsafetensors.core.transfer;
 
 import io.fastsafetensors.api.LoadOptions;
-import io.fastsafetensors.core.plan.PlannedFile.Landing;
+import io.fastsafetensors.core.plan.PlannedFile.PlannedPath;
 import io.fastsafetensors.core.plan.ReadPlan;
 import io.fastsafetensors.core.plan.StreamPlan;
 import io.fastsafetensors.error.BudgetException;
@@ -77,7 +77,7 @@ public final class Readers {
                 throw new BudgetException("(one staging slot)", slotBytes, options.hostBudget());
             }
             threads = (int) Math.min(threads, Math.max(1, affordableSlots() / blocksInFlight));
-        } else if (plan.uses(Landing.MAPPED)) {
+        } else if (plan.uses(PlannedPath.MAPPED)) {
             threads = options.readers() != 0 ? threads : Math.min(threads, MAPPED);
         }
         threads = Math.clamp(plan.blocks().size(), 1, threads);
@@ -100,21 +100,21 @@ public final class Readers {
 
     /// How many slots of device memory a reader needs while it runs.
     public int scratchSlots(ReadPlan plan) {
-        boolean direct = plan.uses(Landing.DIRECT);
-        boolean copied = plan.uses(Landing.STAGED) || plan.uses(Landing.MAPPED);
-        return scratchSlots(direct, plan.uses(Landing.MOVED),
-                (copied && plan.converts()) || plan.uses(Landing.DEQUANTIZED), plan.gathers(Landing.MAPPED));
+        boolean direct = plan.uses(PlannedPath.DIRECT);
+        boolean copied = plan.uses(PlannedPath.STAGED) || plan.uses(PlannedPath.MAPPED);
+        return scratchSlots(direct, plan.uses(PlannedPath.MOVED),
+                (copied && plan.converts()) || plan.uses(PlannedPath.DEQUANTIZED), plan.gathers(PlannedPath.MAPPED));
     }
 
     /// The most slots of device memory that a reader needs for any batch of a stream.
     ///
-    /// @param landings the transfer paths of its files
-    public int scratchSlots(StreamPlan plan, Set<Landing> landings) {
-        boolean moved = hostAddressable && !(plan.isInPlace() && Set.of(Landing.IN_PLACE).containsAll(landings));
-        boolean copied = landings.contains(Landing.STAGED) || landings.contains(Landing.MAPPED);
-        return scratchSlots(landings.contains(Landing.DIRECT), moved,
-                (copied && plan.converts()) || landings.contains(Landing.DEQUANTIZED),
-                landings.contains(Landing.MAPPED) && plan.gathers());
+    /// @param paths the transfer paths of its files
+    public int scratchSlots(StreamPlan plan, Set<PlannedPath> paths) {
+        boolean moved = hostAddressable && !(plan.isInPlace() && Set.of(PlannedPath.IN_PLACE).containsAll(paths));
+        boolean copied = paths.contains(PlannedPath.STAGED) || paths.contains(PlannedPath.MAPPED);
+        return scratchSlots(paths.contains(PlannedPath.DIRECT), moved,
+                (copied && plan.converts()) || paths.contains(PlannedPath.DEQUANTIZED),
+                paths.contains(PlannedPath.MAPPED) && plan.gathers());
     }
 
     /// Direct reads land in one, what the host moves passes through one, and what the device converts, gathers or

@@ -6,7 +6,7 @@ import io.fastsafetensors.types.DType;
 import java.lang.foreign.MemorySegment;
 
 /// Reads of a block only the runs that tensors want, where its rows are cut and the page cache has them: what lies between is
-/// neither read nor moved. Rows land behind one another, as they go on. Used by one reader.
+/// neither read nor moved. Rows go behind one another, as they go on. Used by one reader.
 final class RunReader implements BlockRuns.Sink {
     /// What one more read of the page cache costs, in bytes that are read in that time.
     private static final long CALL_BYTES = 1 << 10;

@@ -4,7 +4,7 @@ import io.fastsafetensors.core.jfr.Recorder;
 import io.fastsafetensors.core.jfr.Span;
 import io.fastsafetensors.core.plan.BlockTable;
 import io.fastsafetensors.core.plan.Pages;
-import io.fastsafetensors.core.plan.PlannedFile.Landing;
+import io.fastsafetensors.core.plan.PlannedFile.PlannedPath;
 import io.fastsafetensors.core.read.BlockReader;
 import io.fastsafetensors.spi.Fence;
 import io.fastsafetensors.spi.Releases;
@@ -29,7 +29,7 @@ final class StagedTransfer implements BlockTransfer {
     }
 
     @Override
-    public void land(int index) {
+    public void transfer(int index) {
         flights.reduceTo(load.blocksInFlight() - 1);
         StagingBuffer slot = slot();
         if (slot == null) {
@@ -43,7 +43,7 @@ final class StagedTransfer implements BlockTransfer {
         Location location = load.fileOf(index).location();
         Span read = Recorder.read(location, start, end - start);
         boolean multiplied =
-                load.fileOf(index).landing() == Landing.DEQUANTIZED && products().read(index, slot.segment());
+                load.fileOf(index).path() == PlannedPath.DEQUANTIZED && products().read(index, slot.segment());
         BlockReader reader = load.files().forBlock(file);
         boolean packed = !multiplied && runs(reader).read(index, reader, slot.segment());
         if (!multiplied && !packed) {
@@ -61,7 +61,7 @@ final class StagedTransfer implements BlockTransfer {
         }
         filling = null;
         flights.add(index, fence, slot, copy);
-        flights.landArrived();
+        flights.completeArrived();
     }
 
     private DeviceProducts products() {
@@ -84,7 +84,7 @@ final class StagedTransfer implements BlockTransfer {
     private @Nullable StagingBuffer slot() {
         StagingBuffer slot = load.slots().poll();
         while (slot == null && !flights.isEmpty()) {
-            flights.landOldest();
+            flights.completeOldest();
             slot = load.slots().poll();
         }
         return slot != null ? slot : load.slots().take(load.stopped());

@@ -31,7 +31,7 @@ final class PageWriter implements AutoCloseable {
     private static final class Flight {
         private final PageRun run;
         private final AtomicFile target;
-        private final CountDownLatch landed = new CountDownLatch(1);
+        private final CountDownLatch written = new CountDownLatch(1);
         private volatile @Nullable Throwable failure;
 
         private Flight(PageRun run, AtomicFile target) {
@@ -45,12 +45,12 @@ final class PageWriter implements AutoCloseable {
             } catch (IOException | RuntimeException | Error e) {
                 failure = e;
             } finally {
-                landed.countDown();
+                written.countDown();
             }
         }
 
         private void await() {
-            Waits.uninterruptibly(landed::await);
+            Waits.uninterruptibly(written::await);
             switch (failure) {
                 case IOException e -> throw CheckpointOutput.failure(e, target.target());
                 case RuntimeException e -> throw e;
@@ -86,7 +86,7 @@ final class PageWriter implements AutoCloseable {
             next(target);
         }
         while (!flights.isEmpty()) {
-            land();
+            awaitWritten();
         }
     }
 
@@ -104,7 +104,7 @@ final class PageWriter implements AutoCloseable {
             return;
         }
         while (flights.size() >= FLYING) {
-            land();
+            awaitWritten();
         }
         FileChannel direct = target.directChannel();
         Flight flight = new Flight(filling, target);
@@ -114,7 +114,7 @@ final class PageWriter implements AutoCloseable {
         threads.execute(() -> flight.write(direct));
     }
 
-    private void land() {
+    private void awaitWritten() {
         Flight oldest = flights.remove();
         oldest.await();
         spares.add(oldest.run);

@@ -7,7 +7,7 @@ import io.fastsafetensors.api.Selection;
 import io.fastsafetensors.core.header.FileHeader;
 import io.fastsafetensors.core.plan.Cuts;
 import io.fastsafetensors.core.plan.PlanSettings;
-import io.fastsafetensors.core.plan.PlannedFile.Landing;
+import io.fastsafetensors.core.plan.PlannedFile.PlannedPath;
 import io.fastsafetensors.core.plan.Planner;
 import io.fastsafetensors.core.plan.ReadPlan;
 import io.fastsafetensors.core.plan.Route;
@@ -35,7 +35,7 @@ class WindowsTest {
             TensorInfo tensor = new TensorInfo("t" + headers.size(), DType.U8, Shape.of(bytes), path, 128, bytes);
             headers.add(new FileHeader(path, 128 + bytes, 128, List.of(tensor), Map.of()));
         }
-        return Planner.plan(headers, Collections.nCopies(headers.size(), new Route(Landing.STAGED, "the test")),
+        return Planner.plan(headers, Collections.nCopies(headers.size(), new Route(PlannedPath.STAGED, "the test")),
                 Selection.all(), new PlanSettings(256, blockBytes, Optional.empty(), Selection.none()), Cuts.NONE);
     }
 

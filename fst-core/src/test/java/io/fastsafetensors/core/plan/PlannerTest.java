@@ -7,7 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.fastsafetensors.api.Selection;
 import io.fastsafetensors.core.header.FileHeader;
-import io.fastsafetensors.core.plan.PlannedFile.Landing;
+import io.fastsafetensors.core.plan.PlannedFile.PlannedPath;
 import io.fastsafetensors.error.BudgetException;
 import io.fastsafetensors.error.UnsupportedFeatureException;
 import io.fastsafetensors.types.DType;
@@ -31,10 +31,11 @@ class PlannerTest {
     }
 
     private static ReadPlan plan(List<FileHeader> headers, Selection selection, PlanSettings settings) {
-        return plan(headers, Landing.IN_PLACE, selection, settings);
+        return plan(headers, PlannedPath.IN_PLACE, selection, settings);
     }
 
-    private static ReadPlan plan(List<FileHeader> headers, Landing way, Selection selection, PlanSettings settings) {
+    private static ReadPlan plan(List<FileHeader> headers, PlannedPath way, Selection selection,
+            PlanSettings settings) {
         return Planner.plan(headers, Collections.nCopies(headers.size(), new Route(way, "the test")), selection,
                 settings, Cuts.NONE);
     }
@@ -63,7 +64,7 @@ class PlannerTest {
             DType dtype = random.nextBoolean() ? null : DTYPES[random.nextInt(2)];
             int kept = random.nextInt(1, 5);
             PlanSettings settings = settings(random.nextBoolean() ? 0 : 256, 4096 * random.nextInt(1, 9), dtype);
-            Landing way = Landing.values()[random.nextInt(Landing.values().length)];
+            PlannedPath way = PlannedPath.values()[random.nextInt(PlannedPath.values().length)];
             ReadPlan plan = plan(List.of(a, b), way, t -> t.name().hashCode() % kept == 0, settings);
             String message = "seed " + seed + " round " + round + "\n" + plan.describe();
             for (int f = 0; f < 2; f++) {
@@ -105,10 +106,10 @@ class PlannerTest {
                 for (int b = tensor.firstBlock(); b <= tensor.lastBlock(); b++) {
                     assertEquals(tensor.file(), blocks.file(b), message);
                     assertTrue(blocks.start(b) <= at && at < blocks.end(b), message);
-                    assertTrue((file.landing() == Landing.MAPPED && !file.converts())
+                    assertTrue((file.path() == PlannedPath.MAPPED && !file.converts())
                             || Pages.ceil(blocks.end(b)) - Pages.floor(blocks.start(b)) <= plan.slotBytes(), message);
                     assertTrue(blocks.start(b) < blocks.end(b), message);
-                    if (file.landing() == Landing.IN_PLACE) {
+                    if (file.path() == PlannedPath.IN_PLACE) {
                         long place = blocks.target(b) + at - Pages.floor(blocks.start(b));
                         assertEquals(tensor.bufferOffset() + at - tensor.info().fileOffset(), place, message);
                         assertEquals(0, blocks.target(b) % Pages.SIZE, message);
@@ -129,17 +130,17 @@ class PlannerTest {
     void an_aligned_file_is_read_in_place_and_an_odd_one_is_moved() {
         TensorInfo even = new TensorInfo("x", DType.F32, Shape.of(100), Location.of("e"), 80, 400);
         TensorInfo odd = new TensorInfo("x", DType.F32, Shape.of(100), Location.of("o"), 81, 400);
-        assertEquals(Landing.IN_PLACE, landing(even, settings(0, 4096, null)));
-        assertEquals(Landing.MOVED, landing(odd, settings(0, 4096, null)));
-        assertEquals(Landing.MOVED, landing(even, settings(64, 4096, null)));
-        assertEquals(Landing.MOVED, landing(even, settings(0, 4096, DType.BF16)));
-        assertEquals(Landing.IN_PLACE, landing(even, settings(0, 4096, DType.F32)));
+        assertEquals(PlannedPath.IN_PLACE, path(even, settings(0, 4096, null)));
+        assertEquals(PlannedPath.MOVED, path(odd, settings(0, 4096, null)));
+        assertEquals(PlannedPath.MOVED, path(even, settings(64, 4096, null)));
+        assertEquals(PlannedPath.MOVED, path(even, settings(0, 4096, DType.BF16)));
+        assertEquals(PlannedPath.IN_PLACE, path(even, settings(0, 4096, DType.F32)));
     }
 
-    private static Landing landing(TensorInfo tensor, PlanSettings settings) {
+    private static PlannedPath path(TensorInfo tensor, PlanSettings settings) {
         FileHeader header = new FileHeader(tensor.file(), tensor.fileEnd(), tensor.fileOffset(), List.of(tensor),
                 Map.of());
-        return plan(List.of(header), Selection.all(), settings).planned().getFirst().landing();
+        return plan(List.of(header), Selection.all(), settings).planned().getFirst().path();
     }
 
     @Test
@@ -207,7 +208,7 @@ class PlannerTest {
             FileHeader b = file("b", random.nextInt(8, 9000) & ~7, random, random.nextInt(0, 40), 20_000);
             DType dtype = random.nextBoolean() ? null : DTYPES[random.nextInt(2)];
             int kept = random.nextInt(1, 5);
-            Landing way = Landing.values()[random.nextInt(Landing.values().length)];
+            PlannedPath way = PlannedPath.values()[random.nextInt(PlannedPath.values().length)];
             ReadPlan plan = plan(List.of(a, b), way, t -> t.name().hashCode() % kept == 0,
                     settings(random.nextBoolean() ? 0 : 256, 4096 * random.nextInt(1, 9), dtype));
             BlockTargets targets = new BlockTargets(plan);

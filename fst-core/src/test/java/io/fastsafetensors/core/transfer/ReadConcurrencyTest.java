@@ -23,7 +23,7 @@ class ReadConcurrencyTest {
         while ((now - begin) / SECOND < seconds) {
             now += (long) (BLOCK / rate.applyAsDouble(working) * SECOND);
             bytes += BLOCK;
-            working += pace.landed(BLOCK, now);
+            working += pace.arrived(BLOCK, now);
             while (pace.leaves()) {
                 working--;
             }
