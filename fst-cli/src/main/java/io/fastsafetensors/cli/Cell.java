@@ -17,21 +17,21 @@ public record Cell(String text, String tsv, String json, Screen.Style style) {
 
     /// Plain text, styled.
     public static Cell text(String value, Screen.Style style) {
-        String printable = Json.printable(value);
-        return new Cell(printable, printable, Json.quote(value), style);
+        String printable = SafeText.printable(value);
+        return new Cell(printable, printable, SafeText.quote(value), style);
     }
 
     /// Several sentences: an array for scripts that read JSON.
     static Cell texts(List<String> values) {
-        String joined = Json.printable(String.join("; ", values));
-        return new Cell(joined, joined, values.stream().map(Json::quote).collect(Collectors.joining(",", "[", "]")),
+        String joined = SafeText.printable(String.join("; ", values));
+        return new Cell(joined, joined, values.stream().map(SafeText::quote).collect(Collectors.joining(",", "[", "]")),
                 Screen.Style.PLAIN);
     }
 
     /// A tensor's name: a JSON string for scripts, so that any name can be told from any other.
     static Cell name(String value) {
-        String quoted = Json.quote(value);
-        return new Cell(Json.printable(value), quoted, quoted, Screen.Style.PLAIN);
+        String quoted = SafeText.quote(value);
+        return new Cell(SafeText.printable(value), quoted, quoted, Screen.Style.PLAIN);
     }
 
     /// A number, the same everywhere.

@@ -92,14 +92,14 @@ final class Conversions {
             screen.err().println("fst " + command + ": warning: " + all + (all == 1 ? " number" : " numbers") + " of "
                     + Sizes.count(overflows.size(), "tensor") + " overflowed: " + overflows.entrySet().stream()
                             .sorted(Map.Entry.comparingByKey()).limit(MOST_NAMED)
-                            .map(count -> '"' + Json.printable(count.getKey()) + "\" " + count.getValue())
+                            .map(count -> '"' + SafeText.printable(count.getKey()) + "\" " + count.getValue())
                             .collect(Collectors.joining(", "))
                     + more(overflows.size()));
         }
     }
 
     private static String named(List<String> names) {
-        return names.stream().limit(MOST_NAMED).map(name -> '"' + Json.printable(name) + '"')
+        return names.stream().limit(MOST_NAMED).map(name -> '"' + SafeText.printable(name) + '"')
                 .collect(Collectors.joining(", ")) + more(names.size());
     }
 

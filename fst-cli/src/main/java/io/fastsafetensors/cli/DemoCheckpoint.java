@@ -52,7 +52,7 @@ final class DemoCheckpoint {
             List<Path> files = Safetensors.write(directory, sources(progress),
                     WriteOptions.defaults().withMaxShardBytes(byteSize / 2 + byteSize / 16));
             double seconds = (System.nanoTime() - start) / 1e9;
-            return new Written(files, Digests.await(digests), seconds);
+            return new Written(files, DigestList.await(digests), seconds);
         }
     }
 
@@ -76,11 +76,11 @@ final class DemoCheckpoint {
 
     private Map<String, String> digests() {
         Noise noise = new Noise();
-        MessageDigest digest = Digests.newSha256();
+        MessageDigest digest = DigestList.newSha256();
         Map<String, String> digests = new LinkedHashMap<>();
         for (LlamaShapes.Part part : parts) {
             noise.generate(seed(part), part.byteSize(), digest::update);
-            digests.put(part.name(), Digests.hex(digest));
+            digests.put(part.name(), DigestList.hex(digest));
         }
         return digests;
     }

@@ -84,7 +84,7 @@ final class DemoCommand implements Command {
                                 + Sizes.time(stats.secondsFirstTensor()) + ", " + percent(stats.bytesFromCache(), stats)
                                 + " from the page cache");
                 start = System.nanoTime();
-                List<String> wrong = compare(written.digests(), Digests.sha256(weights));
+                List<String> wrong = compare(written.digests(), DigestList.sha256(weights));
                 step(screen, "verified", bytes, since(start),
                         Sizes.count(written.digests().size() - wrong.size(), "SHA-256 digest") + " right");
                 return wrong;

@@ -27,8 +27,8 @@ final class DoctorCommand implements Command {
         for (Diagnostics.BackendReport backend : backends) {
             addBackend(table, backend);
         }
-        List<DeviceFacts> devices = devices(backends);
-        for (DeviceFacts facts : devices) {
+        List<DeviceDescription> devices = devices(backends);
+        for (DeviceDescription facts : devices) {
             add(table, "device", facts.device().device().toString(), true,
                     format == Table.Format.TEXT ? facts.headline() : facts.sentence());
         }
@@ -52,11 +52,11 @@ final class DoctorCommand implements Command {
         return status;
     }
 
-    private static List<DeviceFacts> devices(List<Diagnostics.BackendReport> backends) {
-        List<DeviceFacts> devices = new ArrayList<>();
+    private static List<DeviceDescription> devices(List<Diagnostics.BackendReport> backends) {
+        List<DeviceDescription> devices = new ArrayList<>();
         for (Diagnostics.BackendReport backend : backends) {
             backend.probe().found().ifPresent(found -> found.devices()
-                    .forEach(device -> devices.add(new DeviceFacts(device, backend.name()))));
+                    .forEach(device -> devices.add(new DeviceDescription(device, backend.name()))));
         }
         return devices;
     }
@@ -81,7 +81,7 @@ final class DoctorCommand implements Command {
             }
             return 0;
         } catch (FstException e) {
-            add(table, "storage", Arguments.shown(argument), false, String.valueOf(e.getMessage()));
+            add(table, "storage", RawArguments.shown(argument), false, String.valueOf(e.getMessage()));
             if (stacktrace) {
                 e.printStackTrace(screen.err());
             }

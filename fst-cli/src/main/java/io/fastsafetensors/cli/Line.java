@@ -98,7 +98,7 @@ record Line(Map<String, List<String>> options, List<String> paths) {
             throw new UsageException("a path is empty; the working directory is .");
         }
         try {
-            return Arguments.path(text);
+            return RawArguments.path(text);
         } catch (InvalidPathException e) {
             throw new UsageException("\"" + text + "\" is not a path: " + e.getReason());
         }

@@ -46,9 +46,9 @@ final class LoadCommand implements Command {
         for (String argument : paths) {
             LoadReport report = measure(builder, Line.location(argument), repeat, line.isSet("--drop-cache"),
                     screen);
-            headlines.add((many ? Json.printable(Arguments.shown(argument)) + ": " : "") + report.headline());
+            headlines.add((many ? SafeText.printable(RawArguments.shown(argument)) + ": " : "") + report.headline());
             if (many) {
-                table.add(Cell.text("path"), Cell.text(Arguments.shown(argument)));
+                table.add(Cell.text("path"), Cell.text(RawArguments.shown(argument)));
             }
             report.forEach((metric, value) -> table.add(Cell.text(metric), value));
         }

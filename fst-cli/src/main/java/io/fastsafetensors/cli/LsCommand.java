@@ -106,7 +106,7 @@ final class LsCommand implements Command {
                 Weights weights = loader.load(path)) {
             Checkpoint checkpoint = weights.checkpoint();
             List<TensorInfo> tensors = checkpoint.tensors();
-            Map<String, String> digests = Digests.sha256(weights);
+            Map<String, String> digests = DigestList.sha256(weights);
             for (TensorInfo tensor : tensors) {
                 table.add(Cell.text(shownFile(argument, path, tensor.file())), Cell.name(tensor.name()),
                         Cell.text(tensor.dtype().name()), Cell.json(tensor.shape().toString()),
@@ -132,6 +132,6 @@ final class LsCommand implements Command {
         if (argument.endsWith(".json")) {
             return Location.of(path.resolveSibling(file.path().get().getFileName())).toString();
         }
-        return Arguments.shown(argument);
+        return RawArguments.shown(argument);
     }
 }

@@ -29,7 +29,7 @@ public final class Main {
         Stdout stdout = new Stdout(new FileOutputStream(FileDescriptor.out));
         PrintStream out = new PrintStream(new BufferedOutputStream(stdout, 1 << 16), false, StandardCharsets.UTF_8);
         PrintStream err = new PrintStream(new FileOutputStream(FileDescriptor.err), true, StandardCharsets.UTF_8);
-        int status = run(Arguments.exact(args), new Screen(out, err, Terminal.of(STDOUT), Terminal.of(STDERR)));
+        int status = run(RawArguments.exact(args), new Screen(out, err, Terminal.of(STDOUT), Terminal.of(STDERR)));
         out.flush();
         String failure = stdout.failure();
         // A reader that has seen enough (head, less) is no error.
@@ -89,7 +89,7 @@ public final class Main {
 
     private static int unknown(String name, Screen screen) {
         String close = Usage.closest(name);
-        screen.err().println("fst: unknown command \"" + Json.printable(name) + "\"; "
+        screen.err().println("fst: unknown command \"" + SafeText.printable(name) + "\"; "
                 + (close == null ? "" : "did you mean " + close + "? ") + "fst --help lists them");
         return WRONG_USAGE;
     }
@@ -105,8 +105,9 @@ public final class Main {
             }
             return command.run(syntax.parse(args), screen);
         } catch (UsageException e) {
-            screen.err().println("fst " + name + ": " + Json.printable(String.valueOf(e.getMessage())) + " (see fst "
-                    + name + " --help)");
+            screen.err()
+                    .println("fst " + name + ": " + SafeText.printable(String.valueOf(e.getMessage())) + " (see fst "
+                            + name + " --help)");
             return WRONG_USAGE;
         } catch (RuntimeException | VirtualMachineError e) {
             // What was found before the error comes first.
@@ -134,6 +135,6 @@ public final class Main {
             text = "internal error: " + e.getClass().getSimpleName() + ": " + text + " (" + STACKTRACE
                     + " shows where)";
         }
-        return Json.printable(text.replace('\n', ' '));
+        return SafeText.printable(text.replace('\n', ' '));
     }
 }

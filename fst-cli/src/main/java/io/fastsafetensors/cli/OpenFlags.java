@@ -65,7 +65,7 @@ final class OpenFlags {
     /// Prints the notes of a checkpoint to the error stream.
     static void tell(String command, Checkpoint checkpoint, Screen screen) {
         for (CheckpointNote note : checkpoint.notes()) {
-            screen.err().println("fst " + command + ": note: " + Json.printable(note.toString()));
+            screen.err().println("fst " + command + ": note: " + SafeText.printable(note.toString()));
         }
     }
 }

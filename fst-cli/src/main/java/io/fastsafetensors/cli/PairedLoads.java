@@ -71,7 +71,7 @@ final class PairedLoads {
 
     private static String difference(TensorPair pair, Group group) {
         try (Tensor a = group.a().get(pair.name()); Tensor b = group.b().get(pair.name())) {
-            return Values.difference(a, b);
+            return ValueComparison.difference(a, b);
         }
     }
 

@@ -118,7 +118,7 @@ final class Rewriting {
         // The index comes last.
         Checkpoint written = Safetensors.open(files.getLast());
         screen.out().println("wrote " + Sizes.count(written.tensors().size(), "tensor") + ", "
-                + Sizes.human(written.byteSize()) + ", to " + Json.printable(target.toString()) + " ("
+                + Sizes.human(written.byteSize()) + ", to " + SafeText.printable(target.toString()) + " ("
                 + Sizes.count(files.size(), "file") + ") in " + Sizes.time(seconds) + conversions(source, written));
         Conversions.tell(command, overflows, screen);
         return 0;
@@ -163,7 +163,7 @@ final class Rewriting {
         values.forEach((key, different) -> {
             if (different.size() > 1 && !key.startsWith(WriteOptions.DIGEST_KEY)) {
                 screen.err().println("fst " + command + ": note: the files have " + different.size()
-                        + " values of metadata key \"" + Json.printable(key) + "\"; the last one's is kept");
+                        + " values of metadata key \"" + SafeText.printable(key) + "\"; the last one's is kept");
             }
         });
     }

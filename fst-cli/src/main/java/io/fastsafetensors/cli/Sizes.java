@@ -17,7 +17,7 @@ public final class Sizes {
         try {
             return ByteSize.parse(text);
         } catch (IllegalArgumentException e) {
-            throw new UsageException(option + ": " + Json.printable(String.valueOf(e.getMessage())));
+            throw new UsageException(option + ": " + SafeText.printable(String.valueOf(e.getMessage())));
         }
     }
 

@@ -86,7 +86,8 @@ public final class Table {
         for (int at = 0; at < rows.size(); at++) {
             Cell[] row = rows.get(at);
             for (int i = 0; i < row.length; i++) {
-                line.append(i == 0 ? "{" : ",").append(Json.quote(columns.get(i))).append(':').append(row[i].json());
+                line.append(i == 0 ? "{" : ",").append(SafeText.quote(columns.get(i))).append(':')
+                        .append(row[i].json());
             }
             screen.out().println(line.append(at + 1 == rows.size() ? "}" : "},"));
             line.setLength(0);

@@ -38,7 +38,7 @@ final class VerifyCommand implements Command {
             refused += row.verdict.equals(OK) ? 0 : 1;
             Cell verdict =
                     Cell.text(row.verdict, row.verdict.equals(OK) ? Screen.Style.GOOD : Screen.Style.BAD);
-            Cell path = Cell.text(Arguments.shown(argument));
+            Cell path = Cell.text(RawArguments.shown(argument));
             if (people) {
                 table.add(path, verdict, Cell.text(row.message));
                 row.notes.forEach(note -> table.add(Cell.text(""), Cell.text("note"), Cell.text(note)));

@@ -147,8 +147,9 @@ class ArchitectureTest {
 
     @Test
     void data_goes_one_way_through_core() {
-        List<String> way = List.of("storage", "checkpoint", "header", "dequant", "plan", "read", "place", "distribute",
-                "deliver");
+        List<String> way =
+                List.of("storage", "checkpoint", "header", "dequant", "plan", "read", "transfer", "distribute",
+                        "deliver");
         for (int i = 0; i < way.size(); i++) {
             requireSome(BASE + ".core." + way.get(i), 2);
             for (String later : way.subList(i + 1, way.size())) {

@@ -38,18 +38,18 @@ class ArgumentsTest {
         byte[] latin = {'c', 'a', 'f', (byte) 0xE9};
         byte[] emoji = "🦙".getBytes(StandardCharsets.UTF_8);
         byte[] question = "what?".getBytes(StandardCharsets.US_ASCII);
-        String[] exact = Arguments.exact(new String[] {"ls", "caf\uFFFD", "????", "what?"},
+        String[] exact = RawArguments.exact(new String[] {"ls", "caf\uFFFD", "????", "what?"},
                 commandLine("ls".getBytes(StandardCharsets.US_ASCII), latin, emoji, question));
         assertArrayEquals(new String[] {"ls", "caf\uDCE9", "🦙", "what?"}, exact);
-        assertEquals("caf\\xE9", Arguments.shown(exact[1]));
-        assertEquals("🦙", Arguments.shown(exact[2]));
-        assertTrue(Arguments.path(exact[1]).toUri().getRawPath().endsWith("/caf%E9"));
+        assertEquals("caf\\xE9", RawArguments.shown(exact[1]));
+        assertEquals("🦙", RawArguments.shown(exact[2]));
+        assertTrue(RawArguments.path(exact[1]).toUri().getRawPath().endsWith("/caf%E9"));
     }
 
     @Test
     void a_command_line_of_fewer_words_is_not_believed() {
         String[] given = {"ls", "caf\uFFFD"};
-        assertArrayEquals(given, Arguments.exact(given, new byte[] {'l', 's', 0}));
+        assertArrayEquals(given, RawArguments.exact(given, new byte[] {'l', 's', 0}));
     }
 
     @Test

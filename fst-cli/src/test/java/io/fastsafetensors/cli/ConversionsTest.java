@@ -95,7 +95,7 @@ class ConversionsTest {
 
     @Test
     void verify_says_which_digests_it_used() throws IOException {
-        String digest = HexFormat.of().formatHex(Digests.newSha256().digest(Files.readAllBytes(model)));
+        String digest = HexFormat.of().formatHex(DigestList.newSha256().digest(Files.readAllBytes(model)));
         Files.writeString(directory.resolve("SHA256SUMS"), digest + "  model.safetensors\n");
         Cli.Result found = Cli.run("verify", "--digests", "--format", "tsv", model);
         assertEquals(List.of("OK"), List.of(found.rows().getFirst().get(1)), found.out() + found.err());

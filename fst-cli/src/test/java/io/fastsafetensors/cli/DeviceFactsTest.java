@@ -13,8 +13,10 @@ import java.util.Map;
 import org.junit.jupiter.api.Test;
 
 class DeviceFactsTest {
-    private static final DeviceFacts GPU = new DeviceFacts(new DeviceInfo(Device.parse("cuda:0"), DeviceKind.GPU,
-            "NVIDIA H200", 140L << 30, 1, Map.of("PCI bus id", "0000:81:00.0", "link", "PCIe 5.0 x16")), "cuda");
+    private static final DeviceDescription GPU = new DeviceDescription(
+            new DeviceInfo(Device.parse("cuda:0"), DeviceKind.GPU,
+                    "NVIDIA H200", 140L << 30, 1, Map.of("PCI bus id", "0000:81:00.0", "link", "PCIe 5.0 x16")),
+            "cuda");
 
     @Test
     void text_output_has_one_fact_per_line() {
@@ -36,6 +38,6 @@ class DeviceFactsTest {
     @Test
     void a_device_that_hangs_on_no_node_says_nothing_of_it() {
         DeviceInfo device = new DeviceInfo(Device.CPU, DeviceKind.CPU, "a", 1024, -1, Map.of());
-        assertEquals("a, 1.00 KiB, kind CPU, through cpu", new DeviceFacts(device, "cpu").sentence());
+        assertEquals("a, 1.00 KiB, kind CPU, through cpu", new DeviceDescription(device, "cpu").sentence());
     }
 }

@@ -171,7 +171,7 @@ class RewriteTest {
     /// Digests of the tensors as loaded in a dtype.
     private static Map<String, String> converted(Path checkpoint, DType dtype) {
         try (Loader loader = Loader.builder().dtype(dtype).build(); Weights weights = loader.load(checkpoint)) {
-            return new TreeMap<>(Digests.sha256(weights));
+            return new TreeMap<>(DigestList.sha256(weights));
         }
     }
 

@@ -6,7 +6,7 @@ import io.fastsafetensors.testkit.group.BrokenScripts;
 import io.fastsafetensors.testkit.group.RankBench;
 import io.fastsafetensors.testkit.group.RankScript;
 import io.fastsafetensors.testkit.group.RankScripts;
-import io.fastsafetensors.testkit.group.SharedLoads;
+import io.fastsafetensors.testkit.group.ShardedLoads;
 import io.fastsafetensors.types.Device;
 import java.time.Duration;
 import java.util.List;
@@ -214,7 +214,7 @@ abstract class RankRules {
         List<ProcessGroup> groups = suite.groups(2, PATIENT);
         Threads.together(2, rank -> {
             try (ProcessGroup group = groups.get(rank)) {
-                SharedLoads.run(group, deviceOf(rank));
+                ShardedLoads.run(group, deviceOf(rank));
             }
         });
     }

@@ -3,7 +3,7 @@ package io.fastsafetensors.testkit;
 import io.fastsafetensors.spi.BackendProvider;
 import io.fastsafetensors.spi.Probe;
 import io.fastsafetensors.spi.SpiVersion;
-import io.fastsafetensors.testkit.fixture.Json;
+import io.fastsafetensors.testkit.fixture.JsonWriting;
 import io.fastsafetensors.testkit.fixture.Seed;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -108,7 +108,7 @@ final class ReportFile {
 
     private String json() {
         List<String> members = new ArrayList<>();
-        facts.forEach((name, value) -> members.add(Json.quote(name) + ":" + Json.quote(value)));
+        facts.forEach((name, value) -> members.add(JsonWriting.quote(name) + ":" + JsonWriting.quote(value)));
         members.add("\"rules\":[\n" + entries.values().stream().map(ReportFile::json)
                 .collect(Collectors.joining(",\n")) + "]");
         return "{" + String.join(",\n", members) + "}\n";
@@ -123,7 +123,7 @@ final class ReportFile {
         members.put("odds", entry.odds);
         members.put("milliseconds", String.valueOf(entry.took.toMillis()));
         members.values().removeIf(String::isEmpty);
-        return Json.object(members);
+        return JsonWriting.object(members);
     }
 
     private static Map<String, String> facts(Object suite) {

@@ -25,10 +25,10 @@ final class CudaMachine {
     private static final int OLDEST = 12_000;
 
     private final Probe probe;
-    private final @Nullable DeviceFacts facts;
+    private final @Nullable CudaDevices facts;
 
     /// @param facts null where the probe is [Probe.Unavailable]
-    private CudaMachine(Probe probe, @Nullable DeviceFacts facts) {
+    private CudaMachine(Probe probe, @Nullable CudaDevices facts) {
         this.probe = probe;
         this.facts = facts;
     }
@@ -39,7 +39,7 @@ final class CudaMachine {
     /// @param versions versions of other libraries, for people
     static CudaMachine find(Supplier<CudaDriver> loader, PciBus pci, Supplier<Map<String, String>> versions) {
         try {
-            DeviceFacts facts = new DeviceFacts(loader.get(), pci);
+            CudaDevices facts = new CudaDevices(loader.get(), pci);
             return new CudaMachine(probe(facts, versions.get()), facts);
         } catch (NoClassDefFoundError e) {
             return unavailable("JCuda is missing (" + e.getMessage() + "); add the jars org.jcuda:jcuda and"
@@ -67,7 +67,7 @@ final class CudaMachine {
                 : Optional.of("CUDA devices are served on Linux on x86-64, and this is " + os + " on " + arch);
     }
 
-    private static Probe probe(DeviceFacts facts, Map<String, String> others) {
+    private static Probe probe(CudaDevices facts, Map<String, String> others) {
         int version = facts.cudaVersion();
         String cuda = "CUDA " + version / 1000 + "." + version % 1000 / 10;
         if (version < OLDEST) {
@@ -84,7 +84,7 @@ final class CudaMachine {
         return Probe.available(devices).with(capabilities(facts, count)).withVersions(versions);
     }
 
-    private static Set<Capability> capabilities(DeviceFacts facts, int devices) {
+    private static Set<Capability> capabilities(CudaDevices facts, int devices) {
         Set<Capability> capabilities = EnumSet.of(Capability.KERNELS, Capability.ASYNCHRONOUS_COPIES,
                 Capability.POINTERS);
         if (IntStream.range(0, devices).allMatch(facts::registersHostMemory)) {

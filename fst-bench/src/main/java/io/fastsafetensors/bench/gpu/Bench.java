@@ -15,13 +15,13 @@ import java.util.ServiceLoader;
 /// Context shared by all sections: the device, the checkpoint that most of them load, and where results go. Used by one
 /// thread.
 final class Bench implements AutoCloseable {
-    private final Settings settings;
+    private final BenchSettings settings;
     private final Report report;
     private final Backend backend;
     private final Checkpoints checkpoints;
     private Optional<Path> sharded = Optional.empty();
 
-    Bench(Settings settings, Report report) {
+    Bench(BenchSettings settings, Report report) {
         this.settings = settings;
         this.report = report;
         try (Loader loader = builder().build()) {
@@ -40,7 +40,7 @@ final class Bench implements AutoCloseable {
                 .orElseThrow(() -> new IllegalStateException("no provider of the backend " + name));
     }
 
-    Settings settings() {
+    BenchSettings settings() {
         return settings;
     }
 

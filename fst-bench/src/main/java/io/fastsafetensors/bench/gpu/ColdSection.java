@@ -13,7 +13,7 @@ final class ColdSection implements Section {
     public void run(Bench bench) {
         Path path = bench.sharded();
         PageCacheState.cold(path);
-        DirectReads.Way way = DirectReads.best(path, SAMPLE);
+        DirectReadRate.Way way = DirectReadRate.best(path, SAMPLE);
         Samples disk = new Samples("direct reads, " + way.threads() + " threads × " + (way.block() >> 20)
                 + " MiB (best of a sweep)", "GB/s");
         Samples cold = new Samples("load, page cache cold", "GB/s");
@@ -25,7 +25,7 @@ final class ColdSection implements Section {
             LoadRun.of(loader, path);
             for (int i = 0; i < bench.settings().rounds(); i++) {
                 PageCacheState.cold(path);
-                disk.add(DirectReads.read(path, way, Long.MAX_VALUE));
+                disk.add(DirectReadRate.read(path, way, Long.MAX_VALUE));
                 before.add(PageCacheState.cachedFraction(path));
                 PageCacheState.cold(path);
                 cold.add(LoadRun.of(loader, path).rate());

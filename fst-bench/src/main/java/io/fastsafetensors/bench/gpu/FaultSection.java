@@ -35,7 +35,7 @@ final class FaultSection implements Section {
         try (Loader loader = bench.builder().build()) {
             LoadRun.of(loader, victim);
             double seconds = LoadRun.of(loader, victim).seconds();
-            Held before = Held.now(bench.backend());
+            HeldResources before = HeldResources.now(bench.backend());
             closes(bench, loader, victim, seconds);
             judge(bench, "close() during a load × " + bench.settings().closes(), "no error", before, ownMemory);
             if (ownMemory) {
@@ -51,7 +51,7 @@ final class FaultSection implements Section {
         Checkpoints.delete(victim);
     }
 
-    private static void judge(Bench bench, String what, String outcome, Held before, boolean ownMemory) {
+    private static void judge(Bench bench, String what, String outcome, HeldResources before, boolean ownMemory) {
         String left = before.growth(bench.backend(), ownMemory);
         bench.report().row(what, "a clear error or none, nothing left behind",
                 outcome + (left.isEmpty() ? "; nothing left behind" : "; left behind: " + left), left.isEmpty());

@@ -18,7 +18,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 
-/// Measures a device: every section in turn, then one table with a row for each bar. Options are those of [Settings].
+/// Measures a device: every section in turn, then one table with a row for each bar. Options are those of [BenchSettings].
 ///
 /// Exit status: 0 every row holds, 1 some row does not, 2 wrong usage.
 public final class GpuBench {
@@ -50,7 +50,7 @@ public final class GpuBench {
     public static void main(String[] args) {
         PrintStream out = new PrintStream(new FileOutputStream(FileDescriptor.out), false, StandardCharsets.UTF_8);
         try {
-            System.exit(run(Settings.parse(args, List.copyOf(SECTIONS.keySet())), Screen.unwatched(out, out)));
+            System.exit(run(BenchSettings.parse(args, List.copyOf(SECTIONS.keySet())), Screen.unwatched(out, out)));
         } catch (UsageException e) {
             System.err.println(e.getMessage());
             System.exit(2);
@@ -60,7 +60,7 @@ public final class GpuBench {
         }
     }
 
-    private static int run(Settings settings, Screen screen) throws IOException {
+    private static int run(BenchSettings settings, Screen screen) throws IOException {
         Report report = new Report(screen);
         try (Bench bench = new Bench(settings, report)) {
             describe(bench);
@@ -72,8 +72,9 @@ public final class GpuBench {
             }
         }
         report.finish(settings.results());
-        if (settings.bytes() != Settings.FULL_BYTES) {
-            report.say("The bars were set for " + Settings.FULL_BYTES + " bytes; at another size they are a hint.");
+        if (settings.bytes() != BenchSettings.FULL_BYTES) {
+            report.say(
+                    "The bars were set for " + BenchSettings.FULL_BYTES + " bytes; at another size they are a hint.");
         }
         return report.isFailed() ? 1 : 0;
     }
@@ -93,7 +94,7 @@ public final class GpuBench {
     }
 
     private static void describe(Bench bench) throws IOException {
-        Settings settings = bench.settings();
+        BenchSettings settings = bench.settings();
         DeviceInfo device = bench.backend().info();
         bench.report().say(device.device() + " " + device.name() + " through " + bench.backend().name() + ", "
                 + Sizes.human(device.totalBytes()) + " " + new TreeMap<>(device.attributes()));

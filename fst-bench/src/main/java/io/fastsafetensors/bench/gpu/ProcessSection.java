@@ -10,7 +10,7 @@ final class ProcessSection implements Section {
     @Override
     public void run(Bench bench) {
         Path path = bench.sharded();
-        Settings settings = bench.settings();
+        BenchSettings settings = bench.settings();
         List<String> command = fst(settings, path);
         // Makes the launcher's cache of classes.
         Programs.run(command);
@@ -67,7 +67,7 @@ final class ProcessSection implements Section {
                 Report.number(fst.median() / first.median()) + " ×");
     }
 
-    private static List<String> fst(Settings settings, Path path) {
+    private static List<String> fst(BenchSettings settings, Path path) {
         List<String> command = new ArrayList<>(List.of(settings.launcher().toAbsolutePath().toString(), "load",
                 "--device", settings.device().toString(), "--format", "tsv"));
         settings.backend().ifPresent(name -> command.addAll(List.of("--backend", name)));

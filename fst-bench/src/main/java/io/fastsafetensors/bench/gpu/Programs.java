@@ -60,7 +60,7 @@ final class Programs {
     }
 
     /// Loads a checkpoint in a Java process of its own, on this process's class path.
-    static Finished firstLoad(Settings settings, Path checkpoint, TransferPath transfer) {
+    static Finished firstLoad(BenchSettings settings, Path checkpoint, TransferPath transfer) {
         return run(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-XX:+UseSerialGC",
                 "-Xmx512m", "--enable-native-access=ALL-UNNAMED", "-cp", System.getProperty("java.class.path"),
                 FirstLoad.class.getName(), settings.device().toString(), settings.backend().orElse("-"),

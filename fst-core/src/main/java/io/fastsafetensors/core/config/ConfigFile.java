@@ -81,18 +81,18 @@ final class ConfigFile {
         }
     }
 
-    private Place place() {
+    private ConfigPlace place() {
         TokenStreamLocation at = parser.currentTokenLocation();
-        return new Place.InFile(file, at.getLineNr(), at.getColumnNr());
+        return new ConfigPlace.InFile(file, at.getLineNr(), at.getColumnNr());
     }
 
     /// The value that the parser is at.
     private ConfigValue value() {
-        Place place = place();
+        ConfigPlace place = place();
         return new ConfigValue(content(place), true, place);
     }
 
-    private @Nullable Object content(Place place) {
+    private @Nullable Object content(ConfigPlace place) {
         return switch (parser.currentToken()) {
             case START_OBJECT -> members();
             case START_ARRAY -> elements();
@@ -120,7 +120,7 @@ final class ConfigFile {
     private Map<String, Member> members() {
         Map<String, Member> members = new LinkedHashMap<>();
         for (String name = parser.nextName(); name != null; name = parser.nextName()) {
-            Place place = place();
+            ConfigPlace place = place();
             parser.nextToken();
             if (members.putIfAbsent(name, new Member(place, value())) != null) {
                 throw place.error("\"" + name + "\" twice");

@@ -15,16 +15,16 @@ import org.jspecify.annotations.Nullable;
 /// @param content a String, Long, Double, Boolean, List of values, Map of members, or null
 /// @param typed whether it has a type besides text
 /// @param place where it stands
-record ConfigValue(@Nullable Object content, boolean typed, Place place) {
+record ConfigValue(@Nullable Object content, boolean typed, ConfigPlace place) {
     /// A key of a section with its value.
     ///
     /// @param place where the key stands
     /// @param value what it is set to
-    record Member(Place place, ConfigValue value) {
+    record Member(ConfigPlace place, ConfigValue value) {
     }
 
     /// A property or variable.
-    static ConfigValue ofText(String text, Place place) {
+    static ConfigValue ofText(String text, ConfigPlace place) {
         return new ConfigValue(text, false, place);
     }
 

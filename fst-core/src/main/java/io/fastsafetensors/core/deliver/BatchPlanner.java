@@ -2,7 +2,7 @@ package io.fastsafetensors.core.deliver;
 
 import io.fastsafetensors.api.LoadOptions;
 import io.fastsafetensors.api.Selection;
-import io.fastsafetensors.core.distribute.Way;
+import io.fastsafetensors.core.distribute.RankLayout;
 import io.fastsafetensors.core.header.ParsedCheckpoint;
 import io.fastsafetensors.core.memory.LoadMemory;
 import io.fastsafetensors.core.memory.Resources;
@@ -19,7 +19,7 @@ final class BatchPlanner implements AutoCloseable {
     private final LoadTarget target;
     private final LoadOptions options;
     private final ParsedCheckpoint checkpoint;
-    private final Way way;
+    private final RankLayout way;
     private final StreamBudget budget;
     private final StreamPlan plan;
     private final FileTransfers routing;
@@ -36,7 +36,7 @@ final class BatchPlanner implements AutoCloseable {
     /// @param way which part of each tensor is loaded
     /// @param plan what is loaded
     /// @param routing the transfer paths of its files, unless they are mapped; closed with this
-    private BatchPlanner(LoadTarget target, LoadOptions options, ParsedCheckpoint checkpoint, Way way,
+    private BatchPlanner(LoadTarget target, LoadOptions options, ParsedCheckpoint checkpoint, RankLayout way,
             StreamBudget budget, StreamPlan plan, FileTransfers routing, long startNanos) {
         this.target = target;
         this.options = options;
@@ -55,7 +55,7 @@ final class BatchPlanner implements AutoCloseable {
     /// @param ownedAlone see [StreamPlan]
     /// @throws BudgetException naming a tensor that is larger than the budget
     static BatchPlanner open(LoadTarget target, LoadOptions options, ParsedCheckpoint checkpoint, Selection selection,
-            Way way, long total, int batchesAhead, long ownedAlone, long startNanos) {
+            RankLayout way, long total, int batchesAhead, long ownedAlone, long startNanos) {
         StreamPlan plan = target.streamPlan(checkpoint, selection, way, ownedAlone);
         try (Resources resources = new Resources()) {
             FileTransfers routing =

@@ -14,7 +14,7 @@ import io.fastsafetensors.api.Weights;
 import io.fastsafetensors.api.WriteOptions;
 import io.fastsafetensors.core.checkpoint.CheckpointFiles;
 import io.fastsafetensors.core.dequant.Dequantization;
-import io.fastsafetensors.core.distribute.Way;
+import io.fastsafetensors.core.distribute.RankLayout;
 import io.fastsafetensors.core.dlpack.ImportedTensor;
 import io.fastsafetensors.core.header.CheckpointReader;
 import io.fastsafetensors.core.header.FileDigests;
@@ -152,7 +152,7 @@ public final class CoreLoader implements Loader {
                 return shared.get().with(how).load(() -> open(target, files.apply(sources), sources), pinned, start);
             }
             ParsedCheckpoint checkpoint = open(target, files.apply(sources), sources);
-            try (PreparedLoad load = PreparedLoad.of(target, how, checkpoint, Way.ALONE, how.selection(),
+            try (PreparedLoad load = PreparedLoad.of(target, how, checkpoint, RankLayout.ALONE, how.selection(),
                     how.deviceBudget(), start)) {
                 checkpoint.digests().begin(sources, target.threads()::run);
                 return load.start(how.progress(), null);
@@ -181,7 +181,7 @@ public final class CoreLoader implements Loader {
             }
             ParsedCheckpoint parsed = open(target, checkpoint, sources);
             try (FileTransfers routing = target.route(parsed.headers(), parsed.sources())) {
-                return target.plan(parsed, routing, how.selection(), Way.ALONE, how.deviceBudget());
+                return target.plan(parsed, routing, how.selection(), RankLayout.ALONE, how.deviceBudget());
             }
         });
     }

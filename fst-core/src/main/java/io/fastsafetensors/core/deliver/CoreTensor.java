@@ -9,7 +9,7 @@ import io.fastsafetensors.core.dlpack.ExportedTensor;
 import io.fastsafetensors.core.dlpack.ImportedTensor;
 import io.fastsafetensors.core.memory.LeakDetector;
 import io.fastsafetensors.core.memory.BufferView;
-import io.fastsafetensors.core.memory.Scope;
+import io.fastsafetensors.core.memory.TensorScope;
 import io.fastsafetensors.core.memory.SharedBackend;
 import io.fastsafetensors.core.memory.SharedBuffer;
 import io.fastsafetensors.core.shard.SliceView;
@@ -35,7 +35,7 @@ final class CoreTensor implements Tensor {
     /// @param scope what the tensors live in
     /// @param device where they are
     /// @param leaks what detached tensors do when they are dropped
-    record Origin(@Nullable Object keepAlive, Scope scope, Device device, LeakDetection leaks) {
+    record Origin(@Nullable Object keepAlive, TensorScope scope, Device device, LeakDetection leaks) {
     }
 
     private final Origin origin;
@@ -227,7 +227,7 @@ final class CoreTensor implements Tensor {
     /// @param held with a hold, which the tensor takes over
     private static CoreTensor detached(SharedBuffer held, Device device, LeakDetection leaks, String name, DType dtype,
             Shape shape, long offset, long byteSize) {
-        Scope own = new Scope("detached tensor \"" + Printable.escape(name) + "\"");
+        TensorScope own = new TensorScope("detached tensor \"" + Printable.escape(name) + "\"");
         try {
             CoreTensor tensor =
                     new CoreTensor(new Origin(null, own, device, leaks), own.lease(held), false, name, dtype,

@@ -19,7 +19,7 @@ import org.jspecify.annotations.Nullable;
 /// One rank's side of one tensor that goes from its owner to others: prepared before the ranks agree, so that nothing but
 /// the transport can fail between them; then moved; then taken, or closed. Used by one thread.
 final class Delivery implements AutoCloseable {
-    private final Request request;
+    private final TensorRequest request;
     private final ProcessGroup group;
     private final SharedBackend backend;
     private final @Nullable CoreTensor source;
@@ -33,7 +33,7 @@ final class Delivery implements AutoCloseable {
     /// @param source the tensor on its owner, null elsewhere
     /// @param keepsSource whether the owner hands out the tensor itself rather than a copy
     /// @param stream of the device; what is queued on it comes before what [#move] does
-    Delivery(Request request, ProcessGroup group, SharedBackend backend, @Nullable CoreTensor source,
+    Delivery(TensorRequest request, ProcessGroup group, SharedBackend backend, @Nullable CoreTensor source,
             boolean keepsSource, CopyStream stream) {
         this.request = request;
         this.group = group;
@@ -146,7 +146,7 @@ final class Delivery implements AutoCloseable {
         return taken;
     }
 
-    Request request() {
+    TensorRequest request() {
         return request;
     }
 

@@ -1,7 +1,7 @@
 package io.fastsafetensors.core.deliver;
 
 import io.fastsafetensors.core.memory.LoadMemory;
-import io.fastsafetensors.core.memory.Scope;
+import io.fastsafetensors.core.memory.TensorScope;
 import io.fastsafetensors.core.memory.SharedBackend;
 import io.fastsafetensors.core.memory.SharedBuffer;
 import io.fastsafetensors.core.shard.SliceView;
@@ -118,7 +118,7 @@ final class DeviceWork {
             Fill fill) {
         SharedBackend backend = held.backend();
         CoreTensor.Origin origin = source.derivedOrigin();
-        Scope.Piece piece = place(origin.scope(), backend, bytes);
+        TensorScope.Piece piece = place(origin.scope(), backend, bytes);
         try {
             // The scope may be closed meanwhile: its memory is freed when the device has done with it.
             SharedBuffer filled = piece.lease().hold();
@@ -136,12 +136,12 @@ final class DeviceWork {
     }
 
     /// Memory in a scope: a buffer, or a part of one where it is small.
-    private static Scope.Piece place(Scope scope, SharedBackend backend, long bytes) {
+    private static TensorScope.Piece place(TensorScope scope, SharedBackend backend, long bytes) {
         long alignment = backend.get().hints().tensorAlignment();
         LongFunction<SharedBuffer> allocate =
                 size -> new SharedBuffer(backend.get().allocate(size, alignment), backend);
-        return bytes <= Scope.SMALL ? scope.piece(bytes, alignment, allocate)
-                : new Scope.Piece(scope.lease(allocate.apply(bytes)), 0);
+        return bytes <= TensorScope.SMALL ? scope.piece(bytes, alignment, allocate)
+                : new TensorScope.Piece(scope.lease(allocate.apply(bytes)), 0);
     }
 
     /// Does work on a stream, and returns when it is done.

@@ -2,7 +2,7 @@ package io.fastsafetensors.core.deliver;
 
 import io.fastsafetensors.core.memory.BufferView;
 import io.fastsafetensors.core.memory.Resources;
-import io.fastsafetensors.core.memory.Scope;
+import io.fastsafetensors.core.memory.TensorScope;
 import io.fastsafetensors.core.memory.SharedBackend;
 import io.fastsafetensors.core.memory.SharedBuffer;
 import io.fastsafetensors.core.transfer.LoadJob;
@@ -17,7 +17,7 @@ import org.jspecify.annotations.Nullable;
 final class LoadState {
     private static final Logger LOG = System.getLogger("io.fastsafetensors.core");
 
-    private final Scope scope;
+    private final TensorScope scope;
     private final LoadJob job;
     private final Resources resources = new Resources();
     private final List<@Nullable BufferView> leases = new ArrayList<>();
@@ -25,7 +25,7 @@ final class LoadState {
     /// @param scope what its tensors live in, closed with it
     /// @param job its readers
     /// @param backend the device, retained until [#close()]
-    LoadState(Scope scope, LoadJob job, SharedBackend backend) {
+    LoadState(TensorScope scope, LoadJob job, SharedBackend backend) {
         this.scope = scope;
         this.job = job;
         backend.retain();
@@ -33,7 +33,7 @@ final class LoadState {
         resources.add(scope::close);
     }
 
-    Scope scope() {
+    TensorScope scope() {
         return scope;
     }
 

@@ -9,7 +9,7 @@ import io.fastsafetensors.api.LoadOptions;
 import io.fastsafetensors.api.OpenOptions;
 import io.fastsafetensors.api.Selection;
 import io.fastsafetensors.api.TransferPath;
-import io.fastsafetensors.core.distribute.Way;
+import io.fastsafetensors.core.distribute.RankLayout;
 import io.fastsafetensors.core.header.FileHeader;
 import io.fastsafetensors.core.header.HeaderReader;
 import io.fastsafetensors.core.header.ParsedCheckpoint;
@@ -28,7 +28,7 @@ import io.fastsafetensors.core.plan.PlanSettings;
 import io.fastsafetensors.core.plan.PlannedFile.PlannedPath;
 import io.fastsafetensors.core.plan.Planner;
 import io.fastsafetensors.core.plan.ReadPlan;
-import io.fastsafetensors.core.plan.Route;
+import io.fastsafetensors.core.plan.FileTransfer;
 import io.fastsafetensors.core.plan.StreamPlan;
 import io.fastsafetensors.core.select.BackendSelector;
 import io.fastsafetensors.core.storage.FileBytes;
@@ -143,8 +143,8 @@ final class LoadTarget {
             if (PREPARED.compareAndSet(false, true)) {
                 FileHeader header = files.file(Location.of(SMALLEST_FILE))
                         .reading(file -> HeaderReader.read(new FileBytes(file), OpenOptions.defaults()));
-                Planner.plan(List.of(header), List.of(new Route(PlannedPath.STAGED, "")), Selection.all(),
-                        new PlanSettings(Pages.SIZE, Pages.SIZE, Optional.empty(), Selection.none()), Way.ALONE);
+                Planner.plan(List.of(header), List.of(new FileTransfer(PlannedPath.STAGED, "")), Selection.all(),
+                        new PlanSettings(Pages.SIZE, Pages.SIZE, Optional.empty(), Selection.none()), RankLayout.ALONE);
             }
         } catch (RuntimeException e) {
             LOG.log(Level.DEBUG, "loads are not prepared", e);
@@ -251,7 +251,8 @@ final class LoadTarget {
     ///
     /// @param way which part of each selected tensor is loaded
     /// @param deviceBudget the most device memory that the load may hold
-    ReadPlan plan(ParsedCheckpoint checkpoint, FileTransfers routing, Selection selection, Way way, long deviceBudget) {
+    ReadPlan plan(ParsedCheckpoint checkpoint, FileTransfers routing, Selection selection, RankLayout way,
+            long deviceBudget) {
         PlanSettings mine = settingsNow();
         ReadPlan plan = Planner.plan(checkpoint.headers(), routing.routes(), selection, mine, way);
         int slots = readers.scratchSlots(plan);

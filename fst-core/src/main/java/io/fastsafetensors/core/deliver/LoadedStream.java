@@ -6,7 +6,7 @@ import io.fastsafetensors.api.LoadStats;
 import io.fastsafetensors.api.StreamOptions;
 import io.fastsafetensors.api.Tensor;
 import io.fastsafetensors.api.TensorStream;
-import io.fastsafetensors.core.distribute.Way;
+import io.fastsafetensors.core.distribute.RankLayout;
 import io.fastsafetensors.core.header.ParsedCheckpoint;
 import io.fastsafetensors.core.memory.LeakDetector;
 import io.fastsafetensors.core.plan.StreamPlan;
@@ -24,11 +24,11 @@ final class LoadedStream implements TensorStream {
 
     private final ParsedCheckpoint checkpoint;
     private final boolean owned;
-    private final BatchConsumer consumer;
+    private final BatchIterator consumer;
     private final LeakDetector.Ticket ticket;
     private boolean iterating;
 
-    private LoadedStream(ParsedCheckpoint checkpoint, boolean owned, BatchConsumer consumer, LoadOptions options) {
+    private LoadedStream(ParsedCheckpoint checkpoint, boolean owned, BatchIterator consumer, LoadOptions options) {
         this.checkpoint = checkpoint;
         this.owned = owned;
         this.consumer = consumer;
@@ -42,13 +42,13 @@ final class LoadedStream implements TensorStream {
     /// @throws io.fastsafetensors.error.BudgetException naming a tensor that is larger than the budget
     static LoadedStream open(LoadTarget target, LoadOptions options, StreamOptions stream,
             ParsedCheckpoint checkpoint, long startNanos) {
-        Way way = Way.local(options, "streams read what they hand out");
-        BatchFeeder feeder = BatchFeeder.open(target, options, checkpoint, options.selection(), way,
+        RankLayout way = RankLayout.local(options, "streams read what they hand out");
+        BatchProducer feeder = BatchProducer.open(target, options, checkpoint, options.selection(), way,
                 options.deviceBudget(), stream.batchesAhead(), stream.owned() ? OWNED_ALONE : Long.MAX_VALUE,
                 startNanos);
         StreamPlan plan = feeder.plan();
-        LoadedStream opened = new LoadedStream(checkpoint, stream.owned(), new BatchConsumer(feeder, plan.size(),
-                new StatsSum(plan.files(), startNanos), stream.owned()), options);
+        LoadedStream opened = new LoadedStream(checkpoint, stream.owned(), new BatchIterator(feeder, plan.size(),
+                new StatsAccumulator(plan.files(), startNanos), stream.owned()), options);
         try {
             feeder.start();
         } catch (RuntimeException | Error e) {

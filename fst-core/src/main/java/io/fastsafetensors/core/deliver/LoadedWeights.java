@@ -7,7 +7,7 @@ import io.fastsafetensors.api.LoadPlan;
 import io.fastsafetensors.api.LoadStats;
 import io.fastsafetensors.api.Tensor;
 import io.fastsafetensors.api.Weights;
-import io.fastsafetensors.core.distribute.Way;
+import io.fastsafetensors.core.distribute.RankLayout;
 import io.fastsafetensors.core.header.ParsedCheckpoint;
 import io.fastsafetensors.core.jfr.Recorder;
 import io.fastsafetensors.core.jfr.Span;
@@ -50,17 +50,17 @@ final class LoadedWeights implements Weights {
     private final int firstFile;
     private final ReadPlan plan;
     private final LoadState state;
-    private final LoadClock clock;
+    private final LoadTiming clock;
     private final LoadMemory memory;
     private final DigestCheck digests;
     private final CoreTensor.Origin origin;
-    private final Way way;
+    private final RankLayout way;
     private final boolean alone;
     private final LeakDetector.Ticket ticket;
 
-    LoadedWeights(ParsedCheckpoint checkpoint, int firstFile, ReadPlan plan, LoadState state, LoadClock clock,
+    LoadedWeights(ParsedCheckpoint checkpoint, int firstFile, ReadPlan plan, LoadState state, LoadTiming clock,
             LoadMemory memory,
-            DigestCheck digests, Device device, LeakDetection leaks, Way way, boolean alone) {
+            DigestCheck digests, Device device, LeakDetection leaks, RankLayout way, boolean alone) {
         this.alone = alone;
         this.checkpoint = checkpoint;
         this.firstFile = firstFile;
@@ -348,7 +348,7 @@ final class LoadedWeights implements Weights {
         requireOpen();
         state.job().arrivals().requireSuccess();
         checkpoint.digests().requireAll();
-        OnAllCores.run("fst-digest", digests.names(), this::loaded);
+        ParallelFor.run("fst-digest", digests.names(), this::loaded);
     }
 
     @Override

@@ -8,7 +8,7 @@ import io.fastsafetensors.api.Tensor;
 import io.fastsafetensors.api.Weights;
 import io.fastsafetensors.core.distribute.FileOwners;
 import io.fastsafetensors.core.deliver.Deliveries.Finish;
-import io.fastsafetensors.core.distribute.Way;
+import io.fastsafetensors.core.distribute.RankLayout;
 import io.fastsafetensors.core.memory.Resources;
 import io.fastsafetensors.core.shard.Part;
 import io.fastsafetensors.error.Printable;
@@ -38,12 +38,13 @@ final class OwnedWeights implements Weights {
     private final Checkpoint checkpoint;
     private final Map<String, TensorInfo> tensors;
     private final FileOwners owners;
-    private final Way way;
+    private final RankLayout way;
     private final Deliveries deliveries;
 
     /// @param own what this rank reads
     /// @param tensors the selected tensors of all ranks, in their order
-    OwnedWeights(LoadedWeights own, Checkpoint checkpoint, Map<String, TensorInfo> tensors, FileOwners owners, Way way,
+    OwnedWeights(LoadedWeights own, Checkpoint checkpoint, Map<String, TensorInfo> tensors, FileOwners owners,
+            RankLayout way,
             Deliveries deliveries) {
         this.own = own;
         this.checkpoint = checkpoint;
@@ -97,15 +98,15 @@ final class OwnedWeights implements Weights {
         return own.plan();
     }
 
-    private Request request(String name, int dim, int destination) {
+    private TensorRequest request(String name, int dim, int destination) {
         TensorInfo info = own.loadedInfo(info(name));
         Part.requireAll(info, dim, way.ranks());
-        return new Request(info, owners.owner(info), dim, destination);
+        return new TensorRequest(info, owners.owner(info), dim, destination);
     }
 
-    private List<Request> requests(List<String> names, int dim, int destination, GetOptions options) {
-        List<Request> requests = names.stream().map(name -> request(name, dim, destination)).toList();
-        Sharding.requireConvertible(requests.stream().map(Request::tensor).toList(), dim, way, options);
+    private List<TensorRequest> requests(List<String> names, int dim, int destination, GetOptions options) {
+        List<TensorRequest> requests = names.stream().map(name -> request(name, dim, destination)).toList();
+        Sharding.requireConvertible(requests.stream().map(TensorRequest::tensor).toList(), dim, way, options);
         return requests;
     }
 
@@ -179,8 +180,8 @@ final class OwnedWeights implements Weights {
         Objects.requireNonNull(dims, "dims");
         own.checkpoint();
         Map<String, Tensor> got = new HashMap<>();
-        List<Request> requests = new ArrayList<>(dims.size());
-        List<List<Request>> runs = new ArrayList<>(List.of(requests));
+        List<TensorRequest> requests = new ArrayList<>(dims.size());
+        List<List<TensorRequest>> runs = new ArrayList<>(List.of(requests));
         try {
             // The first step asks for all, so that what cannot be had is known before anything is handed out.
             for (int run = 0; run < runs.size(); run++) {
@@ -207,15 +208,15 @@ final class OwnedWeights implements Weights {
     }
 
     /// Cuts requests into runs, and takes one of each owner in turn.
-    private List<List<Request>> inTurn(List<Request> requests) {
-        Map<Integer, ArrayDeque<List<Request>>> byOwner = new TreeMap<>();
+    private List<List<TensorRequest>> inTurn(List<TensorRequest> requests) {
+        Map<Integer, ArrayDeque<List<TensorRequest>>> byOwner = new TreeMap<>();
         for (int from = 0; from < requests.size();) {
             int to = endOfRun(requests, from);
             byOwner.computeIfAbsent(requests.get(from).owner(), _ -> new ArrayDeque<>())
                     .add(requests.subList(from, to));
             from = to;
         }
-        List<List<Request>> runs = new ArrayList<>();
+        List<List<TensorRequest>> runs = new ArrayList<>();
         while (!byOwner.isEmpty()) {
             byOwner.values().forEach(own -> runs.add(own.remove()));
             byOwner.values().removeIf(ArrayDeque::isEmpty);
@@ -223,7 +224,7 @@ final class OwnedWeights implements Weights {
         return runs;
     }
 
-    private static int endOfRun(List<Request> requests, int from) {
+    private static int endOfRun(List<TensorRequest> requests, int from) {
         Location file = requests.get(from).tensor().file();
         long bytes = 0;
         int to = from;

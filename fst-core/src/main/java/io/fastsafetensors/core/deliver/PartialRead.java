@@ -116,7 +116,7 @@ public final class PartialRead {
             return;
         }
         List<Long> pieces = LongStream.range(0, Math.ceilDiv(bytes, PIECE)).mapToObj(i -> i * PIECE).toList();
-        OnAllCores.run("fst-read", pieces,
+        ParallelFor.run("fst-read", pieces,
                 from -> read(offset + from, target, at + from, Math.min(PIECE, bytes - from)));
     }
 

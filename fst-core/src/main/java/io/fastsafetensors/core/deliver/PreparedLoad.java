@@ -3,14 +3,14 @@ package io.fastsafetensors.core.deliver;
 import io.fastsafetensors.api.LoadOptions;
 import io.fastsafetensors.api.ProgressListener;
 import io.fastsafetensors.api.Selection;
-import io.fastsafetensors.core.distribute.Way;
+import io.fastsafetensors.core.distribute.RankLayout;
 import io.fastsafetensors.core.header.FileHeader;
 import io.fastsafetensors.core.header.ParsedCheckpoint;
 import io.fastsafetensors.core.jfr.Recorder;
 import io.fastsafetensors.core.jfr.Span;
 import io.fastsafetensors.core.memory.LoadMemory;
 import io.fastsafetensors.core.memory.Resources;
-import io.fastsafetensors.core.memory.Scope;
+import io.fastsafetensors.core.memory.TensorScope;
 import io.fastsafetensors.core.memory.SharedBuffer;
 import io.fastsafetensors.core.transfer.BlockExchange;
 import io.fastsafetensors.core.transfer.LoadJob;
@@ -36,14 +36,14 @@ final class PreparedLoad implements AutoCloseable {
     private final LoadTarget target;
     private final LoadOptions options;
     private final ParsedCheckpoint checkpoint;
-    private final Way way;
+    private final RankLayout way;
     private final FileTransfers routing;
     private final int firstFile;
     private final ReadPlan plan;
     private final List<Long> bufferSizes;
     private final DigestCheck digests;
     private final Readers.Crew crew;
-    private final LoadClock clock;
+    private final LoadTiming clock;
     private final Resources resources;
 
     /// @param firstFile the index in the checkpoint of the plan's first file
@@ -53,7 +53,8 @@ final class PreparedLoad implements AutoCloseable {
     /// @param startNanos when the user asked for it, in `System.nanoTime()`
     /// @param resources the routing, to be closed in the end; taken over when this returns
     /// @throws io.fastsafetensors.error.BudgetException if the budgets have no room for it
-    PreparedLoad(LoadTarget target, LoadOptions options, ParsedCheckpoint checkpoint, Way way, FileTransfers routing,
+    PreparedLoad(LoadTarget target, LoadOptions options, ParsedCheckpoint checkpoint, RankLayout way,
+            FileTransfers routing,
             int firstFile, List<FileHeader> headers, ReadPlan plan, List<Long> bufferSizes, long deviceBudget,
             long startNanos,
             Resources resources) {
@@ -68,7 +69,7 @@ final class PreparedLoad implements AutoCloseable {
         Readers.Crew all = target.crew(plan, routing, bufferBytes(), deviceBudget);
         this.crew = digests.tap().equals(BlockListener.NONE) ? all : all.alone();
         this.plan = way.isShared() ? plan.shared(way.sharing(plan, crew.transientBytes())) : plan;
-        this.clock = new LoadClock(startNanos, System.nanoTime());
+        this.clock = new LoadTiming(startNanos, System.nanoTime());
         this.resources = resources.handOver();
     }
 
@@ -79,7 +80,7 @@ final class PreparedLoad implements AutoCloseable {
     /// @param startNanos when the user asked for it, in `System.nanoTime()`
     /// @throws io.fastsafetensors.error.BudgetException if the budgets have no room for it
     /// @throws io.fastsafetensors.error.OutOfDeviceMemoryException if the host has none
-    static PreparedLoad of(LoadTarget target, LoadOptions options, ParsedCheckpoint checkpoint, Way way,
+    static PreparedLoad of(LoadTarget target, LoadOptions options, ParsedCheckpoint checkpoint, RankLayout way,
             Selection selection, long deviceBudget, long startNanos) {
         try (Resources resources = new Resources()) {
             FileTransfers routing = target.route(checkpoint.headers(), checkpoint.sources());
@@ -109,7 +110,7 @@ final class PreparedLoad implements AutoCloseable {
     }
 
     /// How it is shared with other ranks.
-    Way way() {
+    RankLayout way() {
         return way;
     }
 
@@ -139,7 +140,7 @@ final class PreparedLoad implements AutoCloseable {
                 throw new AssertionError("no budget, no refusal");
             }
             return start(memory, grant, progress, exchange, true,
-                    new Scope("weights of " + Printable.escape(checkpoint.location().toString())));
+                    new TensorScope("weights of " + Printable.escape(checkpoint.location().toString())));
         }
     }
 
@@ -148,12 +149,12 @@ final class PreparedLoad implements AutoCloseable {
     /// @param grant its buffers and what its readers need besides
     LoadedWeights startBatch(LoadMemory memory, LoadMemory.Grant grant, ProgressListener progress) {
         return start(memory, grant, progress, null, false,
-                new Scope("a batch of the stream of " + Printable.escape(checkpoint.location().toString()),
+                new TensorScope("a batch of the stream of " + Printable.escape(checkpoint.location().toString()),
                         OF_A_STREAM));
     }
 
     private LoadedWeights start(LoadMemory memory, LoadMemory.Grant grant, ProgressListener progress,
-            @Nullable BlockExchange exchange, boolean alone, Scope scope) {
+            @Nullable BlockExchange exchange, boolean alone, TensorScope scope) {
         DeviceBuffers places = new DeviceBuffers(plan.planned().size());
         LoadState state;
         try (Resources begun = resources.handOver()) {

@@ -5,12 +5,12 @@ import io.fastsafetensors.api.OpaqueType;
 import io.fastsafetensors.api.Selection;
 import io.fastsafetensors.api.Tensor;
 import io.fastsafetensors.api.WriteOptions;
-import io.fastsafetensors.core.distribute.Way;
+import io.fastsafetensors.core.distribute.RankLayout;
 import io.fastsafetensors.core.header.FileHeader;
 import io.fastsafetensors.core.header.IndexKeys;
 import io.fastsafetensors.core.header.ParsedCheckpoint;
 import io.fastsafetensors.core.write.CheckpointOutput;
-import io.fastsafetensors.core.write.Item;
+import io.fastsafetensors.core.write.TensorSpec;
 import io.fastsafetensors.core.write.Layout;
 import io.fastsafetensors.error.Printable;
 import io.fastsafetensors.error.UnsupportedFeatureException;
@@ -53,16 +53,18 @@ final class Rewriter {
     List<Path> rewrite(ParsedCheckpoint source, Path copy, WriteOptions writing, long startNanos) {
         requireKnown(source);
         long budget = options.deviceBudget() == Long.MAX_VALUE ? DEFAULT_BUDGET : options.deviceBudget();
-        Pieces pieces = new Pieces(source, options.selection(), target.planSettings(),
+        TensorChunks pieces = new TensorChunks(source, options.selection(), target.planSettings(),
                 Math.min(LARGEST_PIECE, budget / BATCHES / PIECES_PER_BATCH));
         SourceDigests digests = new SourceDigests(source, options, target.planSettings());
         try (CheckpointOutput output = new CheckpointOutput(copy, layout(source, copy, writing), writing, true)) {
             output.begin();
-            try (BatchFeeder feeder = BatchFeeder.open(target, options, pieces.checkpoint(), Selection.all(), Way.ALONE,
-                    budget, BATCHES_AHEAD, Long.MAX_VALUE, startNanos); Arena arena = Arena.ofConfined()) {
+            try (BatchProducer feeder =
+                    BatchProducer.open(target, options, pieces.checkpoint(), Selection.all(), RankLayout.ALONE,
+                            budget, BATCHES_AHEAD, Long.MAX_VALUE, startNanos);
+                    Arena arena = Arena.ofConfined()) {
                 MemorySegment bounce = target.isHostAddressable() ? MemorySegment.NULL : arena.allocate(LARGEST_PIECE);
                 feeder.start();
-                for (BatchFeeder.Batch batch = feeder.next(); batch != null; batch = feeder.next()) {
+                for (BatchProducer.Batch batch = feeder.next(); batch != null; batch = feeder.next()) {
                     write(batch, feeder, pieces, digests, output, bounce);
                 }
             }
@@ -88,7 +90,7 @@ final class Rewriter {
     }
 
     /// Those of de-quantised tensors were counted for the tensor, those of converted ones for its pieces.
-    private void tellOverflows(ParsedCheckpoint source, Pieces pieces) {
+    private void tellOverflows(ParsedCheckpoint source, TensorChunks pieces) {
         Map<String, Long> all = new TreeMap<>(source.overflows().counts());
         pieces.checkpoint().overflows().counts()
                 .forEach((piece, count) -> all.merge(pieces.origin(piece).name(), count, Long::sum));
@@ -97,7 +99,8 @@ final class Rewriter {
         }
     }
 
-    private static void write(BatchFeeder.Batch batch, BatchFeeder feeder, Pieces pieces, SourceDigests digests,
+    private static void write(BatchProducer.Batch batch, BatchProducer feeder, TensorChunks pieces,
+            SourceDigests digests,
             CheckpointOutput output, MemorySegment bounce) {
         try {
             for (String piece : batch.weights().names()) {
@@ -141,7 +144,7 @@ final class Rewriter {
         }
         List<Layout.Part> parts = new ArrayList<>();
         files.forEach((name, headers) -> {
-            List<Item> items = headers.stream().flatMap(header -> items(header.tensors()).stream()).toList();
+            List<TensorSpec> items = headers.stream().flatMap(header -> items(header.tensors()).stream()).toList();
             // An index does not name a file without tensors.
             if (!items.isEmpty()) {
                 parts.add(new Layout.Part(name, items, metadata(headers.getFirst().metadata(), writing)));
@@ -150,8 +153,8 @@ final class Rewriter {
         return parts.isEmpty() ? Layout.of(List.of(), writing, index, copy) : Layout.kept(parts, writing, index);
     }
 
-    private List<Item> items(List<TensorInfo> tensors) {
-        return tensors.stream().filter(options.selection()::test).map(tensor -> Item.of(tensor.name(),
+    private List<TensorSpec> items(List<TensorInfo> tensors) {
+        return tensors.stream().filter(options.selection()::test).map(tensor -> TensorSpec.of(tensor.name(),
                 target.planSettings().target(tensor), tensor.shape())).toList();
     }
 

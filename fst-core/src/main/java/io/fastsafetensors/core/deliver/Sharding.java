@@ -1,7 +1,7 @@
 package io.fastsafetensors.core.deliver;
 
 import io.fastsafetensors.api.GetOptions;
-import io.fastsafetensors.core.distribute.Way;
+import io.fastsafetensors.core.distribute.RankLayout;
 import io.fastsafetensors.core.shard.Part;
 import io.fastsafetensors.core.shard.Shard;
 import io.fastsafetensors.error.Printable;
@@ -19,14 +19,14 @@ final class Sharding {
     private Sharding() {
     }
 
-    static void requireRank(int rank, Way way) {
+    static void requireRank(int rank, RankLayout way) {
         if (rank < 0 || rank >= way.ranks()) {
             throw new IllegalArgumentException("rank " + rank + " of a load by " + way.ranks());
         }
     }
 
     /// A rank's part of a tensor that is there as a whole: a view, or gathered on the device.
-    static CoreTensor part(CoreTensor whole, int dim, Way way) {
+    static CoreTensor part(CoreTensor whole, int dim, RankLayout way) {
         if (dim < 0 || !way.isShared()) {
             return whole;
         }
@@ -44,7 +44,7 @@ final class Sharding {
     /// Refuses what cannot be cut and joined on some rank, on every rank alike.
     ///
     /// @param infos the tensors as they are in memory
-    static void requireConcat(List<TensorInfo> infos, int dim, Way way) {
+    static void requireConcat(List<TensorInfo> infos, int dim, RankLayout way) {
         if (infos.isEmpty()) {
             throw new IllegalArgumentException("no names to concatenate");
         }
@@ -81,7 +81,7 @@ final class Sharding {
     /// Refuses a conversion that does not fill whole bytes on some rank, on every rank alike.
     ///
     /// @param infos tensors whose parts are joined and then converted
-    static void requireConvertible(List<TensorInfo> infos, int dim, Way way, GetOptions options) {
+    static void requireConvertible(List<TensorInfo> infos, int dim, RankLayout way, GetOptions options) {
         if (options.dtype().isEmpty()) {
             return;
         }

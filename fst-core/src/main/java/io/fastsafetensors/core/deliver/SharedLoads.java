@@ -5,14 +5,14 @@ import io.fastsafetensors.api.LoadOptions;
 import io.fastsafetensors.api.LoadPlan;
 import io.fastsafetensors.api.Selection;
 import io.fastsafetensors.api.Weights;
-import io.fastsafetensors.core.distribute.Chooser;
+import io.fastsafetensors.core.distribute.DistributionSelector;
 import io.fastsafetensors.core.distribute.FileOwners;
-import io.fastsafetensors.core.distribute.LoadFacts;
+import io.fastsafetensors.core.distribute.LoadFingerprint;
 import io.fastsafetensors.core.distribute.StripedExchange;
-import io.fastsafetensors.core.distribute.Way;
-import io.fastsafetensors.core.group.Agreement;
-import io.fastsafetensors.core.group.Agreement.Reached;
-import io.fastsafetensors.core.group.Agreement.Told;
+import io.fastsafetensors.core.distribute.RankLayout;
+import io.fastsafetensors.core.group.Consensus;
+import io.fastsafetensors.core.group.Consensus.Reached;
+import io.fastsafetensors.core.group.Consensus.Told;
 import io.fastsafetensors.core.header.ParsedCheckpoint;
 import io.fastsafetensors.core.memory.Resources;
 import io.fastsafetensors.core.transfer.LoadJob;
@@ -35,14 +35,14 @@ final class SharedLoads {
     private final LoadTarget target;
     private final LoadOptions options;
     private final ProcessGroup group;
-    private final Agreement agreement;
+    private final Consensus agreement;
     private final Semaphore turn;
 
     SharedLoads(LoadTarget target, LoadOptions options, ProcessGroup group) {
-        this(target, options, group, new Agreement(group), new Semaphore(1, true));
+        this(target, options, group, new Consensus(group), new Semaphore(1, true));
     }
 
-    private SharedLoads(LoadTarget target, LoadOptions options, ProcessGroup group, Agreement agreement,
+    private SharedLoads(LoadTarget target, LoadOptions options, ProcessGroup group, Consensus agreement,
             Semaphore turn) {
         this.target = target;
         this.options = options;
@@ -112,7 +112,7 @@ final class SharedLoads {
             Map<String, TensorInfo> tensors = new LinkedHashMap<>();
             checkpoint.tensors().stream().filter(options.selection()::test).forEach(t -> tensors.put(t.name(), t));
             FileOwners files = owners(checkpoint, given);
-            HandOuts handOuts = new HandOuts(files, tensors.values());
+            DeliveryTracker handOuts = new DeliveryTracker(files, tensors.values());
             LoadedWeights own = load.start(options.progress(), null);
             return new OwnedWeights(own, checkpoint, tensors, files, load.way(),
                     new Deliveries(own, handOuts, load.way(), group, agreement, target.backend(), turn));
@@ -124,7 +124,7 @@ final class SharedLoads {
                 : FileOwners.given(checkpoint.headers(), given);
     }
 
-    private Selection selection(Way way, ParsedCheckpoint checkpoint, Map<Integer, List<Location>> given) {
+    private Selection selection(RankLayout way, ParsedCheckpoint checkpoint, Map<Integer, List<Location>> given) {
         if (way.distribution() != Distribution.OWNER) {
             return options.selection();
         }
@@ -146,16 +146,16 @@ final class SharedLoads {
     private PreparedLoad prepare(String what, Supplier<ParsedCheckpoint> headers, Map<Integer, List<Location>> owners,
             long startNanos) {
         Reached<ParsedCheckpoint> opened = agreement.reach(what, headers,
-                checkpoint -> new Told(LoadFacts.of(checkpoint, owners, options),
-                        Chooser.own(group, target.device(), options.deviceBudget())),
+                checkpoint -> new Told(LoadFingerprint.of(checkpoint, owners, options),
+                        DistributionSelector.own(group, target.device(), options.deviceBudget())),
                 _ -> {
                 });
         // Every rank knows the same of every rank, and chooses the same.
-        Way way = Chooser.choose(options, group, !owners.isEmpty(), opened.own());
+        RankLayout way = DistributionSelector.choose(options, group, !owners.isEmpty(), opened.own());
         return agreement.reach("the planning of a " + what,
                 () -> PreparedLoad.of(target, options, opened.value(), way, selection(way, opened.value(), owners),
-                        Chooser.budget(opened.own()), startNanos),
-                load -> Told.same(way.distribution() == Distribution.STRIPED ? LoadFacts.ofPlaces(load.plan())
+                        DistributionSelector.budget(opened.own()), startNanos),
+                load -> Told.same(way.distribution() == Distribution.STRIPED ? LoadFingerprint.ofPlaces(load.plan())
                         : Map.of()),
                 PreparedLoad::close).value();
     }

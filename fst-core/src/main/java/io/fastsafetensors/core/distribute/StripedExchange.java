@@ -1,6 +1,6 @@
 package io.fastsafetensors.core.distribute;
 
-import io.fastsafetensors.core.group.Agreement;
+import io.fastsafetensors.core.group.Consensus;
 import io.fastsafetensors.core.transfer.BlockCompletion;
 import io.fastsafetensors.core.transfer.BlockExchange;
 import io.fastsafetensors.core.plan.ReadPlan;
@@ -18,7 +18,7 @@ import org.jspecify.annotations.Nullable;
 public final class StripedExchange implements BlockExchange {
     private final ReadPlan plan;
     private final ProcessGroup group;
-    private final Agreement agreement;
+    private final Consensus agreement;
     private final Supplier<CopyStream> streams;
     private final Runnable ended;
     private final Windows windows;
@@ -31,7 +31,7 @@ public final class StripedExchange implements BlockExchange {
     /// @param agreement used by nobody else until the exchange is closed
     /// @param streams opens a stream of the device
     /// @param ended told once when it is closed
-    public StripedExchange(ReadPlan plan, ProcessGroup group, Agreement agreement, Supplier<CopyStream> streams,
+    public StripedExchange(ReadPlan plan, ProcessGroup group, Consensus agreement, Supplier<CopyStream> streams,
             Runnable ended) {
         this.plan = plan;
         this.group = group;

@@ -74,7 +74,7 @@ public final class ExportedTensor implements Dlpack {
     }
 
     private static ManagedTensor struct(Source source, DlpackVersion version) {
-        Elements elements = Elements.of(source.dtype(), source.shape(), source.byteSize(), version);
+        DlpackElements elements = DlpackElements.of(source.dtype(), source.shape(), source.byteSize(), version);
         ManagedTensor struct = ManagedTensor.allocate(version, elements.shape().rank(), Arena.ofAuto());
         struct.dtype(elements.type());
         DeviceInfo device = source.buffer().backend().get().info();

@@ -49,7 +49,7 @@ public record ImportedTensor(ForeignBuffer buffer, DType dtype, Shape shape, lon
                     + " and this loader for " + device.device() + "; a loader takes tensors of its own device: "
                     + (pointers ? DeviceType.accepted(device) : "none, since its memory has no addresses"));
         }
-        Elements elements = elements(struct);
+        DlpackElements elements = elements(struct);
         DType dtype = elements.dtype().orElseThrow(
                 () -> unsupported("the DLPack tensor's dtype (" + elements.type() + ") has no equal here"));
         if (dtype.isSubByte() && (struct.flags() & ManagedTensor.FLAG_SUBBYTE_PADDED) != 0) {
@@ -64,12 +64,12 @@ public record ImportedTensor(ForeignBuffer buffer, DType dtype, Shape shape, lon
                 struct.deleter()), dtype, shape, bytes);
     }
 
-    private static Elements elements(ManagedTensor struct) {
+    private static DlpackElements elements(ManagedTensor struct) {
         int ndim = struct.ndim();
         if (ndim < 0 || (ndim > 0 && !struct.hasShape())) {
             throw broken("the DLPack tensor has " + ndim + " dimensions" + (ndim < 0 ? "" : " and no shape"));
         }
-        return new Elements(struct.dtype(), ndim == 0 ? Shape.of() : Shape.of(struct.shape()));
+        return new DlpackElements(struct.dtype(), ndim == 0 ? Shape.of() : Shape.of(struct.shape()));
     }
 
     private static long byteSize(DType dtype, Shape shape) {
@@ -82,7 +82,7 @@ public record ImportedTensor(ForeignBuffer buffer, DType dtype, Shape shape, lon
     }
 
     /// Strides may be missing before DLPack 1.2: then it is contiguous.
-    private static void requireContiguous(ManagedTensor struct, Elements elements) {
+    private static void requireContiguous(ManagedTensor struct, DlpackElements elements) {
         if (struct.ndim() > 0 && struct.hasStrides()) {
             long[] strides = struct.strides();
             if (!elements.isContiguous(strides)) {

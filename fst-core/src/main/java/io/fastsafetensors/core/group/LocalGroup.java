@@ -1,6 +1,6 @@
 package io.fastsafetensors.core.group;
 
-import io.fastsafetensors.core.group.Call.Kind;
+import io.fastsafetensors.core.group.LocalCall.Kind;
 import io.fastsafetensors.error.GroupException;
 import io.fastsafetensors.group.Bootstrap;
 import io.fastsafetensors.group.PendingCollective;
@@ -82,7 +82,8 @@ final class LocalGroup implements ProcessGroup {
     private List<byte[]> talk(Kind kind, byte[] message) {
         ranks.enter(rank);
         try {
-            return ranks.meet(rank, Call.plain(kind, message), everybody).stream().map(Call::message).toList();
+            return ranks.meet(rank, LocalCall.plain(kind, message), everybody).stream().map(LocalCall::message)
+                    .toList();
         } finally {
             ranks.exit(rank);
         }
@@ -91,24 +92,24 @@ final class LocalGroup implements ProcessGroup {
     @Override
     public void broadcast(BufferSlice slice, int root, CopyStream stream) {
         Arguments.requireRank(root, size());
-        List<Offer> offers = rank == root ? List.of(Offer.of(rank, slice, without(root))) : List.of();
-        move(Call.data(Kind.BROADCAST, root, slice.byteSize(), offers), everybody, stream,
+        List<SharedSlice> offers = rank == root ? List.of(SharedSlice.of(rank, slice, without(root))) : List.of();
+        move(LocalCall.data(Kind.BROADCAST, root, slice.byteSize(), offers), everybody, stream,
                 calls -> pass(calls.get(root).offers().getFirst(), slice, stream));
     }
 
     @Override
     public void scatter(List<BufferSlice> parts, BufferSlice into, int root, CopyStream stream) {
         Arguments.requireRank(root, size());
-        List<Offer> offers = new ArrayList<>();
+        List<SharedSlice> offers = new ArrayList<>();
         if (rank == root) {
             Arguments.requireParts(parts, size());
             Arguments.requireSize(parts.get(root).byteSize(), into);
             for (int r = 0; r < size(); r++) {
-                offers.add(Offer.of(rank, parts.get(r), only(r)));
+                offers.add(SharedSlice.of(rank, parts.get(r), only(r)));
             }
         }
-        move(Call.data(Kind.SCATTER, root, into.byteSize(), offers), everybody, stream, calls -> {
-            List<Offer> offered = calls.get(root).offers();
+        move(LocalCall.data(Kind.SCATTER, root, into.byteSize(), offers), everybody, stream, calls -> {
+            List<SharedSlice> offered = calls.get(root).offers();
             requireExpected(offered, calls);
             if (rank != root) {
                 pass(offered.get(rank), into, stream);
@@ -123,7 +124,7 @@ final class LocalGroup implements ProcessGroup {
         });
     }
 
-    private void requireExpected(List<Offer> offered, List<Call> calls) {
+    private void requireExpected(List<SharedSlice> offered, List<LocalCall> calls) {
         for (int r = 0; r < size(); r++) {
             long sent = offered.get(r).slice().byteSize();
             if (sent != calls.get(r).bytes()) {
@@ -140,8 +141,8 @@ final class LocalGroup implements ProcessGroup {
             throw new IllegalArgumentException(size() + " parts of " + bytes + " bytes into " + all.byteSize());
         }
         BufferSlice place = all.part(rank * bytes, bytes);
-        List<Offer> offers = List.of(Offer.of(rank, part, without(rank)));
-        move(Call.data(Kind.ALL_GATHER, -1, bytes, offers), everybody, stream, calls -> {
+        List<SharedSlice> offers = List.of(SharedSlice.of(rank, part, without(rank)));
+        move(LocalCall.data(Kind.ALL_GATHER, -1, bytes, offers), everybody, stream, calls -> {
             if (!part.equals(place)) {
                 copy(part, place, stream);
             }
@@ -155,16 +156,16 @@ final class LocalGroup implements ProcessGroup {
     @Override
     public PendingCollective allGather(List<RankSlice> pieces, CopyStream stream) {
         pieces.forEach(piece -> Arguments.requireRank(piece.root(), size()));
-        List<Offer> offers = new ArrayList<>(pieces.size());
+        List<SharedSlice> offers = new ArrayList<>(pieces.size());
         StringBuilder sizes = new StringBuilder();
         long bytes = 0;
         for (RankSlice piece : pieces) {
-            offers.add(Offer.of(piece.root(), piece.slice(), without(piece.root())));
+            offers.add(SharedSlice.of(piece.root(), piece.slice(), without(piece.root())));
             sizes.append(piece.root()).append(':').append(piece.slice().byteSize()).append(' ');
             bytes += piece.slice().byteSize();
         }
         byte[] told = sizes.toString().getBytes(StandardCharsets.US_ASCII);
-        move(Call.pieces(bytes, told, offers), everybody, stream, calls -> {
+        move(LocalCall.pieces(bytes, told, offers), everybody, stream, calls -> {
             for (int i = 0; i < pieces.size(); i++) {
                 int root = pieces.get(i).root();
                 pass(calls.get(root).offers().get(i), pieces.get(i).slice(), stream);
@@ -176,7 +177,7 @@ final class LocalGroup implements ProcessGroup {
     @Override
     public void send(BufferSlice slice, int to, CopyStream stream) {
         Arguments.requireOther(to, rank, size());
-        transfer(rank, to, slice, List.of(Offer.of(rank, slice, only(to))), stream);
+        transfer(rank, to, slice, List.of(SharedSlice.of(rank, slice, only(to))), stream);
     }
 
     @Override
@@ -185,15 +186,15 @@ final class LocalGroup implements ProcessGroup {
         transfer(from, rank, slice, List.of(), stream);
     }
 
-    private void transfer(int from, int to, BufferSlice slice, List<Offer> offers, CopyStream stream) {
+    private void transfer(int from, int to, BufferSlice slice, List<SharedSlice> offers, CopyStream stream) {
         BitSet both = only(from);
         both.set(to);
-        move(Call.data(Kind.TRANSFER, from, slice.byteSize(), offers), both, stream,
+        move(LocalCall.data(Kind.TRANSFER, from, slice.byteSize(), offers), both, stream,
                 calls -> pass(calls.get(from).offers().getFirst(), slice, stream));
     }
 
     /// This rank's side of what one rank offers to others.
-    private void pass(Offer offer, BufferSlice target, CopyStream stream) {
+    private void pass(SharedSlice offer, BufferSlice target, CopyStream stream) {
         if (offer.owner() == rank) {
             offer.serve(ranks, stream);
         } else {
@@ -218,13 +219,13 @@ final class LocalGroup implements ProcessGroup {
     }
 
     /// Meets, moves data and meets again, so that nobody's memory is touched when it returns.
-    private void move(Call mine, BitSet members, CopyStream stream, Consumer<List<Call>> work) {
+    private void move(LocalCall mine, BitSet members, CopyStream stream, Consumer<List<LocalCall>> work) {
         ranks.enter(rank);
         try {
             stream.synchronize();
             work.accept(ranks.meet(rank, mine, members));
             stream.synchronize();
-            ranks.meet(rank, Call.END, members);
+            ranks.meet(rank, LocalCall.END, members);
         } catch (GroupException e) {
             throw e;
         } catch (RuntimeException | Error e) {

@@ -34,11 +34,11 @@ final class LocalRanks {
     /// One meeting: the calls of those who came.
     private static final class Round {
         private final BitSet missing;
-        private final List<Call> calls;
+        private final List<LocalCall> calls;
 
         Round(int size, BitSet members) {
             missing = (BitSet) members.clone();
-            calls = new ArrayList<>(Collections.nCopies(size, Call.NONE));
+            calls = new ArrayList<>(Collections.nCopies(size, LocalCall.NONE));
         }
     }
 
@@ -60,15 +60,15 @@ final class LocalRanks {
     ///
     /// @return the calls, by rank
     /// @throws GroupException if one does not come in time, has left, or calls something else
-    synchronized List<Call> meet(int rank, Call call, BitSet members) {
+    synchronized List<LocalCall> meet(int rank, LocalCall call, BitSet members) {
         requireWhole();
         Round round = rounds.computeIfAbsent(members, m -> new Round(size, m));
         if (!round.missing.get(rank)) {
             throw new IllegalStateException("rank " + rank + " is used by two threads at a time");
         }
         for (int other = 0; other < size; other++) {
-            Call theirs = round.calls.get(other);
-            if (theirs != Call.NONE && !theirs.agrees(call)) {
+            LocalCall theirs = round.calls.get(other);
+            if (theirs != LocalCall.NONE && !theirs.agrees(call)) {
                 throw breakUp("the ranks call different things: rank " + other + " " + theirs + ", rank " + rank + " "
                         + call, null);
             }
@@ -174,8 +174,9 @@ final class LocalRanks {
             arena = Arena.ofShared();
         }
         Arena memory = arena;
-        return staging.computeIfAbsent(rank, _ -> new MemorySegment[] {memory.allocate(Relay.STEP, Relay.ALIGNMENT),
-            memory.allocate(Relay.STEP, Relay.ALIGNMENT)});
+        return staging.computeIfAbsent(rank,
+                _ -> new MemorySegment[] {memory.allocate(StagedRelay.STEP, StagedRelay.ALIGNMENT),
+                    memory.allocate(StagedRelay.STEP, StagedRelay.ALIGNMENT)});
     }
 
     /// A rank leaves; ranks that wait for it, now or later, fail.

@@ -33,7 +33,7 @@ public final class Planner {
     /// @param cuts which part of each selected tensor is loaded
     /// @throws UnsupportedFeatureException if a conversion leaves a sub-byte tensor without whole bytes
     /// @throws io.fastsafetensors.error.SliceException if a tensor cannot be cut as it should be
-    public static ReadPlan plan(List<FileHeader> headers, List<Route> routes, Selection selection,
+    public static ReadPlan plan(List<FileHeader> headers, List<FileTransfer> routes, Selection selection,
             PlanSettings settings, Cuts cuts) {
         List<Selected> selected =
                 headers.stream().map(header -> Selected.of(header.tensors(), selection, cuts)).toList();
@@ -43,7 +43,7 @@ public final class Planner {
     /// The plan for these files.
     ///
     /// @param selected the tensors of each file, by offset
-    static ReadPlan plan(List<FileHeader> headers, List<Route> routes, List<Selected> selected,
+    static ReadPlan plan(List<FileHeader> headers, List<FileTransfer> routes, List<Selected> selected,
             PlanSettings settings) {
         Planner planner = new Planner(settings);
         List<PlannedFile> files = new ArrayList<>(headers.size());
@@ -54,13 +54,13 @@ public final class Planner {
         return new ReadPlan(files, planner.blocks, settings);
     }
 
-    private PlannedFile planFile(int index, FileHeader header, Route route, Selected selected) {
+    private PlannedFile planFile(int index, FileHeader header, FileTransfer route, Selected selected) {
         if (route.path().placesEachTensor()) {
             return placed(index, header, selected, route);
         }
         String obstacle = obstacleToInPlace(selected, settings);
         return obstacle == null ? inPlace(index, header, selected, route)
-                : placed(index, header, selected, new Route(PlannedPath.MOVED, obstacle));
+                : placed(index, header, selected, new FileTransfer(PlannedPath.MOVED, obstacle));
     }
 
     /// Why tensors cannot stay where their file has them; null if they can.
@@ -80,7 +80,7 @@ public final class Planner {
         return null;
     }
 
-    private PlannedFile inPlace(int index, FileHeader header, Selected selected, Route route) {
+    private PlannedFile inPlace(int index, FileHeader header, Selected selected, FileTransfer route) {
         long blockBytes = route.readBytes() > 0 ? Pages.ceil(route.readBytes()) : settings.blockBytes();
         Ranges ranges = Ranges.of(selected, GAP_LIMIT);
         long[] spanTarget = new long[ranges.size()];
@@ -116,7 +116,7 @@ public final class Planner {
                 empty ? -1 : blocks.find(firstBlock, tensor.end() - 1));
     }
 
-    private PlannedFile placed(int index, FileHeader header, Selected selected, Route route) {
+    private PlannedFile placed(int index, FileHeader header, Selected selected, FileTransfer route) {
         Ranges ranges = Ranges.of(selected, GAP_LIMIT);
         int blockBytes = route.path() == PlannedPath.MAPPED && selected.stream().allMatch(this::isCopied)
                 ? Math.max(MAPPED_BLOCK, settings.blockBytes()) : settings.blockBytes();

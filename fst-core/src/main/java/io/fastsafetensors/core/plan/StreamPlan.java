@@ -190,7 +190,7 @@ public final class StreamPlan {
     /// The plan of a run.
     ///
     /// @param routes one for each of its headers
-    public ReadPlan plan(Run run, List<Route> routes) {
+    public ReadPlan plan(Run run, List<FileTransfer> routes) {
         int first = fileOf(run.from);
         List<Selected> some = new ArrayList<>(routes.size());
         for (int f = first; f < first + routes.size(); f++) {

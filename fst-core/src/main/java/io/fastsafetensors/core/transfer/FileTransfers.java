@@ -1,7 +1,7 @@
 package io.fastsafetensors.core.transfer;
 
 import io.fastsafetensors.core.plan.PlannedFile.PlannedPath;
-import io.fastsafetensors.core.plan.Route;
+import io.fastsafetensors.core.plan.FileTransfer;
 import io.fastsafetensors.spi.Releases;
 import java.util.EnumSet;
 import java.util.List;
@@ -12,7 +12,7 @@ import org.jspecify.annotations.Nullable;
 /// The transfer paths of a checkpoint's files, with the mappings that were taken for those that are mapped. Closed when
 /// the load has ended, or was never begun.
 public final class FileTransfers implements AutoCloseable {
-    private final List<Route> routes;
+    private final List<FileTransfer> routes;
     private final List<Optional<MappedFile>> mapped;
     private final @Nullable MappedFiles mappings;
     private final int parallelReads;
@@ -21,7 +21,7 @@ public final class FileTransfers implements AutoCloseable {
     /// @param mapped one per file, present where it is mapped
     /// @param mappings where those came from, one reference to it; null if none is mapped
     /// @param parallelReads how many reads at a time serve the files best as their storage says; 0 for local files
-    FileTransfers(List<Route> routes, List<Optional<MappedFile>> mapped, @Nullable MappedFiles mappings,
+    FileTransfers(List<FileTransfer> routes, List<Optional<MappedFile>> mapped, @Nullable MappedFiles mappings,
             int parallelReads) {
         this.parallelReads = parallelReads;
         this.routes = List.copyOf(routes);
@@ -30,7 +30,7 @@ public final class FileTransfers implements AutoCloseable {
     }
 
     /// One per file.
-    public List<Route> routes() {
+    public List<FileTransfer> routes() {
         return routes;
     }
 

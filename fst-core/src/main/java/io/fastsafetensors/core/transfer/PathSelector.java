@@ -6,7 +6,7 @@ import io.fastsafetensors.core.dequant.QuantizedReads;
 import io.fastsafetensors.core.header.FileHeader;
 import io.fastsafetensors.core.memory.SharedBackend;
 import io.fastsafetensors.core.plan.PlannedFile.PlannedPath;
-import io.fastsafetensors.core.plan.Route;
+import io.fastsafetensors.core.plan.FileTransfer;
 import io.fastsafetensors.core.storage.SourceFile;
 import io.fastsafetensors.core.storage.SourceFiles;
 import io.fastsafetensors.error.BackendException;
@@ -27,7 +27,7 @@ import org.jspecify.annotations.Nullable;
 
 /// Chooses the transfer path of each file, by what the user asked for and what works for that file.
 public final class PathSelector {
-    private static final Route IN_PLACE = new Route(PlannedPath.IN_PLACE,
+    private static final FileTransfer IN_PLACE = new FileTransfer(PlannedPath.IN_PLACE,
             "the host can address the memory and the file is aligned");
 
     private final LoadOptions options;
@@ -71,7 +71,7 @@ public final class PathSelector {
         if (options.transferPath() == TransferPath.MAPPED) {
             return mapped(headers, sources);
         }
-        List<Route> routes = new ArrayList<>(headers.size());
+        List<FileTransfer> routes = new ArrayList<>(headers.size());
         for (FileHeader header : headers) {
             routes.add(route(sources.file(header.location())));
         }
@@ -79,7 +79,7 @@ public final class PathSelector {
     }
 
     /// How a file of de-quantised tensors gets to a device that the host cannot address; null for every other file.
-    private @Nullable Route dequantized(SourceFile file) {
+    private @Nullable FileTransfer dequantized(SourceFile file) {
         StorageFile open = file.retain();
         try {
             Optional<QuantizedReads> reads = open.ability(QuantizedReads.class);
@@ -96,8 +96,9 @@ public final class PathSelector {
                     .allMatch(from -> backend.get().kernels().dequantizes(from, reads.get().result()));
             boolean last = options.dtype().isEmpty() || options.dtype().get() == reads.get().result();
             return able && last
-                    ? new Route(PlannedPath.DEQUANTIZED, "de-quantised by the device, read through the page cache")
-                    : new Route(PlannedPath.STAGED, able ? "de-quantised by the host, since it is converted to "
+                    ? new FileTransfer(PlannedPath.DEQUANTIZED,
+                            "de-quantised by the device, read through the page cache")
+                    : new FileTransfer(PlannedPath.STAGED, able ? "de-quantised by the host, since it is converted to "
                             + options.dtype().get() + " afterwards"
                             : "de-quantised by the host: the backend has no kernel for it");
         } finally {
@@ -105,51 +106,52 @@ public final class PathSelector {
         }
     }
 
-    private Route route(SourceFile file) {
-        Route dequantized = dequantized(file);
+    private FileTransfer route(SourceFile file) {
+        FileTransfer dequantized = dequantized(file);
         if (dequantized != null) {
             return dequantized;
         }
         boolean staged = options.transferPath() == TransferPath.STAGED;
         if (isHostAddressable() && options.transferPath() != TransferPath.DIRECT) {
-            return staged ? new Route(PlannedPath.MOVED, "slots were asked for") : inPlace(file);
+            return staged ? new FileTransfer(PlannedPath.MOVED, "slots were asked for") : inPlace(file);
         }
         if (staged || direct.isEmpty()) {
-            return new Route(PlannedPath.STAGED, staged ? "slots were asked for"
+            return new FileTransfer(PlannedPath.STAGED, staged ? "slots were asked for"
                     : "the host cannot address this device's memory");
         }
         Support support = file.support(direct.get());
         boolean demanded = options.strictBackend() || options.transferPath() == TransferPath.DIRECT;
         if (support.mode() == Mode.DIRECT || (support.mode() == Mode.COMPATIBILITY && demanded)) {
-            return new Route(PlannedPath.DIRECT, support.reason());
+            return new FileTransfer(PlannedPath.DIRECT, support.reason());
         }
         if (support.mode() == Mode.NONE && options.strictBackend()) {
             throw new BackendException("direct storage is demanded (strict) and this file cannot have it: "
                     + support.reason(), file.location().where().withBackend(backend.get().name()));
         }
-        return new Route(PlannedPath.STAGED, support.mode() == Mode.NONE ? "no direct storage: " + support.reason()
-                : "direct storage would copy through the host, which slots do faster: " + support.reason());
+        return new FileTransfer(PlannedPath.STAGED,
+                support.mode() == Mode.NONE ? "no direct storage: " + support.reason()
+                        : "direct storage would copy through the host, which slots do faster: " + support.reason());
     }
 
     /// Ranks that share a load cut blocks alike, whether or not the file lies on their own disk.
-    private Route inPlace(SourceFile file) {
+    private FileTransfer inPlace(SourceFile file) {
         if (options.blockBytes() != 0 || options.group().isPresent() || file.location().path().isPresent()) {
             return IN_PLACE;
         }
         int preferred = file.retain().preferredReadBytes();
         file.release();
-        return preferred <= 0 ? IN_PLACE : new Route(PlannedPath.IN_PLACE, IN_PLACE.why(), preferred);
+        return preferred <= 0 ? IN_PLACE : new FileTransfer(PlannedPath.IN_PLACE, IN_PLACE.why(), preferred);
     }
 
     private FileTransfers mapped(List<FileHeader> headers, SourceFiles sources) {
         MappedFiles mappings = MappedFiles.open(backend);
-        List<Route> routes = new ArrayList<>(headers.size());
+        List<FileTransfer> routes = new ArrayList<>(headers.size());
         List<Optional<MappedFile>> taken = new ArrayList<>(headers.size());
         try {
             long room = options.hostBudget();
             for (FileHeader header : headers) {
                 SourceFile source = sources.file(header.location());
-                Route dequantized = dequantized(source);
+                FileTransfer dequantized = dequantized(source);
                 if (dequantized != null) {
                     taken.add(Optional.empty());
                     routes.add(dequantized);
@@ -161,7 +163,7 @@ public final class PathSelector {
                 room -= file == null ? 0 : file.length();
                 taken.add(Optional.ofNullable(file));
                 routes.add(able ? mapped(file, mappings)
-                        : new Route(PlannedPath.STAGED, "storage of this kind cannot be mapped"));
+                        : new FileTransfer(PlannedPath.STAGED, "storage of this kind cannot be mapped"));
             }
             return new FileTransfers(routes, taken, mappings, parallelReads(headers, sources));
         } catch (RuntimeException | Error e) {
@@ -189,13 +191,13 @@ public final class PathSelector {
         return mappable;
     }
 
-    private Route mapped(@Nullable MappedFile file, MappedFiles mappings) {
+    private FileTransfer mapped(@Nullable MappedFile file, MappedFiles mappings) {
         if (file == null) {
-            return new Route(PlannedPath.STAGED, "a mapping would exceed the "
+            return new FileTransfer(PlannedPath.STAGED, "a mapping would exceed the "
                     + Math.min(options.hostBudget(), mappings.mostBytes()) + " bytes that may stay page-locked"
                     + " (hostBudget, or the property fst.mappedBytes), or the memory that is available");
         }
-        return new Route(PlannedPath.MAPPED, file.isRegistered() ? "asked for; registered by an earlier load"
+        return new FileTransfer(PlannedPath.MAPPED, file.isRegistered() ? "asked for; registered by an earlier load"
                 : "asked for; to be registered");
     }
 

@@ -37,22 +37,22 @@ public final class CheckpointOutput implements AutoCloseable {
     private final Path target;
     private final Layout layout;
     private final boolean digests;
-    private final List<OpenShard> shards = new ArrayList<>();
+    private final List<ShardWriter> shards = new ArrayList<>();
     private final Map<String, Place> places = new LinkedHashMap<>();
     private final @Nullable PageWriter pages;
     // The one used last is at the end. The first shard of all is not among them: it stays open until the index is there.
-    private final ArrayDeque<OpenShard> open = new ArrayDeque<>();
+    private final ArrayDeque<ShardWriter> open = new ArrayDeque<>();
     private @Nullable AtomicFile index;
 
     /// A tensor's place, and how much of it is there.
     private static final class Place {
-        private final OpenShard shard;
-        private final Item item;
+        private final ShardWriter shard;
+        private final TensorSpec item;
         private final long position;
         private long written;
         private @Nullable MessageDigest digest;
 
-        private Place(OpenShard shard, Item item, long position) {
+        private Place(ShardWriter shard, TensorSpec item, long position) {
             this.shard = shard;
             this.item = item;
             this.position = position;
@@ -79,10 +79,10 @@ public final class CheckpointOutput implements AutoCloseable {
         this.digests = options.digests();
         for (Layout.Part part : layout.parts()) {
             Path file = layout.isInDirectory() ? Location.of(target).resolve(part.name()).path().orElseThrow() : target;
-            OpenShard shard = new OpenShard(file, part.items(), options.withMetadata(part.metadata()));
+            ShardWriter shard = new ShardWriter(file, part.items(), options.withMetadata(part.metadata()));
             shards.add(shard);
             long position = shard.dataStart();
-            for (Item item : shard.items()) {
+            for (TensorSpec item : shard.items()) {
                 places.put(item.name(), new Place(shard, item, position));
                 position += item.byteSize();
             }
@@ -91,7 +91,7 @@ public final class CheckpointOutput implements AutoCloseable {
     }
 
     /// Every tensor, in the order that costs the fewest seeks.
-    List<Item> items() {
+    List<TensorSpec> items() {
         return places.values().stream().map(place -> place.item).toList();
     }
 
@@ -120,8 +120,8 @@ public final class CheckpointOutput implements AutoCloseable {
     }
 
     /// The file of a shard, ready to be written to. The one that was not written to for the longest time is parked for it.
-    private AtomicFile file(OpenShard shard) throws IOException {
-        OpenShard keeper = shards.getFirst();
+    private AtomicFile file(ShardWriter shard) throws IOException {
+        ShardWriter keeper = shards.getFirst();
         if (shard == keeper) {
             return shard.file(null);
         }
@@ -135,7 +135,7 @@ public final class CheckpointOutput implements AutoCloseable {
         return shard.file(file(keeper));
     }
 
-    private void park(OpenShard shard) throws IOException {
+    private void park(ShardWriter shard) throws IOException {
         if (open.remove(shard)) {
             flush();
             AtomicFile file = shard.begun();
@@ -205,7 +205,7 @@ public final class CheckpointOutput implements AutoCloseable {
         return digest;
     }
 
-    private void complete(OpenShard shard) throws IOException {
+    private void complete(ShardWriter shard) throws IOException {
         flush();
         file(shard).complete();
         park(shard);
@@ -233,7 +233,7 @@ public final class CheckpointOutput implements AutoCloseable {
         int published = 0;
         try {
             List<AtomicFile> written = new ArrayList<>();
-            for (OpenShard shard : shards) {
+            for (ShardWriter shard : shards) {
                 at = shard.target();
                 if (shard.dataBytes() == 0) {
                     complete(shard);
@@ -267,7 +267,7 @@ public final class CheckpointOutput implements AutoCloseable {
     }
 
     private AtomicFile writeIndex(Path path, Layout.Index keys) throws IOException {
-        ByteBuffer text = IndexText.of(layout.parts(), keys);
+        ByteBuffer text = IndexEncoder.of(layout.parts(), keys);
         AtomicFile file = AtomicFile.create(path, text.remaining(), shards.getFirst().begun());
         index = file;
         while (text.hasRemaining()) {
@@ -286,7 +286,7 @@ public final class CheckpointOutput implements AutoCloseable {
                 pages.close();
             }
         } finally {
-            for (OpenShard shard : shards) {
+            for (ShardWriter shard : shards) {
                 closeQuietly(shard::close);
             }
             AtomicFile last = index;
@@ -327,7 +327,7 @@ public final class CheckpointOutput implements AutoCloseable {
     }
 
     private static FormatException mismatch(Place place, String count) {
-        Item item = place.item;
+        TensorSpec item = place.item;
         return new FormatException(FormatError.INVALID_TENSOR_VIEW, "its source wrote " + count + " bytes, but "
                 + item.dtype() + " " + item.shape() + " has " + item.byteSize(),
                 Where.file(place.shard.target()).withTensor(item.name()));

@@ -27,24 +27,24 @@ public final class CheckpointWriter {
     ///         another number of bytes than its tensor has; what was there before stays
     /// @throws StorageException if writing fails; what was there before stays
     public static List<Path> write(Path target, List<TensorSource> tensors, WriteOptions options) {
-        List<Item> items = new ArrayList<>(tensors.size());
+        List<TensorSpec> items = new ArrayList<>(tensors.size());
         Map<String, TensorSource> sources = new HashMap<>();
         for (TensorSource source : tensors) {
-            Item item = Item.of(source.name(), source.dtype(), source.shape());
+            TensorSpec item = TensorSpec.of(source.name(), source.dtype(), source.shape());
             items.add(item);
             sources.put(item.name(), source);
         }
         try (CheckpointOutput output = new CheckpointOutput(target,
                 Layout.of(items, options, Layout.plainIndex(), target), options, false)) {
             output.begin();
-            for (Item item : output.items()) {
+            for (TensorSpec item : output.items()) {
                 writeTensor(output, item, Objects.requireNonNull(sources.get(item.name())));
             }
             return output.publish();
         }
     }
 
-    private static void writeTensor(CheckpointOutput output, Item item, TensorSource source) {
+    private static void writeTensor(CheckpointOutput output, TensorSpec item, TensorSource source) {
         try (TensorChannel channel = new TensorChannel(output, item)) {
             source.writeTo(channel);
             channel.finish();

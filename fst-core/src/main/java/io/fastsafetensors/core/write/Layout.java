@@ -27,7 +27,7 @@ public record Layout(List<Part> parts, Optional<Index> index) {
     /// @param name its name in the directory; empty if the target is the file itself
     /// @param items its tensors, in their order
     /// @param metadata its `__metadata__`
-    public record Part(String name, List<Item> items, Map<String, String> metadata) {
+    public record Part(String name, List<TensorSpec> items, Map<String, String> metadata) {
         /// Copies list and map.
         public Part {
             items = List.copyOf(items);
@@ -50,13 +50,14 @@ public record Layout(List<Part> parts, Optional<Index> index) {
     /// @param index what an index says besides its tensors; unused if there is none
     /// @param target named in errors
     /// @throws io.fastsafetensors.error.FormatException if a name is taken or unusable
-    public static Layout of(List<Item> items, WriteOptions options, Index index, Path target) {
+    public static Layout of(List<TensorSpec> items, WriteOptions options, Index index, Path target) {
         boolean sharded = options.maxShardBytes() != Long.MAX_VALUE;
-        List<List<Item>> plan = ShardPlanner.plan(items, options.maxShardBytes(), options.dataAlignment(), target);
+        List<List<TensorSpec>> plan =
+                ShardPlanner.plan(items, options.maxShardBytes(), options.dataAlignment(), target);
         // An index without tensors names no shard: a directory of one file says the same.
         boolean indexed = sharded && !items.isEmpty();
         List<Part> parts = new ArrayList<>();
-        for (List<Item> shard : plan) {
+        for (List<TensorSpec> shard : plan) {
             String name = !sharded ? ""
                     : indexed ? ShardPlanner.fileName(parts.size(), plan.size()) : ShardPlanner.ONLY_FILE;
             parts.add(new Part(name, shard, options.metadata()));
@@ -67,7 +68,7 @@ public record Layout(List<Part> parts, Optional<Index> index) {
     /// These files, their tensors in the order of a file.
     public static Layout kept(List<Part> parts, WriteOptions options, Index index) {
         return new Layout(parts.stream().map(part -> new Part(part.name(),
-                part.items().stream().sorted(Item.inFile(options.dataAlignment())).toList(), part.metadata()))
+                part.items().stream().sorted(TensorSpec.inFile(options.dataAlignment())).toList(), part.metadata()))
                 .toList(), Optional.of(index));
     }
 

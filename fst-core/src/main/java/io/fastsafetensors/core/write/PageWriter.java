@@ -24,17 +24,17 @@ final class PageWriter implements AutoCloseable {
     private final ExecutorService threads =
             Executors.newFixedThreadPool(FLYING, Thread.ofPlatform().daemon().name("fst-writer-", 1).factory());
     private final ArrayDeque<Flight> flights = new ArrayDeque<>();
-    private final ArrayDeque<PageRun> spares = new ArrayDeque<>();
-    private PageRun filling = new PageRun(arena);
+    private final ArrayDeque<PageBuffer> spares = new ArrayDeque<>();
+    private PageBuffer filling = new PageBuffer(arena);
 
     /// A run that is being written.
     private static final class Flight {
-        private final PageRun run;
+        private final PageBuffer run;
         private final AtomicFile target;
         private final CountDownLatch written = new CountDownLatch(1);
         private volatile @Nullable Throwable failure;
 
-        private Flight(PageRun run, AtomicFile target) {
+        private Flight(PageBuffer run, AtomicFile target) {
             this.run = run;
             this.target = target;
         }
@@ -109,8 +109,8 @@ final class PageWriter implements AutoCloseable {
         FileChannel direct = target.directChannel();
         Flight flight = new Flight(filling, target);
         flights.add(flight);
-        PageRun spare = spares.poll();
-        filling = spare == null ? new PageRun(arena) : spare;
+        PageBuffer spare = spares.poll();
+        filling = spare == null ? new PageBuffer(arena) : spare;
         threads.execute(() -> flight.write(direct));
     }
 

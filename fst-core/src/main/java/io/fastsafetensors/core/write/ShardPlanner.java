@@ -21,19 +21,19 @@ final class ShardPlanner {
     ///
     /// @param items what to write
     /// @param maxShardBytes the most data bytes a shard
-    /// @param dataAlignment see [Item#inFile(int)]
+    /// @param dataAlignment see [TensorSpec#inFile(int)]
     /// @param target named in errors
     /// @return the shards, each in the order of its file
     /// @throws FormatException if a name is taken or unusable
-    static List<List<Item>> plan(List<Item> items, long maxShardBytes, int dataAlignment, Path target) {
+    static List<List<TensorSpec>> plan(List<TensorSpec> items, long maxShardBytes, int dataAlignment, Path target) {
         Set<String> names = new HashSet<>();
-        List<List<Item>> shards = new ArrayList<>();
-        List<Item> shard = new ArrayList<>();
+        List<List<TensorSpec>> shards = new ArrayList<>();
+        List<TensorSpec> shard = new ArrayList<>();
         long held = 0;
-        for (Item item : items) {
-            if (!names.add(item.name()) || item.name().equals(HeaderText.METADATA)) {
+        for (TensorSpec item : items) {
+            if (!names.add(item.name()) || item.name().equals(HeaderEncoder.METADATA)) {
                 throw new FormatException(FormatError.DUPLICATE_TENSOR_NAME,
-                        item.name().equals(HeaderText.METADATA) ? "the format keeps this name for its metadata"
+                        item.name().equals(HeaderEncoder.METADATA) ? "the format keeps this name for its metadata"
                                 : "two tensors of one name",
                         Where.file(target).withTensor(item.name()));
             }
@@ -54,8 +54,8 @@ final class ShardPlanner {
         return "model-" + fiveDigits(index + 1) + "-of-" + fiveDigits(count) + ".safetensors";
     }
 
-    private static List<Item> inFileOrder(List<Item> items, int dataAlignment) {
-        return items.stream().sorted(Item.inFile(dataAlignment)).toList();
+    private static List<TensorSpec> inFileOrder(List<TensorSpec> items, int dataAlignment) {
+        return items.stream().sorted(TensorSpec.inFile(dataAlignment)).toList();
     }
 
     private static String fiveDigits(int number) {

@@ -9,11 +9,11 @@ import org.jspecify.annotations.Nullable;
 /// The channel that a tensor's source writes to: takes exactly the tensor's bytes. The source's thread only.
 final class TensorChannel implements WritableByteChannel {
     private final CheckpointOutput output;
-    private final Item item;
+    private final TensorSpec item;
     private @Nullable FormatException refused;
     private boolean open = true;
 
-    TensorChannel(CheckpointOutput output, Item item) {
+    TensorChannel(CheckpointOutput output, TensorSpec item) {
         this.output = output;
         this.item = item;
     }

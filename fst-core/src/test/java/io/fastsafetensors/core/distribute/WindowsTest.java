@@ -10,7 +10,7 @@ import io.fastsafetensors.core.plan.PlanSettings;
 import io.fastsafetensors.core.plan.PlannedFile.PlannedPath;
 import io.fastsafetensors.core.plan.Planner;
 import io.fastsafetensors.core.plan.ReadPlan;
-import io.fastsafetensors.core.plan.Route;
+import io.fastsafetensors.core.plan.FileTransfer;
 import io.fastsafetensors.types.DType;
 import io.fastsafetensors.types.Location;
 import io.fastsafetensors.types.Shape;
@@ -35,7 +35,8 @@ class WindowsTest {
             TensorInfo tensor = new TensorInfo("t" + headers.size(), DType.U8, Shape.of(bytes), path, 128, bytes);
             headers.add(new FileHeader(path, 128 + bytes, 128, List.of(tensor), Map.of()));
         }
-        return Planner.plan(headers, Collections.nCopies(headers.size(), new Route(PlannedPath.STAGED, "the test")),
+        return Planner.plan(headers,
+                Collections.nCopies(headers.size(), new FileTransfer(PlannedPath.STAGED, "the test")),
                 Selection.all(), new PlanSettings(256, blockBytes, Optional.empty(), Selection.none()), Cuts.NONE);
     }
 

@@ -98,10 +98,10 @@ class ImportedTensorTest {
         for (DType dtype : DType.values()) {
             for (Shape shape : List.of(Shape.of(2, 3, 4), Shape.of(4, 3), Shape.of(8))) {
                 long bytes = dtype.byteSize(shape.elements());
-                Elements there = Elements.of(dtype, shape, bytes, DlpackVersion.VERSIONED);
+                DlpackElements there = DlpackElements.of(dtype, shape, bytes, DlpackVersion.VERSIONED);
                 assertEquals(dtype, there.dtype().orElseThrow());
                 assertEquals(shape, there.lanes());
-                Elements legacy = Elements.of(dtype, shape, bytes, DlpackVersion.LEGACY);
+                DlpackElements legacy = DlpackElements.of(dtype, shape, bytes, DlpackVersion.LEGACY);
                 assertEquals(bytes, legacy.dtype().orElseThrow().byteSize(legacy.lanes().elements()));
             }
         }
@@ -113,20 +113,20 @@ class ImportedTensorTest {
         for (DataType type : List.of(new DataType(0, 4, 1), new DataType(2, 32, 4), new DataType(2, 128, 1),
                 new DataType(3, 64, 1), new DataType(6, 1, 1), new DataType(7, 8, 1), new DataType(17, 8, 1),
                 new DataType(17, 4, 4), new DataType(255, 8, 1), new DataType(1, 8, 0))) {
-            assertTrue(new Elements(type, shape).dtype().isEmpty(), type.toString());
+            assertTrue(new DlpackElements(type, shape).dtype().isEmpty(), type.toString());
         }
-        assertTrue(new Elements(new DataType(17, 4, 2), Shape.of()).dtype().isEmpty());
+        assertTrue(new DlpackElements(new DataType(17, 4, 2), Shape.of()).dtype().isEmpty());
     }
 
     @Test
     void strides_count_only_where_there_is_a_neighbour() {
-        Elements elements = new Elements(DataType.BYTE, Shape.of(3, 1, 4));
+        DlpackElements elements = new DlpackElements(DataType.BYTE, Shape.of(3, 1, 4));
         assertTrue(elements.isContiguous(new long[] {4, 4, 1}));
         assertTrue(elements.isContiguous(new long[] {4, -99, 1}));
         assertFalse(elements.isContiguous(new long[] {8, 4, 1}));
         assertFalse(elements.isContiguous(new long[] {4, 4, 2}));
         assertFalse(elements.isContiguous(new long[] {1, 1, 3}));
-        assertTrue(new Elements(DataType.BYTE, Shape.of(3, 0)).isContiguous(new long[] {-1, 7}));
-        assertTrue(new Elements(DataType.BYTE, Shape.of()).isContiguous(new long[0]));
+        assertTrue(new DlpackElements(DataType.BYTE, Shape.of(3, 0)).isContiguous(new long[] {-1, 7}));
+        assertTrue(new DlpackElements(DataType.BYTE, Shape.of()).isContiguous(new long[0]));
     }
 }

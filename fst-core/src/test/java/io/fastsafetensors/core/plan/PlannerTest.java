@@ -36,7 +36,7 @@ class PlannerTest {
 
     private static ReadPlan plan(List<FileHeader> headers, PlannedPath way, Selection selection,
             PlanSettings settings) {
-        return Planner.plan(headers, Collections.nCopies(headers.size(), new Route(way, "the test")), selection,
+        return Planner.plan(headers, Collections.nCopies(headers.size(), new FileTransfer(way, "the test")), selection,
                 settings, Cuts.NONE);
     }
 

@@ -61,10 +61,10 @@ class ManyShardsTest {
     @ParameterizedTest
     @CsvSource({"false,false", "false,true", "true,false", "true,true"})
     void a_few_files_are_open_at_a_time(boolean pastCache, boolean shuffled) throws Exception {
-        List<Item> items = new ArrayList<>();
+        List<TensorSpec> items = new ArrayList<>();
         List<Integer> order = new ArrayList<>();
         for (int t = 0; t < SHARDS; t++) {
-            items.add(Item.of("t" + t, DType.U8, Shape.of(2L * HALF)));
+            items.add(TensorSpec.of("t" + t, DType.U8, Shape.of(2L * HALF)));
             order.add(t);
         }
         long most = 0;

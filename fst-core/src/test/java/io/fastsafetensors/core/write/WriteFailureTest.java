@@ -216,7 +216,8 @@ class WriteFailureTest {
         Path second = shards.resolve("model-00002-of-00002.safetensors");
         WriteOptions two = DEFAULTS.withMaxShardBytes(4);
         Layout layout =
-                Layout.of(List.of(Item.of("a", DType.U8, Shape.of(4)), Item.of("b", DType.U8, Shape.of(4))), two,
+                Layout.of(List.of(TensorSpec.of("a", DType.U8, Shape.of(4)), TensorSpec.of("b", DType.U8, Shape.of(4))),
+                        two,
                         Layout.plainIndex(), shards);
         try (CheckpointOutput output = new CheckpointOutput(shards, layout, two, false)) {
             output.begin();

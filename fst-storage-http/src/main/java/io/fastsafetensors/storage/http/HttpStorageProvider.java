@@ -5,7 +5,7 @@ import io.fastsafetensors.spi.storage.Storage;
 import io.fastsafetensors.spi.storage.StorageOptions;
 import io.fastsafetensors.spi.storage.StorageProvider;
 import io.fastsafetensors.storage.http.web.WebStorage;
-import io.fastsafetensors.storage.http.wire.Settings;
+import io.fastsafetensors.storage.http.wire.HttpSettings;
 import java.util.Set;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -36,6 +36,6 @@ public final class HttpStorageProvider implements StorageProvider {
 
     @Override
     public Storage open(StorageOptions options) {
-        return new WebStorage(new Settings(options, environment));
+        return new WebStorage(new HttpSettings(options, environment));
     }
 }

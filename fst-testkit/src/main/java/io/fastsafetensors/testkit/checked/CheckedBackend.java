@@ -82,7 +82,7 @@ final class CheckedBackend implements Backend {
         open.remove(object);
     }
 
-    private Call call(String what) {
+    private CheckedCall call(String what) {
         return contract.call(what).require(!closed, Check.CLOSED_BACKEND_USED, IllegalStateException.class,
                 () -> "the backend " + name + " is closed").unless(() -> closed);
     }
@@ -137,7 +137,7 @@ final class CheckedBackend implements Backend {
         return new CheckedStaging(contract.fresh(staging, what), this, bytes);
     }
 
-    private static Call sized(Call call, long bytes) {
+    private static CheckedCall sized(CheckedCall call, long bytes) {
         return call.require(bytes >= 0, Check.NEGATIVE_SIZE, RuntimeException.class, () -> bytes + " bytes");
     }
 

@@ -82,7 +82,7 @@ final class CheckedBuffer implements DeviceBuffer {
         flights.decrementAndGet();
     }
 
-    private Call call(String what) {
+    private CheckedCall call(String what) {
         return contract.call(what).require(!isClosed(), Check.CLOSED_BUFFER_USED, IllegalStateException.class,
                 () -> this + " is closed").unless(this::isClosed);
     }

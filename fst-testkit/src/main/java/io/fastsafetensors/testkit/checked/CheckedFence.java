@@ -37,7 +37,7 @@ final class CheckedFence implements Fence {
         return closed.get();
     }
 
-    private Call call(String what) {
+    private CheckedCall call(String what) {
         return contract.call(what)
                 .assume(!isClosed(), Check.CLOSED_FENCE_USED, () -> "the fence is closed")
                 .unless(() -> isClosed() || backend.isClosed());

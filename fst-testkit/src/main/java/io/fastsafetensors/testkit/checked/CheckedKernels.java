@@ -40,7 +40,7 @@ final class CheckedKernels implements Kernels {
         String what = "convert from " + from + " to " + to;
         CheckedStream checked = own(stream, what);
         checked.alone(what, () -> {
-            Call call = slices(checked, what, source, from, target, to)
+            CheckedCall call = slices(checked, what, source, from, target, to)
                     .require(fits(source, from, elements) && fits(target, to, elements), Check.KERNEL_SIZES,
                             IllegalArgumentException.class,
                             () -> source.byteSize() + " and " + target.byteSize() + " bytes for " + elements);
@@ -56,7 +56,7 @@ final class CheckedKernels implements Kernels {
         String what = "gather from " + from + " to " + to;
         CheckedStream checked = own(stream, what);
         checked.alone(what, () -> {
-            Call call = slices(checked, what, source, from, target, to)
+            CheckedCall call = slices(checked, what, source, from, target, to)
                     .require(!from.isSubByte() && !to.isSubByte(), Check.SUB_BYTE_GATHER, RuntimeException.class,
                             () -> view.toString());
             if (!from.isSubByte() && !to.isSubByte()) {
@@ -83,7 +83,7 @@ final class CheckedKernels implements Kernels {
         String what = "de-quantise from " + from + " to " + to;
         CheckedStream checked = own(stream, what);
         checked.alone(what, () -> {
-            Call call = checked.call(what).require(dequantizes(from, to), Check.UNSUPPORTED_PAIR,
+            CheckedCall call = checked.call(what).require(dequantizes(from, to), Check.UNSUPPORTED_PAIR,
                     UnsupportedFeatureException.class, () -> from + " to " + to);
             for (BufferSlice slice : List.of(source, scales, target)) {
                 call = checked.buffer(call, slice.buffer(), slice.offset(), slice.byteSize());
@@ -101,9 +101,9 @@ final class CheckedKernels implements Kernels {
         throw contract.violations().add(Check.FOREIGN_STREAM, what + " on " + stream);
     }
 
-    private Call slices(CheckedStream stream, String what, BufferSlice source, DType from, BufferSlice target,
+    private CheckedCall slices(CheckedStream stream, String what, BufferSlice source, DType from, BufferSlice target,
             DType to) {
-        Call call = stream.call(what)
+        CheckedCall call = stream.call(what)
                 .require(supports(from, to), Check.UNSUPPORTED_PAIR, UnsupportedFeatureException.class,
                         () -> from + " to " + to)
                 .assume(source.buffer() != target.buffer() || source.offset() + source.byteSize() <= target.offset()

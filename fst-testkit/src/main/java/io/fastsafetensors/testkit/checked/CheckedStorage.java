@@ -78,7 +78,7 @@ final class CheckedStorage implements DirectStorage {
         @Override
         public long read(long fileOffset, DeviceBuffer target, long targetOffset, long bytes) {
             String what = "read of " + bytes + " bytes at " + fileOffset + " of " + file.location();
-            Call call = contract.call(what)
+            CheckedCall call = contract.call(what)
                     .require(!closed.get(), Check.CLOSED_FILE_USED, IllegalStateException.class,
                             () -> "the file is closed")
                     .assume(fileOffset >= 0, Check.NEGATIVE_SIZE, () -> "offset " + fileOffset)

@@ -61,7 +61,7 @@ final class CheckedStream implements CopyStream {
         fences.remove(fence);
     }
 
-    Call call(String what) {
+    CheckedCall call(String what) {
         return contract.call(what).require(!isClosed(), Check.CLOSED_STREAM_USED, IllegalStateException.class,
                 () -> "the stream is closed").unless(this::isClosed);
     }
@@ -90,7 +90,7 @@ final class CheckedStream implements CopyStream {
     }
 
     /// A buffer of this stream's device, open, with the range inside.
-    Call buffer(Call call, DeviceBuffer buffer, long offset, long bytes) {
+    CheckedCall buffer(CheckedCall call, DeviceBuffer buffer, long offset, long bytes) {
         if (!(buffer instanceof CheckedBuffer checked)) {
             // Made by core around memory of another framework: it answers for itself.
             return call;
@@ -106,7 +106,7 @@ final class CheckedStream implements CopyStream {
                 .unless(checked::isClosed);
     }
 
-    private Call host(Call call, MemorySegment memory) {
+    private CheckedCall host(CheckedCall call, MemorySegment memory) {
         return call
                 .require(memory.scope().isAlive(), Check.HOST_MEMORY_CLOSED, IllegalStateException.class,
                         memory::toString)
@@ -119,7 +119,7 @@ final class CheckedStream implements CopyStream {
     @Override
     public void copyToDevice(MemorySegment source, DeviceBuffer target, long targetOffset) {
         alone("copyToDevice", () -> {
-            Call call = buffer(host(call("copyToDevice"), source), target, targetOffset, source.byteSize());
+            CheckedCall call = buffer(host(call("copyToDevice"), source), target, targetOffset, source.byteSize());
             Object owner = contract.ownerOf(Contract.HOST, source.address());
             long print = call.isLegal() && owner instanceof CheckedStaging ? Flight.print(source) : 0;
             submit(call, () -> delegate.copyToDevice(source, CheckedBuffer.real(target), targetOffset),
@@ -130,7 +130,7 @@ final class CheckedStream implements CopyStream {
     @Override
     public void copyToHost(DeviceBuffer source, long sourceOffset, MemorySegment target) {
         alone("copyToHost", () -> {
-            Call call = buffer(host(call("copyToHost"), target), source, sourceOffset, target.byteSize())
+            CheckedCall call = buffer(host(call("copyToHost"), target), source, sourceOffset, target.byteSize())
                     .require(!target.isReadOnly(), Check.READ_ONLY_TARGET, IllegalArgumentException.class,
                             target::toString);
             submit(call, () -> delegate.copyToHost(CheckedBuffer.real(source), sourceOffset, target), List.of(source),
@@ -141,7 +141,7 @@ final class CheckedStream implements CopyStream {
     @Override
     public void copy(DeviceBuffer source, long sourceOffset, DeviceBuffer target, long targetOffset, long bytes) {
         alone("copy", () -> {
-            Call call = buffer(buffer(call("copy"), source, sourceOffset, bytes), target, targetOffset, bytes)
+            CheckedCall call = buffer(buffer(call("copy"), source, sourceOffset, bytes), target, targetOffset, bytes)
                     .assume(source != target || bytes <= Math.abs(sourceOffset - targetOffset), Check.OVERLAPPING_COPY,
                             () -> bytes + " bytes from " + sourceOffset + " to " + targetOffset + " of " + source);
             submit(call, () -> delegate.copy(CheckedBuffer.real(source), sourceOffset, CheckedBuffer.real(target),
@@ -150,7 +150,7 @@ final class CheckedStream implements CopyStream {
     }
 
     /// Submits work, and remembers it if it was taken.
-    void submit(Call call, Runnable work, List<DeviceBuffer> buffers, @Nullable MemorySegment host,
+    void submit(CheckedCall call, Runnable work, List<DeviceBuffer> buffers, @Nullable MemorySegment host,
             @Nullable Object owner, long print) {
         List<CheckedBuffer> touched = buffers.stream().flatMap(
                 buffer -> buffer instanceof CheckedBuffer checked ? Stream.of(checked) : Stream.empty()).toList();

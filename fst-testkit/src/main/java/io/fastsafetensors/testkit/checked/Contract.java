@@ -49,8 +49,8 @@ final class Contract {
         return claims.contains(capability);
     }
 
-    Call call(String what) {
-        return new Call(this, what);
+    CheckedCall call(String what) {
+        return new CheckedCall(this, what);
     }
 
     /// Reports and throws unless the backend kept the check.

@@ -33,7 +33,7 @@ public final class RankProgram {
 
     /// Runs this process's part. The place is read from the launcher's environment; the device is the local rank's.
     ///
-    /// @param scripts names of [RankScripts], which share one group, or `all` of those; `loads`, see [SharedLoads];
+    /// @param scripts names of [RankScripts], which share one group, or `all` of those; `loads`, see [ShardedLoads];
     ///        `memory`, which says on which GPUs the processes hold memory; or names of [BrokenScripts], each of which has
     ///        a group of its own
     /// @return whether all succeeded
@@ -49,7 +49,7 @@ public final class RankProgram {
                     }
                 }
                 if (scripts.contains(LOADS)) {
-                    well &= run(LOADS, _ -> SharedLoads.run(group, device), group, opened);
+                    well &= run(LOADS, _ -> ShardedLoads.run(group, device), group, opened);
                 }
                 if (scripts.contains(MEMORY)) {
                     out.print(GpuProcesses.describe(group));

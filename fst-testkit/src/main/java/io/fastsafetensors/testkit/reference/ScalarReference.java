@@ -42,7 +42,7 @@ public final class ScalarReference {
             case BOOL -> value.isZero() ? 0 : 1;
             case UNSIGNED -> unsigned(value, to.bits());
             case SIGNED -> signed(value, to.bits());
-            default -> to == DType.F8_E8M0 ? scale(value) : FloatFormat.of(to).encode(value);
+            default -> to == DType.F8_E8M0 ? scale(value) : ReferenceFormat.of(to).encode(value);
         };
     }
 
@@ -83,7 +83,7 @@ public final class ScalarReference {
                 if (from == DType.F8_E8M0) {
                     yield raw == SCALE_NAN ? Exact.nan(false, 0) : Exact.finite(false, 1, (int) raw + SMALLEST_POWER);
                 }
-                yield FloatFormat.of(from).decode(raw);
+                yield ReferenceFormat.of(from).decode(raw);
             }
         };
     }

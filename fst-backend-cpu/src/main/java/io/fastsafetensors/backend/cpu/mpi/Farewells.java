@@ -15,7 +15,7 @@ final class Farewells {
     private static final int LONGEST = 240;
 
     private final MpiLink link;
-    private final Map<Integer, Request> expected = new HashMap<>();
+    private final Map<Integer, MpiRequest> expected = new HashMap<>();
 
     Farewells(MpiLink link) {
         this.link = link;
@@ -30,7 +30,7 @@ final class Farewells {
     /// before its farewell; one that failed will not do its part of anything.
     ///
     /// @throws GroupException if a rank has failed, or the request's peer has left before
-    void requireComing(Request awaited) {
+    void requireComing(MpiRequest awaited) {
         expected.forEach((rank, request) -> {
             if (request.hasEnded()) {
                 String reason = request.received().getString(0);

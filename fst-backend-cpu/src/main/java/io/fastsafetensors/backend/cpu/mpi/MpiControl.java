@@ -78,9 +78,9 @@ final class MpiControl implements ControlPlane {
     /// Sends to all, unless there is nothing, and receives from those that have something.
     private Map<Integer, MemorySegment> swap(String what, MemorySegment mine, int tag, BitSet with,
             Map<Integer, MemorySegment> theirs) {
-        Map<Integer, Request> receiving = new HashMap<>();
+        Map<Integer, MpiRequest> receiving = new HashMap<>();
         theirs.forEach((rank, memory) -> receiving.put(rank, link.receive(memory, rank, tag)));
-        List<Request> all = new ArrayList<>(receiving.values());
+        List<MpiRequest> all = new ArrayList<>(receiving.values());
         if (mine.byteSize() > 0) {
             with.stream().filter(r -> r != membership.rank()).forEach(r -> all.add(link.sendOurs(mine, r, tag)));
         }
@@ -88,7 +88,7 @@ final class MpiControl implements ControlPlane {
         return theirs;
     }
 
-    private static String missing(Map<Integer, Request> receiving) {
+    private static String missing(Map<Integer, MpiRequest> receiving) {
         BitSet missing = new BitSet();
         receiving.forEach((rank, request) -> missing.set(rank, !request.hasEnded()));
         return missing.isEmpty() ? "a rank" : Membership.names(missing);

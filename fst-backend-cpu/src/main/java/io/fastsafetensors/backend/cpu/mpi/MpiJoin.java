@@ -79,7 +79,7 @@ final class MpiJoin {
             everybody.set(0, membership.size());
             MpiControl.withoutFarewells(greeting).meet("joining the group", HELLO, everybody);
             MemorySegment created = MpiLink.memory(Long.BYTES);
-            Request request = greeting.duplicate(created);
+            MpiRequest request = greeting.duplicate(created);
             greeting.await(List.of(request), Patience.CONTROL, () -> "MPI_Comm_idup did not end");
             long comm = created.get(ValueLayout.JAVA_LONG, 0);
             calls.run("MPI_Comm_set_errhandler",

@@ -21,7 +21,7 @@ final class MpiLink {
     private final long comm;
     private final Membership membership;
     private final GroupState state;
-    private final List<Request> underWay = new ArrayList<>();
+    private final List<MpiRequest> underWay = new ArrayList<>();
     private @Nullable Farewells farewells;
 
     MpiLink(MpiProcess process, long comm, Membership membership, GroupState state) {
@@ -47,39 +47,39 @@ final class MpiLink {
     }
 
     /// Sends memory of another owner, who waits for it.
-    Request send(MemorySegment memory, int to, int tag) {
-        return send(memory, to, tag, Request.Kind.OTHER);
+    MpiRequest send(MemorySegment memory, int to, int tag) {
+        return send(memory, to, tag, MpiRequest.Kind.OTHER);
     }
 
     /// Sends memory that was made by [#memory] and is not written to any more.
-    Request sendOurs(MemorySegment memory, int to, int tag) {
-        return send(memory, to, tag, Request.Kind.SEND_OURS);
+    MpiRequest sendOurs(MemorySegment memory, int to, int tag) {
+        return send(memory, to, tag, MpiRequest.Kind.SEND_OURS);
     }
 
-    private Request send(MemorySegment memory, int to, int tag, Request.Kind kind) {
+    private MpiRequest send(MemorySegment memory, int to, int tag, MpiRequest.Kind kind) {
         return begin(to, kind, memory, request -> calls.run("MPI_Isend",
                 mpi -> mpi.MPI_Isend(memory.address(), (int) memory.byteSize(), to, tag, comm, request)));
     }
 
-    Request receive(MemorySegment memory, int from, int tag) {
-        return begin(from, Request.Kind.RECEIVE, memory, request -> calls.run("MPI_Irecv",
+    MpiRequest receive(MemorySegment memory, int from, int tag) {
+        return begin(from, MpiRequest.Kind.RECEIVE, memory, request -> calls.run("MPI_Irecv",
                 mpi -> mpi.MPI_Irecv(memory.address(), (int) memory.byteSize(), from, tag, comm, request)));
     }
 
-    Request broadcast(MemorySegment memory, int root) {
-        return begin(Request.EVERYBODY, Request.Kind.OTHER, memory, request -> calls.run("MPI_Ibcast",
+    MpiRequest broadcast(MemorySegment memory, int root) {
+        return begin(MpiRequest.EVERYBODY, MpiRequest.Kind.OTHER, memory, request -> calls.run("MPI_Ibcast",
                 mpi -> mpi.MPI_Ibcast(memory.address(), (int) memory.byteSize(), root, comm, request)));
     }
 
     /// @param created gets the handle of the new communicator
-    Request duplicate(MemorySegment created) {
-        return begin(Request.EVERYBODY, Request.Kind.OTHER, created, request -> calls.run("MPI_Comm_idup",
+    MpiRequest duplicate(MemorySegment created) {
+        return begin(MpiRequest.EVERYBODY, MpiRequest.Kind.OTHER, created, request -> calls.run("MPI_Comm_idup",
                 mpi -> mpi.MPI_Comm_idup(comm, created, request)));
     }
 
-    private Request begin(int peer, Request.Kind kind, MemorySegment memory, Request.Start start) {
+    private MpiRequest begin(int peer, MpiRequest.Kind kind, MemorySegment memory, MpiRequest.Start start) {
         process.requireUsable();
-        Request request = new Request(calls, peer, kind, memory, start);
+        MpiRequest request = new MpiRequest(calls, peer, kind, memory, start);
         underWay.add(request);
         return request;
     }
@@ -87,10 +87,10 @@ final class MpiLink {
     /// Waits until all have ended.
     ///
     /// @param late the failure's text if they do not in time
-    void await(List<Request> requests, Patience patience, Supplier<String> late) {
+    void await(List<MpiRequest> requests, Patience patience, Supplier<String> late) {
         long start = System.nanoTime();
         long nextLook = start;
-        for (Request request : requests) {
+        for (MpiRequest request : requests) {
             while (!hasEnded(request)) {
                 long now = System.nanoTime();
                 if (now - nextLook >= 0) {
@@ -107,12 +107,12 @@ final class MpiLink {
         }
     }
 
-    private boolean hasEnded(Request request) {
+    private boolean hasEnded(MpiRequest request) {
         process.requireUsable();
         return request.hasEnded();
     }
 
-    private void requireComing(Request request) {
+    private void requireComing(MpiRequest request) {
         Farewells listening = farewells;
         if (listening != null) {
             listening.requireComing(request);
@@ -124,10 +124,10 @@ final class MpiLink {
     void close() {
         long end = System.nanoTime() + GIVE_UP_NANOS;
         while (!underWay.isEmpty() && process.isUsable() && System.nanoTime() - end < 0) {
-            underWay.removeIf(Request::giveUp);
+            underWay.removeIf(MpiRequest::giveUp);
         }
         process.keep(underWay);
-        if (underWay.stream().anyMatch(Request::isOfOthersMemory)) {
+        if (underWay.stream().anyMatch(MpiRequest::isOfOthersMemory)) {
             process.retire("a transfer of a broken group never ended");
         }
     }

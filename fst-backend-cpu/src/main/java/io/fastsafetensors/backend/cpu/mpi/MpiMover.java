@@ -51,7 +51,7 @@ final class MpiMover implements Mover {
         }
         long longest = memory.stream().mapToLong(MemorySegment::byteSize).max().orElse(0);
         steps(longest, () -> "the scatter from this rank " + root, at -> {
-            List<Request> requests = new ArrayList<>();
+            List<MpiRequest> requests = new ArrayList<>();
             for (int to = 0; to < size; to++) {
                 if (to != root && at < memory.get(to).byteSize()) {
                     requests.add(link.send(step(memory.get(to), at), to, DATA_TAG));
@@ -81,7 +81,7 @@ final class MpiMover implements Mover {
         List<MemorySegment> memory = pieces.stream().map(piece -> memory(piece.slice(), stream)).toList();
         long longest = memory.stream().mapToLong(MemorySegment::byteSize).max().orElse(0);
         steps(longest, () -> "the all-gather of " + pieces.size() + " pieces", at -> {
-            List<Request> requests = new ArrayList<>();
+            List<MpiRequest> requests = new ArrayList<>();
             for (int i = 0; i < memory.size(); i++) {
                 if (at < memory.get(i).byteSize()) {
                     requests.add(link.broadcast(step(memory.get(i), at), pieces.get(i).root()));
@@ -107,7 +107,7 @@ final class MpiMover implements Mover {
     }
 
     private interface Step {
-        List<Request> begin(long at);
+        List<MpiRequest> begin(long at);
     }
 
     private void steps(long bytes, Supplier<String> what, Step step) {

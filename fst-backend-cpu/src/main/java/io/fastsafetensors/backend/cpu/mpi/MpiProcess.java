@@ -19,7 +19,7 @@ final class MpiProcess {
     private final CountDownLatch started = new CountDownLatch(1);
     private final CountDownLatch toEnd = new CountDownLatch(1);
     private final CountDownLatch ended = new CountDownLatch(1);
-    private final List<Request> leftOver = new ArrayList<>();
+    private final List<MpiRequest> leftOver = new ArrayList<>();
     private volatile @Nullable RuntimeException failure;
     private volatile @Nullable String retired;
     private boolean ours;
@@ -117,7 +117,7 @@ final class MpiProcess {
     }
 
     /// Keeps the memory of requests that may still end.
-    synchronized void keep(List<Request> requests) {
+    synchronized void keep(List<MpiRequest> requests) {
         leftOver.addAll(requests);
     }
 

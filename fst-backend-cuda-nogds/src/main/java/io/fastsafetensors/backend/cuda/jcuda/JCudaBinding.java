@@ -1,8 +1,8 @@
 package io.fastsafetensors.backend.cuda.jcuda;
 
 import io.fastsafetensors.backend.cuda.driver.CudaDriver;
-import io.fastsafetensors.backend.cuda.jcuda.Handles.Global;
-import io.fastsafetensors.backend.cuda.jcuda.Handles.Host;
+import io.fastsafetensors.backend.cuda.jcuda.JCudaPointers.Global;
+import io.fastsafetensors.backend.cuda.jcuda.JCudaPointers.Host;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import io.fastsafetensors.spi.ffm.NativeLibrary;
@@ -48,7 +48,7 @@ public final class JCudaBinding implements CudaDriver {
 
     @Override
     public int cuDeviceGet(Device[] device, int ordinal) {
-        Handles.OfDevice made = new Handles.OfDevice();
+        JCudaPointers.OfDevice made = new JCudaPointers.OfDevice();
         device[0] = made;
         return JCudaDriver.cuDeviceGet(made, ordinal);
     }
@@ -78,7 +78,7 @@ public final class JCudaBinding implements CudaDriver {
 
     @Override
     public int cuDevicePrimaryCtxRetain(Context[] context, Device device) {
-        Handles.OfContext made = new Handles.OfContext();
+        JCudaPointers.OfContext made = new JCudaPointers.OfContext();
         context[0] = made;
         return JCudaDriver.cuDevicePrimaryCtxRetain(made, (CUdevice) device);
     }
@@ -165,7 +165,7 @@ public final class JCudaBinding implements CudaDriver {
 
     @Override
     public int cuStreamCreate(Stream[] stream, int flags) {
-        Handles.OfStream made = new Handles.OfStream();
+        JCudaPointers.OfStream made = new JCudaPointers.OfStream();
         stream[0] = made;
         return JCudaDriver.cuStreamCreate(made, flags);
     }
@@ -182,7 +182,7 @@ public final class JCudaBinding implements CudaDriver {
 
     @Override
     public int cuEventCreate(Event[] event, int flags) {
-        Handles.OfEvent made = new Handles.OfEvent();
+        JCudaPointers.OfEvent made = new JCudaPointers.OfEvent();
         event[0] = made;
         return JCudaDriver.cuEventCreate(made, flags);
     }
@@ -220,7 +220,7 @@ public final class JCudaBinding implements CudaDriver {
 
     @Override
     public int cuModuleLoadDataEx(Module[] module, byte[] image, byte[] errorLog) {
-        Handles.OfModule made = new Handles.OfModule();
+        JCudaPointers.OfModule made = new JCudaPointers.OfModule();
         module[0] = made;
         JITOptions options = new JITOptions();
         options.putBytes(CUjit_option.CU_JIT_ERROR_LOG_BUFFER, errorLog);
@@ -235,7 +235,7 @@ public final class JCudaBinding implements CudaDriver {
 
     @Override
     public int cuModuleGetFunction(Function[] function, Module module, String name) {
-        Handles.OfFunction made = new Handles.OfFunction();
+        JCudaPointers.OfFunction made = new JCudaPointers.OfFunction();
         function[0] = made;
         return JCudaDriver.cuModuleGetFunction(made, (CUmodule) module, name);
     }

@@ -34,7 +34,7 @@ public final class HipBackendProvider implements BackendProvider {
 
     @Override
     public String deviceType() {
-        return DeviceFacts.DEVICE_TYPE;
+        return HipDeviceInfo.DEVICE_TYPE;
     }
 
     @Override
@@ -50,7 +50,7 @@ public final class HipBackendProvider implements BackendProvider {
     @Override
     public Backend open(Device device, BackendOptions options) {
         HipInstallation hip = Found.INSTALLATION.orElseThrow(() -> refusal(reason()));
-        DeviceFacts facts = hip.devices().stream().filter(each -> each.info().device().equals(device)).findFirst()
+        HipDeviceInfo facts = hip.devices().stream().filter(each -> each.info().device().equals(device)).findFirst()
                 .orElseThrow(() -> refusal("no device " + device + "; HIP has " + hip.devices().stream()
                         .map(each -> each.info().device().toString()).collect(Collectors.joining(", "))));
         return new HipBackend(facts.info(), facts.device(), KernelCode.of(HipOptions.of(options),

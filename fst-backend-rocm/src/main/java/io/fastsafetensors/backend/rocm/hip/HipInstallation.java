@@ -25,7 +25,7 @@ import org.jspecify.annotations.Nullable;
 /// @param version what `hipRuntimeGetVersion` says
 /// @param compiler hiprtc, where it is there
 /// @param devices in HIP's order, which `HIP_VISIBLE_DEVICES` and `ROCR_VISIBLE_DEVICES` decide
-record HipInstallation(HipRuntime runtime, int version, Optional<Hiprtc> compiler, List<DeviceFacts> devices) {
+record HipInstallation(HipRuntime runtime, int version, Optional<Hiprtc> compiler, List<HipDeviceInfo> devices) {
     private static final int MAJOR = 10_000_000;
     private static final int MINOR = 100_000;
 
@@ -44,9 +44,9 @@ record HipInstallation(HipRuntime runtime, int version, Optional<Hiprtc> compile
         runtime.check("hipGetDeviceCount", status);
         int[] version = new int[1];
         runtime.check("hipRuntimeGetVersion", hip.hipRuntimeGetVersion(version));
-        List<DeviceFacts> devices = new ArrayList<>();
+        List<HipDeviceInfo> devices = new ArrayList<>();
         for (int index = 0; index < count[0]; index++) {
-            devices.add(DeviceFacts.of(runtime, index));
+            devices.add(HipDeviceInfo.of(runtime, index));
         }
         return new HipInstallation(runtime, version[0], compiler(hip, version[0]), List.copyOf(devices));
     }
@@ -58,7 +58,7 @@ record HipInstallation(HipRuntime runtime, int version, Optional<Hiprtc> compile
         if (compiler.isPresent()) {
             capabilities.add(Capability.KERNELS);
         }
-        return Probe.available(devices.stream().map(DeviceFacts::info).toList()).with(capabilities)
+        return Probe.available(devices.stream().map(HipDeviceInfo::info).toList()).with(capabilities)
                 .withVersions(
                         Map.of("hip", version / MAJOR + "." + version / MINOR % (MAJOR / MINOR) + "." + version % MINOR,
                                 "library", runtime.hip().library(), "hiprtc",

@@ -8,7 +8,7 @@ import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /// A `cl_mem` of at least one byte.
-final class ClBuffer implements DeviceBuffer, Held {
+final class ClBuffer implements DeviceBuffer, ClosedWithBackend {
     private final OpenClBackend backend;
     private final long handle;
     private final long bytes;

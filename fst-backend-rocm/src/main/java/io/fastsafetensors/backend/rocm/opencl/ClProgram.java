@@ -67,7 +67,7 @@ final class ClProgram {
     private String log(long built) {
         String heading = "; the compiler of " + device.info().name() + " says: ";
         try {
-            String log = new DeviceFacts(cl).buildLog(built, device.handle());
+            String log = new OpenClQuery(cl).buildLog(built, device.handle());
             return heading + (log.length() <= LOG_CHARACTERS ? log : log.substring(0, LOG_CHARACTERS) + "…");
         } catch (BackendException e) {
             // What matters is that the build failed.

@@ -11,7 +11,7 @@ import java.nio.ByteBuffer;
 
 /// A buffer in memory that the driver chose, mapped as long as it lives. [#close()] throws [IllegalStateException], and
 /// changes nothing, while a native call in flight uses the segment.
-final class ClStaging implements StagingBuffer, Held {
+final class ClStaging implements StagingBuffer, ClosedWithBackend {
     /// So that direct reads from disk can land there.
     static final long ALIGNMENT = 4096;
     /// What one mapping, a byte buffer, can hold with room to align.

@@ -18,7 +18,7 @@ import org.jspecify.annotations.Nullable;
 ///
 /// Copies from and to staging memory are queued; those of other host memory are done when the call returns, since
 /// nothing else would keep that memory as it is. Locked, since a backend may close it while another thread uses it.
-final class ClStream implements CopyStream, Held {
+final class ClStream implements CopyStream, ClosedWithBackend {
     private static final long[] NONE = {};
 
     private final OpenClBackend backend;

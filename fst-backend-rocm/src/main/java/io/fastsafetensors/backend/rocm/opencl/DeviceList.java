@@ -50,7 +50,7 @@ record DeviceList(List<ClDevice> devices, List<String> refusals, Map<String, Str
     ///
     /// @throws BackendException if the platforms cannot be listed
     static DeviceList read(OpenCl cl) {
-        DeviceFacts facts = new DeviceFacts(cl);
+        OpenClQuery facts = new OpenClQuery(cl);
         DeviceList list = new DeviceList(new ArrayList<>(), new ArrayList<>(), new TreeMap<>());
         List<Candidate> candidates = new ArrayList<>();
         for (long platform : platforms(cl)) {
@@ -119,7 +119,7 @@ record DeviceList(List<ClDevice> devices, List<String> refusals, Map<String, Str
     }
 
     /// @throws BackendException saying why a device cannot be used
-    private static void requireUsable(DeviceFacts facts, long device) {
+    private static void requireUsable(OpenClQuery facts, long device) {
         String name = facts.text(device, OpenCl.CL_DEVICE_NAME);
         String version = facts.text(device, OpenCl.CL_DEVICE_VERSION);
         Matcher matcher = VERSION.matcher(version);
@@ -138,7 +138,7 @@ record DeviceList(List<ClDevice> devices, List<String> refusals, Map<String, Str
         }
     }
 
-    private static ClDevice describe(DeviceFacts facts, Candidate candidate, int number) {
+    private static ClDevice describe(OpenClQuery facts, Candidate candidate, int number) {
         long device = candidate.handle();
         long largest = facts.number(device, OpenCl.CL_DEVICE_MAX_MEM_ALLOC_SIZE);
         Map<String, String> attributes = Map.of("platform", candidate.platformName(),

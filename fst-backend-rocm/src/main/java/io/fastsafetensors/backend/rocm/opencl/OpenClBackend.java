@@ -35,8 +35,8 @@ final class OpenClBackend implements Backend {
     private final long queue;
     private final ClProgram program;
     private final Kernels kernels = new ClKernels(this);
-    private final Set<Held> streams = ConcurrentHashMap.newKeySet();
-    private final Set<Held> memory = ConcurrentHashMap.newKeySet();
+    private final Set<ClosedWithBackend> streams = ConcurrentHashMap.newKeySet();
+    private final Set<ClosedWithBackend> memory = ConcurrentHashMap.newKeySet();
     private final ConcurrentSkipListMap<Long, ClStaging> staging = new ConcurrentSkipListMap<>();
     private volatile boolean closed;
     private boolean released;
@@ -83,7 +83,7 @@ final class OpenClBackend implements Backend {
         if (!device.tellsFreeMemory()) {
             return MemoryInfo.of(-1, total);
         }
-        long kibibytes = new DeviceFacts(cl).firstSize(device.handle(), OpenCl.CL_DEVICE_GLOBAL_FREE_MEMORY_AMD);
+        long kibibytes = new OpenClQuery(cl).firstSize(device.handle(), OpenCl.CL_DEVICE_GLOBAL_FREE_MEMORY_AMD);
         return MemoryInfo.of(Math.min(kibibytes << 10, total), total);
     }
 
@@ -177,7 +177,7 @@ final class OpenClBackend implements Backend {
         return before != null && before.getValue().holds(host);
     }
 
-    void forget(Held closing) {
+    void forget(ClosedWithBackend closing) {
         streams.remove(closing);
         memory.remove(closing);
         if (closing instanceof ClStaging slot) {
@@ -227,7 +227,7 @@ final class OpenClBackend implements Backend {
                 status);
     }
 
-    private <T extends Held> T keep(T made, Set<Held> among) {
+    private <T extends ClosedWithBackend> T keep(T made, Set<ClosedWithBackend> among) {
         among.add(made);
         if (closed) {
             // Closed meanwhile, perhaps without having seen this one.

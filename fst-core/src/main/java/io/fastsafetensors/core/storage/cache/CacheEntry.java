@@ -247,7 +247,7 @@ final class CacheEntry implements AutoCloseable {
         ByteBuffer bytes = target.asSlice(from + shift, to - from).asByteBuffer();
         CRC32C crc = new CRC32C();
         for (long at = from; at < to;) {
-            Part part = parts.at(at);
+            CachedPart part = parts.at(at);
             if (part == null) {
                 return false;
             }
@@ -295,7 +295,7 @@ final class CacheEntry implements AutoCloseable {
             return;
         }
         ByteBuffer content = source.asSlice(sourceOffset, bytes).asByteBuffer();
-        Part part = Part.of(offset, content);
+        CachedPart part = CachedPart.of(offset, content);
         ByteBuffer record = part.encode(head.id());
         long room = bytes + record.remaining();
         if (!directory.reserve(room)) {

@@ -12,7 +12,7 @@ import org.jspecify.annotations.Nullable;
 final class PartTable {
     private final long entry;
     private final long fileLength;
-    private final TreeMap<Long, Part> parts = new TreeMap<>();
+    private final TreeMap<Long, CachedPart> parts = new TreeMap<>();
 
     PartTable(long entry, long fileLength) {
         this.entry = entry;
@@ -25,7 +25,7 @@ final class PartTable {
     synchronized int addAll(ByteBuffer list) {
         int done = list.position();
         while (list.hasRemaining()) {
-            Part part = Part.decode(list, entry, fileLength);
+            CachedPart part = CachedPart.decode(list, entry, fileLength);
             if (part == null) {
                 list.position(list.position() + 1);
             } else {
@@ -36,10 +36,10 @@ final class PartTable {
         return done;
     }
 
-    synchronized void add(Part part) {
-        Map.Entry<Long, Part> before = parts.lowerEntry(part.end());
+    synchronized void add(CachedPart part) {
+        Map.Entry<Long, CachedPart> before = parts.lowerEntry(part.end());
         while (before != null && before.getValue().end() > part.start()) {
-            Part old = before.getValue();
+            CachedPart old = before.getValue();
             parts.remove(old.start());
             if (old.start() < part.start()) {
                 parts.put(old.start(), old.cut(old.start(), part.start()));
@@ -53,7 +53,7 @@ final class PartTable {
     }
 
     /// Forgets a part whose bytes are not what they should be.
-    synchronized void remove(Part part) {
+    synchronized void remove(CachedPart part) {
         parts.remove(part.start(), part);
     }
 
@@ -66,7 +66,7 @@ final class PartTable {
     synchronized long heldUntil(long from, long to) {
         long at = from;
         while (at < to) {
-            Map.Entry<Long, Part> part = parts.floorEntry(at);
+            Map.Entry<Long, CachedPart> part = parts.floorEntry(at);
             if (part == null || part.getValue().end() <= at) {
                 return at;
             }
@@ -82,14 +82,14 @@ final class PartTable {
     }
 
     /// The part that holds a byte; null if none does.
-    synchronized @Nullable Part at(long offset) {
-        Map.Entry<Long, Part> part = parts.floorEntry(offset);
+    synchronized @Nullable CachedPart at(long offset) {
+        Map.Entry<Long, CachedPart> part = parts.floorEntry(offset);
         return part == null || part.getValue().end() <= offset ? null : part.getValue();
     }
 
-    private List<Part> covering(long from, long to) {
-        List<Part> found = new ArrayList<>();
-        for (Part part : parts.values()) {
+    private List<CachedPart> covering(long from, long to) {
+        List<CachedPart> found = new ArrayList<>();
+        for (CachedPart part : parts.values()) {
             if (part.start() < to && part.end() > from) {
                 found.add(part);
             }

@@ -10,10 +10,10 @@ import io.fastsafetensors.spi.storage.StorageFile;
 import io.fastsafetensors.storage.http.web.WebOrigin;
 import io.fastsafetensors.storage.http.wire.Address;
 import io.fastsafetensors.storage.http.wire.HttpClient;
-import io.fastsafetensors.storage.http.wire.Json;
+import io.fastsafetensors.storage.http.wire.JsonDocument;
 import io.fastsafetensors.types.Percent;
 import io.fastsafetensors.storage.http.wire.RemoteFile;
-import io.fastsafetensors.storage.http.wire.Settings;
+import io.fastsafetensors.storage.http.wire.HttpSettings;
 import io.fastsafetensors.types.Location;
 import java.io.IOException;
 import java.lang.System.Logger.Level;
@@ -53,7 +53,7 @@ public final class HubStorage implements Storage, LocalCopies {
     private final Address endpoint;
     private final Optional<String> authorization;
     private final boolean offline;
-    private final HubCache cache;
+    private final HubSnapshots cache;
     private final Map<String, String> commits = new ConcurrentHashMap<>();
     private final Map<String, Map<String, Item>> trees = new ConcurrentHashMap<>();
     private final boolean checked;
@@ -65,24 +65,25 @@ public final class HubStorage implements Storage, LocalCopies {
     /// @param blob the name of a file's content in the cache: its SHA-256 if it is large, else git's digest; empty if unknown
     private record Item(Kind kind, String blob) {
         static Item of(Object entry) {
-            boolean directory = Json.text(entry, "type").filter("directory"::equals).isPresent();
-            String blob = Json.member(entry, "lfs").flatMap(lfs -> Json.text(lfs, "oid"))
-                    .or(() -> Json.text(entry, "oid")).filter(text -> text.matches(DIGEST)).orElse("");
+            boolean directory = JsonDocument.text(entry, "type").filter("directory"::equals).isPresent();
+            String blob = JsonDocument.member(entry, "lfs").flatMap(lfs -> JsonDocument.text(lfs, "oid"))
+                    .or(() -> JsonDocument.text(entry, "oid")).filter(text -> text.matches(DIGEST)).orElse("");
             return new Item(directory ? Kind.DIRECTORY : Kind.FILE, blob);
         }
     }
 
     /// @throws StorageException if a setting is of no use
-    public HubStorage(Settings settings) {
+    public HubStorage(HttpSettings settings) {
         this.client = new HttpClient(settings);
         try {
             this.endpoint = Address.of(settings.text("hf.endpoint", "HF_ENDPOINT").orElse("https://huggingface.co"));
         } catch (IllegalArgumentException _) {
-            throw Settings.bad("hf.endpoint (or variable HF_ENDPOINT)", "an address such as https://huggingface.co");
+            throw HttpSettings.bad("hf.endpoint (or variable HF_ENDPOINT)",
+                    "an address such as https://huggingface.co");
         }
         this.offline = settings.flag("hf.offline", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE");
         this.checked = settings.flag("hf.sha256");
-        this.cache = new HubCache(settings);
+        this.cache = new HubSnapshots(settings);
         this.authorization = settings.text("hf.token", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
                 .or(() -> token(settings.variable("HF_TOKEN_PATH").map(Path::of)
                         .orElseGet(() -> cache.home().resolve("token"))))
@@ -123,7 +124,7 @@ public final class HubStorage implements Storage, LocalCopies {
     private Optional<String> ask(HubPlace place) {
         String target = "/api/models/" + place.repository() + "/revision/" + Percent.encode(place.revision(), "");
         return client.fetch(origin(place, target), MOST_OF_AN_ANSWER)
-                .map(document -> Json.text(json(place, document), "sha").filter(text -> text.matches(COMMIT))
+                .map(document -> JsonDocument.text(json(place, document), "sha").filter(text -> text.matches(COMMIT))
                         .orElseThrow(
                                 () -> new StorageException("the hub does not tell the commit of this revision; check "
                                         + "HF_ENDPOINT", place.location().where())));
@@ -131,7 +132,7 @@ public final class HubStorage implements Storage, LocalCopies {
 
     private static Object json(HubPlace place, HttpClient.Document document) {
         try {
-            return Json.parse(document.body());
+            return JsonDocument.parse(document.body());
         } catch (IllegalArgumentException e) {
             throw new StorageException("the hub's answer cannot be read: " + e.getMessage() + "; check HF_ENDPOINT",
                     place.location().where());
@@ -199,7 +200,7 @@ public final class HubStorage implements Storage, LocalCopies {
                         place.location().where());
             }
             for (Object entry : entries) {
-                Json.text(entry, "path").ifPresent(path -> tree.put(path, Item.of(entry)));
+                JsonDocument.text(entry, "path").ifPresent(path -> tree.put(path, Item.of(entry)));
             }
             Matcher next = NEXT.matcher(answer.get().head().header("link").orElse(""));
             if (!next.find()) {
@@ -259,7 +260,7 @@ public final class HubStorage implements Storage, LocalCopies {
         }
         Optional<Path> cached = cache.find(place).filter(Files::isRegularFile);
         if (cached.isPresent()) {
-            return CachedFile.open(file, cached.get(), length -> identity(place, length));
+            return SnapshotFile.open(file, cached.get(), length -> identity(place, length));
         }
         if (offline) {
             throw absent(asked);

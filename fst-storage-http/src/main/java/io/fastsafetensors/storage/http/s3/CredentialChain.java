@@ -5,9 +5,9 @@ import io.fastsafetensors.error.Where;
 import io.fastsafetensors.storage.http.web.WebOrigin;
 import io.fastsafetensors.storage.http.wire.Address;
 import io.fastsafetensors.storage.http.wire.HttpClient;
-import io.fastsafetensors.storage.http.wire.Json;
+import io.fastsafetensors.storage.http.wire.JsonDocument;
 import io.fastsafetensors.types.Percent;
-import io.fastsafetensors.storage.http.wire.Settings;
+import io.fastsafetensors.storage.http.wire.HttpSettings;
 import io.fastsafetensors.types.Location;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -30,14 +30,14 @@ final class CredentialChain {
             Set.of("localhost", "127.0.0.1", "::1", "169.254.170.2", "169.254.170.23",
                     "fd00:ec2::23");
 
-    private final Settings settings;
+    private final HttpSettings settings;
     private final HttpClient client;
     private final Profile profile;
     private final String region;
     private boolean looked;
     private @Nullable Credentials current;
 
-    CredentialChain(Settings settings, HttpClient client, Profile profile, String region) {
+    CredentialChain(HttpSettings settings, HttpClient client, Profile profile, String region) {
         this.settings = settings;
         this.client = client;
         this.profile = profile;
@@ -79,7 +79,7 @@ final class CredentialChain {
         Optional<String> id = settings.text("s3.accessKeyId");
         if (id.isPresent()) {
             return Optional.of(Credentials.lasting(id.get(), settings.text("s3.secretAccessKey")
-                    .orElseThrow(() -> Settings.bad("s3.secretAccessKey", "set, because s3.accessKeyId is")),
+                    .orElseThrow(() -> HttpSettings.bad("s3.secretAccessKey", "set, because s3.accessKeyId is")),
                     settings.text("s3.sessionToken")));
         }
         Optional<String> key = settings.variable("AWS_ACCESS_KEY_ID");
@@ -150,9 +150,10 @@ final class CredentialChain {
                 () -> new StorageException("the container's credentials are not there (404)",
                         origin.location().where()));
         try {
-            Object json = Json.parse(document.body());
-            return Optional.of(credentials(Json.text(json, "AccessKeyId"), Json.text(json, "SecretAccessKey"),
-                    Json.text(json, "Token"), Json.text(json, "Expiration")));
+            Object json = JsonDocument.parse(document.body());
+            return Optional
+                    .of(credentials(JsonDocument.text(json, "AccessKeyId"), JsonDocument.text(json, "SecretAccessKey"),
+                            JsonDocument.text(json, "Token"), JsonDocument.text(json, "Expiration")));
         } catch (IllegalArgumentException | DateTimeException e) {
             throw unusable("the container's agent", e);
         }

@@ -2,7 +2,7 @@ package io.fastsafetensors.storage.http.s3;
 
 import io.fastsafetensors.error.StorageException;
 import io.fastsafetensors.error.Where;
-import io.fastsafetensors.storage.http.wire.Settings;
+import io.fastsafetensors.storage.http.wire.HttpSettings;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -25,7 +25,7 @@ final class Profile {
     /// The profile that is chosen.
     ///
     /// @throws StorageException if one is named and not there, or a file cannot be read
-    static Profile chosen(Settings settings) {
+    static Profile chosen(HttpSettings settings) {
         Optional<String> named = settings.text("s3.profile", "AWS_PROFILE");
         String name = named.orElse("default");
         Path folder = settings.home().resolve(".aws");

@@ -11,7 +11,7 @@ import io.fastsafetensors.storage.http.wire.HttpClient;
 import io.fastsafetensors.storage.http.wire.Origin;
 import io.fastsafetensors.types.Percent;
 import io.fastsafetensors.storage.http.wire.RemoteFile;
-import io.fastsafetensors.storage.http.wire.Settings;
+import io.fastsafetensors.storage.http.wire.HttpSettings;
 import io.fastsafetensors.types.Location;
 import java.net.URLDecoder;
 import java.nio.charset.StandardCharsets;
@@ -41,20 +41,20 @@ public final class S3Storage implements Storage {
     private final Map<String, String> regions = new ConcurrentHashMap<>();
 
     /// @throws StorageException if a setting is of no use
-    public S3Storage(Settings settings) {
+    public S3Storage(HttpSettings settings) {
         Profile profile = Profile.chosen(settings);
         this.client = new HttpClient(settings);
         this.region = settings.text("s3.region", "AWS_REGION", "AWS_DEFAULT_REGION").or(() -> profile.value("region"))
                 .orElse("us-east-1");
         if (!region.matches("[a-z0-9-]{1,64}")) {
-            throw Settings.bad("s3.region", "the name of a region, such as eu-central-1");
+            throw HttpSettings.bad("s3.region", "the name of a region, such as eu-central-1");
         }
         Optional<String> url = settings.text("s3.endpoint", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
                 .or(() -> profile.value("endpoint_url"));
         try {
             this.endpoint = url.map(Address::of);
         } catch (IllegalArgumentException _) {
-            throw Settings.bad("s3.endpoint", "an address such as https://host:9000");
+            throw HttpSettings.bad("s3.endpoint", "an address such as https://host:9000");
         }
         this.pathStyle = settings.text("s3.pathStyle").map(_ -> settings.flag("s3.pathStyle"));
         this.credentials = new CredentialChain(settings, client, profile, region);

@@ -7,7 +7,7 @@ import io.fastsafetensors.storage.http.wire.Address;
 import io.fastsafetensors.storage.http.wire.Headers;
 import io.fastsafetensors.storage.http.wire.HttpClient;
 import io.fastsafetensors.storage.http.wire.RemoteFile;
-import io.fastsafetensors.storage.http.wire.Settings;
+import io.fastsafetensors.storage.http.wire.HttpSettings;
 import io.fastsafetensors.types.Location;
 import java.util.Optional;
 
@@ -19,7 +19,7 @@ public final class WebStorage implements Storage {
     private final Optional<String> authorization;
 
     /// @throws StorageException if a setting is of no use
-    public WebStorage(Settings settings) {
+    public WebStorage(HttpSettings settings) {
         this.client = new HttpClient(settings);
         this.authorization = settings.text("http.authorization");
     }

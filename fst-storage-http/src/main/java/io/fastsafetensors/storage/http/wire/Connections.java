@@ -31,7 +31,7 @@ final class Connections implements AutoCloseable {
     private @Nullable Thread watch;
     private volatile boolean closed;
 
-    Connections(Settings settings) {
+    Connections(HttpSettings settings) {
         this.connectTimeout = settings.seconds("http.connectTimeout", "10");
         this.readTimeout = settings.seconds("http.readTimeout", "30");
         this.proxies = new Proxies(settings);

@@ -31,7 +31,7 @@ public final class HttpClient implements AutoCloseable {
     /// Connects to nothing yet.
     ///
     /// @throws StorageException if a setting is of no use
-    public HttpClient(Settings settings) {
+    public HttpClient(HttpSettings settings) {
         this.connections = new Connections(settings);
         this.retries = new RetryBudget(settings);
     }
@@ -83,14 +83,14 @@ public final class HttpClient implements AutoCloseable {
     }
 
     /// Sends a request until it succeeds, or fails for good.
-    void run(Origin origin, Call call) {
+    void run(Origin origin, HttpCall call) {
         new Run(origin, call).run();
     }
 
     /// The log of one request: tries, redirects and failures.
     private final class Run {
         private final Origin origin;
-        private final Call call;
+        private final HttpCall call;
         private Address address;
         private int redirects;
         private int failures;
@@ -98,7 +98,7 @@ public final class HttpClient implements AutoCloseable {
         private int tries;
         private long firstByteNanos;
 
-        Run(Origin origin, Call call) {
+        Run(Origin origin, HttpCall call) {
             this.origin = origin;
             this.call = call;
             this.address = origin.address();
@@ -354,7 +354,7 @@ public final class HttpClient implements AutoCloseable {
     }
 
     /// Reads a body whole, on the heap: for what is small.
-    private static final class DocumentCall extends Call {
+    private static final class DocumentCall extends HttpCall {
         private final String method;
         private final byte[] form;
         private final int most;

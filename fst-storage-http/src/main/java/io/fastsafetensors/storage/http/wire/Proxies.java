@@ -24,7 +24,7 @@ final class Proxies {
     private final Optional<Proxy> tls;
     private final String[] exceptions;
 
-    Proxies(Settings settings) {
+    Proxies(HttpSettings settings) {
         Optional<String> all = settings.text("http.proxy");
         this.plain = all.or(() -> settings.variable("http_proxy")).flatMap(url -> proxy(url));
         this.tls = all.or(() -> settings.variable("https_proxy")).or(() -> settings.variable("HTTPS_PROXY"))
@@ -42,11 +42,11 @@ final class Proxies {
         try {
             address = Address.of(url);
         } catch (IllegalArgumentException _) {
-            throw Settings.bad("http.proxy (or variable http_proxy, https_proxy)",
+            throw HttpSettings.bad("http.proxy (or variable http_proxy, https_proxy)",
                     "an address such as http://host:3128");
         }
         if (address.tls()) {
-            throw Settings.bad("http.proxy (or variable http_proxy, https_proxy)",
+            throw HttpSettings.bad("http.proxy (or variable http_proxy, https_proxy)",
                     "a proxy that is itself reached by http; TLS to a proxy is not supported");
         }
         return Optional.of(new Proxy(address, Address.userInformation(url).map(Headers::basic)));

@@ -158,7 +158,7 @@ public final class RemoteFile extends OpenFile {
     }
 
     /// Asks for the first byte.
-    private static final class Probe extends Call {
+    private static final class Probe extends HttpCall {
         private final Origin origin;
         private @Nullable Version version;
         private boolean ranges;
@@ -227,7 +227,7 @@ public final class RemoteFile extends OpenFile {
     }
 
     /// Reads a range into native memory; goes on where the last try ended.
-    private final class RangeCall extends Call {
+    private final class RangeCall extends HttpCall {
         private final long first;
         private final MemorySegment target;
         private final long targetOffset;

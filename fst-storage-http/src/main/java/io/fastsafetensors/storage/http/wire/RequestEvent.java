@@ -51,7 +51,7 @@ final class RequestEvent extends Event {
     }
 
     /// The request has succeeded or failed for good.
-    void finish(Location about, Address at, Call call, int sent, long waited, String how) {
+    void finish(Location about, Address at, HttpCall call, int sent, long waited, String how) {
         end();
         if (shouldCommit()) {
             server = at.server();

@@ -20,7 +20,7 @@ final class RetryBudget {
     private final Duration first;
     private final AtomicInteger saved = new AtomicInteger(MOST);
 
-    RetryBudget(Settings settings) {
+    RetryBudget(HttpSettings settings) {
         this.most = settings.count("http.retries", 6, 0, 100);
         this.first = settings.seconds("http.retryDelay", "0.1");
     }

@@ -23,14 +23,14 @@ import org.jspecify.annotations.Nullable;
 final class JoclOpenCl implements OpenCl {
     private static final int LONG = Long.BYTES;
 
-    private final Handles<cl_platform_id> platforms = new Handles<>();
-    private final Handles<cl_device_id> devices = new Handles<>();
-    private final Handles<cl_context> contexts = new Handles<>();
-    private final Handles<cl_command_queue> queues = new Handles<>();
-    private final Handles<cl_mem> buffers = new Handles<>();
-    private final Handles<cl_event> events = new Handles<>();
-    private final Handles<cl_program> programs = new Handles<>();
-    private final Handles<cl_kernel> kernels = new Handles<>();
+    private final JoclObjects<cl_platform_id> platforms = new JoclObjects<>();
+    private final JoclObjects<cl_device_id> devices = new JoclObjects<>();
+    private final JoclObjects<cl_context> contexts = new JoclObjects<>();
+    private final JoclObjects<cl_command_queue> queues = new JoclObjects<>();
+    private final JoclObjects<cl_mem> buffers = new JoclObjects<>();
+    private final JoclObjects<cl_event> events = new JoclObjects<>();
+    private final JoclObjects<cl_program> programs = new JoclObjects<>();
+    private final JoclObjects<cl_kernel> kernels = new JoclObjects<>();
 
     // cl_int clGetPlatformIDs(cl_uint num_entries, cl_platform_id *platforms, cl_uint *num_platforms)
     @Override
@@ -269,7 +269,7 @@ final class JoclOpenCl implements OpenCl {
         return CL.clReleaseKernel(kernels.remove(kernel));
     }
 
-    private static <T extends NativePointerObject> int add(int status, Handles<T> handles, T @Nullable [] objects,
+    private static <T extends NativePointerObject> int add(int status, JoclObjects<T> handles, T @Nullable [] objects,
             long @Nullable [] found) {
         for (int i = 0; status == CL_SUCCESS && objects != null && found != null && i < objects.length; i++) {
             found[i] = handles.add(objects[i]);

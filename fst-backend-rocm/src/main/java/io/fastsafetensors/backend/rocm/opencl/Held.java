@@ -1,7 +1,0 @@
-package io.fastsafetensors.backend.rocm.opencl;
-
-/// An object that a backend closes when it is closed.
-interface Held {
-    /// Idempotent, from any thread.
-    void close();
-}

@@ -1,0 +1,390 @@
+package io.fastsafetensors.core.deliver;
+
+import io.fastsafetensors.api.LoadOptions;
+import io.fastsafetensors.api.Selection;
+import io.fastsafetensors.core.distribute.RankLayout;
+import io.fastsafetensors.core.header.ParsedCheckpoint;
+import io.fastsafetensors.core.memory.LoadMemory;
+import io.fastsafetensors.core.memory.SharedBuffer;
+import io.fastsafetensors.core.memory.Waits;
+import io.fastsafetensors.core.memory.Resources;
+import io.fastsafetensors.core.plan.StreamPlan;
+import io.fastsafetensors.error.BudgetException;
+import io.fastsafetensors.error.Printable;
+import io.fastsafetensors.spi.Releases;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
+import java.util.ArrayDeque;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+
+/// The reading side of a stream: a thread that starts one batch after the other, as far ahead as the options and the
+/// budget allow. Thread-safe.
+///
+/// A batch is cut when its turn comes: a share of the budget, or what owned tensors have left of it. Nothing is read
+/// before the memory for it was granted.
+final class BatchProducer implements AutoCloseable {
+    private static final Logger LOG = System.getLogger("io.fastsafetensors.core");
+    /// Loads that read at a time: the next one keeps the readers busy while the last blocks of one arrive.
+    private static final int READING = 2;
+    /// How long a consumer who waits for a batch is given to close owned tensors, perhaps on another thread, if these
+    /// leave no room for it.
+    private static final long PATIENCE_MILLIS = 10_000;
+
+    private final BatchPlanner planner;
+    private final LoadTarget target;
+    private final StreamBudget budget;
+    private final StreamPlan plan;
+    private final LoadMemory memory;
+    private final StreamProgress progress;
+    private final ArrayDeque<Batch> ready = new ArrayDeque<>();
+    private int inMemory;
+    private final CountDownLatch ended = new CountDownLatch(1);
+    private Releases unreleased = new Releases();
+    private volatile boolean started;
+    private long releases;
+    private boolean wanted;
+    private boolean finished;
+    private boolean closed;
+    private @Nullable Throwable failure;
+
+    /// A batch that is being loaded or consumed. Thread-safe.
+    static final class Batch {
+        private final LoadedWeights weights;
+        private final StreamPlan.Run run;
+        private final LoadMemory.Grant grant;
+        private final Map<String, SharedBuffer> copies = new HashMap<>();
+        private boolean ended;
+
+        /// @param run which tensors
+        /// @param grant its memory, with room for copies of its tensors if they are owned
+        private Batch(LoadedWeights weights, StreamPlan.Run run, LoadMemory.Grant grant) {
+            this.weights = weights;
+            this.run = run;
+            this.grant = grant;
+        }
+
+        /// Its tensors.
+        LoadedWeights weights() {
+            return weights;
+        }
+
+        /// A tensor that outlives the batch and keeps no more memory than its own: the only one of its buffer, or a copy,
+        /// made once however often it is asked for.
+        ///
+        /// @throws IllegalStateException if the batch is closed
+        CoreTensor owned(CoreTensor tensor) {
+            if (run.alone()) {
+                return tensor.detach();
+            }
+            // The tensor may be closed at any moment from here on.
+            String name = tensor.name();
+            synchronized (copies) {
+                if (ended) {
+                    throw new IllegalStateException("the batch is closed");
+                }
+                SharedBuffer copy = copies.get(name);
+                if (copy == null) {
+                    copy = DeviceWork.copy(tensor, grant);
+                    copies.put(name, copy);
+                }
+                return tensor.detachedAs(copy.retain());
+            }
+        }
+
+        private void close() {
+            end(weights::close);
+        }
+
+        /// As [#close()], without waiting.
+        private void abandon() {
+            end(weights::abandon);
+        }
+
+        private void end(Runnable free) {
+            Releases releases = new Releases().run(free);
+            synchronized (copies) {
+                ended = true;
+                copies.values().forEach(copy -> releases.run(copy::release));
+                copies.clear();
+            }
+            releases.run(grant::close).finish();
+        }
+    }
+
+    /// @param planner plans its batches; closed with this
+    private BatchProducer(BatchPlanner planner) {
+        this.planner = planner;
+        this.target = planner.target();
+        this.budget = planner.budget();
+        this.plan = planner.plan();
+        this.memory = LoadMemory.ofStream(target.backend(), budget.total());
+        this.progress = new StreamProgress(planner.options().progress(), plan.bytesToRead());
+        memory.onRelease(this::released);
+    }
+
+    /// Plans a stream, as [BatchPlanner#open]. Nothing is read or allocated yet.
+    static BatchProducer open(LoadTarget target, LoadOptions options, ParsedCheckpoint checkpoint, Selection selection,
+            RankLayout way, long total, int batchesAhead, long ownedAlone, long startNanos) {
+        try (Resources resources = new Resources()) {
+            BatchPlanner planner = BatchPlanner.open(target, options, checkpoint, selection, way, total, batchesAhead,
+                    ownedAlone, startNanos);
+            resources.add(planner::close);
+            BatchProducer feeder = new BatchProducer(planner);
+            resources.handOver();
+            return feeder;
+        }
+    }
+
+    /// What is loaded.
+    StreamPlan plan() {
+        return plan;
+    }
+
+    /// Starts the thread, which has a use of the target, and of the files, until it ends. Once.
+    void start() {
+        Resources resources = new Resources();
+        try {
+            resources.add(target.use()::close);
+            resources.add(planner.checkpoint().sources().retain()::close);
+            Thread.ofPlatform().daemon().name("fst-stream").start(() -> run(resources));
+            started = true;
+        } catch (RuntimeException | Error e) {
+            new Releases().run(resources::close).because(e);
+            throw e;
+        }
+    }
+
+    private void run(Resources resources) {
+        try {
+            feed();
+        } catch (RuntimeException | Error e) {
+            synchronized (this) {
+                failure = e;
+            }
+        }
+        // No batch follows that could reuse what the last ones release.
+        releasing(memory::close);
+        releasing(resources::close);
+        synchronized (this) {
+            finished = true;
+            notifyAll();
+        }
+        ended.countDown();
+    }
+
+    /// What the thread cannot release is told by [#close()].
+    private void releasing(Runnable release) {
+        Releases done = new Releases().run(release);
+        synchronized (this) {
+            unreleased.run(done::finish);
+        }
+    }
+
+    private synchronized void released() {
+        releases++;
+        notifyAll();
+    }
+
+    private void feed() {
+        ArrayDeque<LoadedWeights> reading = new ArrayDeque<>();
+        for (int next = 0; next < plan.size();) {
+            while (reading.size() >= READING) {
+                reading.remove().join();
+            }
+            int end = feed(next, reading);
+            if (end == next) {
+                return;
+            }
+            next = end;
+        }
+    }
+
+    /// Starts the next batch when there is room for it.
+    ///
+    /// @return the tensor after it; `from` if no batch is wanted any more
+    private int feed(int from, ArrayDeque<LoadedWeights> reading) {
+        BatchPlanner.Batch planned = planner.regular(from);
+        try {
+            long deadline = Long.MAX_VALUE;
+            while (true) {
+                long seen = awaitTurn();
+                if (seen < 0) {
+                    return from;
+                }
+                LoadMemory.Grant grant = planned.grant(memory);
+                if (grant == null && isEmpty()) {
+                    // Only owned tensors are there: no waiting for more room than they leave.
+                    planned.load().close();
+                    planned = planner.small(from, planned, memory.availableBytes());
+                    grant = planned.grant(memory);
+                }
+                if (grant != null) {
+                    start(planned, grant, reading);
+                    return planned.run().to();
+                }
+                deadline = awaitRelease(seen, deadline, planned);
+            }
+        } finally {
+            planned.load().close();
+        }
+    }
+
+    /// Waits until there may be another batch.
+    ///
+    /// @return how much was released so far, −1 if no batch is wanted any more
+    private synchronized long awaitTurn() {
+        Waits.uninterruptibly(this, () -> closed || inMemory < budget.batchesInMemory());
+        return closed ? -1 : releases;
+    }
+
+    private synchronized boolean isEmpty() {
+        return inMemory == 0;
+    }
+
+    /// Waits until something was released. While no batch is in memory and the consumer waits for one, that can only be
+    /// an owned tensor.
+    ///
+    /// @return until when to wait for that, in milliseconds of `System.nanoTime()`
+    private synchronized long awaitRelease(long seen, long deadline, BatchPlanner.Batch planned) {
+        Waits.uninterruptibly(this, () -> closed || releases != seen || (inMemory == 0 && wanted));
+        if (closed || releases != seen) {
+            return deadline;
+        }
+        long now = TimeUnit.NANOSECONDS.toMillis(System.nanoTime());
+        long end = deadline == Long.MAX_VALUE ? now + PATIENCE_MILLIS : deadline;
+        if (now >= end) {
+            long needed = planned.run().bytes() + budget.scratchBytes();
+            throw new BudgetException(planned.load().plan().planned().getFirst().tensors().getFirst().info().name(),
+                    budget.total() - memory.availableBytes() + needed, budget.total(),
+                    "owned tensors that are still open count; close some, keep fewer, or raise the budget");
+        }
+        Waits.uninterruptibly(this, () -> closed || releases != seen, end - now);
+        return end;
+    }
+
+    private void start(BatchPlanner.Batch planned, LoadMemory.Grant grant, ArrayDeque<LoadedWeights> reading) {
+        synchronized (this) {
+            inMemory++;
+        }
+        LoadedWeights weights = null;
+        try {
+            if (target.isHostAddressable() && !reading.isEmpty()) {
+                // Where readers copy, more of them than cores are in each other's way.
+                reading.getLast().awaitLastBlocks();
+            }
+            weights = planned.load().startBatch(memory, grant, progress.ofBatch());
+            reading.add(weights);
+        } finally {
+            offer(weights == null ? null : new Batch(weights, planned.run(), grant), grant);
+        }
+    }
+
+    private void offer(@Nullable Batch batch, LoadMemory.Grant grant) {
+        boolean late;
+        synchronized (this) {
+            late = closed;
+            if (batch != null && !late) {
+                ready.add(batch);
+                notifyAll();
+                return;
+            }
+        }
+        if (batch == null) {
+            grant.close();
+            left();
+        } else {
+            releasing(() -> done(batch));
+        }
+    }
+
+    private synchronized void left() {
+        inMemory--;
+        releases++;
+        notifyAll();
+    }
+
+    /// The most device memory that was allocated at any time.
+    long peakBytes() {
+        return memory.peakBytes();
+    }
+
+    /// The next batch; null after the last.
+    ///
+    /// @throws IllegalStateException if the stream is closed meanwhile
+    /// @throws io.fastsafetensors.error.LoadInterruptedException if the thread is interrupted
+    /// @throws RuntimeException what failed the reading side
+    synchronized @Nullable Batch next() {
+        wanted = true;
+        notifyAll();
+        try {
+            Waits.interruptibly(this, () -> !ready.isEmpty() || finished || closed, "the next batch of the stream");
+        } finally {
+            wanted = false;
+        }
+        if (closed) {
+            throw new IllegalStateException("the stream is closed");
+        }
+        if (ready.isEmpty() && failure != null) {
+            switch (failure) {
+                case RuntimeException e -> throw e;
+                case Error e -> throw e;
+                default -> throw new AssertionError(failure);
+            }
+        }
+        return ready.poll();
+    }
+
+    /// A batch is consumed: frees it.
+    void done(Batch batch) {
+        try {
+            batch.close();
+        } finally {
+            left();
+        }
+    }
+
+    /// Nothing more is started; who waits for a batch stops waiting.
+    synchronized void cancel() {
+        closed = true;
+        notifyAll();
+    }
+
+    /// Cancels, frees what is waiting, and returns when the thread has ended, or after as long as a close waits.
+    ///
+    /// @throws RuntimeException what could not be released, once
+    @Override
+    public void close() {
+        Releases done = new Releases();
+        takeWaiting().forEach(batch -> done.run(() -> done(batch)));
+        if (started && !Waits.toClose(ended)) {
+            LOG.log(Level.WARNING,
+                    "a read of a stream of " + Printable.escape(planner.checkpoint().location().toString())
+                            + " does not return; its memory is freed when it does");
+        }
+        Releases late;
+        synchronized (this) {
+            late = unreleased;
+            unreleased = new Releases();
+        }
+        done.run(late::finish).run(planner::close).run(memory::close).finish();
+    }
+
+    /// As [#close()], without waiting.
+    void abandon() {
+        List<Batch> waiting = takeWaiting();
+        waiting.forEach(Batch::abandon);
+        new Releases().run(planner::close).run(memory::close).finish();
+    }
+
+    private synchronized List<Batch> takeWaiting() {
+        cancel();
+        List<Batch> waiting = List.copyOf(ready);
+        ready.clear();
+        return waiting;
+    }
+}

@@ -1,0 +1,37 @@
+package io.fastsafetensors.core.deliver;
+
+import io.fastsafetensors.api.LoadStats;
+import io.fastsafetensors.core.transfer.LoadJob;
+import io.fastsafetensors.core.plan.PlannedFile;
+import io.fastsafetensors.core.plan.PlannedTensor;
+import io.fastsafetensors.core.plan.ReadPlan;
+import java.util.Map;
+
+/// The start of a load and the end of its planning.
+///
+/// @param startNanos `System.nanoTime()` of the call
+/// @param planNanos when the plan stood
+record LoadTiming(long startNanos, long planNanos) {
+    /// @param deviceBytes the most device memory that was allocated
+    /// @param overflows what was counted
+    LoadStats stats(ReadPlan plan, LoadJob job, long deviceBytes, long bytesReceived,
+            Map<String, Long> overflows) {
+        int tensors = 0;
+        long bytes = 0;
+        for (PlannedFile file : plan.planned()) {
+            tensors += file.tensors().size();
+            for (PlannedTensor tensor : file.tensors()) {
+                bytes += tensor.part().byteSize();
+            }
+        }
+        return new LoadStats(plan.planned().size(), tensors, bytes, job.counters().bytes(),
+                job.counters().cachedBytes(), job.counters().directBytes(), bytesReceived,
+                (planNanos - startNanos) / 1e9,
+                since(job.firstTensorNanos()), since(job.allDoneNanos()), job.readers(), job.counters().seconds(),
+                job.placeSeconds(), job.stagingBytes(), deviceBytes, overflows, job.storageReport());
+    }
+
+    private double since(long nanos) {
+        return nanos == 0 ? 0 : (nanos - startNanos) / 1e9;
+    }
+}

@@ -1,0 +1,77 @@
+package io.fastsafetensors.core.deliver;
+
+import io.fastsafetensors.api.LoadStats;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/// The sum of the statistics of a stream's loads. Thread-safe.
+final class StatsAccumulator {
+    private final int files;
+    private final double secondsPlan;
+    private int tensors;
+    private long bytes;
+    private long bytesRead;
+    private long fromCache;
+    private long direct;
+    private long received;
+    private double firstTensor;
+    private double all;
+    private int readers;
+    private double readSeconds;
+    private double placeSeconds;
+    private long staging;
+    private Map<String, Long> overflows = Map.of();
+    private final Set<String> storage = new LinkedHashSet<>();
+
+    /// @param files how many files the stream is of
+    /// @param startNanos when the user asked for the stream
+    StatsAccumulator(int files, long startNanos) {
+        this.files = files;
+        this.secondsPlan = (System.nanoTime() - startNanos) / 1e9;
+    }
+
+    synchronized void add(LoadStats batch) {
+        tensors += batch.tensors();
+        bytes += batch.bytes();
+        bytesRead += batch.bytesRead();
+        fromCache += batch.bytesFromCache();
+        direct += batch.bytesDirect();
+        received += batch.bytesReceived();
+        firstTensor = firstTensor == 0 ? batch.secondsFirstTensor() : firstTensor;
+        all = Math.max(all, batch.secondsAll());
+        readers = Math.max(readers, batch.readers());
+        readSeconds += batch.readSeconds();
+        placeSeconds += batch.placeSeconds();
+        staging = Math.max(staging, batch.stagingBytes());
+        // Counted for the whole stream from its first batch on.
+        overflows = batch.overflows();
+        storage.addAll(batch.storage());
+    }
+
+    /// The sum, with a batch that is not in it yet.
+    ///
+    /// @param deviceBytes the most device memory held at any time
+    synchronized LoadStats with(@Nullable LoadStats current, long deviceBytes) {
+        StatsAccumulator sum = this;
+        if (current != null) {
+            sum = new StatsAccumulator(this);
+            sum.add(current);
+        }
+        return sum.toStats(deviceBytes);
+    }
+
+    private StatsAccumulator(StatsAccumulator other) {
+        files = other.files;
+        secondsPlan = other.secondsPlan;
+        add(other.toStats(0));
+    }
+
+    private LoadStats toStats(long device) {
+        return new LoadStats(files, tensors, bytes, bytesRead, fromCache, direct, received, secondsPlan, firstTensor,
+                all,
+                readers, readSeconds, placeSeconds, staging, device, overflows, List.copyOf(storage));
+    }
+}

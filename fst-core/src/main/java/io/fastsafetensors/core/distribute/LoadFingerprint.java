@@ -1,0 +1,98 @@
+package io.fastsafetensors.core.distribute;
+
+import io.fastsafetensors.api.LoadOptions;
+import io.fastsafetensors.api.Selection;
+import io.fastsafetensors.core.digest.Sha256;
+import io.fastsafetensors.core.header.FileHeader;
+import io.fastsafetensors.core.header.ParsedCheckpoint;
+import io.fastsafetensors.core.plan.PlannedFile;
+import io.fastsafetensors.core.plan.ReadPlan;
+import io.fastsafetensors.types.Location;
+import io.fastsafetensors.types.TensorInfo;
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/// The facts on which the ranks of a load must agree, by name, in values that people can compare.
+public final class LoadFingerprint {
+    /// Hexadecimal digits of a digest: enough to tell two files apart, few enough to read.
+    private static final int DIGITS = 16;
+
+    private LoadFingerprint() {
+    }
+
+    /// The files, their headers, and the options that decide who gets what. Paths may differ, names may not.
+    public static Map<String, String> of(ParsedCheckpoint checkpoint, Map<Integer, List<Location>> owners,
+            LoadOptions options) {
+        Map<String, String> facts = new LinkedHashMap<>();
+        facts.put("option distribution", options.distribution().toString());
+        facts.put("option shards", options.shards().map(Object::toString).orElse("none"));
+        facts.put("option dtype", options.dtype().map(Object::toString).orElse("as in the files"));
+        facts.put("option dequantize", options.dequantize().map(Object::toString).orElse("off"));
+        facts.put("selected tensors", selected(checkpoint, options.selection()));
+        facts.put("files", Integer.toString(checkpoint.headers().size()));
+        int number = 0;
+        for (FileHeader header : checkpoint.headers()) {
+            facts.put("file " + number++, header.location().name() + " of " + header.fileLength()
+                    + " bytes with header " + digest(header));
+        }
+        owners.forEach((rank, files) -> facts.put("files of rank " + rank,
+                files.stream().map(Location::name).toList().toString()));
+        return facts;
+    }
+
+    /// Where each tensor and block lies: for ranks that put the same bytes into the same places.
+    public static Map<String, String> ofPlaces(ReadPlan plan) {
+        Map<String, String> facts = new LinkedHashMap<>();
+        facts.put("layout (alignment, block size, dtype)", plan.settings().toString());
+        facts.put("bytes exchanged at a time (fst.exchangeBytes)", Long.toString(Windows.mostBytes()));
+        StringBuilder ways = new StringBuilder();
+        for (PlannedFile file : plan.planned()) {
+            ways.append(switch (file.path()) {
+                case IN_PLACE -> 'i';
+                case MAPPED -> 'm';
+                case MOVED, STAGED, DEQUANTIZED, DIRECT -> 'p';
+            });
+        }
+        facts.put("ways of the files", ways.toString());
+        facts.put("plan", plan.digest().substring(0, DIGITS));
+        return facts;
+    }
+
+    private static String selected(ParsedCheckpoint checkpoint, Selection selection) {
+        MessageDigest sha = Sha256.create();
+        int count = 0;
+        for (TensorInfo tensor : checkpoint.tensors()) {
+            if (selection.test(tensor)) {
+                update(sha, tensor.name());
+                count++;
+            }
+        }
+        return count + " with digest " + hex(sha);
+    }
+
+    private static String digest(FileHeader header) {
+        MessageDigest sha = Sha256.create();
+        update(sha, Long.toString(header.dataStart()));
+        for (TensorInfo tensor : header.tensors()) {
+            update(sha, tensor.name());
+            update(sha, tensor.dtype() + " " + tensor.shape() + " " + tensor.fileOffset());
+        }
+        header.metadata().forEach((key, value) -> {
+            update(sha, key);
+            update(sha, value);
+        });
+        return hex(sha);
+    }
+
+    private static void update(MessageDigest sha, String text) {
+        sha.update(text.getBytes(StandardCharsets.UTF_8));
+        sha.update((byte) 0);
+    }
+
+    private static String hex(MessageDigest sha) {
+        return Sha256.hex(sha).substring(0, DIGITS);
+    }
+}

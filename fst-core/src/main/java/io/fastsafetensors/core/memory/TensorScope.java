@@ -1,0 +1,142 @@
+package io.fastsafetensors.core.memory;
+
+import io.fastsafetensors.spi.Releases;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.LongFunction;
+import org.jspecify.annotations.Nullable;
+
+/// A set of leases that end together, in which tensors live. Thread-safe.
+public final class TensorScope {
+    /// The largest result that shares a buffer.
+    public static final long SMALL = 16 << 10;
+    private static final long SMALLEST_SHARED = 64 << 10;
+    private static final long LARGEST_SHARED = 1 << 20;
+
+    private final String what;
+    private final String advice;
+    private final Pieces pieces = new Pieces();
+    private final Set<BufferView> leases = ConcurrentHashMap.newKeySet();
+    private volatile boolean closed;
+
+    /// A part of a buffer.
+    ///
+    /// @param lease of the buffer, of which it is a user
+    /// @param offset the first byte in it
+    public record Piece(BufferView lease, long offset) {
+    }
+
+    /// The buffer that small results share at the moment, full ones being left to those who are in them.
+    private static final class Pieces {
+        private @Nullable BufferView shared;
+        private long size;
+        private long used;
+    }
+
+    /// @param what how messages call it, such as `weights of /models/x`
+    public TensorScope(String what) {
+        this(what, "");
+    }
+
+    /// @param what how messages call it, such as `weights of /models/x`
+    /// @param advice what to do instead of using what is closed, in words that follow "is closed"
+    public TensorScope(String what, String advice) {
+        this.what = what;
+        this.advice = advice;
+    }
+
+    /// A lease on `buffer` that ends with this scope at the latest. Takes over one reference to the buffer.
+    ///
+    /// @throws IllegalStateException if the scope is closed; the reference is released then
+    public BufferView lease(SharedBuffer buffer) {
+        BufferView lease = new BufferView(buffer);
+        leases.add(lease);
+        if (closed) {
+            lease.close();
+            requireOpen();
+        }
+        return lease;
+    }
+
+    /// Memory for a small result, in a buffer that it shares with others of this scope: a page, an arena and a call of the
+    /// device for each would cost a hundred times as much. It counts as a user of the lease.
+    ///
+    /// @param bytes at most [#SMALL]
+    /// @param alignment of the memory
+    /// @param allocate allocates a buffer of so many bytes; its reference is taken over
+    /// @throws IllegalStateException if the scope is closed
+    public Piece piece(long bytes, long alignment, LongFunction<SharedBuffer> allocate) {
+        BufferView full = null;
+        Piece piece;
+        synchronized (pieces) {
+            long offset = (pieces.used + alignment - 1) & -alignment;
+            BufferView shared = pieces.shared;
+            if (shared == null || offset + bytes > pieces.size) {
+                long size = shared == null ? SMALLEST_SHARED : Math.min(LARGEST_SHARED, pieces.size * 2);
+                full = shared;
+                shared = lease(allocate.apply(size));
+                pieces.shared = shared;
+                pieces.size = size;
+                offset = 0;
+            }
+            pieces.used = offset + bytes;
+            piece = new Piece(shared.retain(), offset);
+        }
+        if (full != null) {
+            release(full);
+        }
+        return piece;
+    }
+
+    /// A user of a lease is gone; the last one ends it.
+    public void release(BufferView lease) {
+        if (lease.isLast()) {
+            leases.remove(lease);
+            lease.close();
+        }
+    }
+
+    /// Refuses to go on after [#close()].
+    ///
+    /// @throws IllegalStateException if the scope is closed
+    public void requireOpen() {
+        if (closed) {
+            throw closed(what);
+        }
+    }
+
+    /// The failure of who uses something of this scope that is closed.
+    ///
+    /// @param it what is closed
+    public IllegalStateException closed(String it) {
+        return new IllegalStateException(it + " is closed" + advice);
+    }
+
+    /// Whether [#close()] was called.
+    public boolean isClosed() {
+        return closed;
+    }
+
+    /// From now on [#requireOpen()] fails; what is leased stays until [#close()].
+    public void markClosed() {
+        closed = true;
+    }
+
+    /// Ends every lease. Idempotent: what fails to be freed keeps nothing else, and is told once.
+    public void close() {
+        markClosed();
+        List<BufferView> all = new ArrayList<>(leases);
+        leases.removeAll(all);
+        Releases releases = new Releases();
+        all.forEach(lease -> releases.run(lease::close));
+        releases.finish();
+    }
+
+    /// How messages call it.
+    @Override
+    public String toString() {
+        return what;
+    }
+}

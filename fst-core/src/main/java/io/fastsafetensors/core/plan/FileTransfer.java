@@ -1,0 +1,15 @@
+package io.fastsafetensors.core.plan;
+
+import io.fastsafetensors.core.plan.PlannedFile.PlannedPath;
+
+/// The transfer path of a file's blocks.
+///
+/// @param path the path
+/// @param why the reason, for people
+/// @param readBytes bytes of one read as the file's storage prefers it, where no slot bounds them; 0 without a preference
+public record FileTransfer(PlannedPath path, String why, int readBytes) {
+    /// A route without a preference.
+    public FileTransfer(PlannedPath path, String why) {
+        this(path, why, 0);
+    }
+}
