@@ -21,13 +21,16 @@ import java.util.Map;
 /// @param stagingBytes the most staging memory held
 /// @param deviceBytes the most device memory that the load or stream had allocated at any time: buffers, what readers
 ///        needed besides, and the owned tensors of a stream
+/// @param mappedBytes bytes of tensors, padding included, that lie in mappings of their files ([TransferPath#MAPPED] on the CPU): pages
+///        of the page cache, which the process shares with others and no budget counts; of a stream, those of its largest batch
 /// @param overflows how many numbers of each tensor became infinite, or the largest number of a dtype without infinities, as
 ///        far as they were counted ([LoaderBuilder#countOverflows(boolean)]); tensors without any are not in it
 /// @param storage how each file was read and why, one line a file
 public record LoadStats(int files, int tensors, long bytes, long bytesRead, long bytesFromCache, long bytesDirect,
         long bytesReceived, double secondsPlan, double secondsFirstTensor, double secondsAll, int readers,
         double readSeconds,
-        double placeSeconds, long stagingBytes, long deviceBytes, Map<String, Long> overflows, List<String> storage) {
+        double placeSeconds, long stagingBytes, long deviceBytes, long mappedBytes, Map<String, Long> overflows,
+        List<String> storage) {
     /// Copies map and list.
     public LoadStats {
         overflows = Map.copyOf(overflows);

@@ -59,7 +59,7 @@ final class BatchPlanner implements AutoCloseable {
         StreamPlan plan = target.streamPlan(checkpoint, selection, way, ownedAlone);
         try (Resources resources = new Resources()) {
             FileTransfers routing =
-                    target.route(target.isMapped() ? List.of() : checkpoint.headers(), checkpoint.sources());
+                    target.route(target.isMapped() ? List.of() : checkpoint.headers(), checkpoint.sources(), false);
             resources.add(routing::close);
             StreamBudget budget = StreamBudget.of(total, target.availableBytes(), batchesAhead, target.planSettings(),
                     target.scratchSlots(plan, routing));
@@ -111,7 +111,7 @@ final class BatchPlanner implements AutoCloseable {
         int first = plan.firstFile(run);
         int files = plan.headers(run).size();
         try (Resources resources = new Resources()) {
-            FileTransfers own = target.isMapped() ? target.route(plan.headers(run), checkpoint.sources())
+            FileTransfers own = target.isMapped() ? target.route(plan.headers(run), checkpoint.sources(), false)
                     : routing.part(first, files);
             resources.add(own::close);
             ReadPlan batch = plan.plan(run, own.routes());

@@ -180,7 +180,7 @@ public final class CoreLoader implements Loader {
                 return shared.get().with(how).plan(() -> open(target, checkpoint, sources));
             }
             ParsedCheckpoint parsed = open(target, checkpoint, sources);
-            try (FileTransfers routing = target.route(parsed.headers(), parsed.sources())) {
+            try (FileTransfers routing = target.route(parsed.headers(), parsed.sources(), true)) {
                 return target.plan(parsed, routing, how.selection(), RankLayout.ALONE, how.deviceBudget());
             }
         });

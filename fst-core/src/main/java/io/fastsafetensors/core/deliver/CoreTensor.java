@@ -13,6 +13,7 @@ import io.fastsafetensors.core.memory.TensorScope;
 import io.fastsafetensors.core.memory.SharedBackend;
 import io.fastsafetensors.core.memory.SharedBuffer;
 import io.fastsafetensors.core.shard.SliceView;
+import io.fastsafetensors.core.transfer.MappedBuffer;
 import io.fastsafetensors.error.Printable;
 import io.fastsafetensors.error.UnsupportedFeatureException;
 import io.fastsafetensors.error.Where;
@@ -82,6 +83,29 @@ final class CoreTensor implements Tensor {
     SharedBuffer hold() {
         requireOpen();
         return lease.hold();
+    }
+
+    /// Makes sure that the bytes are there to be read.
+    ///
+    /// @throws io.fastsafetensors.error.StorageException if they lie in a mapping of a file that has them no longer
+    void requireReadable() {
+        holdToRead().release();
+    }
+
+    /// As [#hold()], for an operation that reads the bytes here.
+    ///
+    /// @throws io.fastsafetensors.error.StorageException if they lie in a mapping of a file that has them no longer
+    SharedBuffer holdToRead() {
+        SharedBuffer held = hold();
+        try {
+            if (held.buffer() instanceof MappedBuffer mapped) {
+                mapped.requireReadable(offset, byteSize);
+            }
+            return held;
+        } catch (RuntimeException | Error e) {
+            new Releases().run(held::release).because(e);
+            throw e;
+        }
     }
 
     @Override

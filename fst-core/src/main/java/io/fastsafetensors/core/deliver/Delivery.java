@@ -40,7 +40,7 @@ final class Delivery implements AutoCloseable {
         this.backend = backend;
         this.source = source;
         try {
-            this.held = source == null ? null : source.hold();
+            this.held = source == null ? null : source.holdToRead();
             if (request.reaches(group.rank()) && !keepsSource) {
                 result = allocate(mine().byteSize());
             }

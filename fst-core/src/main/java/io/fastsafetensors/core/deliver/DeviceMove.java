@@ -30,7 +30,7 @@ final class DeviceMove {
             if (selected.device().equals(source.origin().device())) {
                 return source;
             }
-            SharedBuffer held = source.hold();
+            SharedBuffer held = source.holdToRead();
             try {
                 return arrived(source, selected.device(), copy(source, held, there));
             } finally {

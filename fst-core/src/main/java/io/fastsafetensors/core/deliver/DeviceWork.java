@@ -38,7 +38,7 @@ final class DeviceWork {
 
     static CoreTensor convert(CoreTensor source, DType target) {
         DType from = source.dtype();
-        SharedBuffer held = source.hold();
+        SharedBuffer held = source.holdToRead();
         try {
             if (!held.backend().get().kernels().supports(from, target)) {
                 throw new UnsupportedFeatureException("no conversion from " + from + " to " + target,
@@ -69,7 +69,7 @@ final class DeviceWork {
 
     static CoreTensor gather(CoreTensor source, SliceView view) {
         DType unit = source.dtype().isSubByte() ? DType.U8 : source.dtype();
-        SharedBuffer held = source.hold();
+        SharedBuffer held = source.holdToRead();
         try {
             return derived(source, held, source.dtype(), view.shape(), view.byteSize(),
                     (backend, stream, buffer) -> backend.kernels().gather(stream,
@@ -103,7 +103,7 @@ final class DeviceWork {
         for (long row = 0; row < rows; row++) {
             for (CoreTensor part : parts) {
                 long rowBytes = part.byteSize() / rows;
-                SharedBuffer held = part.hold();
+                SharedBuffer held = part.holdToRead();
                 try {
                     stream.copy(held.buffer(), part.offset() + row * rowBytes, target.buffer(), at, rowBytes);
                 } finally {
@@ -161,7 +161,7 @@ final class DeviceWork {
     ///
     /// @return with a reference for the caller
     static SharedBuffer copy(CoreTensor source, LoadMemory.Grant memory) {
-        SharedBuffer held = source.hold();
+        SharedBuffer held = source.holdToRead();
         try {
             SharedBackend backend = held.backend();
             SharedBuffer copy = memory.allocateOwned(source.byteSize(), backend.get().hints().tensorAlignment());
@@ -183,7 +183,7 @@ final class DeviceWork {
             throw new IllegalArgumentException(
                     "the target of a copy of \"" + Printable.escape(source.name()) + "\" is read-only");
         }
-        SharedBuffer held = source.hold();
+        SharedBuffer held = source.holdToRead();
         try {
             MemorySegment near = held.buffer().segment().orElse(null);
             if (near != null) {

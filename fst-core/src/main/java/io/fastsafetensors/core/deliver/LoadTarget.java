@@ -242,8 +242,10 @@ final class LoadTarget {
     }
 
     /// The ways of some files of a checkpoint; the caller closes them.
-    FileTransfers route(List<FileHeader> headers, SourceFiles sources) {
-        return router.route(headers, sources);
+    ///
+    /// @param whole whether they are loaded at once, rather than in batches
+    FileTransfers route(List<FileHeader> headers, SourceFiles sources, boolean whole) {
+        return router.route(headers, sources, whole);
     }
 
     /// The plan of a whole load. Where memory is so tight that readers have no room for a block on the device, blocks are

@@ -28,7 +28,8 @@ record LoadTiming(long startNanos, long planNanos) {
                 job.counters().cachedBytes(), job.counters().directBytes(), bytesReceived,
                 (planNanos - startNanos) / 1e9,
                 since(job.firstTensorNanos()), since(job.allDoneNanos()), job.readers(), job.counters().seconds(),
-                job.placeSeconds(), job.stagingBytes(), deviceBytes, overflows, job.storageReport());
+                job.placeSeconds(), job.stagingBytes(), deviceBytes, plan.mappedBytes(), overflows,
+                job.storageReport());
     }
 
     private double since(long nanos) {

@@ -14,6 +14,7 @@ import io.fastsafetensors.core.memory.TensorScope;
 import io.fastsafetensors.core.memory.SharedBuffer;
 import io.fastsafetensors.core.transfer.BlockExchange;
 import io.fastsafetensors.core.transfer.LoadJob;
+import io.fastsafetensors.core.transfer.MappedBuffer;
 import io.fastsafetensors.core.transfer.DeviceBuffers;
 import io.fastsafetensors.core.transfer.BlockListener;
 import io.fastsafetensors.core.transfer.Readers;
@@ -83,7 +84,7 @@ final class PreparedLoad implements AutoCloseable {
     static PreparedLoad of(LoadTarget target, LoadOptions options, ParsedCheckpoint checkpoint, RankLayout way,
             Selection selection, long deviceBudget, long startNanos) {
         try (Resources resources = new Resources()) {
-            FileTransfers routing = target.route(checkpoint.headers(), checkpoint.sources());
+            FileTransfers routing = target.route(checkpoint.headers(), checkpoint.sources(), true);
             resources.add(routing::close);
             ReadPlan plan = target.plan(checkpoint, routing, selection, way, deviceBudget);
             PreparedLoad load =
@@ -165,7 +166,7 @@ final class PreparedLoad implements AutoCloseable {
         try {
             Iterator<Long> sizes = bufferSizes.iterator();
             for (PlannedFile file : plan.planned()) {
-                SharedBuffer buffer = file.tensors().isEmpty() ? null : grant.allocate(sizes.next(), alignment());
+                SharedBuffer buffer = file.tensors().isEmpty() ? null : place(file, grant, sizes.next());
                 int place = state.add(buffer);
                 if (buffer != null) {
                     places.set(place, buffer);
@@ -180,6 +181,13 @@ final class PreparedLoad implements AutoCloseable {
             new Releases().run(() -> state.fail(e)).because(e);
             throw e;
         }
+    }
+
+    private SharedBuffer place(PlannedFile file, LoadMemory.Grant grant, long bytes) {
+        return file.isMappedInPlace()
+                ? new SharedBuffer(MappedBuffer.of(checkpoint.sources().file(file.location()), file.fileLength()),
+                        target.backend())
+                : grant.allocate(bytes, alignment());
     }
 
     /// The readers, which release what they need when they have ended.

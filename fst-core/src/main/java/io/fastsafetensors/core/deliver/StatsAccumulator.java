@@ -72,6 +72,6 @@ final class StatsAccumulator {
     private LoadStats toStats(long device) {
         return new LoadStats(files, tensors, bytes, bytesRead, fromCache, direct, received, secondsPlan, firstTensor,
                 all,
-                readers, readSeconds, placeSeconds, staging, device, overflows, List.copyOf(storage));
+                readers, readSeconds, placeSeconds, staging, device, 0, overflows, List.copyOf(storage));
     }
 }

@@ -19,6 +19,7 @@ final class TensorDigest {
     static String of(CoreTensor tensor) {
         MessageDigest digest = Sha256.create();
         if (tensor.isHostAddressable()) {
+            tensor.requireReadable();
             MemorySegment bytes = tensor.segment();
             for (long at = 0; at < bytes.byteSize(); at += STEP) {
                 digest.update(bytes.asSlice(at, Math.min(STEP, bytes.byteSize() - at)).asByteBuffer());

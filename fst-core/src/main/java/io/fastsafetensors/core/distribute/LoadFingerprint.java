@@ -51,7 +51,7 @@ public final class LoadFingerprint {
         StringBuilder ways = new StringBuilder();
         for (PlannedFile file : plan.planned()) {
             ways.append(switch (file.path()) {
-                case IN_PLACE -> 'i';
+                case IN_PLACE, MAPPED_IN_PLACE -> 'i';
                 case MAPPED -> 'm';
                 case MOVED, STAGED, DEQUANTIZED, DIRECT -> 'p';
             });

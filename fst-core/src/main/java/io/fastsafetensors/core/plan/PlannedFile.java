@@ -10,7 +10,8 @@ import java.util.stream.IntStream;
 /// @param tensors the selected tensors, by offset
 /// @param ranges how many separate ranges are read
 /// @param bytesToRead their bytes
-/// @param bufferBytes the size of the device buffer that receives them, 0 if there is nothing to receive
+/// @param bufferBytes the size of the device buffer that receives them, 0 if there is nothing to receive, or the file is mapped
+///        instead
 /// @param path how blocks reach their place
 /// @param why the reason
 public record PlannedFile(Location location, long fileLength, PlannedTensors tensors, int ranges, long bytesToRead,
@@ -19,6 +20,8 @@ public record PlannedFile(Location location, long fileLength, PlannedTensors ten
     public enum PlannedPath {
         /// Read straight to where the tensors are; the buffer keeps the file's phase.
         IN_PLACE,
+        /// Not read at all: the buffer is a mapping of the file, and only its pages are brought into memory.
+        MAPPED_IN_PLACE,
         /// Read into a host slot, then each tensor's part is moved or converted to its aligned place by the host.
         MOVED,
         /// Read into a page-locked slot, then each tensor's part is copied to its place on the device.
@@ -33,7 +36,7 @@ public record PlannedFile(Location location, long fileLength, PlannedTensors ten
 
         /// Whether every tensor is placed by itself rather than where its file has it.
         boolean placesEachTensor() {
-            return this != IN_PLACE;
+            return this != IN_PLACE && this != MAPPED_IN_PLACE;
         }
     }
 
@@ -41,6 +44,11 @@ public record PlannedFile(Location location, long fileLength, PlannedTensors ten
     boolean needsSlots() {
         return (path == PlannedPath.MOVED || path == PlannedPath.STAGED || path == PlannedPath.DEQUANTIZED)
                 && bytesToRead > 0;
+    }
+
+    /// Whether the tensors lie in a mapping of the file, which is no memory of the device's.
+    public boolean isMappedInPlace() {
+        return path == PlannedPath.MAPPED_IN_PLACE;
     }
 
     /// Whether some tensor changes its dtype on the way.

@@ -59,8 +59,12 @@ public final class Planner {
             return placed(index, header, selected, route);
         }
         String obstacle = obstacleToInPlace(selected, settings);
-        return obstacle == null ? inPlace(index, header, selected, route)
-                : placed(index, header, selected, new FileTransfer(PlannedPath.MOVED, obstacle));
+        boolean mapped = route.path() == PlannedPath.MAPPED_IN_PLACE;
+        if (obstacle != null) {
+            return placed(index, header, selected, new FileTransfer(PlannedPath.MOVED,
+                    mapped ? "mapped was asked for, and " + obstacle : obstacle));
+        }
+        return mapped ? mappedInPlace(index, header, selected, route) : inPlace(index, header, selected, route);
     }
 
     /// Why tensors cannot stay where their file has them; null if they can.
@@ -107,7 +111,27 @@ public final class Planner {
             place(tensors, t, tensor, offset, firstBlock);
         }
         return new PlannedFile(header.location(), header.fileLength(), tensors, ranges.size(), ranges.bytes(),
-                bufferBytes, PlannedPath.IN_PLACE, "the host can address the memory and the file is aligned");
+                bufferBytes, PlannedPath.IN_PLACE, route.why());
+    }
+
+    /// The mapping begins where the file does, so that offsets of both are the same.
+    private PlannedFile mappedInPlace(int index, FileHeader header, Selected selected, FileTransfer route) {
+        Ranges ranges = Ranges.of(selected, GAP_LIMIT);
+        int firstBlock = blocks.size();
+        for (int r = 0; r < ranges.size(); r++) {
+            for (long at = ranges.start(r); at < ranges.end(r);) {
+                long next = Math.min(ranges.end(r), Pages.floor(at) + settings.blockBytes());
+                blocks.add(index, at, next, Pages.floor(at));
+                at = next;
+            }
+        }
+        PlannedTensors tensors = new PlannedTensors(settings, index, selected);
+        for (int t = 0; t < selected.size(); t++) {
+            SelectedTensor tensor = selected.get(t);
+            place(tensors, t, tensor, tensor.isEmpty() ? 0 : tensor.start(), firstBlock);
+        }
+        return new PlannedFile(header.location(), header.fileLength(), tensors, ranges.size(), ranges.bytes(), 0,
+                route.path(), route.why());
     }
 
     private void place(PlannedTensors tensors, int index, SelectedTensor tensor, long offset, int firstBlock) {

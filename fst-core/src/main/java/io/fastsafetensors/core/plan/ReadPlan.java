@@ -86,6 +86,11 @@ public final class ReadPlan implements LoadPlan {
         return files.stream().anyMatch(f -> f.path() == way && f.bytesToRead() > 0);
     }
 
+    /// Whether all blocks take this way, and there are some.
+    public boolean usesOnly(PlannedFile.PlannedPath way) {
+        return blocks.size() > 0 && files.stream().allMatch(f -> f.path() == way || f.bytesToRead() == 0);
+    }
+
     /// Whether some tensor changes its dtype on the way.
     public boolean converts() {
         return files.stream().anyMatch(PlannedFile::converts);
@@ -112,6 +117,9 @@ public final class ReadPlan implements LoadPlan {
         }
         long before = transientBytes;
         for (PlannedFile file : files) {
+            if (file.isMappedInPlace()) {
+                continue;
+            }
             for (PlannedTensor tensor : file.tensors()) {
                 if (before + tensor.bufferOffset() + tensor.byteSize() > budget) {
                     throw new BudgetException(tensor.info().name(), needed, budget);
@@ -138,6 +146,11 @@ public final class ReadPlan implements LoadPlan {
             bytes += file.bufferBytes();
         }
         return bytes;
+    }
+
+    /// The bytes that stay where the page cache has them, in mappings of their files.
+    public long mappedBytes() {
+        return files.stream().filter(PlannedFile::isMappedInPlace).mapToLong(PlannedFile::bytesToRead).sum();
     }
 
     @Override
@@ -190,9 +203,9 @@ public final class ReadPlan implements LoadPlan {
                 .append(deviceBytes()).append(" device bytes\n");
         for (PlannedFile file : files) {
             text.append(file.location()).append(": ").append(file.tensors().size()).append(" tensors, ")
-                    .append(file.ranges()).append(" ranges, ").append(file.bytesToRead())
-                    .append(" bytes into a buffer of ")
-                    .append(file.bufferBytes()).append(", ").append(file.path()).append(" since ").append(file.why())
+                    .append(file.ranges()).append(" ranges, ").append(file.bytesToRead()).append(" bytes ")
+                    .append(file.isMappedInPlace() ? "of a mapping" : "into a buffer of " + file.bufferBytes())
+                    .append(", ").append(file.path()).append(" since ").append(file.why())
                     .append('\n');
         }
         return text.toString();

@@ -42,6 +42,13 @@ public final class ReadCounters {
         addCached(bytes);
     }
 
+    /// Bytes whose pages were mapped, how many of them the page cache held before, and how long it took.
+    public void populated(long held, long bytes, long time) {
+        addCached(held);
+        addBuffered(bytes - held);
+        addNanos(time);
+    }
+
     void addNanos(long time) {
         nanos.add(time);
     }

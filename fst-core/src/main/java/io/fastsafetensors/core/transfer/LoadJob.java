@@ -85,7 +85,7 @@ public final class LoadJob {
         this.numaNode = options.numaPinning() ? backend.get().info().numaNode() : -1;
         this.blocks = exchange == null ? plan.order() : exchange.reads();
         this.files =
-                new OpenFiles(plan, blocks, sources, backend.get().directStorage(), options.directIo(), counters);
+                new OpenFiles(plan, blocks, sources, backend.get().directStorage(), options, counters);
         this.progress = new Progress(plan, progress);
         this.arrivals = this.progress.arrivals();
         this.span = span;

@@ -1,6 +1,8 @@
 package io.fastsafetensors.core.transfer;
 
 import io.fastsafetensors.api.DirectIo;
+import io.fastsafetensors.api.LoadOptions;
+import io.fastsafetensors.api.TransferPath;
 import io.fastsafetensors.core.dequant.QuantizedReads;
 import io.fastsafetensors.core.jfr.Recorder;
 import io.fastsafetensors.core.jfr.Span;
@@ -15,6 +17,7 @@ import io.fastsafetensors.error.StorageException;
 import io.fastsafetensors.spi.DirectFile;
 import io.fastsafetensors.spi.DirectStorage;
 import io.fastsafetensors.spi.Releases;
+import io.fastsafetensors.spi.storage.CacheResidency;
 import io.fastsafetensors.spi.storage.StorageFile;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
@@ -28,15 +31,17 @@ final class OpenFiles implements AutoCloseable {
     private final SourceFiles sources;
     private final Optional<DirectStorage> direct;
     private final DirectIo mode;
+    private final boolean tellsWhy;
     private final ReadCounters counters;
     private final List<OneFile> files;
 
     /// @param read the blocks that are read here
     /// @param sources what the headers were read from; one reference to it is taken
-    OpenFiles(ReadPlan plan, int[] read, SourceFiles sources, Optional<DirectStorage> direct, DirectIo mode,
-            ReadCounters counters) {
+    OpenFiles(ReadPlan plan, int[] read, SourceFiles sources, Optional<DirectStorage> direct,
+            LoadOptions options, ReadCounters counters) {
         this.direct = direct;
-        this.mode = mode;
+        this.mode = options.directIo();
+        this.tellsWhy = direct.isPresent() || options.transferPath() == TransferPath.MAPPED;
         this.counters = counters;
         int[] blocks = new int[plan.planned().size()];
         for (int block : read) {
@@ -78,6 +83,19 @@ final class OpenFiles implements AutoCloseable {
     /// A block was read by direct storage.
     void readDirectly(long bytes, long nanos) {
         counters.directStorage(bytes, nanos);
+    }
+
+    /// Tells whether the page cache has a file's bytes, for one block; null if nobody knows.
+    @Nullable
+    CacheResidency residencyForBlock(int file) {
+        return files.get(file).open().ability(CacheResidency.class).orElse(null);
+    }
+
+    /// The pages of a block were brought into memory.
+    ///
+    /// @param cached how many of the bytes were there already
+    void populated(long cached, long bytes, long nanos) {
+        counters.populated(cached, bytes, nanos);
     }
 
     /// A block was handed to the device out of a mapping.
@@ -192,12 +210,12 @@ final class OpenFiles implements AutoCloseable {
             if (directFile != null) {
                 return "direct storage in steps of " + directFile.alignment() + ": " + file.why();
             }
-            if (open != null && file.path() == PlannedPath.DEQUANTIZED) {
-                return file.why();
+            if (open != null && (file.path() == PlannedPath.DEQUANTIZED || file.isMappedInPlace())) {
+                return file.isMappedInPlace() ? "mapped: " + file.why() : file.why();
             }
             if (reader != null) {
-                // Where there is direct storage a file that goes through slots says why.
-                return reader.reason() + (direct.isPresent() ? "; " + file.why() : "");
+                // Where another path was to be had, or asked for, a file says why it takes this one.
+                return reader.reason() + (tellsWhy ? "; " + file.why() : "");
             }
             return open != null && file.path() == PlannedPath.MAPPED ? "page-locked mapping" : reason;
         }

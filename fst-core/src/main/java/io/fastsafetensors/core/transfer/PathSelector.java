@@ -13,6 +13,7 @@ import io.fastsafetensors.error.BackendException;
 import io.fastsafetensors.error.UnsupportedFeatureException;
 import io.fastsafetensors.error.Where;
 import io.fastsafetensors.spi.Capability;
+import io.fastsafetensors.spi.DeviceKind;
 import io.fastsafetensors.spi.DirectStorage;
 import io.fastsafetensors.spi.DirectStorage.Mode;
 import io.fastsafetensors.spi.DirectStorage.Support;
@@ -44,7 +45,8 @@ public final class PathSelector {
         this.direct = backend.get().directStorage();
         boolean able = switch (options.transferPath()) {
             case AUTO, STAGED -> true;
-            case MAPPED -> !isHostAddressable() && capabilities.contains(Capability.HOST_REGISTRATION);
+            case MAPPED -> isHostAddressable() ? isHostMemory()
+                    : capabilities.contains(Capability.HOST_REGISTRATION);
             case DIRECT -> direct.isPresent();
         };
         if (!able) {
@@ -57,6 +59,11 @@ public final class PathSelector {
         return capabilities.contains(Capability.HOST_ADDRESSABLE);
     }
 
+    /// Whether the device works on any memory of the process, so that a mapping serves as a buffer of it.
+    private boolean isHostMemory() {
+        return capabilities.contains(Capability.POINTERS) && backend.get().info().kind() == DeviceKind.CPU;
+    }
+
     /// Whether files go through slots unless something speaks against it.
     public boolean stagesByDefault() {
         return options.transferPath() == TransferPath.STAGED
@@ -66,14 +73,15 @@ public final class PathSelector {
     /// The transfer paths of these files; the caller closes them when the load has ended.
     ///
     /// @param sources where the headers were read from
+    /// @param whole whether the files are loaded at once, rather than in batches
     /// @throws BackendException if direct storage is demanded and a file cannot have it, with the reason
-    public FileTransfers route(List<FileHeader> headers, SourceFiles sources) {
-        if (options.transferPath() == TransferPath.MAPPED) {
+    public FileTransfers route(List<FileHeader> headers, SourceFiles sources, boolean whole) {
+        if (options.transferPath() == TransferPath.MAPPED && !isHostAddressable()) {
             return mapped(headers, sources);
         }
         List<FileTransfer> routes = new ArrayList<>(headers.size());
         for (FileHeader header : headers) {
-            routes.add(route(sources.file(header.location())));
+            routes.add(route(sources.file(header.location()), whole));
         }
         return new FileTransfers(routes, noMappings(routes.size()), null, parallelReads(headers, sources));
     }
@@ -106,14 +114,18 @@ public final class PathSelector {
         }
     }
 
-    private FileTransfer route(SourceFile file) {
+    private FileTransfer route(SourceFile file, boolean whole) {
         FileTransfer dequantized = dequantized(file);
         if (dequantized != null) {
             return dequantized;
         }
         boolean staged = options.transferPath() == TransferPath.STAGED;
         if (isHostAddressable() && options.transferPath() != TransferPath.DIRECT) {
-            return staged ? new FileTransfer(PlannedPath.MOVED, "slots were asked for") : inPlace(file);
+            return switch (options.transferPath()) {
+                case STAGED -> new FileTransfer(PlannedPath.MOVED, "slots were asked for");
+                case MAPPED -> mappedInPlace(file, whole);
+                case AUTO, DIRECT -> inPlace(file);
+            };
         }
         if (staged || direct.isEmpty()) {
             return new FileTransfer(PlannedPath.STAGED, staged ? "slots were asked for"
@@ -131,6 +143,18 @@ public final class PathSelector {
         return new FileTransfer(PlannedPath.STAGED,
                 support.mode() == Mode.NONE ? "no direct storage: " + support.reason()
                         : "direct storage would copy through the host, which slots do faster: " + support.reason());
+    }
+
+    /// What goes on to be written or handed out in batches is copied, so that it stays as it was when the file's identity was
+    /// checked.
+    private FileTransfer mappedInPlace(SourceFile file, boolean whole) {
+        String obstacle = options.group().isPresent() ? "ranks that share a load fill each other's memory"
+                : !whole ? "batches are read into memory that is used again"
+                        : isMappable(file) ? "" : "storage or files of this kind cannot be mapped";
+        FileTransfer copied = inPlace(file);
+        return obstacle.isEmpty()
+                ? new FileTransfer(PlannedPath.MAPPED_IN_PLACE, "mapped was asked for, and the file is aligned")
+                : new FileTransfer(copied.path(), "mapped was asked for, and " + obstacle, copied.readBytes());
     }
 
     /// Ranks that share a load cut blocks alike, whether or not the file lies on their own disk.

@@ -28,6 +28,7 @@ final class ReaderTransfers implements BlockTransfer {
     private BlockTransfer make(PlannedPath way) {
         return switch (way) {
             case IN_PLACE, MOVED -> new HostTransfer(load);
+            case MAPPED_IN_PLACE -> new MappedInPlaceTransfer(load);
             case STAGED, DEQUANTIZED -> new StagedTransfer(load);
             case MAPPED -> new MappedTransfer(load);
             case DIRECT -> new DirectTransfer(load);

@@ -14,7 +14,8 @@ import java.util.Set;
 public final class Readers {
     private static final int FEWEST = 4;
     private static final int MOST = 16;
-    /// One thread submits copies faster than they are done.
+    /// One thread submits copies faster than they are done, and brings in pages faster than several, which the kernel makes wait
+    /// for each other.
     private static final int MAPPED = 1;
     /// How many times as many readers of remote files may work as the storage says.
     private static final int REMOTE_GROWTH = 4;
@@ -77,7 +78,7 @@ public final class Readers {
                 throw new BudgetException("(one staging slot)", slotBytes, options.hostBudget());
             }
             threads = (int) Math.min(threads, Math.max(1, affordableSlots() / blocksInFlight));
-        } else if (plan.uses(PlannedPath.MAPPED)) {
+        } else if (plan.uses(PlannedPath.MAPPED) || plan.usesOnly(PlannedPath.MAPPED_IN_PLACE)) {
             threads = options.readers() != 0 ? threads : Math.min(threads, MAPPED);
         }
         threads = Math.clamp(plan.blocks().size(), 1, threads);
@@ -110,7 +111,8 @@ public final class Readers {
     ///
     /// @param paths the transfer paths of its files
     public int scratchSlots(StreamPlan plan, Set<PlannedPath> paths) {
-        boolean moved = hostAddressable && !(plan.isInPlace() && Set.of(PlannedPath.IN_PLACE).containsAll(paths));
+        boolean moved = hostAddressable
+                && !(plan.isInPlace() && Set.of(PlannedPath.IN_PLACE, PlannedPath.MAPPED_IN_PLACE).containsAll(paths));
         boolean copied = paths.contains(PlannedPath.STAGED) || paths.contains(PlannedPath.MAPPED);
         return scratchSlots(paths.contains(PlannedPath.DIRECT), moved,
                 (copied && plan.converts()) || paths.contains(PlannedPath.DEQUANTIZED),

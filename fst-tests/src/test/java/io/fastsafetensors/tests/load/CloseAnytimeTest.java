@@ -9,6 +9,7 @@ import io.fastsafetensors.api.LoaderBuilder;
 import io.fastsafetensors.api.StreamOptions;
 import io.fastsafetensors.api.Tensor;
 import io.fastsafetensors.api.TensorStream;
+import io.fastsafetensors.api.TransferPath;
 import io.fastsafetensors.api.Weights;
 import io.fastsafetensors.api.WriteOptions;
 import io.fastsafetensors.error.GroupException;
@@ -65,7 +66,11 @@ class CloseAnytimeTest {
     private Map<String, String> digests;
 
     private enum Kind {
-        NEAR, DEFERRED, REMOTE;
+        NEAR, MAPPED, DEFERRED, REMOTE;
+
+        TransferPath path() {
+            return this == MAPPED ? TransferPath.MAPPED : TransferPath.AUTO;
+        }
 
         Device device() {
             return this == REMOTE ? RemoteProvider.DEVICE : NearProvider.DEVICE;
@@ -74,7 +79,7 @@ class CloseAnytimeTest {
         OpenObjects behave(long seed) {
             FaultPlan plan = FaultPlan.seeded(seed);
             return switch (this) {
-                case NEAR -> NearProvider.behave(plan);
+                case NEAR, MAPPED -> NearProvider.behave(plan);
                 case DEFERRED -> NearProvider.behave(plan.deferred());
                 case REMOTE -> RemoteProvider.behave(plan);
             };
@@ -200,7 +205,8 @@ class CloseAnytimeTest {
     }
 
     private Loader loader(Kind kind, Round round, Optional<ProcessGroup> group, Distribution distribution) {
-        LoaderBuilder builder = Loader.builder().device(kind.device()).blockBytes(8 << 10).distribution(distribution);
+        LoaderBuilder builder = Loader.builder().device(kind.device()).transferPath(kind.path()).blockBytes(8 << 10)
+                .distribution(distribution);
         group.ifPresent(builder::group);
         return (round.chance() ? builder : builder.progress((done, total) -> Thread.yield())).build();
     }
@@ -256,7 +262,8 @@ class CloseAnytimeTest {
     }
 
     private void stream(Kind kind, Round round) {
-        Loader loader = Loader.builder().device(kind.device()).blockBytes(8 << 10).deviceBudget(4L * BYTES).build();
+        Loader loader = Loader.builder().device(kind.device()).transferPath(kind.path()).blockBytes(8 << 10)
+                .deviceBudget(4L * BYTES).build();
         CompletableFuture<TensorStream> opened = new CompletableFuture<>();
         boolean closesStream = round.chance();
         boolean owned = round.chance();

@@ -123,7 +123,7 @@ class DequantizeTest {
     void every_scheme_is_the_reference_on_the_cpu(DType to, boolean apart) {
         QuantizedSamples samples = samples(apart);
         write(samples, apart);
-        for (TransferPath path : List.of(TransferPath.AUTO, TransferPath.STAGED)) {
+        for (TransferPath path : List.of(TransferPath.AUTO, TransferPath.STAGED, TransferPath.MAPPED)) {
             try (Loader loader = builder("cpu", to).transferPath(path).build();
                     Weights weights = loader.load(directory)) {
                 assertLoaded(samples, to, weights);

@@ -118,7 +118,8 @@ class DigestTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"cpu,'',AUTO", "cpu,F64,AUTO", "cpu,BF16,AUTO", "remote,'',STAGED", "remote,BF16,STAGED",
+    @CsvSource({"cpu,'',AUTO", "cpu,'',MAPPED", "cpu,BF16,MAPPED", "cpu,F64,AUTO", "cpu,BF16,AUTO", "remote,'',STAGED",
+        "remote,BF16,STAGED",
         "remote,'',MAPPED", "remote,F16,MAPPED", "remote,'',DIRECT"})
     void what_is_whole_passes_and_what_is_not_is_named(String device, String dtype, TransferPath path)
             throws Exception {

@@ -129,6 +129,7 @@ class EveryCallFailsTest {
     private static Stream<Arguments> everything() {
         List<Setting> settings = List.of(new Setting(NearProvider.DEVICE, TransferPath.AUTO, Optional.empty()),
                 new Setting(NearProvider.DEVICE, TransferPath.AUTO, Optional.of(DType.BF16)),
+                new Setting(NearProvider.DEVICE, TransferPath.MAPPED, Optional.empty()),
                 new Setting(RemoteProvider.DEVICE, TransferPath.STAGED, Optional.empty()),
                 new Setting(RemoteProvider.DEVICE, TransferPath.STAGED, Optional.of(DType.BF16)),
                 new Setting(RemoteProvider.DEVICE, TransferPath.MAPPED, Optional.empty()),

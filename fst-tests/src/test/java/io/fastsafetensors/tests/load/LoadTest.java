@@ -240,7 +240,7 @@ class LoadTest {
     @Test
     void requests_that_are_not_supported_are_refused() {
         assertThrows(UnsupportedFeatureException.class,
-                () -> Loader.builder().transferPath(TransferPath.MAPPED).build());
+                () -> Loader.builder().transferPath(TransferPath.DIRECT).build());
         try (Loader loader = Loader.builder().distribution(Distribution.OWNER).build();
                 Weights weights = loader.load(List.of(write(0, new float[] {1, 2, 3})))) {
             Tensor f = weights.get("f");

@@ -64,7 +64,8 @@ class ChangedFileTest {
 
     /// The way of the bytes.
     private enum Way {
-        HOST("cpu", TransferPath.AUTO), HOST_SLOTS("cpu", TransferPath.STAGED), STAGED("remote:0", TransferPath.STAGED),
+        HOST("cpu", TransferPath.AUTO), HOST_MAPPED("cpu", TransferPath.MAPPED), HOST_SLOTS("cpu", TransferPath.STAGED),
+        STAGED("remote:0", TransferPath.STAGED),
         MAPPED("remote:0", TransferPath.MAPPED), DIRECT("remote:0", TransferPath.DIRECT);
 
         private final Device device;

@@ -1,0 +1,162 @@
+package io.fastsafetensors.core.transfer;
+
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
+
+import io.fastsafetensors.core.linux.ffm.LibC;
+import io.fastsafetensors.core.linux.ffm.PlatformLibC;
+import io.fastsafetensors.core.plan.Pages;
+import io.fastsafetensors.core.storage.SourceFile;
+import io.fastsafetensors.error.StorageException;
+import io.fastsafetensors.error.UnsupportedFeatureException;
+import io.fastsafetensors.spi.DeviceBuffer;
+import io.fastsafetensors.spi.storage.Mapping;
+import io.fastsafetensors.types.DeviceHandle;
+import io.fastsafetensors.types.Location;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.Optional;
+import java.util.function.BooleanSupplier;
+import org.jspecify.annotations.Nullable;
+
+/// A read-only mapping of a file as a buffer of a device that works on the host's memory: its bytes stay where the page
+/// cache has them. The offsets of the buffer are those of the file. Unmapped by [#close()], from any thread.
+///
+/// Once the file is shorter, an access to pages that it no longer has is an [InternalError] in Java and ends the process in
+/// native code; [#requireReadable] tells beforehand.
+public final class MappedBuffer implements DeviceBuffer {
+    /// How much is brought into memory by one call: enough to be worth one, little enough to be stopped between two.
+    private static final long STEP = 16L << 20;
+    private static final int EINVAL = 22;
+    private static final int EFAULT = 14;
+
+    private final Location location;
+    private final MemorySegment memory;
+    private final Arena arena;
+    private final @Nullable LibC libc;
+    private boolean closed;
+    /// What touched pages held, so that nobody leaves the touching out.
+    private volatile byte touched;
+
+    private MappedBuffer(Location location, MemorySegment memory, Arena arena, @Nullable LibC libc) {
+        this.location = location;
+        this.memory = memory;
+        this.arena = arena;
+        this.libc = libc;
+    }
+
+    /// Maps a file as a whole; nothing is read yet.
+    ///
+    /// @param length its length when its header was read
+    /// @throws StorageException if it cannot be mapped, or is another version by now
+    @SuppressWarnings("MustBeClosed")
+    public static MappedBuffer of(SourceFile file, long length) {
+        Arena arena = Arena.ofShared();
+        boolean done = false;
+        try {
+            MemorySegment memory = file.reading(open -> open.ability(Mapping.class)
+                    .orElseThrow(() -> new UnsupportedFeatureException("this storage cannot be mapped; use another"
+                            + " transfer path", open.location().where()))
+                    .map(0, length, arena));
+            done = true;
+            return new MappedBuffer(file.location(), memory.asReadOnly(), arena, PlatformLibC.instance());
+        } finally {
+            if (!done) {
+                arena.close();
+            }
+        }
+    }
+
+    /// Brings the pages of the bytes `[from, to)` into memory, in order; waits for the storage.
+    ///
+    /// @param stopped whether to leave off
+    /// @throws StorageException if the storage fails, or the file has become shorter
+    void populate(long from, long to, BooleanSupplier stopped) {
+        for (long at = from; at < to && !stopped.getAsBoolean();) {
+            long next = Math.min(to, at + STEP);
+            int errno = advise(at, next);
+            if (errno == EINVAL) {
+                touch(at, next);
+            } else if (errno != 0) {
+                throw unreadable(at, errno);
+            }
+            at = next;
+        }
+    }
+
+    /// Makes sure that the file still has these bytes, so that reading them here faults only if it is truncated meanwhile.
+    /// Knows it where the kernel does (Linux 5.14).
+    ///
+    /// @throws StorageException if the file has become shorter
+    public void requireReadable(long offset, long bytes) {
+        int errno = bytes == 0 ? 0 : advise(offset, offset + bytes);
+        if (errno != 0 && errno != EINVAL) {
+            throw unreadable(offset, errno);
+        }
+    }
+
+    private StorageException unreadable(long offset, int errno) {
+        return new StorageException(errno == EFAULT
+                ? "the mapped file has become shorter than its tensors, or its storage fails; load it again when its"
+                        + " writer has ended, or by copying (transfer path AUTO)"
+                : "the pages of a mapping cannot be brought into memory (errno " + errno
+                        + "); use the transfer path AUTO",
+                location.where().withOffset(offset));
+    }
+
+    /// @return 0, or the errno; `EINVAL` where the kernel has no such advice
+    private int advise(long from, long to) {
+        LibC c = libc;
+        if (c == null) {
+            return EINVAL;
+        }
+        long begin = memory.address() + from & -c.page_size();
+        return c.madvise(begin, memory.address() + to - begin, LibC.MADV_POPULATE_READ) == 0 ? 0 : c.errno();
+    }
+
+    private void touch(long from, long to) {
+        byte sum = 0;
+        for (long at = Pages.floor(from); at < to; at += Pages.SIZE) {
+            sum += memory.get(JAVA_BYTE, at);
+        }
+        touched = sum;
+    }
+
+    @Override
+    public synchronized long byteSize() {
+        requireOpen();
+        return memory.byteSize();
+    }
+
+    @Override
+    public synchronized DeviceHandle handle() {
+        requireOpen();
+        return DeviceHandle.pointer(memory.address());
+    }
+
+    @Override
+    public synchronized Optional<MemorySegment> segment() {
+        requireOpen();
+        return Optional.of(memory);
+    }
+
+    private void requireOpen() {
+        if (closed) {
+            throw new IllegalStateException("the mapping of " + location + " is closed");
+        }
+    }
+
+    /// @throws IllegalStateException if a native call in flight uses the segment; nothing is changed then
+    @Override
+    public synchronized void close() {
+        if (!closed) {
+            arena.close();
+            closed = true;
+        }
+    }
+
+    /// Of which file.
+    @Override
+    public String toString() {
+        return "a mapping of " + location;
+    }
+}
