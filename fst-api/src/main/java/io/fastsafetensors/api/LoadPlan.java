@@ -45,7 +45,7 @@ public interface LoadPlan {
     /// @param tensors how many tensors are loaded from it
     /// @param ranges how many separate byte ranges are read
     /// @param bytesToRead their bytes
-    /// @param bufferBytes the device buffer that receives them
+    /// @param bufferBytes the device buffer that receives them, 0 where a mapping of the file serves instead
     /// @param landing how bytes reach their place, and why that way
     record FilePlan(String file, int tensors, int ranges, long bytesToRead, long bufferBytes, String landing) {
     }

@@ -53,6 +53,9 @@ public interface Tensor extends AutoCloseable {
     /// The bytes. Where native access is denied they may be reached a little longer: until the memory goes back. Little-endian; aligned to the element unless the file was loaded unaligned on purpose. For a
     /// `ByteBuffer` view take slices of less than 2 GiB.
     ///
+    /// Read-only where the tensor lies in a mapping of its file ([TransferPath#MAPPED] on the CPU). If that file is cut, an access to
+    /// what it has lost is an [InternalError].
+    ///
     /// @throws UnsupportedFeatureException if the host cannot address the memory
     MemorySegment segment();
 

@@ -37,7 +37,8 @@ final class LoadFlags {
         syntax.value(BUDGET, "SIZE", "the most device memory to use, such as 8GiB; a larger checkpoint is loaded"
                 + " in batches");
         syntax.values(SELECT, "GLOB", "load only tensors whose names match");
-        syntax.value(TRANSFER, "PATH", "the transfer path: auto (default), staged, mapped or direct");
+        syntax.value(TRANSFER, "PATH",
+                "the transfer path: auto (default), staged, mapped (on the CPU without a copy) or direct");
         syntax.value(READERS, "N", "threads that read (default 0: chosen by backend and cores)");
         syntax.value(BLOCK, "SIZE", "bytes of one read (default 0: the backend's choice)");
         syntax.value(DIRECT, "WHEN", "read past the page cache: auto (default), always or never");

@@ -48,6 +48,7 @@ record LoadReport(Device device, BackendChoice choice, boolean inBatches, int di
         report.accept("peak_rss_bytes", Cell.bytes(ProcessMemory.peakResidentBytes()));
         report.accept("peak_staging_bytes", peak(round -> round.stats.stagingBytes()));
         report.accept("peak_device_bytes", peak(round -> round.stats.deviceBytes()));
+        report.accept("mapped_bytes", peak(round -> round.stats.mappedBytes()));
         report.accept("in_batches", Cell.text(inBatches ? "yes" : "no"));
         report.accept("digests_checked", Cell.number(digests));
         report.accept("overflows", Cell.number(last.overflows().values().stream().mapToLong(Long::longValue).sum()));

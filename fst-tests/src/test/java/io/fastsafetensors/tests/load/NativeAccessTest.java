@@ -12,6 +12,7 @@ import io.fastsafetensors.api.Loader;
 import io.fastsafetensors.api.StreamOptions;
 import io.fastsafetensors.api.Tensor;
 import io.fastsafetensors.api.TensorStream;
+import io.fastsafetensors.api.TransferPath;
 import io.fastsafetensors.api.Weights;
 import io.fastsafetensors.api.WriteOptions;
 import io.fastsafetensors.error.UnsupportedFeatureException;
@@ -75,6 +76,26 @@ class NativeAccessTest {
                 }
                 assertNotEquals(0, tensor.address());
             }
+        }
+    }
+
+    @Test
+    void a_mapping_serves_instead_of_a_copy() {
+        try (Loader copying = Loader.builder().device("cpu").build();
+                Loader mapping = Loader.builder().device("cpu").transferPath(TransferPath.MAPPED).build();
+                Weights expected = copying.load(model)) {
+            MemorySegment late;
+            try (Weights weights = mapping.load(model)) {
+                weights.awaitAll();
+                assertTrue(weights.stats().mappedBytes() > 0, weights.plan().describe());
+                for (int rows : ROWS) {
+                    Tensor tensor = weights.get("t" + rows);
+                    assertEquals(-1, expected.get("t" + rows).segment().mismatch(tensor.segment()));
+                    assertTrue(tensor.segment().isReadOnly());
+                }
+                late = weights.get("t3").segment();
+            }
+            assertThrows(IllegalStateException.class, () -> late.get(ValueLayout.JAVA_BYTE, 0));
         }
     }
 
