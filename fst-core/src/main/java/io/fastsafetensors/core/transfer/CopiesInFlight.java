@@ -54,9 +54,14 @@ final class CopiesInFlight {
 
     private void complete(Flight flight) {
         flight.span().finish("in place");
-        Releases releases = new Releases();
-        release(flight, true, releases);
-        releases.finish();
+        StagingBuffer slot = flight.slot();
+        try {
+            flight.fence().close();
+        } finally {
+            if (slot != null) {
+                load.slots().give(slot, true);
+            }
+        }
         load.arrived(flight.block());
     }
 
