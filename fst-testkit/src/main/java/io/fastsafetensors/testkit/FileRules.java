@@ -22,6 +22,7 @@ import io.fastsafetensors.error.BackendUnavailableException;
 import io.fastsafetensors.error.FormatException;
 import io.fastsafetensors.error.UnsupportedFeatureException;
 import io.fastsafetensors.spi.Capability;
+import io.fastsafetensors.spi.DeviceKind;
 import io.fastsafetensors.spi.Strided;
 import io.fastsafetensors.testkit.fixture.CheckpointFixture;
 import io.fastsafetensors.testkit.fixture.Content;
@@ -258,8 +259,9 @@ abstract class FileRules extends RuleGroup {
         assertThrows(IllegalStateException.class, kept::handle, "a detached tensor that was closed");
     }
 
-    /// Every transfer path that the backend is capable of loads the same bytes: staging, registered mappings, direct
-    /// storage; by one reader and by several, with direct reads of the disk and without.
+    /// Every transfer path that the backend is capable of loads the same bytes: staging, mappings (registered, or on the host's
+    /// own processor as the memory of the tensors), direct storage; by one reader and by several, with direct reads of the
+    /// disk and without.
     ///
     /// If it fails for one path: the rules of its group (C, C-09, D) are the place to look.
     @Test
@@ -283,7 +285,10 @@ abstract class FileRules extends RuleGroup {
 
     private List<TransferPath> paths() {
         List<TransferPath> paths = new ArrayList<>(List.of(TransferPath.AUTO, TransferPath.STAGED));
-        if (bench.claims(Capability.HOST_REGISTRATION) && !bench.claims(Capability.HOST_ADDRESSABLE)) {
+        boolean maps = bench.claims(Capability.HOST_ADDRESSABLE)
+                ? bench.claims(Capability.POINTERS) && bench.backend.info().kind() == DeviceKind.CPU
+                : bench.claims(Capability.HOST_REGISTRATION);
+        if (maps) {
             paths.add(TransferPath.MAPPED);
         }
         if (bench.claims(Capability.DIRECT_STORAGE)) {
