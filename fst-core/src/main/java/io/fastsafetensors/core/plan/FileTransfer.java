@@ -6,7 +6,7 @@ import io.fastsafetensors.core.plan.PlannedFile.PlannedPath;
 ///
 /// @param path the path
 /// @param why the reason, for people
-/// @param readBytes bytes of one read as the file's storage prefers it, where no slot bounds them; 0 without a preference
+/// @param readBytes bytes of one block as the file's storage or the path prefers it, where no slot bounds them; 0 without a preference
 public record FileTransfer(PlannedPath path, String why, int readBytes) {
     /// A route without a preference.
     public FileTransfer(PlannedPath path, String why) {

@@ -85,7 +85,7 @@ public final class Planner {
     }
 
     private PlannedFile inPlace(int index, FileHeader header, Selected selected, FileTransfer route) {
-        long blockBytes = route.readBytes() > 0 ? Pages.ceil(route.readBytes()) : settings.blockBytes();
+        long blockBytes = blockBytes(route);
         Ranges ranges = Ranges.of(selected, GAP_LIMIT);
         long[] spanTarget = new long[ranges.size()];
         int firstBlock = blocks.size();
@@ -116,11 +116,12 @@ public final class Planner {
 
     /// The mapping begins where the file does, so that offsets of both are the same.
     private PlannedFile mappedInPlace(int index, FileHeader header, Selected selected, FileTransfer route) {
+        long blockBytes = blockBytes(route);
         Ranges ranges = Ranges.of(selected, GAP_LIMIT);
         int firstBlock = blocks.size();
         for (int r = 0; r < ranges.size(); r++) {
             for (long at = ranges.start(r); at < ranges.end(r);) {
-                long next = Math.min(ranges.end(r), Pages.floor(at) + settings.blockBytes());
+                long next = Math.min(ranges.end(r), Pages.floor(at) + blockBytes);
                 blocks.add(index, at, next, Pages.floor(at));
                 at = next;
             }
@@ -132,6 +133,10 @@ public final class Planner {
         }
         return new PlannedFile(header.location(), header.fileLength(), tensors, ranges.size(), ranges.bytes(), 0,
                 route.path(), route.why());
+    }
+
+    private long blockBytes(FileTransfer route) {
+        return route.readBytes() > 0 ? Pages.ceil(route.readBytes()) : settings.blockBytes();
     }
 
     private void place(PlannedTensors tensors, int index, SelectedTensor tensor, long offset, int firstBlock) {
