@@ -14,6 +14,7 @@ import io.fastsafetensors.types.DeviceHandle;
 import io.fastsafetensors.types.Location;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.invoke.VarHandle;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
@@ -26,6 +27,7 @@ import org.jspecify.annotations.Nullable;
 public final class MappedBuffer implements DeviceBuffer {
     /// How much is brought into memory by one call: enough to be worth one, little enough to be stopped between two.
     private static final long STEP = 16L << 20;
+    private static final VarHandle BYTE = JAVA_BYTE.varHandle();
     private static final int EINVAL = 22;
     private static final int EFAULT = 14;
 
@@ -34,8 +36,6 @@ public final class MappedBuffer implements DeviceBuffer {
     private final Arena arena;
     private final @Nullable LibC libc;
     private boolean closed;
-    /// What touched pages held, so that nobody leaves the touching out.
-    private volatile byte touched;
 
     private MappedBuffer(Location location, MemorySegment memory, Arena arena, @Nullable LibC libc) {
         this.location = location;
@@ -113,12 +113,11 @@ public final class MappedBuffer implements DeviceBuffer {
         return c.madvise(begin, memory.address() + to - begin, LibC.MADV_POPULATE_READ) == 0 ? 0 : c.errno();
     }
 
+    /// By volatile reads, which no compiler leaves out.
     private void touch(long from, long to) {
-        byte sum = 0;
         for (long at = Pages.floor(from); at < to; at += Pages.SIZE) {
-            sum += memory.get(JAVA_BYTE, at);
+            BYTE.getVolatile(memory, 0L, at);
         }
-        touched = sum;
     }
 
     @Override

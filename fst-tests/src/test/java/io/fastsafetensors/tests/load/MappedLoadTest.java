@@ -300,7 +300,6 @@ class MappedLoadTest {
     }
 
     @Test
-    @Tag("native")
     void a_file_cut_before_its_pages_are_brought_in_is_one_error_that_names_it() throws IOException {
         Path file = sample("model.safetensors");
         try (Loader loader = mapped().blockBytes(4096).readers(1).progress((_, _) -> cut(file)).build();
