@@ -116,7 +116,7 @@ public final class MappedBuffer implements DeviceBuffer {
     /// By volatile reads, which no compiler leaves out.
     private void touch(long from, long to) {
         for (long at = Pages.floor(from); at < to; at += Pages.SIZE) {
-            BYTE.getVolatile(memory, 0L, at);
+            BYTE.getVolatile(memory, at);
         }
     }
 
