@@ -117,6 +117,10 @@ class EveryCallFailsTest {
     private record Setting(Device device, TransferPath path, Optional<DType> dtype) {
         LoaderBuilder builder() {
             LoaderBuilder builder = Loader.builder().device(device).transferPath(path).blockBytes(16 << 10).readers(2);
+            if (path == TransferPath.MAPPED && device.equals(NearProvider.DEVICE)) {
+                // Tensors stay where their file has them.
+                builder.alignment(1);
+            }
             dtype.ifPresent(builder::dtype);
             return builder;
         }
@@ -147,7 +151,7 @@ class EveryCallFailsTest {
                 failed += run(setting, scenario, calls.getKey(), nth) ? 1 : 0;
             }
         }
-        assertTrue(failed > 5, "only " + failed + " calls failed");
+        assertTrue(failed > 4, "only " + failed + " calls failed");
     }
 
     @Test

@@ -44,7 +44,6 @@ import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -71,15 +70,6 @@ class MappedLoadTest {
         Path file = directory.resolve(name);
         Samples.write(file, TENSORS, BYTES, 5);
         return file;
-    }
-
-    /// How often files of the directory are mapped.
-    private long mappings() {
-        try (Stream<String> lines = Files.lines(Path.of("/proc/self/maps"))) {
-            return lines.filter(line -> line.contains(directory + "/")).count();
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
     }
 
     private static String why(LoadPlan plan) {
@@ -209,18 +199,18 @@ class MappedLoadTest {
                 detached = weights.get("t1").detach();
                 pin = weights.get("t2").pin();
                 late = weights.get("t1").segment();
-                assertEquals(1, mappings());
+                assertEquals(1, Remains.mappings(directory));
             }
             assertThrows(IllegalStateException.class, () -> late.get(ValueLayout.JAVA_BYTE, 0));
         }
-        assertEquals(1, mappings());
+        assertEquals(1, Remains.mappings(directory));
         assertArrayEquals(expected, detached.toByteArray());
         assertTrue(detached.segment().isReadOnly());
         pin.close();
-        assertEquals(1, mappings());
+        assertEquals(1, Remains.mappings(directory));
         assertArrayEquals(expected, detached.toByteArray());
         detached.close();
-        assertEquals(0, mappings());
+        assertEquals(0, Remains.mappings(directory));
     }
 
     @Test
@@ -234,10 +224,10 @@ class MappedLoadTest {
             back = loader.fromDlpack(struct.address(), DlpackVersion.VERSIONED);
             struct.consumed();
         }
-        assertEquals(1, mappings());
+        assertEquals(1, Remains.mappings(directory));
         assertArrayEquals(expected, back.toByteArray());
         back.close();
-        assertEquals(0, mappings());
+        assertEquals(0, Remains.mappings(directory));
     }
 
     @Test
@@ -245,14 +235,16 @@ class MappedLoadTest {
         Path file = sample("model.safetensors");
         OpenObjects objects = NearProvider.behave(FaultPlan.seeded(1));
         for (int i = 0; i < 30; i++) {
-            try (Loader loader = mapped().device(NearProvider.DEVICE).blockBytes(4096).readers(1 + i % 3).build();
+            try (Loader loader =
+                    mapped().device(NearProvider.DEVICE).alignment(1).blockBytes(4096).readers(1 + i % 3).build();
                     Weights weights = loader.load(file)) {
+                assertTrue(why(weights.plan()).startsWith(MAPPED), why(weights.plan()));
                 if (i % 2 == 0) {
                     weights.get("t" + i % TENSORS);
                 }
             }
             Remains.assertNone(objects, directory, () -> "a load that was closed at once");
-            assertEquals(0, mappings());
+            assertEquals(0, Remains.mappings(directory));
         }
     }
 
@@ -288,7 +280,7 @@ class MappedLoadTest {
             assertFalse(Files.exists(directory.resolve("copy.safetensors")));
             kept.close();
         }
-        assertEquals(0, mappings());
+        assertEquals(0, Remains.mappings(directory));
     }
 
     private static long read(MemorySegment segment) {
@@ -309,7 +301,7 @@ class MappedLoadTest {
             assertTrue(e.getMessage().contains("shrank"), e.getMessage());
             assertThrows(StorageException.class, () -> weights.get("t5"));
         }
-        assertEquals(0, mappings());
+        assertEquals(0, Remains.mappings(directory));
     }
 
     private static void cut(Path file) {
@@ -382,8 +374,8 @@ class MappedLoadTest {
             drop(loader, file);
             assertTrue(log.waitFor("detached tensor \"t0\""), log.toString());
             long end = System.nanoTime() + PATIENCE_NANOS;
-            while (mappings() > 0) {
-                assertTrue(System.nanoTime() < end, mappings() + " mappings are left");
+            while (Remains.mappings(directory) > 0) {
+                assertTrue(System.nanoTime() < end, Remains.mappings(directory) + " mappings are left");
                 Thread.sleep(1);
             }
         }

@@ -28,6 +28,15 @@ final class Remains {
         }
     }
 
+    /// How often files of a directory are mapped.
+    static long mappings(Path directory) {
+        try (Stream<String> lines = Files.lines(Path.of("/proc/self/maps"))) {
+            return lines.filter(line -> line.contains(directory + "/")).count();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
     private static String target(Path descriptor) {
         try {
             return Files.readSymbolicLink(descriptor).toString();
@@ -53,9 +62,11 @@ final class Remains {
     private static String now(OpenObjects objects, Path directory) {
         Map<OpenObjects.Kind, Long> open = objects.counts();
         long descriptors = descriptors(directory);
+        long mappings = mappings(directory);
         String threads = threads();
         return (open.isEmpty() ? "" : objects.describe() + "\n")
-                + (descriptors == 0 ? "" : descriptors + " descriptors of " + directory + "\n") + threads
+                + (descriptors == 0 ? "" : descriptors + " descriptors of " + directory + "\n")
+                + (mappings == 0 ? "" : mappings + " mappings of " + directory + "\n") + threads
                 + (MeteredProvider.live() == 0 ? "" : MeteredProvider.live() + " bytes of device memory\n");
     }
 
