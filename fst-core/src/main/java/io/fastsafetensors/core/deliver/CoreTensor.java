@@ -207,7 +207,7 @@ final class CoreTensor implements Tensor {
     public Tensor to(Device target) {
         Objects.requireNonNull(target, "device");
         requireOpen();
-        return target.equals(origin.device()) ? this : DeviceMove.move(this, target);
+        return target.equals(origin.device()) ? this : DeviceWork.move(this, target);
     }
 
     @Override
