@@ -7,11 +7,11 @@ import io.fastsafetensors.api.Pin;
 import io.fastsafetensors.api.Tensor;
 import io.fastsafetensors.core.dlpack.ExportedTensor;
 import io.fastsafetensors.core.dlpack.ImportedTensor;
-import io.fastsafetensors.core.memory.LeakDetector;
 import io.fastsafetensors.core.memory.BufferView;
-import io.fastsafetensors.core.memory.TensorScope;
+import io.fastsafetensors.core.memory.LeakDetector;
 import io.fastsafetensors.core.memory.SharedBackend;
 import io.fastsafetensors.core.memory.SharedBuffer;
+import io.fastsafetensors.core.memory.TensorScope;
 import io.fastsafetensors.core.shard.SliceView;
 import io.fastsafetensors.error.Printable;
 import io.fastsafetensors.error.UnsupportedFeatureException;
@@ -27,7 +27,11 @@ import java.util.Objects;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
-/// A view of a leased buffer.
+/// A view of one part of a buffer, which its scope (a weights object, a batch, or the tensor itself once detached) holds
+/// through a [BufferView].
+///
+/// It copies nothing and holds no memory by itself: every use asks the scope first, so that a use after the scope's close is
+/// an exception and never a read of freed memory. Thread-safe.
 final class CoreTensor implements Tensor {
     /// The state shared by the tensors of one origin.
     ///
@@ -40,6 +44,8 @@ final class CoreTensor implements Tensor {
 
     private final Origin origin;
     private final BufferView lease;
+    /// Derived tensors are users of their lease, which ends with the last of them; those of a load are not: its leases last
+    /// as long as its scope, however many tensors are handed out.
     private final boolean countsOnLease;
     private final String name;
     private final DType dtype;
@@ -126,7 +132,7 @@ final class CoreTensor implements Tensor {
 
     @Override
     public long address() {
-        return TensorPin.pointer(handle(), name);
+        return pointer(handle(), name);
     }
 
     @Override
@@ -162,9 +168,65 @@ final class CoreTensor implements Tensor {
         DeviceWork.copyOut(this, target);
     }
 
+    private static long pointer(DeviceHandle handle, String name) {
+        if (!handle.isPointer()) {
+            throw new UnsupportedFeatureException("this device has no pointers; use handle()",
+                    Where.nowhere().withTensor(name));
+        }
+        return handle.value();
+    }
+
     @Override
     public Pin pin() {
-        return new TensorPin(hold(), offset, byteSize, name);
+        return new HeldMemory(hold(), offset, byteSize, name);
+    }
+
+    /// A pin: one hold on the buffer, which outlasts the tensor and its scope. It refers to the buffer alone, so that the
+    /// address stays valid after the tensor was closed and collected.
+    private static final class HeldMemory implements Pin {
+        private final SharedBuffer buffer;
+        private final DeviceHandle handle;
+        private final long byteSize;
+        private final String name;
+        private final AtomicBoolean closed = new AtomicBoolean();
+
+        /// @param buffer with a hold, which is taken over
+        HeldMemory(SharedBuffer buffer, long offset, long byteSize, String name) {
+            this.buffer = buffer;
+            this.handle = buffer.handle(offset);
+            this.byteSize = byteSize;
+            this.name = name;
+        }
+
+        private void requireOpen() {
+            if (closed.get()) {
+                throw new IllegalStateException("the pin of tensor \"" + Printable.escape(name) + "\" is closed");
+            }
+        }
+
+        @Override
+        public DeviceHandle handle() {
+            requireOpen();
+            return handle;
+        }
+
+        @Override
+        public long address() {
+            return pointer(handle(), name);
+        }
+
+        @Override
+        public long byteSize() {
+            requireOpen();
+            return byteSize;
+        }
+
+        @Override
+        public void close() {
+            if (closed.compareAndSet(false, true)) {
+                buffer.release();
+            }
+        }
     }
 
     @Override
