@@ -10,8 +10,8 @@ import io.fastsafetensors.core.header.FileHeader;
 import io.fastsafetensors.core.header.IndexKeys;
 import io.fastsafetensors.core.header.ParsedCheckpoint;
 import io.fastsafetensors.core.write.CheckpointOutput;
-import io.fastsafetensors.core.write.TensorSpec;
 import io.fastsafetensors.core.write.Layout;
+import io.fastsafetensors.core.write.TensorSpec;
 import io.fastsafetensors.error.Printable;
 import io.fastsafetensors.error.UnsupportedFeatureException;
 import io.fastsafetensors.spi.Releases;
@@ -55,7 +55,7 @@ final class Rewriter {
         long budget = options.deviceBudget() == Long.MAX_VALUE ? DEFAULT_BUDGET : options.deviceBudget();
         TensorChunks pieces = new TensorChunks(source, options.selection(), target.planSettings(),
                 Math.min(LARGEST_PIECE, budget / BATCHES / PIECES_PER_BATCH));
-        SourceDigests digests = new SourceDigests(source, options, target.planSettings());
+        DigestCheck.Rewriting digests = new DigestCheck.Rewriting(source, options, target.planSettings());
         try (CheckpointOutput output = new CheckpointOutput(copy, layout(source, copy, writing), writing, true)) {
             output.begin();
             try (BatchProducer feeder =
@@ -100,8 +100,7 @@ final class Rewriter {
     }
 
     private static void write(BatchProducer.Batch batch, BatchProducer feeder, TensorChunks pieces,
-            SourceDigests digests,
-            CheckpointOutput output, MemorySegment bounce) {
+            DigestCheck.Rewriting digests, CheckpointOutput output, MemorySegment bounce) {
         try {
             for (String piece : batch.weights().names()) {
                 try (Tensor tensor = batch.weights().get(piece)) {
