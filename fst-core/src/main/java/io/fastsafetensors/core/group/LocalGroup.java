@@ -18,6 +18,10 @@ import java.util.function.Consumer;
 
 /// One rank of a group whose ranks are threads of this JVM. Receivers copy straight out of a sender's memory where the
 /// host can address that, else out of host buffers that the sender fills. An operation has finished when it returns.
+///
+/// An operation on data meets twice: before, to tell what each rank calls and offers, and after, so that no rank goes on,
+/// and frees its memory, while another one reads it. A rank that fails in between breaks the group, because the others
+/// wait for its second meeting.
 final class LocalGroup implements ProcessGroup {
     static final String NAME = "local";
 
@@ -92,7 +96,7 @@ final class LocalGroup implements ProcessGroup {
     @Override
     public void broadcast(BufferSlice slice, int root, CopyStream stream) {
         Arguments.requireRank(root, size());
-        List<SharedSlice> offers = rank == root ? List.of(SharedSlice.of(rank, slice, without(root))) : List.of();
+        List<SharedSlice> offers = rank == root ? List.of(new SharedSlice(rank, slice, without(root))) : List.of();
         move(LocalCall.data(Kind.BROADCAST, root, slice.byteSize(), offers), everybody, stream,
                 calls -> pass(calls.get(root).offers().getFirst(), slice, stream));
     }
@@ -105,7 +109,7 @@ final class LocalGroup implements ProcessGroup {
             Arguments.requireParts(parts, size());
             Arguments.requireSize(parts.get(root).byteSize(), into);
             for (int r = 0; r < size(); r++) {
-                offers.add(SharedSlice.of(rank, parts.get(r), only(r)));
+                offers.add(new SharedSlice(rank, parts.get(r), only(r)));
             }
         }
         move(LocalCall.data(Kind.SCATTER, root, into.byteSize(), offers), everybody, stream, calls -> {
@@ -126,7 +130,7 @@ final class LocalGroup implements ProcessGroup {
 
     private void requireExpected(List<SharedSlice> offered, List<LocalCall> calls) {
         for (int r = 0; r < size(); r++) {
-            long sent = offered.get(r).slice().byteSize();
+            long sent = offered.get(r).byteSize();
             if (sent != calls.get(r).bytes()) {
                 throw ranks.breakUp(calls.get(r) + ": rank " + r + " expects " + calls.get(r).bytes()
                         + " bytes and is sent " + sent, null);
@@ -141,7 +145,7 @@ final class LocalGroup implements ProcessGroup {
             throw new IllegalArgumentException(size() + " parts of " + bytes + " bytes into " + all.byteSize());
         }
         BufferSlice place = all.part(rank * bytes, bytes);
-        List<SharedSlice> offers = List.of(SharedSlice.of(rank, part, without(rank)));
+        List<SharedSlice> offers = List.of(new SharedSlice(rank, part, without(rank)));
         move(LocalCall.data(Kind.ALL_GATHER, -1, bytes, offers), everybody, stream, calls -> {
             if (!part.equals(place)) {
                 copy(part, place, stream);
@@ -160,7 +164,7 @@ final class LocalGroup implements ProcessGroup {
         StringBuilder sizes = new StringBuilder();
         long bytes = 0;
         for (RankSlice piece : pieces) {
-            offers.add(SharedSlice.of(piece.root(), piece.slice(), without(piece.root())));
+            offers.add(new SharedSlice(piece.root(), piece.slice(), without(piece.root())));
             sizes.append(piece.root()).append(':').append(piece.slice().byteSize()).append(' ');
             bytes += piece.slice().byteSize();
         }
@@ -177,7 +181,7 @@ final class LocalGroup implements ProcessGroup {
     @Override
     public void send(BufferSlice slice, int to, CopyStream stream) {
         Arguments.requireOther(to, rank, size());
-        transfer(rank, to, slice, List.of(SharedSlice.of(rank, slice, only(to))), stream);
+        transfer(rank, to, slice, List.of(new SharedSlice(rank, slice, only(to))), stream);
     }
 
     @Override

@@ -24,10 +24,13 @@ final class LocalRanks {
     private final int size;
     private final Duration timeout;
     private final BitSet left = new BitSet();
+    /// Meetings that not everybody has come to, by who is to come: two pairs of ranks may meet at a time.
     private final Map<BitSet, Round> rounds = new HashMap<>();
+    /// How many ranks read each rank's memory now. A rank leaves an operation, broken or not, when nobody does.
     private final int[] readersOf;
     private final Map<Integer, MemorySegment[]> staging = new HashMap<>();
     private @Nullable Arena arena;
+    /// Ranks inside an operation; the host buffers are not freed before the last has left it.
     private int busy;
     private @Nullable GroupException broken;
 
@@ -175,8 +178,8 @@ final class LocalRanks {
         }
         Arena memory = arena;
         return staging.computeIfAbsent(rank,
-                _ -> new MemorySegment[] {memory.allocate(StagedRelay.STEP, StagedRelay.ALIGNMENT),
-                    memory.allocate(StagedRelay.STEP, StagedRelay.ALIGNMENT)});
+                _ -> new MemorySegment[] {memory.allocate(SharedSlice.STEP, SharedSlice.ALIGNMENT),
+                    memory.allocate(SharedSlice.STEP, SharedSlice.ALIGNMENT)});
     }
 
     /// A rank leaves; ranks that wait for it, now or later, fail.
