@@ -93,9 +93,9 @@ final class SharedSlice {
 
     /// Copies host memory into memory of whatever device.
     private static void put(MemorySegment source, BufferSlice target, CopyStream stream) {
-        MemorySegment near = target.buffer().segment().orElse(null);
-        if (near != null) {
-            MemorySegment.copy(source, 0, near, target.offset(), target.byteSize());
+        MemorySegment host = target.buffer().segment().orElse(null);
+        if (host != null) {
+            MemorySegment.copy(source, 0, host, target.offset(), target.byteSize());
         } else {
             stream.copyToDevice(source, target.buffer(), target.offset());
         }
