@@ -1,5 +1,6 @@
 package io.fastsafetensors.core.distribute;
 
+import io.fastsafetensors.api.ProgressListener;
 import io.fastsafetensors.core.group.Consensus;
 import io.fastsafetensors.core.plan.BlockTargets;
 import io.fastsafetensors.core.plan.ReadPlan;
@@ -51,7 +52,7 @@ public final class StripedExchange implements BlockExchange {
         this.streams = streams;
         this.ended = ended;
         this.windows = Windows.of(plan, group.size(), Windows.mostBytes());
-        this.completion = new BlockCompletion(plan.blocks().size());
+        this.completion = new BlockCompletion(plan, ProgressListener.NONE);
     }
 
     @Override

@@ -6,7 +6,6 @@ import io.fastsafetensors.core.jfr.Span;
 import io.fastsafetensors.core.memory.LoadMemory;
 import io.fastsafetensors.core.memory.Resources;
 import io.fastsafetensors.core.memory.SharedBackend;
-import io.fastsafetensors.core.memory.SharedBuffer;
 import io.fastsafetensors.core.memory.Waits;
 import io.fastsafetensors.core.plan.ReadPlan;
 import io.fastsafetensors.core.read.ReadCounters;
@@ -37,7 +36,6 @@ public final class LoadJob {
     private final Resources resources;
     private final LoadContext context;
     private final int numaNode;
-    private final Progress progress;
     private final BlockCompletion arrivals;
     private final @Nullable BlockExchange exchange;
     private final Span span;
@@ -86,12 +84,11 @@ public final class LoadJob {
         this.blocks = exchange == null ? plan.order() : exchange.reads();
         this.files =
                 new OpenFiles(plan, blocks, sources, backend.get().directStorage(), options.directIo(), counters);
-        this.progress = new Progress(plan, progress);
-        this.arrivals = this.progress.arrivals();
+        this.arrivals = new BlockCompletion(plan, progress);
         this.span = span;
         this.context = new LoadContext(plan, places, files, routing, backend, memory, pool,
                 crew.blocksInFlight(), tap, placeNanos, plan.gathers(), () -> stopped,
-                exchange == null ? this.progress::arrived : exchange::arrived);
+                exchange == null ? arrivals::arrive : exchange::arrived);
         this.readers = Math.min(crew.threads(), blocks.length);
         this.pace = new ReadConcurrency(Math.min(crew.first(), readers), readers);
         this.remote = crew.isRemote();
@@ -189,7 +186,7 @@ public final class LoadJob {
 
             @Override
             public void arrived(int block) {
-                progress.arrived(block);
+                arrivals.arrive(block);
             }
         };
     }
@@ -286,7 +283,7 @@ public final class LoadJob {
         }
         releasing(files::close);
         releasing(resources::close);
-        progress.ended();
+        arrivals.end();
         RuntimeException failure = arrivals.failure();
         releasing(() -> span.finish(failure == null ? "done" : failure.toString()));
         List<Runnable> next;
@@ -408,11 +405,11 @@ public final class LoadJob {
 
     /// `System.nanoTime()` when the first tensor was complete, 0 before.
     public long firstTensorNanos() {
-        return progress.firstTensorNanos();
+        return arrivals.firstTensorNanos();
     }
 
     /// `System.nanoTime()` when everything was in place, 0 before.
     public long allDoneNanos() {
-        return progress.allDoneNanos();
+        return arrivals.allDoneNanos();
     }
 }
