@@ -7,6 +7,7 @@ import io.fastsafetensors.core.memory.LoadMemory;
 import io.fastsafetensors.core.memory.Resources;
 import io.fastsafetensors.core.memory.SharedBackend;
 import io.fastsafetensors.core.memory.Waits;
+import io.fastsafetensors.core.plan.PlannedFile.PlannedPath;
 import io.fastsafetensors.core.plan.ReadPlan;
 import io.fastsafetensors.core.read.ReadCounters;
 import io.fastsafetensors.core.storage.SourceFiles;
@@ -15,7 +16,9 @@ import io.fastsafetensors.error.Where;
 import io.fastsafetensors.spi.DeviceBuffer;
 import io.fastsafetensors.spi.Releases;
 import java.util.ArrayList;
+import java.util.EnumMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -24,6 +27,9 @@ import org.jspecify.annotations.Nullable;
 
 /// The reader threads of one load. They take blocks in the plan's order; the first failure stops them all and reaches
 /// every waiter once.
+///
+/// Workers (the readers, and the thread of an exchange) are counted. Who starts one counts as one meanwhile, so the count
+/// reaches zero once, when nothing touches memory or files any more; the thread that brings it there ends the load.
 public final class LoadJob {
     private static final ScopedValue<Boolean> CURRENT = ScopedValue.newInstance();
     /// How long a reader reads before it lets another load's reader have its thread.
@@ -168,9 +174,11 @@ public final class LoadJob {
 
     private void readAll() {
         NumaNode.pin(numaNode);
-        ReaderTransfers transfers = new ReaderTransfers(context);
-        failing(() -> carryOut(transfers));
-        releasing(transfers::close);
+        Map<PlannedPath, BlockTransfer> transfers = new EnumMap<>(PlannedPath.class);
+        failing(() -> readAll(transfers));
+        for (BlockTransfer each : transfers.values()) {
+            releasing(each::close);
+        }
         if (!stopped && next.get() < blocks.length && !pace.leaves()) {
             failing(() -> startReaders(1));
         }
@@ -191,7 +199,10 @@ public final class LoadJob {
         };
     }
 
-    private void carryOut(BlockTransfer transfers) {
+    /// One reader's turn.
+    ///
+    /// @param transfers of this reader, made when the first block of their path comes
+    private void readAll(Map<PlannedPath, BlockTransfer> transfers) {
         long begin = System.nanoTime();
         while (!stopped && !(threads.othersWait(remote) && System.nanoTime() - begin > TURN_NANOS)) {
             int position = next.getAndIncrement();
@@ -200,15 +211,27 @@ public final class LoadJob {
                 break;
             }
             int block = blocks[position];
-            transfers.transfer(block);
+            transferOf(block, transfers).transfer(block);
             grow(pace.arrived(plan.blocks().end(block) - plan.blocks().start(block), System.nanoTime()));
             if (pace.isOneTooMany()) {
                 break;
             }
         }
         if (!stopped) {
-            transfers.finish();
+            for (BlockTransfer each : transfers.values()) {
+                each.finish();
+            }
         }
+    }
+
+    private BlockTransfer transferOf(int block, Map<PlannedPath, BlockTransfer> transfers) {
+        PlannedPath path = context.fileOf(block).path();
+        BlockTransfer transfer = transfers.get(path);
+        if (transfer == null) {
+            transfer = BlockTransfer.of(path, context);
+            transfers.put(path, transfer);
+        }
+        return transfer;
     }
 
     private void grow(int more) {
