@@ -60,7 +60,7 @@ final class BatchPlanner implements AutoCloseable {
         try (Resources resources = new Resources()) {
             FileTransfers routing =
                     target.route(target.isMapped() ? List.of() : checkpoint.headers(), checkpoint.sources());
-            resources.add(routing::close);
+            resources.add(routing);
             StreamBudget budget = StreamBudget.of(total, target.availableBytes(), batchesAhead, target.planSettings(),
                     target.scratchSlots(plan, routing));
             plan.requireEachFits(total, budget.scratchBytes());
@@ -113,7 +113,7 @@ final class BatchPlanner implements AutoCloseable {
         try (Resources resources = new Resources()) {
             FileTransfers own = target.isMapped() ? target.route(plan.headers(run), checkpoint.sources())
                     : routing.part(first, files);
-            resources.add(own::close);
+            resources.add(own);
             ReadPlan batch = plan.plan(run, own.routes());
             List<Long> sizes = PreparedLoad.bufferSizes(batch);
             boolean regular = most == Long.MAX_VALUE;

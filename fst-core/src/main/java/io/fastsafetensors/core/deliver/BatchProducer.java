@@ -133,7 +133,7 @@ final class BatchProducer implements AutoCloseable {
         try (Resources resources = new Resources()) {
             BatchPlanner planner = BatchPlanner.open(target, options, checkpoint, selection, way, total, batchesAhead,
                     ownedAlone, startNanos);
-            resources.add(planner::close);
+            resources.add(planner);
             BatchProducer feeder = new BatchProducer(planner);
             resources.handOver();
             return feeder;
@@ -149,8 +149,8 @@ final class BatchProducer implements AutoCloseable {
     void start() {
         Resources resources = new Resources();
         try {
-            resources.add(target.use()::close);
-            resources.add(planner.checkpoint().sources().retain()::close);
+            resources.add(target.use());
+            resources.add(planner.checkpoint().sources().retain());
             Thread.ofPlatform().daemon().name("fst-stream").start(() -> run(resources));
             started = true;
         } catch (RuntimeException | Error e) {

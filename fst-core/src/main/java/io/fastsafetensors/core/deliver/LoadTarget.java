@@ -122,7 +122,7 @@ final class LoadTarget {
     static Use open(LoadOptions options) {
         try (Resources resources = new Resources()) {
             Storages storages = Storages.open(options.open().storage());
-            resources.add(storages::close);
+            resources.add(storages);
             ReaderThreads threads = new ReaderThreads();
             resources.add(threads::end);
             // Opening a device takes long enough to hide this.

@@ -155,7 +155,7 @@ final class OwnedWeights implements Weights {
             return requests(names, dim, -1, options);
         }, new Finish<>(parts -> {
             try (Resources steps = new Resources()) {
-                parts.forEach(part -> steps.add(part::close));
+                parts.forEach(steps::add);
                 return LoadedWeights.as(Sharding.concat(parts, dim), options);
             }
         }, true, Tensor::close));

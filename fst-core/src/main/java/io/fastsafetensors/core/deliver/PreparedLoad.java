@@ -84,12 +84,12 @@ final class PreparedLoad implements AutoCloseable {
             Selection selection, long deviceBudget, long startNanos) {
         try (Resources resources = new Resources()) {
             FileTransfers routing = target.route(checkpoint.headers(), checkpoint.sources());
-            resources.add(routing::close);
+            resources.add(routing);
             ReadPlan plan = target.plan(checkpoint, routing, selection, way, deviceBudget);
             PreparedLoad load =
                     new PreparedLoad(target, options, checkpoint, way, routing, 0, checkpoint.headers(), plan,
                             bufferSizes(plan), deviceBudget, startNanos, resources);
-            resources.add(load::close);
+            resources.add(load);
             target.requireAvailable(load.bufferBytes() + load.transientBytes());
             resources.handOver();
             return load;
@@ -187,9 +187,9 @@ final class PreparedLoad implements AutoCloseable {
             @Nullable BlockExchange exchange,
             Resources begun) {
         if (exchange != null) {
-            begun.add(exchange::close);
+            begun.add(exchange);
         }
-        begun.add(target.use()::close);
+        begun.add(target.use());
         SlotPool pool = target.pool();
         if (pool != null) {
             begun.add(pool.retain()::release);
