@@ -3,7 +3,7 @@ package io.fastsafetensors.core.deliver;
 import io.fastsafetensors.api.LoadStats;
 import io.fastsafetensors.api.Tensor;
 import io.fastsafetensors.core.memory.Waits;
-import io.fastsafetensors.core.transfer.LoadJob;
+import io.fastsafetensors.core.transfer.ReaderThreads;
 import io.fastsafetensors.error.LoadInterruptedException;
 import io.fastsafetensors.spi.Releases;
 import java.util.LinkedHashSet;
@@ -48,7 +48,7 @@ final class BatchIterator {
     /// The next tensor: the first of the batch that is there, or else the first. What fails ends the stream, except that an
     /// interrupt ends this call alone.
     Tensor next() {
-        LoadJob.requireMayWait("the next tensor of the stream");
+        ReaderThreads.requireMayWait("the next tensor of the stream");
         try {
             BatchProducer.Batch batch = batch();
             String name = choose(batch.weights());
@@ -172,7 +172,7 @@ final class BatchIterator {
     ///
     /// @throws RuntimeException what could not be freed, to the first caller; everything else is
     void close() {
-        end(!LoadJob.isReading());
+        end(!ReaderThreads.isReading());
     }
 
     /// As [#close()], without waiting.

@@ -20,9 +20,9 @@ import io.fastsafetensors.core.header.CheckpointReader;
 import io.fastsafetensors.core.header.FileDigests;
 import io.fastsafetensors.core.header.ParsedCheckpoint;
 import io.fastsafetensors.core.memory.LeakDetector;
-import io.fastsafetensors.core.transfer.LoadJob;
-import io.fastsafetensors.core.transfer.FileTransfers;
 import io.fastsafetensors.core.storage.SourceFiles;
+import io.fastsafetensors.core.transfer.FileTransfers;
+import io.fastsafetensors.core.transfer.ReaderThreads;
 import io.fastsafetensors.error.UnsupportedFeatureException;
 import io.fastsafetensors.error.Where;
 import io.fastsafetensors.group.ProcessGroup;
@@ -209,7 +209,7 @@ public final class CoreLoader implements Loader {
             if (shared.isPresent()) {
                 throw unsupported("rewriting a checkpoint by several ranks (use a loader without a group)");
             }
-            LoadJob.requireMayWait("the copy of " + checkpoint);
+            ReaderThreads.requireMayWait("the copy of " + checkpoint);
             ParsedCheckpoint parsed = open(target, checkpoint, sources);
             parsed.digests().begin(sources, target.threads()::run);
             return new Rewriter(target, inForce).rewrite(parsed, copy, writeOptions, start);

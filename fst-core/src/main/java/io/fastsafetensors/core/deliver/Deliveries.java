@@ -1,12 +1,12 @@
 package io.fastsafetensors.core.deliver;
 
 import io.fastsafetensors.core.distribute.RankLayout;
-import io.fastsafetensors.core.group.Consensus;
 import io.fastsafetensors.core.group.Consensus.Reached;
 import io.fastsafetensors.core.group.Consensus.Told;
+import io.fastsafetensors.core.group.Consensus;
 import io.fastsafetensors.core.memory.SharedBackend;
 import io.fastsafetensors.core.memory.SharedBuffer;
-import io.fastsafetensors.core.transfer.LoadJob;
+import io.fastsafetensors.core.transfer.ReaderThreads;
 import io.fastsafetensors.group.PendingCollective;
 import io.fastsafetensors.group.ProcessGroup;
 import io.fastsafetensors.group.RankSlice;
@@ -83,7 +83,7 @@ final class Deliveries {
     /// @param asked tells what is asked for; it checks for every rank what could fail on one
     /// @param finish makes the result of what this rank gets, in the order of the requests
     <R> R all(String call, Supplier<List<TensorRequest>> asked, Finish<R> finish) {
-        LoadJob.requireMayWait("the other ranks");
+        ReaderThreads.requireMayWait("the other ranks");
         own.checkpoint();
         turn.acquireUninterruptibly();
         Reached<Ready> reached;
@@ -189,7 +189,7 @@ final class Deliveries {
 
     /// Waits until every rank has read everything.
     void awaitAll() {
-        LoadJob.requireMayWait("the other ranks");
+        ReaderThreads.requireMayWait("the other ranks");
         own.checkpoint();
         turn.acquireUninterruptibly();
         try {

@@ -2,13 +2,14 @@ package io.fastsafetensors.core.deliver;
 
 import io.fastsafetensors.core.memory.BufferView;
 import io.fastsafetensors.core.memory.Resources;
-import io.fastsafetensors.core.memory.TensorScope;
 import io.fastsafetensors.core.memory.SharedBackend;
 import io.fastsafetensors.core.memory.SharedBuffer;
+import io.fastsafetensors.core.memory.TensorScope;
 import io.fastsafetensors.core.transfer.LoadJob;
+import io.fastsafetensors.core.transfer.ReaderThreads;
 import io.fastsafetensors.spi.Releases;
-import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
+import java.lang.System.Logger;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -30,7 +31,7 @@ final class LoadState {
         this.job = job;
         backend.retain();
         resources.add(backend::release);
-        resources.add(scope::close);
+        resources.add(scope);
     }
 
     TensorScope scope() {
@@ -74,7 +75,7 @@ final class LoadState {
         cancel();
         if (job.hasEnded()) {
             free();
-        } else if (LoadJob.isReading()) {
+        } else if (ReaderThreads.isReading()) {
             job.afterEnd(this::freeOrLog);
         } else if (job.joinToClose()) {
             free();

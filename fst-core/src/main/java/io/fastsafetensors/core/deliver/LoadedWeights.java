@@ -11,27 +11,25 @@ import io.fastsafetensors.core.distribute.RankLayout;
 import io.fastsafetensors.core.header.ParsedCheckpoint;
 import io.fastsafetensors.core.jfr.Recorder;
 import io.fastsafetensors.core.jfr.Span;
-import io.fastsafetensors.core.memory.LeakDetector;
 import io.fastsafetensors.core.memory.BufferView;
+import io.fastsafetensors.core.memory.LeakDetector;
 import io.fastsafetensors.core.memory.LoadMemory;
 import io.fastsafetensors.core.memory.SharedBuffer;
-import io.fastsafetensors.core.transfer.LoadJob;
 import io.fastsafetensors.core.plan.PlannedFile;
 import io.fastsafetensors.core.plan.PlannedTensor;
 import io.fastsafetensors.core.plan.PlannedTensors;
 import io.fastsafetensors.core.plan.ReadPlan;
 import io.fastsafetensors.core.shard.Part;
+import io.fastsafetensors.core.transfer.ReaderThreads;
 import io.fastsafetensors.error.SliceException;
 import io.fastsafetensors.error.TensorNotFoundException;
-import io.fastsafetensors.error.Where;
 import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.types.DType;
 import io.fastsafetensors.types.Device;
-import io.fastsafetensors.types.Shape;
 import io.fastsafetensors.types.Location;
+import io.fastsafetensors.types.Shape;
 import io.fastsafetensors.types.TensorInfo;
 import java.util.AbstractSet;
-import java.util.Collections;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -39,9 +37,9 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.UnaryOperator;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
-import java.util.function.UnaryOperator;
 
 /// The tensors that one rank has after a load: all that it asked for, or its parts of them. Asking for one talks to no
 /// other rank.
@@ -218,13 +216,13 @@ final class LoadedWeights implements Weights {
         String name = tensor.info().name();
         if (!state.job().arrivals().isThere(tensor.firstBlock(), tensor.lastBlock())) {
             String what = "tensor \"" + name + "\"";
-            LoadJob.requireMayWait(what);
+            ReaderThreads.requireMayWait(what);
             Span span = Recorder.wait(name);
             state.job().arrivals().await(tensor.firstBlock(), tensor.lastBlock(), what);
             span.finish("done");
         }
         checkpoint.requireDigest(tensor.info().file(),
-                () -> LoadJob.requireMayWait("the digest of the file of tensor \"" + name + "\""));
+                () -> ReaderThreads.requireMayWait("the digest of the file of tensor \"" + name + "\""));
         requireOpen();
         CoreTensor loaded = new CoreTensor(origin, lease(tensor), false, name, tensor.dtype(), tensor.shape(),
                 tensor.bufferOffset(), tensor.byteSize());
@@ -341,7 +339,7 @@ final class LoadedWeights implements Weights {
     public void awaitAll() {
         requireOpen();
         if (!state.job().hasEnded()) {
-            LoadJob.requireMayWait("all tensors");
+            ReaderThreads.requireMayWait("all tensors");
         }
         state.job().arrivals().await(0, plan.blocks().size() - 1, "all tensors");
         state.job().joinInterruptibly();

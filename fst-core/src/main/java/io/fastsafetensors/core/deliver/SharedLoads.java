@@ -8,14 +8,14 @@ import io.fastsafetensors.api.Weights;
 import io.fastsafetensors.core.distribute.DistributionSelector;
 import io.fastsafetensors.core.distribute.FileOwners;
 import io.fastsafetensors.core.distribute.LoadFingerprint;
-import io.fastsafetensors.core.distribute.StripedExchange;
 import io.fastsafetensors.core.distribute.RankLayout;
-import io.fastsafetensors.core.group.Consensus;
+import io.fastsafetensors.core.distribute.StripedExchange;
 import io.fastsafetensors.core.group.Consensus.Reached;
 import io.fastsafetensors.core.group.Consensus.Told;
+import io.fastsafetensors.core.group.Consensus;
 import io.fastsafetensors.core.header.ParsedCheckpoint;
 import io.fastsafetensors.core.memory.Resources;
-import io.fastsafetensors.core.transfer.LoadJob;
+import io.fastsafetensors.core.transfer.ReaderThreads;
 import io.fastsafetensors.group.ProcessGroup;
 import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.types.Location;
@@ -62,7 +62,7 @@ final class SharedLoads {
     /// @param owners the files of each rank, if the caller said so
     /// @param startNanos when the user asked for it, in `System.nanoTime()`
     Weights load(Supplier<ParsedCheckpoint> headers, Map<Integer, List<Location>> owners, long startNanos) {
-        LoadJob.requireMayWait("the other ranks");
+        ReaderThreads.requireMayWait("the other ranks");
         turn.acquireUninterruptibly();
         try (Resources held = new Resources()) {
             held.add(turn::release);
@@ -134,7 +134,7 @@ final class SharedLoads {
 
     /// What [#load] would do; the other ranks call this too.
     LoadPlan plan(Supplier<ParsedCheckpoint> headers) {
-        LoadJob.requireMayWait("the other ranks");
+        ReaderThreads.requireMayWait("the other ranks");
         turn.acquireUninterruptibly();
         try (PreparedLoad load = prepare("plan", headers, Map.of(), System.nanoTime())) {
             return load.plan();

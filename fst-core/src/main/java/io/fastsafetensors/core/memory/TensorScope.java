@@ -9,7 +9,7 @@ import java.util.function.LongFunction;
 import org.jspecify.annotations.Nullable;
 
 /// A set of leases that end together, in which tensors live. Thread-safe.
-public final class TensorScope {
+public final class TensorScope implements AutoCloseable {
     /// The largest result that shares a buffer.
     public static final long SMALL = 16 << 10;
     private static final long SMALLEST_SHARED = 64 << 10;
@@ -125,6 +125,7 @@ public final class TensorScope {
     }
 
     /// Ends every lease. Idempotent: what fails to be freed keeps nothing else, and is told once.
+    @Override
     public void close() {
         markClosed();
         List<BufferView> all = new ArrayList<>(leases);

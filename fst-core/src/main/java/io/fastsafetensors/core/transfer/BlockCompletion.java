@@ -84,12 +84,12 @@ public final class BlockCompletion {
     }
 
     /// `System.nanoTime()` when the first tensor was complete, 0 before.
-    long firstTensorNanos() {
+    public long firstTensorNanos() {
         return firstTensorNanos;
     }
 
     /// `System.nanoTime()` when everything was in place, 0 before.
-    long allDoneNanos() {
+    public long allDoneNanos() {
         return allDoneNanos;
     }
 

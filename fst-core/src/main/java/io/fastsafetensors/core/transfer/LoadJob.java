@@ -20,7 +20,6 @@ import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.LongAdder;
 import org.jspecify.annotations.Nullable;
@@ -31,7 +30,6 @@ import org.jspecify.annotations.Nullable;
 /// Workers (the readers, and the thread of an exchange) are counted. Who starts one counts as one meanwhile, so the count
 /// reaches zero once, when nothing touches memory or files any more; the thread that brings it there ends the load.
 public final class LoadJob {
-    private static final ScopedValue<Boolean> CURRENT = ScopedValue.newInstance();
     /// How long a reader reads before it lets another load's reader have its thread.
     private static final long TURN_NANOS = 20_000_000;
 
@@ -99,12 +97,17 @@ public final class LoadJob {
         this.pace = new ReadConcurrency(Math.min(crew.first(), readers), readers);
         this.remote = crew.isRemote();
         this.resources = resources.handOver();
+        this.resources.add(files);
     }
 
     /// Starts the readers. What goes wrong with that fails the load, like everything later.
     public void start() {
         running.set(1);
-        failing(this::startAll);
+        try {
+            startAll();
+        } catch (RuntimeException | Error e) {
+            failed(e);
+        }
         workerEnded();
     }
 
@@ -116,7 +119,7 @@ public final class LoadJob {
         }
         try {
             if (exchange != null && plan.blocks().size() > 0) {
-                startWorker(() -> exchange.run(share()), threads::run);
+                startWorker(() -> exchange.run(share()), false);
             }
             startReaders(pace.peak());
         } catch (OutOfMemoryError e) {
@@ -127,15 +130,21 @@ public final class LoadJob {
 
     private void startReaders(int count) {
         for (int i = 0; i < count; i++) {
-            startWorker(this::readAll, reader -> threads.read(reader, remote));
+            startWorker(this::read, true);
         }
     }
 
-    private void startWorker(Runnable work, Executor thread) {
+    /// @param reads whether it is a reader, which takes its turn among those of all loads
+    private void startWorker(Runnable work, boolean reads) {
         running.incrementAndGet();
+        Runnable counted = () -> work(work);
         boolean started = false;
         try {
-            thread.execute(() -> work(work));
+            if (reads) {
+                threads.read(counted, remote);
+            } else {
+                threads.run(counted);
+            }
             started = true;
         } finally {
             if (!started) {
@@ -151,36 +160,30 @@ public final class LoadJob {
         }
     }
 
-    /// Whether the current thread is a reader of some load: there a progress listener runs. It must not wait for reads.
-    public static boolean isReading() {
-        return CURRENT.isBound();
-    }
-
-    /// Refuses to wait for reads on a reader's own thread, which would wait for itself, or for one that waits for it.
-    ///
-    /// @param what what would be waited for
-    /// @throws IllegalStateException in a progress listener
-    public static void requireMayWait(String what) {
-        if (isReading()) {
-            throw new IllegalStateException("a progress listener, which runs on a thread that reads, would wait for "
-                    + what + " for ever; ask isReady first, or wait on another thread");
-        }
-    }
-
     private void work(Runnable work) {
-        ScopedValue.where(CURRENT, Boolean.TRUE).run(() -> failing(work));
+        try {
+            ReaderThreads.runAsReader(work);
+        } catch (RuntimeException | Error e) {
+            failed(e);
+        }
         workerEnded();
     }
 
-    private void readAll() {
+    /// A reader's turn, after which its thread may serve another load; where blocks are left, it has itself run again.
+    private void read() {
         NumaNode.pin(numaNode);
         Map<PlannedPath, BlockTransfer> transfers = new EnumMap<>(PlannedPath.class);
-        failing(() -> readAll(transfers));
+        try {
+            read(transfers);
+        } catch (RuntimeException | Error e) {
+            // Before the transfers are closed, so that what that throws is not taken for the reason.
+            failed(e);
+        }
         for (BlockTransfer each : transfers.values()) {
-            releasing(each::close);
+            release(each);
         }
         if (!stopped && next.get() < blocks.length && !pace.leaves()) {
-            failing(() -> startReaders(1));
+            startReaders(1);
         }
     }
 
@@ -199,10 +202,8 @@ public final class LoadJob {
         };
     }
 
-    /// One reader's turn.
-    ///
     /// @param transfers of this reader, made when the first block of their path comes
-    private void readAll(Map<PlannedPath, BlockTransfer> transfers) {
+    private void read(Map<PlannedPath, BlockTransfer> transfers) {
         long begin = System.nanoTime();
         while (!stopped && !(threads.othersWait(remote) && System.nanoTime() - begin > TURN_NANOS)) {
             int position = next.getAndIncrement();
@@ -242,13 +243,9 @@ public final class LoadJob {
         startReaders(more);
     }
 
-    /// Whatever goes wrong fails the load.
-    private void failing(Runnable work) {
-        try {
-            work.run();
-        } catch (RuntimeException | Error e) {
-            fail(files.reasonOf(failure(e)));
-        }
+    /// Whatever goes wrong fails the load, with what the file is found to be as the reason where that explains it.
+    private void failed(Throwable e) {
+        fail(files.reasonOf(failure(e)));
     }
 
     private RuntimeException failure(Throwable e) {
@@ -257,10 +254,10 @@ public final class LoadJob {
     }
 
     /// What cannot be released fails the load too, however far it came, but hides no failure from before.
-    private void releasing(Runnable release) {
+    private void release(AutoCloseable resource) {
         try {
-            release.run();
-        } catch (RuntimeException | Error e) {
+            resource.close();
+        } catch (Exception | Error e) {
             RuntimeException why = failure(e);
             boolean first = fail(why);
             RuntimeException known = arrivals.failure();
@@ -299,16 +296,19 @@ public final class LoadJob {
     private void end() {
         taken.countDown();
         if (arrivals.failure() == null) {
-            failing(files::requireCurrent);
+            try {
+                files.requireCurrent();
+            } catch (RuntimeException | Error e) {
+                failed(e);
+            }
         }
         if (context.pool() != null) {
             stagingBytes = context.pool().bytes();
         }
-        releasing(files::close);
-        releasing(resources::close);
+        release(resources);
         arrivals.end();
         RuntimeException failure = arrivals.failure();
-        releasing(() -> span.finish(failure == null ? "done" : failure.toString()));
+        release(() -> span.finish(failure == null ? "done" : failure.toString()));
         List<Runnable> next;
         synchronized (afterwards) {
             next = List.copyOf(afterwards);
@@ -316,7 +316,9 @@ public final class LoadJob {
             ended = true;
         }
         finished.countDown();
-        next.forEach(Runnable::run);
+        for (Runnable each : next) {
+            each.run();
+        }
     }
 
     /// Does something when no reader touches memory or files any more: now, or on the last reader's thread.
@@ -385,7 +387,7 @@ public final class LoadJob {
         }
     }
 
-    /// Which blocks are in place.
+    /// Which blocks are in place, since when, and why no more will be.
     public BlockCompletion arrivals() {
         return arrivals;
     }
@@ -424,15 +426,5 @@ public final class LoadJob {
     /// How each file was read, and why.
     public List<String> storageReport() {
         return files.report();
-    }
-
-    /// `System.nanoTime()` when the first tensor was complete, 0 before.
-    public long firstTensorNanos() {
-        return arrivals.firstTensorNanos();
-    }
-
-    /// `System.nanoTime()` when everything was in place, 0 before.
-    public long allDoneNanos() {
-        return arrivals.allDoneNanos();
     }
 }

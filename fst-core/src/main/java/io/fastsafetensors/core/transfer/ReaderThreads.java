@@ -26,6 +26,8 @@ public final class ReaderThreads {
     private static final SharedResources<Integer, ThreadPoolExecutor> REMOTE = new SharedResources<>(
             most -> executor("remote", most, new LinkedBlockingQueue<>()), ThreadPoolExecutor::shutdown);
 
+    private static final ScopedValue<Boolean> CURRENT = ScopedValue.newInstance();
+
     private final int most = most();
     private final int mostRemote = mostRemote();
     private final ThreadPoolExecutor readers = READERS.retain(most);
@@ -78,6 +80,27 @@ public final class ReaderThreads {
     /// Whether readers of this kind wait for their turn.
     boolean othersWait(boolean waits) {
         return !(waits ? remote : readers).getQueue().isEmpty();
+    }
+
+    /// Does a load's work on the current thread, which counts as a reader meanwhile.
+    static void runAsReader(Runnable work) {
+        ScopedValue.where(CURRENT, Boolean.TRUE).run(work);
+    }
+
+    /// Whether the current thread is a reader of some load: there a progress listener runs. It must not wait for reads.
+    public static boolean isReading() {
+        return CURRENT.isBound();
+    }
+
+    /// Refuses to wait for reads on a reader's own thread, which would wait for itself, or for one that waits for it.
+    ///
+    /// @param what what would be waited for
+    /// @throws IllegalStateException in a progress listener
+    public static void requireMayWait(String what) {
+        if (isReading()) {
+            throw new IllegalStateException("a progress listener, which runs on a thread that reads, would wait for "
+                    + what + " for ever; ask isReady first, or wait on another thread");
+        }
     }
 
     /// Ends the threads that nobody else uses when they have done what they do. Nothing is run any more.
