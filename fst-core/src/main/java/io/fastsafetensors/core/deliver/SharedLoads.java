@@ -5,7 +5,6 @@ import io.fastsafetensors.api.LoadOptions;
 import io.fastsafetensors.api.LoadPlan;
 import io.fastsafetensors.api.Selection;
 import io.fastsafetensors.api.Weights;
-import io.fastsafetensors.core.distribute.DistributionSelector;
 import io.fastsafetensors.core.distribute.FileOwners;
 import io.fastsafetensors.core.distribute.LoadFingerprint;
 import io.fastsafetensors.core.distribute.RankLayout;
@@ -147,14 +146,14 @@ final class SharedLoads {
             long startNanos) {
         Reached<ParsedCheckpoint> opened = agreement.reach(what, headers,
                 checkpoint -> new Told(LoadFingerprint.of(checkpoint, owners, options),
-                        DistributionSelector.own(group, target.device(), options.deviceBudget())),
+                        RankLayout.own(group, target.device(), options.deviceBudget())),
                 _ -> {
                 });
         // Every rank knows the same of every rank, and chooses the same.
-        RankLayout way = DistributionSelector.choose(options, group, !owners.isEmpty(), opened.own());
+        RankLayout way = RankLayout.choose(options, group, !owners.isEmpty(), opened.own());
         return agreement.reach("the planning of a " + what,
                 () -> PreparedLoad.of(target, options, opened.value(), way, selection(way, opened.value(), owners),
-                        DistributionSelector.budget(opened.own()), startNanos),
+                        RankLayout.budget(opened.own()), startNanos),
                 load -> Told.same(way.distribution() == Distribution.STRIPED ? LoadFingerprint.ofPlaces(load.plan())
                         : Map.of()),
                 PreparedLoad::close).value();
