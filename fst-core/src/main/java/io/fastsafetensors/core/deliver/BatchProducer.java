@@ -40,7 +40,7 @@ final class BatchProducer implements AutoCloseable {
     private final StreamBudget budget;
     private final StreamPlan plan;
     private final LoadMemory memory;
-    private final StreamProgress progress;
+    private final StatsAccumulator.Progress progress;
     private final ArrayDeque<Batch> ready = new ArrayDeque<>();
     private int inMemory;
     private final CountDownLatch ended = new CountDownLatch(1);
@@ -123,7 +123,7 @@ final class BatchProducer implements AutoCloseable {
         this.budget = planner.budget();
         this.plan = planner.plan();
         this.memory = LoadMemory.ofStream(target.backend(), budget.total());
-        this.progress = new StreamProgress(planner.options().progress(), plan.bytesToRead());
+        this.progress = new StatsAccumulator.Progress(planner.options().progress(), plan.bytesToRead());
         memory.onRelease(this::released);
     }
 
