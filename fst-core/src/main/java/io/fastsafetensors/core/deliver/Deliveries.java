@@ -67,7 +67,7 @@ final class Deliveries {
     }
 
     /// This rank's prepared part of one call.
-    private record Ready(List<TensorRequest> requests, List<Delivery> deliveries, CopyStream stream)
+    private record Ready(List<Delivery.Request> requests, List<Delivery> deliveries, CopyStream stream)
             implements AutoCloseable {
         @Override
         public void close() {
@@ -82,7 +82,7 @@ final class Deliveries {
     /// @param call what the user called
     /// @param asked tells what is asked for; it checks for every rank what could fail on one
     /// @param finish makes the result of what this rank gets, in the order of the requests
-    <R> R all(String call, Supplier<List<TensorRequest>> asked, Finish<R> finish) {
+    <R> R all(String call, Supplier<List<Delivery.Request>> asked, Finish<R> finish) {
         ReaderThreads.requireMayWait("the other ranks");
         own.checkpoint();
         turn.acquireUninterruptibly();
@@ -130,7 +130,7 @@ final class Deliveries {
     private static Told told(Ready ready, Finish<?> finish) {
         Map<String, String> facts = new LinkedHashMap<>();
         for (int i = 0; i < ready.requests().size(); i++) {
-            TensorRequest request = ready.requests().get(i);
+            Delivery.Request request = ready.requests().get(i);
             facts.put("tensor " + i, "\"" + request.tensor().name() + "\" cut along " + request.dim());
         }
         return new Told(facts, finish.mayFail() ? Map.of(MAY_FAIL, "") : Map.of());
@@ -147,11 +147,11 @@ final class Deliveries {
     }
 
     /// Opens a stream, prepares every delivery, and waits for what that queued.
-    private Ready prepare(List<TensorRequest> requests) {
+    private Ready prepare(List<Delivery.Request> requests) {
         requests.forEach(request -> handOuts.requireThere(request.tensor()));
         Ready ready = new Ready(requests, new ArrayList<>(requests.size()), backend.get().openCopyStream());
         try {
-            for (TensorRequest request : requests) {
+            for (Delivery.Request request : requests) {
                 ready.deliveries().add(prepare(request, ready.stream()));
             }
             ready.stream().synchronize();
@@ -162,7 +162,7 @@ final class Deliveries {
         }
     }
 
-    private Delivery prepare(TensorRequest request, CopyStream stream) {
+    private Delivery prepare(Delivery.Request request, CopyStream stream) {
         boolean mine = request.owner() == way.rank();
         CoreTensor source = mine ? own.loaded(request.tensor().name()) : null;
         return new Delivery(request, group, backend, source, mine && keepsSource(request), stream);
@@ -170,7 +170,7 @@ final class Deliveries {
 
     /// An owner hands out a tensor itself if that keeps at most twice the tensor's own memory; else a copy, so that the
     /// file's memory can go.
-    private boolean keepsSource(TensorRequest request) {
+    private boolean keepsSource(Delivery.Request request) {
         return request.dim() < 0 && request.tensor().byteSize() * 2 >= own.fileBytes(request.tensor().name());
     }
 
@@ -181,7 +181,7 @@ final class Deliveries {
                 : own.derived(buffer, tensor.name(), tensor.dtype(), delivery.shape());
     }
 
-    private void handedOut(TensorRequest request) {
+    private void handedOut(Delivery.Request request) {
         if (handOuts.add(request.tensor()) && request.owner() == way.rank()) {
             own.free(request.tensor().name());
         }

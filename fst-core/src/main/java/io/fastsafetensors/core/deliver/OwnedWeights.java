@@ -98,15 +98,15 @@ final class OwnedWeights implements Weights {
         return own.plan();
     }
 
-    private TensorRequest request(String name, int dim, int destination) {
+    private Delivery.Request request(String name, int dim, int destination) {
         TensorInfo info = own.loadedInfo(info(name));
         Part.requireAll(info, dim, way.ranks());
-        return new TensorRequest(info, owners.owner(info), dim, destination);
+        return new Delivery.Request(info, owners.owner(info), dim, destination);
     }
 
-    private List<TensorRequest> requests(List<String> names, int dim, int destination, GetOptions options) {
-        List<TensorRequest> requests = names.stream().map(name -> request(name, dim, destination)).toList();
-        Sharding.requireConvertible(requests.stream().map(TensorRequest::tensor).toList(), dim, way, options);
+    private List<Delivery.Request> requests(List<String> names, int dim, int destination, GetOptions options) {
+        List<Delivery.Request> requests = names.stream().map(name -> request(name, dim, destination)).toList();
+        Sharding.requireConvertible(requests.stream().map(Delivery.Request::tensor).toList(), dim, way, options);
         return requests;
     }
 
@@ -180,8 +180,8 @@ final class OwnedWeights implements Weights {
         Objects.requireNonNull(dims, "dims");
         own.checkpoint();
         Map<String, Tensor> got = new HashMap<>();
-        List<TensorRequest> requests = new ArrayList<>(dims.size());
-        List<List<TensorRequest>> runs = new ArrayList<>(List.of(requests));
+        List<Delivery.Request> requests = new ArrayList<>(dims.size());
+        List<List<Delivery.Request>> runs = new ArrayList<>(List.of(requests));
         try {
             // The first step asks for all, so that what cannot be had is known before anything is handed out.
             for (int run = 0; run < runs.size(); run++) {
@@ -208,15 +208,15 @@ final class OwnedWeights implements Weights {
     }
 
     /// Cuts requests into runs, and takes one of each owner in turn.
-    private List<List<TensorRequest>> inTurn(List<TensorRequest> requests) {
-        Map<Integer, ArrayDeque<List<TensorRequest>>> byOwner = new TreeMap<>();
+    private List<List<Delivery.Request>> inTurn(List<Delivery.Request> requests) {
+        Map<Integer, ArrayDeque<List<Delivery.Request>>> byOwner = new TreeMap<>();
         for (int from = 0; from < requests.size();) {
             int to = endOfRun(requests, from);
             byOwner.computeIfAbsent(requests.get(from).owner(), _ -> new ArrayDeque<>())
                     .add(requests.subList(from, to));
             from = to;
         }
-        List<List<TensorRequest>> runs = new ArrayList<>();
+        List<List<Delivery.Request>> runs = new ArrayList<>();
         while (!byOwner.isEmpty()) {
             byOwner.values().forEach(own -> runs.add(own.remove()));
             byOwner.values().removeIf(ArrayDeque::isEmpty);
@@ -224,7 +224,7 @@ final class OwnedWeights implements Weights {
         return runs;
     }
 
-    private static int endOfRun(List<TensorRequest> requests, int from) {
+    private static int endOfRun(List<Delivery.Request> requests, int from) {
         Location file = requests.get(from).tensor().file();
         long bytes = 0;
         int to = from;
