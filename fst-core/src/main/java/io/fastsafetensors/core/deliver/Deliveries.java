@@ -1,5 +1,6 @@
 package io.fastsafetensors.core.deliver;
 
+import io.fastsafetensors.core.distribute.FileOwners;
 import io.fastsafetensors.core.distribute.RankLayout;
 import io.fastsafetensors.core.group.Consensus.Reached;
 import io.fastsafetensors.core.group.Consensus.Told;
@@ -7,6 +8,7 @@ import io.fastsafetensors.core.group.Consensus;
 import io.fastsafetensors.core.memory.SharedBackend;
 import io.fastsafetensors.core.memory.SharedBuffer;
 import io.fastsafetensors.core.transfer.ReaderThreads;
+import io.fastsafetensors.error.TensorNotFoundException;
 import io.fastsafetensors.group.PendingCollective;
 import io.fastsafetensors.group.ProcessGroup;
 import io.fastsafetensors.group.RankSlice;
@@ -14,9 +16,12 @@ import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.types.TensorInfo;
 import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Consumer;
@@ -30,7 +35,7 @@ final class Deliveries {
     private static final String MAY_FAIL = "may fail at the end";
 
     private final LoadedWeights own;
-    private final DeliveryTracker handOuts;
+    private final HandedOut handedOut;
     private final RankLayout way;
     private final ProcessGroup group;
     private final Consensus agreement;
@@ -39,12 +44,14 @@ final class Deliveries {
     private final LongAdder received = new LongAdder();
 
     /// @param own what this rank reads
+    /// @param owners who reads which file
+    /// @param tensors the selected tensors of all ranks
     /// @param backend the device, held by `own`
     /// @param turn whose permit allows to use the group
-    Deliveries(LoadedWeights own, DeliveryTracker handOuts, RankLayout way, ProcessGroup group, Consensus agreement,
-            SharedBackend backend, Semaphore turn) {
+    Deliveries(LoadedWeights own, FileOwners owners, Collection<TensorInfo> tensors, RankLayout way,
+            ProcessGroup group, Consensus agreement, SharedBackend backend, Semaphore turn) {
         this.own = own;
-        this.handOuts = handOuts;
+        this.handedOut = new HandedOut(owners, tensors);
         this.way = way;
         this.group = group;
         this.agreement = agreement;
@@ -148,7 +155,7 @@ final class Deliveries {
 
     /// Opens a stream, prepares every delivery, and waits for what that queued.
     private Ready prepare(List<Delivery.Request> requests) {
-        requests.forEach(request -> handOuts.requireThere(request.tensor()));
+        requests.forEach(request -> handedOut.requireThere(request.tensor()));
         Ready ready = new Ready(requests, new ArrayList<>(requests.size()), backend.get().openCopyStream());
         try {
             for (Delivery.Request request : requests) {
@@ -182,7 +189,7 @@ final class Deliveries {
     }
 
     private void handedOut(Delivery.Request request) {
-        if (handOuts.add(request.tensor()) && request.owner() == way.rank()) {
+        if (handedOut.add(request.tensor()) && request.owner() == way.rank()) {
             own.free(request.tensor().name());
         }
     }
@@ -196,6 +203,41 @@ final class Deliveries {
             agreement.reach("awaitAll()", own::awaitAll);
         } finally {
             turn.release();
+        }
+    }
+
+    /// Counts which tensors were handed out, file by file: a file whose tensors all were is no longer needed. The same on
+    /// every rank. Used by one thread at a time.
+    private static final class HandedOut {
+        private final FileOwners owners;
+        /// For each file, how many of its tensors were not handed out yet.
+        private final int[] waiting;
+        private final Set<String> names = new HashSet<>();
+
+        /// @param tensors those that are selected, of all ranks
+        HandedOut(FileOwners owners, Collection<TensorInfo> tensors) {
+            this.owners = owners;
+            this.waiting = new int[owners.files()];
+            for (TensorInfo tensor : tensors) {
+                waiting[owners.file(tensor)]++;
+            }
+        }
+
+        /// Refuses a tensor whose file is gone.
+        ///
+        /// @throws TensorNotFoundException if all tensors of its file were handed out
+        void requireThere(TensorInfo tensor) {
+            if (waiting[owners.file(tensor)] == 0) {
+                throw new TensorNotFoundException(tensor.name(), "every tensor of its file was handed out, and the file's"
+                        + " memory went back; keep the tensor that was given, or ask for it before the last one");
+            }
+        }
+
+        /// A tensor was handed out.
+        ///
+        /// @return whether it was the last of its file
+        boolean add(TensorInfo tensor) {
+            return names.add(tensor.name()) && --waiting[owners.file(tensor)] == 0;
         }
     }
 }

@@ -111,10 +111,10 @@ final class SharedLoads {
             Map<String, TensorInfo> tensors = new LinkedHashMap<>();
             checkpoint.tensors().stream().filter(options.selection()::test).forEach(t -> tensors.put(t.name(), t));
             FileOwners files = owners(checkpoint, given);
-            DeliveryTracker handOuts = new DeliveryTracker(files, tensors.values());
             LoadedWeights own = load.start(options.progress(), null);
             return new OwnedWeights(own, checkpoint, tensors, files, load.way(),
-                    new Deliveries(own, handOuts, load.way(), group, agreement, target.backend(), turn));
+                    new Deliveries(own, files, tensors.values(), load.way(), group, agreement, target.backend(),
+                            turn));
         }, _ -> Told.NOTHING, OwnedWeights::close).value();
     }
 
