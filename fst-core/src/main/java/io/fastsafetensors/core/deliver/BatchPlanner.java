@@ -6,9 +6,9 @@ import io.fastsafetensors.core.distribute.RankLayout;
 import io.fastsafetensors.core.header.ParsedCheckpoint;
 import io.fastsafetensors.core.memory.LoadMemory;
 import io.fastsafetensors.core.memory.Resources;
-import io.fastsafetensors.core.transfer.FileTransfers;
 import io.fastsafetensors.core.plan.ReadPlan;
 import io.fastsafetensors.core.plan.StreamPlan;
+import io.fastsafetensors.core.transfer.FileTransfers;
 import io.fastsafetensors.error.BudgetException;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -120,7 +120,10 @@ final class BatchPlanner implements AutoCloseable {
             if (regular && run.ownedBytes() == 0 && !run.alone() && sizes.size() == 1) {
                 sizes = List.of(budget.bufferSize(sizes.getFirst()));
             }
-            long bytes = sizes.stream().mapToLong(Long::longValue).sum();
+            long bytes = 0;
+            for (long size : sizes) {
+                bytes += size;
+            }
             long limit = Math.max(bytes + budget.scratchBytes(),
                     regular ? budget.limit(run.deviceBytes()) - run.ownedBytes() : most);
             return new Batch(run,

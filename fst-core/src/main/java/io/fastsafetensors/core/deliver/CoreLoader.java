@@ -52,8 +52,8 @@ public final class CoreLoader implements Loader {
         this.own = own;
         this.device = own.target().device();
         this.choice = own.target().choice();
-        this.shared = options.group().filter(group -> group.size() > 1)
-                .map(group -> new SharedLoads(own.target(), inForce, group));
+        this.shared = options.group().isPresent() && options.group().get().size() > 1
+                ? Optional.of(new SharedLoads(own.target(), inForce, options.group().get())) : Optional.empty();
     }
 
     /// Picks a backend and opens its device.
@@ -162,7 +162,9 @@ public final class CoreLoader implements Loader {
 
     private ParsedCheckpoint open(LoadTarget target, CheckpointFiles files, SourceFiles sources) {
         ParsedCheckpoint checkpoint = CheckpointReader.open(files, sources, options.open(), target.threads()::run);
-        options.digests().tensors().keySet().forEach(checkpoint::info);
+        for (String name : options.digests().tensors().keySet()) {
+            checkpoint.info(name);
+        }
         FileDigests digests = FileDigests.of(checkpoint, options.digests());
         return Dequantization.view(checkpoint.withDigests(digests), options);
     }

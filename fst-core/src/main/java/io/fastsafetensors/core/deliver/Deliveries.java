@@ -228,8 +228,9 @@ final class Deliveries {
         /// @throws TensorNotFoundException if all tensors of its file were handed out
         void requireThere(TensorInfo tensor) {
             if (waiting[owners.file(tensor)] == 0) {
-                throw new TensorNotFoundException(tensor.name(), "every tensor of its file was handed out, and the file's"
-                        + " memory went back; keep the tensor that was given, or ask for it before the last one");
+                throw new TensorNotFoundException(tensor.name(),
+                        "every tensor of its file was handed out, and the file's memory went back; keep the tensor that"
+                                + " was given, or ask for it before the last one");
             }
         }
 

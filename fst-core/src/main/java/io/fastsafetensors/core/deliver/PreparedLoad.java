@@ -10,20 +10,21 @@ import io.fastsafetensors.core.jfr.Recorder;
 import io.fastsafetensors.core.jfr.Span;
 import io.fastsafetensors.core.memory.LoadMemory;
 import io.fastsafetensors.core.memory.Resources;
-import io.fastsafetensors.core.memory.TensorScope;
 import io.fastsafetensors.core.memory.SharedBuffer;
-import io.fastsafetensors.core.transfer.BlockExchange;
-import io.fastsafetensors.core.transfer.LoadJob;
-import io.fastsafetensors.core.transfer.DeviceBuffers;
-import io.fastsafetensors.core.transfer.BlockListener;
-import io.fastsafetensors.core.transfer.Readers;
-import io.fastsafetensors.core.transfer.FileTransfers;
-import io.fastsafetensors.core.transfer.SlotPool;
+import io.fastsafetensors.core.memory.TensorScope;
 import io.fastsafetensors.core.plan.Pages;
 import io.fastsafetensors.core.plan.PlannedFile;
 import io.fastsafetensors.core.plan.ReadPlan;
+import io.fastsafetensors.core.transfer.BlockExchange;
+import io.fastsafetensors.core.transfer.BlockListener;
+import io.fastsafetensors.core.transfer.DeviceBuffers;
+import io.fastsafetensors.core.transfer.FileTransfers;
+import io.fastsafetensors.core.transfer.LoadJob;
+import io.fastsafetensors.core.transfer.Readers;
+import io.fastsafetensors.core.transfer.SlotPool;
 import io.fastsafetensors.error.Printable;
 import io.fastsafetensors.spi.Releases;
+import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -98,7 +99,13 @@ final class PreparedLoad implements AutoCloseable {
 
     /// The sizes of a plan's buffers, one for each file that tensors are loaded from.
     static List<Long> bufferSizes(ReadPlan plan) {
-        return plan.planned().stream().filter(file -> !file.tensors().isEmpty()).map(PlannedFile::bufferBytes).toList();
+        List<Long> sizes = new ArrayList<>();
+        for (PlannedFile file : plan.planned()) {
+            if (!file.tensors().isEmpty()) {
+                sizes.add(file.bufferBytes());
+            }
+        }
+        return sizes;
     }
 
     ReadPlan plan() {
@@ -120,7 +127,11 @@ final class PreparedLoad implements AutoCloseable {
     }
 
     private long bufferBytes() {
-        return bufferSizes.stream().mapToLong(Long::longValue).sum();
+        long bytes = 0;
+        for (long size : bufferSizes) {
+            bytes += size;
+        }
+        return bytes;
     }
 
     /// The device memory that its readers need besides, while they run.
@@ -194,12 +205,14 @@ final class PreparedLoad implements AutoCloseable {
         if (pool != null) {
             begun.add(pool.retain()::release);
         }
+        int tensors = 0;
+        for (PlannedFile file : plan.planned()) {
+            tensors += file.tensors().size();
+        }
         Span span = Recorder.load(checkpoint.location().toString(), target.choice().name(), plan.planned().size(),
-                plan.planned().stream().mapToInt(f -> f.tensors().size()).sum(), plan.bytesToRead());
+                tensors, plan.bytesToRead());
         return new LoadJob(plan, places, checkpoint.sources(), routing, target.backend(), grant, pool, crew,
-                target.threads(), tap(),
-                options,
-                progress, span, exchange, begun);
+                target.threads(), tap(), options, progress, span, exchange, begun);
     }
 
     private BlockListener tap() {

@@ -203,10 +203,12 @@ final class Rewriter {
                 for (TensorInfo tensor : header.tensors()) {
                     if (tensor.byteSize() > 0 && wanted.test(tensor)) {
                         DType target = settings.target(tensor);
-                        cut(tensor, elements(pieceBytes, Math.max(target.bits(), tensor.dtype().bits())), names, pieces);
+                        cut(tensor, elements(pieceBytes, Math.max(target.bits(), tensor.dtype().bits())), names,
+                                pieces);
                     }
                 }
-                headers.add(new FileHeader(header.location(), header.fileLength(), header.dataStart(), pieces, Map.of()));
+                headers.add(
+                        new FileHeader(header.location(), header.fileLength(), header.dataStart(), pieces, Map.of()));
             }
             this.checkpoint =
                     new ParsedCheckpoint(source.location(), headers, source.sources()).withDigests(source.digests());

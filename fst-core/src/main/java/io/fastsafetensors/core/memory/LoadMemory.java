@@ -19,8 +19,7 @@ public final class LoadMemory implements AutoCloseable {
     private final long budget;
     private final boolean reuses;
     private final ArrayDeque<DeviceBuffer> spares = new ArrayDeque<>();
-    private volatile Runnable freed = () -> {
-    };
+    private volatile @Nullable Runnable listener;
     /// Bytes at the device now, spares included.
     private long allocated;
     private long spareBytes;
@@ -53,8 +52,15 @@ public final class LoadMemory implements AutoCloseable {
     }
 
     /// Whenever bytes become available this is called, without locks, by the thread that released them.
-    public void onRelease(Runnable listener) {
-        freed = listener;
+    public void onRelease(Runnable told) {
+        listener = told;
+    }
+
+    private void tellReleased() {
+        Runnable told = listener;
+        if (told != null) {
+            told.run();
+        }
     }
 
     /// The most bytes that were allocated at any time, those included that were just being allocated or freed.
@@ -76,7 +82,10 @@ public final class LoadMemory implements AutoCloseable {
         List<DeviceBuffer> surplus = new ArrayList<>();
         Grant grant = null;
         synchronized (this) {
-            long bytes = Math.addExact(others, buffers.stream().mapToLong(Long::longValue).sum());
+            long bytes = others;
+            for (long size : buffers) {
+                bytes = Math.addExact(bytes, size);
+            }
             if (bytes <= availableBytes()) {
                 List<DeviceBuffer> mine = takeSpares(buffers);
                 long fresh = bytes - sum(mine);
@@ -118,7 +127,11 @@ public final class LoadMemory implements AutoCloseable {
     }
 
     private static long sum(List<DeviceBuffer> buffers) {
-        return buffers.stream().mapToLong(DeviceBuffer::byteSize).sum();
+        long bytes = 0;
+        for (DeviceBuffer buffer : buffers) {
+            bytes += buffer.byteSize();
+        }
+        return bytes;
     }
 
     private void free(List<DeviceBuffer> buffers) {
@@ -137,7 +150,7 @@ public final class LoadMemory implements AutoCloseable {
         synchronized (this) {
             allocated -= bytes;
         }
-        freed.run();
+        tellReleased();
     }
 
     /// Keeps a buffer for a later batch.
@@ -151,7 +164,7 @@ public final class LoadMemory implements AutoCloseable {
             spares.add(buffer);
             spareBytes += buffer.byteSize();
         }
-        freed.run();
+        tellReleased();
         return true;
     }
 
@@ -288,7 +301,7 @@ public final class LoadMemory implements AutoCloseable {
                 }
                 mine.clear();
             }
-            new Releases().run(() -> free(surplus)).run(freed).finish();
+            new Releases().run(() -> free(surplus)).run(LoadMemory.this::tellReleased).finish();
         }
     }
 

@@ -35,8 +35,10 @@ public final class Planner {
     /// @throws io.fastsafetensors.error.SliceException if a tensor cannot be cut as it should be
     public static ReadPlan plan(List<FileHeader> headers, List<FileTransfer> routes, Selection selection,
             PlanSettings settings, Cuts cuts) {
-        List<Selected> selected =
-                headers.stream().map(header -> Selected.of(header.tensors(), selection, cuts)).toList();
+        List<Selected> selected = new ArrayList<>(headers.size());
+        for (FileHeader header : headers) {
+            selected.add(Selected.of(header.tensors(), selection, cuts));
+        }
         return plan(headers, routes, selected, settings);
     }
 

@@ -83,12 +83,22 @@ public final class ReadPlan implements LoadPlan {
 
     /// Whether the blocks of some file take this way.
     public boolean uses(PlannedFile.PlannedPath way) {
-        return files.stream().anyMatch(f -> f.path() == way && f.bytesToRead() > 0);
+        for (PlannedFile file : files) {
+            if (file.path() == way && file.bytesToRead() > 0) {
+                return true;
+            }
+        }
+        return false;
     }
 
     /// Whether some tensor changes its dtype on the way.
     public boolean converts() {
-        return files.stream().anyMatch(PlannedFile::converts);
+        for (PlannedFile file : files) {
+            if (file.converts()) {
+                return true;
+            }
+        }
+        return false;
     }
 
     /// Whether some tensor's bytes are not one run of its file.
@@ -98,7 +108,12 @@ public final class ReadPlan implements LoadPlan {
 
     /// Whether some tensor's bytes are not one run of a file that takes this way.
     public boolean gathers(PlannedFile.PlannedPath way) {
-        return files.stream().anyMatch(f -> f.path() == way && f.gathers());
+        for (PlannedFile file : files) {
+            if (file.path() == way && file.gathers()) {
+                return true;
+            }
+        }
+        return false;
     }
 
     /// Fails unless the buffers fit.
