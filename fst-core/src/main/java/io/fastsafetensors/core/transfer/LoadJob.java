@@ -44,16 +44,25 @@ public final class LoadJob {
     private final @Nullable BlockExchange exchange;
     private final Span span;
     private final ReadCounters counters = new ReadCounters();
+    /// Time of all readers for moving blocks from slots; more than the load's own time where several do.
     private final LongAdder placeNanos = new LongAdder();
+    /// The position in [#blocks] of the next one that a reader takes.
     private final AtomicInteger next = new AtomicInteger();
+    /// Workers, and whoever is starting some.
     private final AtomicInteger running = new AtomicInteger();
+    /// Open when every block was taken, though the last may still be under way.
     private final CountDownLatch taken = new CountDownLatch(1);
+    /// Open when nothing touches memory or files any more.
     private final CountDownLatch finished = new CountDownLatch(1);
+    /// What could not be released and nobody was told yet. Guarded by [#afterwards], like what follows.
     private Releases unreleased = new Releases();
     private final List<Runnable> afterwards = new ArrayList<>();
     private boolean ended;
+    /// The first reason that the load was cancelled for: not a failure of its own, so it hides none.
     private @Nullable RuntimeException cancellation;
+    /// Whether readers are to take no more blocks; read without a lock between any two.
     private volatile boolean stopped;
+    /// The pool's bytes at the end, for whoever asks later: the pool may be another loader's by then.
     private volatile long stagingBytes;
     private final int readers;
     private final ReadConcurrency pace;
@@ -128,6 +137,7 @@ public final class LoadJob {
         }
     }
 
+    /// Called by a worker or by who starts the load, hence while [#running] is not zero.
     private void startReaders(int count) {
         for (int i = 0; i < count; i++) {
             startWorker(this::read, true);
@@ -235,6 +245,7 @@ public final class LoadJob {
         return transfer;
     }
 
+    /// @param more how many readers are to be started besides; mostly none
     private void grow(int more) {
         SlotPool slots = context.pool();
         if (more > 0 && slots != null && plan.needsSlots()) {
@@ -279,6 +290,9 @@ public final class LoadJob {
         }
     }
 
+    /// Wakes whoever waits for a block, a buffer or a slot; readers notice between two blocks.
+    ///
+    /// @return whether this is the failure that waiters get: the first one is
     private boolean fail(RuntimeException why) {
         stopped = true;
         if (exchange != null) {
@@ -293,6 +307,7 @@ public final class LoadJob {
         return first;
     }
 
+    /// On the thread of the last worker. Nobody else is in here any more, so failures are final when [#finished] opens.
     private void end() {
         taken.countDown();
         if (arrivals.failure() == null) {

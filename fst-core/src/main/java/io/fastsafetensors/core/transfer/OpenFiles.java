@@ -26,6 +26,7 @@ import org.jspecify.annotations.Nullable;
 /// package's help.
 final class OpenFiles implements AutoCloseable {
     private final SourceFiles sources;
+    /// The backend's direct storage, if it has one; where it does, each file's report says why it is not used.
     private final Optional<DirectStorage> direct;
     private final DirectIo mode;
     private final ReadCounters counters;

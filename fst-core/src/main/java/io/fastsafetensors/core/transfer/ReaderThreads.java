@@ -14,6 +14,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 /// takes milliseconds, which is much for a load of tens. Thread-safe.
 public final class ReaderThreads {
     private static final AtomicInteger NUMBER = new AtomicInteger();
+    /// How long an idle thread stays: longer than the pause between two loads of one program.
     private static final int IDLE_SECONDS = 30;
     private static final int FEWEST = 16;
     private static final String MOST_PROPERTY = "fst.maxReaders";
@@ -28,10 +29,13 @@ public final class ReaderThreads {
 
     private static final ScopedValue<Boolean> CURRENT = ScopedValue.newInstance();
 
+    /// The bounds as they were when this was made: what was retained under a bound is released under it, whatever the
+    /// property says by then.
     private final int most = most();
     private final int mostRemote = mostRemote();
     private final ThreadPoolExecutor readers = READERS.retain(most);
     private final ThreadPoolExecutor remote = REMOTE.retain(mostRemote);
+    /// Without a bound: what runs here is waited for by a reader or by a user, and must never wait for a turn.
     private final ThreadPoolExecutor helpers = executor("helper", 0, new SynchronousQueue<>());
 
     /// None yet.
@@ -40,6 +44,8 @@ public final class ReaderThreads {
     public ReaderThreads() {
     }
 
+    /// @param most the most threads; 0 for as many as there is work
+    /// @param queue where work waits for one of them
     private static ThreadPoolExecutor executor(String role, int most, BlockingQueue<Runnable> queue) {
         ThreadPoolExecutor threads = new ThreadPoolExecutor(most, most == 0 ? Integer.MAX_VALUE : most, IDLE_SECONDS,
                 TimeUnit.SECONDS, queue,
