@@ -19,9 +19,11 @@ final class BatchPlanner implements AutoCloseable {
     private final LoadTarget target;
     private final LoadOptions options;
     private final ParsedCheckpoint checkpoint;
+    /// Which part of each tensor is loaded; a stream's ranks exchange nothing.
     private final RankLayout way;
     private final StreamBudget budget;
     private final StreamPlan plan;
+    /// Of all files, decided once; empty where files are mapped, because each batch maps what it has room for.
     private final FileTransfers routing;
     private final long startNanos;
 

@@ -41,13 +41,19 @@ final class BatchProducer implements AutoCloseable {
     private final StreamPlan plan;
     private final LoadMemory memory;
     private final StatsAccumulator.Progress progress;
+    /// Batches whose load was started and that nobody consumes yet. Guarded by this object, like what follows.
     private final ArrayDeque<Batch> ready = new ArrayDeque<>();
+    /// Batches that have memory: being loaded, waiting, or consumed.
     private int inMemory;
     private final CountDownLatch ended = new CountDownLatch(1);
+    /// What the thread could not release; told once, by a close.
     private Releases unreleased = new Releases();
     private volatile boolean started;
+    /// How often memory came back: who found no room waits for this to change, so that no release is missed.
     private long releases;
+    /// Whether the consumer waits for a batch now.
     private boolean wanted;
+    /// Whether the thread starts no batch any more.
     private boolean finished;
     private boolean closed;
     private @Nullable Throwable failure;
@@ -190,6 +196,7 @@ final class BatchProducer implements AutoCloseable {
         notifyAll();
     }
 
+    /// Plans and starts one batch after the other; ends early when the stream is closed.
     private void feed() {
         ArrayDeque<LoadedWeights> reading = new ArrayDeque<>();
         for (int next = 0; next < plan.size();) {
@@ -284,6 +291,10 @@ final class BatchProducer implements AutoCloseable {
         }
     }
 
+    /// Hands a batch to the consumer, or gives its memory back if it could not be started or the stream was closed
+    /// meanwhile.
+    ///
+    /// @param batch null if its load could not be started
     private void offer(@Nullable Batch batch, LoadMemory.Grant grant) {
         boolean late;
         synchronized (this) {
@@ -381,6 +392,7 @@ final class BatchProducer implements AutoCloseable {
         new Releases().run(planner::close).run(memory::close).finish();
     }
 
+    /// Cancels, so that no batch is added to what is taken.
     private synchronized List<Batch> takeWaiting() {
         cancel();
         List<Batch> waiting = List.copyOf(ready);

@@ -38,12 +38,19 @@ import java.util.function.BiFunction;
 import java.util.function.Function;
 
 /// Loads for one rank, alone or together with others.
+///
+/// Thread-safe: every operation has its own use of the [LoadTarget] and its own files, so operations run at the same time
+/// and a close waits for none of them. With a group of several ranks a load is one call of all ranks, and those take turns.
 public final class CoreLoader implements Loader {
+    /// What the user asked for, as [#options()] gives it back.
     private final LoadOptions options;
+    /// The same with what system properties overrule; what loads go by.
     private final LoadOptions inForce;
+    /// The use that the loader itself has of its target, from its opening to its close.
     private final LoadTarget.Use own;
     private final Device device;
     private final BackendChoice choice;
+    /// Present where the group has other ranks.
     private final Optional<SharedLoads> shared;
 
     private CoreLoader(LoadOptions options, LoadOptions inForce, LoadTarget.Use own) {
@@ -142,6 +149,10 @@ public final class CoreLoader implements Loader {
         }
     }
 
+    /// @param files finds the files of the checkpoint; called within the operation, so that what it throws reaches all
+    ///        ranks
+    /// @param owners the files of each rank, empty unless the caller said so
+    /// @param how the options in force, narrowed to what this load selects
     private Weights load(Function<SourceFiles, CheckpointFiles> files, Map<Integer, List<Location>> owners,
             LoadOptions how) {
         long start = System.nanoTime();
@@ -160,6 +171,7 @@ public final class CoreLoader implements Loader {
         });
     }
 
+    /// Reads and judges the headers, and shows the checkpoint as the options ask: with digests of files, and de-quantised.
     private ParsedCheckpoint open(LoadTarget target, CheckpointFiles files, SourceFiles sources) {
         ParsedCheckpoint checkpoint = CheckpointReader.open(files, sources, options.open(), target.threads()::run);
         for (String name : options.digests().tensors().keySet()) {

@@ -43,6 +43,7 @@ final class CoreTensor implements Tensor {
     }
 
     private final Origin origin;
+    /// How the scope reaches the buffer; ends with the scope at the latest.
     private final BufferView lease;
     /// Derived tensors are users of their lease, which ends with the last of them; those of a load are not: its leases last
     /// as long as its scope, however many tensors are handed out.
@@ -50,9 +51,11 @@ final class CoreTensor implements Tensor {
     private final String name;
     private final DType dtype;
     private final Shape shape;
+    /// Its first byte in the buffer.
     private final long offset;
     private final long byteSize;
     private final AtomicBoolean closed = new AtomicBoolean();
+    /// Present if the tensor has a scope of its own, which its close ends.
     private LeakDetector.@Nullable Ticket detached;
 
     /// @param countsOnLease whether this tensor is a user of the lease, which its close takes away

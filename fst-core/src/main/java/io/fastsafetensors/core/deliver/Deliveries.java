@@ -32,6 +32,7 @@ import org.jspecify.annotations.Nullable;
 /// Carries out the collective calls of a load whose files are owned by ranks. One at a time: each waits for what this rank
 /// gives, allocates what it gets, tells the others, and moves.
 final class Deliveries {
+    /// The fact by which a rank tells that it has a last step.
     private static final String MAY_FAIL = "may fail at the end";
 
     private final LoadedWeights own;
@@ -40,6 +41,7 @@ final class Deliveries {
     private final ProcessGroup group;
     private final Consensus agreement;
     private final SharedBackend backend;
+    /// Held through a whole call: two calls of one rank would meet the other ranks' in no fixed order.
     private final Semaphore turn;
     private final LongAdder received = new LongAdder();
 
@@ -188,6 +190,7 @@ final class Deliveries {
                 : own.derived(buffer, tensor.name(), tensor.dtype(), delivery.shape());
     }
 
+    /// Counted on every rank, so that all refuse the same tensors later; the memory is its owner's to free.
     private void handedOut(Delivery.Request request) {
         if (handedOut.add(request.tensor()) && request.owner() == way.rank()) {
             own.free(request.tensor().name());

@@ -31,6 +31,7 @@ final class Delivery implements AutoCloseable {
     private @Nullable SharedBuffer result;
     /// The parts that are no runs of the source, gathered.
     private @Nullable SharedBuffer cut;
+    /// What each rank gets, by rank, where the tensor is cut; on its owner alone.
     private final List<BufferSlice> parts = new ArrayList<>();
 
     /// A request of all ranks to the owner of a tensor.
@@ -118,6 +119,7 @@ final class Delivery implements AutoCloseable {
         }
     }
 
+    /// Rows of sub-byte dtypes are gathered as bytes: a part that cuts a byte was refused before.
     private void gather(BufferSlice whole, Part part, BufferSlice place, CopyStream stream) {
         DType dtype = request.tensor().dtype();
         DType unit = dtype.isSubByte() ? DType.U8 : dtype;

@@ -20,7 +20,9 @@ final class LoadState {
 
     private final TensorScope scope;
     private final LoadJob job;
+    /// The scope and the device. The scope is closed first: buffers go back to a device that is still open.
     private final Resources resources = new Resources();
+    /// One for each file of the plan. Written by the thread that starts the load, before the weights are handed out.
     private final List<@Nullable BufferView> leases = new ArrayList<>();
 
     /// @param scope what its tensors live in, closed with it
@@ -62,6 +64,7 @@ final class LoadState {
         close();
     }
 
+    /// Tensors are refused before readers stop: who waits for one learns that the weights are closed.
     private void cancel() {
         scope.markClosed();
         job.cancel(new IllegalStateException(scope + " is closed"));

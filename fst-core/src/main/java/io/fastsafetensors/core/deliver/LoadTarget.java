@@ -67,6 +67,7 @@ final class LoadTarget {
 
     /// Whether some loader of this process has begun [#prepare(Storages)].
     private static final AtomicBoolean PREPARED = new AtomicBoolean();
+    /// A file of one tensor in memory, for the preparation.
     private static final byte[] SMALLEST_FILE = smallestFile();
     private static final Logger LOG = System.getLogger("io.fastsafetensors.core");
 
@@ -77,12 +78,16 @@ final class LoadTarget {
     private final BackendChoice choice;
     private final SharedBackend backend;
     private final boolean pointers;
+    /// Chooses the transfer path of each file.
     private final PathSelector router;
+    /// How plans are made where neither memory nor other devices make blocks smaller; fixed, since slots have its size.
     private final PlanSettings settings;
     private final Readers readers;
     private final ReaderThreads threads;
     private final Storages storages;
+    /// Null where the host can address the device's memory: then nothing is staged.
     private final @Nullable SlotPool pool;
+    /// Null unless mappings are asked for.
     private final @Nullable MappedFiles mappings;
 
     /// @param resources what is to be released in the end, the other parameters among it; taken over when this returns

@@ -35,6 +35,7 @@ final class LoadedStream implements TensorStream {
     private final boolean owned;
     private final Batches batches;
     private final LeakDetector.Ticket ticket;
+    /// A stream is passed through once: its tensors are gone when the next ones come.
     private boolean iterating;
 
     private LoadedStream(ParsedCheckpoint checkpoint, boolean owned, Batches batches, LoadOptions options) {
@@ -137,10 +138,13 @@ final class LoadedStream implements TensorStream {
         private final StatsAccumulator sum;
         private final boolean owned;
         private final LinkedHashSet<String> pending = new LinkedHashSet<>();
+        /// Open when the first close has freed everything; other closes wait for it.
         private final CountDownLatch freed = new CountDownLatch(1);
         private long remaining;
         private boolean closed;
+        /// Whether a close is freeing, or has freed.
         private boolean freeing;
+        /// Whether a failure ended the stream.
         private boolean ended;
         private BatchProducer.@Nullable Batch current;
 
@@ -195,6 +199,7 @@ final class LoadedStream implements TensorStream {
             }
         }
 
+        /// Waits for the tensor's bytes.
         private Tensor handedOut(BatchProducer.Batch batch, String name) {
             CoreTensor tensor = batch.weights().loaded(name);
             return owned ? batch.owned(tensor) : tensor;
@@ -318,6 +323,7 @@ final class LoadedStream implements TensorStream {
             }
         }
 
+        /// @param waits whether to wait for reads; where not, the last reader of each batch frees it
         private void free(BatchProducer.@Nullable Batch batch, boolean waits) {
             Releases releases = new Releases();
             if (batch != null) {

@@ -43,16 +43,23 @@ import org.jspecify.annotations.Nullable;
 
 /// The tensors that one rank has after a load: all that it asked for, or its parts of them. Asking for one talks to no
 /// other rank.
+///
+/// A tensor waits for its own blocks alone: its bytes are complete when these have arrived, whatever the rest of the load
+/// does or fails at later. Only [#awaitAll()] tells that the whole load succeeded, files unchanged to the end.
 final class LoadedWeights implements Weights {
     private final ParsedCheckpoint checkpoint;
+    /// The index in the checkpoint of the plan's first file: a batch of a stream has a run of the files.
     private final int firstFile;
     private final ReadPlan plan;
     private final LoadState state;
     private final LoadTiming clock;
     private final LoadMemory memory;
     private final DigestCheck digests;
+    /// It refers to these weights, so that they are not collected while a tensor of theirs is in use.
     private final CoreTensor.Origin origin;
     private final RankLayout way;
+    /// Whether they are a load by themselves, which ends the digests of its files when it is closed; batches of a stream
+    /// share them.
     private final boolean alone;
     private final LeakDetector.Ticket ticket;
 
@@ -95,6 +102,7 @@ final class LoadedWeights implements Weights {
         state.job().join();
     }
 
+    /// By the number of the tensor in the checkpoint: the plan has no table of names of its own.
     private @Nullable PlannedTensor find(String name) {
         int number = checkpoint.number(name);
         if (number < 0) {
@@ -212,6 +220,7 @@ final class LoadedWeights implements Weights {
         return loaded(planned(name));
     }
 
+    /// Looks at the scope again after waiting: a close may have come meanwhile.
     private CoreTensor loaded(PlannedTensor tensor) {
         String name = tensor.info().name();
         if (!state.job().arrivals().isThere(tensor.firstBlock(), tensor.lastBlock())) {

@@ -34,7 +34,9 @@ final class OwnedWeights implements Weights {
     /// enough that the first ones are on their way while the next ones are read.
     private static final long MOST_TOGETHER = 256L << 20;
 
+    /// The tensors of this rank's files, which only it has read.
     private final LoadedWeights own;
+    /// All files, those of the other ranks included: they say what can be asked for.
     private final Checkpoint checkpoint;
     private final Map<String, TensorInfo> tensors;
     private final FileOwners owners;
@@ -98,6 +100,7 @@ final class OwnedWeights implements Weights {
         return own.plan();
     }
 
+    /// Checks for every rank what could be refused on one alone.
     private Delivery.Request request(String name, int dim, int destination) {
         TensorInfo info = own.loadedInfo(info(name));
         Part.requireAll(info, dim, way.ranks());
@@ -116,6 +119,7 @@ final class OwnedWeights implements Weights {
                 options.device().isPresent() || options.dtype().isPresent(), Tensor::close);
     }
 
+    /// The call as ranks compare it: those that ask for different things are told both.
     private static String called(String method, String what, GetOptions options) {
         return method + "(" + what + ")" + options.dtype().map(dtype -> " as " + dtype).orElse("");
     }
@@ -224,6 +228,8 @@ final class OwnedWeights implements Weights {
         return runs;
     }
 
+    /// The end of the run of requests that goes in one step from there on: of one file, and of [#MOST_TOGETHER] bytes at
+    /// most.
     private static int endOfRun(List<Delivery.Request> requests, int from) {
         Location file = requests.get(from).tensor().file();
         long bytes = 0;

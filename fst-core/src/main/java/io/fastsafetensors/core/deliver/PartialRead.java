@@ -73,6 +73,8 @@ public final class PartialRead {
         }
     }
 
+    /// Long runs are read straight to their places. Short ones, of rows say, are read together with what lies between: one
+    /// walk goes ahead to find how many fit into the window, and a second one follows and copies.
     private void fill(SliceView slice) {
         SliceView.Runs ahead = slice.runs(info.dtype());
         long run = ahead.runBytes();
@@ -109,6 +111,8 @@ public final class PartialRead {
         return end;
     }
 
+    /// @param offset the first byte, in the tensor
+    /// @param at where it goes in the result
     private void readLong(long offset, long at, long bytes) {
         if (bytes <= PIECE) {
             read(offset, target, at, bytes);

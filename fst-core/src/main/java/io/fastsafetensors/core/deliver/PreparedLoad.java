@@ -38,11 +38,13 @@ final class PreparedLoad implements AutoCloseable {
     private final LoadOptions options;
     private final ParsedCheckpoint checkpoint;
     private final RankLayout way;
+    /// Held by [#resources], as everything is that is to be given back.
     private final FileTransfers routing;
     private final int firstFile;
     private final ReadPlan plan;
     private final List<Long> bufferSizes;
     private final DigestCheck digests;
+    /// One reader where something has to see each file's blocks in their order.
     private final Readers.Crew crew;
     private final LoadTiming clock;
     private final Resources resources;
@@ -164,6 +166,8 @@ final class PreparedLoad implements AutoCloseable {
                         OF_A_STREAM));
     }
 
+    /// Readers begin before the buffers are allocated. From then on a failure is the load's own: its state cancels the
+    /// readers, waits for them and frees, so nothing is given back here a second time.
     private LoadedWeights start(LoadMemory memory, LoadMemory.Grant grant, ProgressListener progress,
             @Nullable BlockExchange exchange, boolean alone, TensorScope scope) {
         DeviceBuffers places = new DeviceBuffers(plan.planned().size());
@@ -215,6 +219,7 @@ final class PreparedLoad implements AutoCloseable {
                 target.threads(), tap(), options, progress, span, exchange, begun);
     }
 
+    /// Everybody who has to see blocks as they were read, as one listener.
     private BlockListener tap() {
         BlockListener digesting = digests.tap();
         BlockListener counting =
@@ -228,6 +233,7 @@ final class PreparedLoad implements AutoCloseable {
         };
     }
 
+    /// The alignment of the buffers, in bytes. A page at least, so that blocks can be read directly into them.
     private long alignment() {
         return Math.max(Pages.SIZE, Math.max(options.alignment(), target.backend().get().hints().tensorAlignment()));
     }

@@ -28,6 +28,9 @@ import java.util.function.Supplier;
 
 /// Loads of several ranks: agrees on what is loaded and how before the first byte is read. What one rank cannot do is an
 /// error on all. One load or collective call of a loader uses the group at a time.
+///
+/// The turn is a permit rather than a lock: a striped load keeps it until the exchange has ended, which another thread
+/// finds out.
 final class SharedLoads {
     private static final String STARTING = "the start of a load";
 
@@ -123,6 +126,7 @@ final class SharedLoads {
                 : FileOwners.given(checkpoint.headers(), given);
     }
 
+    /// What this rank reads: with owners, the tensors of its own files.
     private Selection selection(RankLayout way, ParsedCheckpoint checkpoint, Map<Integer, List<Location>> given) {
         if (way.distribution() != Distribution.OWNER) {
             return options.selection();
@@ -142,6 +146,8 @@ final class SharedLoads {
         }
     }
 
+    /// Agrees in two steps: that all have the same checkpoint and options, which decides how it is shared, and that all can
+    /// plan and have room for it.
     private PreparedLoad prepare(String what, Supplier<ParsedCheckpoint> headers, Map<Integer, List<Location>> owners,
             long startNanos) {
         Reached<ParsedCheckpoint> opened = agreement.reach(what, headers,

@@ -19,7 +19,9 @@ final class StatsAccumulator {
     private long fromCache;
     private long direct;
     private long received;
+    /// Of the first batch that had one, in seconds since the stream was asked for.
     private double firstTensor;
+    /// When the last batch so far was complete, in seconds since the stream was asked for.
     private double all;
     private int readers;
     private double readSeconds;
@@ -65,6 +67,7 @@ final class StatsAccumulator {
         return sum.toStats(deviceBytes);
     }
 
+    /// A copy, to which a batch can be added that is not over yet.
     private StatsAccumulator(StatsAccumulator other) {
         files = other.files;
         secondsPlan = other.secondsPlan;
