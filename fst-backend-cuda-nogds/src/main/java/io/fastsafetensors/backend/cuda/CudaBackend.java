@@ -38,6 +38,8 @@ final class CudaBackend implements ContextBackend {
     private final KernelModule module;
     private final CudaKernels kernels;
     private final Lifetime lifetime;
+    /// Linked here, once, rather than by every reader of the first load at the same moment.
+    private final Supplier<CopyStream> newStream;
 
     /// @param context this backend's own; closed with it
     /// @param mostKept bytes of device memory to keep for the next load at most
@@ -51,6 +53,7 @@ final class CudaBackend implements ContextBackend {
         this.events = CudaFence.pool(context);
         this.module = new KernelModule(context);
         this.kernels = new CudaKernels(context, module, lifetime);
+        this.newStream = () -> new CudaCopyStream(context, events, lifetime);
     }
 
     @Override
@@ -109,7 +112,7 @@ final class CudaBackend implements ContextBackend {
 
     @Override
     public CopyStream openCopyStream() {
-        return lifetime.using(() -> new CudaCopyStream(context, events, lifetime));
+        return lifetime.using(newStream);
     }
 
     @Override

@@ -50,31 +50,33 @@ final class CudaContext implements AutoCloseable {
     ///
     /// @return the status
     int query(IntSupplier function) {
-        push();
+        enter();
         try {
             return function.getAsInt();
         } finally {
-            pop();
+            leave();
         }
     }
 
     /// Does something with the context current that may call other libraries.
     <T> T with(Supplier<T> work) {
-        push();
+        enter();
         try {
             return work.get();
         } finally {
-            pop();
+            leave();
         }
     }
 
-    private void push() {
+    /// Makes the context current until [#leave()]. What each block of a load calls uses this pair rather than a lambda:
+    /// a dozen readers that come to one for the first time link it a dozen times, and each block allocates one.
+    void enter() {
         status.check("cuCtxPushCurrent", driver.cuCtxPushCurrent(context));
     }
 
-    /// A failure here is one of earlier work, which its fence reports, or of the context, which the next call reports.
+    /// Ends what [#enter()] began. A failure here is one of earlier work, which its fence reports, or of the context, which the next call reports.
     /// Thrown, it would lose the result of the call that has just succeeded.
-    private void pop() {
+    void leave() {
         int popped = driver.cuCtxPopCurrent();
         if (popped != CudaDriver.CUDA_SUCCESS) {
             LOG.log(Level.DEBUG, () -> status.failure("cuCtxPopCurrent", popped, "").getMessage());

@@ -12,6 +12,7 @@ import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.spi.base.Lifetime;
 import io.fastsafetensors.types.DeviceHandle;
 import java.lang.foreign.MemorySegment;
+import java.lang.ref.Reference;
 import java.util.Objects;
 
 /// A CUDA stream that has no order with the default one.
@@ -30,10 +31,21 @@ final class CudaCopyStream implements CopyStream {
         this.context = context;
         this.driver = context.driver();
         this.events = events;
+        this.stream = created(context);
+        this.lifetime = backend.work("the copy stream", new End());
+    }
+
+    private static Stream created(CudaContext context) {
         Stream[] created = new Stream[1];
-        context.run("cuStreamCreate", () -> driver.cuStreamCreate(created, CudaDriver.CU_STREAM_NON_BLOCKING));
-        this.stream = created[0];
-        this.lifetime = backend.work("the copy stream", this::release);
+        int status;
+        context.enter();
+        try {
+            status = context.driver().cuStreamCreate(created, CudaDriver.CU_STREAM_NON_BLOCKING);
+        } finally {
+            context.leave();
+        }
+        context.status().check("cuStreamCreate", status);
+        return created[0];
     }
 
     /// Whether it is a stream of the backend with this context.
@@ -55,9 +67,30 @@ final class CudaCopyStream implements CopyStream {
         long bytes = source.byteSize();
         long to = address(target, targetOffset, bytes);
         HostBytes.requireReadable(source);
-        HostBytes.toDevice(source, (piece, offset) -> context.run("cuMemcpyHtoDAsync",
-                () -> driver.cuMemcpyHtoDAsync(to + offset, piece.address(), piece.byteSize(), stream)),
-                this::finish);
+        if (source.isNative()) {
+            try {
+                submit(to, source.address(), bytes);
+            } finally {
+                Reference.reachabilityFence(source);
+            }
+        } else {
+            HostBytes.toDevice(source, (piece, offset) -> submit(to + offset, piece.address(), piece.byteSize()),
+                    this::finish);
+        }
+    }
+
+    private void submit(long to, long from, long bytes) {
+        if (bytes == 0) {
+            return;
+        }
+        int status;
+        context.enter();
+        try {
+            status = driver.cuMemcpyHtoDAsync(to, from, bytes, stream);
+        } finally {
+            context.leave();
+        }
+        context.status().check("cuMemcpyHtoDAsync", status);
     }
 
     @Override
@@ -88,7 +121,7 @@ final class CudaCopyStream implements CopyStream {
     }
 
     private CudaFence record() {
-        return CudaFence.recorded(context, events, event -> driver.cuEventRecord(event, stream));
+        return CudaFence.recorded(context, events, stream);
     }
 
     @Override
@@ -119,11 +152,15 @@ final class CudaCopyStream implements CopyStream {
         lifetime.close();
     }
 
-    private void release() {
-        Releases releases = new Releases();
-        releases.run(this::finish);
-        releases.run(() -> context.run("cuStreamDestroy", () -> driver.cuStreamDestroy(stream)));
-        releases.finish();
+    /// Waits for what was submitted, and destroys the stream.
+    private final class End implements Runnable {
+        @Override
+        public void run() {
+            Releases releases = new Releases();
+            releases.run(CudaCopyStream.this::finish);
+            releases.run(() -> context.run("cuStreamDestroy", () -> driver.cuStreamDestroy(stream)));
+            releases.finish();
+        }
     }
 
     /// The address of a range that is inside an open buffer.

@@ -34,14 +34,43 @@ final class CudaFence implements Fence {
     /// The pool of a backend's events.
     static EventPool<Event> pool(CudaContext context) {
         CudaDriver driver = context.driver();
-        return new EventPool<>(() -> {
-            Event[] created = new Event[1];
-            context.run("cuEventCreate", () -> driver.cuEventCreate(created, FLAGS));
-            return created[0];
-        }, event -> context.run("cuEventDestroy", () -> driver.cuEventDestroy(event)));
+        return new EventPool<>(() -> created(context),
+                event -> context.run("cuEventDestroy", () -> driver.cuEventDestroy(event)));
     }
 
-    /// A fence behind what was submitted to a stream.
+    private static Event created(CudaContext context) {
+        Event[] created = new Event[1];
+        int status;
+        context.enter();
+        try {
+            status = context.driver().cuEventCreate(created, FLAGS);
+        } finally {
+            context.leave();
+        }
+        context.status().check("cuEventCreate", status);
+        return created[0];
+    }
+
+    /// A fence behind what was submitted to a stream of the backend.
+    static CudaFence recorded(CudaContext context, EventPool<Event> events, CudaDriver.Stream stream) {
+        Event event = events.take();
+        try {
+            int status;
+            context.enter();
+            try {
+                status = context.driver().cuEventRecord(event, stream);
+            } finally {
+                context.leave();
+            }
+            context.status().check("cuEventRecord", status);
+        } catch (RuntimeException e) {
+            events.giveBack(event);
+            throw e;
+        }
+        return new CudaFence(context, events, event);
+    }
+
+    /// A fence behind what was submitted to a stream of the program's own.
     ///
     /// @param record records the event in the stream, and returns the driver's status
     static CudaFence recorded(CudaContext context, EventPool<Event> events, ToIntFunction<Event> record) {
@@ -72,7 +101,7 @@ final class CudaFence implements Fence {
             long start = System.nanoTime();
             while (!ask()) {
                 if (System.nanoTime() - start > SPIN_NANOS) {
-                    context.run("cuEventSynchronize", () -> driver.cuEventSynchronize(event));
+                    synchronize();
                     passed = true;
                     return;
                 }
@@ -81,6 +110,17 @@ final class CudaFence implements Fence {
         } finally {
             leave();
         }
+    }
+
+    private void synchronize() {
+        int status;
+        context.enter();
+        try {
+            status = driver.cuEventSynchronize(event);
+        } finally {
+            context.leave();
+        }
+        context.status().check("cuEventSynchronize", status);
     }
 
     /// Makes later work of a stream wait on the device.
@@ -106,7 +146,13 @@ final class CudaFence implements Fence {
         if (passed) {
             return true;
         }
-        int result = context.query(() -> driver.cuEventQuery(event));
+        int result;
+        context.enter();
+        try {
+            result = driver.cuEventQuery(event);
+        } finally {
+            context.leave();
+        }
         if (result == CudaDriver.CUDA_ERROR_NOT_READY) {
             return false;
         }

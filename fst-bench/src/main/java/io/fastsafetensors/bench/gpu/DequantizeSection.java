@@ -23,6 +23,8 @@ final class DequantizeSection implements Section {
             }
             // Apart from the timed rounds: asking for free memory is a call into the driver.
             for (int i = 0; i < bench.settings().rounds(); i++) {
+                // What earlier loads left for the next one would hide what this one takes.
+                bf16.trim();
                 try (MemoryWatch watch = new MemoryWatch(bench.backend())) {
                     long result = LoadRun.of(bf16, path).stats().bytes();
                     beside.add((watch.peak() - result) / MIB);

@@ -18,6 +18,9 @@ import java.util.stream.Stream;
 record HeldResources(ProcessSnapshot process, long descriptors, long writable, long deviceFree) {
     /// The driver's own pools, code and class memory may move by this much.
     private static final long TOLERANCE = 64L << 20;
+    private static final String READER = "fst-reader-";
+    /// As docs/configuration.md has it for `fst.maxReaders`.
+    private static final int MOST_READERS = Math.max(16, 2 * Runtime.getRuntime().availableProcessors());
     private static final int TRIES = 50;
     private static final long PAUSE_MILLIS = 100;
 
@@ -59,8 +62,8 @@ record HeldResources(ProcessSnapshot process, long descriptors, long writable, l
         if (!after.process.files().equals(process.files())) {
             text.append(" files ").append(process.files()).append(" became ").append(after.process.files());
         }
-        // Threads that are pooled end by themselves when nothing has been to do for a while.
-        if (count(after.process.threads()) > count(process.threads())) {
+        if (others(after.process.threads()) > others(process.threads())
+                || readers(after.process.threads()) > MOST_READERS) {
             text.append(" threads ").append(process.threads()).append(" became ").append(after.process.threads());
         }
         if (after.descriptors != descriptors) {
@@ -81,7 +84,13 @@ record HeldResources(ProcessSnapshot process, long descriptors, long writable, l
                 - Long.parseUnsignedLong(line.substring(0, dash), 16);
     }
 
-    private static int count(Map<String, Integer> threads) {
-        return threads.values().stream().mapToInt(Integer::intValue).sum();
+    /// Readers are a pool of the process: they stay for the next load, and end when nothing has been to do for a while.
+    private static int readers(Map<String, Integer> threads) {
+        return threads.entrySet().stream().filter(thread -> thread.getKey().startsWith(READER))
+                .mapToInt(Map.Entry::getValue).sum();
+    }
+
+    private static int others(Map<String, Integer> threads) {
+        return threads.values().stream().mapToInt(Integer::intValue).sum() - readers(threads);
     }
 }

@@ -65,10 +65,11 @@ final class LoadTarget {
     /// What is there if the process runs at all.
     private static final long CERTAIN_BYTES = 256 << 10;
 
-    /// Whether some loader of this process has begun [#prepare(Storages)].
+    /// Whether some loader of this process has begun [#prepare(Storages, AtomicBoolean)].
     private static final AtomicBoolean PREPARED = new AtomicBoolean();
-    /// A file of one tensor in memory, for the preparation.
-    private static final byte[] SMALLEST_FILE = smallestFile();
+    private static final int EXAMPLE_TENSORS = 24;
+    /// Enough for the compiler to take notice.
+    private static final int PREPARING_ROUNDS = 400;
     private static final Logger LOG = System.getLogger("io.fastsafetensors.core");
 
     private final References uses = new References();
@@ -130,8 +131,14 @@ final class LoadTarget {
             ReaderThreads threads = new ReaderThreads();
             resources.add(threads::end);
             // Opening a device takes long enough to hide this.
-            threads.run(() -> prepare(storages));
-            BackendSelector.Selected selected = BackendSelector.open(options);
+            AtomicBoolean opened = new AtomicBoolean();
+            threads.run(() -> prepare(storages, opened));
+            BackendSelector.Selected selected;
+            try {
+                selected = BackendSelector.open(options);
+            } finally {
+                opened.set(true);
+            }
             resources.add(selected.backend()::release);
             LoadTarget target = new LoadTarget(options, selected, threads, storages, resources);
             return target.new Use();
@@ -139,20 +146,39 @@ final class LoadTarget {
     }
 
     /// Does ahead of a process's first load what every first load does once: binding the system's calls, loading the
-    /// classes that parse headers and plan, which takes as long as reading gigabytes does. What goes wrong is told at
-    /// the first use.
-    private static void prepare(Storages storages) {
+    /// classes that parse headers and plan, which takes as long as reading gigabytes does. A device that takes long to
+    /// open leaves time to have them compiled as well. What goes wrong is told at the first use.
+    ///
+    /// @param opened set when the device is open: nothing is repeated then
+    private static void prepare(Storages storages, AtomicBoolean opened) {
         try (SourceFiles files = SourceFiles.forLoad(storages)) {
             files.prepare();
             if (PREPARED.compareAndSet(false, true)) {
-                FileHeader header = files.file(Location.of(SMALLEST_FILE))
-                        .reading(file -> HeaderReader.read(new FileBytes(file), OpenOptions.defaults()));
-                Planner.plan(List.of(header), List.of(new FileTransfer(PlannedPath.STAGED, "")), Selection.all(),
-                        new PlanSettings(Pages.SIZE, Pages.SIZE, Optional.empty(), Selection.none()), RankLayout.ALONE);
+                Location example = Location.of(exampleFile());
+                List<FileTransfer> paths = List.of(new FileTransfer(PlannedPath.STAGED, ""));
+                PlanSettings settings = new PlanSettings(Pages.SIZE, 1 << 20, Optional.empty(), Selection.none());
+                for (int round = 0; round == 0 || (round < PREPARING_ROUNDS && !opened.get()); round++) {
+                    FileHeader header = files.file(example)
+                            .reading(file -> HeaderReader.read(new FileBytes(file), OpenOptions.defaults()));
+                    Planner.plan(List.of(header), paths, Selection.all(), settings, RankLayout.ALONE);
+                }
             }
         } catch (RuntimeException e) {
             LOG.log(Level.DEBUG, "loads are not prepared", e);
         }
+    }
+
+    /// A file whose header has as many tensors as a layer of a model or two.
+    private static byte[] exampleFile() {
+        StringBuilder text = new StringBuilder("{\"__metadata__\":{\"format\":\"pt\"}");
+        for (int i = 0; i < EXAMPLE_TENSORS; i++) {
+            text.append(",\"model.layers.").append(i)
+                    .append(".weight\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[")
+                    .append(4 * i).append(',').append(4 * i + 4).append("]}");
+        }
+        byte[] header = text.append('}').toString().getBytes(US_ASCII);
+        return ByteBuffer.allocate(Long.BYTES + header.length + EXAMPLE_TENSORS * Float.BYTES).order(LITTLE_ENDIAN)
+                .putLong(header.length).put(header).array();
     }
 
     /// Keeps the target open until it is closed. Thread-safe.
@@ -189,13 +215,6 @@ final class LoadTarget {
     Use use() {
         uses.retain("the loader for " + device);
         return new Use();
-    }
-
-    private static byte[] smallestFile() {
-        byte[] header = """
-                {"__metadata__":{"a":"b"},"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}""".getBytes(US_ASCII);
-        return ByteBuffer.allocate(Long.BYTES + header.length + Float.BYTES).order(LITTLE_ENDIAN).putLong(header.length)
-                .put(header).array();
     }
 
     /// The user's options take precedence over the backend's hints.

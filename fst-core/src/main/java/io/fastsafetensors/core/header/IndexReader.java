@@ -137,20 +137,22 @@ final class IndexReader {
 
     /// Advisory: whatever it is, it stops nothing.
     private Optional<TotalSize> readTotalSize() {
-        return switch (json.next()) {
-            case VALUE_NULL -> Optional.empty();
-            case VALUE_NUMBER_INT, VALUE_NUMBER_FLOAT -> Optional.of(TotalSize.number(json.text()));
-            case VALUE_STRING -> Optional.of(TotalSize.text(json.string(TOTAL_SIZE)));
-            case START_OBJECT -> {
-                json.skipRest();
-                yield Optional.of(TotalSize.other("an object"));
-            }
-            case START_ARRAY -> {
-                json.skipRest();
-                yield Optional.of(TotalSize.other("an array"));
-            }
-            case null, default -> Optional.of(TotalSize.other(json.text()));
-        };
+        // No switch that takes null: it is linked at run time, in each process's first load.
+        JsonToken token = json.next();
+        if (token == JsonToken.VALUE_NULL) {
+            return Optional.empty();
+        }
+        if (token == JsonToken.VALUE_NUMBER_INT || token == JsonToken.VALUE_NUMBER_FLOAT) {
+            return Optional.of(TotalSize.number(json.text()));
+        }
+        if (token == JsonToken.VALUE_STRING) {
+            return Optional.of(TotalSize.text(json.string(TOTAL_SIZE)));
+        }
+        if (token == JsonToken.START_OBJECT || token == JsonToken.START_ARRAY) {
+            json.skipRest();
+            return Optional.of(TotalSize.other(token == JsonToken.START_OBJECT ? "an object" : "an array"));
+        }
+        return Optional.of(TotalSize.other(json.text()));
     }
 
     private void meet(String tensor, String shard) {

@@ -168,6 +168,9 @@ final class JsonCursor implements AutoCloseable {
     }
 
     private int skip(@Nullable JsonToken token, int depth) {
+        if (token == null) {
+            return depth;
+        }
         switch (token) {
             case START_OBJECT, START_ARRAY -> {
                 return depth + 1;
@@ -178,7 +181,7 @@ final class JsonCursor implements AutoCloseable {
             case PROPERTY_NAME -> checked(parser.currentName());
             case VALUE_STRING -> checked(parser.getString());
             case VALUE_NUMBER_INT, VALUE_NUMBER_FLOAT -> requireReadable(parser.getStringCharacters());
-            case null, default -> {
+            default -> {
             }
         }
         return depth;

@@ -59,9 +59,14 @@ final class CopiesInFlight {
     /// The slot goes back before the load is told: what the load is told may throw, where the file has changed.
     private void complete(Flight flight) {
         flight.span().finish("in place");
-        Releases releases = new Releases();
-        release(flight, true, releases);
-        releases.finish();
+        StagingBuffer slot = flight.slot();
+        try {
+            flight.fence().close();
+        } finally {
+            if (slot != null) {
+                load.slots().give(slot, true);
+            }
+        }
         load.arrived(flight.block());
     }
 

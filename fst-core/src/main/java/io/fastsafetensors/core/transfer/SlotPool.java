@@ -54,6 +54,16 @@ public final class SlotPool {
     private @Nullable RuntimeException failure;
 
     private record Key(SharedBackend backend, long slotBytes) {
+        // Those of a record are linked at run time, in each process's first load.
+        @Override
+        public boolean equals(@Nullable Object other) {
+            return other instanceof Key that && backend.equals(that.backend) && slotBytes == that.slotBytes;
+        }
+
+        @Override
+        public int hashCode() {
+            return 31 * backend.hashCode() + Long.hashCode(slotBytes);
+        }
     }
 
     private SlotPool(Key key) {

@@ -54,7 +54,7 @@ class ChangedFileTest {
 
     /// A change to the file.
     private enum Change {
-        REPLACED, REWRITTEN, TRUNCATED, GROWN
+        REPLACED, REWRITTEN, TRUNCATED, GROWN, RELINKED
     }
 
     /// An operation that reads it.
@@ -114,7 +114,7 @@ class ChangedFileTest {
     @Tag("slow")
     @Test
     void changes_at_any_moment_give_one_version_or_an_error() throws IOException {
-        rounds(4, 200 / (Way.values().length * Use.values().length) + 1);
+        rounds(Change.values().length, 200 / (Way.values().length * Use.values().length) + 1);
     }
 
     private void rounds(int changes, int moments) throws IOException {
@@ -140,7 +140,12 @@ class ChangedFileTest {
     private boolean round(Way way, Use use, Change change, int moment, String message) throws IOException {
         // The far device reads files directly by their names.
         Path victim = directory.resolve("direct-" + change + ".safetensors");
-        Files.copy(first, victim, StandardCopyOption.REPLACE_EXISTING);
+        if (change == Change.RELINKED) {
+            Files.deleteIfExists(victim);
+            Files.createSymbolicLink(victim, first);
+        } else {
+            Files.copy(first, victim, StandardCopyOption.REPLACE_EXISTING);
+        }
         AtomicInteger blocks = new AtomicInteger();
         ProgressListener changing = (_, _) -> {
             if (blocks.incrementAndGet() == moment) {
@@ -170,7 +175,7 @@ class ChangedFileTest {
 
     private static String word(Change change) {
         return switch (change) {
-            case REPLACED -> "replaced";
+            case REPLACED, RELINKED -> "replaced";
             case REWRITTEN -> "rewritten";
             case TRUNCATED -> "shrank";
             case GROWN -> "grew";
@@ -189,6 +194,11 @@ class ChangedFileTest {
                     }
                 }
                 case GROWN -> Files.write(victim, new byte[1000], StandardOpenOption.APPEND);
+                case RELINKED -> {
+                    Files.deleteIfExists(directory.resolve("new"));
+                    Files.move(Files.createSymbolicLink(directory.resolve("new"), second), victim,
+                            StandardCopyOption.ATOMIC_MOVE);
+                }
             }
         } catch (IOException e) {
             throw new UncheckedIOException(e);
