@@ -34,16 +34,21 @@ final class QuantizedTensors {
     private static final Set<DType> EIGHT_BITS = Set.of(DType.F8_E4M3, DType.F8_E5M2, DType.F8_E4M3FNUZ,
             DType.F8_E5M2FNUZ);
     private static final Set<DType> FLOAT_SCALES = Set.of(DType.F32, DType.BF16, DType.F16, DType.F8_E8M0);
+    /// Bytes of a block of MXFP4, with two elements in each.
     private static final long MX_BYTES = 16;
     private static final long MX_BLOCK = 32;
     private static final long NV_BLOCK = 16;
+    /// Sizes of blocks, the most usual first: the shape of scales says how many blocks there are, which several sizes may
+    /// explain.
     private static final long[] USUAL_BLOCKS = {128, 32, 64, 16, 256, 512, 1024, 8, 4, 2};
     private static final Logger LOG = System.getLogger("io.fastsafetensors.core");
     private static final String WEIGHT = ".weight";
 
     private final ParsedCheckpoint checkpoint;
     private final Optional<QuantizationConfig> config;
+    /// By the name of the tensor that has the elements.
     private final Map<String, Quantized> found = new LinkedHashMap<>();
+    /// Scales and factors of those, by name.
     private final Map<String, TensorInfo> consumed = new LinkedHashMap<>();
 
     private QuantizedTensors(ParsedCheckpoint checkpoint, Optional<QuantizationConfig> config) {
@@ -102,6 +107,7 @@ final class QuantizedTensors {
         return checkpoint.number(name) < 0 ? null : checkpoint.info(name);
     }
 
+    /// @return the name without the first suffix that it ends with; null if it ends with none
     private static @Nullable String without(String name, String... suffixes) {
         return Arrays.stream(suffixes).filter(suffix -> name.endsWith(suffix) && name.length() > suffix.length())
                 .map(suffix -> name.substring(0, name.length() - suffix.length())).findFirst().orElse(null);
@@ -152,6 +158,7 @@ final class QuantizedTensors {
         }
     }
 
+    /// @param divides whether scales are divided by the factor, as compressed-tensors has it
     private void addNvfp4(TensorInfo values, String name, String scalesName, String factorName, boolean divides) {
         TensorInfo scales = required(values, scalesName, "F8_E4M3");
         TensorInfo factor = required(values, factorName, "F32");

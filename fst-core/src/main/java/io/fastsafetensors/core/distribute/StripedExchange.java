@@ -37,6 +37,7 @@ public final class StripedExchange implements BlockExchange {
     private final BlockCompletion completion;
     /// Whether to exchange, known when every rank has begun its load or one could not.
     private final CompletableFuture<Boolean> begin = new CompletableFuture<>();
+    /// The end is told once, however often and by whom it is closed.
     private final AtomicBoolean closed = new AtomicBoolean();
     private final LongAdder received = new LongAdder();
 
@@ -120,6 +121,7 @@ public final class StripedExchange implements BlockExchange {
 
         private final Load load;
         private final BlockTargets targets = new BlockTargets(plan);
+        /// Windows under way, the oldest first, which is the order in which they are waited for.
         private final ArrayDeque<Moving> moving = new ArrayDeque<>(MOST_IN_FLIGHT + 1);
         private @Nullable CopyStream stream;
 
@@ -162,6 +164,7 @@ public final class StripedExchange implements BlockExchange {
             return buffer;
         }
 
+        /// Waits until at most so many are under way; those that are done already arrive in any case.
         private void arriveDownTo(int most) {
             while (!moving.isEmpty() && (moving.size() > most || moving.element().work().isDone())) {
                 Moving oldest = moving.element();

@@ -27,6 +27,7 @@ final class LocalGroup implements ProcessGroup {
 
     private final LocalRanks ranks;
     private final int rank;
+    /// All ranks: who meets in most operations.
     private final BitSet everybody = new BitSet();
 
     private LocalGroup(LocalRanks ranks, int rank) {
@@ -83,6 +84,7 @@ final class LocalGroup implements ProcessGroup {
         return talk(Kind.EXCHANGE, message.clone());
     }
 
+    /// An operation without data: one meeting is enough.
     private List<byte[]> talk(Kind kind, byte[] message) {
         ranks.enter(rank);
         try {
@@ -128,6 +130,7 @@ final class LocalGroup implements ProcessGroup {
         });
     }
 
+    /// Every rank looks at what all expect, so that a wrong size is told on all of them and not only where it is.
     private void requireExpected(List<SharedSlice> offered, List<LocalCall> calls) {
         for (int r = 0; r < size(); r++) {
             long sent = offered.get(r).byteSize();
@@ -190,6 +193,7 @@ final class LocalGroup implements ProcessGroup {
         transfer(from, rank, slice, List.of(), stream);
     }
 
+    /// Between two ranks alone; others may be in an operation of their own.
     private void transfer(int from, int to, BufferSlice slice, List<SharedSlice> offers, CopyStream stream) {
         BitSet both = only(from);
         both.set(to);
@@ -210,6 +214,7 @@ final class LocalGroup implements ProcessGroup {
         stream.copy(from.buffer(), from.offset(), to.buffer(), to.offset(), from.byteSize());
     }
 
+    /// A new set, which the caller may change.
     private static BitSet only(int one) {
         BitSet set = new BitSet();
         set.set(one);

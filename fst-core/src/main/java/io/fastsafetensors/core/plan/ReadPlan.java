@@ -17,7 +17,9 @@ public final class ReadPlan implements LoadPlan {
     private final List<PlannedFile> files;
     private final BlockTable blocks;
     private final PlanSettings settings;
+    /// The order of the reads: that of the blocks, but for the first ones of the first files.
     private final int[] order;
+    /// How ranks share the load, once that is known; for whoever prints the plan.
     private final Optional<Sharing> sharing;
 
     ReadPlan(List<PlannedFile> files, BlockTable blocks, PlanSettings settings) {
@@ -185,6 +187,7 @@ public final class ReadPlan implements LoadPlan {
         return Sha256.hex(sha);
     }
 
+    /// With its length, so that two texts never digest as two others with the same letters.
     private static void update(MessageDigest sha, String text) {
         byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
         sha.update((byte) (bytes.length >>> 24));

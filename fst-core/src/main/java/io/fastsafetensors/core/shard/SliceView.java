@@ -51,6 +51,7 @@ public record SliceView(Shape shape, Strided view, boolean contiguous, long byte
         return of(name, dtype, new Strided(Shape.of(Arrays.copyOf(dims, rank)), offset, Arrays.copyOf(strides, rank)));
     }
 
+    /// Elements of less than a byte need runs that begin and end on bytes; others fit anywhere.
     private static SliceView of(String name, DType dtype, Strided view) {
         Shape shape = view.shape();
         long elements = shape.elements();
@@ -89,6 +90,7 @@ public record SliceView(Shape shape, Strided view, boolean contiguous, long byte
         return strides;
     }
 
+    /// Dimensions of one element may have any stride.
     private static boolean isContiguous(Shape shape, long[] strides) {
         long expected = 1;
         for (int d = shape.rank() - 1; d >= 0; d--) {
@@ -102,6 +104,9 @@ public record SliceView(Shape shape, Strided view, boolean contiguous, long byte
         return true;
     }
 
+    /// Counts a negative index from the end, as Python does.
+    ///
+    /// @param asked what the message names
     static long index(String name, int dim, long size, long index, long asked) {
         long resolved = index < 0 ? index + size : index;
         if (resolved < 0 || resolved >= size) {
@@ -164,6 +169,7 @@ public record SliceView(Shape shape, Strided view, boolean contiguous, long byte
             return range.step() > 0 ? forwards(name, dim, size, range) : backwards(name, dim, size, range);
         }
 
+        /// An end may be the size itself; unlike in Python, it may not be beyond.
         private static Bounds forwards(String name, int dim, long size, Slice.Range range) {
             boolean fromStart = range.start() == Slice.OPEN;
             long start = fromStart ? 0 : index(name, dim, size, range.start(), range.start());
