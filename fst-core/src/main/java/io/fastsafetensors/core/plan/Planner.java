@@ -83,7 +83,7 @@ public final class Planner {
     }
 
     /// The buffer is the file's ranges one after the other, each from a whole page to a whole page, so that a direct read
-    /// of any block ends where its tensors stay. What lies between tensors of a range is read and kept.
+    /// of any block goes straight to where its tensors stay. What lies between tensors of a range is read and kept.
     private PlannedFile inPlace(int index, FileHeader header, Selected selected, FileTransfer route) {
         long blockBytes = route.readBytes() > 0 ? Pages.ceil(route.readBytes()) : settings.blockBytes();
         Ranges ranges = Ranges.of(selected, GAP_LIMIT);
