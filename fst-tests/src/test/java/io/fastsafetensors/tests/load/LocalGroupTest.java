@@ -133,6 +133,7 @@ class LocalGroupTest {
 
     @ParameterizedTest
     @MethodSource("groups")
+    @Tag("slow")
     void every_collective_moves_the_right_bytes(String kind, int size) {
         Ranks.all(size, group -> {
             try (Desk desk = new Desk(device(kind, group.rank()))) {

@@ -17,6 +17,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.condition.EnabledOnOs;
@@ -99,6 +100,7 @@ class NamesTest {
     }
 
     @Test
+    @Tag("slow")
     void files_of_any_name_are_written_whatever_the_locale() throws IOException, InterruptedException {
         for (String name : NAMES) {
             assertEquals(List.of(), run(Map.of("LC_ALL", "C"), List.of(), List.of(), "write", uri(name).toString()));

@@ -3,6 +3,7 @@ package io.fastsafetensors.backend.cpu.kernels;
 import io.fastsafetensors.types.DType;
 import java.util.random.RandomGenerator;
 import java.util.stream.LongStream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
@@ -14,6 +15,7 @@ class WideConversionTest {
 
     @ParameterizedTest
     @EnumSource(value = DType.class, names = {"F32", "F64"})
+    @Tag("slow")
     void floats_convert(DType from) {
         try (Desk desk = new Desk()) {
             for (DType to : Desk.CONVERTIBLE) {
@@ -25,6 +27,7 @@ class WideConversionTest {
 
     @ParameterizedTest
     @EnumSource(value = DType.class, names = {"I32", "U32", "I64", "U64"})
+    @Tag("slow")
     void integers_convert(DType from) {
         try (Desk desk = new Desk()) {
             for (DType to : Desk.CONVERTIBLE) {
