@@ -82,6 +82,7 @@ public final class CoreLoader implements Loader {
         }
     }
 
+    /// What the API has and this version does not support.
     private static UnsupportedFeatureException unsupported(String what) {
         return new UnsupportedFeatureException(what + ": not in this version", Where.nowhere());
     }
@@ -141,6 +142,7 @@ public final class CoreLoader implements Loader {
         }, owners, inForce);
     }
 
+    /// @throws IllegalArgumentException if files were given to a rank that the group does not have
     private static void requireRanks(Map<Integer, List<Location>> owners, int ranks) {
         for (int rank : owners.keySet()) {
             if (rank < 0 || rank >= ranks) {

@@ -54,6 +54,7 @@ final class CoreTensor implements Tensor {
     /// Its first byte in the buffer.
     private final long offset;
     private final long byteSize;
+    /// Whether this tensor was closed; its scope may be closed besides.
     private final AtomicBoolean closed = new AtomicBoolean();
     /// Present if the tensor has a scope of its own, which its close ends.
     private LeakDetector.@Nullable Ticket detached;
@@ -72,6 +73,7 @@ final class CoreTensor implements Tensor {
         this.byteSize = byteSize;
     }
 
+    /// The scope is asked first: that the load is closed explains more than that this tensor is.
     private void requireOpen() {
         origin.scope().requireOpen();
         if (closed.get()) {
@@ -83,6 +85,7 @@ final class CoreTensor implements Tensor {
         return origin;
     }
 
+    /// Its first byte in the buffer that [#hold()] gives.
     long offset() {
         return offset;
     }
@@ -171,6 +174,7 @@ final class CoreTensor implements Tensor {
         DeviceWork.copyOut(this, target);
     }
 
+    /// @throws UnsupportedFeatureException on a device whose memory is objects (OpenCL)
     private static long pointer(DeviceHandle handle, String name) {
         if (!handle.isPointer()) {
             throw new UnsupportedFeatureException("this device has no pointers; use handle()",
@@ -254,6 +258,9 @@ final class CoreTensor implements Tensor {
     }
 
     /// Other elements of the same memory, in the same scope.
+    ///
+    ///
+    /// A view of a derived tensor is one more user of its lease, so the two may be closed in any order.
     private CoreTensor view(Shape newShape, long newOffset, long newBytes) {
         if (countsOnLease) {
             lease.retain();

@@ -111,6 +111,8 @@ final class DeviceWork {
         }
     }
 
+    /// A row is what lies under one index of the dimensions before the joined one: one run of each part, one after the
+    /// other.
     private static void interleave(List<CoreTensor> parts, long rows, CopyStream stream, BufferSlice target) {
         long at = target.offset();
         for (long row = 0; row < rows; row++) {
@@ -150,6 +152,9 @@ final class DeviceWork {
     }
 
     /// Memory in a scope: a buffer, or a part of one where it is small.
+    ///
+    ///
+    /// Its lease counts one user, the tensor that the work makes.
     private static TensorScope.Piece place(TensorScope scope, SharedBackend backend, long bytes) {
         long alignment = backend.get().hints().tensorAlignment();
         LongFunction<SharedBuffer> allocate =
@@ -215,6 +220,7 @@ final class DeviceWork {
         }
     }
 
+    /// Straight into memory that a driver's own thread may write.
     private static void copyOut(SharedBuffer held, long offset, MemorySegment target) {
         try (CopyStream stream = held.backend().get().openCopyStream()) {
             stream.copyToHost(held.buffer(), offset, target);

@@ -41,7 +41,9 @@ final class DigestCheck {
     /// What is copied back from a device at a time, and how much of a segment one buffer shows, in bytes.
     private static final long STEP = 8L << 20;
 
+    /// Tensors that have a digest, by name. Filled before the check is handed out.
     private final Map<String, Expected> expected = new LinkedHashMap<>();
+    /// Sees blocks where some tensor with a digest is converted.
     private BlockListener tap = BlockListener.NONE;
 
     private DigestCheck() {

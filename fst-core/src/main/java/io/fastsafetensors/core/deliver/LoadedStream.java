@@ -137,15 +137,19 @@ final class LoadedStream implements TensorStream {
         private final BatchProducer feeder;
         private final StatsAccumulator sum;
         private final boolean owned;
+        /// The tensors of the batch at hand that were not handed out, in the order of the files. Guarded by this object,
+        /// like what follows.
         private final LinkedHashSet<String> pending = new LinkedHashSet<>();
         /// Open when the first close has freed everything; other closes wait for it.
         private final CountDownLatch freed = new CountDownLatch(1);
+        /// Tensors of the stream that were not handed out.
         private long remaining;
         private boolean closed;
         /// Whether a close is freeing, or has freed.
         private boolean freeing;
         /// Whether a failure ended the stream.
         private boolean ended;
+        /// Taken by whoever frees it, so that it is freed once.
         private BatchProducer.@Nullable Batch current;
 
         /// @param tensors how many there will be in all
@@ -242,6 +246,7 @@ final class LoadedStream implements TensorStream {
             return pending.isEmpty();
         }
 
+        /// One that is there, so that nobody waits while there is something to do.
         private synchronized String choose(LoadedWeights weights) {
             for (String name : pending) {
                 if (weights.isReady(name)) {

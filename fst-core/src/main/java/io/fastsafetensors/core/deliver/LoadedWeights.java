@@ -51,12 +51,16 @@ final class LoadedWeights implements Weights {
     /// The index in the checkpoint of the plan's first file: a batch of a stream has a run of the files.
     private final int firstFile;
     private final ReadPlan plan;
+    /// What is to be stopped and freed; apart from this object, which the leak detector watches.
     private final LoadState state;
     private final LoadTiming clock;
+    /// Asked for its peak alone; the buffers of the tensors are the state's.
     private final LoadMemory memory;
+    /// Asked about each tensor whenever it is handed out; it digests each once.
     private final DigestCheck digests;
     /// It refers to these weights, so that they are not collected while a tensor of theirs is in use.
     private final CoreTensor.Origin origin;
+    /// Which part of each tensor this rank has.
     private final RankLayout way;
     /// Whether they are a load by themselves, which ends the digests of its files when it is closed; batches of a stream
     /// share them.
@@ -79,6 +83,7 @@ final class LoadedWeights implements Weights {
         this.ticket = LeakDetector.watch(this, state.scope().toString(), leaks, state::abandon);
     }
 
+    /// Every call of a user begins with it, so that a closed load answers alike whatever is asked.
     private void requireOpen() {
         state.scope().requireOpen();
     }
@@ -117,6 +122,7 @@ final class LoadedWeights implements Weights {
         return position < 0 ? null : tensors.get(position);
     }
 
+    /// @throws TensorNotFoundException saying whether the checkpoint or only the selection lacks it
     private PlannedTensor planned(String name) {
         requireOpen();
         PlannedTensor tensor = find(name);
@@ -180,6 +186,7 @@ final class LoadedWeights implements Weights {
         return loaded(plannedWhole(name));
     }
 
+    /// @throws SliceException if only a part of it was loaded
     private PlannedTensor plannedWhole(String name) {
         PlannedTensor tensor = planned(name);
         if (tensor.part().dim() >= 0) {
@@ -201,6 +208,7 @@ final class LoadedWeights implements Weights {
         return options.dtype().isPresent() ? step(moved, t -> t.to(options.dtype().get())) : moved;
     }
 
+    /// One step of a chain of tensors, of which the user gets the last alone.
     private static Tensor step(Tensor tensor, UnaryOperator<Tensor> change) {
         Tensor result;
         try {
@@ -254,6 +262,7 @@ final class LoadedWeights implements Weights {
                 buffer.buffer().byteSize());
     }
 
+    /// The view of the buffer that holds the tensors of its file.
     private BufferView lease(PlannedTensor tensor) {
         BufferView lease = state.lease(tensor.file());
         if (lease == null) {
@@ -304,6 +313,9 @@ final class LoadedWeights implements Weights {
         return as(part(name, dim), options);
     }
 
+    /// A part of what is there as a whole is cut out; one that was loaded as such is there already.
+    ///
+    /// @throws SliceException if another part than the one asked for was loaded
     private CoreTensor part(String name, int dim) {
         PlannedTensor tensor = planned(name);
         Part.requireAll(loadedInfo(tensor.info()), dim, way.ranks());

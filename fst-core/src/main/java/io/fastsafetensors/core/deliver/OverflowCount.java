@@ -29,6 +29,7 @@ final class OverflowCount implements BlockListener {
     private static final int SIXTEEN_BIT_MAGNITUDE = 0x7FFF;
 
     private final ReadPlan plan;
+    /// Those of the checkpoint: batches of a stream add to the same ones.
     private final Overflows counts;
 
     private OverflowCount(ReadPlan plan, Overflows counts) {
@@ -63,6 +64,10 @@ final class OverflowCount implements BlockListener {
         }
     }
 
+    /// Counts in the runs of a tensor that is cut along an inner dimension; what lies between is not loaded.
+    ///
+    /// @param first the first byte of the file that may count
+    /// @param last the one after the last
     private static long rows(Limit limit, PlannedTensor tensor, long first, long last, MemorySegment memory,
             long base) {
         Part part = tensor.part();
@@ -79,11 +84,14 @@ final class OverflowCount implements BlockListener {
     /// The magnitudes of one dtype that are finite and too large for another one. They are consecutive codes, so that an
     /// element is judged by comparing its bits. Immutable.
     private static final class Limit {
+        /// Each pair is made once: blocks ask for every converted tensor in them.
         private static final Map<Pair, Optional<Limit>> MADE = new ConcurrentHashMap<>();
 
+        /// Of an element.
         private final int bits;
         /// Codes without sign from here on, and before infinity.
         private final long from;
+        /// The code of infinity. Dtypes without one, and limits beyond it, have no [Limit].
         private final long infinity;
 
         private record Pair(DType from, DType to) {
@@ -131,11 +139,13 @@ final class OverflowCount implements BlockListener {
             };
         }
 
+        /// The code of the smallest F32 that is not below a limit.
         private static long singleAtLeast(double limit) {
             float nearest = (float) limit;
             return Float.floatToRawIntBits(nearest < limit ? Math.nextUp(nearest) : nearest);
         }
 
+        /// The code of the smallest F16 that is not below a limit.
         private static long halfAtLeast(double limit) {
             int code = 0;
             while (code < 0x7C00 && Float.float16ToFloat((short) code) < limit) {

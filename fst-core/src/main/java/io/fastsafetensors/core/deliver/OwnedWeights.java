@@ -29,6 +29,10 @@ import java.util.Set;
 import java.util.TreeMap;
 
 /// The tensors of a load in which each file is read by one rank, which gives its tensors to the others when all ask.
+///
+///
+/// Calls that hand out tensors are collective: every rank makes the same ones in the same order, and each returns when all
+/// have what they asked for. What is asked about the checkpoint alone is answered without the others.
 final class OwnedWeights implements Weights {
     /// The most bytes of tensors that are delivered together, unless one alone is larger: enough that agreeing costs little, few
     /// enough that the first ones are on their way while the next ones are read.
@@ -38,7 +42,9 @@ final class OwnedWeights implements Weights {
     private final LoadedWeights own;
     /// All files, those of the other ranks included: they say what can be asked for.
     private final Checkpoint checkpoint;
+    /// The selected tensors of all ranks, by name, in the order of the checkpoint.
     private final Map<String, TensorInfo> tensors;
+    /// Which rank has read which file.
     private final FileOwners owners;
     private final RankLayout way;
     private final Deliveries deliveries;
@@ -107,6 +113,8 @@ final class OwnedWeights implements Weights {
         return new Delivery.Request(info, owners.owner(info), dim, destination);
     }
 
+    /// @param dim the dimension that all are cut along, −1 if they go as wholes
+    /// @param destination the one rank that gets them, −1 if all do
     private List<Delivery.Request> requests(List<String> names, int dim, int destination, GetOptions options) {
         List<Delivery.Request> requests = names.stream().map(name -> request(name, dim, destination)).toList();
         Sharding.requireConvertible(requests.stream().map(Delivery.Request::tensor).toList(), dim, way, options);

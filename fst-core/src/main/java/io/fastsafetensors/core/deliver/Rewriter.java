@@ -45,7 +45,9 @@ final class Rewriter {
     /// One being written, one that is there, one being read.
     private static final int BATCHES_AHEAD = 1;
     private static final int BATCHES = BATCHES_AHEAD + 2;
+    /// So many pieces at the least make up a batch, so that readers have something to share.
     private static final int PIECES_PER_BATCH = 4;
+    /// What a piece has at most, in bytes, before and after a conversion: the size of the memory that it is copied back to.
     private static final long LARGEST_PIECE = 8L << 20;
 
     private final LoadTarget target;
@@ -140,6 +142,8 @@ final class Rewriter {
         return copy.asByteBuffer();
     }
 
+    /// Which tensors go into which file: as the source has them where files are kept, else by the sizes that the options
+    /// ask for.
     private Layout layout(ParsedCheckpoint source, Path copy, WriteOptions writing) {
         IndexKeys keys = source.indexKeys();
         Layout.Index index = new Layout.Index(source.index().map(Location::name).filter(_ -> writing.keepFiles())
@@ -165,6 +169,7 @@ final class Rewriter {
         return parts.isEmpty() ? Layout.of(List.of(), writing, index, copy) : Layout.kept(parts, writing, index);
     }
 
+    /// The selected ones, as they are written.
     private List<TensorSpec> items(List<TensorInfo> tensors) {
         return tensors.stream().filter(options.selection()::test).map(tensor -> TensorSpec.of(tensor.name(),
                 target.planSettings().target(tensor), tensor.shape())).toList();

@@ -135,6 +135,7 @@ final class DequantizedSource implements DerivedSource {
             private final Quantized tensor;
             private final StorageFile values;
             private final StorageFile scales;
+            /// Multiplies; of this tensor's dtypes.
             private final BlockProduct product;
             /// The largest magnitude of an element: where its product fits, every product does.
             private final float largest;

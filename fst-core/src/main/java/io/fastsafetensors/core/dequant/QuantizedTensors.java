@@ -103,6 +103,7 @@ final class QuantizedTensors {
         return consumed.keySet();
     }
 
+    /// Null if the checkpoint has no tensor of that name.
     private @Nullable TensorInfo find(String name) {
         return checkpoint.number(name) < 0 ? null : checkpoint.info(name);
     }
@@ -113,6 +114,7 @@ final class QuantizedTensors {
                 .map(suffix -> name.substring(0, name.length() - suffix.length())).findFirst().orElse(null);
     }
 
+    /// @throws FormatException InvalidQuantization if its plain name is another tensor's
     private void add(Quantized tensor) {
         found.put(tensor.values().name(), tensor);
         consumed.put(tensor.scales().name(), tensor.scales());
@@ -145,6 +147,7 @@ final class QuantizedTensors {
         }
     }
 
+    /// @param name what the plain tensor is called
     private void addMxfp4(TensorInfo blocks, String name, String scalesName) {
         TensorInfo scales = required(blocks, scalesName, "U8 or F8_E8M0");
         long[] dims = blocks.shape().toArray();
@@ -208,6 +211,7 @@ final class QuantizedTensors {
         addBytes(tensor, scales.get());
     }
 
+    /// Elements of a byte each, whatever blocks their scales stand for.
     private void addBytes(TensorInfo values, TensorInfo scales) {
         // MXFP8 keeps its powers of two in plain bytes.
         DType scale = scales.dtype() == DType.U8 ? DType.F8_E8M0 : scales.dtype();
@@ -249,6 +253,9 @@ final class QuantizedTensors {
                 single ? rowStride * Math.ceilDiv(rows, blockRows) : 0);
     }
 
+    /// The size of the blocks in each dimension.
+    ///
+    /// @throws FormatException InvalidQuantization if the scales are no grid of blocks
     private long[] blocks(TensorInfo values, TensorInfo scales) {
         Shape shape = values.shape();
         int rank = shape.rank();
@@ -302,6 +309,7 @@ final class QuantizedTensors {
         return tensor.shape().rank() == 0 ? 0 : tensor.shape().dim(tensor.shape().rank() - 1);
     }
 
+    /// @param what its dtypes, for the message
     private TensorInfo required(TensorInfo values, String name, String what) {
         TensorInfo partner = find(name);
         if (partner == null) {

@@ -24,6 +24,8 @@ import java.util.Optional;
 /// @param shards what each rank loads a part of, in [Distribution#LOCAL] alone
 public record RankLayout(int rank, int ranks, Distribution distribution, String why, Optional<ShardSpec> shards)
         implements Cuts {
+    /// Names of what a rank tells of itself: the type of its device, whether the transport moves its memory, and its budget
+    /// in bytes.
     private static final String DEVICE = "device";
     private static final String LINK = "link";
     private static final String BUDGET = "budget";
@@ -83,6 +85,7 @@ public record RankLayout(int rank, int ranks, Distribution distribution, String 
                         + ranks.getFirst().getOrDefault(DEVICE, "?") + " memory: every byte is read once");
     }
 
+    /// Why tensors cannot be moved between the ranks: one rank that cannot take part keeps all from it.
     private static Optional<String> obstacle(List<Map<String, String>> ranks) {
         for (int r = 0; r < ranks.size(); r++) {
             String link = ranks.get(r).getOrDefault(LINK, "");

@@ -25,6 +25,7 @@ import java.util.function.Consumer;
 final class LocalGroup implements ProcessGroup {
     static final String NAME = "local";
 
+    /// What all ranks of the group share.
     private final LocalRanks ranks;
     private final int rank;
     /// All ranks: who meets in most operations.
@@ -202,6 +203,9 @@ final class LocalGroup implements ProcessGroup {
     }
 
     /// This rank's side of what one rank offers to others.
+    ///
+    ///
+    /// The owner only serves; its own copy, where it wants one, is its own affair.
     private void pass(SharedSlice offer, BufferSlice target, CopyStream stream) {
         if (offer.owner() == rank) {
             offer.serve(ranks, stream);
@@ -228,6 +232,11 @@ final class LocalGroup implements ProcessGroup {
     }
 
     /// Meets, moves data and meets again, so that nobody's memory is touched when it returns.
+    ///
+    ///
+    /// @param members the ranks that take part, this one among them
+    /// @param stream synchronized before others read what was queued on it, and after this rank has copied
+    /// @param work copies; given the calls of all, by rank
     private void move(LocalCall mine, BitSet members, CopyStream stream, Consumer<List<LocalCall>> work) {
         ranks.enter(rank);
         try {
