@@ -2,7 +2,6 @@ package io.fastsafetensors.core.distribute;
 
 import io.fastsafetensors.api.ProgressListener;
 import io.fastsafetensors.core.group.Consensus;
-import io.fastsafetensors.core.plan.BlockTargets;
 import io.fastsafetensors.core.plan.ReadPlan;
 import io.fastsafetensors.core.transfer.BlockCompletion;
 import io.fastsafetensors.core.transfer.BlockExchange;
@@ -120,7 +119,7 @@ public final class StripedExchange implements BlockExchange {
         private static final int MOST_IN_FLIGHT = 4;
 
         private final Load load;
-        private final BlockTargets targets = new BlockTargets(plan);
+        private final ReadPlan.Targets targets = plan.targets();
         /// Windows under way, the oldest first, which is the order in which they are waited for.
         private final ArrayDeque<Moving> moving = new ArrayDeque<>(MOST_IN_FLIGHT + 1);
         private @Nullable CopyStream stream;
