@@ -4,6 +4,7 @@ import io.fastsafetensors.core.linux.ffm.LibC;
 import io.fastsafetensors.core.linux.ffm.PlatformLibC;
 import io.fastsafetensors.types.Location;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 
@@ -41,6 +42,7 @@ final class DiskSpace {
         if (c == null || bytes == 0) {
             return;
         }
+        requireRoom(file, bytes);
         int fd = c.open(Location.of(file).bytes(), LibC.O_WRONLY | LibC.O_CLOEXEC);
         if (fd < 0) {
             return;
@@ -49,6 +51,17 @@ final class DiskSpace {
             allocate(c, fd, bytes);
         } finally {
             c.close(fd);
+        }
+    }
+
+    /// Asks before it takes: the kernel hands out all there is before it finds that it is not enough, and until that is
+    /// given back nobody else on the machine can write.
+    private static void requireRoom(Path file, long bytes) throws IOException {
+        Path directory = file.toAbsolutePath().getParent();
+        long usable = directory == null ? 0 : Files.getFileStore(directory).getUsableSpace();
+        // Some file systems do not know, and say 0.
+        if (usable > 0 && bytes > usable) {
+            throw new IOException("No space left on device: it takes " + bytes + " bytes, and " + usable + " are free");
         }
     }
 

@@ -90,6 +90,15 @@ class DiskSpaceTest {
         assertTrue(e.getMessage().startsWith(words + ": it takes 4096 bytes"), e.getMessage());
     }
 
+    @Test
+    void what_cannot_fit_takes_nothing_from_others() {
+        Path file = directory.resolve("large.safetensors");
+        IOException e = assertThrows(IOException.class, () -> new DiskSpace(libc).reserve(file, Long.MAX_VALUE));
+        assertTrue(e.getMessage().startsWith("No space left on device: it takes " + Long.MAX_VALUE + " bytes, and "),
+                e.getMessage());
+        assertEquals(0, libc.allocations);
+    }
+
     /// EOPNOTSUPP, ENOSYS, EINVAL, EIO: what writes meet later, they say themselves.
     @ParameterizedTest
     @ValueSource(ints = {95, 38, 22, 5})
