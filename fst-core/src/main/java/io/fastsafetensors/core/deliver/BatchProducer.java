@@ -48,6 +48,7 @@ final class BatchProducer implements AutoCloseable {
     private final CountDownLatch ended = new CountDownLatch(1);
     /// What the thread could not release; told once, by a close.
     private Releases unreleased = new Releases();
+    /// Whether there is a thread to wait for.
     private volatile boolean started;
     /// How often memory came back: who found no room waits for this to change, so that no release is missed.
     private long releases;
@@ -55,7 +56,9 @@ final class BatchProducer implements AutoCloseable {
     private boolean wanted;
     /// Whether the thread starts no batch any more.
     private boolean finished;
+    /// Whether no batch is wanted any more.
     private boolean closed;
+    /// What ended the thread early; told when the batches before it were consumed.
     private @Nullable Throwable failure;
 
     /// A batch that is being loaded or consumed. Thread-safe.
@@ -313,6 +316,7 @@ final class BatchProducer implements AutoCloseable {
         }
     }
 
+    /// A batch has left memory.
     private synchronized void left() {
         inMemory--;
         releases++;

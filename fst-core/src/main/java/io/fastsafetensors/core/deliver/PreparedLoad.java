@@ -31,6 +31,7 @@ import org.jspecify.annotations.Nullable;
 
 /// A load that is planned and not begun: nothing is allocated yet. Started once, or closed.
 final class PreparedLoad implements AutoCloseable {
+    /// What a message advises whoever uses a tensor of a batch that is gone.
     private static final String OF_A_STREAM = ": a tensor of a stream lives until the next one is asked for; copy its"
             + " values before, detach() it, or stream with StreamOptions.defaults().withOwned(true) and close each";
 
@@ -40,8 +41,10 @@ final class PreparedLoad implements AutoCloseable {
     private final RankLayout way;
     /// Held by [#resources], as everything is that is to be given back.
     private final FileTransfers routing;
+    /// The index in the checkpoint of the plan's first file; 0 but for batches.
     private final int firstFile;
     private final ReadPlan plan;
+    /// In the order of the files; a batch's only buffer may be larger than its plan needs, so that others can reuse it.
     private final List<Long> bufferSizes;
     private final DigestCheck digests;
     /// One reader where something has to see each file's blocks in their order.

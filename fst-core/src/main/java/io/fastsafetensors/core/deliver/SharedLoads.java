@@ -37,6 +37,7 @@ final class SharedLoads {
     private final LoadTarget target;
     private final LoadOptions options;
     private final ProcessGroup group;
+    /// One for all loads of a loader, because it counts the steps that the ranks have taken together.
     private final Consensus agreement;
     private final Semaphore turn;
 
@@ -121,6 +122,7 @@ final class SharedLoads {
         }, _ -> Told.NOTHING, OwnedWeights::close).value();
     }
 
+    /// As the caller said, or else dealt by size; the same on every rank either way.
     private FileOwners owners(ParsedCheckpoint checkpoint, Map<Integer, List<Location>> given) {
         return given.isEmpty() ? FileOwners.dealt(checkpoint.headers(), options.selection(), group.size())
                 : FileOwners.given(checkpoint.headers(), given);
