@@ -54,7 +54,7 @@ public final class LoadJob {
     private final CountDownLatch taken = new CountDownLatch(1);
     /// Open when nothing touches memory or files any more.
     private final CountDownLatch finished = new CountDownLatch(1);
-    /// What could not be released and nobody was told yet. Guarded by [#afterwards], like what follows.
+    /// What could not be released and nobody was told yet. Guarded by [#afterwards], as [#ended] and [#cancellation] are.
     private Releases unreleased = new Releases();
     private final List<Runnable> afterwards = new ArrayList<>();
     private boolean ended;
