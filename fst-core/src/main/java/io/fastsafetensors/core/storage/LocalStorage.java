@@ -20,9 +20,12 @@ import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
-/// Paths: those of the default file system by Linux's own calls where they are to be had, all others through their
-/// channel.
-final class LocalStorage implements Storage {
+/// Serves paths: those of the default file system by Linux's own calls where they are to be had, all others through their
+/// channel. Thread-safe; holds nothing between files, so that one serves the whole process and need not be closed.
+///
+/// Looking (kind, list) goes through the JDK even on Linux: it is done a few times for a load, and [Files] knows every
+/// file system. Only opening and reading are worth calls of their own.
+public final class LocalStorage implements Storage {
     private static final LocalStorage PLATFORM = detect();
 
     private final @Nullable LibC c;
@@ -33,12 +36,13 @@ final class LocalStorage implements Storage {
         this.whyNot = whyNot;
     }
 
-    /// The best that this platform has.
-    static LocalStorage platform() {
+    /// The best that this platform has: Linux's calls, or the JDK's channels where native access is denied or the kernel
+    /// refuses, which each file's report tells.
+    public static LocalStorage platform() {
         return PLATFORM;
     }
 
-    /// Over the given calls.
+    /// Over the given calls, which a test may script.
     static LocalStorage over(LibC calls) {
         return new LocalStorage(calls, "");
     }
@@ -53,6 +57,7 @@ final class LocalStorage implements Storage {
         if (calls == null) {
             return plain(PlatformLibC.obstacle());
         }
+        // Tried once: sandboxes filter statx(2), and without it no file's version can be told from its descriptor.
         if (calls.statx(LibC.AT_FDCWD, new byte[] {'/'}, 0, new Statx()) < 0) {
             return plain("the kernel refuses statx(2): " + Errnos.describe(calls.errno()));
         }
