@@ -23,6 +23,7 @@ import io.fastsafetensors.types.Device;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.Comparator;
 import java.util.EnumSet;
 import java.util.HashMap;
@@ -35,15 +36,19 @@ import java.util.function.Supplier;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
-/// The providers on the class path or module path. One that cannot be constructed, or that fails when it is asked who
+/// Finds the providers on the class path or module path. One that cannot be constructed, or that fails when it is asked who
 /// it is (an [AbstractMethodError], say, from a jar made for another version), is remembered with its error and hides
 /// nobody.
+///
+/// Nothing is cached: which providers there are depends on the class loaders of who asks ([Services]), and providers are
+/// cheap to construct by contract. Safe for use by many threads.
 public final class Providers {
     private static final Logger LOG = System.getLogger("io.fastsafetensors.core");
     private static final String UNKNOWN = "?";
     private static final int DIRECT_STORAGE_OF_FILES = 2;
 
-    /// A backend's provider, asked once for what does not change, or why it cannot be used.
+    /// A backend's provider, asked once for what does not change, or why it cannot be used. The best one is the least: by
+    /// priority, then by name; those that cannot be used come last.
     ///
     /// @param name its name, or its class's name if it cannot tell
     /// @param deviceType what it serves, `?` if it cannot tell
@@ -52,7 +57,7 @@ public final class Providers {
     /// @param provider the provider
     /// @param failure why there is none
     record FoundBackend(String name, String deviceType, int priority, int spiVersion,
-            @Nullable BackendProvider provider, Optional<Failure> failure) {
+            @Nullable BackendProvider provider, Optional<Failure> failure) implements Comparable<FoundBackend> {
         static FoundBackend of(String className, BackendProvider provider) {
             String name = className;
             String deviceType = UNKNOWN;
@@ -73,6 +78,16 @@ public final class Providers {
 
         static FoundBackend broken(String name, String deviceType, Failure failure) {
             return new FoundBackend(name, deviceType, 0, 0, null, Optional.of(failure));
+        }
+
+        @Override
+        public int compareTo(FoundBackend other) {
+            int order = Integer.compare(other.rank(), rank());
+            return order != 0 ? order : name.compareTo(other.name);
+        }
+
+        private int rank() {
+            return provider == null ? Integer.MIN_VALUE : priority;
         }
 
         /// Version 1 of the SPI had direct storage of paths, which nothing calls any more.
@@ -172,25 +187,30 @@ public final class Providers {
         return answer;
     }
 
-    /// Best first.
+    /// Every backend's provider, best first, and those that are on the path but in no services file, which a jar that
+    /// packs several others together often loses. Nothing is probed.
     static List<FoundBackend> backends() {
         List<FoundBackend> backends = new ArrayList<>();
         List<Found<BackendProvider>> all = Services.all(BackendProvider.class, Providers.class);
         for (Found<BackendProvider> found : all) {
-            backends.add(found.service().map(provider -> FoundBackend.of(found.className(), provider))
-                    .orElseGet(() -> FoundBackend.broken(found.className(), UNKNOWN, Failure.constructing(found))));
+            backends.add(found.service().isPresent()
+                    ? FoundBackend.of(found.className(), found.service().get())
+                    : FoundBackend.broken(found.className(), UNKNOWN, Failure.constructing(found)));
         }
         for (ShippedProviders each : ShippedProviders.unregistered(true, classes(all))) {
             backends.add(FoundBackend.broken(each.provided(), each.deviceType(),
                     new Failure(each.unregistered(), Optional.empty())));
         }
-        backends.sort(Comparator.<FoundBackend>comparingInt(found -> found.provider() == null ? Integer.MIN_VALUE
-                : found.priority()).reversed().thenComparing(FoundBackend::name));
+        Collections.sort(backends);
         return backends;
     }
 
     private static <S> List<String> classes(List<Found<S>> found) {
-        return found.stream().map(Found::className).toList();
+        List<String> names = new ArrayList<>();
+        for (Found<S> each : found) {
+            names.add(each.className());
+        }
+        return names;
     }
 
     /// What a provider's probe says; a probe that breaks its promise not to throw counts as unavailable.
@@ -225,7 +245,8 @@ public final class Providers {
                 .orElseGet(() -> Probe.unavailable(failure.reason()));
     }
 
-    /// Opens a device.
+    /// Opens a device. What a provider throws that is no link error is thrown on: it is about this device, and says more
+    /// than a rejection could.
     ///
     /// @throws BrokenProvider if the provider does not go together with this version of the SPI, or is broken otherwise
     /// @throws io.fastsafetensors.error.BackendException if the device cannot be opened
@@ -276,6 +297,7 @@ public final class Providers {
         }
     }
 
+    /// Touches what a load touches, with eight bytes, so that a method that is not there any more is met now.
     private static void tryOut(FoundBackend found, Device device) throws BrokenProvider {
         try (Backend backend = open(found, device, BackendOptions.defaults());
                 DeviceBuffer buffer = backend.allocate(Long.BYTES, Long.BYTES);
