@@ -267,7 +267,7 @@ public final class CheckpointOutput implements AutoCloseable {
     }
 
     private AtomicFile writeIndex(Path path, Layout.Index keys) throws IOException {
-        ByteBuffer text = IndexEncoder.of(layout.parts(), keys);
+        ByteBuffer text = keys.encode(layout.parts());
         AtomicFile file = AtomicFile.create(path, text.remaining(), shards.getFirst().begun());
         index = file;
         while (text.hasRemaining()) {
