@@ -29,7 +29,6 @@ import io.fastsafetensors.core.storage.SourceFiles;
 import io.fastsafetensors.core.storage.StorageReports;
 import io.fastsafetensors.core.storage.Storages;
 import io.fastsafetensors.core.write.CheckpointWriter;
-import io.fastsafetensors.core.write.TensorBytes;
 import io.fastsafetensors.types.Location;
 import io.fastsafetensors.types.Slice;
 import io.fastsafetensors.core.storage.cache.CacheDirectory;
@@ -112,7 +111,7 @@ public final class CoreLoaderProvider implements LoaderProvider {
 
     @Override
     public TensorSource sourceOf(Tensor tensor) {
-        return TensorBytes.of(tensor);
+        return CheckpointWriter.sourceOf(tensor);
     }
 
     @Override
