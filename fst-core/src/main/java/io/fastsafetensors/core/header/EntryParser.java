@@ -11,8 +11,14 @@ import tools.jackson.core.JsonToken;
 import tools.jackson.core.io.SerializedString;
 
 /// Reads one tensor's entry after the other. Only the result is allocated for an entry whose fields come in the
-/// usual order and whose shape was seen before.
+/// usual order and whose shape was seen before: headers have a hundred thousand entries, and parsing them is what
+/// opening a checkpoint takes time for. Not thread-safe; one for a header.
 final class EntryParser {
+    /// A tensor's entry as the header spells it, not yet believed: all numbers are unsigned 64-bit, offsets relative to
+    /// the data section. [RangeCheck] makes a tensor of it.
+    record RawTensor(String name, DType dtype, RawShape shape, long begin, long end) {
+    }
+
     private enum Field {
         DTYPE, SHAPE, DATA_OFFSETS, UNKNOWN, END
     }

@@ -1,6 +1,7 @@
 package io.fastsafetensors.core.header;
 
 import io.fastsafetensors.api.OpaqueType;
+import io.fastsafetensors.core.header.EntryParser.RawTensor;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.LinkedHashMap;

@@ -1,14 +1,22 @@
 package io.fastsafetensors.core.header;
 
+import io.fastsafetensors.core.header.EntryParser.RawTensor;
 import io.fastsafetensors.error.FormatError;
 import io.fastsafetensors.error.FormatException;
 import io.fastsafetensors.types.Location;
 import io.fastsafetensors.types.TensorInfo;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 
-/// The reference implementation's checks of ranges and shapes, in its order, on unsigned 64-bit numbers.
+/// Makes the reference implementation's checks of ranges and shapes, in its order, on unsigned 64-bit numbers. The order is
+/// part of the verdict: of several faults the same one is told that the reference tells.
 final class RangeCheck {
+    private static final Comparator<RawTensor> BY_RANGE = (a, b) -> {
+        int order = Long.compareUnsigned(a.begin(), b.begin());
+        return order != 0 ? order : Long.compareUnsigned(a.end(), b.end());
+    };
+
     private final Location file;
     private final long dataStart;
     private final long dataLength;
@@ -24,7 +32,7 @@ final class RangeCheck {
     ///
     /// @param lenient whether bytes may follow the last tensor
     List<TensorInfo> check(List<RawTensor> tensors, boolean lenient) {
-        tensors.sort(RawTensor.BY_RANGE);
+        tensors.sort(BY_RANGE);
         long end = 0;
         for (RawTensor tensor : tensors) {
             checkTensor(tensor, end);
@@ -38,6 +46,7 @@ final class RangeCheck {
         return checked;
     }
 
+    /// Checks one tensor against the end of the one before it; what it says can be relied on from then on.
     private void checkTensor(RawTensor tensor, long previousEnd) {
         long begin = tensor.begin();
         long end = tensor.end();
