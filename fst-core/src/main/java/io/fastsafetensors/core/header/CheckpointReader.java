@@ -83,7 +83,7 @@ public final class CheckpointReader {
     private static ParsedCheckpoint ofIndex(CheckpointFiles files, Location location, HeaderReads headers,
             SourceFiles sources, OpenOptions options) {
         Location directory = files.directory().orElseThrow();
-        ShardIndex index = sources.file(location).reading(file -> IndexReader.read(new FileBytes(file),
+        ShardIndex index = sources.file(location).reading(file -> ShardIndex.read(new FileBytes(file),
                 shard -> headers.begin(directory.resolve(shard))));
         List<FileHeader> shards = await(headers, shards(index, directory), sources.storage(directory));
         IndexCheck.Result checked = IndexCheck.check(index, shards, options.onlyIndexed());

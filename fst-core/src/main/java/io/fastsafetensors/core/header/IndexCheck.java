@@ -165,7 +165,7 @@ final class IndexCheck {
         index.totalSize().ifPresent(this::compareSize);
     }
 
-    private void compareSize(TotalSize total) {
+    private void compareSize(ShardIndex.TotalSize total) {
         if (!total.isWhole()) {
             note(FormatError.TOTAL_SIZE_MISMATCH, "total_size is " + Printable.escape(total.text())
                     + ", which is no whole number; the tensors have " + loadedBytes + " bytes");
