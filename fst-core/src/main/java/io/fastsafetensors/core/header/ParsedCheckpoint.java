@@ -26,6 +26,9 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /// The headers of a checkpoint's files, put together. Immutable, but for what is counted, and thread-safe.
+///
+/// Tensors have numbers, in the order of [#tensors()]: by file, and in a file by offset. What a load keeps for each tensor
+/// is in arrays by these numbers, so the views that [#withHeaders] makes have numbers of their own.
 public final class ParsedCheckpoint implements Checkpoint {
     private final Location location;
     private final SourceFiles sources;
@@ -72,7 +75,7 @@ public final class ParsedCheckpoint implements Checkpoint {
         this.headers = List.copyOf(headers);
         this.tensors = concatenate(headers);
         List<TensorInfo> all = tensors;
-        this.names = new NameTable(all.size(), i -> all.get(i).name());
+        this.names = new NameTable(all);
         this.firstOfFile = new int[headers.size()];
         Map<String, String> merged = new LinkedHashMap<>();
         long bytes = 0;
@@ -299,6 +302,50 @@ public final class ParsedCheckpoint implements Checkpoint {
         @Override
         public int size() {
             return tensors.size();
+        }
+    }
+
+    /// Finds the numbers of tensors by their names: one array of numbers, because a node for each of a hundred thousand
+    /// names takes more memory than what it leads to. Open addressing with linear probing; read by any thread once it is
+    /// filled.
+    private static final class NameTable {
+        private final List<TensorInfo> tensors;
+        private final int[] slots;
+
+        /// With no number yet.
+        ///
+        /// @param tensors all that will be added; a tensor's number is its index
+        private NameTable(List<TensorInfo> tensors) {
+            this.tensors = tensors;
+            // Half full at most. A slot holds a number and one more; 0 is free.
+            this.slots = new int[Integer.highestOneBit(Math.max(1, tensors.size())) << 2];
+        }
+
+        /// Adds the next number.
+        ///
+        /// @return the number that has this name, which is an earlier one if the name is taken
+        int add(int number) {
+            int slot = slotOf(tensors.get(number).name());
+            if (slots[slot] == 0) {
+                slots[slot] = number + 1;
+            }
+            return slots[slot] - 1;
+        }
+
+        /// The number of a name, −1 if there is none.
+        int find(String name) {
+            return slots[slotOf(name)] - 1;
+        }
+
+        /// The slot that holds a name, or the free one where it belongs.
+        private int slotOf(String name) {
+            // Multiplied, since the hashes of names that differ by a layer's number lie close to each other.
+            int hash = name.hashCode() * 0x9E3779B9;
+            int slot = (hash ^ hash >>> 16) & slots.length - 1;
+            while (slots[slot] != 0 && !tensors.get(slots[slot] - 1).name().equals(name)) {
+                slot = slot + 1 & slots.length - 1;
+            }
+            return slot;
         }
     }
 }
