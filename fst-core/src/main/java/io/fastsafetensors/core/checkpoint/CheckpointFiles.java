@@ -18,7 +18,8 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
 
-/// The files of a checkpoint. Immutable; says nothing of their content.
+/// The files of a checkpoint. Immutable; says nothing of their content, and need not be closed: finding them opens none but
+/// the references of a Hugging Face cache.
 ///
 /// @param location the location that was asked for
 /// @param index the index that names the shards, if there is one
@@ -96,7 +97,7 @@ public record CheckpointFiles(Location location, Optional<Location> index, Optio
         List<StorageEntry> held = entries;
         return found.orElseThrow(() -> new FormatException(FormatError.NO_CHECKPOINT,
                 "no " + CheckpointName.SUFFIX + " file and no index in the directory"
-                        + EmptyDirectory.hint(held, storage),
+                        + DirectoryChoice.insteadOfCheckpoint(held, storage),
                 asked.where()));
     }
 
