@@ -1,6 +1,7 @@
 package io.fastsafetensors.core.config;
 
 import io.fastsafetensors.core.config.ConfigValue.Member;
+import io.fastsafetensors.core.config.ConfigValue.Place;
 import io.fastsafetensors.error.ConfigException;
 import io.fastsafetensors.error.Where;
 import java.io.IOException;
@@ -81,18 +82,18 @@ final class ConfigFile {
         }
     }
 
-    private ConfigPlace place() {
+    private Place place() {
         TokenStreamLocation at = parser.currentTokenLocation();
-        return new ConfigPlace.InFile(file, at.getLineNr(), at.getColumnNr());
+        return new Place.InFile(file, at.getLineNr(), at.getColumnNr());
     }
 
     /// The value that the parser is at.
     private ConfigValue value() {
-        ConfigPlace place = place();
+        Place place = place();
         return new ConfigValue(content(place), true, place);
     }
 
-    private @Nullable Object content(ConfigPlace place) {
+    private @Nullable Object content(Place place) {
         return switch (parser.currentToken()) {
             case START_OBJECT -> members();
             case START_ARRAY -> elements();
@@ -120,7 +121,7 @@ final class ConfigFile {
     private Map<String, Member> members() {
         Map<String, Member> members = new LinkedHashMap<>();
         for (String name = parser.nextName(); name != null; name = parser.nextName()) {
-            ConfigPlace place = place();
+            Place place = place();
             parser.nextToken();
             if (members.putIfAbsent(name, new Member(place, value())) != null) {
                 throw place.error("\"" + name + "\" twice");

@@ -1,7 +1,9 @@
 package io.fastsafetensors.core.config;
 
 import io.fastsafetensors.error.ConfigException;
+import io.fastsafetensors.error.Where;
 import io.fastsafetensors.types.ByteSize;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -10,21 +12,53 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /// A configured value, read as what it has to be. Of files, JSON's types count; of properties and
-/// variables, the text. Immutable.
+/// variables, the text: `true` in a file is no text and `"true"` no truth value, while a property has nothing but text.
+/// Immutable. Every reading throws the [ConfigException] of its place if the value is something else.
 ///
 /// @param content a String, Long, Double, Boolean, List of values, Map of members, or null
 /// @param typed whether it has a type besides text
 /// @param place where it stands
-record ConfigValue(@Nullable Object content, boolean typed, ConfigPlace place) {
+record ConfigValue(@Nullable Object content, boolean typed, Place place) {
     /// A key of a section with its value.
     ///
     /// @param place where the key stands
     /// @param value what it is set to
-    record Member(ConfigPlace place, ConfigValue value) {
+    record Member(Place place, ConfigValue value) {
+    }
+
+    /// The origin of a configured value. It goes with each value until it was used, so that whoever refuses one, however far
+    /// from the file, names the line that has to be changed.
+    sealed interface Place {
+        /// The error that a value there is, to be thrown by the caller.
+        ///
+        /// @param detail what is wrong with it
+        ConfigException error(String detail);
+
+        /// In a file.
+        ///
+        /// @param file the file
+        /// @param line from 1
+        /// @param column from 1
+        record InFile(Path file, int line, int column) implements Place {
+            @Override
+            public ConfigException error(String detail) {
+                return ConfigException.at(file, line, column, detail);
+            }
+        }
+
+        /// In a system property or an environment variable.
+        ///
+        /// @param what which one
+        record Outside(String what) implements Place {
+            @Override
+            public ConfigException error(String detail) {
+                return new ConfigException(what + ": " + detail, Where.nowhere());
+            }
+        }
     }
 
     /// A property or variable.
-    static ConfigValue ofText(String text, ConfigPlace place) {
+    static ConfigValue ofText(String text, Place place) {
         return new ConfigValue(text, false, place);
     }
 

@@ -83,7 +83,7 @@ public final class Configuration {
         if (text == null) {
             return false;
         }
-        Settings.apply(builder, key, ConfigValue.ofText(text, new ConfigPlace.Outside(what)));
+        Settings.apply(builder, key, ConfigValue.ofText(text, new ConfigValue.Place.Outside(what)));
         return true;
     }
 

@@ -70,7 +70,7 @@ final class FastsafetensorsConfig {
     private long batchBytes = Long.MAX_VALUE;
     private long deviceBytes = Long.MAX_VALUE;
     private boolean numa = true;
-    private ConfigValue fixedBatches = ConfigValue.ofText("false", new ConfigPlace.Outside("default"));
+    private ConfigValue fixedBatches = ConfigValue.ofText("false", new ConfigValue.Place.Outside("default"));
     private Map<String, Member> ownSection = Map.of();
 
     private FastsafetensorsConfig() {
