@@ -89,7 +89,7 @@ public final class SourceFile {
 
     /// Its parts are opened before the lock, each under its own.
     private StorageFile retainDerived(DerivedSource source) {
-        DerivedFile made = new DerivedFile(location, source, parts);
+        DerivedSource.Opened made = new DerivedSource.Opened(location, source, parts);
         StorageFile mine;
         synchronized (this) {
             mine = retainOpen();
