@@ -92,6 +92,7 @@ public final class ExportedTensor implements Dlpack {
         return exported;
     }
 
+    /// The struct, filled. Where this throws nothing has to be freed: its memory is the garbage collector's.
     private static ManagedTensor struct(Source source, DlpackVersion version) {
         DlpackElements elements = DlpackElements.of(source.dtype(), source.shape(), source.byteSize(), version);
         ManagedTensor struct = ManagedTensor.allocate(version, elements.shape().rank(), Arena.ofAuto());
@@ -161,13 +162,14 @@ public final class ExportedTensor implements Dlpack {
         return what + " (" + version + (state.get() == State.OPEN ? ")" : ", " + state.get() + ")");
     }
 
-    /// One struct that is out.
+    /// One struct that a consumer has, or will have. It ends once, whoever comes first: its deleter, [#close()], or the leak
+    /// detector.
     private static final class Export {
         private final ManagedTensor struct;
         private final @Nullable SharedBuffer buffer;
         private volatile LeakDetector.@Nullable Ticket ticket;
 
-        /// @param buffer with a hold, which ends with the struct; or null
+        /// @param buffer retained for the struct, which releases it when it ends; or null
         Export(ManagedTensor struct, @Nullable SharedBuffer buffer) {
             this.struct = struct;
             this.buffer = buffer;
@@ -213,11 +215,13 @@ public final class ExportedTensor implements Dlpack {
         return deleter;
     }
 
-    /// How many structs are out.
+    /// How many structs are out, for tests: 0 once consumers have called the deleter for all they were given.
     static int out() {
         return OUT.size();
     }
 
+    /// Called by consumers on any of their threads, the garbage collector's of Python among them; so it neither waits nor
+    /// throws.
     private static void delete(long address) {
         Export export = OUT.get(address);
         boolean deleted;

@@ -7,6 +7,7 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 
 import io.fastsafetensors.api.DlpackVersion;
+import io.fastsafetensors.core.dlpack.DlpackElements.DataType;
 import io.fastsafetensors.spi.ffm.RawMemory;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemoryLayout;
@@ -14,7 +15,8 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.StructLayout;
 
 /// One of the two structs of DLPack (`dlpack.h`, 1.x) in native memory, as laid out on 64-bit machines. Plain reads and
-/// writes; judges nothing.
+/// writes; judges nothing, so that reading a struct of another library's comes before believing any of it. Not
+/// thread-safe; valid for as long as the arena that it was made with.
 final class ManagedTensor {
     static final int MAJOR = 1;
     /// The first version with the codes of floats smaller than 16 bits.
