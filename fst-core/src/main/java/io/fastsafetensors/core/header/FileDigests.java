@@ -1,6 +1,7 @@
 package io.fastsafetensors.core.header;
 
 import io.fastsafetensors.api.Digests;
+import io.fastsafetensors.core.digest.Sha256;
 import io.fastsafetensors.core.storage.FileBytes;
 import io.fastsafetensors.core.storage.SourceFiles;
 import io.fastsafetensors.error.FormatError;
@@ -14,10 +15,8 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -189,7 +188,7 @@ public final class FileDigests {
 
     private boolean check(Location file, Expected digest, SourceFiles sources) {
         String found = sources.file(file).reading(open -> {
-            MessageDigest sha = sha256();
+            MessageDigest sha = Sha256.create();
             byte[] chunk = new byte[CHUNK];
             FileBytes reader = new FileBytes(open);
             for (long at = 0; at < open.length() && !cancelled;) {
@@ -200,7 +199,7 @@ public final class FileDigests {
                 sha.update(chunk, 0, got);
                 at += got;
             }
-            return HexFormat.of().formatHex(sha.digest());
+            return Sha256.hex(sha);
         });
         if (!cancelled && !found.equals(digest.digest)) {
             throw new FormatException(FormatError.DIGEST_MISMATCH, "the file has the SHA-256 " + found + ", and "
@@ -209,14 +208,6 @@ public final class FileDigests {
                     file.where());
         }
         return true;
-    }
-
-    private static MessageDigest sha256() {
-        try {
-            return MessageDigest.getInstance("SHA-256");
-        } catch (NoSuchAlgorithmException e) {
-            throw new AssertionError("every Java platform has SHA-256", e);
-        }
     }
 
     /// Whether nobody has to wait for the digest of a file.

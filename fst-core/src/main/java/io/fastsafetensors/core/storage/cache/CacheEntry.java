@@ -1,5 +1,6 @@
 package io.fastsafetensors.core.storage.cache;
 
+import io.fastsafetensors.core.digest.Sha256;
 import io.fastsafetensors.error.StorageException;
 import io.fastsafetensors.spi.storage.FileIdentity;
 import io.fastsafetensors.spi.storage.Storage;
@@ -21,10 +22,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.FileTime;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.time.Instant;
-import java.util.HexFormat;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.LongAdder;
@@ -88,13 +86,8 @@ final class CacheEntry implements AutoCloseable {
 
     /// Secrets of an address are part of the key, as they may say which file it is, and cannot be read off it.
     private static String key(Location location, FileIdentity identity, long fileLength) {
-        try {
-            MessageDigest sha = MessageDigest.getInstance("SHA-256");
-            String text = location.address() + "\n" + identity + "\n" + fileLength;
-            return HexFormat.of().formatHex(sha.digest(text.getBytes(StandardCharsets.UTF_8)));
-        } catch (NoSuchAlgorithmException e) {
-            throw new AssertionError("every JDK has SHA-256", e);
-        }
+        String text = location.address() + "\n" + identity + "\n" + fileLength;
+        return Sha256.hex(text.getBytes(StandardCharsets.UTF_8));
     }
 
     private static CacheEntry open(CacheDirectory directory, Storage storage, String key, Location location,
