@@ -51,12 +51,6 @@ record HubCache(Storage storage, SourceFiles sources) {
     }
 
     private static String text(StorageFile file) {
-        FileBytes bytes = new FileBytes(file);
-        byte[] text = new byte[LONGEST_REFERENCE];
-        int length = 0;
-        for (int got = 1; got > 0 && length < text.length; length += got) {
-            got = bytes.read(length, text, length, text.length - length);
-        }
-        return new String(text, 0, length, StandardCharsets.ISO_8859_1).strip();
+        return new String(new FileBytes(file).beginning(LONGEST_REFERENCE), StandardCharsets.ISO_8859_1).strip();
     }
 }

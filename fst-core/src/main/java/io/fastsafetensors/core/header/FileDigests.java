@@ -9,7 +9,6 @@ import io.fastsafetensors.error.FormatException;
 import io.fastsafetensors.error.FstException;
 import io.fastsafetensors.error.LoadInterruptedException;
 import io.fastsafetensors.spi.storage.Storage;
-import io.fastsafetensors.spi.storage.StorageFile;
 import io.fastsafetensors.types.Location;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -105,8 +104,8 @@ public final class FileDigests {
         if (sources.storage(file).kind(file) != Storage.Kind.FILE) {
             return digests;
         }
-        String text = sources.file(file).reading(FileDigests::text);
-        for (String line : text.split("\\R")) {
+        byte[] text = sources.file(file).reading(open -> new FileBytes(open).beginning(MOST_BYTES));
+        for (String line : new String(text, StandardCharsets.UTF_8).split("\\R")) {
             Matcher parts = LINE.matcher(line.strip());
             if (parts.matches()) {
                 String name = parts.group(2);
@@ -114,16 +113,6 @@ public final class FileDigests {
             }
         }
         return digests;
-    }
-
-    private static String text(StorageFile file) {
-        byte[] bytes = new byte[(int) Math.min(file.length(), MOST_BYTES)];
-        FileBytes reader = new FileBytes(file);
-        int done = 0;
-        for (int got = 1; done < bytes.length && got > 0; done += got) {
-            got = reader.read(done, bytes, done, bytes.length - done);
-        }
-        return new String(bytes, 0, done, StandardCharsets.UTF_8);
     }
 
     /// A Hugging Face cache keeps large files under their digests, in `blobs`, and links to them.

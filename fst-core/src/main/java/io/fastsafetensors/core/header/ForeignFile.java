@@ -7,7 +7,6 @@ import java.nio.CharBuffer;
 import java.nio.charset.CharsetDecoder;
 import java.nio.charset.CoderResult;
 import java.nio.charset.StandardCharsets;
-import java.util.Arrays;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.regex.Matcher;
@@ -43,12 +42,7 @@ final class ForeignFile {
 
     /// What the file is instead, and the way out; empty if it begins as a safetensors file does, or like nothing known.
     static Optional<String> describe(FileBytes file) {
-        byte[] bytes = new byte[(int) Math.min(BEGINNING, file.length())];
-        int length = 0;
-        for (int got = 1; got > 0 && length < bytes.length; length += got) {
-            got = file.read(length, bytes, length, bytes.length - length);
-        }
-        return new ForeignFile(file.location().name(), Arrays.copyOf(bytes, length), file.length()).describe();
+        return new ForeignFile(file.location().name(), file.beginning(BEGINNING), file.length()).describe();
     }
 
     private Optional<String> describe() {

@@ -82,7 +82,9 @@ final class HeaderReads implements AutoCloseable {
     ///
     /// @throws LoadInterruptedException if the calling thread is interrupted
     List<FileHeader> await(List<Location> files) {
-        files.stream().skip(1).forEach(this::begin);
+        for (Location file : files.subList(Math.min(1, files.size()), files.size())) {
+            begin(file);
+        }
         List<FileHeader> headers = new ArrayList<>(files.size());
         try {
             for (Location file : files) {
@@ -120,9 +122,12 @@ final class HeaderReads implements AutoCloseable {
     /// Gives up what nobody waits for any more; nothing is open afterwards.
     @Override
     public void close() {
-        boolean unfinished = reads.values().stream().anyMatch(read -> !read.isDone());
+        boolean unfinished = false;
+        for (FutureTask<FileHeader> read : reads.values()) {
+            // A read that is done is not cancelled.
+            unfinished |= read.cancel(true);
+        }
         if (unfinished) {
-            reads.values().forEach(read -> read.cancel(true));
             idle.acquireUninterruptibly(mostHelpers);
         }
     }

@@ -249,7 +249,9 @@ public final class SourceFile {
     ///
     /// @throws StorageException saying what changed
     public void requireCurrent() {
-        parts.forEach(SourceFile::requireCurrent);
+        for (SourceFile part : parts) {
+            part.requireCurrent();
+        }
         requireUnchanged();
         StorageFile mine;
         boolean other;

@@ -68,10 +68,14 @@ public final class SourceFiles implements AutoCloseable {
         synchronized (this) {
             known = List.copyOf(files.values());
         }
-        known.stream().filter(file -> !file.isDerived())
-                .forEach(file -> again.files.put(file.location(), file.again(again)));
-        known.stream().filter(SourceFile::isDerived)
-                .forEach(file -> again.files.put(file.location(), file.again(again)));
+        // A file that is derived finds its parts among those that are there already.
+        for (boolean derived : new boolean[] {false, true}) {
+            for (SourceFile file : known) {
+                if (file.isDerived() == derived) {
+                    again.files.put(file.location(), file.again(again));
+                }
+            }
+        }
         return again;
     }
 
@@ -123,7 +127,12 @@ public final class SourceFiles implements AutoCloseable {
 
     /// The file at a location; nothing is opened yet.
     public synchronized SourceFile file(Location location) {
-        return files.computeIfAbsent(location, where -> new SourceFile(this, where));
+        SourceFile file = files.get(location);
+        if (file == null) {
+            file = new SourceFile(this, location);
+            files.put(location, file);
+        }
+        return file;
     }
 
     /// Adds a file that is made of others.
@@ -237,7 +246,9 @@ public final class SourceFiles implements AutoCloseable {
             idle.clear();
         }
         Releases releases = new Releases();
-        all.forEach(file -> releases.run(file::closeNow));
+        for (SourceFile file : all) {
+            releases.run(file::closeNow);
+        }
         releases.run(storages::close);
         releases.finish();
     }

@@ -150,7 +150,9 @@ public final class Storages implements AutoCloseable {
             open.clear();
         }
         Releases releases = new Releases();
-        last.forEach(storage -> releases.run(storage::close));
+        for (Storage storage : last) {
+            releases.run(storage::close);
+        }
         releases.finish();
     }
 }
