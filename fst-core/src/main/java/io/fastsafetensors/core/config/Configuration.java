@@ -93,9 +93,9 @@ public final class Configuration {
     private static boolean apply(LoaderBuilder builder, Path file) {
         ConfigValue content = ConfigFile.read(file);
         if (FastsafetensorsConfig.isMeantBy(content, file.endsWith(FILE_NAMES.getLast()))) {
-            FastsafetensorsConfig seed = FastsafetensorsConfig.read(content);
-            seed.apply(builder);
-            return seed.avoidsDirectStorage();
+            FastsafetensorsConfig python = FastsafetensorsConfig.read(content);
+            python.apply(builder);
+            return python.avoidsDirectStorage();
         }
         Settings.applyAll(builder, content);
         return false;

@@ -21,6 +21,9 @@ import java.util.concurrent.Executor;
 import java.util.stream.Collectors;
 
 /// Opens a checkpoint: reads its index and the headers of its files in parallel, and notes where they differ.
+///
+/// The order of verdicts is the same in every run, though headers are read in parallel: the index before the shards, a
+/// missing shard before a broken one, of broken ones the first.
 public final class CheckpointReader {
     private static final int MOST_NAMED = 8;
 
@@ -54,7 +57,7 @@ public final class CheckpointReader {
         }
     }
 
-    /// Notes tensors of dtypes that are not known.
+    /// Notes tensors of dtypes that are not known. One note for all, however many there are.
     private static ParsedCheckpoint noted(ParsedCheckpoint checkpoint) {
         Map<String, Long> dtypes = checkpoint.opaque().values().stream()
                 .collect(Collectors.groupingBy(OpaqueType::dtype, TreeMap::new, Collectors.counting()));
@@ -69,6 +72,7 @@ public final class CheckpointReader {
                 checkpoint.location()));
     }
 
+    /// A checkpoint of single files or numbered shards; parts of tensors are joined.
     private static ParsedCheckpoint ofFiles(CheckpointFiles files, HeaderReads headers, SourceFiles sources) {
         List<CheckpointNote> notes = new ArrayList<>();
         noteOthers(files.others(), files, notes);
@@ -80,6 +84,8 @@ public final class CheckpointReader {
         return new ParsedCheckpoint(files.location(), whole, sources, Optional.empty(), notes, Map.of());
     }
 
+    /// A checkpoint by its index: header reads begin while it is parsed, and files that it does not name are not
+    /// opened.
     private static ParsedCheckpoint ofIndex(CheckpointFiles files, Location location, HeaderReads headers,
             SourceFiles sources, OpenOptions options) {
         Location directory = files.directory().orElseThrow();
@@ -94,6 +100,7 @@ public final class CheckpointReader {
                 checked.absent());
     }
 
+    /// Notes the files of the directory that were not chosen: people often meant one of those.
     private static void noteOthers(List<Location> others, CheckpointFiles files, List<CheckpointNote> notes) {
         if (!others.isEmpty()) {
             String chosen = files.index().isPresent() ? files.index().get().name()

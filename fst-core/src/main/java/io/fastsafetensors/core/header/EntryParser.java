@@ -45,13 +45,16 @@ final class EntryParser {
     private long end;
 
     /// @param lenient whether a dtype that is not known makes opaque bytes
+    /// @param guard asked before a long shape's array grows, which is the one thing here whose size the header decides
     EntryParser(JsonCursor json, HeapGuard guard, boolean lenient) {
         this.lenient = lenient;
         this.json = json;
         this.guard = guard;
     }
 
-    /// Reads the value that follows `name`.
+    /// Reads the value that follows `name`. Fields may come in any order and among unknown ones; each at most once.
+    ///
+    /// @throws tools.jackson.core.JacksonException if the entry is not what the reference takes
     RawTensor parse(String name) {
         // The reference takes an array, too; fst does not.
         if (json.next() != JsonToken.START_OBJECT) {
@@ -106,7 +109,8 @@ final class EntryParser {
         return opaque;
     }
 
-    // A guess in the order of most writers costs no string where it is right.
+    /// A guess in the order of most writers costs no string where it is right. The name that was read is the cursor's
+    /// until the next call.
     private Field next(SerializedString guess, Field guessed) {
         if (json.nextNameIs(guess)) {
             return guessed;
@@ -129,6 +133,7 @@ final class EntryParser {
         }
     }
 
+    /// Lenient, an unknown dtype is noted in [#unknown] and stands as bytes until the range of the entry is known.
     private DType readDType() {
         // {"F32":null} is another spelling of an enum's constant for the reference.
         boolean wrapped = json.next() == JsonToken.START_OBJECT;
@@ -166,6 +171,7 @@ final class EntryParser {
         return null;
     }
 
+    /// Reads the numbers into one array that all entries share; the shape itself comes from the cache.
     private RawShape readShape() {
         beginArray("shape");
         int rank = 0;
@@ -180,6 +186,8 @@ final class EntryParser {
         return shapes.get(dims, rank);
     }
 
+    /// Exactly two numbers; whether they make sense is for [RangeCheck], which the reference asks only once the whole
+    /// header was read.
     private void readRange() {
         beginArray("data_offsets");
         json.next();

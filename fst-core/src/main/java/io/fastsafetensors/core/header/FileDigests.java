@@ -31,6 +31,11 @@ import org.jspecify.annotations.Nullable;
 
 /// Compares whole files with the SHA-256 that they are expected to have, beside the load that reads them: each is read once
 /// more from its begin to its end, through the page cache, and nobody gets a tensor of it before that is done. Thread-safe.
+///
+/// A digest of a whole file cannot be taken from the blocks of a load, which come in any order and leave out what is
+/// not selected; hence the second read, which the page cache serves where the first one left something there. Where
+/// digests are found, in this order: given by the caller, `SHA256SUMS`, a sidecar `NAME.sha256`, the name of a blob of
+/// the Hugging Face cache.
 public final class FileDigests {
     /// Expects nothing.
     public static final FileDigests NONE = new FileDigests(Map.of());
@@ -83,6 +88,9 @@ public final class FileDigests {
         return new FileDigests(expected);
     }
 
+    /// The first place that has a digest of a file.
+    ///
+    /// @param sums the lines of `SHA256SUMS` by directory, each read once
     private static @Nullable Expected find(Location file, SourceFiles sources,
             Map<Location, Map<String, String>> sums) {
         Location directory = file.parent().orElse(null);
@@ -140,7 +148,7 @@ public final class FileDigests {
         return found;
     }
 
-    /// Begins to read the files.
+    /// Begins to read the files. Called once, before anybody asks. Workers end when nothing is waiting.
     ///
     /// @param sources one hold of it is taken until all are read
     /// @param threads runs work beside the caller
@@ -175,6 +183,7 @@ public final class FileDigests {
         }
     }
 
+    /// Reads the file and compares; a load that was cancelled compares nothing.
     private boolean check(Location file, Expected digest, SourceFiles sources) {
         String found = sources.file(file).reading(open -> {
             MessageDigest sha = Sha256.create();
@@ -199,7 +208,7 @@ public final class FileDigests {
         return true;
     }
 
-    /// Whether nobody has to wait for the digest of a file.
+    /// Whether nobody has to wait for the digest of a file. One without a digest is done.
     boolean isDone(Location file) {
         FutureTask<Boolean> check = checks.get(file);
         return check == null || check.isDone();

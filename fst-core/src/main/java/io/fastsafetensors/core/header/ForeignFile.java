@@ -15,6 +15,9 @@ import org.jspecify.annotations.Nullable;
 
 /// Recognizes what was refused as a safetensors file by how it begins and by its name: what lies in its place after a
 /// download or a clone that went wrong, and other formats. Asked after the verdict, which stays the same.
+///
+/// Takes 4 KiB of the file and no more, and throws nothing of its own: whatever comes in place of a model may be of any
+/// size and content. What is shown of it is cut and escaped.
 final class ForeignFile {
     private static final int BEGINNING = 4096;
     private static final int SHOWN = 160;
@@ -59,6 +62,7 @@ final class ForeignFile {
         return magic().or(this::container).or(this::text).or(this::zeros);
     }
 
+    /// By name, before anything else: what lies beside a file may begin like anything.
     private Optional<String> sidecar() {
         if (startsWith(0x00, 0x05, 0x16, 0x07) || name.startsWith("._")) {
             return Optional.of("this is an AppleDouble sidecar (._*), which macOS writes next to a file on other file"
@@ -94,6 +98,7 @@ final class ForeignFile {
         return b == ' ' || b == '\t' || b == '\n' || b == '\r';
     }
 
+    /// Formats that models are kept in.
     private Optional<String> magic() {
         if (startsWith("GGUF") || startsWith("FUGG") || startsWith("lmgg") || startsWith("tjgg")
                 || startsWith("fmgg") || startsWith("algg")) {
@@ -117,6 +122,7 @@ final class ForeignFile {
         return Optional.empty();
     }
 
+    /// Archives and compressed files.
     private Optional<String> container() {
         if (startsWith("PK\u0003\u0004") || startsWith("PK\u0005\u0006")) {
             return Optional.of(zip());
@@ -134,6 +140,7 @@ final class ForeignFile {
                 : Optional.of("this is compressed (" + packed + "); unpack it, and open what it holds");
     }
 
+    /// PyTorch's format is a zip file, told by names that are in clear in its first entries.
     private String zip() {
         String text = new String(bytes, StandardCharsets.ISO_8859_1);
         if (text.contains("data.pkl") || text.contains("/byteorder") || text.contains(".format_version")) {
@@ -148,6 +155,7 @@ final class ForeignFile {
                 + " open what it holds";
     }
 
+    /// What a server or a version control system gives in place of the file.
     private Optional<String> text() {
         String whole = decode();
         if (whole == null) {
@@ -188,6 +196,7 @@ final class ForeignFile {
                                 + " file; " + AGAIN);
     }
 
+    /// Downloaders reserve a file's space before they fill it.
     private Optional<String> zeros() {
         for (byte b : bytes) {
             if (b != 0) {
@@ -210,6 +219,7 @@ final class ForeignFile {
         return result.isError() || !printable ? null : decoded.startsWith("\ufeff") ? decoded.substring(1) : decoded;
     }
 
+    /// In one line, cut and escaped.
     private static String shown(String text) {
         String line = text.strip().replaceAll("\\s+", " ");
         return Printable.escape(line.length() > SHOWN ? line.substring(0, SHOWN) + "…" : line);

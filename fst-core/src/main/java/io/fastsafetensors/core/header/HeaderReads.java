@@ -20,8 +20,15 @@ import java.util.concurrent.Semaphore;
 import org.jspecify.annotations.Nullable;
 
 /// Reads the headers of one checkpoint in the background, each from the moment its file is known. For one thread.
+///
+/// Shards become known one by one while the index is parsed, so reading begins before the index is done. Each header is
+/// a task that whoever comes first runs, a helper or the thread that waits: no thread ever waits for a task that nobody
+/// has begun. Helpers end when nothing is waiting, and new ones are started as files come, at most one less than there
+/// are processors.
+///
+/// Closing is what makes errors safe: it returns when no helper has a file open any more.
 final class HeaderReads implements AutoCloseable {
-    // More at once is no faster: headers are small, and parsing keeps a core busy.
+    /// More at once is no faster: headers are small, and parsing keeps a core busy.
     private static final int MOST_THREADS = 16;
 
     private final SourceFiles sources;
@@ -40,7 +47,7 @@ final class HeaderReads implements AutoCloseable {
         this.helpers = helpers;
     }
 
-    /// A header that will be asked for.
+    /// A header that will be asked for. Does nothing for a file that was announced before.
     void begin(Location file) {
         if (reads.containsKey(file)) {
             return;
@@ -51,6 +58,7 @@ final class HeaderReads implements AutoCloseable {
         }
     }
 
+    /// The permit that was taken for it goes back when the helper ends, or if it cannot be started.
     private void startHelper() {
         boolean started = false;
         try {
@@ -63,6 +71,7 @@ final class HeaderReads implements AutoCloseable {
         }
     }
 
+    /// A task that reads the header and makes sure that the file was one version all the while.
     private FutureTask<FileHeader> task(Location file) {
         FutureTask<FileHeader> read = new FutureTask<>(() -> sources.file(file)
                 .reading(open -> HeaderReader.read(new FileBytes(open), options)));
@@ -70,6 +79,7 @@ final class HeaderReads implements AutoCloseable {
         return read;
     }
 
+    /// The loop of a helper. A task that another thread has begun is not run twice.
     private void help() {
         for (FutureTask<FileHeader> read = waiting.poll(); read != null; read = waiting.poll()) {
             read.run();
@@ -105,7 +115,7 @@ final class HeaderReads implements AutoCloseable {
         }
     }
 
-    // As it was thrown: reading a header throws nothing that is checked.
+    /// As it was thrown: reading a header throws nothing that is checked.
     private static RuntimeException failure(@Nullable Throwable cause) {
         return switch (cause) {
             case Error error -> throw error;

@@ -23,17 +23,17 @@ import tools.jackson.core.json.JsonReadFeature;
 /// are half a surrogate pair, numbers that overflow a double, nesting deeper than 127. Every complaint is a
 /// [JacksonException]. Not thread-safe.
 ///
-/// Nothing else in this package drives the parser. Values that are passed over are looked at as well: the reference reads them, and
-/// refuses the header for what is wrong with them.
+/// Nothing else in this package drives the parser. Values that are passed over are looked at as well: the reference reads
+/// them, and refuses the header for what is wrong with them.
 final class JsonCursor implements AutoCloseable {
-    // The reference counts 128 levels down and refuses the last; the root object is the first.
+    /// The reference counts 128 levels down and refuses the last; the root object is the first.
     private static final int MAX_DEPTH = 127;
 
-    // Above this, one more decimal digit may not fit 64 bits.
+    /// Above this, one more decimal digit may not fit 64 bits.
     private static final long MAX_TENTH = Long.divideUnsigned(-1L, 10);
     private static final int MAX_LAST_DIGIT = 5;
 
-    // Size is limited by the header's cap alone. Names are not interned: a header's names are all different.
+    /// Size is limited by the header's cap alone. Names are not interned: a header's names are all different.
     private static final JsonFactory FACTORY = JsonFactory.builder()
             .streamReadConstraints(StreamReadConstraints.builder().maxNestingDepth(MAX_DEPTH)
                     .maxStringLength(Integer.MAX_VALUE).maxNameLength(Integer.MAX_VALUE)
@@ -108,7 +108,8 @@ final class JsonCursor implements AutoCloseable {
         return text;
     }
 
-    /// The characters of the string just read: [#offset()], [#length()].
+    /// The characters of the string just read: [#offset()], [#length()]. They are the parser's own and change with the
+    /// next token.
     char[] characters(String what) {
         requireString(what);
         return parser.getStringCharacters();
@@ -153,7 +154,7 @@ final class JsonCursor implements AutoCloseable {
         return parser.getString();
     }
 
-    /// Passes over the next value, whatever it is.
+    /// Passes over the next value, whatever it is. Its strings and numbers are looked at all the same.
     void skipValue() {
         int depth = 0;
         do {
@@ -161,7 +162,8 @@ final class JsonCursor implements AutoCloseable {
         } while (depth > 0);
     }
 
-    /// Whether the token just read begins an object or an array.
+    /// Whether the token just read begins an object or an array. A caller that does not want what it found passes over
+    /// the rest of it then.
     boolean isBegun() {
         return parser.currentToken() == JsonToken.START_OBJECT || parser.currentToken() == JsonToken.START_ARRAY;
     }
@@ -174,6 +176,9 @@ final class JsonCursor implements AutoCloseable {
         }
     }
 
+    /// Looks at one token that nobody wants.
+    ///
+    /// @return the depth after it
     private int skip(@Nullable JsonToken token, int depth) {
         if (token == null) {
             return depth;
@@ -223,6 +228,7 @@ final class JsonCursor implements AutoCloseable {
         return out.toString();
     }
 
+    /// In ASCII, so that the text may be written in any encoding.
     private static StringBuilder quote(String text, StringBuilder out) {
         out.append('"');
         for (int i = 0; i < text.length(); i++) {
@@ -278,7 +284,7 @@ final class JsonCursor implements AutoCloseable {
         }
     }
 
-    // Decoded UTF-8 has whole pairs only: a half one comes from an escape.
+    /// Decoded UTF-8 has whole pairs only: a half one comes from an escape.
     private @Nullable String checked(@Nullable String string) {
         if (string != null && mayEscape.getAsBoolean()) {
             for (int i = 0; i < string.length(); i++) {

@@ -34,7 +34,7 @@ record ShardIndex(Location location, Map<String, String> weightMap, SortedSet<St
     static final String METADATA = "metadata";
     static final String TOTAL_SIZE = "total_size";
 
-    // A tensor takes about 100 bytes of an index: this is for millions.
+    /// A tensor takes about 100 bytes of an index: this is for millions.
     private static final long LONGEST = 256L << 20;
 
     /// Reads the index; shards are not looked at.
@@ -106,6 +106,8 @@ record ShardIndex(Location location, Map<String, String> weightMap, SortedSet<St
             return new ShardIndex(file, weightMap, new TreeSet<>(shards.keySet()), totalSize);
         }
 
+        /// Keeps the first place of a name and its last shard, as a map of Python's would; that a name came twice is an
+        /// error in the end.
         private void readWeightMap() {
             if (weightMap != null) {
                 throw json.problem(WEIGHT_MAP + " twice");
@@ -194,7 +196,8 @@ record ShardIndex(Location location, Map<String, String> weightMap, SortedSet<St
         }
     }
 
-    /// Represents the `total_size` of an index, which writers spell as an integer, a float, an exponent or a text of digits.
+    /// Represents the `total_size` of an index, which writers spell as an integer, a float, an exponent or a text of
+    /// digits. Advisory in every form: loads go by the headers, and what does not add up is a note.
     ///
     /// @param text how it is spelled
     /// @param value the number; null if it is none that is whole

@@ -17,12 +17,18 @@ import java.util.concurrent.locks.LockSupport;
 
 /// A file through Linux's own calls: one descriptor through the page cache, and of the same file one past it, opened for
 /// the first direct read where the storage allows.
+///
+/// The file stays the one that was opened, whatever its path names later: the second descriptor is opened through
+/// `/proc/self/fd`, and identities are asked of the descriptor. Used by many threads at once; reads allocate nothing.
 final class LinuxFile extends OpenFile implements CacheResidency, DirectReads, Mapping, DescriptorAccess {
     private static final int MOST_RETRIES = 1000;
     private static final long RETRY_NANOS = 1_000_000;
+    /// State of [#directFd]: nobody has asked for a direct read yet.
     private static final int NOT_TRIED = -2;
+    /// State of [#directFd]: there are no direct reads; [#reason] says why.
     private static final int NONE = -1;
     private static final byte[] NO_PATH = {};
+    /// One for each thread, since each block's arrival asks for the status, and may allocate nothing.
     private static final ThreadLocal<Statx> STATUS = ThreadLocal.withInitial(Statx::new);
 
     private final LibC c;
@@ -38,6 +44,8 @@ final class LinuxFile extends OpenFile implements CacheResidency, DirectReads, M
     private final long pageSize;
     private volatile int directFd;
     private volatile String reason;
+    /// The direct descriptor after the storage refused to read by it: others may still be reading, so it is closed with
+    /// the file.
     private int refusedFd = NONE;
 
     private LinuxFile(LibC c, Location location, byte[] path, int fd) {
@@ -77,6 +85,7 @@ final class LinuxFile extends OpenFile implements CacheResidency, DirectReads, M
         }
     }
 
+    /// Opens without waiting: of a pipe nobody may ever write to the other end.
     private static int openRetrying(LibC c, Location location, byte[] path) {
         for (int attempt = 0;; attempt++) {
             int fd = c.open(path, LibC.O_RDONLY | LibC.O_CLOEXEC | LibC.O_NONBLOCK);
@@ -118,6 +127,7 @@ final class LinuxFile extends OpenFile implements CacheResidency, DirectReads, M
         return isThis(status) ? identity : LocalIdentity.of(status);
     }
 
+    /// Compared number by number: an identity is text, and made only where it differs.
     private boolean isThis(Statx status) {
         return status.inode() == inode && status.device() == device && status.size() == length
                 && status.seconds() == seconds && status.nanos() == nanos;
@@ -140,6 +150,8 @@ final class LinuxFile extends OpenFile implements CacheResidency, DirectReads, M
         return reason;
     }
 
+    /// The kernel counts pages and not bytes: where a page at an edge may be missing it is not counted, so that what is
+    /// said to be cached is.
     @Override
     public long cachedBytes(long offset, long bytes) {
         requireOpen();
@@ -218,10 +230,13 @@ final class LinuxFile extends OpenFile implements CacheResidency, DirectReads, M
         return opened;
     }
 
+    /// From then on reports and statistics say why.
     private void refuseDirect(String why) {
         reason = "buffered: " + why;
     }
 
+    /// EINVAL of the direct descriptor means that this storage wants another alignment, or no direct reads at all: the
+    /// file goes on through the page cache. EINVAL of the other one is an error.
     private long read(int descriptor, long offset, long address, long bytes) {
         for (int attempt = 0;; attempt++) {
             long got = c.pread(descriptor, address, bytes, offset);
@@ -251,6 +266,7 @@ final class LinuxFile extends OpenFile implements CacheResidency, DirectReads, M
         }
     }
 
+    /// The mapping outlives the descriptor: it ends with the arena.
     @Override
     public MemorySegment map(long offset, long bytes, Arena arena) {
         requireOpen();
@@ -261,6 +277,7 @@ final class LinuxFile extends OpenFile implements CacheResidency, DirectReads, M
         return mapped;
     }
 
+    /// For cuFile, which registers it; not to be closed by who gets it.
     @Override
     public int descriptor() {
         requireOpen();
@@ -271,6 +288,7 @@ final class LinuxFile extends OpenFile implements CacheResidency, DirectReads, M
         return new StorageException(call + " failed: " + Errnos.describe(errno), location().where());
     }
 
+    /// Errors of close(2) say nothing of a file that was only read.
     @Override
     protected synchronized void release() {
         c.close(fd);

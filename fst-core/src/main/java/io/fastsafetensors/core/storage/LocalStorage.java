@@ -69,6 +69,7 @@ public final class LocalStorage implements Storage {
         return SharedChannel.apartFromInterrupts(() -> kindNow(location));
     }
 
+    /// Links are followed: a cache of models is made of them.
     private static Kind kindNow(Location location) {
         try {
             BasicFileAttributes all = Files.readAttributes(path(location), BasicFileAttributes.class);
@@ -118,6 +119,7 @@ public final class LocalStorage implements Storage {
         return location.path().orElseThrow(() -> new IllegalArgumentException(location + " is no path"));
     }
 
+    /// A path of another file system (zip, jimfs) has no bytes that the kernel knows.
     @Override
     public StorageFile open(Location file) {
         if (!file.isLocal()) {

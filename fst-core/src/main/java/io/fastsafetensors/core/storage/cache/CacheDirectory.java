@@ -45,7 +45,9 @@ public final class CacheDirectory {
     private static final Map<CacheSettings, CacheDirectory> KNOWN = new ConcurrentHashMap<>();
     /// How much may be written between two looks at what all processes have written.
     private static final long LARGEST_STEP = 256L << 20;
+    /// The bound divided by this is the most that a process is granted in advance.
     private static final int STEPS = 16;
+    /// The age from which a file that nobody names is a killed process's; a younger one may be about to be named.
     private static final Duration ABANDONED = Duration.ofHours(1);
     private static final int LOCK_TRIES = 100;
     private static final long LOCK_PAUSE_MILLIS = 10;
@@ -56,6 +58,7 @@ public final class CacheDirectory {
     private final Map<String, Integer> used = new ConcurrentHashMap<>();
     /// What each list held when it had so many bytes.
     private final Map<Path, Counted> counted = new HashMap<>();
+    /// Bytes that may be written before the directory is looked at again.
     private long allowance;
     /// What was granted and is not listed yet.
     private long underWay;
@@ -105,6 +108,7 @@ public final class CacheDirectory {
         used.merge(key, 1, Integer::sum);
     }
 
+    /// The entry may be removed by this process again, once as many have let it go as have used it.
     void release(String key) {
         used.computeIfPresent(key, (_, count) -> count == 1 ? null : count - 1);
     }
@@ -129,6 +133,9 @@ public final class CacheDirectory {
         underWay -= bytes;
     }
 
+    /// Makes room under the lock, with some in advance.
+    ///
+    /// @return how many bytes may be written; 0 if it cannot be known
     private long makeRoom(long bytes) {
         try (FileChannel channel =
                 FileChannel.open(resolve(LOCK), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
@@ -166,6 +173,8 @@ public final class CacheDirectory {
         return null;
     }
 
+    /// The most bytes of all entries; unless it is set, half of what would be free without the cache, so that it does
+    /// not shrink as the cache fills.
     private long bound() throws IOException {
         if (most != CacheSettings.AUTOMATIC) {
             return most;
@@ -203,6 +212,7 @@ public final class CacheDirectory {
         Files.deleteIfExists(resolve(entry.dataName()));
     }
 
+    /// Removes an entry whose content lies elsewhere now; failing is only a waste of room.
     void remove(String key, String dataName) {
         try {
             Files.deleteIfExists(resolve(key + PARTS));
@@ -260,6 +270,7 @@ public final class CacheDirectory {
         return found;
     }
 
+    /// Removes what no list names: at once where its list is gone, else after an hour.
     private static void sweep(Path file, Set<String> named) throws IOException {
         String name = file.getFileName().toString();
         boolean orphan = name.endsWith(DATA) && !named.contains(name)
@@ -278,6 +289,7 @@ public final class CacheDirectory {
         }
     }
 
+    /// An entry; null if its list is not whole, or was removed meanwhile.
     private @Nullable Entry entry(Path list) throws IOException {
         try {
             ByteBuffer bytes = ByteBuffer.wrap(Files.readAllBytes(list)).order(ByteOrder.LITTLE_ENDIAN);
@@ -296,6 +308,7 @@ public final class CacheDirectory {
         }
     }
 
+    /// Counted again only where the list has grown: lists of large models have many records.
     private long held(Path list, EntryHead head, ByteBuffer bytes) {
         synchronized (counted) {
             Counted known = counted.get(list);

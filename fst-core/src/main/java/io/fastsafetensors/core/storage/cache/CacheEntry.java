@@ -34,9 +34,15 @@ import org.jspecify.annotations.Nullable;
 /// what is read is compared with the list: so neither a killed writer, nor another process, nor a full disk, nor a disk that
 /// returns other bytes, makes wrong ones of them. A failure of the cache is logged and switches the entry off; it fails no
 /// load. Thread-safe.
+///
+/// The list is the truth about the copy: a record is appended, in one call, after the bytes that it is about. A record
+/// that was cut by a kill is passed over; bytes without a record are fetched again. Other processes append to the same
+/// list, and [#refresh()] finds what they have added.
 final class CacheEntry implements AutoCloseable {
     private static final System.Logger LOG = System.getLogger("io.fastsafetensors.core.cache");
+    /// Times that the list may be unreadable, or be removed by another process, while it is opened.
     private static final int TRIES = 5;
+    /// Bytes that are verified at a time.
     private static final long STEP = 8 << 20;
 
     private final CacheDirectory directory;
@@ -47,8 +53,11 @@ final class CacheEntry implements AutoCloseable {
     private final StorageFile local;
     private final AtomicBoolean told = new AtomicBoolean();
     private final LongAdder stored = new LongAdder();
+    /// Bytes that other processes, or earlier loads, had written when this was opened.
     private long inherited;
+    /// Bytes of the list that were read.
     private long listed;
+    /// Off after a failure, until the entry is opened again.
     private volatile boolean writable = true;
 
     /// Holds no descriptor but the one for reading the copy: a checkpoint has many files.
@@ -113,6 +122,7 @@ final class CacheEntry implements AutoCloseable {
         }
     }
 
+    /// The head of a list; null if there is no list, or none that can be understood.
     private static @Nullable EntryHead head(Path path) throws IOException {
         try (FileChannel list = FileChannel.open(path)) {
             ByteBuffer bytes = ByteBuffer.allocate((int) Math.min(list.size(), EntryHead.MOST_BYTES))
@@ -124,6 +134,7 @@ final class CacheEntry implements AutoCloseable {
         }
     }
 
+    /// Reads as much as there is.
     private static void fill(FileChannel channel, ByteBuffer bytes, long from) throws IOException {
         long at = from;
         while (bytes.hasRemaining()) {
@@ -221,6 +232,7 @@ final class CacheEntry implements AutoCloseable {
         }
     }
 
+    /// All of a range of the copy; false if the copy ends early.
     private boolean read(long from, long to, MemorySegment target) {
         for (long at = from; at < to;) {
             long got = local.read(at, target, at - from, to - at);
@@ -282,7 +294,11 @@ final class CacheEntry implements AutoCloseable {
         }
     }
 
-    /// Writes bytes that were fetched to the copy, if there is room.
+    /// Writes bytes that were fetched to the copy, if there is room. Called by the reader that fetched them, which pays
+    /// for the write: there is no queue whose memory would have to be bounded.
+    ///
+    /// @param offset the first byte's in the file
+    /// @param source stays the caller's; read before this returns
     void store(long offset, MemorySegment source, long sourceOffset, long bytes) {
         if (!writable) {
             return;

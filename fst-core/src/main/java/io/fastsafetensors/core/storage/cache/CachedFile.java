@@ -12,6 +12,11 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.LongAdder;
 
 /// A remote file that is read through a local copy: what the copy holds is read there, the rest is fetched and written to it.
+///
+/// Its identity, and whether it is current, are the remote file's: a copy never decides which version is read. Bytes of
+/// the copy count only once [#verify] has compared them with the checksums of when they were written; whatever is wrong
+/// with the copy costs a second transfer and no failure. Thread-safe; two threads that miss the same range both fetch
+/// it.
 public final class CachedFile implements StorageFile, CacheResidency {
     private final StorageFile remote;
     private final CacheEntry entry;
@@ -127,6 +132,7 @@ public final class CachedFile implements StorageFile, CacheResidency {
         return got;
     }
 
+    /// Reads a range that is held, and checks it; false if it has to be fetched.
     private boolean readLocal(long from, long to, MemorySegment target, long targetOffset) {
         try {
             for (long at = from; at < to;) {
@@ -188,6 +194,7 @@ public final class CachedFile implements StorageFile, CacheResidency {
         return remote.preferredReadBytes();
     }
 
+    /// A disk wants fewer reads at a time than an object store.
     @Override
     public int preferredParallelReads() {
         return entry.isWhole() ? local().preferredParallelReads() : remote.preferredParallelReads();

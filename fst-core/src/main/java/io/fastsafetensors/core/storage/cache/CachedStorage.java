@@ -14,6 +14,9 @@ import java.util.Optional;
 
 /// A remote storage whose files are read from copies on this machine where there are some: whole ones that the storage keeps
 /// itself, and the cache's.
+///
+/// Only files whose identity lasts are cached: where two versions cannot be told apart, a copy could be of either.
+/// Listing, kinds and pins are always the remote storage's, so that a checkpoint is resolved as it is there now.
 public final class CachedStorage implements Storage {
     private final Storage remote;
     private final Storage local;
@@ -79,7 +82,8 @@ public final class CachedStorage implements Storage {
         remote.close();
     }
 
-    /// A whole copy, under the location of the file that it is one of.
+    /// A whole copy, under the location of the file that it is one of. The storage that keeps it vouches for it, so it
+    /// is read without checksums, and has the abilities of a local file (direct reads, mapping).
     private record CopiedFile(Location location, StorageFile copy, FileIdentity identity) implements StorageFile {
         @Override
         public long length() {
