@@ -82,6 +82,7 @@ public record CheckpointFiles(Location location, Optional<Location> index, Optio
                 files.stream().map(sources::pin).toList(), List.of());
     }
 
+    /// The directory itself goes before a snapshot in it: a folder that holds both is somebody's own.
     private static CheckpointFiles ofDirectory(Location asked, Location directory, Storage storage,
             SourceFiles sources, Optional<String> variant) {
         List<StorageEntry> entries = storage.list(directory);
@@ -126,6 +127,7 @@ public record CheckpointFiles(Location location, Optional<Location> index, Optio
                 : new CheckpointFiles(asked, Optional.empty(), Optional.empty(), files, others));
     }
 
+    /// The entries whose names are those of a checkpoint's files, by name, because storages list in any order.
     private static List<CheckpointName> parse(List<StorageEntry> entries, Optional<String> variant) {
         List<CheckpointName> names = new ArrayList<>();
         for (StorageEntry entry : entries) {

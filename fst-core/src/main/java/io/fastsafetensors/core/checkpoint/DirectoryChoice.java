@@ -52,6 +52,8 @@ final class DirectoryChoice {
         return new DirectoryChoice(directory, names).choose();
     }
 
+    /// The first of: the index of `model`, the only index (those of a variant count where there is no other), the file
+    /// of a known name; numbered files only where no index says which shards count.
     private List<CheckpointName> choose() {
         List<CheckpointName> indexes = names.stream().filter(CheckpointName::isIndex).toList();
         List<CheckpointName> plain = indexes.stream().filter(index -> !index.isVariantIndex()).toList();
@@ -146,6 +148,7 @@ final class DirectoryChoice {
         return whole ? List.copyOf(byNumber.values()) : null;
     }
 
+    /// Nothing is guessed where two checkpoints are in one place: a wrong model loads as smoothly as the right one.
     private FormatException ambiguous(List<String> choices) {
         return new FormatException(FormatError.AMBIGUOUS_CHECKPOINT, "the directory holds several checkpoints: "
                 + choices.stream().limit(MOST_NAMED).map(Printable::escape).collect(Collectors.joining(", "))
@@ -194,6 +197,7 @@ final class DirectoryChoice {
                 : "; " + named(gguf) + " is of llama.cpp: download the model in the safetensors format";
     }
 
+    /// A directory that cannot be listed holds nothing as far as a hint goes.
     private static boolean holdsTensors(StorageEntry directory, Storage storage) {
         try {
             return storage.list(directory.location()).stream()

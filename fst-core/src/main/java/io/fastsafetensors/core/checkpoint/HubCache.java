@@ -18,7 +18,7 @@ import java.util.Optional;
 /// @param storage where the cache is
 /// @param sources opens the reference
 record HubCache(Storage storage, SourceFiles sources) {
-    // A commit's hash and a line feed; whatever is longer is no reference.
+    /// A commit's hash and a line feed; whatever is longer is no reference.
     private static final int LONGEST_REFERENCE = 256;
 
     /// The snapshot that `main` means, or the only one; empty if this is no folder of the cache.
@@ -44,6 +44,7 @@ record HubCache(Storage storage, SourceFiles sources) {
         return Optional.of(all.getFirst());
     }
 
+    /// The content of `refs/main`; empty where a snapshot was downloaded by its hash alone.
     private Optional<String> main(Location reference) {
         return storage.kind(reference) == Storage.Kind.FILE
                 ? Optional.of(sources.file(reference).reading(HubCache::text))

@@ -24,7 +24,11 @@ import tools.jackson.core.TokenStreamLocation;
 import tools.jackson.core.json.JsonFactory;
 
 /// Reads a JSON file into values that know their places.
+///
+/// A file is small and read as a whole; it may come from anywhere, so its size, its depth and its numbers are bounded.
+/// A key that comes twice is an error, because one of the two would be silently without effect.
 final class ConfigFile {
+    /// Bytes of a configuration; a larger file is something else that was named by mistake.
     private static final long LONGEST = 1 << 20;
     private static final int DEEPEST = 8;
     private static final JsonFactory FACTORY = JsonFactory.builder()
@@ -67,6 +71,7 @@ final class ConfigFile {
         }
     }
 
+    /// Every way of not reading it is an error that names the file.
     private static String text(Path file) {
         try {
             if (Files.size(file) > LONGEST) {
@@ -93,6 +98,7 @@ final class ConfigFile {
         return new ConfigValue(content(place), true, place);
     }
 
+    /// In Java's types, as [ConfigValue] says them.
     private @Nullable Object content(Place place) {
         return switch (parser.currentToken()) {
             case START_OBJECT -> members();
@@ -118,6 +124,7 @@ final class ConfigFile {
         return elements;
     }
 
+    /// Each with the place of its key, which is where an unknown one is wrong.
     private Map<String, Member> members() {
         Map<String, Member> members = new LinkedHashMap<>();
         for (String name = parser.nextName(); name != null; name = parser.nextName()) {

@@ -16,6 +16,9 @@ import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /// Puts together what is configured outside the program: properties before variables before a file before defaults.
+///
+/// Read anew by each call: nothing is kept, so that a program may set properties before it asks. Of a file that has
+/// keys of both spellings, fst's own and the Python package's, the one that has more of them decides.
 public final class Configuration {
     /// The variable that the Python package reads too.
     static final String FILE_VARIABLE = "FASTSAFETENSORS_CONFIG";
@@ -59,6 +62,7 @@ public final class Configuration {
         return new Configuration(System::getProperty, System::getenv, Path.of(""));
     }
 
+    /// With the file that is found for this process, if there is one.
     LoadOptions options() {
         return options(file());
     }
@@ -79,6 +83,10 @@ public final class Configuration {
         return builder.options();
     }
 
+    /// Applies one key of outside.
+    ///
+    /// @param what names the property or variable in errors
+    /// @return whether it is set
     private static boolean apply(LoaderBuilder builder, String key, @Nullable String text, String what) {
         if (text == null) {
             return false;
@@ -101,6 +109,7 @@ public final class Configuration {
         return false;
     }
 
+    /// The one that is named, which has to be there, or the first of those that are looked for.
     private Optional<Path> file() {
         String named = properties.apply(FILE_PROPERTY);
         String by = "property " + FILE_PROPERTY;

@@ -15,6 +15,8 @@ import java.util.function.BiConsumer;
 /// The keys of `fastsafetensors.json`, as the Python package of that name reads it, with the same meaning here. Its
 /// defaults count for what the file leaves out. Keys that steer what fst does not have (a Python framework, a progress
 /// bar on the console) are known and change nothing.
+///
+/// A key that is unknown is an error and never passed over, because the file would not mean here what it means there.
 final class FastsafetensorsConfig {
     private static final String BASE = "base";
     private static final String THREE_FS = "3fs";
@@ -51,6 +53,7 @@ final class FastsafetensorsConfig {
         GROUPS.values().forEach(TOP::putAll);
     }
 
+    /// Read for its errors alone.
     private enum Framework {
         PYTORCH, PADDLE
     }
@@ -129,6 +132,7 @@ final class FastsafetensorsConfig {
         return loader == null ? BASE : loader.value().text();
     }
 
+    /// @param known the keys of that section and what their values do
     private void readSection(Map<String, Member> section,
             Map<String, BiConsumer<FastsafetensorsConfig, ConfigValue>> known) {
         section.forEach((key, member) -> {
@@ -148,6 +152,7 @@ final class FastsafetensorsConfig {
         readSection(own, BASE_KEYS);
     }
 
+    /// A limit; `null` is none.
     private long bytes(ConfigValue value) {
         if (value.isNull()) {
             return Long.MAX_VALUE;
@@ -159,11 +164,13 @@ final class FastsafetensorsConfig {
         return bytes;
     }
 
+    /// Kept with its place: whether it may be set depends on keys that may come later.
     private static ConfigValue flagAt(ConfigValue value) {
         value.flag();
         return value;
     }
 
+    /// Only when the whole file was read: keys come in any order.
     private void checkBatches() {
         if (fixedBatches.flag() && batchBytes == Long.MAX_VALUE && deviceBytes == Long.MAX_VALUE) {
             throw fixedBatches.place().error("needs max_batch_bytes or device_memory_budget");
@@ -175,7 +182,9 @@ final class FastsafetensorsConfig {
         return loader.equals(BASE) && copier == Copier.NOGDS;
     }
 
-    /// Sets what the file says.
+    /// Sets what the file says. There a batch has a limit, here all live batches together have one: the budget is the
+    /// limit times the batches that are alive at a time, which are those ahead, the one that is filled and the one that
+    /// the consumer has; without a pipeline there is one.
     void apply(LoaderBuilder builder) {
         builder.numaPinning(numa);
         int ahead = pipeline ? queue : -1;

@@ -19,6 +19,10 @@ import java.util.Set;
 import java.util.function.BiConsumer;
 
 /// fst's own keys: each the name of a method of [LoaderBuilder] or of an option that it takes, and what its value does.
+///
+/// The same list serves files, properties (`fst.KEY`) and variables (`FST_KEY`), so that an option is configurable
+/// everywhere or nowhere. Values of grouped options (of opening, of streams) are added to what others have set, so that
+/// keys may come in any order.
 final class Settings {
     /// For editors; says which schema the file follows.
     static final String SCHEMA = "$schema";
@@ -98,6 +102,7 @@ final class Settings {
         }
     }
 
+    /// A misspelled key would be silently without effect, so it is an error with the nearest one in it.
     static ConfigException unknown(String key, Member member, Collection<String> known) {
         String hint = SimilarNames.hint(key, known);
         return member.place().error("unknown key \"" + key + "\""

@@ -12,7 +12,8 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 
-/// Reads which tensors are cut, and how: files, and the schemes that are shipped.
+/// Reads which tensors are cut, and how: files, and the schemes that are shipped. Rules are an object of patterns to
+/// dimensions; their order in the text is kept.
 public final class ShardSpecs {
     private static final List<String> SHIPPED = List.of("bloom", "falcon", "gpt2", "llama", "mixtral");
     /// More dimensions than a tensor in the wild has.
@@ -43,6 +44,7 @@ public final class ShardSpecs {
         }
     }
 
+    /// Each rule is tried by itself first, so that the error is at its own place.
     private static ShardSpec of(ConfigValue content) {
         List<Rule> rules = new ArrayList<>();
         content.section().forEach((pattern, member) -> {

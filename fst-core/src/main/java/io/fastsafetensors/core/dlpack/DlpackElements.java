@@ -79,6 +79,7 @@ record DlpackElements(DataType type, Shape shape) {
         return new DlpackElements(type, shape);
     }
 
+    /// The dimensions of the same memory counted in bytes.
     private static Shape bytes(DType dtype, Shape shape, long byteSize) {
         if (!dtype.isSubByte()) {
             return shape;
@@ -93,6 +94,7 @@ record DlpackElements(DataType type, Shape shape) {
         return type.lane().filter(d -> type.lanes() == 1 || isPair(d));
     }
 
+    /// F4 as PyTorch has it.
     private boolean isPair(DType dtype) {
         return dtype == DType.F4 && type.lanes() == PAIR && shape.rank() > 0;
     }

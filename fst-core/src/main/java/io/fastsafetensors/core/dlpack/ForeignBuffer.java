@@ -10,6 +10,10 @@ import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /// Memory that another framework allocated and lent. Freed by calling its deleter, from the thread that closes this.
+///
+/// A buffer like any other to the device's backend, which goes by handle and segment. The owner's deleter is called
+/// once, outside the lock, since it may call back; where nothing was taken over ([#own()] was not called) it is never
+/// called.
 public final class ForeignBuffer implements DeviceBuffer {
     private final long address;
     private final long byteSize;
@@ -42,6 +46,7 @@ public final class ForeignBuffer implements DeviceBuffer {
         owned = true;
     }
 
+    /// Whether the owner forbids writing; the segment of such a buffer refuses it.
     boolean isReadOnly() {
         return readOnly;
     }

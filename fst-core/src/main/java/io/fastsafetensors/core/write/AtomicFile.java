@@ -39,15 +39,19 @@ final class AtomicFile implements AutoCloseable {
     private static final Optional<OpenOption> DIRECT = directOption();
     static final String SUFFIX = ".fst-tmp";
 
+    /// Hexadecimal digits that name a writer; fixed, so that names of another form are left alone.
     private static final int RANDOM_DIGITS = 16;
     private static final int LONGEST_STEM = 60;
+    /// Times that another process may take a file for stale in the moment before it is locked.
     private static final int TRIES = 10;
     private static final Pattern UNUSUAL = Pattern.compile("[^!-~]");
     private static final boolean IS_POSIX = FileSystems.getDefault().supportedFileAttributeViews().contains("posix");
     private static final FileAttribute<?>[] ANY_MODE = {};
+    /// For a file that replaces one whose mode may be narrower than a new one's: nobody reads it meanwhile who must
+    /// not.
     private static final FileAttribute<?>[] OWNER_ONLY = {
         PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------"))};
-    // Opening and closing a file drops this process's own lock on it, so our own are never examined.
+    /// Opening and closing a file drops this process's own lock on it, so our own are never examined.
     private static final Set<Path> OURS = ConcurrentHashMap.newKeySet();
 
     /// Removes unfinished files when the JVM ends. Loaded, and so registered, with the first file.
@@ -217,6 +221,7 @@ final class AtomicFile implements AutoCloseable {
         }
     }
 
+    /// Gone first and then forgotten: the other way round a writer of this process could take it for stale.
     private void forget() throws IOException {
         try {
             if (!published) {
@@ -227,12 +232,14 @@ final class AtomicFile implements AutoCloseable {
         }
     }
 
+    /// What the temporary files of a target begin with; two targets may share it, which only costs a look.
     private static String prefix(String name) {
         // Short enough that no file system finds the temporary name too long, and in characters that every charset has.
         String stem = UNUSUAL.matcher(name).replaceAll("_");
         return "." + (stem.length() > LONGEST_STEM ? stem.substring(0, LONGEST_STEM) : stem) + ".";
     }
 
+    /// Removes what killed writers of this target left.
     private static void removeStale(Path directory, String prefix) throws IOException {
         int length = prefix.length() + RANDOM_DIGITS + SUFFIX.length();
         try (DirectoryStream<Path> entries = Files.newDirectoryStream(directory, entry -> {
@@ -262,6 +269,7 @@ final class AtomicFile implements AutoCloseable {
         return false;
     }
 
+    /// Whether a living writer has it. Never asked of our own files, see [#OURS].
     private static boolean isLocked(Path temporary) {
         try (FileChannel channel = FileChannel.open(temporary, StandardOpenOption.WRITE)) {
             return channel.tryLock() == null;
@@ -273,6 +281,7 @@ final class AtomicFile implements AutoCloseable {
         }
     }
 
+    /// The lock is held while the file is removed, so that no writer begins with it.
     private static void removeIfDead(Path temporary) {
         try (FileChannel channel = FileChannel.open(temporary, StandardOpenOption.WRITE)) {
             FileLock lock = channel.tryLock();
@@ -311,6 +320,7 @@ final class AtomicFile implements AutoCloseable {
         }
     }
 
+    /// Whether nobody else has it.
     private static boolean lock(FileChannel channel) {
         try {
             return channel.tryLock() != null;

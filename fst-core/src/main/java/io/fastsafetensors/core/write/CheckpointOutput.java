@@ -28,7 +28,7 @@ import org.jspecify.annotations.Nullable;
 /// tensors may come in any order, each one's bytes in theirs. Every file is complete and durable before the first one
 /// appears under its name; the index appears last; closing before that leaves what was there. Not thread-safe.
 public final class CheckpointOutput implements AutoCloseable {
-    // Digested while still in the processor's cache; also the most that the JDK copies out of a heap buffer at a time.
+    /// Digested while still in the processor's cache; also the most that the JDK copies out of a heap buffer at a time.
     private static final int WINDOW = 1 << 20;
 
     /// Shards that are open at a time. Tensors come in the order of the files, or nearly: more have no use.
@@ -38,10 +38,12 @@ public final class CheckpointOutput implements AutoCloseable {
     private final Layout layout;
     private final boolean digests;
     private final List<ShardWriter> shards = new ArrayList<>();
+    /// In the order of the files, which is the order in which writing costs the fewest seeks.
     private final Map<String, Place> places = new LinkedHashMap<>();
     private final @Nullable PageWriter pages;
-    // The one used last is at the end. The first shard of all is not among them: it stays open until the index is there.
+    /// The one used last is at the end. The first shard of all is not among them: it stays open until the index is there.
     private final ArrayDeque<ShardWriter> open = new ArrayDeque<>();
+    /// Null until it is written; the last to be published.
     private @Nullable AtomicFile index;
 
     /// A tensor's place, and how much of it is there.
@@ -135,6 +137,7 @@ public final class CheckpointOutput implements AutoCloseable {
         return shard.file(file(keeper));
     }
 
+    /// Closes a shard's file for now. What is gathered is written first, since it may be that shard's.
     private void park(ShardWriter shard) throws IOException {
         if (open.remove(shard)) {
             flush();
@@ -145,6 +148,7 @@ public final class CheckpointOutput implements AutoCloseable {
         }
     }
 
+    /// What was gathered is with the kernel then; nothing to do where nothing is gathered.
     private void flush() {
         if (pages != null) {
             pages.flush();
@@ -172,6 +176,7 @@ public final class CheckpointOutput implements AutoCloseable {
         }
     }
 
+    /// One window: digested and written while it is in the cache.
     private void write(Place place, ByteBuffer bytes) throws IOException {
         int count = bytes.remaining();
         MessageDigest digest = digests ? digestOf(place) : null;
@@ -205,6 +210,7 @@ public final class CheckpointOutput implements AutoCloseable {
         return digest;
     }
 
+    /// Makes a shard durable when its last byte came, and lets its descriptors go.
     private void complete(ShardWriter shard) throws IOException {
         flush();
         file(shard).complete();
@@ -266,6 +272,7 @@ public final class CheckpointOutput implements AutoCloseable {
         return List.copyOf(files);
     }
 
+    /// Complete, and not yet under its name.
     private AtomicFile writeIndex(Path path, Layout.Index keys) throws IOException {
         ByteBuffer text = keys.encode(layout.parts());
         AtomicFile file = AtomicFile.create(path, text.remaining(), shards.getFirst().begun());
@@ -296,10 +303,12 @@ public final class CheckpointOutput implements AutoCloseable {
         }
     }
 
+    /// A close that throws what files throw.
     private interface Closing {
         void close() throws IOException;
     }
 
+    /// A temporary file that stays is a waste of room, and no reason to hide why the writing failed.
     private static void closeQuietly(Closing file) {
         try {
             file.close();
@@ -326,6 +335,7 @@ public final class CheckpointOutput implements AutoCloseable {
                 : Errnos.describe(e)) + "; " + state, Location.of(file).where(), e);
     }
 
+    /// @param count how many bytes came, for people
     private static FormatException mismatch(Place place, String count) {
         TensorSpec item = place.item;
         return new FormatException(FormatError.INVALID_TENSOR_VIEW, "its source wrote " + count + " bytes, but "

@@ -65,6 +65,7 @@ final class DiskSpace {
         }
     }
 
+    /// Only what says that there is no room is an error: a file system that cannot reserve is written to all the same.
     private static void allocate(LibC c, int fd, long bytes) throws IOException {
         for (int attempt = 0; c.fallocate(fd, 0, 0, bytes) != 0; attempt++) {
             int errno = c.errno();

@@ -33,7 +33,7 @@ final class PageWriter implements AutoCloseable {
     /// Bytes of a run: enough that a drive is as fast as with more.
     private static final int CAPACITY = 8 << 20;
 
-    // Shared: the threads write what this one gathered.
+    /// Shared: the threads write what this one gathered.
     private final Arena arena = Arena.ofShared();
     private final ExecutorService threads =
             Executors.newFixedThreadPool(FLYING, Thread.ofPlatform().daemon().name("fst-writer-", 1).factory());
@@ -128,6 +128,9 @@ final class PageWriter implements AutoCloseable {
         threads.execute(() -> flight.write(direct));
     }
 
+    /// Waits for the oldest, whose memory can be filled again then.
+    ///
+    /// @throws io.fastsafetensors.error.StorageException if it could not be written
     private void awaitWritten() {
         Flight oldest = flights.remove();
         oldest.await();
@@ -170,6 +173,7 @@ final class PageWriter implements AutoCloseable {
             base = position - from;
         }
 
+        /// Whether bytes at that position follow its last one.
         boolean continuesAt(AtomicFile target, long position) {
             return target.equals(file) && position == end();
         }
@@ -228,6 +232,8 @@ final class PageWriter implements AutoCloseable {
             return at;
         }
 
+        /// @param start the first byte in the buffer
+        /// @param end the one after the last
         private void put(FileChannel channel, int start, int end) throws IOException {
             ByteBuffer bytes = buffer.slice(start, end - start);
             while (bytes.hasRemaining()) {

@@ -10,7 +10,8 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /// One file of a checkpoint being written: its header stands before the first tensor comes, so every tensor has its
-/// place. Not thread-safe.
+/// place. Not thread-safe. Its file is made only when its first byte comes: a checkpoint may have more shards than a
+/// process descriptors.
 final class ShardWriter {
     private final Path target;
     private final List<TensorSpec> items;
@@ -30,6 +31,7 @@ final class ShardWriter {
         this.missing = dataBytes;
     }
 
+    /// Where it will be.
     Path target() {
         return target;
     }
@@ -38,6 +40,7 @@ final class ShardWriter {
         return items;
     }
 
+    /// Bytes of its tensors; 0 means that nobody will ever write to it, and its header is all.
     long dataBytes() {
         return dataBytes;
     }
@@ -80,6 +83,7 @@ final class ShardWriter {
         put(into, header.digestOffset(tensor), ByteBuffer.wrap(hex.getBytes(StandardCharsets.US_ASCII)));
     }
 
+    /// Writes all of it; a channel may take less at a time.
     private static void put(AtomicFile file, long position, ByteBuffer bytes) throws IOException {
         while (bytes.hasRemaining()) {
             file.channel().write(bytes, position + bytes.position());
