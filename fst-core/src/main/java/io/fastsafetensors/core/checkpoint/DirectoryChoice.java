@@ -26,7 +26,10 @@ import org.jspecify.annotations.Nullable;
 /// By names alone, because a directory is listed once and opening each file of it would cost a request each on a remote
 /// storage; what the names promise is checked when the chosen files are read.
 final class DirectoryChoice {
+    /// The stem that most writers give a model's files.
     private static final String MAIN = "model";
+    /// Stems of files that are a whole checkpoint by themselves, in the order in which they are taken where a directory
+    /// holds several.
     private static final List<String> SINGLE_FILES =
             List.of(MAIN, "diffusion_pytorch_model", "adapter_model", "consolidated");
     private static final int MOST_NAMED = 8;
@@ -157,6 +160,7 @@ final class DirectoryChoice {
                 directory.where());
     }
 
+    /// The first few, and whether there are more.
     private static String listed(List<String> missing) {
         String text = missing.stream().limit(MOST_NAMED).map(Printable::escape).collect(Collectors.joining(", "));
         return text + (missing.size() > MOST_NAMED ? " and more are" : missing.size() == 1 ? " is" : " are");

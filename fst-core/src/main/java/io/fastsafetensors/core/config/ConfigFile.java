@@ -30,6 +30,7 @@ import tools.jackson.core.json.JsonFactory;
 final class ConfigFile {
     /// Bytes of a configuration; a larger file is something else that was named by mistake.
     private static final long LONGEST = 1 << 20;
+    /// Levels of objects and lists; settings have three.
     private static final int DEEPEST = 8;
     private static final JsonFactory FACTORY = JsonFactory.builder()
             .streamReadConstraints(StreamReadConstraints.builder().maxNestingDepth(DEEPEST).build()).build();

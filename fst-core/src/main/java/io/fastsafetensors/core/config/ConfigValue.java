@@ -62,10 +62,12 @@ record ConfigValue(@Nullable Object content, boolean typed, Place place) {
         return new ConfigValue(text, false, place);
     }
 
+    /// JSON's `null`, which unsets what has a default; no text of a property is null.
     boolean isNull() {
         return content == null;
     }
 
+    /// @throws ConfigException if it is no text
     String text() {
         if (content instanceof String text) {
             return text;
@@ -73,6 +75,9 @@ record ConfigValue(@Nullable Object content, boolean typed, Place place) {
         throw expected("a text");
     }
 
+    /// `true` or `false` and nothing like them, such as 1 or yes.
+    ///
+    /// @throws ConfigException if it is neither
     boolean flag() {
         if (content instanceof Boolean flag) {
             return flag;
@@ -83,6 +88,7 @@ record ConfigValue(@Nullable Object content, boolean typed, Place place) {
         throw expected("true or false");
     }
 
+    /// @throws ConfigException if it is no integer of 64 bits
     long integer() {
         try {
             if (content instanceof Long number) {
@@ -98,6 +104,8 @@ record ConfigValue(@Nullable Object content, boolean typed, Place place) {
     }
 
     /// An integer of some range.
+    ///
+    /// @throws ConfigException if it is outside of them
     int integer(int least, int most) {
         long value = integer();
         if (value < least || value > most) {
@@ -107,6 +115,8 @@ record ConfigValue(@Nullable Object content, boolean typed, Place place) {
     }
 
     /// A number of bytes: an integer, or a text with a unit.
+    ///
+    /// @throws ConfigException if it is neither, or negative
     long size() {
         if (content instanceof Long number && number >= 0) {
             return number;
@@ -169,6 +179,8 @@ record ConfigValue(@Nullable Object content, boolean typed, Place place) {
     }
 
     /// The members of an object, in its order.
+    ///
+    /// @throws ConfigException if it is no object
     Map<String, Member> section() {
         if (content instanceof Map<?, ?> map) {
             Map<String, Member> members = new LinkedHashMap<>();
@@ -178,6 +190,7 @@ record ConfigValue(@Nullable Object content, boolean typed, Place place) {
         throw expected("an object");
     }
 
+    /// @param what the kind that it should be, with an article
     private ConfigException expected(String what) {
         String found = switch (content) {
             case null -> "null";

@@ -27,7 +27,9 @@ public final class Configuration {
     /// Looked for in the working directory, in this order.
     static final List<String> FILE_NAMES = List.of("fst.json", "fastsafetensors.json");
 
+    /// Before a key of [Settings]: `fst.blockBytes`.
     private static final String PROPERTY_PREFIX = "fst.";
+    /// Before a key in capitals, words apart: `FST_BLOCK_BYTES`.
     private static final String VARIABLE_PREFIX = "FST_";
 
     private final UnaryOperator<@Nullable String> properties;
@@ -58,6 +60,7 @@ public final class Configuration {
         return ofProcess().options(Optional.of(file));
     }
 
+    /// The working directory is the one that the JVM was started in: Java cannot change it.
     private static Configuration ofProcess() {
         return new Configuration(System::getProperty, System::getenv, Path.of(""));
     }
@@ -67,6 +70,7 @@ public final class Configuration {
         return options(file());
     }
 
+    /// Later ones win: the file, then variables, then properties, key by key.
     private LoadOptions options(Optional<Path> found) {
         LoaderBuilder builder = Loader.builder();
         boolean avoidsDirectStorage = found.map(file -> apply(builder, file)).orElse(false);
@@ -130,6 +134,7 @@ public final class Configuration {
         return Optional.of(file);
     }
 
+    /// @param by what named it, for errors
     private Path path(String named, String by) {
         try {
             return directory.resolve(named);

@@ -18,7 +18,9 @@ import java.util.function.BiConsumer;
 ///
 /// A key that is unknown is an error and never passed over, because the file would not mean here what it means there.
 final class FastsafetensorsConfig {
+    /// The loader that the Python package uses where none is named, and its section.
     private static final String BASE = "base";
+    /// A section of a loader for a file system that fst reaches as any other; known and passed over.
     private static final String THREE_FS = "3fs";
     private static final int MOST = Integer.MAX_VALUE;
     /// `bbuf_size_kb` and `max_batch_bytes` beyond this would overflow.
@@ -66,14 +68,19 @@ final class FastsafetensorsConfig {
 
     private String loader = BASE;
     private Copier copier = Copier.GDS;
+    /// KiB, as the key has it.
     private int slotKib = 16 * 1024;
     private int threads = 16;
     private boolean pipeline;
+    /// Batches ahead, −1 for none.
     private int queue;
+    /// Bytes of a batch, [Long#MAX_VALUE] without a limit.
     private long batchBytes = Long.MAX_VALUE;
+    /// Bytes of all batches that are alive, [Long#MAX_VALUE] without a limit.
     private long deviceBytes = Long.MAX_VALUE;
     private boolean numa = true;
     private ConfigValue fixedBatches = ConfigValue.ofText("false", new ConfigValue.Place.Outside("default"));
+    /// Keys of the section of another loader than `base`: properties of the backend of its name.
     private Map<String, Member> ownSection = Map.of();
 
     private FastsafetensorsConfig() {
@@ -87,6 +94,7 @@ final class FastsafetensorsConfig {
         return theirs == own ? unlessOwn : theirs > own;
     }
 
+    /// Whether the Python package has a meaning for a key at the top.
     private static boolean isKnown(String key) {
         return TOP.containsKey(key) || GROUPS.containsKey(key) || key.equals(BASE) || key.equals(THREE_FS);
     }
@@ -127,6 +135,7 @@ final class FastsafetensorsConfig {
         return config;
     }
 
+    /// The loader that is named, of which a section may have the name.
     private static String name(Map<String, Member> members) {
         Member loader = members.get("loader");
         return loader == null ? BASE : loader.value().text();

@@ -27,8 +27,11 @@ final class Settings {
     /// For editors; says which schema the file follows.
     static final String SCHEMA = "$schema";
 
+    /// Readers; more than any machine has use for, and few enough to be no mistake.
     private static final int MOST_READERS = 1024;
+    /// Bytes of a block.
     private static final int MOST_BLOCK = 1 << 30;
+    /// In the order in which messages and the documentation list them.
     private static final Map<String, BiConsumer<LoaderBuilder, ConfigValue>> KEYS = new LinkedHashMap<>();
 
     static {
@@ -109,6 +112,7 @@ final class Settings {
                 + (hint.isEmpty() ? "; known are " + String.join(", ", known) : hint));
     }
 
+    /// @throws IllegalArgumentException if there is none of that name; told with the place of the value
     private static DType dtype(ConfigValue value) {
         return DType.parse(value.text()).orElseThrow(() -> new IllegalArgumentException(
                 "no dtype \"" + value.text() + "\"; such as BF16 or F8_E4M3"));

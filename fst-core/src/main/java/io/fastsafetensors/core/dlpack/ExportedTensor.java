@@ -36,7 +36,9 @@ import org.jspecify.annotations.Nullable;
 /// the struct is out, for its leak to be told. Safe for use by many threads; consumers delete on threads of their own.
 public final class ExportedTensor implements Dlpack {
     private static final Logger LOG = System.getLogger("io.fastsafetensors.core");
+    /// By the struct's address.
     private static final Map<Long, Export> OUT = new ConcurrentHashMap<>();
+    /// 0 until it is made; never freed, since consumers may call it as long as the process lives.
     private static long deleter;
 
     /// The memory to hand on.
@@ -50,6 +52,7 @@ public final class ExportedTensor implements Dlpack {
     public record Source(String name, DType dtype, Shape shape, long byteSize, SharedBuffer buffer, long offset) {
     }
 
+    /// One change at most: what was consumed is the consumer's to delete, what was closed was deleted here.
     private enum State {
         OPEN, CONSUMED, CLOSED
     }
@@ -167,6 +170,7 @@ public final class ExportedTensor implements Dlpack {
     private static final class Export {
         private final ManagedTensor struct;
         private final @Nullable SharedBuffer buffer;
+        /// Null until the handle is watched.
         private volatile LeakDetector.@Nullable Ticket ticket;
 
         /// @param buffer retained for the struct, which releases it when it ends; or null
@@ -187,6 +191,7 @@ public final class ExportedTensor implements Dlpack {
             }
         }
 
+        /// Whether nobody has deleted it yet; another struct may have its address by now.
         boolean isOut() {
             return OUT.get(struct.address()) == this;
         }

@@ -20,8 +20,10 @@ public final class ForeignBuffer implements DeviceBuffer {
     private final boolean readOnly;
     private final long struct;
     private final long deleter;
+    /// Ends the segment; null for memory that the host cannot reach.
     private final @Nullable Arena arena;
     private final @Nullable MemorySegment segment;
+    /// Guarded by this, as [#closed].
     private boolean owned;
     private boolean closed;
 

@@ -19,15 +19,19 @@ final class EntryParser {
     record RawTensor(String name, DType dtype, RawShape shape, long begin, long end) {
     }
 
+    /// The fields that a tensor's entry has; what else is there is passed over.
     private enum Field {
         DTYPE, SHAPE, DATA_OFFSETS, UNKNOWN, END
     }
 
+    /// Names as the parser compares them, byte by byte and without making a string.
     private static final SerializedString DTYPE = new SerializedString("dtype");
     private static final SerializedString SHAPE = new SerializedString("shape");
     private static final SerializedString DATA_OFFSETS = new SerializedString("data_offsets");
+    /// Dimensions that the array has room for at first; it grows with the longest shape.
     private static final int INITIAL_RANK = 8;
     private static final DType[] DTYPES = DType.values();
+    /// In the order of [#DTYPES].
     private static final char[][] DTYPE_NAMES = Arrays.stream(DTYPES).map(dtype -> dtype.name().toCharArray())
             .toArray(char[][]::new);
 
@@ -36,8 +40,10 @@ final class EntryParser {
     private final Map<String, OpaqueType> opaque = new HashMap<>();
     private final HeapGuard guard;
     private final RawShape.Cache shapes = new RawShape.Cache();
+    /// The numbers of the shape that is read; used again for each entry.
     private long[] dims = new long[INITIAL_RANK];
     private @Nullable DType dtype;
+    /// The spelling of a dtype that is not known; null if it is.
     private @Nullable String unknown;
     private @Nullable RawShape shape;
     private boolean hasRange;
@@ -104,7 +110,7 @@ final class EntryParser {
                 tensor.begin(), tensor.end());
     }
 
-    /// The tensors of unknown dtypes so far.
+    /// The tensors of unknown dtypes so far. Only with the lenient option is there any.
     Map<String, OpaqueType> opaque() {
         return opaque;
     }
@@ -127,6 +133,7 @@ final class EntryParser {
         };
     }
 
+    /// @throws tools.jackson.core.JacksonException if the field came before
     private void requireFirst(boolean first, String field) {
         if (!first) {
             throw json.problem(field + " twice in an entry");
@@ -200,12 +207,16 @@ final class EntryParser {
         hasRange = true;
     }
 
+    /// @param what the field, for the complaint
     private void beginArray(String what) {
         if (json.next() != JsonToken.START_ARRAY) {
             throw json.problem(what + " is not an array");
         }
     }
 
+    /// The first of the offsets.
+    ///
+    /// @throws tools.jackson.core.JacksonException if there are none
     private long range() {
         if (!hasRange) {
             throw missing("data_offsets");
@@ -213,6 +224,7 @@ final class EntryParser {
         return begin;
     }
 
+    /// @throws tools.jackson.core.JacksonException if the field did not come
     private <T> T present(@Nullable T value, String field) {
         if (value == null) {
             throw missing(field);

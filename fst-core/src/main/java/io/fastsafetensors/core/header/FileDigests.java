@@ -46,11 +46,15 @@ public final class FileDigests {
     /// `sha256sum` writes a digest, two characters and a name; a backslash before the digest says that the name is escaped.
     private static final Pattern LINE = Pattern.compile("([0-9a-fA-F]{64})(?: [ *](?:\\./)?(.+))?");
     private static final Pattern BLOB = Pattern.compile("[0-9a-f]{64}");
+    /// The most bytes of a list of digests that are read.
     private static final int MOST_BYTES = 16 << 20;
+    /// Bytes between two looks at whether anybody still waits.
     private static final int CHUNK = 1 << 20;
 
     private final Map<Location, Expected> expected;
+    /// Filled by [#begin], before anybody asks, and only read afterwards.
     private final Map<Location, FutureTask<Boolean>> checks = new HashMap<>();
+    /// Ends checks that are under way at their next chunk.
     private volatile boolean cancelled;
 
     /// @param digest in lower-case hexadecimal
@@ -66,6 +70,7 @@ public final class FileDigests {
     ///
     /// @throws FormatException DigestMismatch if a digest is given for a file that the checkpoint does not have
     /// @throws io.fastsafetensors.error.StorageException if a sidecar cannot be read
+    /// @param wanted the digests that the caller gave, and whether others are looked for
     public static FileDigests of(ParsedCheckpoint checkpoint, Digests wanted) {
         if (wanted.files().isEmpty() && !wanted.find()) {
             return NONE;

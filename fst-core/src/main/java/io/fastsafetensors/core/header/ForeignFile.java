@@ -19,13 +19,18 @@ import org.jspecify.annotations.Nullable;
 /// Takes 4 KiB of the file and no more, and throws nothing of its own: whatever comes in place of a model may be of any
 /// size and content. What is shown of it is cut and escaped.
 final class ForeignFile {
+    /// Bytes that are looked at: enough for the magic of a tar archive and the title of a page.
     private static final int BEGINNING = 4096;
+    /// Characters of a text that are shown.
     private static final int SHOWN = 160;
     /// A header's length that no file has; the first eight characters of a text make a larger one.
     private static final long IMPLAUSIBLE = 1L << 40;
     private static final int TAR_MAGIC = 257;
+    /// Of a Git LFS pointer: the size of the file that it stands for, in bytes.
     private static final Pattern LFS_SIZE = Pattern.compile("^size (\\d+)$", Pattern.MULTILINE);
+    /// Of an HTML page: often says why the file was not given.
     private static final Pattern TITLE = Pattern.compile("<title[^>]*>([^<]*)<", Pattern.CASE_INSENSITIVE);
+    /// Of an object store's error: its name.
     private static final Pattern CODE = Pattern.compile("<Code>([^<]*)</Code>");
     private static final String CONVERT =
             "load it with the library that wrote it, and save it in the safetensors format";

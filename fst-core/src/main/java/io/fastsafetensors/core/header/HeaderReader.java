@@ -22,6 +22,7 @@ import tools.jackson.core.JacksonException;
 /// The verdict is made first and only then is asked whether the file is of another kind ([ForeignFile]): the error
 /// stays the same, its text says what the file is instead.
 public final class HeaderReader {
+    /// Bytes of the field that a file begins with: the length of its header, unsigned, little-endian.
     private static final int LENGTH_BYTES = 8;
     /// What another kind of file is refused for.
     private static final Set<FormatError> NOT_A_HEADER = EnumSet.of(FormatError.HEADER_TOO_SMALL,

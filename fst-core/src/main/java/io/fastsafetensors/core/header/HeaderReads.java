@@ -35,8 +35,11 @@ final class HeaderReads implements AutoCloseable {
     private final OpenOptions options;
     private final Executor helpers;
     private final int mostHelpers = Math.min(MOST_THREADS, Runtime.getRuntime().availableProcessors()) - 1;
+    /// Every read that was begun or asked for; of the calling thread alone.
     private final Map<Location, FutureTask<FileHeader>> reads = new HashMap<>();
+    /// What helpers take from; the caller may have run a task that is still in it.
     private final Queue<FutureTask<FileHeader>> waiting = new ConcurrentLinkedQueue<>();
+    /// As many permits as helpers may still be started; all of them back means that no helper runs.
     private final Semaphore idle = new Semaphore(mostHelpers);
 
     /// @param sources opens the files
@@ -91,6 +94,7 @@ final class HeaderReads implements AutoCloseable {
     /// errors the one of the first file wins, whatever the timing.
     ///
     /// @throws LoadInterruptedException if the calling thread is interrupted
+    /// @return one for each file, in their order
     List<FileHeader> await(List<Location> files) {
         for (Location file : files.subList(Math.min(1, files.size()), files.size())) {
             begin(file);

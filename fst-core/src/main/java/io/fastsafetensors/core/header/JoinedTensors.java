@@ -38,6 +38,7 @@ final class JoinedTensors {
     private static final String FILE_NAME = "model.safetensors";
 
     private final List<FileHeader> headers;
+    /// By the whole tensor's name, in the order in which files name them.
     private final Map<String, List<Piece>> pieces = new LinkedHashMap<>();
 
     /// A part of a tensor.

@@ -45,6 +45,7 @@ final class JsonCursor implements AutoCloseable {
     private static final JsonFactory PYTHON =
             FACTORY.rebuild().enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS).build();
 
+    /// Asked for each string, so it is cheap; it never goes back to false.
     private final BooleanSupplier mayEscape;
     private final boolean python;
     private final JsonParser parser;
@@ -62,6 +63,8 @@ final class JsonCursor implements AutoCloseable {
     }
 
     /// Steps into the root object.
+    ///
+    /// @throws JacksonException if the text does not begin with an object
     void beginDocument() {
         if (next() != JsonToken.START_OBJECT) {
             throw problem("not an object");
@@ -69,6 +72,8 @@ final class JsonCursor implements AutoCloseable {
     }
 
     /// Makes sure that nothing but white space follows the root object.
+    ///
+    /// @throws JacksonException if there is more
     void endDocument() {
         if (next() != null) {
             throw problem("more text after the object");
@@ -76,6 +81,8 @@ final class JsonCursor implements AutoCloseable {
     }
 
     /// The next token, null at the end.
+    ///
+    /// @throws JacksonException if the text is no JSON, or nested too deep
     @Nullable
     JsonToken next() {
         return parser.nextToken();
@@ -150,6 +157,8 @@ final class JsonCursor implements AutoCloseable {
     }
 
     /// The scalar just read, as it is spelled.
+    ///
+    /// @return made for this call; a number as it stands in the text
     String text() {
         return parser.getString();
     }
@@ -200,6 +209,8 @@ final class JsonCursor implements AutoCloseable {
     }
 
     /// The next value, whatever it is, as JSON in ASCII; numbers as they are spelled.
+    ///
+    /// @throws JacksonException if it is what the reference refuses
     String copyValue() {
         StringBuilder out = new StringBuilder();
         int depth = 0;
@@ -244,7 +255,7 @@ final class JsonCursor implements AutoCloseable {
         return out.append('"');
     }
 
-    /// A complaint at the current place.
+    /// A complaint at the current place. To be thrown by the caller.
     StreamReadException problem(String text) {
         return new StreamReadException(parser, text);
     }
@@ -278,6 +289,7 @@ final class JsonCursor implements AutoCloseable {
         return order > 0 || (order == 0 && digit > MAX_LAST_DIGIT);
     }
 
+    /// @throws JacksonException if the number overflows a double, unless the text is Python's
     private void requireReadable(char[] text) {
         if (!python && !Numbers.isReadable(text, parser.getStringOffset(), parser.getStringLength())) {
             throw problem("a number out of range");
@@ -341,6 +353,9 @@ final class JsonCursor implements AutoCloseable {
             return at == end ? isFinite(digits, exponent) : isFinite(digits, exponent, text, at + 1, end);
         }
 
+        /// Reads the exponent, whose digits may be any number.
+        ///
+        /// @param offset where it begins, a sign perhaps
         private static boolean isFinite(long digits, int exponent, char[] text, int offset, int end) {
             boolean negative = text[offset] == '-';
             int at = negative || text[offset] == '+' ? offset + 1 : offset;
@@ -355,6 +370,7 @@ final class JsonCursor implements AutoCloseable {
             return isFinite(digits, Math.clamp(sum, Integer.MIN_VALUE + 1, Integer.MAX_VALUE));
         }
 
+        /// Whether `digits × 10^exponent` is finite as the reference computes it.
         private static boolean isFinite(long digits, int exponent) {
             if (exponent <= 0 || digits == 0) {
                 return true;

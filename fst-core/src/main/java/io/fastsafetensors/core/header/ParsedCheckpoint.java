@@ -31,15 +31,18 @@ import org.jspecify.annotations.Nullable;
 /// is in arrays by these numbers, so the views that [#withHeaders] makes have numbers of their own.
 public final class ParsedCheckpoint implements Checkpoint {
     private final Location location;
+    /// Not closed here.
     private final SourceFiles sources;
     private final List<FileHeader> headers;
     private final List<TensorInfo> tensors;
     private final NameTable names;
+    /// The number of the first tensor of each file, in the order of [#headers].
     private final int[] firstOfFile;
     private final Map<String, String> metadata;
     private final long byteSize;
     private final Optional<Location> index;
     private final List<CheckpointNote> notes;
+    /// For the error of who asks for such a name.
     private final Map<String, String> absent;
     private final Overflows overflows;
     private final FileDigests digests;
@@ -101,6 +104,7 @@ public final class ParsedCheckpoint implements Checkpoint {
         this.byteSize = bytes;
     }
 
+    /// The list of the only file is used as it is: it may have a hundred thousand elements.
     private static List<TensorInfo> concatenate(List<FileHeader> headers) {
         if (headers.size() == 1) {
             return headers.getFirst().tensors();
@@ -215,7 +219,8 @@ public final class ParsedCheckpoint implements Checkpoint {
         return number < 0 ? null : tensors.get(number);
     }
 
-    /// The number of a tensor among all, in the order of [#tensors()]; negative if there is none of that name.
+    /// The number of a tensor among all, in the order of [#tensors()]; negative if there is none of that name. In
+    /// constant time, without allocating.
     public int number(String name) {
         return names.find(name);
     }
@@ -226,6 +231,8 @@ public final class ParsedCheckpoint implements Checkpoint {
     }
 
     /// The index of the file that a tensor is in.
+    ///
+    /// @return an index into [#headers()]
     public int fileOf(int number) {
         int found = Arrays.binarySearch(firstOfFile, number);
         int file = found >= 0 ? found : -found - 2;

@@ -21,6 +21,7 @@ import java.util.function.IntConsumer;
 ///
 /// Only as much is in memory as one read of the storage, 64 KiB: a header of 100 MB passes through. Not thread-safe.
 final class Utf8Section extends Reader {
+    /// Bytes that are decoded at a time.
     private static final int BUFFER = 64 * 1024;
 
     private IntConsumer told;
@@ -30,7 +31,9 @@ final class Utf8Section extends Reader {
     private final ByteBuffer bytes;
     private final CharsetDecoder decoder = StandardCharsets.UTF_8.newDecoder()
             .onMalformedInput(CodingErrorAction.REPORT).onUnmappableCharacter(CodingErrorAction.REPORT);
+    /// The offset in the file of the next byte that is read into the buffer.
     private long position;
+    /// Whether a backslash was among the bytes so far.
     private boolean escapes;
 
     /// The bytes [begin, end) of `file`.

@@ -21,9 +21,13 @@ public final class BlockReader {
 
     private final StorageFile file;
     private final DirectIo mode;
+    /// Null where the storage knows nothing of a page cache; direct reads are always tried then.
     private final @Nullable CacheResidency residency;
+    /// Null where they are switched off or the storage has none.
     private final @Nullable DirectReads directReads;
+    /// Not null for a remote file that is read through the cache.
     private final @Nullable CachedFile copied;
+    /// Reads the local copy, as fast as any local file.
     private final @Nullable BlockReader copy;
     private final ReadCounters counters;
 
@@ -142,6 +146,7 @@ public final class BlockReader {
         run(past, runCached, runStart, to, target, shift);
     }
 
+    /// @param inCache whether all of the run is cached
     private void run(DirectReads past, boolean inCache, long from, long to, MemorySegment target, long shift) {
         if (inCache) {
             cached(from, to, target, shift);

@@ -135,6 +135,7 @@ public final class BackendSelector {
         }
     }
 
+    /// @param rejected every provider with its reason, which is all that a user can go by
     private static BackendUnavailableException none(List<FoundBackend> providers, LoadOptions options,
             List<Rejected> rejected) {
         String wanted = options.device() + options.backend().map(b -> " through backend " + b).orElse("");
@@ -230,6 +231,8 @@ public final class BackendSelector {
         return null;
     }
 
+    /// @param provided the device type of a provider
+    /// @param wanted the device asked for
     private static boolean serves(String provided, Device wanted) {
         return switch (wanted.type()) {
             case AUTO -> true;
@@ -269,6 +272,7 @@ public final class BackendSelector {
         return null;
     }
 
+    /// By the number that the backend gives it.
     private static @Nullable DeviceInfo numbered(FoundBackend found, List<DeviceInfo> all, int number,
             List<Rejected> rejected) {
         for (DeviceInfo device : all) {

@@ -44,7 +44,9 @@ import org.jspecify.annotations.Nullable;
 /// cheap to construct by contract. Safe for use by many threads.
 public final class Providers {
     private static final Logger LOG = System.getLogger("io.fastsafetensors.core");
+    /// The device type of a provider that cannot tell.
     private static final String UNKNOWN = "?";
+    /// The version of the SPI from which direct storage takes an open file and not a path.
     private static final int DIRECT_STORAGE_OF_FILES = 2;
 
     /// A backend's provider, asked once for what does not change, or why it cannot be used. The best one is the least: by
@@ -240,6 +242,7 @@ public final class Providers {
         return Probe.available(found.devices()).with(capabilities).withVersions(versions);
     }
 
+    /// As a provider would have said it.
     private static Probe unavailable(Failure failure) {
         return failure.cause().map(cause -> Probe.unavailable(failure.reason(), cause))
                 .orElseGet(() -> Probe.unavailable(failure.reason()));
@@ -319,6 +322,7 @@ public final class Providers {
                 .toList();
     }
 
+    /// Transports that were found, and those that are on the path but in no services file.
     private static List<FoundGroup> groups() {
         List<Found<ProcessGroupProvider>> all = Services.all(ProcessGroupProvider.class, Providers.class);
         Stream<FoundGroup> found = all.stream()

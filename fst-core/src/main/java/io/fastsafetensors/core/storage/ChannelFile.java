@@ -38,9 +38,12 @@ final class ChannelFile extends OpenFile implements Mapping {
     private final long length;
     private final FileIdentity identity;
     private final String storageName;
+    /// Why it is not read by Linux's calls, for people.
     private final String reason;
+    /// Whether the channel reads at offsets; if not, [#reading] keeps threads apart.
     private final boolean hasPositions;
     private final ReentrantLock reading = new ReentrantLock();
+    /// Opens itself again when an interrupt has closed it, by [#openAgain()].
     private final SharedChannel channel;
 
     private ChannelFile(Location location, Path path, SeekableByteChannel channel, FileIdentity identity, String why)
@@ -58,10 +61,12 @@ final class ChannelFile extends OpenFile implements Mapping {
     /// Opens a path of any file system.
     ///
     /// @param why why this way
+    /// @throws StorageException if it cannot be opened, or is no regular file
     static ChannelFile open(Location location, String why) {
         return SharedChannel.apartFromInterrupts(() -> tryToOpen(location, why));
     }
 
+    /// @throws StorageException if it cannot be opened, or is replaced each time that it is
     private static ChannelFile tryToOpen(Location location, String why) {
         Path path = location.path().orElseThrow(() -> new IllegalArgumentException(location + " is no path"));
         try {

@@ -34,6 +34,8 @@ public final class Errnos {
     }
 
     /// The errno's name and what it means.
+    ///
+    /// @return for the end of a message; no full stop
     static String describe(int errno) {
         return switch (errno) {
             case 1 -> "EPERM, not permitted";

@@ -12,6 +12,7 @@ import java.util.Arrays;
 /// Storages read into native memory, and JSON parsers take arrays: bytes pass through a buffer of the thread's, which
 /// stays with the thread, so that a thread that reads a thousand headers allocates one.
 public final class FileBytes {
+    /// Bytes of one read: a header of most models comes in one or two.
     private static final int BUFFER = 64 << 10;
     private static final ThreadLocal<MemorySegment> BUFFERS = ThreadLocal
             .withInitial(() -> Arena.ofAuto().allocate(BUFFER, 8));

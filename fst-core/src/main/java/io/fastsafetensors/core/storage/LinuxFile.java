@@ -21,7 +21,9 @@ import java.util.concurrent.locks.LockSupport;
 /// The file stays the one that was opened, whatever its path names later: the second descriptor is opened through
 /// `/proc/self/fd`, and identities are asked of the descriptor. Used by many threads at once; reads allocate nothing.
 final class LinuxFile extends OpenFile implements CacheResidency, DirectReads, Mapping, DescriptorAccess {
+    /// Times that a call is made again after EINTR or EAGAIN.
     private static final int MOST_RETRIES = 1000;
+    /// Nanoseconds between two tries after EAGAIN, which asks for time; after EINTR there is no pause.
     private static final long RETRY_NANOS = 1_000_000;
     /// State of [#directFd]: nobody has asked for a direct read yet.
     private static final int NOT_TRIED = -2;
@@ -36,13 +38,17 @@ final class LinuxFile extends OpenFile implements CacheResidency, DirectReads, M
     private final int fd;
     private final long device;
     private final long inode;
+    /// Bytes when it was opened; what is planned and read goes by it, though the file may have grown since.
     private final long length;
     private final long seconds;
     private final int nanos;
     private final FileIdentity identity;
+    /// Of the open file and not of its path: another file system may be mounted there later.
     private final FileSystems.Kind kind;
     private final long pageSize;
+    /// A descriptor, [#NOT_TRIED] or [#NONE]; written under the lock, read without it by every direct read.
     private volatile int directFd;
+    /// How it is read, for people; changes once at most, when direct reads are given up.
     private volatile String reason;
     /// The direct descriptor after the storage refused to read by it: others may still be reading, so it is closed with
     /// the file.
@@ -73,7 +79,10 @@ final class LinuxFile extends OpenFile implements CacheResidency, DirectReads, M
                 : "buffered: " + kind.buffered();
     }
 
-    /// Opens a local file. One that is not regular is refused without waiting for anybody.
+    /// Opens a local file. One that is not regular is refused without waiting for anybody. The descriptor is closed if
+    /// anything fails after it was opened.
+    ///
+    /// @throws StorageException if it cannot be opened, or is a directory, pipe or device
     static LinuxFile open(LibC c, Location location) {
         byte[] path = location.bytes();
         int fd = openRetrying(c, location, path);
@@ -101,6 +110,7 @@ final class LinuxFile extends OpenFile implements CacheResidency, DirectReads, M
         }
     }
 
+    /// Waits where waiting helps.
     private static void pauseIfAgain(int errno) {
         if (errno == Errnos.EAGAIN) {
             LockSupport.parkNanos(RETRY_NANOS);
@@ -284,6 +294,7 @@ final class LinuxFile extends OpenFile implements CacheResidency, DirectReads, M
         return fd;
     }
 
+    /// Names the call, because these hardly ever fail and people search for it.
     private StorageException failure(String call, int errno) {
         return new StorageException(call + " failed: " + Errnos.describe(errno), location().where());
     }

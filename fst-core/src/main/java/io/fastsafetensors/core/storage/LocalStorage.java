@@ -28,6 +28,7 @@ import org.jspecify.annotations.Nullable;
 public final class LocalStorage implements Storage {
     private static final LocalStorage PLATFORM = detect();
 
+    /// Null where files are read through channels, for the reason that [#whyNot] gives.
     private final @Nullable LibC c;
     private final String whyNot;
 
@@ -52,6 +53,7 @@ public final class LocalStorage implements Storage {
         return new LocalStorage(null, why);
     }
 
+    /// Logs nothing: each file's report has the reason.
     private static LocalStorage detect() {
         LibC calls = PlatformLibC.instance();
         if (calls == null) {
@@ -87,6 +89,7 @@ public final class LocalStorage implements Storage {
         return SharedChannel.apartFromInterrupts(() -> entries(directory));
     }
 
+    /// In the order of the file system, which is none.
     private static List<StorageEntry> entries(Location directory) {
         List<StorageEntry> found = new ArrayList<>();
         try (DirectoryStream<Path> entries = Files.newDirectoryStream(path(directory))) {
@@ -115,6 +118,7 @@ public final class LocalStorage implements Storage {
         }
     }
 
+    /// @throws IllegalArgumentException if the location is an address
     private static Path path(Location location) {
         return location.path().orElseThrow(() -> new IllegalArgumentException(location + " is no path"));
     }

@@ -8,6 +8,7 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 /// There are as many as reads were ever under way at a time, and they are freed together: memory of a shared arena
 /// cannot be given back one by one. Thread-safe.
 public final class ReadWindows implements AutoCloseable {
+    /// Bytes; a line of the processor's cache.
     private static final long ALIGNMENT = 64;
 
     private final long bytes;

@@ -23,10 +23,15 @@ public final class SourceFile {
     private final Location location;
     private final @Nullable DerivedSource derived;
     private final List<SourceFile> parts;
+    /// How many have called [#retain()] and not [#release()]; guarded by this.
     private int users;
     private @Nullable StorageFile open;
+    /// The version that was opened first and has to be found each time; null before that.
     private @Nullable FileIdentity identity;
+    /// Whether its location named another version when it was closed to make room: known only then, told by
+    /// [#requireCurrent()].
     private boolean replaced;
+    /// What direct storage said when it was asked.
     private DirectStorage.@Nullable Support direct;
 
     SourceFile(SourceFiles table, Location location) {
@@ -300,6 +305,7 @@ public final class SourceFile {
         }
     }
 
+    /// The one text for every change, so that a failure that says it already is not told twice.
     private StorageException changed(String change, @Nullable Throwable cause) {
         return new StorageException("the file " + change + " while it was being read; load it again when its writer has"
                 + " ended", location.where(), cause);

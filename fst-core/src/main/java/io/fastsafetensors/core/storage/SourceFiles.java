@@ -34,7 +34,9 @@ public final class SourceFiles implements AutoCloseable {
     private final Map<Location, SourceFile> files = new HashMap<>();
     /// Open files without a user, the longest unused first.
     private final Set<SourceFile> idle = new LinkedHashSet<>();
+    /// Files that are open, or for which room was made.
     private int opened;
+    /// How many have this and will close it; guarded by this, as everything that changes.
     private int holders = 1;
 
     /// @param most how many stay open

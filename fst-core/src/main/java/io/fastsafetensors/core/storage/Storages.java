@@ -28,7 +28,9 @@ public final class Storages implements AutoCloseable {
     /// The scheme of paths; no provider may serve it.
     private static final String PATHS = "file";
 
+    /// Serves locations that carry their bytes; never closed, since it holds nothing.
     private final Storage memory = new MemoryStorage();
+    /// By scheme, in the order in which they were opened.
     private final Map<String, Storage> open = new LinkedHashMap<>();
     private final StorageOptions options;
     private int holders = 1;
@@ -56,7 +58,8 @@ public final class Storages implements AutoCloseable {
         return options;
     }
 
-    /// The storage that serves a location.
+    /// The storage that serves a location. Opening happens under the lock: two threads that meet a scheme at once get
+    /// one storage, and opening connects to nothing by contract.
     ///
     /// @throws UnsupportedFeatureException if there is none for its scheme, naming those that are there
     public synchronized Storage of(Location location) {
@@ -76,6 +79,8 @@ public final class Storages implements AutoCloseable {
         return storage;
     }
 
+    /// A provider that was compiled against another version fails here with a link error, which says what to do where
+    /// the JVM's text does not.
     private Storage open(StorageProvider provider, String scheme, Location location) {
         try {
             return cached(provider.open(options));

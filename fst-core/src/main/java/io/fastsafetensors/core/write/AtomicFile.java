@@ -37,10 +37,12 @@ final class AtomicFile implements AutoCloseable {
     /// JDK that has none. Exported and supported, yet looked up by name, because javac warns of every mention of its
     /// package and the warning cannot be switched off in one place.
     private static final Optional<OpenOption> DIRECT = directOption();
+    /// Readers of directories go by it: a checkpoint's files never end so.
     static final String SUFFIX = ".fst-tmp";
 
     /// Hexadecimal digits that name a writer; fixed, so that names of another form are left alone.
     private static final int RANDOM_DIGITS = 16;
+    /// Characters of the target's name that are in the temporary one.
     private static final int LONGEST_STEM = 60;
     /// Times that another process may take a file for stale in the moment before it is locked.
     private static final int TRIES = 10;
@@ -56,6 +58,7 @@ final class AtomicFile implements AutoCloseable {
 
     /// Removes unfinished files when the JVM ends. Loaded, and so registered, with the first file.
     private static final class AtExit {
+        /// Whether the JVM is ending: from then on nothing is begun that nobody would remove.
         private static volatile boolean ending;
 
         static {
@@ -81,6 +84,7 @@ final class AtomicFile implements AutoCloseable {
             }
         }
 
+        /// @throws IOException if the JVM is ending
         static void requireRunning() throws IOException {
             if (ending) {
                 throw new IOException("the JVM is ending");
@@ -90,8 +94,11 @@ final class AtomicFile implements AutoCloseable {
 
     private final Path target;
     private final Path temporary;
+    /// What all files of one writer have in their names.
     private final String random;
+    /// Null while it is parked.
     private @Nullable FileChannel channel;
+    /// Null until it is asked for, and where there is none.
     private @Nullable FileChannel direct;
     private boolean published;
 
@@ -105,6 +112,7 @@ final class AtomicFile implements AutoCloseable {
     /// Makes the temporary file, and removes those of dead writers.
     ///
     /// @param bytes how long it will be
+    /// @throws IOException if it cannot be made there, or there is no room for so many bytes
     static AtomicFile create(Path target, long bytes) throws IOException {
         return create(target, bytes, null);
     }
@@ -185,11 +193,15 @@ final class AtomicFile implements AutoCloseable {
     }
 
     /// Makes the content durable.
+    ///
+    /// @throws IOException if it cannot be; the content may be lost then
     void complete() throws IOException {
         channel().force(true);
     }
 
     /// Puts the file in place, over what was there, whose mode it gets.
+    ///
+    /// @throws IOException if it cannot be; what was there before is still there
     void publish() throws IOException {
         if (IS_POSIX && Files.exists(target)) {
             Files.setPosixFilePermissions(temporary, Files.getPosixFilePermissions(target));
@@ -330,6 +342,7 @@ final class AtomicFile implements AutoCloseable {
         }
     }
 
+    /// By its name, see [#DIRECT].
     private static Optional<OpenOption> directOption() {
         try {
             Object[] constants = Class.forName("com.sun.nio.file.ExtendedOpenOption").getEnumConstants();

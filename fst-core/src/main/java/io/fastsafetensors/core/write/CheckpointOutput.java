@@ -34,12 +34,14 @@ public final class CheckpointOutput implements AutoCloseable {
     /// Shards that are open at a time. Tensors come in the order of the files, or nearly: more have no use.
     private static final int MOST_OPEN = 4;
 
+    /// The file, or the directory of the shards and the index.
     private final Path target;
     private final Layout layout;
     private final boolean digests;
     private final List<ShardWriter> shards = new ArrayList<>();
     /// In the order of the files, which is the order in which writing costs the fewest seeks.
     private final Map<String, Place> places = new LinkedHashMap<>();
+    /// Null where writes go through the page cache.
     private final @Nullable PageWriter pages;
     /// The one used last is at the end. The first shard of all is not among them: it stays open until the index is there.
     private final ArrayDeque<ShardWriter> open = new ArrayDeque<>();
@@ -51,7 +53,9 @@ public final class CheckpointOutput implements AutoCloseable {
         private final ShardWriter shard;
         private final TensorSpec item;
         private final long position;
+        /// Bytes so far: the offset in the tensor of the next one.
         private long written;
+        /// Of the bytes so far; made with the first of them.
         private @Nullable MessageDigest digest;
 
         private Place(ShardWriter shard, TensorSpec item, long position) {
@@ -98,6 +102,8 @@ public final class CheckpointOutput implements AutoCloseable {
     }
 
     /// The file that a tensor goes into.
+    ///
+    /// @return its path after everything was published
     Path fileOf(String tensor) {
         return place(tensor).shard.target();
     }
@@ -159,6 +165,8 @@ public final class CheckpointOutput implements AutoCloseable {
     ///
     /// @throws StorageException if writing fails
     /// @throws FormatException if the tensor has fewer bytes than that
+    /// @param tensor its name
+    /// @param bytes consumed up to the limit; only read, and not kept
     public void append(String tensor, ByteBuffer bytes) {
         Place place = place(tensor);
         if (bytes.remaining() > place.item.byteSize() - place.written) {
@@ -318,6 +326,7 @@ public final class CheckpointOutput implements AutoCloseable {
         }
     }
 
+    /// @throws IllegalArgumentException if the layout has no such tensor
     private Place place(String tensor) {
         Place place = places.get(tensor);
         if (place == null) {
@@ -330,6 +339,7 @@ public final class CheckpointOutput implements AutoCloseable {
         return failure(e, file, "what was there before is still there");
     }
 
+    /// @param state what is true of the files now, for people
     private static StorageException failure(IOException e, Path file, String state) {
         return new StorageException("cannot write: " + (e instanceof NoSuchFileException ? "no such directory"
                 : Errnos.describe(e)) + "; " + state, Location.of(file).where(), e);

@@ -15,6 +15,7 @@ final class DiskSpace {
     private static final int EFBIG = 27;
     private static final int ENOSPC = 28;
     private static final int EDQUOT = 122;
+    /// Times that a signal may interrupt the call before the file is written without its space.
     private static final int TRIES = 100;
 
     private final @Nullable LibC c;

@@ -22,10 +22,13 @@ import java.util.Objects;
 final class HeaderEncoder {
     static final String METADATA = "__metadata__";
 
+    /// Bytes of the length that a file begins with.
     private static final int LENGTH_FIELD = 8;
+    /// As long as a digest in hexadecimal.
     private static final String NO_DIGEST = "0".repeat(64);
 
     private final byte[] text;
+    /// Offsets in the text, by tensor.
     private final Map<String, Integer> digestOffsets;
 
     private HeaderEncoder(byte[] text, Map<String, Integer> digestOffsets) {
@@ -66,6 +69,8 @@ final class HeaderEncoder {
     }
 
     /// What the file begins with: the length and the header.
+    ///
+    /// @return made for this call, from position to limit
     ByteBuffer toBuffer() {
         return ByteBuffer.allocate(LENGTH_FIELD + text.length).order(ByteOrder.LITTLE_ENDIAN).putLong(text.length)
                 .put(text).flip();

@@ -19,6 +19,7 @@ final class JsonBytes {
 
     private static final byte[] HEX = "0123456789abcdef".getBytes(StandardCharsets.US_ASCII);
 
+    /// Bytes; an array can have no more than that in any case.
     private final long cap;
     private byte[] bytes = new byte[1024];
     private int length;

@@ -29,6 +29,7 @@ final class PageWriter implements AutoCloseable {
 
     /// What O_DIRECT asks of address, offset and length; 512 would do for most drives, 4096 does for all.
     private static final int PAGE = 4096;
+    /// Direct writes from 4 KiB pages are slower: the kernel looks up each of them.
     private static final int HUGE_PAGE = 2 << 20;
     /// Bytes of a run: enough that a drive is as fast as with more.
     private static final int CAPACITY = 8 << 20;
@@ -37,7 +38,9 @@ final class PageWriter implements AutoCloseable {
     private final Arena arena = Arena.ofShared();
     private final ExecutorService threads =
             Executors.newFixedThreadPool(FLYING, Thread.ofPlatform().daemon().name("fst-writer-", 1).factory());
+    /// Runs that are being written, the oldest first.
     private final ArrayDeque<Flight> flights = new ArrayDeque<>();
+    /// Memory of runs that were written.
     private final ArrayDeque<PageBuffer> spares = new ArrayDeque<>();
     private PageBuffer filling = new PageBuffer(arena);
 
@@ -53,6 +56,7 @@ final class PageWriter implements AutoCloseable {
             this.target = target;
         }
 
+        /// On a thread of its own; what fails is kept for the writer.
         private void write(@Nullable FileChannel direct) {
             try {
                 run.writeTo(target.channel(), direct);
@@ -63,6 +67,7 @@ final class PageWriter implements AutoCloseable {
             }
         }
 
+        /// @throws io.fastsafetensors.error.StorageException if the run could not be written
         private void await() {
             Waits.uninterruptibly(written::await);
             switch (failure) {

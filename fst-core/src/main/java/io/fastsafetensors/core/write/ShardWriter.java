@@ -18,7 +18,9 @@ final class ShardWriter {
     private final HeaderEncoder header;
     private final boolean digests;
     private @Nullable AtomicFile file;
+    /// Bytes of the data section.
     private final long dataBytes;
+    /// Bytes that were not written yet.
     private long missing;
 
     /// @param items its tensors, in their order
@@ -53,6 +55,7 @@ final class ShardWriter {
     /// The temporary file, begun with the header when it is first asked for.
     ///
     /// @param keeper the file that stays open for all of its writer; null for that one itself
+    /// @throws IOException if it cannot be made
     AtomicFile file(@Nullable AtomicFile keeper) throws IOException {
         AtomicFile opened = file;
         if (opened == null) {
@@ -79,6 +82,7 @@ final class ShardWriter {
     /// Puts a tensor's digest into the header.
     ///
     /// @param hex 64 digits
+    /// @param tensor of this shard, with a place for its digest
     void putDigest(AtomicFile into, String tensor, String hex) throws IOException {
         put(into, header.digestOffset(tensor), ByteBuffer.wrap(hex.getBytes(StandardCharsets.US_ASCII)));
     }

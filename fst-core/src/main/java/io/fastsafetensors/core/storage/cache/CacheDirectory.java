@@ -42,6 +42,7 @@ public final class CacheDirectory {
     static final String TEMPORARY = ".tmp";
     private static final String LOCK = "lock";
     private static final System.Logger LOG = System.getLogger("io.fastsafetensors.core.cache");
+    /// Never forgotten: a process has one or two, and each keeps the count of what is under way.
     private static final Map<CacheSettings, CacheDirectory> KNOWN = new ConcurrentHashMap<>();
     /// How much may be written between two looks at what all processes have written.
     private static final long LARGEST_STEP = 256L << 20;
@@ -53,8 +54,11 @@ public final class CacheDirectory {
     private static final long LOCK_PAUSE_MILLIS = 10;
 
     private final Path directory;
+    /// Bytes, or [CacheSettings#AUTOMATIC].
     private final long most;
+    /// Whether something that cannot be kept was told of.
     private final AtomicBoolean told = new AtomicBoolean();
+    /// How often each entry is open in this process, by key.
     private final Map<String, Integer> used = new ConcurrentHashMap<>();
     /// What each list held when it had so many bytes.
     private final Map<Path, Counted> counted = new HashMap<>();
@@ -63,6 +67,8 @@ public final class CacheDirectory {
     /// What was granted and is not listed yet.
     private long underWay;
 
+    /// @param listBytes the length of the list then
+    /// @param heldBytes what it said is held, with the list itself
     private record Counted(long listBytes, long heldBytes) {
     }
 
@@ -81,6 +87,7 @@ public final class CacheDirectory {
         return directory;
     }
 
+    /// The path of a file of the directory.
     Path resolve(String name) {
         return directory.resolve(name);
     }
@@ -206,6 +213,7 @@ public final class CacheDirectory {
         return held;
     }
 
+    /// @throws IOException if a file cannot be removed
     private void remove(Entry entry) throws IOException {
         // The list goes first: data without a list is swept, and read by nobody.
         Files.deleteIfExists(resolve(entry.key() + PARTS));
@@ -281,6 +289,7 @@ public final class CacheDirectory {
         }
     }
 
+    /// One that is gone by now is nobody's any more and needs no removing.
     private static boolean isAbandoned(Path file) throws IOException {
         try {
             return Files.getLastModifiedTime(file).toInstant().isBefore(Instant.now().minus(ABANDONED));
@@ -349,6 +358,7 @@ public final class CacheDirectory {
         }
     }
 
+    /// For who asked about the cache itself; loads go on without it.
     private StorageException unreadable(IOException e) {
         return new StorageException("cannot read or change the cache's directory (" + e.getClass().getSimpleName()
                 + "); check who owns it", Where.file(directory), e);

@@ -51,7 +51,9 @@ final class CacheEntry implements AutoCloseable {
     private final Path list;
     private final Path data;
     private final StorageFile local;
+    /// Whether a damaged copy was told of.
     private final AtomicBoolean told = new AtomicBoolean();
+    /// Bytes that this process has written.
     private final LongAdder stored = new LongAdder();
     /// Bytes that other processes, or earlier loads, had written when this was opened.
     private long inherited;
@@ -99,6 +101,7 @@ final class CacheEntry implements AutoCloseable {
         return Sha256.hex(text.getBytes(StandardCharsets.UTF_8));
     }
 
+    /// @throws IOException if the files of the entry cannot be made or read
     private static CacheEntry open(CacheDirectory directory, Storage storage, String key, Location location,
             FileIdentity identity, long fileLength) throws IOException {
         Path path = directory.resolve(key + CacheDirectory.PARTS);
@@ -191,6 +194,7 @@ final class CacheEntry implements AutoCloseable {
         return local;
     }
 
+    /// The copy's file; sparse until the entry is whole.
     Path path() {
         return data;
     }
@@ -201,10 +205,12 @@ final class CacheEntry implements AutoCloseable {
         directory.remove(head.key(), head.dataName());
     }
 
+    /// Changes while others write.
     PartTable parts() {
         return parts;
     }
 
+    /// Whether every byte of the remote file is held.
     boolean isWhole() {
         return parts.heldUntil(0, head.fileLength()) == head.fileLength();
     }

@@ -20,13 +20,19 @@ import java.util.concurrent.atomic.LongAdder;
 public final class CachedFile implements StorageFile, CacheResidency {
     private final StorageFile remote;
     private final CacheEntry entry;
+    /// Where the storage itself keeps whole copies; empty for most.
     private final Optional<LocalCopies> copies;
     private final CacheDirectory directory;
+    /// Bytes that came from the copy, for the report.
     private final LongAdder hits = new LongAdder();
+    /// Bytes that were fetched, for the report.
     private final LongAdder misses = new LongAdder();
+    /// Whether the whole copy was offered to the storage: offered once, whatever came of it.
     private final AtomicBoolean offered = new AtomicBoolean();
     private volatile boolean closed;
 
+    /// @param remote closed with this
+    /// @param entry closed with this
     CachedFile(StorageFile remote, CacheEntry entry, CacheDirectory directory, Optional<LocalCopies> copies) {
         this.remote = remote;
         this.entry = entry;
@@ -111,6 +117,8 @@ public final class CachedFile implements StorageFile, CacheResidency {
         }
     }
 
+    /// Up to the end of what is held, or of what is not: the caller asks again for the rest. Before a range is fetched
+    /// the list is looked at once more, because another process may have fetched it meanwhile.
     @Override
     public long read(long offset, MemorySegment target, long targetOffset, long bytes) {
         long to = Math.min(offset + bytes, length());
@@ -168,12 +176,14 @@ public final class CachedFile implements StorageFile, CacheResidency {
         return residency().map(CacheResidency::evict).orElse(false);
     }
 
+    /// @throws IllegalStateException if it is closed
     private void requireOpen() {
         if (closed) {
             throw new IllegalStateException("the file is closed: " + location());
         }
     }
 
+    /// The page cache's view of the copy; empty where local files have none.
     private Optional<CacheResidency> residency() {
         return local().ability(CacheResidency.class);
     }

@@ -19,8 +19,10 @@ import java.util.Optional;
 /// Listing, kinds and pins are always the remote storage's, so that a checkpoint is resolved as it is there now.
 public final class CachedStorage implements Storage {
     private final Storage remote;
+    /// Not closed: it is the process's.
     private final Storage local;
     private final Optional<LocalCopies> copies;
+    /// Empty where the cache is off and only the storage's own copies are used.
     private final Optional<CacheDirectory> directory;
 
     private CachedStorage(Storage remote, Storage local, Optional<CacheDirectory> directory) {
@@ -61,6 +63,8 @@ public final class CachedStorage implements Storage {
         return copies;
     }
 
+    /// A whole copy of the storage's own first, then the cache's entry; and the remote file as it is where the cache
+    /// cannot be used, since it is no reason to fail.
     @Override
     public StorageFile open(Location file) {
         Optional<Path> copy = copies.flatMap(all -> all.find(file));
