@@ -59,13 +59,14 @@ public final class CheckpointReader {
 
     /// Notes tensors of dtypes that are not known. One note for all, however many there are.
     private static ParsedCheckpoint noted(ParsedCheckpoint checkpoint) {
-        Map<String, Long> dtypes = checkpoint.opaque().values().stream()
-                .collect(Collectors.groupingBy(OpaqueType::dtype, TreeMap::new, Collectors.counting()));
-        if (dtypes.isEmpty()) {
+        Map<String, OpaqueType> opaque = checkpoint.opaque();
+        if (opaque.isEmpty()) {
             return checkpoint;
         }
-        return checkpoint.withNote(CheckpointNote.of(FormatError.UNKNOWN_DTYPE, checkpoint.opaque().size()
-                + (checkpoint.opaque().size() == 1 ? " tensor is" : " tensors are")
+        Map<String, Long> dtypes = opaque.values().stream()
+                .collect(Collectors.groupingBy(OpaqueType::dtype, TreeMap::new, Collectors.counting()));
+        return checkpoint.withNote(CheckpointNote.of(FormatError.UNKNOWN_DTYPE, opaque.size()
+                + (opaque.size() == 1 ? " tensor is" : " tensors are")
                 + " opaque bytes (U8), because the dtype is not known: " + dtypes.entrySet().stream().limit(MOST_NAMED)
                         .map(dtype -> Printable.escape(dtype.getKey()) + " of " + dtype.getValue())
                         .collect(Collectors.joining(", ")),
@@ -124,7 +125,10 @@ public final class CheckpointReader {
     }
 
     private static List<Location> shards(ShardIndex index, Location directory) {
-        List<Location> shards = index.shards().stream().map(directory::resolve).toList();
+        List<Location> shards = new ArrayList<>();
+        for (String name : index.shards()) {
+            shards.add(directory.resolve(name));
+        }
         if (shards.isEmpty()) {
             throw new FormatException(FormatError.NO_CHECKPOINT, "weight_map names no shard", index.location().where());
         }

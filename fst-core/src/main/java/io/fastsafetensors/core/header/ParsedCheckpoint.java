@@ -109,8 +109,11 @@ public final class ParsedCheckpoint implements Checkpoint {
         if (headers.size() == 1) {
             return headers.getFirst().tensors();
         }
-        List<TensorInfo> all = new ArrayList<>(headers.stream().mapToInt(header -> header.tensors().size()).sum());
-        headers.forEach(header -> all.addAll(header.tensors()));
+        ArrayList<TensorInfo> all = new ArrayList<>();
+        for (FileHeader header : headers) {
+            all.addAll(header.tensors());
+        }
+        all.trimToSize();
         return Collections.unmodifiableList(all);
     }
 
@@ -158,7 +161,9 @@ public final class ParsedCheckpoint implements Checkpoint {
     @Override
     public Map<String, OpaqueType> opaque() {
         Map<String, OpaqueType> all = new HashMap<>();
-        headers.forEach(header -> all.putAll(header.opaque()));
+        for (FileHeader header : headers) {
+            all.putAll(header.opaque());
+        }
         return Collections.unmodifiableMap(all);
     }
 
@@ -185,7 +190,13 @@ public final class ParsedCheckpoint implements Checkpoint {
 
     @Override
     public List<Location> files() {
-        return headers.stream().map(FileHeader::location).filter(file -> !sources.isDerived(file)).toList();
+        List<Location> files = new ArrayList<>(headers.size());
+        for (FileHeader header : headers) {
+            if (!sources.isDerived(header.location())) {
+                files.add(header.location());
+            }
+        }
+        return Collections.unmodifiableList(files);
     }
 
     @Override

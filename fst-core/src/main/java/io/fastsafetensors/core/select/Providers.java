@@ -60,21 +60,30 @@ public final class Providers {
     /// @param failure why there is none
     record FoundBackend(String name, String deviceType, int priority, int spiVersion,
             @Nullable BackendProvider provider, Optional<Failure> failure) implements Comparable<FoundBackend> {
+        /// Asks a provider who it is. Every first load asks each, so the calls stand here one after another and not each in
+        /// a lambda, as those of transports do.
         static FoundBackend of(String className, BackendProvider provider) {
             String name = className;
             String deviceType = UNKNOWN;
+            String asked = "name()";
             try {
-                name = answer("name()", provider::name);
-                int version = answer("spiVersion()", provider::spiVersion);
-                deviceType = answer("deviceType()", provider::deviceType);
+                name = present(asked, provider.name());
+                asked = "spiVersion()";
+                int version = provider.spiVersion();
+                asked = "deviceType()";
+                deviceType = present(asked, provider.deviceType());
                 Optional<String> refusal = SpiVersion.refusal(version);
                 if (refusal.isPresent()) {
                     return broken(name, deviceType, new Failure(refusal.get(), Optional.empty()));
                 }
-                return new FoundBackend(name, deviceType, answer("priority()", provider::priority), version, provider,
-                        Optional.empty());
+                asked = "priority()";
+                return new FoundBackend(name, deviceType, provider.priority(), version, provider, Optional.empty());
             } catch (BrokenProvider e) {
                 return broken(name, deviceType, e.failure());
+            } catch (VirtualMachineError e) {
+                throw e;
+            } catch (Throwable e) {
+                return broken(name, deviceType, Failure.of(asked, e));
             }
         }
 
@@ -143,6 +152,10 @@ public final class Providers {
     /// @param reason for people
     /// @param cause the exception behind it
     record Failure(String reason, Optional<Throwable> cause) {
+        static Failure of(String method, Throwable e) {
+            return new Failure("its " + method + " fails: " + e, Optional.of(e));
+        }
+
         static Failure constructing(Found<?> found) {
             return new Failure("its provider cannot be constructed: "
                     + found.error().map(Throwable::toString).orElse("no reason given"), found.error());
@@ -181,8 +194,12 @@ public final class Providers {
         } catch (VirtualMachineError e) {
             throw e;
         } catch (Throwable e) {
-            throw new BrokenProvider(new Failure("its " + method + " fails: " + e, Optional.of(e)));
+            throw new BrokenProvider(Failure.of(method, e));
         }
+        return present(method, answer);
+    }
+
+    private static <T> T present(String method, @Nullable T answer) throws BrokenProvider {
         if (answer == null) {
             throw new BrokenProvider(new Failure("its " + method + " is null", Optional.empty()));
         }
