@@ -6,9 +6,9 @@ import io.fastsafetensors.core.distribute.RankLayout;
 import io.fastsafetensors.core.header.ParsedCheckpoint;
 import io.fastsafetensors.core.memory.LoadMemory;
 import io.fastsafetensors.core.memory.Resources;
-import io.fastsafetensors.core.transfer.FileTransfers;
 import io.fastsafetensors.core.plan.ReadPlan;
 import io.fastsafetensors.core.plan.StreamPlan;
+import io.fastsafetensors.core.transfer.FileTransfers;
 import io.fastsafetensors.error.BudgetException;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -19,9 +19,11 @@ final class BatchPlanner implements AutoCloseable {
     private final LoadTarget target;
     private final LoadOptions options;
     private final ParsedCheckpoint checkpoint;
+    /// Which part of each tensor is loaded; a stream's ranks exchange nothing.
     private final RankLayout way;
     private final StreamBudget budget;
     private final StreamPlan plan;
+    /// Of all files, decided once; empty where files are mapped, because each batch maps what it has room for.
     private final FileTransfers routing;
     private final long startNanos;
 
@@ -60,7 +62,7 @@ final class BatchPlanner implements AutoCloseable {
         try (Resources resources = new Resources()) {
             FileTransfers routing =
                     target.route(target.isMapped() ? List.of() : checkpoint.headers(), checkpoint.sources());
-            resources.add(routing::close);
+            resources.add(routing);
             StreamBudget budget = StreamBudget.of(total, target.availableBytes(), batchesAhead, target.planSettings(),
                     target.scratchSlots(plan, routing));
             plan.requireEachFits(total, budget.scratchBytes());
@@ -113,14 +115,17 @@ final class BatchPlanner implements AutoCloseable {
         try (Resources resources = new Resources()) {
             FileTransfers own = target.isMapped() ? target.route(plan.headers(run), checkpoint.sources())
                     : routing.part(first, files);
-            resources.add(own::close);
+            resources.add(own);
             ReadPlan batch = plan.plan(run, own.routes());
             List<Long> sizes = PreparedLoad.bufferSizes(batch);
             boolean regular = most == Long.MAX_VALUE;
             if (regular && run.ownedBytes() == 0 && !run.alone() && sizes.size() == 1) {
                 sizes = List.of(budget.bufferSize(sizes.getFirst()));
             }
-            long bytes = sizes.stream().mapToLong(Long::longValue).sum();
+            long bytes = 0;
+            for (long size : sizes) {
+                bytes += size;
+            }
             long limit = Math.max(bytes + budget.scratchBytes(),
                     regular ? budget.limit(run.deviceBytes()) - run.ownedBytes() : most);
             return new Batch(run,

@@ -40,16 +40,25 @@ final class BatchProducer implements AutoCloseable {
     private final StreamBudget budget;
     private final StreamPlan plan;
     private final LoadMemory memory;
-    private final StreamProgress progress;
+    private final StatsAccumulator.Progress progress;
+    /// Batches whose load was started and that nobody consumes yet. Guarded by this object, like what follows.
     private final ArrayDeque<Batch> ready = new ArrayDeque<>();
+    /// Batches that have memory: being loaded, waiting, or consumed.
     private int inMemory;
     private final CountDownLatch ended = new CountDownLatch(1);
+    /// What the thread could not release; told once, by a close.
     private Releases unreleased = new Releases();
+    /// Whether there is a thread to wait for.
     private volatile boolean started;
+    /// How often memory came back: who found no room waits for this to change, so that no release is missed.
     private long releases;
+    /// Whether the consumer waits for a batch now.
     private boolean wanted;
+    /// Whether the thread starts no batch any more.
     private boolean finished;
+    /// Whether no batch is wanted any more.
     private boolean closed;
+    /// What ended the thread early; told when the batches before it were consumed.
     private @Nullable Throwable failure;
 
     /// A batch that is being loaded or consumed. Thread-safe.
@@ -123,7 +132,7 @@ final class BatchProducer implements AutoCloseable {
         this.budget = planner.budget();
         this.plan = planner.plan();
         this.memory = LoadMemory.ofStream(target.backend(), budget.total());
-        this.progress = new StreamProgress(planner.options().progress(), plan.bytesToRead());
+        this.progress = new StatsAccumulator.Progress(planner.options().progress(), plan.bytesToRead());
         memory.onRelease(this::released);
     }
 
@@ -133,7 +142,7 @@ final class BatchProducer implements AutoCloseable {
         try (Resources resources = new Resources()) {
             BatchPlanner planner = BatchPlanner.open(target, options, checkpoint, selection, way, total, batchesAhead,
                     ownedAlone, startNanos);
-            resources.add(planner::close);
+            resources.add(planner);
             BatchProducer feeder = new BatchProducer(planner);
             resources.handOver();
             return feeder;
@@ -149,8 +158,8 @@ final class BatchProducer implements AutoCloseable {
     void start() {
         Resources resources = new Resources();
         try {
-            resources.add(target.use()::close);
-            resources.add(planner.checkpoint().sources().retain()::close);
+            resources.add(target.use());
+            resources.add(planner.checkpoint().sources().retain());
             Thread.ofPlatform().daemon().name("fst-stream").start(() -> run(resources));
             started = true;
         } catch (RuntimeException | Error e) {
@@ -190,6 +199,7 @@ final class BatchProducer implements AutoCloseable {
         notifyAll();
     }
 
+    /// Plans and starts one batch after the other; ends early when the stream is closed.
     private void feed() {
         ArrayDeque<LoadedWeights> reading = new ArrayDeque<>();
         for (int next = 0; next < plan.size();) {
@@ -284,6 +294,10 @@ final class BatchProducer implements AutoCloseable {
         }
     }
 
+    /// Hands a batch to the consumer, or gives its memory back if it could not be started or the stream was closed
+    /// meanwhile.
+    ///
+    /// @param batch null if its load could not be started
     private void offer(@Nullable Batch batch, LoadMemory.Grant grant) {
         boolean late;
         synchronized (this) {
@@ -302,6 +316,7 @@ final class BatchProducer implements AutoCloseable {
         }
     }
 
+    /// A batch has left memory.
     private synchronized void left() {
         inMemory--;
         releases++;
@@ -381,6 +396,7 @@ final class BatchProducer implements AutoCloseable {
         new Releases().run(planner::close).run(memory::close).finish();
     }
 
+    /// Cancels, so that no batch is added to what is taken.
     private synchronized List<Batch> takeWaiting() {
         cancel();
         List<Batch> waiting = List.copyOf(ready);

@@ -20,9 +20,9 @@ import io.fastsafetensors.core.header.CheckpointReader;
 import io.fastsafetensors.core.header.FileDigests;
 import io.fastsafetensors.core.header.ParsedCheckpoint;
 import io.fastsafetensors.core.memory.LeakDetector;
-import io.fastsafetensors.core.transfer.LoadJob;
-import io.fastsafetensors.core.transfer.FileTransfers;
 import io.fastsafetensors.core.storage.SourceFiles;
+import io.fastsafetensors.core.transfer.FileTransfers;
+import io.fastsafetensors.core.transfer.ReaderThreads;
 import io.fastsafetensors.error.UnsupportedFeatureException;
 import io.fastsafetensors.error.Where;
 import io.fastsafetensors.group.ProcessGroup;
@@ -38,12 +38,19 @@ import java.util.function.BiFunction;
 import java.util.function.Function;
 
 /// Loads for one rank, alone or together with others.
+///
+/// Thread-safe: every operation has its own use of the [LoadTarget] and its own files, so operations run at the same time
+/// and a close waits for none of them. With a group of several ranks a load is one call of all ranks, and those take turns.
 public final class CoreLoader implements Loader {
+    /// What the user asked for, as [#options()] gives it back.
     private final LoadOptions options;
+    /// The same with what system properties overrule; what loads go by.
     private final LoadOptions inForce;
+    /// The use that the loader itself has of its target, from its opening to its close.
     private final LoadTarget.Use own;
     private final Device device;
     private final BackendChoice choice;
+    /// Present where the group has other ranks.
     private final Optional<SharedLoads> shared;
 
     private CoreLoader(LoadOptions options, LoadOptions inForce, LoadTarget.Use own) {
@@ -52,8 +59,8 @@ public final class CoreLoader implements Loader {
         this.own = own;
         this.device = own.target().device();
         this.choice = own.target().choice();
-        this.shared = options.group().filter(group -> group.size() > 1)
-                .map(group -> new SharedLoads(own.target(), inForce, group));
+        this.shared = options.group().isPresent() && options.group().get().size() > 1
+                ? Optional.of(new SharedLoads(own.target(), inForce, options.group().get())) : Optional.empty();
     }
 
     /// Picks a backend and opens its device.
@@ -75,6 +82,7 @@ public final class CoreLoader implements Loader {
         }
     }
 
+    /// What the API has and this version does not support.
     private static UnsupportedFeatureException unsupported(String what) {
         return new UnsupportedFeatureException(what + ": not in this version", Where.nowhere());
     }
@@ -134,6 +142,7 @@ public final class CoreLoader implements Loader {
         }, owners, inForce);
     }
 
+    /// @throws IllegalArgumentException if files were given to a rank that the group does not have
     private static void requireRanks(Map<Integer, List<Location>> owners, int ranks) {
         for (int rank : owners.keySet()) {
             if (rank < 0 || rank >= ranks) {
@@ -142,6 +151,10 @@ public final class CoreLoader implements Loader {
         }
     }
 
+    /// @param files finds the files of the checkpoint; called within the operation, so that what it throws reaches all
+    ///        ranks
+    /// @param owners the files of each rank, empty unless the caller said so
+    /// @param how the options in force, narrowed to what this load selects
     private Weights load(Function<SourceFiles, CheckpointFiles> files, Map<Integer, List<Location>> owners,
             LoadOptions how) {
         long start = System.nanoTime();
@@ -160,9 +173,12 @@ public final class CoreLoader implements Loader {
         });
     }
 
+    /// Reads and judges the headers, and shows the checkpoint as the options ask: with digests of files, and de-quantised.
     private ParsedCheckpoint open(LoadTarget target, CheckpointFiles files, SourceFiles sources) {
         ParsedCheckpoint checkpoint = CheckpointReader.open(files, sources, options.open(), target.threads()::run);
-        options.digests().tensors().keySet().forEach(checkpoint::info);
+        for (String name : options.digests().tensors().keySet()) {
+            checkpoint.info(name);
+        }
         FileDigests digests = FileDigests.of(checkpoint, options.digests());
         return Dequantization.view(checkpoint.withDigests(digests), options);
     }
@@ -209,7 +225,7 @@ public final class CoreLoader implements Loader {
             if (shared.isPresent()) {
                 throw unsupported("rewriting a checkpoint by several ranks (use a loader without a group)");
             }
-            LoadJob.requireMayWait("the copy of " + checkpoint);
+            ReaderThreads.requireMayWait("the copy of " + checkpoint);
             ParsedCheckpoint parsed = open(target, checkpoint, sources);
             parsed.digests().begin(sources, target.threads()::run);
             return new Rewriter(target, inForce).rewrite(parsed, copy, writeOptions, start);

@@ -7,11 +7,11 @@ import io.fastsafetensors.api.Pin;
 import io.fastsafetensors.api.Tensor;
 import io.fastsafetensors.core.dlpack.ExportedTensor;
 import io.fastsafetensors.core.dlpack.ImportedTensor;
-import io.fastsafetensors.core.memory.LeakDetector;
 import io.fastsafetensors.core.memory.BufferView;
-import io.fastsafetensors.core.memory.TensorScope;
+import io.fastsafetensors.core.memory.LeakDetector;
 import io.fastsafetensors.core.memory.SharedBackend;
 import io.fastsafetensors.core.memory.SharedBuffer;
+import io.fastsafetensors.core.memory.TensorScope;
 import io.fastsafetensors.core.shard.SliceView;
 import io.fastsafetensors.error.Printable;
 import io.fastsafetensors.error.UnsupportedFeatureException;
@@ -27,7 +27,11 @@ import java.util.Objects;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
-/// A view of a leased buffer.
+/// A view of one part of a buffer, which its scope (a weights object, a batch, or the tensor itself once detached) holds
+/// through a [BufferView].
+///
+/// It copies nothing and holds no memory by itself: every use asks the scope first, so that a use after the scope's close is
+/// an exception and never a read of freed memory. Thread-safe.
 final class CoreTensor implements Tensor {
     /// The state shared by the tensors of one origin.
     ///
@@ -39,14 +43,20 @@ final class CoreTensor implements Tensor {
     }
 
     private final Origin origin;
+    /// How the scope reaches the buffer; ends with the scope at the latest.
     private final BufferView lease;
+    /// Derived tensors are users of their lease, which ends with the last of them; those of a load are not: its leases last
+    /// as long as its scope, however many tensors are handed out.
     private final boolean countsOnLease;
     private final String name;
     private final DType dtype;
     private final Shape shape;
+    /// Its first byte in the buffer.
     private final long offset;
     private final long byteSize;
+    /// Whether this tensor was closed; its scope may be closed besides.
     private final AtomicBoolean closed = new AtomicBoolean();
+    /// Present if the tensor has a scope of its own, which its close ends.
     private LeakDetector.@Nullable Ticket detached;
 
     /// @param countsOnLease whether this tensor is a user of the lease, which its close takes away
@@ -63,6 +73,7 @@ final class CoreTensor implements Tensor {
         this.byteSize = byteSize;
     }
 
+    /// The scope is asked first: that the load is closed explains more than that this tensor is.
     private void requireOpen() {
         origin.scope().requireOpen();
         if (closed.get()) {
@@ -74,6 +85,7 @@ final class CoreTensor implements Tensor {
         return origin;
     }
 
+    /// Its first byte in the buffer that [#hold()] gives.
     long offset() {
         return offset;
     }
@@ -126,7 +138,7 @@ final class CoreTensor implements Tensor {
 
     @Override
     public long address() {
-        return TensorPin.pointer(handle(), name);
+        return pointer(handle(), name);
     }
 
     @Override
@@ -162,9 +174,66 @@ final class CoreTensor implements Tensor {
         DeviceWork.copyOut(this, target);
     }
 
+    /// @throws UnsupportedFeatureException on a device whose memory is objects (OpenCL)
+    private static long pointer(DeviceHandle handle, String name) {
+        if (!handle.isPointer()) {
+            throw new UnsupportedFeatureException("this device has no pointers; use handle()",
+                    Where.nowhere().withTensor(name));
+        }
+        return handle.value();
+    }
+
     @Override
     public Pin pin() {
-        return new TensorPin(hold(), offset, byteSize, name);
+        return new HeldMemory(hold(), offset, byteSize, name);
+    }
+
+    /// A pin: one hold on the buffer, which outlasts the tensor and its scope. It refers to the buffer alone, so that the
+    /// address stays valid after the tensor was closed and collected.
+    private static final class HeldMemory implements Pin {
+        private final SharedBuffer buffer;
+        private final DeviceHandle handle;
+        private final long byteSize;
+        private final String name;
+        private final AtomicBoolean closed = new AtomicBoolean();
+
+        /// @param buffer with a hold, which is taken over
+        HeldMemory(SharedBuffer buffer, long offset, long byteSize, String name) {
+            this.buffer = buffer;
+            this.handle = buffer.handle(offset);
+            this.byteSize = byteSize;
+            this.name = name;
+        }
+
+        private void requireOpen() {
+            if (closed.get()) {
+                throw new IllegalStateException("the pin of tensor \"" + Printable.escape(name) + "\" is closed");
+            }
+        }
+
+        @Override
+        public DeviceHandle handle() {
+            requireOpen();
+            return handle;
+        }
+
+        @Override
+        public long address() {
+            return pointer(handle(), name);
+        }
+
+        @Override
+        public long byteSize() {
+            requireOpen();
+            return byteSize;
+        }
+
+        @Override
+        public void close() {
+            if (closed.compareAndSet(false, true)) {
+                buffer.release();
+            }
+        }
     }
 
     @Override
@@ -189,6 +258,9 @@ final class CoreTensor implements Tensor {
     }
 
     /// Other elements of the same memory, in the same scope.
+    ///
+    ///
+    /// A view of a derived tensor is one more user of its lease, so the two may be closed in any order.
     private CoreTensor view(Shape newShape, long newOffset, long newBytes) {
         if (countsOnLease) {
             lease.retain();
@@ -207,7 +279,7 @@ final class CoreTensor implements Tensor {
     public Tensor to(Device target) {
         Objects.requireNonNull(target, "device");
         requireOpen();
-        return target.equals(origin.device()) ? this : DeviceMove.move(this, target);
+        return target.equals(origin.device()) ? this : DeviceWork.move(this, target);
     }
 
     @Override

@@ -1,12 +1,14 @@
 package io.fastsafetensors.core.deliver;
 
+import io.fastsafetensors.core.distribute.FileOwners;
 import io.fastsafetensors.core.distribute.RankLayout;
-import io.fastsafetensors.core.group.Consensus;
 import io.fastsafetensors.core.group.Consensus.Reached;
 import io.fastsafetensors.core.group.Consensus.Told;
+import io.fastsafetensors.core.group.Consensus;
 import io.fastsafetensors.core.memory.SharedBackend;
 import io.fastsafetensors.core.memory.SharedBuffer;
-import io.fastsafetensors.core.transfer.LoadJob;
+import io.fastsafetensors.core.transfer.ReaderThreads;
+import io.fastsafetensors.error.TensorNotFoundException;
 import io.fastsafetensors.group.PendingCollective;
 import io.fastsafetensors.group.ProcessGroup;
 import io.fastsafetensors.group.RankSlice;
@@ -14,9 +16,12 @@ import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.types.TensorInfo;
 import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Consumer;
@@ -27,24 +32,28 @@ import org.jspecify.annotations.Nullable;
 /// Carries out the collective calls of a load whose files are owned by ranks. One at a time: each waits for what this rank
 /// gives, allocates what it gets, tells the others, and moves.
 final class Deliveries {
+    /// The fact by which a rank tells that it has a last step.
     private static final String MAY_FAIL = "may fail at the end";
 
     private final LoadedWeights own;
-    private final DeliveryTracker handOuts;
+    private final HandedOut handedOut;
     private final RankLayout way;
     private final ProcessGroup group;
     private final Consensus agreement;
     private final SharedBackend backend;
+    /// Held through a whole call: two calls of one rank would meet the other ranks' in no fixed order.
     private final Semaphore turn;
     private final LongAdder received = new LongAdder();
 
     /// @param own what this rank reads
+    /// @param owners who reads which file
+    /// @param tensors the selected tensors of all ranks
     /// @param backend the device, held by `own`
     /// @param turn whose permit allows to use the group
-    Deliveries(LoadedWeights own, DeliveryTracker handOuts, RankLayout way, ProcessGroup group, Consensus agreement,
-            SharedBackend backend, Semaphore turn) {
+    Deliveries(LoadedWeights own, FileOwners owners, Collection<TensorInfo> tensors, RankLayout way,
+            ProcessGroup group, Consensus agreement, SharedBackend backend, Semaphore turn) {
         this.own = own;
-        this.handOuts = handOuts;
+        this.handedOut = new HandedOut(owners, tensors);
         this.way = way;
         this.group = group;
         this.agreement = agreement;
@@ -67,7 +76,7 @@ final class Deliveries {
     }
 
     /// This rank's prepared part of one call.
-    private record Ready(List<TensorRequest> requests, List<Delivery> deliveries, CopyStream stream)
+    private record Ready(List<Delivery.Request> requests, List<Delivery> deliveries, CopyStream stream)
             implements AutoCloseable {
         @Override
         public void close() {
@@ -82,8 +91,8 @@ final class Deliveries {
     /// @param call what the user called
     /// @param asked tells what is asked for; it checks for every rank what could fail on one
     /// @param finish makes the result of what this rank gets, in the order of the requests
-    <R> R all(String call, Supplier<List<TensorRequest>> asked, Finish<R> finish) {
-        LoadJob.requireMayWait("the other ranks");
+    <R> R all(String call, Supplier<List<Delivery.Request>> asked, Finish<R> finish) {
+        ReaderThreads.requireMayWait("the other ranks");
         own.checkpoint();
         turn.acquireUninterruptibly();
         Reached<Ready> reached;
@@ -130,7 +139,7 @@ final class Deliveries {
     private static Told told(Ready ready, Finish<?> finish) {
         Map<String, String> facts = new LinkedHashMap<>();
         for (int i = 0; i < ready.requests().size(); i++) {
-            TensorRequest request = ready.requests().get(i);
+            Delivery.Request request = ready.requests().get(i);
             facts.put("tensor " + i, "\"" + request.tensor().name() + "\" cut along " + request.dim());
         }
         return new Told(facts, finish.mayFail() ? Map.of(MAY_FAIL, "") : Map.of());
@@ -147,11 +156,11 @@ final class Deliveries {
     }
 
     /// Opens a stream, prepares every delivery, and waits for what that queued.
-    private Ready prepare(List<TensorRequest> requests) {
-        requests.forEach(request -> handOuts.requireThere(request.tensor()));
+    private Ready prepare(List<Delivery.Request> requests) {
+        requests.forEach(request -> handedOut.requireThere(request.tensor()));
         Ready ready = new Ready(requests, new ArrayList<>(requests.size()), backend.get().openCopyStream());
         try {
-            for (TensorRequest request : requests) {
+            for (Delivery.Request request : requests) {
                 ready.deliveries().add(prepare(request, ready.stream()));
             }
             ready.stream().synchronize();
@@ -162,7 +171,7 @@ final class Deliveries {
         }
     }
 
-    private Delivery prepare(TensorRequest request, CopyStream stream) {
+    private Delivery prepare(Delivery.Request request, CopyStream stream) {
         boolean mine = request.owner() == way.rank();
         CoreTensor source = mine ? own.loaded(request.tensor().name()) : null;
         return new Delivery(request, group, backend, source, mine && keepsSource(request), stream);
@@ -170,7 +179,7 @@ final class Deliveries {
 
     /// An owner hands out a tensor itself if that keeps at most twice the tensor's own memory; else a copy, so that the
     /// file's memory can go.
-    private boolean keepsSource(TensorRequest request) {
+    private boolean keepsSource(Delivery.Request request) {
         return request.dim() < 0 && request.tensor().byteSize() * 2 >= own.fileBytes(request.tensor().name());
     }
 
@@ -181,21 +190,58 @@ final class Deliveries {
                 : own.derived(buffer, tensor.name(), tensor.dtype(), delivery.shape());
     }
 
-    private void handedOut(TensorRequest request) {
-        if (handOuts.add(request.tensor()) && request.owner() == way.rank()) {
+    /// Counted on every rank, so that all refuse the same tensors later; the memory is its owner's to free.
+    private void handedOut(Delivery.Request request) {
+        if (handedOut.add(request.tensor()) && request.owner() == way.rank()) {
             own.free(request.tensor().name());
         }
     }
 
     /// Waits until every rank has read everything.
     void awaitAll() {
-        LoadJob.requireMayWait("the other ranks");
+        ReaderThreads.requireMayWait("the other ranks");
         own.checkpoint();
         turn.acquireUninterruptibly();
         try {
             agreement.reach("awaitAll()", own::awaitAll);
         } finally {
             turn.release();
+        }
+    }
+
+    /// Counts which tensors were handed out, file by file: a file whose tensors all were is no longer needed. The same on
+    /// every rank. Used by one thread at a time.
+    private static final class HandedOut {
+        private final FileOwners owners;
+        /// For each file, how many of its tensors were not handed out yet.
+        private final int[] waiting;
+        private final Set<String> names = new HashSet<>();
+
+        /// @param tensors those that are selected, of all ranks
+        HandedOut(FileOwners owners, Collection<TensorInfo> tensors) {
+            this.owners = owners;
+            this.waiting = new int[owners.files()];
+            for (TensorInfo tensor : tensors) {
+                waiting[owners.file(tensor)]++;
+            }
+        }
+
+        /// Refuses a tensor whose file is gone.
+        ///
+        /// @throws TensorNotFoundException if all tensors of its file were handed out
+        void requireThere(TensorInfo tensor) {
+            if (waiting[owners.file(tensor)] == 0) {
+                throw new TensorNotFoundException(tensor.name(),
+                        "every tensor of its file was handed out, and the file's memory went back; keep the tensor that"
+                                + " was given, or ask for it before the last one");
+            }
+        }
+
+        /// A tensor was handed out.
+        ///
+        /// @return whether it was the last of its file
+        boolean add(TensorInfo tensor) {
+            return names.add(tensor.name()) && --waiting[owners.file(tensor)] == 0;
         }
     }
 }

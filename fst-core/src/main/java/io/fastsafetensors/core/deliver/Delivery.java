@@ -12,6 +12,7 @@ import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.spi.Strided;
 import io.fastsafetensors.types.DType;
 import io.fastsafetensors.types.Shape;
+import io.fastsafetensors.types.TensorInfo;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -19,21 +20,49 @@ import org.jspecify.annotations.Nullable;
 /// One rank's side of one tensor that goes from its owner to others: prepared before the ranks agree, so that nothing but
 /// the transport can fail between them; then moved; then taken, or closed. Used by one thread.
 final class Delivery implements AutoCloseable {
-    private final TensorRequest request;
+    private final Request request;
     private final ProcessGroup group;
     private final SharedBackend backend;
     private final @Nullable CoreTensor source;
+    /// The owner's hold on the source, from before the ranks agree until the bytes are moved: a close of the load meanwhile
+    /// must not take away what others have been promised.
     private @Nullable SharedBuffer held;
+    /// What this rank gets; null if it gets nothing, or the source itself.
     private @Nullable SharedBuffer result;
+    /// The parts that are no runs of the source, gathered.
     private @Nullable SharedBuffer cut;
+    /// What each rank gets, by rank, where the tensor is cut; on its owner alone.
     private final List<BufferSlice> parts = new ArrayList<>();
+
+    /// A request of all ranks to the owner of a tensor.
+    ///
+    /// @param tensor the tensor as it was loaded: of the dtype that it has in memory
+    /// @param owner who has it
+    /// @param dim the dimension that it is cut along, −1 if it goes as a whole
+    /// @param destination the one rank that gets it, −1 if all do
+    record Request(TensorInfo tensor, int owner, int dim, int destination) {
+        /// What a rank gets.
+        Part part(int rank, int ranks) {
+            return Part.of(tensor, dim, rank, ranks);
+        }
+
+        /// Whether a rank gets something.
+        boolean reaches(int rank) {
+            return destination < 0 || destination == rank;
+        }
+
+        /// Whether bytes go from rank to rank.
+        boolean moves() {
+            return tensor.byteSize() > 0 && destination != owner;
+        }
+    }
 
     /// Allocates what this rank gets, and cuts or copies what it gives.
     ///
     /// @param source the tensor on its owner, null elsewhere
     /// @param keepsSource whether the owner hands out the tensor itself rather than a copy
     /// @param stream of the device; what is queued on it comes before what [#move] does
-    Delivery(TensorRequest request, ProcessGroup group, SharedBackend backend, @Nullable CoreTensor source,
+    Delivery(Request request, ProcessGroup group, SharedBackend backend, @Nullable CoreTensor source,
             boolean keepsSource, CopyStream stream) {
         this.request = request;
         this.group = group;
@@ -90,6 +119,7 @@ final class Delivery implements AutoCloseable {
         }
     }
 
+    /// Rows of sub-byte dtypes are gathered as bytes: a part that cuts a byte was refused before.
     private void gather(BufferSlice whole, Part part, BufferSlice place, CopyStream stream) {
         DType dtype = request.tensor().dtype();
         DType unit = dtype.isSubByte() ? DType.U8 : dtype;
@@ -146,7 +176,7 @@ final class Delivery implements AutoCloseable {
         return taken;
     }
 
-    TensorRequest request() {
+    Request request() {
         return request;
     }
 

@@ -1,9 +1,12 @@
 package io.fastsafetensors.core.deliver;
 
+import io.fastsafetensors.api.Loader;
+import io.fastsafetensors.core.memory.BufferView;
 import io.fastsafetensors.core.memory.LoadMemory;
-import io.fastsafetensors.core.memory.TensorScope;
 import io.fastsafetensors.core.memory.SharedBackend;
 import io.fastsafetensors.core.memory.SharedBuffer;
+import io.fastsafetensors.core.memory.TensorScope;
+import io.fastsafetensors.core.select.BackendSelector;
 import io.fastsafetensors.core.shard.SliceView;
 import io.fastsafetensors.error.Printable;
 import io.fastsafetensors.error.UnsupportedFeatureException;
@@ -12,30 +15,39 @@ import io.fastsafetensors.spi.Backend;
 import io.fastsafetensors.spi.BufferSlice;
 import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.DeviceBuffer;
-import io.fastsafetensors.spi.StagingBuffer;
 import io.fastsafetensors.spi.Releases;
+import io.fastsafetensors.spi.StagingBuffer;
 import io.fastsafetensors.types.DType;
+import io.fastsafetensors.types.Device;
 import io.fastsafetensors.types.Shape;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.function.Consumer;
 import java.util.function.LongFunction;
 
-/// Does the device work of tensors: conversions, gathers, copies. Each call waits for its work.
+/// Does the device work of tensors: conversions, gathers, copies within a device, to the host and to another device.
+///
+/// Each call waits for its work, on the calling thread and on a stream that nobody else uses meanwhile, so that calls of
+/// several threads do not wait for each other. A source is held for as long as it is read: its scope may be closed at any
+/// moment, and its memory goes when the work is done.
 final class DeviceWork {
     /// Fills a new buffer from the sources' memory.
     private interface Fill {
         void into(Backend backend, CopyStream stream, BufferSlice target);
     }
 
+    /// Bytes of the page-locked buffer for copies between two memories of which no backend reaches both.
     private static final long STEP = 8 << 20;
-    /// A thread that owns no memory.
+    /// A thread that owns no memory: what it may access, a driver's own threads may access too.
     private static final Thread NOBODY = Thread.ofPlatform().unstarted(() -> {
     });
 
     private DeviceWork() {
     }
 
+    /// A tensor of another dtype in new memory of the source's scope.
+    ///
+    /// @throws UnsupportedFeatureException if the backend has no kernel for the pair
     static CoreTensor convert(CoreTensor source, DType target) {
         DType from = source.dtype();
         SharedBuffer held = source.hold();
@@ -67,6 +79,7 @@ final class DeviceWork {
         }
     }
 
+    /// The elements of a view that are not one run of the source, behind one another in new memory of its scope.
     static CoreTensor gather(CoreTensor source, SliceView view) {
         DType unit = source.dtype().isSubByte() ? DType.U8 : source.dtype();
         SharedBuffer held = source.hold();
@@ -98,6 +111,8 @@ final class DeviceWork {
         }
     }
 
+    /// A row is what lies under one index of the dimensions before the joined one: one run of each part, one after the
+    /// other.
     private static void interleave(List<CoreTensor> parts, long rows, CopyStream stream, BufferSlice target) {
         long at = target.offset();
         for (long row = 0; row < rows; row++) {
@@ -114,6 +129,7 @@ final class DeviceWork {
         }
     }
 
+    /// @param held the source's buffer, held by the caller: it names the backend that does the work
     private static CoreTensor derived(CoreTensor source, SharedBuffer held, DType dtype, Shape shape, long bytes,
             Fill fill) {
         SharedBackend backend = held.backend();
@@ -136,6 +152,9 @@ final class DeviceWork {
     }
 
     /// Memory in a scope: a buffer, or a part of one where it is small.
+    ///
+    ///
+    /// Its lease counts one user, the tensor that the work makes.
     private static TensorScope.Piece place(TensorScope scope, SharedBackend backend, long bytes) {
         long alignment = backend.get().hints().tensorAlignment();
         LongFunction<SharedBuffer> allocate =
@@ -144,7 +163,7 @@ final class DeviceWork {
                 : new TensorScope.Piece(scope.lease(allocate.apply(bytes)), 0);
     }
 
-    /// Does work on a stream, and returns when it is done.
+    /// Does work on a stream, and returns when it is done. A stream whose work failed is closed and not used again.
     private static void await(SharedBackend backend, Consumer<CopyStream> work) {
         CopyStream stream = backend.takeStream();
         try {
@@ -178,6 +197,9 @@ final class DeviceWork {
         }
     }
 
+    /// Copies a tensor's bytes to host memory of the same size: an array, or native memory of any thread.
+    ///
+    /// @throws IllegalArgumentException if the target is read-only
     static void copyOut(CoreTensor source, MemorySegment target) {
         if (target.isReadOnly()) {
             throw new IllegalArgumentException(
@@ -198,6 +220,7 @@ final class DeviceWork {
         }
     }
 
+    /// Straight into memory that a driver's own thread may write.
     private static void copyOut(SharedBuffer held, long offset, MemorySegment target) {
         try (CopyStream stream = held.backend().get().openCopyStream()) {
             stream.copyToHost(held.buffer(), offset, target);
@@ -216,6 +239,75 @@ final class DeviceWork {
                 stream.copyToHost(held.buffer(), offset + at, part);
                 stream.synchronize();
                 MemorySegment.copy(part, 0, target, at, part.byteSize());
+            }
+        }
+    }
+
+    /// A copy of `source` on `target`, in the source's scope; `source` itself if it is there already.
+    ///
+    /// @throws io.fastsafetensors.error.BackendUnavailableException if no backend serves the device
+    static CoreTensor move(CoreTensor source, Device target) {
+        BackendSelector.Selected selected = BackendSelector.open(Loader.builder().device(target).options());
+        SharedBackend there = selected.backend();
+        try {
+            if (selected.device().equals(source.origin().device())) {
+                return source;
+            }
+            SharedBuffer held = source.hold();
+            try {
+                return moved(source, selected.device(), copyTo(there, source, held));
+            } finally {
+                held.release();
+            }
+        } finally {
+            there.release();
+        }
+    }
+
+    private static CoreTensor moved(CoreTensor source, Device device, SharedBuffer copy) {
+        CoreTensor.Origin from = source.derivedOrigin();
+        CoreTensor.Origin origin = new CoreTensor.Origin(from.keepAlive(), from.scope(), device, from.leaks());
+        BufferView lease = origin.scope().lease(copy);
+        return new CoreTensor(origin, lease, true, source.name(), source.dtype(), source.shape(), 0,
+                source.byteSize());
+    }
+
+    /// Straight where the host can address one of the two devices, else through page-locked memory: backends do not know
+    /// each other.
+    ///
+    /// @return with a reference for the caller
+    private static SharedBuffer copyTo(SharedBackend there, CoreTensor source, SharedBuffer held) {
+        Backend backend = there.get();
+        long bytes = source.byteSize();
+        SharedBuffer copy = new SharedBuffer(backend.allocate(bytes, backend.hints().tensorAlignment()), there);
+        try (CopyStream out = held.backend().get().openCopyStream(); CopyStream in = backend.openCopyStream()) {
+            MemorySegment near = held.buffer().segment().orElse(null);
+            MemorySegment far = copy.buffer().segment().orElse(null);
+            if (near != null) {
+                in.copyToDevice(near.asSlice(source.offset(), bytes), copy.buffer(), 0);
+                in.synchronize();
+            } else if (far != null) {
+                out.copyToHost(held.buffer(), source.offset(), far);
+                out.synchronize();
+            } else {
+                copyInSteps(held, source.offset(), out, copy.buffer(), in, bytes);
+            }
+            return copy;
+        } catch (RuntimeException | Error e) {
+            copy.release();
+            throw e;
+        }
+    }
+
+    private static void copyInSteps(SharedBuffer held, long offset, CopyStream out, DeviceBuffer target, CopyStream in,
+            long bytes) {
+        try (StagingBuffer slot = held.backend().get().allocateStaging(Math.max(1, Math.min(STEP, bytes)))) {
+            for (long at = 0; at < bytes; at += STEP) {
+                MemorySegment part = slot.segment().asSlice(0, Math.min(STEP, bytes - at));
+                out.copyToHost(held.buffer(), offset + at, part);
+                out.synchronize();
+                in.copyToDevice(part, target, at);
+                in.synchronize();
             }
         }
     }

@@ -2,13 +2,14 @@ package io.fastsafetensors.core.deliver;
 
 import io.fastsafetensors.core.memory.BufferView;
 import io.fastsafetensors.core.memory.Resources;
-import io.fastsafetensors.core.memory.TensorScope;
 import io.fastsafetensors.core.memory.SharedBackend;
 import io.fastsafetensors.core.memory.SharedBuffer;
+import io.fastsafetensors.core.memory.TensorScope;
 import io.fastsafetensors.core.transfer.LoadJob;
+import io.fastsafetensors.core.transfer.ReaderThreads;
 import io.fastsafetensors.spi.Releases;
-import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
+import java.lang.System.Logger;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -19,7 +20,9 @@ final class LoadState {
 
     private final TensorScope scope;
     private final LoadJob job;
+    /// The scope and the device. The scope is closed first: buffers go back to a device that is still open.
     private final Resources resources = new Resources();
+    /// One for each file of the plan. Written by the thread that starts the load, before the weights are handed out.
     private final List<@Nullable BufferView> leases = new ArrayList<>();
 
     /// @param scope what its tensors live in, closed with it
@@ -30,7 +33,7 @@ final class LoadState {
         this.job = job;
         backend.retain();
         resources.add(backend::release);
-        resources.add(scope::close);
+        resources.add(scope);
     }
 
     TensorScope scope() {
@@ -61,6 +64,7 @@ final class LoadState {
         close();
     }
 
+    /// Tensors are refused before readers stop: who waits for one learns that the weights are closed.
     private void cancel() {
         scope.markClosed();
         job.cancel(new IllegalStateException(scope + " is closed"));
@@ -74,7 +78,7 @@ final class LoadState {
         cancel();
         if (job.hasEnded()) {
             free();
-        } else if (LoadJob.isReading()) {
+        } else if (ReaderThreads.isReading()) {
             job.afterEnd(this::freeOrLog);
         } else if (job.joinToClose()) {
             free();

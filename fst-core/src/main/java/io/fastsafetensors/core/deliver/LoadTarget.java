@@ -16,34 +16,33 @@ import io.fastsafetensors.core.header.ParsedCheckpoint;
 import io.fastsafetensors.core.memory.References;
 import io.fastsafetensors.core.memory.Resources;
 import io.fastsafetensors.core.memory.SharedBackend;
-import io.fastsafetensors.core.transfer.MappedFiles;
-import io.fastsafetensors.core.transfer.ReaderThreads;
-import io.fastsafetensors.core.transfer.Readers;
-import io.fastsafetensors.core.transfer.PathSelector;
-import io.fastsafetensors.core.transfer.FileTransfers;
-import io.fastsafetensors.core.transfer.SlotPool;
 import io.fastsafetensors.core.plan.Cuts;
+import io.fastsafetensors.core.plan.FileTransfer;
 import io.fastsafetensors.core.plan.Pages;
 import io.fastsafetensors.core.plan.PlanSettings;
 import io.fastsafetensors.core.plan.PlannedFile.PlannedPath;
 import io.fastsafetensors.core.plan.Planner;
 import io.fastsafetensors.core.plan.ReadPlan;
-import io.fastsafetensors.core.plan.FileTransfer;
 import io.fastsafetensors.core.plan.StreamPlan;
 import io.fastsafetensors.core.select.BackendSelector;
 import io.fastsafetensors.core.storage.FileBytes;
 import io.fastsafetensors.core.storage.SourceFiles;
 import io.fastsafetensors.core.storage.Storages;
+import io.fastsafetensors.core.transfer.FileTransfers;
+import io.fastsafetensors.core.transfer.MappedFiles;
+import io.fastsafetensors.core.transfer.PathSelector;
+import io.fastsafetensors.core.transfer.ReaderThreads;
+import io.fastsafetensors.core.transfer.Readers;
+import io.fastsafetensors.core.transfer.SlotPool;
 import io.fastsafetensors.error.OutOfDeviceMemoryException;
 import io.fastsafetensors.error.Where;
-import io.fastsafetensors.group.ProcessGroup;
 import io.fastsafetensors.spi.Capability;
 import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.spi.TransferHints;
 import io.fastsafetensors.types.Device;
 import io.fastsafetensors.types.Location;
-import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
+import java.lang.System.Logger;
 import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.Optional;
@@ -80,12 +79,16 @@ final class LoadTarget {
     private final BackendChoice choice;
     private final SharedBackend backend;
     private final boolean pointers;
+    /// Chooses the transfer path of each file.
     private final PathSelector router;
+    /// How plans are made where neither memory nor other devices make blocks smaller; fixed, since slots have its size.
     private final PlanSettings settings;
     private final Readers readers;
     private final ReaderThreads threads;
     private final Storages storages;
+    /// Null where the host can address the device's memory: then nothing is staged.
     private final @Nullable SlotPool pool;
+    /// Null unless mappings are asked for.
     private final @Nullable MappedFiles mappings;
 
     /// @param resources what is to be released in the end, the other parameters among it; taken over when this returns
@@ -124,7 +127,7 @@ final class LoadTarget {
     static Use open(LoadOptions options) {
         try (Resources resources = new Resources()) {
             Storages storages = Storages.open(options.open().storage());
-            resources.add(storages::close);
+            resources.add(storages);
             ReaderThreads threads = new ReaderThreads();
             resources.add(threads::end);
             // Opening a device takes long enough to hide this.
@@ -289,7 +292,8 @@ final class LoadTarget {
     /// the slots of all stay in the processor's cache: what leaves it goes through the host's memory twice more, which is
     /// what bounds several loads. The ranks of a group count alike on each of them.
     private PlanSettings settingsNow() {
-        int devices = options.group().map(ProcessGroup::size).filter(size -> size > 1).orElseGet(SlotPool::devices);
+        int ranks = options.group().isPresent() ? options.group().get().size() : 1;
+        int devices = ranks > 1 ? ranks : SlotPool.devices();
         return pool == null || options.blockBytes() != 0 || devices < 2 ? settings
                 : settings.withSlotsUpTo(Math.max(SHARED_BLOCK, settings.blockBytes() / devices) + 2L * Pages.SIZE);
     }

@@ -27,7 +27,8 @@ record LoadTiming(long startNanos, long planNanos) {
         return new LoadStats(plan.planned().size(), tensors, bytes, job.counters().bytes(),
                 job.counters().cachedBytes(), job.counters().directBytes(), bytesReceived,
                 (planNanos - startNanos) / 1e9,
-                since(job.firstTensorNanos()), since(job.allDoneNanos()), job.readers(), job.counters().seconds(),
+                since(job.arrivals().firstTensorNanos()), since(job.arrivals().allDoneNanos()), job.readers(),
+                job.counters().seconds(),
                 job.placeSeconds(), job.stagingBytes(), deviceBytes, overflows, job.storageReport());
     }
 

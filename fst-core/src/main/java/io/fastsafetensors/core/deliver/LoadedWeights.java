@@ -11,27 +11,25 @@ import io.fastsafetensors.core.distribute.RankLayout;
 import io.fastsafetensors.core.header.ParsedCheckpoint;
 import io.fastsafetensors.core.jfr.Recorder;
 import io.fastsafetensors.core.jfr.Span;
-import io.fastsafetensors.core.memory.LeakDetector;
 import io.fastsafetensors.core.memory.BufferView;
+import io.fastsafetensors.core.memory.LeakDetector;
 import io.fastsafetensors.core.memory.LoadMemory;
 import io.fastsafetensors.core.memory.SharedBuffer;
-import io.fastsafetensors.core.transfer.LoadJob;
 import io.fastsafetensors.core.plan.PlannedFile;
 import io.fastsafetensors.core.plan.PlannedTensor;
 import io.fastsafetensors.core.plan.PlannedTensors;
 import io.fastsafetensors.core.plan.ReadPlan;
 import io.fastsafetensors.core.shard.Part;
+import io.fastsafetensors.core.transfer.ReaderThreads;
 import io.fastsafetensors.error.SliceException;
 import io.fastsafetensors.error.TensorNotFoundException;
-import io.fastsafetensors.error.Where;
 import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.types.DType;
 import io.fastsafetensors.types.Device;
-import io.fastsafetensors.types.Shape;
 import io.fastsafetensors.types.Location;
+import io.fastsafetensors.types.Shape;
 import io.fastsafetensors.types.TensorInfo;
 import java.util.AbstractSet;
-import java.util.Collections;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -39,22 +37,33 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.UnaryOperator;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
-import java.util.function.UnaryOperator;
 
 /// The tensors that one rank has after a load: all that it asked for, or its parts of them. Asking for one talks to no
 /// other rank.
+///
+/// A tensor waits for its own blocks alone: its bytes are complete when these have arrived, whatever the rest of the load
+/// does or fails at later. Only [#awaitAll()] tells that the whole load succeeded, files unchanged to the end.
 final class LoadedWeights implements Weights {
     private final ParsedCheckpoint checkpoint;
+    /// The index in the checkpoint of the plan's first file: a batch of a stream has a run of the files.
     private final int firstFile;
     private final ReadPlan plan;
+    /// What is to be stopped and freed; apart from this object, which the leak detector watches.
     private final LoadState state;
     private final LoadTiming clock;
+    /// Asked for its peak alone; the buffers of the tensors are the state's.
     private final LoadMemory memory;
+    /// Asked about each tensor whenever it is handed out; it digests each once.
     private final DigestCheck digests;
+    /// It refers to these weights, so that they are not collected while a tensor of theirs is in use.
     private final CoreTensor.Origin origin;
+    /// Which part of each tensor this rank has.
     private final RankLayout way;
+    /// Whether they are a load by themselves, which ends the digests of its files when it is closed; batches of a stream
+    /// share them.
     private final boolean alone;
     private final LeakDetector.Ticket ticket;
 
@@ -74,6 +83,7 @@ final class LoadedWeights implements Weights {
         this.ticket = LeakDetector.watch(this, state.scope().toString(), leaks, state::abandon);
     }
 
+    /// Every call of a user begins with it, so that a closed load answers alike whatever is asked.
     private void requireOpen() {
         state.scope().requireOpen();
     }
@@ -97,6 +107,7 @@ final class LoadedWeights implements Weights {
         state.job().join();
     }
 
+    /// By the number of the tensor in the checkpoint: the plan has no table of names of its own.
     private @Nullable PlannedTensor find(String name) {
         int number = checkpoint.number(name);
         if (number < 0) {
@@ -111,6 +122,7 @@ final class LoadedWeights implements Weights {
         return position < 0 ? null : tensors.get(position);
     }
 
+    /// @throws TensorNotFoundException saying whether the checkpoint or only the selection lacks it
     private PlannedTensor planned(String name) {
         requireOpen();
         PlannedTensor tensor = find(name);
@@ -174,6 +186,7 @@ final class LoadedWeights implements Weights {
         return loaded(plannedWhole(name));
     }
 
+    /// @throws SliceException if only a part of it was loaded
     private PlannedTensor plannedWhole(String name) {
         PlannedTensor tensor = planned(name);
         if (tensor.part().dim() >= 0) {
@@ -195,6 +208,7 @@ final class LoadedWeights implements Weights {
         return options.dtype().isPresent() ? step(moved, t -> t.to(options.dtype().get())) : moved;
     }
 
+    /// One step of a chain of tensors, of which the user gets the last alone.
     private static Tensor step(Tensor tensor, UnaryOperator<Tensor> change) {
         Tensor result;
         try {
@@ -214,17 +228,18 @@ final class LoadedWeights implements Weights {
         return loaded(planned(name));
     }
 
+    /// Looks at the scope again after waiting: a close may have come meanwhile.
     private CoreTensor loaded(PlannedTensor tensor) {
         String name = tensor.info().name();
         if (!state.job().arrivals().isThere(tensor.firstBlock(), tensor.lastBlock())) {
             String what = "tensor \"" + name + "\"";
-            LoadJob.requireMayWait(what);
+            ReaderThreads.requireMayWait(what);
             Span span = Recorder.wait(name);
             state.job().arrivals().await(tensor.firstBlock(), tensor.lastBlock(), what);
             span.finish("done");
         }
         checkpoint.requireDigest(tensor.info().file(),
-                () -> LoadJob.requireMayWait("the digest of the file of tensor \"" + name + "\""));
+                () -> ReaderThreads.requireMayWait("the digest of the file of tensor \"" + name + "\""));
         requireOpen();
         CoreTensor loaded = new CoreTensor(origin, lease(tensor), false, name, tensor.dtype(), tensor.shape(),
                 tensor.bufferOffset(), tensor.byteSize());
@@ -247,6 +262,7 @@ final class LoadedWeights implements Weights {
                 buffer.buffer().byteSize());
     }
 
+    /// The view of the buffer that holds the tensors of its file.
     private BufferView lease(PlannedTensor tensor) {
         BufferView lease = state.lease(tensor.file());
         if (lease == null) {
@@ -297,6 +313,9 @@ final class LoadedWeights implements Weights {
         return as(part(name, dim), options);
     }
 
+    /// A part of what is there as a whole is cut out; one that was loaded as such is there already.
+    ///
+    /// @throws SliceException if another part than the one asked for was loaded
     private CoreTensor part(String name, int dim) {
         PlannedTensor tensor = planned(name);
         Part.requireAll(loadedInfo(tensor.info()), dim, way.ranks());
@@ -341,7 +360,7 @@ final class LoadedWeights implements Weights {
     public void awaitAll() {
         requireOpen();
         if (!state.job().hasEnded()) {
-            LoadJob.requireMayWait("all tensors");
+            ReaderThreads.requireMayWait("all tensors");
         }
         state.job().arrivals().await(0, plan.blocks().size() - 1, "all tensors");
         state.job().joinInterruptibly();

@@ -29,14 +29,22 @@ import java.util.Set;
 import java.util.TreeMap;
 
 /// The tensors of a load in which each file is read by one rank, which gives its tensors to the others when all ask.
+///
+///
+/// Calls that hand out tensors are collective: every rank makes the same ones in the same order, and each returns when all
+/// have what they asked for. What is asked about the checkpoint alone is answered without the others.
 final class OwnedWeights implements Weights {
     /// The most bytes of tensors that are delivered together, unless one alone is larger: enough that agreeing costs little, few
     /// enough that the first ones are on their way while the next ones are read.
     private static final long MOST_TOGETHER = 256L << 20;
 
+    /// The tensors of this rank's files, which only it has read.
     private final LoadedWeights own;
+    /// All files, those of the other ranks included: they say what can be asked for.
     private final Checkpoint checkpoint;
+    /// The selected tensors of all ranks, by name, in the order of the checkpoint.
     private final Map<String, TensorInfo> tensors;
+    /// Which rank has read which file.
     private final FileOwners owners;
     private final RankLayout way;
     private final Deliveries deliveries;
@@ -98,15 +106,18 @@ final class OwnedWeights implements Weights {
         return own.plan();
     }
 
-    private TensorRequest request(String name, int dim, int destination) {
+    /// Checks for every rank what could be refused on one alone.
+    private Delivery.Request request(String name, int dim, int destination) {
         TensorInfo info = own.loadedInfo(info(name));
         Part.requireAll(info, dim, way.ranks());
-        return new TensorRequest(info, owners.owner(info), dim, destination);
+        return new Delivery.Request(info, owners.owner(info), dim, destination);
     }
 
-    private List<TensorRequest> requests(List<String> names, int dim, int destination, GetOptions options) {
-        List<TensorRequest> requests = names.stream().map(name -> request(name, dim, destination)).toList();
-        Sharding.requireConvertible(requests.stream().map(TensorRequest::tensor).toList(), dim, way, options);
+    /// @param dim the dimension that all are cut along, −1 if they go as wholes
+    /// @param destination the one rank that gets them, −1 if all do
+    private List<Delivery.Request> requests(List<String> names, int dim, int destination, GetOptions options) {
+        List<Delivery.Request> requests = names.stream().map(name -> request(name, dim, destination)).toList();
+        Sharding.requireConvertible(requests.stream().map(Delivery.Request::tensor).toList(), dim, way, options);
         return requests;
     }
 
@@ -116,6 +127,7 @@ final class OwnedWeights implements Weights {
                 options.device().isPresent() || options.dtype().isPresent(), Tensor::close);
     }
 
+    /// The call as ranks compare it: those that ask for different things are told both.
     private static String called(String method, String what, GetOptions options) {
         return method + "(" + what + ")" + options.dtype().map(dtype -> " as " + dtype).orElse("");
     }
@@ -155,7 +167,7 @@ final class OwnedWeights implements Weights {
             return requests(names, dim, -1, options);
         }, new Finish<>(parts -> {
             try (Resources steps = new Resources()) {
-                parts.forEach(part -> steps.add(part::close));
+                parts.forEach(steps::add);
                 return LoadedWeights.as(Sharding.concat(parts, dim), options);
             }
         }, true, Tensor::close));
@@ -180,8 +192,8 @@ final class OwnedWeights implements Weights {
         Objects.requireNonNull(dims, "dims");
         own.checkpoint();
         Map<String, Tensor> got = new HashMap<>();
-        List<TensorRequest> requests = new ArrayList<>(dims.size());
-        List<List<TensorRequest>> runs = new ArrayList<>(List.of(requests));
+        List<Delivery.Request> requests = new ArrayList<>(dims.size());
+        List<List<Delivery.Request>> runs = new ArrayList<>(List.of(requests));
         try {
             // The first step asks for all, so that what cannot be had is known before anything is handed out.
             for (int run = 0; run < runs.size(); run++) {
@@ -208,15 +220,15 @@ final class OwnedWeights implements Weights {
     }
 
     /// Cuts requests into runs, and takes one of each owner in turn.
-    private List<List<TensorRequest>> inTurn(List<TensorRequest> requests) {
-        Map<Integer, ArrayDeque<List<TensorRequest>>> byOwner = new TreeMap<>();
+    private List<List<Delivery.Request>> inTurn(List<Delivery.Request> requests) {
+        Map<Integer, ArrayDeque<List<Delivery.Request>>> byOwner = new TreeMap<>();
         for (int from = 0; from < requests.size();) {
             int to = endOfRun(requests, from);
             byOwner.computeIfAbsent(requests.get(from).owner(), _ -> new ArrayDeque<>())
                     .add(requests.subList(from, to));
             from = to;
         }
-        List<List<TensorRequest>> runs = new ArrayList<>();
+        List<List<Delivery.Request>> runs = new ArrayList<>();
         while (!byOwner.isEmpty()) {
             byOwner.values().forEach(own -> runs.add(own.remove()));
             byOwner.values().removeIf(ArrayDeque::isEmpty);
@@ -224,7 +236,9 @@ final class OwnedWeights implements Weights {
         return runs;
     }
 
-    private static int endOfRun(List<TensorRequest> requests, int from) {
+    /// The end of the run of requests that goes in one step from there on: of one file, and of [#MOST_TOGETHER] bytes at
+    /// most.
+    private static int endOfRun(List<Delivery.Request> requests, int from) {
         Location file = requests.get(from).tensor().file();
         long bytes = 0;
         int to = from;

@@ -9,6 +9,8 @@ import java.util.function.Consumer;
 import java.util.stream.IntStream;
 
 /// The same work for many things, as many at a time as there are cores.
+///
+/// The caller's thread works too, so for one thing, or on one core, no thread is started.
 final class ParallelFor {
     private ParallelFor() {
     }

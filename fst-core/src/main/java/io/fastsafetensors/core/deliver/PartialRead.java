@@ -6,7 +6,6 @@ import io.fastsafetensors.core.header.ParsedCheckpoint;
 import io.fastsafetensors.core.memory.SharedBuffer;
 import io.fastsafetensors.core.plan.Pages;
 import io.fastsafetensors.core.select.BackendSelector;
-import io.fastsafetensors.core.shard.SliceRuns;
 import io.fastsafetensors.core.shard.SliceView;
 import io.fastsafetensors.core.storage.SourceFiles;
 import io.fastsafetensors.core.storage.Storages;
@@ -74,8 +73,10 @@ public final class PartialRead {
         }
     }
 
+    /// Long runs are read straight to their places. Short ones, of rows say, are read together with what lies between: one
+    /// walk goes ahead to find how many fit into the window, and a second one follows and copies.
     private void fill(SliceView slice) {
-        SliceRuns ahead = SliceRuns.of(info.dtype(), slice);
+        SliceView.Runs ahead = slice.runs(info.dtype());
         long run = ahead.runBytes();
         if (run >= WINDOW / 2 || slice.contiguous()) {
             for (; ahead.hasRun(); ahead.advance()) {
@@ -83,7 +84,7 @@ public final class PartialRead {
             }
             return;
         }
-        SliceRuns behind = SliceRuns.of(info.dtype(), slice);
+        SliceView.Runs behind = slice.runs(info.dtype());
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment window = arena.allocate(WINDOW);
             while (ahead.hasRun()) {
@@ -101,7 +102,7 @@ public final class PartialRead {
     /// Goes past the runs that are read together with the one that begins there.
     ///
     /// @return where the last of them ends
-    private static long skipNeighbours(SliceRuns ahead, long begin) {
+    private static long skipNeighbours(SliceView.Runs ahead, long begin) {
         long end = begin;
         while (ahead.hasRun() && ahead.source() - end <= GAP && ahead.source() + ahead.runBytes() - begin <= WINDOW) {
             end = ahead.source() + ahead.runBytes();
@@ -110,6 +111,8 @@ public final class PartialRead {
         return end;
     }
 
+    /// @param offset the first byte, in the tensor
+    /// @param at where it goes in the result
     private void readLong(long offset, long at, long bytes) {
         if (bytes <= PIECE) {
             read(offset, target, at, bytes);

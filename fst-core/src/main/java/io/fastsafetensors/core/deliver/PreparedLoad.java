@@ -10,26 +10,28 @@ import io.fastsafetensors.core.jfr.Recorder;
 import io.fastsafetensors.core.jfr.Span;
 import io.fastsafetensors.core.memory.LoadMemory;
 import io.fastsafetensors.core.memory.Resources;
-import io.fastsafetensors.core.memory.TensorScope;
 import io.fastsafetensors.core.memory.SharedBuffer;
-import io.fastsafetensors.core.transfer.BlockExchange;
-import io.fastsafetensors.core.transfer.LoadJob;
-import io.fastsafetensors.core.transfer.DeviceBuffers;
-import io.fastsafetensors.core.transfer.BlockListener;
-import io.fastsafetensors.core.transfer.Readers;
-import io.fastsafetensors.core.transfer.FileTransfers;
-import io.fastsafetensors.core.transfer.SlotPool;
+import io.fastsafetensors.core.memory.TensorScope;
 import io.fastsafetensors.core.plan.Pages;
 import io.fastsafetensors.core.plan.PlannedFile;
 import io.fastsafetensors.core.plan.ReadPlan;
+import io.fastsafetensors.core.transfer.BlockExchange;
+import io.fastsafetensors.core.transfer.BlockListener;
+import io.fastsafetensors.core.transfer.DeviceBuffers;
+import io.fastsafetensors.core.transfer.FileTransfers;
+import io.fastsafetensors.core.transfer.LoadJob;
+import io.fastsafetensors.core.transfer.Readers;
+import io.fastsafetensors.core.transfer.SlotPool;
 import io.fastsafetensors.error.Printable;
 import io.fastsafetensors.spi.Releases;
+import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /// A load that is planned and not begun: nothing is allocated yet. Started once, or closed.
 final class PreparedLoad implements AutoCloseable {
+    /// What a message advises whoever uses a tensor of a batch that is gone.
     private static final String OF_A_STREAM = ": a tensor of a stream lives until the next one is asked for; copy its"
             + " values before, detach() it, or stream with StreamOptions.defaults().withOwned(true) and close each";
 
@@ -37,11 +39,15 @@ final class PreparedLoad implements AutoCloseable {
     private final LoadOptions options;
     private final ParsedCheckpoint checkpoint;
     private final RankLayout way;
+    /// Held by [#resources], as everything is that is to be given back.
     private final FileTransfers routing;
+    /// The index in the checkpoint of the plan's first file; 0 but for batches.
     private final int firstFile;
     private final ReadPlan plan;
+    /// In the order of the files; a batch's only buffer may be larger than its plan needs, so that others can reuse it.
     private final List<Long> bufferSizes;
     private final DigestCheck digests;
+    /// One reader where something has to see each file's blocks in their order.
     private final Readers.Crew crew;
     private final LoadTiming clock;
     private final Resources resources;
@@ -84,12 +90,12 @@ final class PreparedLoad implements AutoCloseable {
             Selection selection, long deviceBudget, long startNanos) {
         try (Resources resources = new Resources()) {
             FileTransfers routing = target.route(checkpoint.headers(), checkpoint.sources());
-            resources.add(routing::close);
+            resources.add(routing);
             ReadPlan plan = target.plan(checkpoint, routing, selection, way, deviceBudget);
             PreparedLoad load =
                     new PreparedLoad(target, options, checkpoint, way, routing, 0, checkpoint.headers(), plan,
                             bufferSizes(plan), deviceBudget, startNanos, resources);
-            resources.add(load::close);
+            resources.add(load);
             target.requireAvailable(load.bufferBytes() + load.transientBytes());
             resources.handOver();
             return load;
@@ -98,7 +104,13 @@ final class PreparedLoad implements AutoCloseable {
 
     /// The sizes of a plan's buffers, one for each file that tensors are loaded from.
     static List<Long> bufferSizes(ReadPlan plan) {
-        return plan.planned().stream().filter(file -> !file.tensors().isEmpty()).map(PlannedFile::bufferBytes).toList();
+        List<Long> sizes = new ArrayList<>();
+        for (PlannedFile file : plan.planned()) {
+            if (!file.tensors().isEmpty()) {
+                sizes.add(file.bufferBytes());
+            }
+        }
+        return sizes;
     }
 
     ReadPlan plan() {
@@ -120,7 +132,11 @@ final class PreparedLoad implements AutoCloseable {
     }
 
     private long bufferBytes() {
-        return bufferSizes.stream().mapToLong(Long::longValue).sum();
+        long bytes = 0;
+        for (long size : bufferSizes) {
+            bytes += size;
+        }
+        return bytes;
     }
 
     /// The device memory that its readers need besides, while they run.
@@ -153,6 +169,8 @@ final class PreparedLoad implements AutoCloseable {
                         OF_A_STREAM));
     }
 
+    /// Readers begin before the buffers are allocated. From then on a failure is the load's own: its state cancels the
+    /// readers, waits for them and frees, so nothing is given back here a second time.
     private LoadedWeights start(LoadMemory memory, LoadMemory.Grant grant, ProgressListener progress,
             @Nullable BlockExchange exchange, boolean alone, TensorScope scope) {
         DeviceBuffers places = new DeviceBuffers(plan.planned().size());
@@ -187,21 +205,24 @@ final class PreparedLoad implements AutoCloseable {
             @Nullable BlockExchange exchange,
             Resources begun) {
         if (exchange != null) {
-            begun.add(exchange::close);
+            begun.add(exchange);
         }
-        begun.add(target.use()::close);
+        begun.add(target.use());
         SlotPool pool = target.pool();
         if (pool != null) {
             begun.add(pool.retain()::release);
         }
+        int tensors = 0;
+        for (PlannedFile file : plan.planned()) {
+            tensors += file.tensors().size();
+        }
         Span span = Recorder.load(checkpoint.location().toString(), target.choice().name(), plan.planned().size(),
-                plan.planned().stream().mapToInt(f -> f.tensors().size()).sum(), plan.bytesToRead());
+                tensors, plan.bytesToRead());
         return new LoadJob(plan, places, checkpoint.sources(), routing, target.backend(), grant, pool, crew,
-                target.threads(), tap(),
-                options,
-                progress, span, exchange, begun);
+                target.threads(), tap(), options, progress, span, exchange, begun);
     }
 
+    /// Everybody who has to see blocks as they were read, as one listener.
     private BlockListener tap() {
         BlockListener digesting = digests.tap();
         BlockListener counting =
@@ -215,6 +236,7 @@ final class PreparedLoad implements AutoCloseable {
         };
     }
 
+    /// The alignment of the buffers, in bytes. A page at least, so that blocks can be read directly into them.
     private long alignment() {
         return Math.max(Pages.SIZE, Math.max(options.alignment(), target.backend().get().hints().tensorAlignment()));
     }

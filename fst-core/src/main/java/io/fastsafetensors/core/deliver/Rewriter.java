@@ -9,13 +9,16 @@ import io.fastsafetensors.core.distribute.RankLayout;
 import io.fastsafetensors.core.header.FileHeader;
 import io.fastsafetensors.core.header.IndexKeys;
 import io.fastsafetensors.core.header.ParsedCheckpoint;
+import io.fastsafetensors.core.plan.PlanSettings;
 import io.fastsafetensors.core.write.CheckpointOutput;
-import io.fastsafetensors.core.write.TensorSpec;
 import io.fastsafetensors.core.write.Layout;
+import io.fastsafetensors.core.write.TensorSpec;
 import io.fastsafetensors.error.Printable;
 import io.fastsafetensors.error.UnsupportedFeatureException;
 import io.fastsafetensors.spi.Releases;
+import io.fastsafetensors.types.DType;
 import io.fastsafetensors.types.Location;
+import io.fastsafetensors.types.Shape;
 import io.fastsafetensors.types.TensorInfo;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -23,19 +26,28 @@ import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
 import java.util.TreeMap;
 
 /// Streams a checkpoint out of its files into new ones: batches of pieces are read ahead while those before are written.
+///
+/// Tensors are written in the order of their files, which is the order in which pieces come out of a batch; so the output
+/// is appended to and never held in memory. Nothing of it is seen under its own name before all of it was written and
+/// every digest was right.
 final class Rewriter {
     /// Enough for drives to be busy, little enough for a process of 300 MiB.
     private static final long DEFAULT_BUDGET = 96L << 20;
     /// One being written, one that is there, one being read.
     private static final int BATCHES_AHEAD = 1;
     private static final int BATCHES = BATCHES_AHEAD + 2;
+    /// So many pieces at the least make up a batch, so that readers have something to share.
     private static final int PIECES_PER_BATCH = 4;
+    /// What a piece has at most, in bytes, before and after a conversion: the size of the memory that it is copied back to.
     private static final long LARGEST_PIECE = 8L << 20;
 
     private final LoadTarget target;
@@ -53,9 +65,9 @@ final class Rewriter {
     List<Path> rewrite(ParsedCheckpoint source, Path copy, WriteOptions writing, long startNanos) {
         requireKnown(source);
         long budget = options.deviceBudget() == Long.MAX_VALUE ? DEFAULT_BUDGET : options.deviceBudget();
-        TensorChunks pieces = new TensorChunks(source, options.selection(), target.planSettings(),
+        Pieces pieces = new Pieces(source, options.selection(), target.planSettings(),
                 Math.min(LARGEST_PIECE, budget / BATCHES / PIECES_PER_BATCH));
-        SourceDigests digests = new SourceDigests(source, options, target.planSettings());
+        DigestCheck.Rewriting digests = new DigestCheck.Rewriting(source, options, target.planSettings());
         try (CheckpointOutput output = new CheckpointOutput(copy, layout(source, copy, writing), writing, true)) {
             output.begin();
             try (BatchProducer feeder =
@@ -90,7 +102,7 @@ final class Rewriter {
     }
 
     /// Those of de-quantised tensors were counted for the tensor, those of converted ones for its pieces.
-    private void tellOverflows(ParsedCheckpoint source, TensorChunks pieces) {
+    private void tellOverflows(ParsedCheckpoint source, Pieces pieces) {
         Map<String, Long> all = new TreeMap<>(source.overflows().counts());
         pieces.checkpoint().overflows().counts()
                 .forEach((piece, count) -> all.merge(pieces.origin(piece).name(), count, Long::sum));
@@ -99,9 +111,8 @@ final class Rewriter {
         }
     }
 
-    private static void write(BatchProducer.Batch batch, BatchProducer feeder, TensorChunks pieces,
-            SourceDigests digests,
-            CheckpointOutput output, MemorySegment bounce) {
+    private static void write(BatchProducer.Batch batch, BatchProducer feeder, Pieces pieces,
+            DigestCheck.Rewriting digests, CheckpointOutput output, MemorySegment bounce) {
         try {
             for (String piece : batch.weights().names()) {
                 try (Tensor tensor = batch.weights().get(piece)) {
@@ -119,6 +130,9 @@ final class Rewriter {
         feeder.done(batch);
     }
 
+    /// A piece's bytes in host memory, until its batch is done.
+    ///
+    /// @param bounce where they are copied to if the host cannot address the device
     private static ByteBuffer bytes(Tensor tensor, MemorySegment bounce) {
         if (tensor.isHostAddressable()) {
             return tensor.segment().asByteBuffer();
@@ -128,6 +142,8 @@ final class Rewriter {
         return copy.asByteBuffer();
     }
 
+    /// Which tensors go into which file: as the source has them where files are kept, else by the sizes that the options
+    /// ask for.
     private Layout layout(ParsedCheckpoint source, Path copy, WriteOptions writing) {
         IndexKeys keys = source.indexKeys();
         Layout.Index index = new Layout.Index(source.index().map(Location::name).filter(_ -> writing.keepFiles())
@@ -153,6 +169,7 @@ final class Rewriter {
         return parts.isEmpty() ? Layout.of(List.of(), writing, index, copy) : Layout.kept(parts, writing, index);
     }
 
+    /// The selected ones, as they are written.
     private List<TensorSpec> items(List<TensorInfo> tensors) {
         return tensors.stream().filter(options.selection()::test).map(tensor -> TensorSpec.of(tensor.name(),
                 target.planSettings().target(tensor), tensor.shape())).toList();
@@ -164,5 +181,77 @@ final class Rewriter {
         all.keySet().removeIf(key -> key.startsWith(WriteOptions.DIGEST_KEY));
         all.putAll(writing.metadata());
         return all;
+    }
+
+    /// A checkpoint as if each large tensor were several small ones, so that it can be loaded a piece at a time. Pieces keep
+    /// the order of the tensors and of their bytes. Empty tensors have none.
+    ///
+    /// Loads know nothing of this: a piece is a tensor with a name of its own that its file's header could have.
+    private static final class Pieces {
+        /// Elements that make whole bytes in every dtype, before and after a conversion.
+        private static final long FEWEST = 8;
+        /// Elements that make whole pages in every dtype, so that pieces can be read directly.
+        private static final long WHOLE_PAGES = 32_768;
+
+        private final ParsedCheckpoint checkpoint;
+        private final Map<String, TensorInfo> origins = new HashMap<>();
+
+        /// @param source the checkpoint
+        /// @param wanted which tensors
+        /// @param settings tells what each tensor is converted to
+        /// @param pieceBytes about how many bytes a piece has at most, before and after a conversion
+        Pieces(ParsedCheckpoint source, Selection wanted, PlanSettings settings, long pieceBytes) {
+            Set<String> names = new HashSet<>(source.names());
+            List<FileHeader> headers = new ArrayList<>();
+            for (FileHeader header : source.headers()) {
+                List<TensorInfo> pieces = new ArrayList<>();
+                for (TensorInfo tensor : header.tensors()) {
+                    if (tensor.byteSize() > 0 && wanted.test(tensor)) {
+                        DType target = settings.target(tensor);
+                        cut(tensor, elements(pieceBytes, Math.max(target.bits(), tensor.dtype().bits())), names,
+                                pieces);
+                    }
+                }
+                headers.add(
+                        new FileHeader(header.location(), header.fileLength(), header.dataStart(), pieces, Map.of()));
+            }
+            this.checkpoint =
+                    new ParsedCheckpoint(source.location(), headers, source.sources()).withDigests(source.digests());
+        }
+
+        private static long elements(long bytes, int bits) {
+            long most = bytes * 8 / bits;
+            long unit = most >= WHOLE_PAGES ? WHOLE_PAGES : FEWEST;
+            return Math.max(unit, most / unit * unit);
+        }
+
+        private void cut(TensorInfo tensor, long most, Set<String> names, List<TensorInfo> pieces) {
+            long elements = tensor.shape().elements();
+            if (elements <= most) {
+                pieces.add(tensor);
+                origins.put(tensor.name(), tensor);
+                return;
+            }
+            for (long from = 0; from < elements; from += most) {
+                long count = Math.min(most, elements - from);
+                String name = tensor.name() + "[" + from + ":" + (from + count) + "]";
+                while (!names.add(name)) {
+                    name += "'";
+                }
+                pieces.add(new TensorInfo(name, tensor.dtype(), Shape.of(count), tensor.file(),
+                        tensor.fileOffset() + tensor.dtype().byteSize(from), tensor.dtype().byteSize(count)));
+                origins.put(name, tensor);
+            }
+        }
+
+        /// The pieces as tensors.
+        ParsedCheckpoint checkpoint() {
+            return checkpoint;
+        }
+
+        /// The tensor that a piece is of.
+        TensorInfo origin(String piece) {
+            return Objects.requireNonNull(origins.get(piece), piece);
+        }
     }
 }

@@ -64,6 +64,7 @@ final class Sharding {
         }
     }
 
+    /// Joined rows lie behind one another, each beginning on a byte.
     private static void requireWholeBytes(TensorInfo info, Shape part, int dim) {
         if (!info.dtype().isSubByte()) {
             return;
@@ -94,6 +95,9 @@ final class Sharding {
         }
     }
 
+    /// The parts joined along a dimension, in memory of their own; they stay open.
+    ///
+    /// @param parts that [#requireConcat] accepts, one at least
     static CoreTensor concat(List<CoreTensor> parts, int dim) {
         Shape shape = parts.getFirst().shape();
         long size = 0;

@@ -5,17 +5,16 @@ import io.fastsafetensors.api.LoadOptions;
 import io.fastsafetensors.api.LoadPlan;
 import io.fastsafetensors.api.Selection;
 import io.fastsafetensors.api.Weights;
-import io.fastsafetensors.core.distribute.DistributionSelector;
 import io.fastsafetensors.core.distribute.FileOwners;
 import io.fastsafetensors.core.distribute.LoadFingerprint;
-import io.fastsafetensors.core.distribute.StripedExchange;
 import io.fastsafetensors.core.distribute.RankLayout;
-import io.fastsafetensors.core.group.Consensus;
+import io.fastsafetensors.core.distribute.StripedExchange;
 import io.fastsafetensors.core.group.Consensus.Reached;
 import io.fastsafetensors.core.group.Consensus.Told;
+import io.fastsafetensors.core.group.Consensus;
 import io.fastsafetensors.core.header.ParsedCheckpoint;
 import io.fastsafetensors.core.memory.Resources;
-import io.fastsafetensors.core.transfer.LoadJob;
+import io.fastsafetensors.core.transfer.ReaderThreads;
 import io.fastsafetensors.group.ProcessGroup;
 import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.types.Location;
@@ -29,12 +28,16 @@ import java.util.function.Supplier;
 
 /// Loads of several ranks: agrees on what is loaded and how before the first byte is read. What one rank cannot do is an
 /// error on all. One load or collective call of a loader uses the group at a time.
+///
+/// The turn is a permit rather than a lock: a striped load keeps it until the exchange has ended, which another thread
+/// finds out.
 final class SharedLoads {
     private static final String STARTING = "the start of a load";
 
     private final LoadTarget target;
     private final LoadOptions options;
     private final ProcessGroup group;
+    /// One for all loads of a loader, because it counts the steps that the ranks have taken together.
     private final Consensus agreement;
     private final Semaphore turn;
 
@@ -62,7 +65,7 @@ final class SharedLoads {
     /// @param owners the files of each rank, if the caller said so
     /// @param startNanos when the user asked for it, in `System.nanoTime()`
     Weights load(Supplier<ParsedCheckpoint> headers, Map<Integer, List<Location>> owners, long startNanos) {
-        LoadJob.requireMayWait("the other ranks");
+        ReaderThreads.requireMayWait("the other ranks");
         turn.acquireUninterruptibly();
         try (Resources held = new Resources()) {
             held.add(turn::release);
@@ -112,18 +115,20 @@ final class SharedLoads {
             Map<String, TensorInfo> tensors = new LinkedHashMap<>();
             checkpoint.tensors().stream().filter(options.selection()::test).forEach(t -> tensors.put(t.name(), t));
             FileOwners files = owners(checkpoint, given);
-            DeliveryTracker handOuts = new DeliveryTracker(files, tensors.values());
             LoadedWeights own = load.start(options.progress(), null);
             return new OwnedWeights(own, checkpoint, tensors, files, load.way(),
-                    new Deliveries(own, handOuts, load.way(), group, agreement, target.backend(), turn));
+                    new Deliveries(own, files, tensors.values(), load.way(), group, agreement, target.backend(),
+                            turn));
         }, _ -> Told.NOTHING, OwnedWeights::close).value();
     }
 
+    /// As the caller said, or else dealt by size; the same on every rank either way.
     private FileOwners owners(ParsedCheckpoint checkpoint, Map<Integer, List<Location>> given) {
         return given.isEmpty() ? FileOwners.dealt(checkpoint.headers(), options.selection(), group.size())
                 : FileOwners.given(checkpoint.headers(), given);
     }
 
+    /// What this rank reads: with owners, the tensors of its own files.
     private Selection selection(RankLayout way, ParsedCheckpoint checkpoint, Map<Integer, List<Location>> given) {
         if (way.distribution() != Distribution.OWNER) {
             return options.selection();
@@ -134,7 +139,7 @@ final class SharedLoads {
 
     /// What [#load] would do; the other ranks call this too.
     LoadPlan plan(Supplier<ParsedCheckpoint> headers) {
-        LoadJob.requireMayWait("the other ranks");
+        ReaderThreads.requireMayWait("the other ranks");
         turn.acquireUninterruptibly();
         try (PreparedLoad load = prepare("plan", headers, Map.of(), System.nanoTime())) {
             return load.plan();
@@ -143,18 +148,20 @@ final class SharedLoads {
         }
     }
 
+    /// Agrees in two steps: that all have the same checkpoint and options, which decides how it is shared, and that all can
+    /// plan and have room for it.
     private PreparedLoad prepare(String what, Supplier<ParsedCheckpoint> headers, Map<Integer, List<Location>> owners,
             long startNanos) {
         Reached<ParsedCheckpoint> opened = agreement.reach(what, headers,
                 checkpoint -> new Told(LoadFingerprint.of(checkpoint, owners, options),
-                        DistributionSelector.own(group, target.device(), options.deviceBudget())),
+                        RankLayout.own(group, target.device(), options.deviceBudget())),
                 _ -> {
                 });
         // Every rank knows the same of every rank, and chooses the same.
-        RankLayout way = DistributionSelector.choose(options, group, !owners.isEmpty(), opened.own());
+        RankLayout way = RankLayout.choose(options, group, !owners.isEmpty(), opened.own());
         return agreement.reach("the planning of a " + what,
                 () -> PreparedLoad.of(target, options, opened.value(), way, selection(way, opened.value(), owners),
-                        DistributionSelector.budget(opened.own()), startNanos),
+                        RankLayout.budget(opened.own()), startNanos),
                 load -> Told.same(way.distribution() == Distribution.STRIPED ? LoadFingerprint.ofPlaces(load.plan())
                         : Map.of()),
                 PreparedLoad::close).value();

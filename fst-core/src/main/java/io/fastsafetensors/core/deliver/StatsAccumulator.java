@@ -1,13 +1,15 @@
 package io.fastsafetensors.core.deliver;
 
 import io.fastsafetensors.api.LoadStats;
+import io.fastsafetensors.api.ProgressListener;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
-/// The sum of the statistics of a stream's loads. Thread-safe.
+/// Adds up what the loads of a stream report: their statistics when each has ended, and their progress while they read.
+/// Thread-safe.
 final class StatsAccumulator {
     private final int files;
     private final double secondsPlan;
@@ -17,7 +19,9 @@ final class StatsAccumulator {
     private long fromCache;
     private long direct;
     private long received;
+    /// Of the first batch that had one, in seconds since the stream was asked for.
     private double firstTensor;
+    /// When the last batch so far was complete, in seconds since the stream was asked for.
     private double all;
     private int readers;
     private double readSeconds;
@@ -63,6 +67,7 @@ final class StatsAccumulator {
         return sum.toStats(deviceBytes);
     }
 
+    /// A copy, to which a batch can be added that is not over yet.
     private StatsAccumulator(StatsAccumulator other) {
         files = other.files;
         secondsPlan = other.secondsPlan;
@@ -73,5 +78,38 @@ final class StatsAccumulator {
         return new LoadStats(files, tensors, bytes, bytesRead, fromCache, direct, received, secondsPlan, firstTensor,
                 all,
                 readers, readSeconds, placeSeconds, staging, device, overflows, List.copyOf(storage));
+    }
+
+    /// Adds up the progress of a stream's loads. Thread-safe: two of them may read at a time, and each tells of itself alone.
+    static final class Progress {
+        private final ProgressListener listener;
+        private final long total;
+        private long done;
+
+        /// @param total the bytes of all batches
+        Progress(ProgressListener listener, long total) {
+            this.listener = listener;
+            this.total = total;
+        }
+
+        /// What one batch reports to.
+        ProgressListener ofBatch() {
+            return listener.equals(ProgressListener.NONE) ? ProgressListener.NONE : new OfBatch();
+        }
+
+        private synchronized void add(long bytes) {
+            done = Math.min(total, done + bytes);
+            listener.progress(done, total);
+        }
+
+        private final class OfBatch implements ProgressListener {
+            private long seen;
+
+            @Override
+            public void progress(long bytesDone, long bytesTotal) {
+                add(bytesDone - seen);
+                seen = bytesDone;
+            }
+        }
     }
 }

@@ -52,6 +52,7 @@ final class BlockProduct {
         return bits >= overflowBits() && Float.isFinite(scale);
     }
 
+    /// The magnitude, as the bits of an F32, from which on a number becomes infinite in the result.
     private int overflowBits() {
         return switch (to) {
             case BF16 -> BF16_OVERFLOW;
@@ -84,6 +85,7 @@ final class BlockProduct {
         }
     }
 
+    /// @return how many finite products became infinite
     private int bytes(MemorySegment source, long at, float scale, MemorySegment target, long out, int run) {
         int beyond = 0;
         switch (to) {
@@ -115,6 +117,7 @@ final class BlockProduct {
         return beyond;
     }
 
+    /// @return how many finite products became infinite
     private int nibbles(MemorySegment source, long at, long firstNibble, float scale, MemorySegment target, long out,
             int run) {
         int beyond = 0;
@@ -139,6 +142,7 @@ final class BlockProduct {
         return magnitude >= limit && magnitude <= INFINITY && Float.isFinite(value) && Float.isFinite(scale) ? 1 : 0;
     }
 
+    /// Every NaN becomes the same one, as on every backend.
     private static int f32(int bits) {
         return (bits & MAGNITUDE) > INFINITY ? QUIET_NAN : bits;
     }

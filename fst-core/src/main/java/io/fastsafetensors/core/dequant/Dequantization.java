@@ -85,6 +85,8 @@ public final class Dequantization {
         return checkpoint.withHeaders(plain);
     }
 
+    /// The header of the file that is made of a file's quantised tensors. It begins with their data: there are no bytes of
+    /// a header.
     private static FileHeader derived(ParsedCheckpoint checkpoint, FileHeader header, List<View> views, DType dtype) {
         DequantizedSource source = new DequantizedSource(views, dtype);
         Location location = checkpoint.sources().derive(source,
@@ -94,6 +96,7 @@ public final class Dequantization {
         return new FileHeader(location, source.length(), 0, infos, Map.of());
     }
 
+    /// The bytes that a digest is of are in no memory when a load is over, and blocks of a derived file are not theirs.
     private static void requireNoDigest(FileHeader header, TensorInfo tensor, LoadOptions options) {
         if ((options.checkDigests() && header.metadata().containsKey(WriteOptions.DIGEST_KEY + tensor.name()))
                 || options.digests().tensors().containsKey(tensor.name())) {

@@ -26,8 +26,10 @@ final class DequantizedSource implements DerivedSource {
             ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
     private final List<View> tensors;
+    /// The files that elements, scales and factors are read from, each once.
     private final List<Location> files;
     private final DType dtype;
+    /// Where in the file each tensor begins and ends.
     private final TensorPlaces places;
 
     /// A tensor's place.
@@ -88,6 +90,7 @@ final class DequantizedSource implements DerivedSource {
         private final List<StorageFile> parts;
         // The elements of a step, their scales as they are in the file, and as F32: each has one at most.
         private final ReadWindows windows = new ReadWindows(STEP + 8 * STEP);
+        /// One for each tensor, by offset.
         private final List<TensorReads> reads = new ArrayList<>();
 
         Open(List<StorageFile> parts) {
@@ -132,9 +135,12 @@ final class DequantizedSource implements DerivedSource {
             private final Quantized tensor;
             private final StorageFile values;
             private final StorageFile scales;
+            /// Multiplies; of this tensor's dtypes.
             private final BlockProduct product;
+            /// The largest magnitude of an element: where its product fits, every product does.
             private final float largest;
             private final int bytesOut = dtype.bits() / 8;
+            /// Read with the first scale that needs them; guarded by this object.
             private float[] factors = {};
 
             TensorReads(View view) {
@@ -204,6 +210,7 @@ final class DequantizedSource implements DerivedSource {
                         overflows);
             }
 
+            /// The bytes that hold so many elements, of which two may share one.
             private long sourceBytes(long elements) {
                 return Math.ceilDiv(elements * tensor.element().bits(), 8L);
             }
@@ -278,6 +285,9 @@ final class DequantizedSource implements DerivedSource {
                 return Math.ceilDiv(valuesAt(used) + sourceBytes(last - first), 16L) * 16;
             }
 
+            /// Reads elements and scales to behind what is in use, and tells of them. For bytes that [#fits] accepts.
+            ///
+            /// @return how much of the memory is in use now
             long handOut(long from, long to, long used, MemorySegment memory, Sink sink) {
                 long first = (from - view.offset()) / bytesOut;
                 long last = (to - view.offset()) / bytesOut;

@@ -34,16 +34,21 @@ final class QuantizedTensors {
     private static final Set<DType> EIGHT_BITS = Set.of(DType.F8_E4M3, DType.F8_E5M2, DType.F8_E4M3FNUZ,
             DType.F8_E5M2FNUZ);
     private static final Set<DType> FLOAT_SCALES = Set.of(DType.F32, DType.BF16, DType.F16, DType.F8_E8M0);
+    /// Bytes of a block of MXFP4, with two elements in each.
     private static final long MX_BYTES = 16;
     private static final long MX_BLOCK = 32;
     private static final long NV_BLOCK = 16;
+    /// Sizes of blocks, the most usual first: the shape of scales says how many blocks there are, which several sizes may
+    /// explain.
     private static final long[] USUAL_BLOCKS = {128, 32, 64, 16, 256, 512, 1024, 8, 4, 2};
     private static final Logger LOG = System.getLogger("io.fastsafetensors.core");
     private static final String WEIGHT = ".weight";
 
     private final ParsedCheckpoint checkpoint;
     private final Optional<QuantizationConfig> config;
+    /// By the name of the tensor that has the elements.
     private final Map<String, Quantized> found = new LinkedHashMap<>();
+    /// Scales and factors of those, by name.
     private final Map<String, TensorInfo> consumed = new LinkedHashMap<>();
 
     private QuantizedTensors(ParsedCheckpoint checkpoint, Optional<QuantizationConfig> config) {
@@ -98,15 +103,18 @@ final class QuantizedTensors {
         return consumed.keySet();
     }
 
+    /// Null if the checkpoint has no tensor of that name.
     private @Nullable TensorInfo find(String name) {
         return checkpoint.number(name) < 0 ? null : checkpoint.info(name);
     }
 
+    /// @return the name without the first suffix that it ends with; null if it ends with none
     private static @Nullable String without(String name, String... suffixes) {
         return Arrays.stream(suffixes).filter(suffix -> name.endsWith(suffix) && name.length() > suffix.length())
                 .map(suffix -> name.substring(0, name.length() - suffix.length())).findFirst().orElse(null);
     }
 
+    /// @throws FormatException InvalidQuantization if its plain name is another tensor's
     private void add(Quantized tensor) {
         found.put(tensor.values().name(), tensor);
         consumed.put(tensor.scales().name(), tensor.scales());
@@ -139,6 +147,7 @@ final class QuantizedTensors {
         }
     }
 
+    /// @param name what the plain tensor is called
     private void addMxfp4(TensorInfo blocks, String name, String scalesName) {
         TensorInfo scales = required(blocks, scalesName, "U8 or F8_E8M0");
         long[] dims = blocks.shape().toArray();
@@ -152,6 +161,7 @@ final class QuantizedTensors {
         }
     }
 
+    /// @param divides whether scales are divided by the factor, as compressed-tensors has it
     private void addNvfp4(TensorInfo values, String name, String scalesName, String factorName, boolean divides) {
         TensorInfo scales = required(values, scalesName, "F8_E4M3");
         TensorInfo factor = required(values, factorName, "F32");
@@ -201,6 +211,7 @@ final class QuantizedTensors {
         addBytes(tensor, scales.get());
     }
 
+    /// Elements of a byte each, whatever blocks their scales stand for.
     private void addBytes(TensorInfo values, TensorInfo scales) {
         // MXFP8 keeps its powers of two in plain bytes.
         DType scale = scales.dtype() == DType.U8 ? DType.F8_E8M0 : scales.dtype();
@@ -242,6 +253,9 @@ final class QuantizedTensors {
                 single ? rowStride * Math.ceilDiv(rows, blockRows) : 0);
     }
 
+    /// The size of the blocks in each dimension.
+    ///
+    /// @throws FormatException InvalidQuantization if the scales are no grid of blocks
     private long[] blocks(TensorInfo values, TensorInfo scales) {
         Shape shape = values.shape();
         int rank = shape.rank();
@@ -295,6 +309,7 @@ final class QuantizedTensors {
         return tensor.shape().rank() == 0 ? 0 : tensor.shape().dim(tensor.shape().rank() - 1);
     }
 
+    /// @param what its dtypes, for the message
     private TensorInfo required(TensorInfo values, String name, String what) {
         TensorInfo partner = find(name);
         if (partner == null) {

@@ -12,8 +12,13 @@ import java.util.Objects;
 import java.util.stream.IntStream;
 
 /// The assignment of files to the ranks that read them. Immutable; the same on every rank.
+///
+///
+/// Files are known by their locations as the headers have them, which differ from rank to rank; by number they are the
+/// same.
 public final class FileOwners {
     private final int[] owners;
+    /// The number of each file, by its location on this rank.
     private final Map<Location, Integer> numbers = new HashMap<>();
 
     private FileOwners(List<FileHeader> headers) {

@@ -16,6 +16,10 @@ import java.util.List;
 import java.util.Map;
 
 /// The facts on which the ranks of a load must agree, by name, in values that people can compare.
+///
+///
+/// A difference is told with the name and both values, so what differs most often (files, selection, dtype) has a fact of
+/// its own, and only long lists are digests. Facts of one rank's machine (paths, devices, budgets) are none.
 public final class LoadFingerprint {
     /// Hexadecimal digits of a digest: enough to tell two files apart, few enough to read.
     private static final int DIGITS = 16;
@@ -61,6 +65,7 @@ public final class LoadFingerprint {
         return facts;
     }
 
+    /// A selection cannot be compared; what it selects can.
     private static String selected(ParsedCheckpoint checkpoint, Selection selection) {
         MessageDigest sha = Sha256.create();
         int count = 0;
@@ -73,6 +78,7 @@ public final class LoadFingerprint {
         return count + " with digest " + hex(sha);
     }
 
+    /// Of everything that decides where bytes go, rather than of the header's own bytes.
     private static String digest(FileHeader header) {
         MessageDigest sha = Sha256.create();
         update(sha, Long.toString(header.dataStart()));

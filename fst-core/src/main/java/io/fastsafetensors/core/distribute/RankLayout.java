@@ -6,11 +6,16 @@ import io.fastsafetensors.api.LoadPlan;
 import io.fastsafetensors.api.ShardSpec;
 import io.fastsafetensors.core.plan.Cuts;
 import io.fastsafetensors.core.shard.Part;
+import io.fastsafetensors.error.UnsupportedFeatureException;
+import io.fastsafetensors.error.Where;
 import io.fastsafetensors.group.ProcessGroup;
+import io.fastsafetensors.types.Device;
 import io.fastsafetensors.types.TensorInfo;
+import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 
-/// The way that a load is shared by ranks.
+/// The way that a load is shared by ranks, and its choice.
 ///
 /// @param rank this rank
 /// @param ranks how many there are
@@ -19,6 +24,13 @@ import java.util.Optional;
 /// @param shards what each rank loads a part of, in [Distribution#LOCAL] alone
 public record RankLayout(int rank, int ranks, Distribution distribution, String why, Optional<ShardSpec> shards)
         implements Cuts {
+    /// Names of what a rank tells of itself: the type of its device, whether the transport moves its memory, and its budget
+    /// in bytes.
+    private static final String DEVICE = "device";
+    private static final String LINK = "link";
+    private static final String BUDGET = "budget";
+    private static final String MOVES = "moves it";
+
     /// Of a rank that loads by itself.
     public static final RankLayout ALONE =
             new RankLayout(0, 1, Distribution.LOCAL, "there is one rank", Optional.empty());
@@ -28,6 +40,65 @@ public record RankLayout(int rank, int ranks, Distribution distribution, String 
         int rank = options.group().map(ProcessGroup::rank).orElse(0);
         int ranks = options.group().map(ProcessGroup::size).orElse(1);
         return ranks == 1 ? ALONE : new RankLayout(rank, ranks, Distribution.LOCAL, why, options.shards());
+    }
+
+    /// What a rank tells the others of itself before they choose.
+    public static Map<String, String> own(ProcessGroup group, Device device, long deviceBudget) {
+        String link = group.moves(device.type()) ? MOVES : "transport " + group.transport() + " does not move "
+                + device.type() + " memory";
+        return Map.of(DEVICE, device.type(), LINK, link, BUDGET, Long.toString(deviceBudget));
+    }
+
+    /// The smallest device budget of all ranks.
+    public static long budget(List<Map<String, String>> ranks) {
+        return ranks.stream().mapToLong(own -> Long.parseLong(own.getOrDefault(BUDGET, "0"))).min().orElseThrow();
+    }
+
+    /// Chooses from what every rank told of itself and from options that are the same on all, so that all choose the same.
+    ///
+    /// @param filesGiven whether the caller said which rank owns which file
+    /// @param ranks what each rank told of itself
+    /// @throws UnsupportedFeatureException if the way that was asked for needs a link that is not there
+    public static RankLayout choose(LoadOptions options, ProcessGroup group, boolean filesGiven,
+            List<Map<String, String>> ranks) {
+        Optional<String> obstacle = obstacle(ranks);
+        Distribution asked = options.distribution();
+        if (asked != Distribution.AUTO) {
+            if (asked != Distribution.LOCAL && obstacle.isPresent()) {
+                throw new UnsupportedFeatureException("distribution " + asked + " moves tensors between the ranks, and "
+                        + obstacle.get() + "; use LOCAL or another transport", Where.nowhere());
+            }
+            return of(options, group, asked, "it was asked for");
+        }
+        if (filesGiven && obstacle.isEmpty()) {
+            return of(options, group, Distribution.OWNER, "the files were given to ranks");
+        }
+        if (options.shards().isPresent()) {
+            return of(options, group, Distribution.LOCAL, "each rank reads just the ranges of its own shards");
+        }
+        if (obstacle.isPresent()) {
+            return of(options, group, Distribution.LOCAL, "every rank reads everything itself since "
+                    + obstacle.get());
+        }
+        return of(options, group, Distribution.STRIPED,
+                "whole tensors go to every rank, and transport " + group.transport() + " moves "
+                        + ranks.getFirst().getOrDefault(DEVICE, "?") + " memory: every byte is read once");
+    }
+
+    /// Why tensors cannot be moved between the ranks: one rank that cannot take part keeps all from it.
+    private static Optional<String> obstacle(List<Map<String, String>> ranks) {
+        for (int r = 0; r < ranks.size(); r++) {
+            String link = ranks.get(r).getOrDefault(LINK, "");
+            if (!link.equals(MOVES)) {
+                return Optional.of("on rank " + r + " " + link);
+            }
+        }
+        return Optional.empty();
+    }
+
+    private static RankLayout of(LoadOptions options, ProcessGroup group, Distribution distribution, String why) {
+        return new RankLayout(group.rank(), group.size(), distribution, why,
+                distribution == Distribution.LOCAL ? options.shards() : Optional.empty());
     }
 
     /// Whether there are other ranks.

@@ -1,11 +1,21 @@
 package io.fastsafetensors.core.distribute;
 
+import io.fastsafetensors.api.ProgressListener;
 import io.fastsafetensors.core.group.Consensus;
+import io.fastsafetensors.core.plan.ReadPlan;
 import io.fastsafetensors.core.transfer.BlockCompletion;
 import io.fastsafetensors.core.transfer.BlockExchange;
-import io.fastsafetensors.core.plan.ReadPlan;
+import io.fastsafetensors.group.PendingCollective;
 import io.fastsafetensors.group.ProcessGroup;
+import io.fastsafetensors.group.RankSlice;
+import io.fastsafetensors.spi.BufferSlice;
 import io.fastsafetensors.spi.CopyStream;
+import io.fastsafetensors.spi.DeviceBuffer;
+import io.fastsafetensors.spi.Releases;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.LongAdder;
@@ -22,8 +32,11 @@ public final class StripedExchange implements BlockExchange {
     private final Supplier<CopyStream> streams;
     private final Runnable ended;
     private final Windows windows;
+    /// The blocks that this rank has read; those of others are not noted here.
     private final BlockCompletion completion;
+    /// Whether to exchange, known when every rank has begun its load or one could not.
     private final CompletableFuture<Boolean> begin = new CompletableFuture<>();
+    /// The end is told once, however often and by whom it is closed.
     private final AtomicBoolean closed = new AtomicBoolean();
     private final LongAdder received = new LongAdder();
 
@@ -39,7 +52,7 @@ public final class StripedExchange implements BlockExchange {
         this.streams = streams;
         this.ended = ended;
         this.windows = Windows.of(plan, group.size(), Windows.mostBytes());
-        this.completion = new BlockCompletion(plan.blocks().size());
+        this.completion = new BlockCompletion(plan, ProgressListener.NONE);
     }
 
     @Override
@@ -72,38 +85,17 @@ public final class StripedExchange implements BlockExchange {
         if (!begin.join()) {
             return;
         }
-        try (Opened opened = new Opened()) {
+        try (Mover mover = new Mover(load)) {
             for (int window = 0; window < windows.size(); window++) {
                 int mine = window;
                 agreement.reach("the exchange of blocks " + windows.start(window) + " to "
                         + (windows.start(window + 1) - 1), () -> {
-                            opened.mover();
+                            mover.open();
                             awaitOwn(load, mine);
                         });
-                opened.mover().move(load, window);
+                mover.move(window);
             }
-            if (windows.size() > 0) {
-                opened.mover().finish(load);
-            }
-        }
-    }
-
-    /// The stream that moves, opened when the first step is made ready. Used by one thread.
-    private final class Opened implements AutoCloseable {
-        private @Nullable WindowMover mover;
-
-        WindowMover mover() {
-            WindowMover opened =
-                    mover == null ? new WindowMover(plan, windows, group, streams.get(), received) : mover;
-            mover = opened;
-            return opened;
-        }
-
-        @Override
-        public void close() {
-            if (mover != null) {
-                mover.close();
-            }
+            mover.finish();
         }
     }
 
@@ -117,6 +109,90 @@ public final class StripedExchange implements BlockExchange {
             if (piece.rank() == group.rank()) {
                 completion.await(piece.first(), piece.end() - 1);
             }
+        }
+    }
+
+    /// Moves windows from the ranks that have read them to the others, each in one operation in place. Some may be under way
+    /// while the next one is read. Used by the thread that runs the exchange.
+    private final class Mover implements AutoCloseable {
+        /// Windows whose data may be under way: enough for the link to be busy, few enough for tensors to be ready soon.
+        private static final int MOST_IN_FLIGHT = 4;
+
+        private final Load load;
+        private final ReadPlan.Targets targets = plan.targets();
+        /// Windows under way, the oldest first, which is the order in which they are waited for.
+        private final ArrayDeque<Moving> moving = new ArrayDeque<>(MOST_IN_FLIGHT + 1);
+        private @Nullable CopyStream stream;
+
+        /// A window whose data is under way.
+        private record Moving(int window, PendingCollective work) {
+        }
+
+        Mover(Load load) {
+            this.load = load;
+        }
+
+        /// Opens the stream, once. A part of the first step, so that a rank that has none fails on all.
+        void open() {
+            if (stream == null) {
+                stream = streams.get();
+            }
+        }
+
+        /// Moves a window that all ranks have read, and whose places are there.
+        void move(int window) {
+            List<Windows.Piece> pieces = windows.pieces(window);
+            List<RankSlice> slices = new ArrayList<>(pieces.size());
+            for (Windows.Piece piece : pieces) {
+                long[] range = targets.range(piece.first(), piece.end());
+                long bytes = range[1] - range[0];
+                if (bytes > 0) {
+                    slices.add(new RankSlice(piece.rank(), new BufferSlice(buffer(piece.first()), range[0], bytes)));
+                    received.add(piece.rank() == group.rank() ? 0 : bytes);
+                }
+            }
+            moving.add(new Moving(window, group.allGather(slices, Objects.requireNonNull(stream))));
+            arriveDownTo(MOST_IN_FLIGHT);
+        }
+
+        private DeviceBuffer buffer(int block) {
+            DeviceBuffer buffer = load.bufferOf(block);
+            if (buffer == null) {
+                throw new AssertionError("a block without a place in a window that all ranks agreed on");
+            }
+            return buffer;
+        }
+
+        /// Waits until at most so many are under way; those that are done already arrive in any case.
+        private void arriveDownTo(int most) {
+            while (!moving.isEmpty() && (moving.size() > most || moving.element().work().isDone())) {
+                Moving oldest = moving.element();
+                oldest.work().await();
+                moving.remove();
+                oldest.work().close();
+                for (int block = windows.start(oldest.window()); block < windows.start(oldest.window() + 1); block++) {
+                    load.arrived(block);
+                }
+            }
+        }
+
+        /// Waits until everything moved is in place.
+        void finish() {
+            arriveDownTo(0);
+        }
+
+        /// Waits for what is under way, by way of the group, which ends what will never arrive.
+        @Override
+        public void close() {
+            Releases releases = new Releases();
+            for (Moving each : moving) {
+                releases.run(each.work()::await).run(each.work()::close);
+            }
+            CopyStream opened = stream;
+            if (opened != null) {
+                releases.run(opened::close);
+            }
+            releases.finish();
         }
     }
 

@@ -15,6 +15,7 @@ final class Windows {
     private static final long FIRST = 16L << 20;
     private static final long MOST = 128L << 20;
 
+    /// The first block of each window, and the number of blocks.
     private final int[] starts;
     private final List<List<Piece>> pieces;
     private final int ranks;
@@ -74,6 +75,7 @@ final class Windows {
         return new Windows(starts.stream().mapToInt(Integer::intValue).toArray(), pieces, ranks);
     }
 
+    /// The block after the last one, before `end`, of the file that block `from` is of.
     private static int endOfFile(BlockTable blocks, int from, int end) {
         int to = from;
         while (to < end && blocks.file(to) == blocks.file(from)) {

@@ -18,8 +18,10 @@ final class LocalCall {
     }
 
     private final Kind kind;
+    /// The rank that the data comes from, −1 if from all or from none.
     private final int root;
     private final long bytes;
+    /// Of an exchange; for pieces, what must be the same on every rank.
     private final byte[] message;
     private final List<SharedSlice> offers;
 

@@ -18,11 +18,17 @@ import java.util.function.Consumer;
 
 /// One rank of a group whose ranks are threads of this JVM. Receivers copy straight out of a sender's memory where the
 /// host can address that, else out of host buffers that the sender fills. An operation has finished when it returns.
+///
+/// An operation on data meets twice: before, to tell what each rank calls and offers, and after, so that no rank goes on,
+/// and frees its memory, while another one reads it. A rank that fails in between breaks the group, because the others
+/// wait for its second meeting.
 final class LocalGroup implements ProcessGroup {
     static final String NAME = "local";
 
+    /// What all ranks of the group share.
     private final LocalRanks ranks;
     private final int rank;
+    /// All ranks: who meets in most operations.
     private final BitSet everybody = new BitSet();
 
     private LocalGroup(LocalRanks ranks, int rank) {
@@ -79,6 +85,7 @@ final class LocalGroup implements ProcessGroup {
         return talk(Kind.EXCHANGE, message.clone());
     }
 
+    /// An operation without data: one meeting is enough.
     private List<byte[]> talk(Kind kind, byte[] message) {
         ranks.enter(rank);
         try {
@@ -92,7 +99,7 @@ final class LocalGroup implements ProcessGroup {
     @Override
     public void broadcast(BufferSlice slice, int root, CopyStream stream) {
         Arguments.requireRank(root, size());
-        List<SharedSlice> offers = rank == root ? List.of(SharedSlice.of(rank, slice, without(root))) : List.of();
+        List<SharedSlice> offers = rank == root ? List.of(new SharedSlice(rank, slice, without(root))) : List.of();
         move(LocalCall.data(Kind.BROADCAST, root, slice.byteSize(), offers), everybody, stream,
                 calls -> pass(calls.get(root).offers().getFirst(), slice, stream));
     }
@@ -105,7 +112,7 @@ final class LocalGroup implements ProcessGroup {
             Arguments.requireParts(parts, size());
             Arguments.requireSize(parts.get(root).byteSize(), into);
             for (int r = 0; r < size(); r++) {
-                offers.add(SharedSlice.of(rank, parts.get(r), only(r)));
+                offers.add(new SharedSlice(rank, parts.get(r), only(r)));
             }
         }
         move(LocalCall.data(Kind.SCATTER, root, into.byteSize(), offers), everybody, stream, calls -> {
@@ -124,9 +131,10 @@ final class LocalGroup implements ProcessGroup {
         });
     }
 
+    /// Every rank looks at what all expect, so that a wrong size is told on all of them and not only where it is.
     private void requireExpected(List<SharedSlice> offered, List<LocalCall> calls) {
         for (int r = 0; r < size(); r++) {
-            long sent = offered.get(r).slice().byteSize();
+            long sent = offered.get(r).byteSize();
             if (sent != calls.get(r).bytes()) {
                 throw ranks.breakUp(calls.get(r) + ": rank " + r + " expects " + calls.get(r).bytes()
                         + " bytes and is sent " + sent, null);
@@ -141,7 +149,7 @@ final class LocalGroup implements ProcessGroup {
             throw new IllegalArgumentException(size() + " parts of " + bytes + " bytes into " + all.byteSize());
         }
         BufferSlice place = all.part(rank * bytes, bytes);
-        List<SharedSlice> offers = List.of(SharedSlice.of(rank, part, without(rank)));
+        List<SharedSlice> offers = List.of(new SharedSlice(rank, part, without(rank)));
         move(LocalCall.data(Kind.ALL_GATHER, -1, bytes, offers), everybody, stream, calls -> {
             if (!part.equals(place)) {
                 copy(part, place, stream);
@@ -160,7 +168,7 @@ final class LocalGroup implements ProcessGroup {
         StringBuilder sizes = new StringBuilder();
         long bytes = 0;
         for (RankSlice piece : pieces) {
-            offers.add(SharedSlice.of(piece.root(), piece.slice(), without(piece.root())));
+            offers.add(new SharedSlice(piece.root(), piece.slice(), without(piece.root())));
             sizes.append(piece.root()).append(':').append(piece.slice().byteSize()).append(' ');
             bytes += piece.slice().byteSize();
         }
@@ -177,7 +185,7 @@ final class LocalGroup implements ProcessGroup {
     @Override
     public void send(BufferSlice slice, int to, CopyStream stream) {
         Arguments.requireOther(to, rank, size());
-        transfer(rank, to, slice, List.of(SharedSlice.of(rank, slice, only(to))), stream);
+        transfer(rank, to, slice, List.of(new SharedSlice(rank, slice, only(to))), stream);
     }
 
     @Override
@@ -186,6 +194,7 @@ final class LocalGroup implements ProcessGroup {
         transfer(from, rank, slice, List.of(), stream);
     }
 
+    /// Between two ranks alone; others may be in an operation of their own.
     private void transfer(int from, int to, BufferSlice slice, List<SharedSlice> offers, CopyStream stream) {
         BitSet both = only(from);
         both.set(to);
@@ -194,6 +203,9 @@ final class LocalGroup implements ProcessGroup {
     }
 
     /// This rank's side of what one rank offers to others.
+    ///
+    ///
+    /// The owner only serves; its own copy, where it wants one, is its own affair.
     private void pass(SharedSlice offer, BufferSlice target, CopyStream stream) {
         if (offer.owner() == rank) {
             offer.serve(ranks, stream);
@@ -206,6 +218,7 @@ final class LocalGroup implements ProcessGroup {
         stream.copy(from.buffer(), from.offset(), to.buffer(), to.offset(), from.byteSize());
     }
 
+    /// A new set, which the caller may change.
     private static BitSet only(int one) {
         BitSet set = new BitSet();
         set.set(one);
@@ -219,6 +232,11 @@ final class LocalGroup implements ProcessGroup {
     }
 
     /// Meets, moves data and meets again, so that nobody's memory is touched when it returns.
+    ///
+    ///
+    /// @param members the ranks that take part, this one among them
+    /// @param stream synchronized before others read what was queued on it, and after this rank has copied
+    /// @param work copies; given the calls of all, by rank
     private void move(LocalCall mine, BitSet members, CopyStream stream, Consumer<List<LocalCall>> work) {
         ranks.enter(rank);
         try {

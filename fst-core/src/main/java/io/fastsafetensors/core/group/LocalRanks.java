@@ -23,12 +23,18 @@ import org.jspecify.annotations.Nullable;
 final class LocalRanks {
     private final int size;
     private final Duration timeout;
+    /// Ranks that were closed; they never come back.
     private final BitSet left = new BitSet();
+    /// Meetings that not everybody has come to, by who is to come: two pairs of ranks may meet at a time.
     private final Map<BitSet, Round> rounds = new HashMap<>();
+    /// How many ranks read each rank's memory now. A rank leaves an operation, broken or not, when nobody does.
     private final int[] readersOf;
     private final Map<Integer, MemorySegment[]> staging = new HashMap<>();
+    /// That of [#staging]; null until memory that the host cannot address is offered.
     private @Nullable Arena arena;
+    /// Ranks inside an operation; the host buffers are not freed before the last has left it.
     private int busy;
+    /// Why the group has ended, null while it is whole.
     private @Nullable GroupException broken;
 
     /// One meeting: the calls of those who came.
@@ -129,6 +135,7 @@ final class LocalRanks {
         return failure;
     }
 
+    /// An exception for each caller: it is thrown on several threads.
     private void requireWhole() {
         if (broken != null) {
             throw new GroupException("the group is broken: " + broken.getMessage(), Where.nowhere(), broken);
@@ -175,8 +182,8 @@ final class LocalRanks {
         }
         Arena memory = arena;
         return staging.computeIfAbsent(rank,
-                _ -> new MemorySegment[] {memory.allocate(StagedRelay.STEP, StagedRelay.ALIGNMENT),
-                    memory.allocate(StagedRelay.STEP, StagedRelay.ALIGNMENT)});
+                _ -> new MemorySegment[] {memory.allocate(SharedSlice.STEP, SharedSlice.ALIGNMENT),
+                    memory.allocate(SharedSlice.STEP, SharedSlice.ALIGNMENT)});
     }
 
     /// A rank leaves; ranks that wait for it, now or later, fail.
@@ -190,6 +197,7 @@ final class LocalRanks {
         freeIfDeserted();
     }
 
+    /// The last rank to leave, or to end its operation after all have left, frees the host buffers.
     private void freeIfDeserted() {
         if (busy == 0 && left.cardinality() == size && arena != null) {
             staging.clear();

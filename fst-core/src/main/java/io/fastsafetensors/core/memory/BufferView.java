@@ -11,7 +11,9 @@ import org.jspecify.annotations.Nullable;
 /// Counted: several tensors may share the view of a derived buffer. Thread-safe.
 public final class BufferView {
     private final SharedBuffer buffer;
+    /// That of all segments given out, made with the first one.
     private @Nullable Arena arena;
+    /// Tensors that the view ends with; see [TensorScope#release].
     private int users = 1;
     private boolean closed;
 

@@ -12,12 +12,18 @@ import org.jspecify.annotations.Nullable;
 /// Closes what cannot be closed yet because native code holds a segment of it: an arena refuses to close during a
 /// downcall that was given one of its segments. Then a thread, alive only as long as there is something to do, tries
 /// again until it succeeds, ever less often.
+///
+///
+/// A refusal cannot be told from a closed arena by its type, so only what is certainly open is closed here, and once.
 final class DeferredClose {
     private static final Logger LOG = System.getLogger("io.fastsafetensors.core");
     private static final long FIRST_RETRY_NANOS = TimeUnit.MILLISECONDS.toNanos(2);
     private static final long LAST_RETRY_NANOS = TimeUnit.SECONDS.toNanos(1);
+    /// What refused so far. Guards itself, the pause and the thread.
     private static final Queue<Closing> PENDING = new ArrayDeque<>();
+    /// The pause before the next try; short again whenever something is added.
     private static long retryNanos = FIRST_RETRY_NANOS;
+    /// Null when nothing is pending: an idle process has no thread for this.
     private static @Nullable Thread running;
 
     /// @param close refuses with [IllegalStateException]
@@ -86,6 +92,7 @@ final class DeferredClose {
         }
     }
 
+    /// @return whether it is over: what fails in another way is not tried again
     private static boolean attempt(Closing closing) {
         try {
             return closing.tryNow();

@@ -10,9 +10,14 @@ import java.lang.ref.Cleaner;
 import org.jspecify.annotations.Nullable;
 
 /// Notices what was collected without having been closed: says so, and frees it.
+///
+///
+/// It works by reachability: an owner that what frees it refers to is never collected, and its leak never noticed. So what
+/// frees is an object apart from what the user has.
 public final class LeakDetector {
     private static final Logger LOG = System.getLogger("io.fastsafetensors.leaks");
     private static final String PROPERTY = "fst.leakDetection";
+    /// One thread for all: nothing that it runs may wait.
     private static final Cleaner CLEANER = Cleaner.create();
 
     private LeakDetector() {

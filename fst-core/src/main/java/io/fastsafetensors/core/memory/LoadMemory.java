@@ -17,15 +17,19 @@ import org.jspecify.annotations.Nullable;
 public final class LoadMemory implements AutoCloseable {
     private final SharedBackend backend;
     private final long budget;
+    /// Whether buffers that were released are kept for later ones of the same size.
     private final boolean reuses;
+    /// Buffers that are kept, the oldest first: those are freed first where they stand in the way.
     private final ArrayDeque<DeviceBuffer> spares = new ArrayDeque<>();
-    private volatile Runnable freed = () -> {
-    };
+    /// Told without the lock, because it takes one of its own.
+    private volatile @Nullable Runnable listener;
     /// Bytes at the device now, spares included.
     private long allocated;
+    /// The bytes of [#spares].
     private long spareBytes;
     /// Bytes granted, neither allocated yet nor given back.
     private long granted;
+    /// The most that [#allocated] ever was.
     private long peak;
     private boolean closed;
 
@@ -53,8 +57,15 @@ public final class LoadMemory implements AutoCloseable {
     }
 
     /// Whenever bytes become available this is called, without locks, by the thread that released them.
-    public void onRelease(Runnable listener) {
-        freed = listener;
+    public void onRelease(Runnable told) {
+        listener = told;
+    }
+
+    private void tellReleased() {
+        Runnable told = listener;
+        if (told != null) {
+            told.run();
+        }
     }
 
     /// The most bytes that were allocated at any time, those included that were just being allocated or freed.
@@ -76,7 +87,10 @@ public final class LoadMemory implements AutoCloseable {
         List<DeviceBuffer> surplus = new ArrayList<>();
         Grant grant = null;
         synchronized (this) {
-            long bytes = Math.addExact(others, buffers.stream().mapToLong(Long::longValue).sum());
+            long bytes = others;
+            for (long size : buffers) {
+                bytes = Math.addExact(bytes, size);
+            }
             if (bytes <= availableBytes()) {
                 List<DeviceBuffer> mine = takeSpares(buffers);
                 long fresh = bytes - sum(mine);
@@ -94,6 +108,7 @@ public final class LoadMemory implements AutoCloseable {
         return grant;
     }
 
+    /// A buffer serves for its own size alone: a larger one would count more than was granted.
     private List<DeviceBuffer> takeSpares(List<Long> sizes) {
         List<DeviceBuffer> taken = new ArrayList<>();
         for (long size : sizes) {
@@ -118,7 +133,11 @@ public final class LoadMemory implements AutoCloseable {
     }
 
     private static long sum(List<DeviceBuffer> buffers) {
-        return buffers.stream().mapToLong(DeviceBuffer::byteSize).sum();
+        long bytes = 0;
+        for (DeviceBuffer buffer : buffers) {
+            bytes += buffer.byteSize();
+        }
+        return bytes;
     }
 
     private void free(List<DeviceBuffer> buffers) {
@@ -133,11 +152,12 @@ public final class LoadMemory implements AutoCloseable {
         releases.finish();
     }
 
+    /// The device has bytes back.
     private void released(long bytes) {
         synchronized (this) {
             allocated -= bytes;
         }
-        freed.run();
+        tellReleased();
     }
 
     /// Keeps a buffer for a later batch.
@@ -151,7 +171,7 @@ public final class LoadMemory implements AutoCloseable {
             spares.add(buffer);
             spareBytes += buffer.byteSize();
         }
-        freed.run();
+        tellReleased();
         return true;
     }
 
@@ -173,7 +193,9 @@ public final class LoadMemory implements AutoCloseable {
 
     /// Bytes that may be allocated. What is left at [#close()] goes back; what was allocated counts until it is freed.
     public final class Grant implements AutoCloseable {
+        /// Spares that were taken for buffers of this grant.
         private final List<DeviceBuffer> mine;
+        /// Bytes that may still be allocated besides. Guarded by the memory, like what follows.
         private long left;
         private boolean ended;
 
@@ -232,6 +254,7 @@ public final class LoadMemory implements AutoCloseable {
             released(bytes);
         }
 
+        /// @return null if none of this size was taken for the grant, or all were handed out
         private @Nullable DeviceBuffer takeMine(long bytes) {
             synchronized (LoadMemory.this) {
                 for (Iterator<DeviceBuffer> each = mine.iterator(); each.hasNext();) {
@@ -245,6 +268,7 @@ public final class LoadMemory implements AutoCloseable {
             return null;
         }
 
+        /// Counts the bytes before the device is asked for them, so that two threads never allocate the same room.
         private DeviceBuffer fresh(long bytes, long alignment) {
             synchronized (LoadMemory.this) {
                 if (bytes > left) {
@@ -288,7 +312,7 @@ public final class LoadMemory implements AutoCloseable {
                 }
                 mine.clear();
             }
-            new Releases().run(() -> free(surplus)).run(freed).finish();
+            new Releases().run(() -> free(surplus)).run(LoadMemory.this::tellReleased).finish();
         }
     }
 

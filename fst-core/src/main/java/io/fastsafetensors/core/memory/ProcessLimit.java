@@ -27,6 +27,7 @@ public final class ProcessLimit {
         return read(property, ByteSize::parse, least);
     }
 
+    /// A value that cannot be read is an error and no default: a bound that is silently not in force is found out too late.
     private static OptionalLong read(String property, ToLongFunction<String> parse, long least) {
         String text = System.getProperty(property);
         if (text == null) {

@@ -3,6 +3,10 @@ package io.fastsafetensors.core.memory;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /// Counts the references to something. It begins with one, and never comes back from none. Thread-safe.
+///
+///
+/// Only who has a reference may retain another one without asking; who does not (a table of open devices, say) tries, and
+/// makes a new object if it comes too late.
 public final class References {
     private final AtomicInteger count = new AtomicInteger(1);
 

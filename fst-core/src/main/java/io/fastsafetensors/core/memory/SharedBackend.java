@@ -8,6 +8,9 @@ import java.util.List;
 import java.util.function.Consumer;
 
 /// An opened backend with a count of its references (of loaders, buffers, pools); the last one closes it.
+///
+///
+/// It keeps streams that nobody uses, because loads and tensors want one for a moment each. Thread-safe.
 public final class SharedBackend {
     /// As many as readers at a time, and some for conversions besides.
     private static final int MOST_IDLE = 32;
@@ -15,6 +18,7 @@ public final class SharedBackend {
     private final Backend backend;
     private final Consumer<SharedBackend> closing;
     private final References references = new References();
+    /// The one that was used last is taken first. Guarded by itself.
     private final ArrayDeque<CopyStream> idleStreams = new ArrayDeque<>();
 
     /// Takes over `backend`; one reference.

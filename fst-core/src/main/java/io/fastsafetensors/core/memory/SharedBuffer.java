@@ -11,6 +11,11 @@ import java.util.ArrayList;
 import java.util.List;
 
 /// A reference-counted device buffer: the last release frees it. Starts with one reference.
+///
+///
+/// Whoever may touch the memory has a reference: each scope that tensors live in, each operation for its own length, each
+/// pin, each DLPack struct. It has the backend open for as long as it exists, so that there is a device to free it on.
+/// Thread-safe.
 public final class SharedBuffer {
     private static final Logger LOG = System.getLogger("io.fastsafetensors.core");
     private static final Owner NOBODY = new Owner() {
@@ -27,7 +32,9 @@ public final class SharedBuffer {
 
     private final DeviceBuffer buffer;
     private final SharedBackend backend;
+    /// Told when the memory goes; most buffers have an owner that counts nothing.
     private final Owner owner;
+    /// Whether segments of it may be inside native calls when it is freed; then a close may have to be tried again.
     private final boolean hostAddressable;
     private final References references = new References();
     /// What must pass before the memory is freed or used again; guarded by itself.

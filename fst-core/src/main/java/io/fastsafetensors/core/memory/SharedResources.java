@@ -8,6 +8,10 @@ import java.util.function.Function;
 /// Reference-counted resources by key: made when a key is first retained, shared while there are references, disposed of
 /// after the last release. Thread-safe.
 ///
+///
+/// Between the last release and the end of the disposal a new resource of the same key may be made: the two may exist at
+/// the same time, and neither knows of the other.
+///
 /// @param <K> the keys
 /// @param <T> the resources
 public final class SharedResources<K, T> {

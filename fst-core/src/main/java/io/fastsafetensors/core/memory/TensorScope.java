@@ -9,15 +9,20 @@ import java.util.function.LongFunction;
 import org.jspecify.annotations.Nullable;
 
 /// A set of leases that end together, in which tensors live. Thread-safe.
-public final class TensorScope {
+public final class TensorScope implements AutoCloseable {
     /// The largest result that shares a buffer.
     public static final long SMALL = 16 << 10;
+    /// The size of the first buffer that small results share; each later one is twice as large.
     private static final long SMALLEST_SHARED = 64 << 10;
     private static final long LARGEST_SHARED = 1 << 20;
 
     private final String what;
+    /// Follows "is closed" in every message, empty where there is none.
     private final String advice;
+    /// Guards itself. A lock of its own, since allocating takes long and a close must not wait for it.
     private final Pieces pieces = new Pieces();
+    /// Every lease that has not ended. A lease is added before it is looked whether the scope is closed, so that a close
+    /// meanwhile either ends it or is seen.
     private final Set<BufferView> leases = ConcurrentHashMap.newKeySet();
     private volatile boolean closed;
 
@@ -125,6 +130,7 @@ public final class TensorScope {
     }
 
     /// Ends every lease. Idempotent: what fails to be freed keeps nothing else, and is told once.
+    @Override
     public void close() {
         markClosed();
         List<BufferView> all = new ArrayList<>(leases);

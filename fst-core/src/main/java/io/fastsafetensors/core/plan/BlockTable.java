@@ -3,6 +3,10 @@ package io.fastsafetensors.core.plan;
 import java.util.Arrays;
 
 /// The blocks of a plan, by file and offset. Flat arrays, since a 700 GB checkpoint has 90,000.
+///
+///
+/// The planner adds blocks file by file, each file's in the order of its bytes; searches rely on that. Immutable once
+/// planned.
 public final class BlockTable {
     /// Stands for "no place in the buffer of its own": the block's tensors are moved one by one.
     public static final long MOVED = -1;
@@ -13,6 +17,7 @@ public final class BlockTable {
     private long[] target = new long[64];
     private int size;
 
+    /// @param bufferOffset where the page of byte `from` goes, or [#MOVED]
     void add(int fileIndex, long from, long to, long bufferOffset) {
         if (size == file.length) {
             int capacity = Math.multiplyExact(size, 2);

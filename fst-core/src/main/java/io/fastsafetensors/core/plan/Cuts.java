@@ -4,6 +4,9 @@ import io.fastsafetensors.core.shard.Part;
 import io.fastsafetensors.types.TensorInfo;
 
 /// Selects the part of each tensor that is loaded. Pure: the same answer every time.
+///
+///
+/// An interface of this package, because who cuts (the layout of ranks) comes after it.
 @FunctionalInterface
 public interface Cuts {
     /// Every tensor as a whole.

@@ -1,7 +1,6 @@
 package io.fastsafetensors.core.plan;
 
 import io.fastsafetensors.types.Location;
-import java.util.stream.IntStream;
 
 /// The plan of one file.
 ///
@@ -45,11 +44,21 @@ public record PlannedFile(Location location, long fileLength, PlannedTensors ten
 
     /// Whether some tensor changes its dtype on the way.
     public boolean converts() {
-        return IntStream.range(0, tensors.size()).anyMatch(tensors::isConverted);
+        for (int t = 0; t < tensors.size(); t++) {
+            if (tensors.isConverted(t)) {
+                return true;
+            }
+        }
+        return false;
     }
 
     /// Whether some tensor's bytes are not one run of the file.
     public boolean gathers() {
-        return IntStream.range(0, tensors.size()).anyMatch(tensors::isGathered);
+        for (int t = 0; t < tensors.size(); t++) {
+            if (tensors.isGathered(t)) {
+                return true;
+            }
+        }
+        return false;
     }
 }

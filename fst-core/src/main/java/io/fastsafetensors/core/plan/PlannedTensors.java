@@ -15,9 +15,9 @@ public final class PlannedTensors extends AbstractList<PlannedTensor> implements
     private final PlanSettings settings;
     private final int file;
     private final List<TensorInfo> header;
-    // The tensors' numbers in the header; null if they are all of it.
+    /// The tensors' numbers in the header; null if they are all of it.
     private final int @Nullable [] numbers;
-    // Null if they are all loaded as wholes.
+    /// Null if they are all loaded as wholes.
     private final Part @Nullable [] parts;
     private final long[] bufferOffset;
     private final int[] firstBlock;
@@ -34,6 +34,11 @@ public final class PlannedTensors extends AbstractList<PlannedTensor> implements
         this.lastBlock = new int[selected.size()];
     }
 
+    /// Sets where a tensor goes, once, by the planner.
+    ///
+    /// @param offset its first byte in the buffer
+    /// @param first the first block that carries bytes of it
+    /// @param last the last one; before the first for an empty tensor
     void place(int index, long offset, int first, int last) {
         bufferOffset[index] = offset;
         firstBlock[index] = first;
@@ -84,6 +89,7 @@ public final class PlannedTensors extends AbstractList<PlannedTensor> implements
         return settings.target(info(index));
     }
 
+    /// The bytes in the buffer. Elements fill whole bytes in either dtype: the planner has refused others.
     private static long byteSize(TensorInfo info, Part part, DType target) {
         return target == info.dtype() ? part.byteSize() : target.byteSize(part.shape().elements());
     }

@@ -35,8 +35,10 @@ public final class Planner {
     /// @throws io.fastsafetensors.error.SliceException if a tensor cannot be cut as it should be
     public static ReadPlan plan(List<FileHeader> headers, List<FileTransfer> routes, Selection selection,
             PlanSettings settings, Cuts cuts) {
-        List<Selected> selected =
-                headers.stream().map(header -> Selected.of(header.tensors(), selection, cuts)).toList();
+        List<Selected> selected = new ArrayList<>(headers.size());
+        for (FileHeader header : headers) {
+            selected.add(Selected.of(header.tensors(), selection, cuts));
+        }
         return plan(headers, routes, selected, settings);
     }
 
@@ -80,6 +82,8 @@ public final class Planner {
         return null;
     }
 
+    /// The buffer is the file's ranges one after the other, each from a whole page to a whole page, so that a direct read
+    /// of any block goes straight to where its tensors stay. What lies between tensors of a range is read and kept.
     private PlannedFile inPlace(int index, FileHeader header, Selected selected, FileTransfer route) {
         long blockBytes = route.readBytes() > 0 ? Pages.ceil(route.readBytes()) : settings.blockBytes();
         Ranges ranges = Ranges.of(selected, GAP_LIMIT);
@@ -110,12 +114,15 @@ public final class Planner {
                 bufferBytes, PlannedPath.IN_PLACE, "the host can address the memory and the file is aligned");
     }
 
+    /// @param firstBlock the first block of the tensor's file
     private void place(PlannedTensors tensors, int index, SelectedTensor tensor, long offset, int firstBlock) {
         boolean empty = tensor.isEmpty();
         tensors.place(index, offset, empty ? 0 : blocks.find(firstBlock, tensor.start()),
                 empty ? -1 : blocks.find(firstBlock, tensor.end() - 1));
     }
 
+    /// Every tensor has a place of its own, whatever lies between them in the file. Blocks end on pages of the file, unless
+    /// a tensor that is converted or gathered would be cut inside what its kernels take at a time.
     private PlannedFile placed(int index, FileHeader header, Selected selected, FileTransfer route) {
         Ranges ranges = Ranges.of(selected, GAP_LIMIT);
         int blockBytes = route.path() == PlannedPath.MAPPED && selected.stream().allMatch(this::isCopied)
@@ -162,6 +169,7 @@ public final class Planner {
         return start + (cut - start) / granule * granule;
     }
 
+    /// Whether its bytes in memory are one run of its bytes in the file.
     private boolean isCopied(SelectedTensor tensor) {
         return tensor.part().isContiguous() && !isConverted(tensor.info());
     }

@@ -5,6 +5,10 @@ import java.util.Arrays;
 import java.util.List;
 
 /// The byte ranges of a file that tensors cover, neighbours merged.
+///
+///
+/// Filled once, in the order of the offsets; flat arrays, since a tensor that is cut along an inner dimension may have a
+/// range for each row.
 final class Ranges {
     private long[] start = new long[4];
     private long[] end = new long[4];
@@ -30,6 +34,7 @@ final class Ranges {
         return ranges;
     }
 
+    /// @param from not before the begin of any range so far
     private void add(long from, long to, long gap) {
         if (size > 0 && from - end[size - 1] <= gap) {
             end[size - 1] = to;
@@ -55,6 +60,7 @@ final class Ranges {
         return end[index];
     }
 
+    /// The bytes that are read, gaps that were merged over included.
     long bytes() {
         long sum = 0;
         for (int i = 0; i < size; i++) {

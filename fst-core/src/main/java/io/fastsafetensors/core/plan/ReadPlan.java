@@ -17,7 +17,9 @@ public final class ReadPlan implements LoadPlan {
     private final List<PlannedFile> files;
     private final BlockTable blocks;
     private final PlanSettings settings;
+    /// The order of the reads: that of the blocks, but for the first ones of the first files.
     private final int[] order;
+    /// How ranks share the load, once that is known; for whoever prints the plan.
     private final Optional<Sharing> sharing;
 
     ReadPlan(List<PlannedFile> files, BlockTable blocks, PlanSettings settings) {
@@ -49,6 +51,11 @@ public final class ReadPlan implements LoadPlan {
     /// The blocks.
     public BlockTable blocks() {
         return blocks;
+    }
+
+    /// Where the blocks go, worked out now: only a load whose blocks are exchanged wants to know.
+    public Targets targets() {
+        return new Targets(this);
     }
 
     /// The blocks in the order in which one rank alone reads them.
@@ -83,12 +90,22 @@ public final class ReadPlan implements LoadPlan {
 
     /// Whether the blocks of some file take this way.
     public boolean uses(PlannedFile.PlannedPath way) {
-        return files.stream().anyMatch(f -> f.path() == way && f.bytesToRead() > 0);
+        for (PlannedFile file : files) {
+            if (file.path() == way && file.bytesToRead() > 0) {
+                return true;
+            }
+        }
+        return false;
     }
 
     /// Whether some tensor changes its dtype on the way.
     public boolean converts() {
-        return files.stream().anyMatch(PlannedFile::converts);
+        for (PlannedFile file : files) {
+            if (file.converts()) {
+                return true;
+            }
+        }
+        return false;
     }
 
     /// Whether some tensor's bytes are not one run of its file.
@@ -98,7 +115,12 @@ public final class ReadPlan implements LoadPlan {
 
     /// Whether some tensor's bytes are not one run of a file that takes this way.
     public boolean gathers(PlannedFile.PlannedPath way) {
-        return files.stream().anyMatch(f -> f.path() == way && f.gathers());
+        for (PlannedFile file : files) {
+            if (file.path() == way && file.gathers()) {
+                return true;
+            }
+        }
+        return false;
     }
 
     /// Fails unless the buffers fit.
@@ -170,6 +192,7 @@ public final class ReadPlan implements LoadPlan {
         return Sha256.hex(sha);
     }
 
+    /// With its length, so that two texts never digest as two others with the same letters.
     private static void update(MessageDigest sha, String text) {
         byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
         sha.update((byte) (bytes.length >>> 24));
@@ -201,5 +224,75 @@ public final class ReadPlan implements LoadPlan {
     @Override
     public String toString() {
         return describe();
+    }
+
+    /// The target of each block of a plan: one range of its file's buffer, no two overlapping. Padding between tensors may
+    /// be inside.
+    public static final class Targets {
+        private final long[] start;
+        private final long[] end;
+
+        private Targets(ReadPlan plan) {
+            BlockTable blocks = plan.blocks();
+            start = new long[blocks.size()];
+            end = new long[blocks.size()];
+            int tensor = 0;
+            for (int b = 0; b < start.length; b++) {
+                tensor = b > 0 && blocks.file(b) == blocks.file(b - 1) ? tensor : 0;
+                if (blocks.target(b) != BlockTable.MOVED) {
+                    start[b] = blocks.target(b) + blocks.start(b) - Pages.floor(blocks.start(b));
+                    end[b] = start[b] + blocks.end(b) - blocks.start(b);
+                } else {
+                    tensor = cover(b, blocks.start(b), blocks.end(b), plan.planned().get(blocks.file(b)).tensors(),
+                            tensor);
+                }
+            }
+        }
+
+        /// @param from the first tensor that may have bytes in the block
+        /// @return the first one that may have bytes in the next block
+        private int cover(int block, long first, long last, PlannedTensors tensors, int from) {
+            int at = from;
+            while (at < tensors.size() && tensors.fileEnd(at) <= first) {
+                at++;
+            }
+            boolean found = false;
+            for (int t = at; t < tensors.size() && tensors.fileStart(t) < last; t++) {
+                PlannedTensor tensor = tensors.get(t);
+                if (tensor.byteSize() > 0 && tensor.fileEnd() > first) {
+                    start[block] = found ? start[block] : tensor.targetOf(Math.max(first, tensor.fileStart()));
+                    end[block] = tensor.targetOf(Math.min(last, tensor.fileEnd()));
+                    found = true;
+                }
+            }
+            return at;
+        }
+
+        /// The first byte in the buffer.
+        public long start(int block) {
+            return start[block];
+        }
+
+        /// The range of the buffer that blocks fill which follow one another, padding between their tensors included.
+        ///
+        /// @param from the first block
+        /// @param to the block after the last one, of the same file
+        /// @return the first byte and the one after the last; equal if nothing in them is wanted
+        public long[] range(int from, int to) {
+            int first = from;
+            while (first < to && bytes(first) == 0) {
+                first++;
+            }
+            int last = to - 1;
+            while (last > first && bytes(last) == 0) {
+                last--;
+            }
+            return first >= to ? new long[] {0, 0} : new long[] {start[first], end[last]};
+        }
+
+        /// How many bytes, 0 for a block that holds nothing that is wanted.
+        public long bytes(int block) {
+            return end[block] - start[block];
+        }
     }
 }

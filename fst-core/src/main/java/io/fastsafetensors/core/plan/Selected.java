@@ -12,9 +12,9 @@ import org.jspecify.annotations.Nullable;
 /// The tensors of one file that are loaded, with the part of each that is, in the order of their offsets. Immutable.
 final class Selected extends AbstractList<SelectedTensor> implements RandomAccess {
     private final List<TensorInfo> header;
-    // Null if all are selected.
+    /// Null if all are selected.
     private final int @Nullable [] numbers;
-    // Null if they are all loaded as wholes.
+    /// Null if they are all loaded as wholes.
     private final Part @Nullable [] parts;
 
     private Selected(List<TensorInfo> header, int @Nullable [] numbers, Part @Nullable [] parts) {
@@ -63,14 +63,17 @@ final class Selected extends AbstractList<SelectedTensor> implements RandomAcces
         return new Selected(header, some, parts == null ? null : Arrays.copyOfRange(parts, from, to));
     }
 
+    /// All tensors of the file, the selected ones among them.
     List<TensorInfo> header() {
         return header;
     }
 
+    /// The positions in the header of those that are selected; null if all are.
     int @Nullable [] numbers() {
         return numbers;
     }
 
+    /// What is loaded of each selected one; null if all are loaded as wholes.
     Part @Nullable [] parts() {
         return parts;
     }

@@ -11,9 +11,10 @@ import java.util.List;
 public final class StreamPlan {
     private final List<FileHeader> headers;
     private final PlanSettings settings;
+    /// Whether the host can address the memory: only then may a file be planned in place.
     private final boolean keepsFileLayout;
     private final List<Selected> selected;
-    // The number of each file's first tensor, and that of all tensors.
+    /// The number of each file's first tensor, and that of all tensors.
     private final int[] files;
     private final long ownedAlone;
 
@@ -131,6 +132,7 @@ public final class StreamPlan {
         return run(from, size(), capacity);
     }
 
+    /// @param end where it ends at the latest
     private Run run(int from, int end, long capacity) {
         Measure measure = new Measure();
         int file = fileOf(from);
@@ -202,10 +204,15 @@ public final class StreamPlan {
 
     /// Adds up what a run takes, for whichever of both layouts takes more.
     private final class Measure {
+        /// What the files before the one at hand take.
         private long before;
+        /// What the file at hand takes if its tensors stay where it has them.
         private long inPlace;
+        /// What it takes if each has a place of its own.
         private long moved;
+        /// Where in the file the last tensor ends, for the gap to the next one.
         private long rangeEnd = Long.MIN_VALUE;
+        /// What the copies take in which tensors are handed out.
         private long owned;
 
         void nextFile() {
@@ -219,6 +226,7 @@ public final class StreamPlan {
             return before + Math.max(inPlace, moved);
         }
 
+        /// Whether the run still takes no more with one tensor more.
         boolean fits(SelectedTensor tensor, long capacity) {
             long more = keepsFileLayout ? inPlaceWith(tensor) : 0;
             return before + Math.max(more, movedWith(tensor)) + owned + copied(tensor) <= capacity;

@@ -1,7 +1,7 @@
 package io.fastsafetensors.core.shard;
 
-import io.fastsafetensors.error.SliceException;
 import io.fastsafetensors.error.SliceException.Reason;
+import io.fastsafetensors.error.SliceException;
 import io.fastsafetensors.error.Where;
 import io.fastsafetensors.spi.Strided;
 import io.fastsafetensors.types.DType;
@@ -51,6 +51,7 @@ public record SliceView(Shape shape, Strided view, boolean contiguous, long byte
         return of(name, dtype, new Strided(Shape.of(Arrays.copyOf(dims, rank)), offset, Arrays.copyOf(strides, rank)));
     }
 
+    /// Elements of less than a byte need runs that begin and end on bytes; others fit anywhere.
     private static SliceView of(String name, DType dtype, Strided view) {
         Shape shape = view.shape();
         long elements = shape.elements();
@@ -71,6 +72,13 @@ public record SliceView(Shape shape, Strided view, boolean contiguous, long byte
         return new SliceView(view.shape(), view, true, firstBit / 8, bits / 8);
     }
 
+    /// The runs of bytes that the slice takes of its tensor, at the first of them.
+    ///
+    /// @param dtype the tensor's
+    public Runs runs(DType dtype) {
+        return Runs.of(dtype, this);
+    }
+
     /// The strides of a row-major tensor, in elements.
     static long[] rowMajor(Shape shape) {
         long[] strides = new long[shape.rank()];
@@ -82,6 +90,7 @@ public record SliceView(Shape shape, Strided view, boolean contiguous, long byte
         return strides;
     }
 
+    /// Dimensions of one element may have any stride.
     private static boolean isContiguous(Shape shape, long[] strides) {
         long expected = 1;
         for (int d = shape.rank() - 1; d >= 0; d--) {
@@ -95,6 +104,9 @@ public record SliceView(Shape shape, Strided view, boolean contiguous, long byte
         return true;
     }
 
+    /// Counts a negative index from the end, as Python does.
+    ///
+    /// @param asked what the message names
     static long index(String name, int dim, long size, long index, long asked) {
         long resolved = index < 0 ? index + size : index;
         if (resolved < 0 || resolved >= size) {
@@ -157,6 +169,7 @@ public record SliceView(Shape shape, Strided view, boolean contiguous, long byte
             return range.step() > 0 ? forwards(name, dim, size, range) : backwards(name, dim, size, range);
         }
 
+        /// An end may be the size itself; unlike in Python, it may not be beyond.
         private static Bounds forwards(String name, int dim, long size, Slice.Range range) {
             boolean fromStart = range.start() == Slice.OPEN;
             long start = fromStart ? 0 : index(name, dim, size, range.start(), range.start());
@@ -175,6 +188,103 @@ public record SliceView(Shape shape, Strided view, boolean contiguous, long byte
                 return new Bounds(Math.max(0, start), start <= stop ? 0 : 1);
             }
             return new Bounds(start, Math.ceilDiv(start - stop, -range.step()));
+        }
+    }
+
+    /// Walks over the runs of bytes that a slice takes of a tensor, by rising offset: where each begins in the tensor and where
+    /// it goes in the result. Allocates nothing on the way; for one thread.
+    public static final class Runs {
+        private final long[] counts;
+        private final long[] sourceStrides;
+        private final long[] targetStrides;
+        private final long[] index;
+        private final long runBytes;
+        private long remaining;
+        private long source;
+        private long target;
+
+        private Runs(int dims, long runBytes, long runs) {
+            this.counts = new long[dims];
+            this.sourceStrides = new long[dims];
+            this.targetStrides = new long[dims];
+            this.index = new long[dims];
+            this.runBytes = runBytes;
+            this.remaining = runs;
+        }
+
+        static Runs of(DType dtype, SliceView slice) {
+            if (slice.contiguous()) {
+                Runs one = new Runs(0, slice.byteSize(), slice.byteSize() == 0 ? 0 : 1);
+                one.source = slice.byteOffset();
+                return one;
+            }
+            long unit = dtype.isSubByte() ? 1 : dtype.bits() / 8;
+            Strided view = slice.view();
+            Shape shape = view.shape();
+            int outer = shape.rank();
+            long run = 1;
+            while (outer > 0 && (view.stride(outer - 1) == run || shape.dim(outer - 1) == 1)) {
+                run *= shape.dim(--outer);
+            }
+            long runs = 1;
+            for (int d = 0; d < outer; d++) {
+                runs *= shape.dim(d);
+            }
+            Runs walk = new Runs(outer, run * unit, runs);
+            walk.source = view.offset() * unit;
+            long targetStride = walk.runBytes;
+            for (int d = outer - 1; d >= 0; d--) {
+                walk.dimension(d, shape.dim(d), view.stride(d) * unit, targetStride);
+                targetStride *= shape.dim(d);
+            }
+            return walk;
+        }
+
+        /// What is walked backwards in the tensor is walked backwards in the result instead.
+        private void dimension(int d, long count, long sourceStride, long targetStride) {
+            boolean backwards = sourceStride < 0;
+            counts[d] = count;
+            sourceStrides[d] = Math.abs(sourceStride);
+            targetStrides[d] = backwards ? -targetStride : targetStride;
+            if (backwards) {
+                source += (count - 1) * sourceStride;
+                target += (count - 1) * targetStride;
+            }
+        }
+
+        /// Whether there is a run here; false after the last.
+        public boolean hasRun() {
+            return remaining > 0;
+        }
+
+        /// The bytes of each run.
+        public long runBytes() {
+            return runBytes;
+        }
+
+        /// Where this run begins in the tensor, in bytes.
+        public long source() {
+            return source;
+        }
+
+        /// Where this run begins in the result, in bytes.
+        public long target() {
+            return target;
+        }
+
+        /// Goes to the next run.
+        public void advance() {
+            remaining--;
+            for (int d = counts.length - 1; d >= 0; d--) {
+                source += sourceStrides[d];
+                target += targetStrides[d];
+                if (++index[d] < counts[d]) {
+                    return;
+                }
+                index[d] = 0;
+                source -= counts[d] * sourceStrides[d];
+                target -= counts[d] * targetStrides[d];
+            }
         }
     }
 }

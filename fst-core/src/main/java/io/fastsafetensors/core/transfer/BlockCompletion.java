@@ -1,40 +1,96 @@
 package io.fastsafetensors.core.transfer;
 
+import io.fastsafetensors.api.ProgressListener;
 import io.fastsafetensors.core.memory.Waits;
+import io.fastsafetensors.core.plan.PlannedTensors;
+import io.fastsafetensors.core.plan.ReadPlan;
 import java.util.concurrent.atomic.AtomicIntegerArray;
-import java.util.function.IntConsumer;
 import org.jspecify.annotations.Nullable;
 
-/// Tracks the blocks that have arrived, and lets threads wait for them. Readers report, any thread waits.
+/// Tracks the blocks of a plan that have arrived: lets threads wait for them, counts their bytes, tells a listener, and notes
+/// when the first tensor and the last block were complete. Readers report, any thread waits.
+///
+/// Everything that is noted of a block is written before the block can be seen, so a thread that sees its last block sees the
+/// times and the bytes too. A block that has arrived stays, even if the load fails later.
 public final class BlockCompletion {
+    private final ReadPlan plan;
+    private final ProgressListener listener;
     private final AtomicIntegerArray arrived;
-    private final IntConsumer before;
     private final Object changed = new Object();
+    /// Keeps the calls of the listener apart, and in the order of the bytes. Not the monitor that others wait for: what a
+    /// listener does may take as long as it likes.
+    private final Object telling = new Object();
     private int waiting;
+    private volatile long bytes;
+    private volatile long firstTensorNanos;
+    private volatile long allDoneNanos;
     private volatile @Nullable RuntimeException failure;
     private volatile boolean told;
 
-    /// @param blocks how many blocks the plan has
-    public BlockCompletion(int blocks) {
-        this(blocks, _ -> {
-        });
-    }
-
-    /// @param before told of each block just before anybody can see that it is in place, one at a time
-    BlockCompletion(int blocks, IntConsumer before) {
-        this.arrived = new AtomicIntegerArray(blocks);
-        this.before = before;
+    /// No block of the plan has arrived.
+    ///
+    /// @param listener told after each block, on the thread that reports it
+    public BlockCompletion(ReadPlan plan, ProgressListener listener) {
+        this.plan = plan;
+        this.listener = listener;
+        this.arrived = new AtomicIntegerArray(plan.blocks().size());
     }
 
     /// A block is in place.
     public void arrive(int block) {
         synchronized (changed) {
-            before.accept(block);
+            noteFirstTensor(block);
+            long done = bytes + plan.blocks().end(block) - plan.blocks().start(block);
+            bytes = done;
+            if (done == plan.bytesToRead()) {
+                allDoneNanos = System.nanoTime();
+            }
             arrived.set(block, 1);
             if (waiting > 0) {
                 changed.notifyAll();
             }
         }
+        if (!listener.equals(ProgressListener.NONE)) {
+            synchronized (telling) {
+                listener.progress(bytes, plan.bytesToRead());
+            }
+        }
+    }
+
+    /// Looks only at tensors that the block carries, and at none once one was complete. The block is not among the
+    /// arrived ones yet, and no other comes meanwhile.
+    private void noteFirstTensor(int block) {
+        if (firstTensorNanos != 0) {
+            return;
+        }
+        PlannedTensors tensors = plan.planned().get(plan.blocks().file(block)).tensors();
+        for (int t = 0; t < tensors.size(); t++) {
+            if (tensors.firstBlock(t) > block) {
+                return;
+            }
+            if (tensors.lastBlock(t) >= block && isThere(tensors.firstBlock(t), block - 1)
+                    && isThere(block + 1, tensors.lastBlock(t))) {
+                firstTensorNanos = System.nanoTime();
+                return;
+            }
+        }
+    }
+
+    /// Nothing more arrives. A plan without a byte to read is complete now.
+    void end() {
+        if (allDoneNanos == 0 && failure == null) {
+            allDoneNanos = System.nanoTime();
+        }
+    }
+
+    /// `System.nanoTime()` when the first tensor was complete, 0 before.
+    public long firstTensorNanos() {
+        return firstTensorNanos;
+    }
+
+    /// `System.nanoTime()` when everything was in place, 0 before.
+    public long allDoneNanos() {
+        return allDoneNanos;
     }
 
     /// Ends the waiting of everybody whose blocks are not there. The first failure stays.

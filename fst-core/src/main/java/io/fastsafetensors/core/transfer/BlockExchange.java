@@ -5,7 +5,9 @@ import org.jspecify.annotations.Nullable;
 
 /// Exchanges blocks with the loads of other ranks that have the same plan: each rank reads some of the blocks, and all
 /// get all. The readers of a load report which have been read; the exchange runs on a thread of the load's own.
-public interface BlockExchange {
+///
+/// A load that has one calls [#run(Load)] once unless its plan has no block, and [#close()] once in any case.
+public interface BlockExchange extends AutoCloseable {
     /// The blocks that this rank reads, in the order in which it reads them.
     int[] reads();
 
@@ -27,6 +29,7 @@ public interface BlockExchange {
     long bytesReceived();
 
     /// The load has ended on this rank, begun or not. Idempotent.
+    @Override
     void close();
 
     /// The load of this rank.

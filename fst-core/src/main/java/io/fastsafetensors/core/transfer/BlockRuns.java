@@ -62,14 +62,18 @@ final class BlockRuns {
     /// Runs as long as this move as fast one by one.
     private static final long LONG_RUN = 64 << 10;
 
+    /// No place in a buffer: the next run joins none.
     private static final long NOWHERE = -1;
 
     private final Sink sink;
+    /// The file offset of the page of the block's first byte, from which sources are counted.
     private long base;
     private long runStart;
     private long runEnd;
     private long runTarget;
     private long runTargetEnd;
+    /// What the pending run is and becomes; bytes both where it is copied, so that copies of tensors of several dtypes
+    /// join.
     private DType from = DType.U8;
     private DType to = DType.U8;
 
@@ -125,6 +129,7 @@ final class BlockRuns {
         }
     }
 
+    /// What of one row lies between two bytes, if anything does.
     private void addRow(PlannedTensors tensors, int index, PlannedTensor tensor, long row, long first, long last) {
         long start = tensor.fileStart() + row * tensor.part().rowBytes();
         long from = Math.max(first, start);
@@ -134,6 +139,8 @@ final class BlockRuns {
         }
     }
 
+    /// Joins bytes to the pending run where they follow it in the file and in the buffer, else begins another: one copy of
+    /// a block takes a device less time than one of each tensor in it.
     private void add(PlannedTensors tensors, int index, long first, long last) {
         DType source = tensors.info(index).dtype();
         DType result = tensors.dtype(index);
@@ -155,6 +162,7 @@ final class BlockRuns {
         return source == result ? bytes : Math.multiplyExact(bytes, 8) / source.bits() * result.bits() / 8;
     }
 
+    /// Hands the pending run to the sink.
     private void flush() {
         long bytes = runEnd - runStart;
         if (bytes == 0) {

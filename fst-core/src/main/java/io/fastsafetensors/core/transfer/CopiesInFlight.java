@@ -8,8 +8,12 @@ import java.util.ArrayDeque;
 import org.jspecify.annotations.Nullable;
 
 /// The blocks of one reader that are under way to the device, oldest first, and the slots they fly from.
+///
+/// Copies of one stream finish in the order in which they were submitted, so only the oldest is ever waited for. The reader
+/// adds a block right after its fence; from then on this owns the fence and the slot.
 final class CopiesInFlight {
     private final LoadContext load;
+    /// Sized for all that may be under way, so that adding a block allocates nothing but its record.
     private final ArrayDeque<Flight> flying;
 
     /// @param slot what goes back to the pool when the fence has passed, if anything
@@ -52,6 +56,7 @@ final class CopiesInFlight {
         complete(flying.remove());
     }
 
+    /// The slot goes back before the load is told: what the load is told may throw, where the file has changed.
     private void complete(Flight flight) {
         flight.span().finish("in place");
         StagingBuffer slot = flight.slot();
@@ -65,6 +70,7 @@ final class CopiesInFlight {
         load.arrived(flight.block());
     }
 
+    /// @param idle whether the slot may be filled again
     private void release(Flight flight, boolean idle, Releases releases) {
         releases.run(flight.fence()::close);
         StagingBuffer slot = flight.slot();

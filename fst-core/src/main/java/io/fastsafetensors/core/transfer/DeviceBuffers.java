@@ -8,6 +8,9 @@ import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /// The device buffers of a load's files. They are allocated while the readers read their first blocks already.
+///
+/// Allocating gigabytes takes as long as reading the first blocks; so readers begin before, and wait here only when a block
+/// has been read and its buffer is not there yet. Thread-safe.
 public final class DeviceBuffers {
     private final AtomicReferenceArray<@Nullable SharedBuffer> buffers;
 

@@ -17,11 +17,15 @@ import java.util.List;
 /// together, and multiplied to the tensors' places there. Used by one reader.
 final class DeviceProducts implements QuantizedReads.Sink {
     private final LoadContext load;
+    /// The parts of the block at hand, in the order of their tensors.
     private final List<Product> products = new ArrayList<>();
     private PlannedTensors tensors;
+    /// The tensor whose parts are being read: what is told of a part does not name it.
     private int tensor;
+    /// Bytes of the slot that are in use.
     private long used;
 
+    /// Elements and scales in the slot, and where their product goes; see [QuantizedReads.Sink#quantized].
     private record Product(long source, long sourceBytes, DType from, long scales, long scaleBytes, ScaleGrid grid,
             long firstElement, long firstScale, long target, DType to) {
     }

@@ -17,13 +17,18 @@ import org.jspecify.annotations.Nullable;
 
 /// Reads whole pages of files straight into device memory, then copies or converts each part to its aligned place
 /// there, which costs little compared with the read and keeps the odd ends of tensors off the host.
+///
+/// Takes its stream and its device memory when it is made, so that a reader without either fails before it reads. Each
+/// block is waited for, because the next one is read into the same memory; several readers keep the link busy.
 final class DirectTransfer implements BlockTransfer, BlockRuns.Sink {
     private final LoadContext load;
     private final Backend backend;
     private final LoadMemory.Scratch scratch;
+    /// The memory of [#scratch]: whole pages of the file around the block at hand.
     private final DeviceBuffer pages;
     private final CopyStream stream;
     private final BlockRuns runs = new BlockRuns(this);
+    /// Where the runs of the block at hand go.
     private @Nullable DeviceBuffer target;
 
     DirectTransfer(LoadContext load) {

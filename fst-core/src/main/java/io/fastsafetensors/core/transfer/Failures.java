@@ -3,6 +3,9 @@ package io.fastsafetensors.core.transfer;
 import io.fastsafetensors.error.FstException;
 
 /// Failures that reach several threads.
+///
+/// One exception object thrown on two threads would have the stack of neither, and what one of them adds as suppressed
+/// would be seen by the other.
 public final class Failures {
     private Failures() {
     }

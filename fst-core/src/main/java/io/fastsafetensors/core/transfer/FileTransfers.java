@@ -1,7 +1,7 @@
 package io.fastsafetensors.core.transfer;
 
-import io.fastsafetensors.core.plan.PlannedFile.PlannedPath;
 import io.fastsafetensors.core.plan.FileTransfer;
+import io.fastsafetensors.core.plan.PlannedFile.PlannedPath;
 import io.fastsafetensors.spi.Releases;
 import java.util.EnumSet;
 import java.util.List;
@@ -37,7 +37,9 @@ public final class FileTransfers implements AutoCloseable {
     /// The transfer paths that files take.
     public Set<PlannedPath> paths() {
         Set<PlannedPath> all = EnumSet.noneOf(PlannedPath.class);
-        routes.forEach(route -> all.add(route.path()));
+        for (FileTransfer route : routes) {
+            all.add(route.path());
+        }
         return all;
     }
 

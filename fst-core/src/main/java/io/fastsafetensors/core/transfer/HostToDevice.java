@@ -21,10 +21,15 @@ final class HostToDevice implements BlockRuns.Sink {
     private final Backend backend;
     private final CopyStream stream;
     private final BlockRuns runs = new BlockRuns(this);
+    /// Whether rows may be moved within the host memory; a registered mapping is read-only.
     private final boolean slots;
+    /// Whether the rows of the block at hand lie behind one another already.
     private boolean packed;
+    /// The host memory of the block at hand, from the page of its first byte.
     private MemorySegment source = MemorySegment.NULL;
     private @Nullable DeviceBuffer target;
+    /// Device memory of one block, for what is converted or gathered there. One is enough: work of a stream is done in
+    /// order, so the next block's bytes arrive when the last kernel has read it.
     private LoadMemory.@Nullable Scratch scratch;
 
     /// Takes a stream of the pool until [#close(Releases)].

@@ -16,15 +16,25 @@ import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
 
 /// Puts blocks into memory that the host can address: in place, or through a slot of its own.
+///
+/// A block of a file that is planned in place is read straight to where its tensors stay: nothing is copied. Any other
+/// block is read into the slot, from where this thread copies, converts or gathers each run to its place. The next block is
+/// read into the same slot, so conversions, which are queued on a stream, are waited for before the block counts.
 final class HostTransfer implements BlockTransfer, BlockRuns.Sink {
     private final LoadContext load;
     private final Backend backend;
     private final BlockRuns runs = new BlockRuns(this);
+    /// Memory for one block, out of the load's grant. Taken by the first block that needs it, because a load in place has
+    /// no room for it in its budget.
     private LoadMemory.@Nullable Scratch slot;
+    /// For what kernels do; copies are the host's own.
     private @Nullable CopyStream stream;
+    /// Where the runs of the block at hand go.
     private @Nullable DeviceBuffer target;
     private @Nullable RunReader runReader;
+    /// Whether the block at hand has queued work on the stream.
     private boolean converting;
+    /// Whether the block at hand was read run by run, so that its rows lie behind one another in the slot.
     private boolean packed;
 
     HostTransfer(LoadContext load) {
@@ -102,6 +112,7 @@ final class HostTransfer implements BlockTransfer, BlockRuns.Sink {
                 new BufferSlice(target(), targetOffset, to.byteSize(elements)), to);
     }
 
+    /// @param first the reader of the block at hand; the run reader is given each block's own later
     private RunReader runs(BlockReader first) {
         RunReader mine = runReader == null ? new RunReader(load, first) : runReader;
         runReader = mine;

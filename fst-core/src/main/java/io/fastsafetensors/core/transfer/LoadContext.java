@@ -13,6 +13,8 @@ import org.jspecify.annotations.Nullable;
 
 /// The state shared by all readers of a load.
 ///
+/// Immutable itself; what it refers to is thread-safe, except for the [BlockListener], which says how it is called.
+///
 /// @param plan what to do
 /// @param places the buffers of the files
 /// @param files the open files

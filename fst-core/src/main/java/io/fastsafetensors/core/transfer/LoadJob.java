@@ -6,8 +6,8 @@ import io.fastsafetensors.core.jfr.Span;
 import io.fastsafetensors.core.memory.LoadMemory;
 import io.fastsafetensors.core.memory.Resources;
 import io.fastsafetensors.core.memory.SharedBackend;
-import io.fastsafetensors.core.memory.SharedBuffer;
 import io.fastsafetensors.core.memory.Waits;
+import io.fastsafetensors.core.plan.PlannedFile.PlannedPath;
 import io.fastsafetensors.core.plan.ReadPlan;
 import io.fastsafetensors.core.read.ReadCounters;
 import io.fastsafetensors.core.storage.SourceFiles;
@@ -16,17 +16,20 @@ import io.fastsafetensors.error.Where;
 import io.fastsafetensors.spi.DeviceBuffer;
 import io.fastsafetensors.spi.Releases;
 import java.util.ArrayList;
+import java.util.EnumMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.LongAdder;
 import org.jspecify.annotations.Nullable;
 
 /// The reader threads of one load. They take blocks in the plan's order; the first failure stops them all and reaches
 /// every waiter once.
+///
+/// Workers (the readers, and the thread of an exchange) are counted. Who starts one counts as one meanwhile, so the count
+/// reaches zero once, when nothing touches memory or files any more; the thread that brings it there ends the load.
 public final class LoadJob {
-    private static final ScopedValue<Boolean> CURRENT = ScopedValue.newInstance();
     /// How long a reader reads before it lets another load's reader have its thread.
     private static final long TURN_NANOS = 20_000_000;
 
@@ -37,21 +40,29 @@ public final class LoadJob {
     private final Resources resources;
     private final LoadContext context;
     private final int numaNode;
-    private final Progress progress;
     private final BlockCompletion arrivals;
     private final @Nullable BlockExchange exchange;
     private final Span span;
     private final ReadCounters counters = new ReadCounters();
+    /// Time of all readers for moving blocks from slots; more than the load's own time where several do.
     private final LongAdder placeNanos = new LongAdder();
+    /// The position in [#blocks] of the next one that a reader takes.
     private final AtomicInteger next = new AtomicInteger();
+    /// Workers, and whoever is starting some.
     private final AtomicInteger running = new AtomicInteger();
+    /// Open when every block was taken, though the last may still be under way.
     private final CountDownLatch taken = new CountDownLatch(1);
+    /// Open when nothing touches memory or files any more.
     private final CountDownLatch finished = new CountDownLatch(1);
+    /// What could not be released and nobody was told yet. Guarded by [#afterwards], as [#ended] and [#cancellation] are.
     private Releases unreleased = new Releases();
     private final List<Runnable> afterwards = new ArrayList<>();
     private boolean ended;
+    /// The first reason that the load was cancelled for: not a failure of its own, so it hides none.
     private @Nullable RuntimeException cancellation;
+    /// Whether readers are to take no more blocks; read without a lock between any two.
     private volatile boolean stopped;
+    /// The pool's bytes at the end, for whoever asks later: the pool may be another loader's by then.
     private volatile long stagingBytes;
     private final int readers;
     private final ReadConcurrency pace;
@@ -86,22 +97,26 @@ public final class LoadJob {
         this.blocks = exchange == null ? plan.order() : exchange.reads();
         this.files =
                 new OpenFiles(plan, blocks, sources, backend.get().directStorage(), options.directIo(), counters);
-        this.progress = new Progress(plan, progress);
-        this.arrivals = this.progress.arrivals();
+        this.arrivals = new BlockCompletion(plan, progress);
         this.span = span;
         this.context = new LoadContext(plan, places, files, routing, backend, memory, pool,
                 crew.blocksInFlight(), tap, placeNanos, plan.gathers(), () -> stopped,
-                exchange == null ? this.progress::arrived : exchange::arrived);
+                exchange == null ? arrivals::arrive : exchange::arrived);
         this.readers = Math.min(crew.threads(), blocks.length);
         this.pace = new ReadConcurrency(Math.min(crew.first(), readers), readers);
         this.remote = crew.isRemote();
         this.resources = resources.handOver();
+        this.resources.add(files);
     }
 
     /// Starts the readers. What goes wrong with that fails the load, like everything later.
     public void start() {
         running.set(1);
-        failing(this::startAll);
+        try {
+            startAll();
+        } catch (RuntimeException | Error e) {
+            failed(e);
+        }
         workerEnded();
     }
 
@@ -113,7 +128,7 @@ public final class LoadJob {
         }
         try {
             if (exchange != null && plan.blocks().size() > 0) {
-                startWorker(() -> exchange.run(share()), threads::run);
+                startWorker(() -> exchange.run(share()), false);
             }
             startReaders(pace.peak());
         } catch (OutOfMemoryError e) {
@@ -122,17 +137,24 @@ public final class LoadJob {
         }
     }
 
+    /// Called by a worker or by who starts the load, hence while [#running] is not zero.
     private void startReaders(int count) {
         for (int i = 0; i < count; i++) {
-            startWorker(this::readAll, reader -> threads.read(reader, remote));
+            startWorker(this::read, true);
         }
     }
 
-    private void startWorker(Runnable work, Executor thread) {
+    /// @param reads whether it is a reader, which takes its turn among those of all loads
+    private void startWorker(Runnable work, boolean reads) {
         running.incrementAndGet();
+        Runnable counted = () -> work(work);
         boolean started = false;
         try {
-            thread.execute(() -> work(work));
+            if (reads) {
+                threads.read(counted, remote);
+            } else {
+                threads.run(counted);
+            }
             started = true;
         } finally {
             if (!started) {
@@ -148,34 +170,30 @@ public final class LoadJob {
         }
     }
 
-    /// Whether the current thread is a reader of some load: there a progress listener runs. It must not wait for reads.
-    public static boolean isReading() {
-        return CURRENT.isBound();
-    }
-
-    /// Refuses to wait for reads on a reader's own thread, which would wait for itself, or for one that waits for it.
-    ///
-    /// @param what what would be waited for
-    /// @throws IllegalStateException in a progress listener
-    public static void requireMayWait(String what) {
-        if (isReading()) {
-            throw new IllegalStateException("a progress listener, which runs on a thread that reads, would wait for "
-                    + what + " for ever; ask isReady first, or wait on another thread");
-        }
-    }
-
     private void work(Runnable work) {
-        ScopedValue.where(CURRENT, Boolean.TRUE).run(() -> failing(work));
+        try {
+            ReaderThreads.runAsReader(work);
+        } catch (RuntimeException | Error e) {
+            failed(e);
+        }
         workerEnded();
     }
 
-    private void readAll() {
+    /// A reader's turn, after which its thread may serve another load; where blocks are left, it has itself run again.
+    private void read() {
         NumaNode.pin(numaNode);
-        ReaderTransfers transfers = new ReaderTransfers(context);
-        failing(() -> carryOut(transfers));
-        releasing(transfers::close);
+        Map<PlannedPath, BlockTransfer> transfers = new EnumMap<>(PlannedPath.class);
+        try {
+            read(transfers);
+        } catch (RuntimeException | Error e) {
+            // Before the transfers are closed, so that what that throws is not taken for the reason.
+            failed(e);
+        }
+        for (BlockTransfer each : transfers.values()) {
+            release(each);
+        }
         if (!stopped && next.get() < blocks.length && !pace.leaves()) {
-            failing(() -> startReaders(1));
+            startReaders(1);
         }
     }
 
@@ -189,12 +207,13 @@ public final class LoadJob {
 
             @Override
             public void arrived(int block) {
-                progress.arrived(block);
+                arrivals.arrive(block);
             }
         };
     }
 
-    private void carryOut(BlockTransfer transfers) {
+    /// @param transfers of this reader, made when the first block of their path comes
+    private void read(Map<PlannedPath, BlockTransfer> transfers) {
         long begin = System.nanoTime();
         while (!stopped && !(threads.othersWait(remote) && System.nanoTime() - begin > TURN_NANOS)) {
             int position = next.getAndIncrement();
@@ -203,17 +222,30 @@ public final class LoadJob {
                 break;
             }
             int block = blocks[position];
-            transfers.transfer(block);
+            transferOf(block, transfers).transfer(block);
             grow(pace.arrived(plan.blocks().end(block) - plan.blocks().start(block), System.nanoTime()));
             if (pace.isOneTooMany()) {
                 break;
             }
         }
         if (!stopped) {
-            transfers.finish();
+            for (BlockTransfer each : transfers.values()) {
+                each.finish();
+            }
         }
     }
 
+    private BlockTransfer transferOf(int block, Map<PlannedPath, BlockTransfer> transfers) {
+        PlannedPath path = context.fileOf(block).path();
+        BlockTransfer transfer = transfers.get(path);
+        if (transfer == null) {
+            transfer = BlockTransfer.of(path, context);
+            transfers.put(path, transfer);
+        }
+        return transfer;
+    }
+
+    /// @param more how many readers are to be started besides; mostly none
     private void grow(int more) {
         SlotPool slots = context.pool();
         if (more > 0 && slots != null && plan.needsSlots()) {
@@ -222,13 +254,9 @@ public final class LoadJob {
         startReaders(more);
     }
 
-    /// Whatever goes wrong fails the load.
-    private void failing(Runnable work) {
-        try {
-            work.run();
-        } catch (RuntimeException | Error e) {
-            fail(files.reasonOf(failure(e)));
-        }
+    /// Whatever goes wrong fails the load, with what the file is found to be as the reason where that explains it.
+    private void failed(Throwable e) {
+        fail(files.reasonOf(failure(e)));
     }
 
     private RuntimeException failure(Throwable e) {
@@ -237,10 +265,10 @@ public final class LoadJob {
     }
 
     /// What cannot be released fails the load too, however far it came, but hides no failure from before.
-    private void releasing(Runnable release) {
+    private void release(AutoCloseable resource) {
         try {
-            release.run();
-        } catch (RuntimeException | Error e) {
+            resource.close();
+        } catch (Exception | Error e) {
             RuntimeException why = failure(e);
             boolean first = fail(why);
             RuntimeException known = arrivals.failure();
@@ -262,6 +290,9 @@ public final class LoadJob {
         }
     }
 
+    /// Wakes whoever waits for a block, a buffer or a slot; readers notice between two blocks.
+    ///
+    /// @return whether this is the failure that waiters get: the first one is
     private boolean fail(RuntimeException why) {
         stopped = true;
         if (exchange != null) {
@@ -276,19 +307,23 @@ public final class LoadJob {
         return first;
     }
 
+    /// On the thread of the last worker. Nobody else is in here any more, so failures are final when [#finished] opens.
     private void end() {
         taken.countDown();
         if (arrivals.failure() == null) {
-            failing(files::requireCurrent);
+            try {
+                files.requireCurrent();
+            } catch (RuntimeException | Error e) {
+                failed(e);
+            }
         }
         if (context.pool() != null) {
             stagingBytes = context.pool().bytes();
         }
-        releasing(files::close);
-        releasing(resources::close);
-        progress.ended();
+        release(resources);
+        arrivals.end();
         RuntimeException failure = arrivals.failure();
-        releasing(() -> span.finish(failure == null ? "done" : failure.toString()));
+        release(() -> span.finish(failure == null ? "done" : failure.toString()));
         List<Runnable> next;
         synchronized (afterwards) {
             next = List.copyOf(afterwards);
@@ -296,7 +331,9 @@ public final class LoadJob {
             ended = true;
         }
         finished.countDown();
-        next.forEach(Runnable::run);
+        for (Runnable each : next) {
+            each.run();
+        }
     }
 
     /// Does something when no reader touches memory or files any more: now, or on the last reader's thread.
@@ -365,7 +402,7 @@ public final class LoadJob {
         }
     }
 
-    /// Which blocks are in place.
+    /// Which blocks are in place, since when, and why no more will be.
     public BlockCompletion arrivals() {
         return arrivals;
     }
@@ -404,15 +441,5 @@ public final class LoadJob {
     /// How each file was read, and why.
     public List<String> storageReport() {
         return files.report();
-    }
-
-    /// `System.nanoTime()` when the first tensor was complete, 0 before.
-    public long firstTensorNanos() {
-        return progress.firstTensorNanos();
-    }
-
-    /// `System.nanoTime()` when everything was in place, 0 before.
-    public long allDoneNanos() {
-        return progress.allDoneNanos();
     }
 }

@@ -26,6 +26,7 @@ import org.jspecify.annotations.Nullable;
 /// package's help.
 final class OpenFiles implements AutoCloseable {
     private final SourceFiles sources;
+    /// The backend's direct storage, if it has one; where it does, each file's report says why it is not used.
     private final Optional<DirectStorage> direct;
     private final DirectIo mode;
     private final ReadCounters counters;
@@ -96,7 +97,11 @@ final class OpenFiles implements AutoCloseable {
     ///
     /// @throws StorageException naming the first that does not
     void requireCurrent() {
-        files.stream().filter(file -> file.blocks > 0).forEach(file -> file.source.requireCurrent());
+        for (OneFile file : files) {
+            if (file.blocks > 0) {
+                file.source.requireCurrent();
+            }
+        }
     }
 
     /// The file that changed, if one did: a better reason for a failure than what it led to.
@@ -119,20 +124,27 @@ final class OpenFiles implements AutoCloseable {
     @Override
     public void close() {
         Releases releases = new Releases();
-        files.forEach(file -> releases.run(file::close));
+        for (OneFile file : files) {
+            releases.run(file::close);
+        }
         releases.run(sources::close);
         releases.finish();
     }
 
+    /// A file of the load. It is opened by the first block that needs it and released by the last, so that a load of a
+    /// thousand files has few of them open. Thread-safe: readers share it.
     private final class OneFile {
         private final PlannedFile file;
         private final SourceFile source;
+        /// Blocks of it that are read here; a file without any is never opened.
         private final int blocks;
+        /// Of those, how many are not in place.
         private int remaining;
         private @Nullable StorageFile open;
         private @Nullable BlockReader reader;
         private @Nullable DirectFile directFile;
         private @Nullable Span span;
+        /// How it was read, once it was released.
         private String reason = "";
 
         OneFile(PlannedFile file, SourceFile source, int blocks) {
@@ -170,6 +182,7 @@ final class OpenFiles implements AutoCloseable {
             return mine;
         }
 
+        /// The version is looked at outside the lock: that asks the system, and other readers go on meanwhile.
         void blockDone() {
             source.requireUnchanged();
             synchronized (this) {
@@ -188,6 +201,7 @@ final class OpenFiles implements AutoCloseable {
             return how.isEmpty() ? "" : file.location() + ": " + how;
         }
 
+        /// How it is read now, with the reason; how it was, after its release.
         private String how() {
             if (directFile != null) {
                 return "direct storage in steps of " + directFile.alignment() + ": " + file.why();

@@ -3,6 +3,9 @@ package io.fastsafetensors.core.transfer;
 /// The number of readers of a load that work at a time. Where readers wait for other machines rather than for a
 /// drive, the number that serves best depends on latency and bandwidth, which nobody knows before: it is doubled for
 /// as long as that makes the load faster, and taken back when it does not. Thread-safe.
+///
+/// It knows no clock and starts no thread: it is told of blocks with the time, and answers how many readers to start.
+/// Readers that are one too many end by themselves after a block.
 final class ReadConcurrency {
     /// The shortest time over which a rate means something.
     private static final long SHORTEST_NANOS = 100_000_000;
@@ -18,12 +21,17 @@ final class ReadConcurrency {
 
     private final int most;
     private final boolean fixed;
+    /// How many are to work.
     private int wanted;
+    /// How many do, those included that were just asked for.
     private int working;
     private int peak;
+    /// Bytes in a nanosecond, with [#bestReaders] readers.
     private double bestRate;
     private int bestReaders;
+    /// Measurements to pass before more readers are tried; 0 while the number still grows.
     private int waits;
+    /// When this measurement began, 0 before the first block.
     private long began;
     private long bytes;
     private int blocks;
@@ -67,6 +75,7 @@ final class ReadConcurrency {
         return more;
     }
 
+    /// @param rate of this measurement, in bytes in a nanosecond
     private void decide(double rate) {
         if (waits > 0) {
             // The rate of the number that was found best, as it is now; much less than before means another link.

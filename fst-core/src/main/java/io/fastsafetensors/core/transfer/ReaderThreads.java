@@ -14,6 +14,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 /// takes milliseconds, which is much for a load of tens. Thread-safe.
 public final class ReaderThreads {
     private static final AtomicInteger NUMBER = new AtomicInteger();
+    /// How long an idle thread stays: longer than the pause between two loads of one program.
     private static final int IDLE_SECONDS = 30;
     private static final int FEWEST = 16;
     private static final String MOST_PROPERTY = "fst.maxReaders";
@@ -26,10 +27,15 @@ public final class ReaderThreads {
     private static final SharedResources<Integer, ThreadPoolExecutor> REMOTE = new SharedResources<>(
             most -> executor("remote", most, new LinkedBlockingQueue<>()), ThreadPoolExecutor::shutdown);
 
+    private static final ScopedValue<Boolean> CURRENT = ScopedValue.newInstance();
+
+    /// The bounds as they were when this was made: what was retained under a bound is released under it, whatever the
+    /// property says by then.
     private final int most = most();
     private final int mostRemote = mostRemote();
     private final ThreadPoolExecutor readers = READERS.retain(most);
     private final ThreadPoolExecutor remote = REMOTE.retain(mostRemote);
+    /// Without a bound: what runs here is waited for by a reader or by a user, and must never wait for a turn.
     private final ThreadPoolExecutor helpers = executor("helper", 0, new SynchronousQueue<>());
 
     /// None yet.
@@ -38,6 +44,8 @@ public final class ReaderThreads {
     public ReaderThreads() {
     }
 
+    /// @param most the most threads; 0 for as many as there is work
+    /// @param queue where work waits for one of them
     private static ThreadPoolExecutor executor(String role, int most, BlockingQueue<Runnable> queue) {
         ThreadPoolExecutor threads = new ThreadPoolExecutor(most, most == 0 ? Integer.MAX_VALUE : most, IDLE_SECONDS,
                 TimeUnit.SECONDS, queue,
@@ -78,6 +86,27 @@ public final class ReaderThreads {
     /// Whether readers of this kind wait for their turn.
     boolean othersWait(boolean waits) {
         return !(waits ? remote : readers).getQueue().isEmpty();
+    }
+
+    /// Does a load's work on the current thread, which counts as a reader meanwhile.
+    static void runAsReader(Runnable work) {
+        ScopedValue.where(CURRENT, Boolean.TRUE).run(work);
+    }
+
+    /// Whether the current thread is a reader of some load: there a progress listener runs. It must not wait for reads.
+    public static boolean isReading() {
+        return CURRENT.isBound();
+    }
+
+    /// Refuses to wait for reads on a reader's own thread, which would wait for itself, or for one that waits for it.
+    ///
+    /// @param what what would be waited for
+    /// @throws IllegalStateException in a progress listener
+    public static void requireMayWait(String what) {
+        if (isReading()) {
+            throw new IllegalStateException("a progress listener, which runs on a thread that reads, would wait for "
+                    + what + " for ever; ask isReady first, or wait on another thread");
+        }
     }
 
     /// Ends the threads that nobody else uses when they have done what they do. Nothing is run any more.

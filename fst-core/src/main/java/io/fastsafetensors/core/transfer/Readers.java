@@ -11,6 +11,9 @@ import java.util.Set;
 /// The number of reader threads and of their blocks in flight: as asked, or as the backend prefers, or two per core
 /// (enough to keep a drive busy, few enough not to get into each other's way in the page cache); fewer if a budget
 /// requires it, and never more than the process has.
+///
+/// One for a loader. It decides by arithmetic alone, so that a plan can say what its load will need before anything is
+/// taken.
 public final class Readers {
     private static final int FEWEST = 4;
     private static final int MOST = 16;
@@ -24,7 +27,9 @@ public final class Readers {
     private final LoadOptions options;
     private final boolean hostAddressable;
     private final long slotBytes;
+    /// Readers of a load of local files, as far as budgets and blocks allow.
     private final int wanted;
+    /// One where the host itself puts blocks in place: its copy is over when the next read begins.
     private final int blocksInFlight;
 
     /// The readers of one load.
@@ -53,6 +58,8 @@ public final class Readers {
         this.blocksInFlight = hostAddressable ? 1 : Math.clamp(affordableSlots(), 1, hints.slotsPerReader());
     }
 
+    /// How many slots the host budget has room for. Slots are the host memory that the budget bounds; pages of the cache
+    /// are not.
     private long affordableSlots() {
         return options.hostBudget() / slotBytes;
     }
@@ -90,6 +97,8 @@ public final class Readers {
                 threads * perReader);
     }
 
+    /// @param parallelReads what the storage says
+    /// @param perReader the device memory that each reader needs while it runs
     private int remote(int parallelReads, long perReader) {
         if (options.readers() != 0) {
             return Math.min(ReaderThreads.mostRemote(), options.readers());

@@ -7,16 +7,24 @@ import java.lang.foreign.MemorySegment;
 
 /// Reads of a block only the runs that tensors want, where its rows are cut and the page cache has them: what lies between is
 /// neither read nor moved. Rows go behind one another, as they go on. Used by one reader.
+///
+/// Each block is gone through twice: first its runs are counted, and only if reading them one by one costs less than
+/// reading the block are they read. Blocks that somebody looks at as a whole, and those that are not in the page cache, are
+/// read as a whole: a drive reads what lies between in the time of one more request.
 final class RunReader implements BlockRuns.Sink {
     /// What one more read of the page cache costs, in bytes that are read in that time.
     private static final long CALL_BYTES = 1 << 10;
 
     private final LoadContext load;
     private final BlockRuns runs = new BlockRuns(this);
+    /// Whether the runs of the block at hand are counted now, rather than read.
     private boolean counting;
+    /// The bytes that tensors want of the block at hand.
     private long wanted;
+    /// How many reads these take.
     private long calls;
     private BlockReader reader;
+    /// The file offset that byte 0 of [#slot] stands for.
     private long base;
     private MemorySegment slot = MemorySegment.NULL;
 

@@ -33,17 +33,24 @@ public final class SlotPool {
     /// The most page-locked memory of all pools is that of eight devices, where the machine is large.
     private static final int DEVICES = 8;
     private static final int MEMORY_PART = 16;
+    /// The pools of the process, so that one may take slots from another that does not use them.
     private static final Set<SlotPool> ALL = ConcurrentHashMap.newKeySet();
+    /// Added before a slot is made and taken off after it was freed: it never says less than there is.
     private static final AtomicLong BYTES_OF_ALL = new AtomicLong();
     private static final SharedResources<Key, SlotPool> POOLS = new SharedResources<>(SlotPool::new, SlotPool::dispose);
 
     private final Key key;
     private final ArrayDeque<StagingBuffer> free = new ArrayDeque<>();
+    /// How many slots there are to be; lowered where the machine has no room for them.
     private int wanted;
+    /// How many there are, free or in use.
     private int made;
+    /// Loads that run; while there are some, one slot at least stays.
     private int loads;
     private boolean disposed;
+    /// The thread that makes slots, while there are some to be made.
     private @Nullable Thread maker;
+    /// Why no more could be made; told only where there is not a single slot.
     private @Nullable RuntimeException failure;
 
     private record Key(SharedBackend backend, long slotBytes) {
@@ -217,6 +224,7 @@ public final class SlotPool {
         free(surplus).failure().ifPresent(e -> LOG.log(Level.WARNING, "a staging slot could not be freed", e));
     }
 
+    /// Not under the pool's lock: freeing page-locked memory takes milliseconds.
     private Releases free(List<StagingBuffer> slots) {
         Releases releases = new Releases();
         for (StagingBuffer slot : slots) {
@@ -226,6 +234,7 @@ public final class SlotPool {
         return releases;
     }
 
+    /// Stays with what there is, without a failure: other pools have the rest.
     private synchronized void endMaking() {
         wanted = made;
         maker = null;

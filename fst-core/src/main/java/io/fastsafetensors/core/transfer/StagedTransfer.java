@@ -14,12 +14,18 @@ import org.jspecify.annotations.Nullable;
 
 /// Reads blocks into page-locked slots and copies them from there: while one slot flies, the next one is read. Blocks of
 /// de-quantised tensors are read, where that can be, as what they are made of.
+///
+/// A slot belongs to exactly one of: the pool, this reader while it is being filled, or a copy under way. Whoever has it
+/// when the load fails gives it back; a slot that nobody gave back would be missing in every later load of the process.
 final class StagedTransfer implements BlockTransfer {
     private final LoadContext load;
     private final HostToDevice device;
     private final CopiesInFlight flights;
+    /// The slot that is read into; null once its copy was submitted, from when on it is with the copies in flight.
     private @Nullable StagingBuffer filling;
+    /// Made by the first block of a de-quantised tensor.
     private @Nullable DeviceProducts products;
+    /// Made by the first block; reads what is wanted of blocks whose rows are cut.
     private @Nullable RunReader runs;
 
     StagedTransfer(LoadContext load) {

@@ -130,8 +130,8 @@ class ConsensusTest {
     void a_step_that_the_others_took_already_is_another_step() {
         assertAllSay(ranks(2, Duration.ofSeconds(20), (group, agreement) -> {
             if (group.rank() == 1) {
-                group.exchange(new Message(1, "get(a)", null, Map.of(), Map.of()).encode());
-                group.exchange(new Message(2, "get(b)", null, Map.of(), Map.of()).encode());
+                group.exchange(new Consensus.Message(1, "get(a)", null, Map.of(), Map.of()).encode());
+                group.exchange(new Consensus.Message(2, "get(b)", null, Map.of(), Map.of()).encode());
                 throw new GroupException("rank 0 calls get(c) as step 2", Where.nowhere());
             }
             agreement.reach("get(a)", () -> {
@@ -156,9 +156,9 @@ class ConsensusTest {
 
     @Test
     void noise_is_refused() {
-        assertThrows(GroupException.class, () -> Message.decode(new byte[] {1, 2, 3}));
-        byte[] cut = Message.ready(1, "a step", Map.of("a", "b"), Map.of()).encode();
+        assertThrows(GroupException.class, () -> Consensus.Message.decode(new byte[] {1, 2, 3}));
+        byte[] cut = Consensus.Message.ready(1, "a step", Map.of("a", "b"), Map.of()).encode();
         cut[11] = 127;
-        assertThrows(GroupException.class, () -> Message.decode(cut));
+        assertThrows(GroupException.class, () -> Consensus.Message.decode(cut));
     }
 }

@@ -211,13 +211,13 @@ class PlannerTest {
             PlannedPath way = PlannedPath.values()[random.nextInt(PlannedPath.values().length)];
             ReadPlan plan = plan(List.of(a, b), way, t -> t.name().hashCode() % kept == 0,
                     settings(random.nextBoolean() ? 0 : 256, 4096 * random.nextInt(1, 9), dtype));
-            BlockTargets targets = new BlockTargets(plan);
+            ReadPlan.Targets targets = plan.targets();
             String message = "seed " + seed + " round " + round + "\n" + plan.describe();
             checkTargets(plan, targets, message);
         }
     }
 
-    private static void checkTargets(ReadPlan plan, BlockTargets targets, String message) {
+    private static void checkTargets(ReadPlan plan, ReadPlan.Targets targets, String message) {
         BlockTable blocks = plan.blocks();
         for (int b = 0; b < blocks.size(); b++) {
             assertTrue(targets.bytes(b) >= 0, message);
