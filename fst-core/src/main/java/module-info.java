@@ -8,7 +8,5 @@ module io.fastsafetensors.core {
     requires static org.jspecify;
 
     provides io.fastsafetensors.api.LoaderProvider with io.fastsafetensors.core.CoreLoaderProvider;
-    provides io.fastsafetensors.spi.storage.StorageProvider
-            with io.fastsafetensors.core.storage.LocalStorageProvider;
     provides io.fastsafetensors.group.GroupsProvider with io.fastsafetensors.core.group.CoreGroupsProvider;
 }

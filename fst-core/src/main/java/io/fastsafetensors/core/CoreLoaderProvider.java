@@ -29,7 +29,6 @@ import io.fastsafetensors.core.storage.SourceFiles;
 import io.fastsafetensors.core.storage.StorageReports;
 import io.fastsafetensors.core.storage.Storages;
 import io.fastsafetensors.core.write.CheckpointWriter;
-import io.fastsafetensors.core.write.TensorBytes;
 import io.fastsafetensors.types.Location;
 import io.fastsafetensors.types.Slice;
 import io.fastsafetensors.core.storage.cache.CacheDirectory;
@@ -41,6 +40,10 @@ import java.util.Optional;
 import java.util.function.Function;
 
 /// The entry point of core: passes each call of fst-api to the package that serves it.
+///
+/// Keeps nothing between calls. Those that open a checkpoint open its storages and files for themselves and close them
+/// before they return; what a returned [Checkpoint] reads later ([PartialRead]) is opened again, and must be the same
+/// version.
 public final class CoreLoaderProvider implements LoaderProvider {
     /// For [java.util.ServiceLoader].
     public CoreLoaderProvider() {
@@ -98,6 +101,7 @@ public final class CoreLoaderProvider implements LoaderProvider {
         return Dequantization.recognised(parsed(checkpoint));
     }
 
+    /// The checkpoint as core has it; others may implement the interface, and have no headers to read by.
     private static ParsedCheckpoint parsed(Checkpoint checkpoint) {
         if (checkpoint instanceof ParsedCheckpoint parsed) {
             return parsed;
@@ -112,7 +116,7 @@ public final class CoreLoaderProvider implements LoaderProvider {
 
     @Override
     public TensorSource sourceOf(Tensor tensor) {
-        return TensorBytes.of(tensor);
+        return CheckpointWriter.sourceOf(tensor);
     }
 
     @Override
@@ -141,6 +145,7 @@ public final class CoreLoaderProvider implements LoaderProvider {
         return cacheOf(options).prune(bytes);
     }
 
+    /// The cache that the options name, whether or not they switch it on: its content is asked about, not used.
     private static CacheDirectory cacheOf(OpenOptions options) {
         return CacheDirectory.of(CacheSettings.of(options.storage().with("cache", "on"), Optional.empty())
                 .orElseThrow(() -> new AssertionError("it is switched on")));
@@ -151,6 +156,7 @@ public final class CoreLoaderProvider implements LoaderProvider {
         forFiles(checkpoint, options, StorageReports::evict);
     }
 
+    /// Calls something for each file of a checkpoint, in its order, while all are open for it.
     private static <T> List<T> forFiles(Location checkpoint, OpenOptions options, Function<SourceFile, T> work) {
         try (Storages storages = Storages.open(options.storage());
                 SourceFiles sources = SourceFiles.forLoad(storages)) {

@@ -18,7 +18,8 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
 
-/// The files of a checkpoint. Immutable; says nothing of their content.
+/// The files of a checkpoint. Immutable; says nothing of their content, and need not be closed: finding them opens none but
+/// the references of a Hugging Face cache.
 ///
 /// @param location the location that was asked for
 /// @param index the index that names the shards, if there is one
@@ -81,6 +82,7 @@ public record CheckpointFiles(Location location, Optional<Location> index, Optio
                 files.stream().map(sources::pin).toList(), List.of());
     }
 
+    /// The directory itself goes before a snapshot in it: a folder that holds both is somebody's own.
     private static CheckpointFiles ofDirectory(Location asked, Location directory, Storage storage,
             SourceFiles sources, Optional<String> variant) {
         List<StorageEntry> entries = storage.list(directory);
@@ -96,7 +98,7 @@ public record CheckpointFiles(Location location, Optional<Location> index, Optio
         List<StorageEntry> held = entries;
         return found.orElseThrow(() -> new FormatException(FormatError.NO_CHECKPOINT,
                 "no " + CheckpointName.SUFFIX + " file and no index in the directory"
-                        + EmptyDirectory.hint(held, storage),
+                        + DirectoryChoice.insteadOfCheckpoint(held, storage),
                 asked.where()));
     }
 
@@ -125,6 +127,7 @@ public record CheckpointFiles(Location location, Optional<Location> index, Optio
                 : new CheckpointFiles(asked, Optional.empty(), Optional.empty(), files, others));
     }
 
+    /// The entries whose names are those of a checkpoint's files, by name, because storages list in any order.
     private static List<CheckpointName> parse(List<StorageEntry> entries, Optional<String> variant) {
         List<CheckpointName> names = new ArrayList<>();
         for (StorageEntry entry : entries) {

@@ -10,6 +10,10 @@ import org.jspecify.annotations.Nullable;
 /// Parses the name of a file of tensors or of an index: which model it belongs to, which variant and which shard it is.
 /// Says nothing of what the file holds.
 ///
+/// Names are those that writers in the wild give: `model-00001-of-00030.safetensors`, with underscores for hyphens,
+/// variants before or after the number, indexes that name the variant in the middle or at the end, and
+/// `shard-R-model-…` of PyTorch's distributed checkpoint.
+///
 /// @param location the file
 /// @param stem the name without suffix, shard number and the variant that was asked for
 /// @param isIndex whether it is an index
@@ -23,7 +27,7 @@ record CheckpointName(Location location, String stem, boolean isIndex, boolean i
 
     private static final Pattern INDEX =
             Pattern.compile("(.+)\\.safetensors((?:\\.[^.]+)?)\\.index((?:\\.[^.]+)?)\\.json");
-    // At most nine digits: what is longer is no count of files.
+    /// At most nine digits: what is longer is no count of files.
     private static final Pattern SHARD = Pattern.compile("(.*?)[-_.](\\d{1,9})[-_]of[-_](\\d{1,9})(.*)");
     private static final Pattern RANK = Pattern.compile("shard-(\\d{1,9})-(.+)");
     private static final String UNFINISHED = ".incomplete";
@@ -77,7 +81,8 @@ record CheckpointName(Location location, String stem, boolean isIndex, boolean i
         return location.name();
     }
 
-    /// What shards of one set have in common.
+    /// What shards of one set have in common. Two sets of the same stem and another count are two checkpoints, one of
+    /// them perhaps left over.
     String set() {
         return (rank < 0 ? "" : "shard-") + stem + '\0' + count;
     }
@@ -103,7 +108,8 @@ record CheckpointName(Location location, String stem, boolean isIndex, boolean i
         return shard.matches() ? name().substring(0, shard.start(2)) + "*" + name().substring(shard.end(2)) : name();
     }
 
-    /// The numbers in a stem, and what stands between them.
+    /// The numbers in a stem, and what stands between them. For files that are numbered in a way of their own, such as
+    /// `layer.7.weights`.
     ///
     /// @param text the stem with `#` for each number
     /// @param values the numbers

@@ -18,7 +18,7 @@ import java.util.Optional;
 /// @param storage where the cache is
 /// @param sources opens the reference
 record HubCache(Storage storage, SourceFiles sources) {
-    // A commit's hash and a line feed; whatever is longer is no reference.
+    /// A commit's hash and a line feed; whatever is longer is no reference.
     private static final int LONGEST_REFERENCE = 256;
 
     /// The snapshot that `main` means, or the only one; empty if this is no folder of the cache.
@@ -44,6 +44,7 @@ record HubCache(Storage storage, SourceFiles sources) {
         return Optional.of(all.getFirst());
     }
 
+    /// The content of `refs/main`; empty where a snapshot was downloaded by its hash alone.
     private Optional<String> main(Location reference) {
         return storage.kind(reference) == Storage.Kind.FILE
                 ? Optional.of(sources.file(reference).reading(HubCache::text))
@@ -51,12 +52,6 @@ record HubCache(Storage storage, SourceFiles sources) {
     }
 
     private static String text(StorageFile file) {
-        FileBytes bytes = new FileBytes(file);
-        byte[] text = new byte[LONGEST_REFERENCE];
-        int length = 0;
-        for (int got = 1; got > 0 && length < text.length; length += got) {
-            got = bytes.read(length, text, length, text.length - length);
-        }
-        return new String(text, 0, length, StandardCharsets.ISO_8859_1).strip();
+        return new String(new FileBytes(file).beginning(LONGEST_REFERENCE), StandardCharsets.ISO_8859_1).strip();
     }
 }

@@ -1,6 +1,7 @@
 package io.fastsafetensors.core.config;
 
 import io.fastsafetensors.core.config.ConfigValue.Member;
+import io.fastsafetensors.core.config.ConfigValue.Place;
 import io.fastsafetensors.error.ConfigException;
 import io.fastsafetensors.error.Where;
 import java.io.IOException;
@@ -23,8 +24,13 @@ import tools.jackson.core.TokenStreamLocation;
 import tools.jackson.core.json.JsonFactory;
 
 /// Reads a JSON file into values that know their places.
+///
+/// A file is small and read as a whole; it may come from anywhere, so its size, its depth and its numbers are bounded.
+/// A key that comes twice is an error, because one of the two would be silently without effect.
 final class ConfigFile {
+    /// Bytes of a configuration; a larger file is something else that was named by mistake.
     private static final long LONGEST = 1 << 20;
+    /// Levels of objects and lists; settings have three.
     private static final int DEEPEST = 8;
     private static final JsonFactory FACTORY = JsonFactory.builder()
             .streamReadConstraints(StreamReadConstraints.builder().maxNestingDepth(DEEPEST).build()).build();
@@ -66,6 +72,7 @@ final class ConfigFile {
         }
     }
 
+    /// Every way of not reading it is an error that names the file.
     private static String text(Path file) {
         try {
             if (Files.size(file) > LONGEST) {
@@ -81,18 +88,19 @@ final class ConfigFile {
         }
     }
 
-    private ConfigPlace place() {
+    private Place place() {
         TokenStreamLocation at = parser.currentTokenLocation();
-        return new ConfigPlace.InFile(file, at.getLineNr(), at.getColumnNr());
+        return new Place.InFile(file, at.getLineNr(), at.getColumnNr());
     }
 
     /// The value that the parser is at.
     private ConfigValue value() {
-        ConfigPlace place = place();
+        Place place = place();
         return new ConfigValue(content(place), true, place);
     }
 
-    private @Nullable Object content(ConfigPlace place) {
+    /// In Java's types, as [ConfigValue] says them.
+    private @Nullable Object content(Place place) {
         return switch (parser.currentToken()) {
             case START_OBJECT -> members();
             case START_ARRAY -> elements();
@@ -117,10 +125,11 @@ final class ConfigFile {
         return elements;
     }
 
+    /// Each with the place of its key, which is where an unknown one is wrong.
     private Map<String, Member> members() {
         Map<String, Member> members = new LinkedHashMap<>();
         for (String name = parser.nextName(); name != null; name = parser.nextName()) {
-            ConfigPlace place = place();
+            Place place = place();
             parser.nextToken();
             if (members.putIfAbsent(name, new Member(place, value())) != null) {
                 throw place.error("\"" + name + "\" twice");

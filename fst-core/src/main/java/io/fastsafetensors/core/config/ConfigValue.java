@@ -1,7 +1,9 @@
 package io.fastsafetensors.core.config;
 
 import io.fastsafetensors.error.ConfigException;
+import io.fastsafetensors.error.Where;
 import io.fastsafetensors.types.ByteSize;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -10,28 +12,62 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /// A configured value, read as what it has to be. Of files, JSON's types count; of properties and
-/// variables, the text. Immutable.
+/// variables, the text: `true` in a file is no text and `"true"` no truth value, while a property has nothing but text.
+/// Immutable. Every reading throws the [ConfigException] of its place if the value is something else.
 ///
 /// @param content a String, Long, Double, Boolean, List of values, Map of members, or null
 /// @param typed whether it has a type besides text
 /// @param place where it stands
-record ConfigValue(@Nullable Object content, boolean typed, ConfigPlace place) {
+record ConfigValue(@Nullable Object content, boolean typed, Place place) {
     /// A key of a section with its value.
     ///
     /// @param place where the key stands
     /// @param value what it is set to
-    record Member(ConfigPlace place, ConfigValue value) {
+    record Member(Place place, ConfigValue value) {
+    }
+
+    /// The origin of a configured value. It goes with each value until it was used, so that whoever refuses one, however far
+    /// from the file, names the line that has to be changed.
+    sealed interface Place {
+        /// The error that a value there is, to be thrown by the caller.
+        ///
+        /// @param detail what is wrong with it
+        ConfigException error(String detail);
+
+        /// In a file.
+        ///
+        /// @param file the file
+        /// @param line from 1
+        /// @param column from 1
+        record InFile(Path file, int line, int column) implements Place {
+            @Override
+            public ConfigException error(String detail) {
+                return ConfigException.at(file, line, column, detail);
+            }
+        }
+
+        /// In a system property or an environment variable.
+        ///
+        /// @param what which one
+        record Outside(String what) implements Place {
+            @Override
+            public ConfigException error(String detail) {
+                return new ConfigException(what + ": " + detail, Where.nowhere());
+            }
+        }
     }
 
     /// A property or variable.
-    static ConfigValue ofText(String text, ConfigPlace place) {
+    static ConfigValue ofText(String text, Place place) {
         return new ConfigValue(text, false, place);
     }
 
+    /// JSON's `null`, which unsets what has a default; no text of a property is null.
     boolean isNull() {
         return content == null;
     }
 
+    /// @throws ConfigException if it is no text
     String text() {
         if (content instanceof String text) {
             return text;
@@ -39,6 +75,9 @@ record ConfigValue(@Nullable Object content, boolean typed, ConfigPlace place) {
         throw expected("a text");
     }
 
+    /// `true` or `false` and nothing like them, such as 1 or yes.
+    ///
+    /// @throws ConfigException if it is neither
     boolean flag() {
         if (content instanceof Boolean flag) {
             return flag;
@@ -49,6 +88,7 @@ record ConfigValue(@Nullable Object content, boolean typed, ConfigPlace place) {
         throw expected("true or false");
     }
 
+    /// @throws ConfigException if it is no integer of 64 bits
     long integer() {
         try {
             if (content instanceof Long number) {
@@ -64,6 +104,8 @@ record ConfigValue(@Nullable Object content, boolean typed, ConfigPlace place) {
     }
 
     /// An integer of some range.
+    ///
+    /// @throws ConfigException if it is outside of them
     int integer(int least, int most) {
         long value = integer();
         if (value < least || value > most) {
@@ -73,6 +115,8 @@ record ConfigValue(@Nullable Object content, boolean typed, ConfigPlace place) {
     }
 
     /// A number of bytes: an integer, or a text with a unit.
+    ///
+    /// @throws ConfigException if it is neither, or negative
     long size() {
         if (content instanceof Long number && number >= 0) {
             return number;
@@ -135,6 +179,8 @@ record ConfigValue(@Nullable Object content, boolean typed, ConfigPlace place) {
     }
 
     /// The members of an object, in its order.
+    ///
+    /// @throws ConfigException if it is no object
     Map<String, Member> section() {
         if (content instanceof Map<?, ?> map) {
             Map<String, Member> members = new LinkedHashMap<>();
@@ -144,6 +190,7 @@ record ConfigValue(@Nullable Object content, boolean typed, ConfigPlace place) {
         throw expected("an object");
     }
 
+    /// @param what the kind that it should be, with an article
     private ConfigException expected(String what) {
         String found = switch (content) {
             case null -> "null";

@@ -16,6 +16,9 @@ import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /// Puts together what is configured outside the program: properties before variables before a file before defaults.
+///
+/// Read anew by each call: nothing is kept, so that a program may set properties before it asks. Of a file that has
+/// keys of both spellings, fst's own and the Python package's, the one that has more of them decides.
 public final class Configuration {
     /// The variable that the Python package reads too.
     static final String FILE_VARIABLE = "FASTSAFETENSORS_CONFIG";
@@ -24,7 +27,9 @@ public final class Configuration {
     /// Looked for in the working directory, in this order.
     static final List<String> FILE_NAMES = List.of("fst.json", "fastsafetensors.json");
 
+    /// Before a key of [Settings]: `fst.blockBytes`.
     private static final String PROPERTY_PREFIX = "fst.";
+    /// Before a key in capitals, words apart: `FST_BLOCK_BYTES`.
     private static final String VARIABLE_PREFIX = "FST_";
 
     private final UnaryOperator<@Nullable String> properties;
@@ -55,14 +60,17 @@ public final class Configuration {
         return ofProcess().options(Optional.of(file));
     }
 
+    /// The working directory is the one that the JVM was started in: Java cannot change it.
     private static Configuration ofProcess() {
         return new Configuration(System::getProperty, System::getenv, Path.of(""));
     }
 
+    /// With the file that is found for this process, if there is one.
     LoadOptions options() {
         return options(file());
     }
 
+    /// Later ones win: the file, then variables, then properties, key by key.
     private LoadOptions options(Optional<Path> found) {
         LoaderBuilder builder = Loader.builder();
         boolean avoidsDirectStorage = found.map(file -> apply(builder, file)).orElse(false);
@@ -79,11 +87,15 @@ public final class Configuration {
         return builder.options();
     }
 
+    /// Applies one key of outside.
+    ///
+    /// @param what names the property or variable in errors
+    /// @return whether it is set
     private static boolean apply(LoaderBuilder builder, String key, @Nullable String text, String what) {
         if (text == null) {
             return false;
         }
-        Settings.apply(builder, key, ConfigValue.ofText(text, new ConfigPlace.Outside(what)));
+        Settings.apply(builder, key, ConfigValue.ofText(text, new ConfigValue.Place.Outside(what)));
         return true;
     }
 
@@ -93,14 +105,15 @@ public final class Configuration {
     private static boolean apply(LoaderBuilder builder, Path file) {
         ConfigValue content = ConfigFile.read(file);
         if (FastsafetensorsConfig.isMeantBy(content, file.endsWith(FILE_NAMES.getLast()))) {
-            FastsafetensorsConfig seed = FastsafetensorsConfig.read(content);
-            seed.apply(builder);
-            return seed.avoidsDirectStorage();
+            FastsafetensorsConfig python = FastsafetensorsConfig.read(content);
+            python.apply(builder);
+            return python.avoidsDirectStorage();
         }
         Settings.applyAll(builder, content);
         return false;
     }
 
+    /// The one that is named, which has to be there, or the first of those that are looked for.
     private Optional<Path> file() {
         String named = properties.apply(FILE_PROPERTY);
         String by = "property " + FILE_PROPERTY;
@@ -121,6 +134,7 @@ public final class Configuration {
         return Optional.of(file);
     }
 
+    /// @param by what named it, for errors
     private Path path(String named, String by) {
         try {
             return directory.resolve(named);

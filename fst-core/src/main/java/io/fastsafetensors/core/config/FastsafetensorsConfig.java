@@ -15,8 +15,12 @@ import java.util.function.BiConsumer;
 /// The keys of `fastsafetensors.json`, as the Python package of that name reads it, with the same meaning here. Its
 /// defaults count for what the file leaves out. Keys that steer what fst does not have (a Python framework, a progress
 /// bar on the console) are known and change nothing.
+///
+/// A key that is unknown is an error and never passed over, because the file would not mean here what it means there.
 final class FastsafetensorsConfig {
+    /// The loader that the Python package uses where none is named, and its section.
     private static final String BASE = "base";
+    /// A section of a loader for a file system that fst reaches as any other; known and passed over.
     private static final String THREE_FS = "3fs";
     private static final int MOST = Integer.MAX_VALUE;
     /// `bbuf_size_kb` and `max_batch_bytes` beyond this would overflow.
@@ -51,6 +55,7 @@ final class FastsafetensorsConfig {
         GROUPS.values().forEach(TOP::putAll);
     }
 
+    /// Read for its errors alone.
     private enum Framework {
         PYTORCH, PADDLE
     }
@@ -63,14 +68,19 @@ final class FastsafetensorsConfig {
 
     private String loader = BASE;
     private Copier copier = Copier.GDS;
+    /// KiB, as the key has it.
     private int slotKib = 16 * 1024;
     private int threads = 16;
     private boolean pipeline;
+    /// Batches ahead, −1 for none.
     private int queue;
+    /// Bytes of a batch, [Long#MAX_VALUE] without a limit.
     private long batchBytes = Long.MAX_VALUE;
+    /// Bytes of all batches that are alive, [Long#MAX_VALUE] without a limit.
     private long deviceBytes = Long.MAX_VALUE;
     private boolean numa = true;
-    private ConfigValue fixedBatches = ConfigValue.ofText("false", new ConfigPlace.Outside("default"));
+    private ConfigValue fixedBatches = ConfigValue.ofText("false", new ConfigValue.Place.Outside("default"));
+    /// Keys of the section of another loader than `base`: properties of the backend of its name.
     private Map<String, Member> ownSection = Map.of();
 
     private FastsafetensorsConfig() {
@@ -84,6 +94,7 @@ final class FastsafetensorsConfig {
         return theirs == own ? unlessOwn : theirs > own;
     }
 
+    /// Whether the Python package has a meaning for a key at the top.
     private static boolean isKnown(String key) {
         return TOP.containsKey(key) || GROUPS.containsKey(key) || key.equals(BASE) || key.equals(THREE_FS);
     }
@@ -124,11 +135,13 @@ final class FastsafetensorsConfig {
         return config;
     }
 
+    /// The loader that is named, of which a section may have the name.
     private static String name(Map<String, Member> members) {
         Member loader = members.get("loader");
         return loader == null ? BASE : loader.value().text();
     }
 
+    /// @param known the keys of that section and what their values do
     private void readSection(Map<String, Member> section,
             Map<String, BiConsumer<FastsafetensorsConfig, ConfigValue>> known) {
         section.forEach((key, member) -> {
@@ -148,6 +161,7 @@ final class FastsafetensorsConfig {
         readSection(own, BASE_KEYS);
     }
 
+    /// A limit; `null` is none.
     private long bytes(ConfigValue value) {
         if (value.isNull()) {
             return Long.MAX_VALUE;
@@ -159,11 +173,13 @@ final class FastsafetensorsConfig {
         return bytes;
     }
 
+    /// Kept with its place: whether it may be set depends on keys that may come later.
     private static ConfigValue flagAt(ConfigValue value) {
         value.flag();
         return value;
     }
 
+    /// Only when the whole file was read: keys come in any order.
     private void checkBatches() {
         if (fixedBatches.flag() && batchBytes == Long.MAX_VALUE && deviceBytes == Long.MAX_VALUE) {
             throw fixedBatches.place().error("needs max_batch_bytes or device_memory_budget");
@@ -175,7 +191,9 @@ final class FastsafetensorsConfig {
         return loader.equals(BASE) && copier == Copier.NOGDS;
     }
 
-    /// Sets what the file says.
+    /// Sets what the file says. There a batch has a limit, here all live batches together have one: the budget is the
+    /// limit times the batches that are alive at a time, which are those ahead, the one that is filled and the one that
+    /// the consumer has; without a pipeline there is one.
     void apply(LoaderBuilder builder) {
         builder.numaPinning(numa);
         int ahead = pipeline ? queue : -1;

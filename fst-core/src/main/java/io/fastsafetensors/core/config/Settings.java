@@ -19,12 +19,19 @@ import java.util.Set;
 import java.util.function.BiConsumer;
 
 /// fst's own keys: each the name of a method of [LoaderBuilder] or of an option that it takes, and what its value does.
+///
+/// The same list serves files, properties (`fst.KEY`) and variables (`FST_KEY`), so that an option is configurable
+/// everywhere or nowhere. Values of grouped options (of opening, of streams) are added to what others have set, so that
+/// keys may come in any order.
 final class Settings {
     /// For editors; says which schema the file follows.
     static final String SCHEMA = "$schema";
 
+    /// Readers; more than any machine has use for, and few enough to be no mistake.
     private static final int MOST_READERS = 1024;
+    /// Bytes of a block.
     private static final int MOST_BLOCK = 1 << 30;
+    /// In the order in which messages and the documentation list them.
     private static final Map<String, BiConsumer<LoaderBuilder, ConfigValue>> KEYS = new LinkedHashMap<>();
 
     static {
@@ -98,12 +105,14 @@ final class Settings {
         }
     }
 
+    /// A misspelled key would be silently without effect, so it is an error with the nearest one in it.
     static ConfigException unknown(String key, Member member, Collection<String> known) {
         String hint = SimilarNames.hint(key, known);
         return member.place().error("unknown key \"" + key + "\""
                 + (hint.isEmpty() ? "; known are " + String.join(", ", known) : hint));
     }
 
+    /// @throws IllegalArgumentException if there is none of that name; told with the place of the value
     private static DType dtype(ConfigValue value) {
         return DType.parse(value.text()).orElseThrow(() -> new IllegalArgumentException(
                 "no dtype \"" + value.text() + "\"; such as BF16 or F8_E4M3"));

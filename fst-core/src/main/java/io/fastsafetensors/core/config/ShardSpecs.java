@@ -12,8 +12,10 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 
-/// Reads which tensors are cut, and how: files, and the schemes that are shipped.
+/// Reads which tensors are cut, and how: files, and the schemes that are shipped. Rules are an object of patterns to
+/// dimensions; their order in the text is kept.
 public final class ShardSpecs {
+    /// Names of the files that come in the jar, `shards-NAME.json`.
     private static final List<String> SHIPPED = List.of("bloom", "falcon", "gpt2", "llama", "mixtral");
     /// More dimensions than a tensor in the wild has.
     private static final int MOST_DIMENSIONS = 64;
@@ -22,11 +24,15 @@ public final class ShardSpecs {
     }
 
     /// See [ShardSpec#read(Path)].
+    ///
+    /// @throws ConfigException naming the place of what is wrong
     public static ShardSpec read(Path file) {
         return of(ConfigFile.read(file));
     }
 
     /// See [ShardSpec#of(String)].
+    ///
+    /// @throws ConfigException if there is none of that name; it lists those that there are
     public static ShardSpec shipped(String scheme) {
         if (!SHIPPED.contains(scheme)) {
             throw new ConfigException("no shard specification \"" + scheme + "\"; there are "
@@ -43,6 +49,7 @@ public final class ShardSpecs {
         }
     }
 
+    /// Each rule is tried by itself first, so that the error is at its own place.
     private static ShardSpec of(ConfigValue content) {
         List<Rule> rules = new ArrayList<>();
         content.section().forEach((pattern, member) -> {

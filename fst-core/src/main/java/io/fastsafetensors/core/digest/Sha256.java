@@ -4,7 +4,8 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 
-/// Computes SHA-256 digests. Files keep those of tensors under [io.fastsafetensors.api.WriteOptions#DIGEST_KEY].
+/// Computes SHA-256 digests. Files keep those of tensors under [io.fastsafetensors.api.WriteOptions#DIGEST_KEY]. A
+/// [MessageDigest] is for one thread at a time.
 public final class Sha256 {
     private Sha256() {
     }

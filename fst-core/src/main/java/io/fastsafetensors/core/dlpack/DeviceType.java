@@ -49,6 +49,7 @@ final class DeviceType {
         return name(code) + ":" + id;
     }
 
+    /// The name in `dlpack.h`, or the number where fst does not know it.
     private static String name(int code) {
         String name = NAMES.get(code);
         return name != null ? name : String.format(Locale.ROOT, "DLDeviceType %d", code);

@@ -4,6 +4,7 @@ import io.fastsafetensors.api.DlpackVersion;
 import io.fastsafetensors.types.DType;
 import io.fastsafetensors.types.Shape;
 import java.util.Optional;
+import java.util.stream.Stream;
 
 /// A dtype and shape of ours as DLPack says them, and back. The two differ where elements are smaller than 16 bits.
 ///
@@ -11,6 +12,53 @@ import java.util.Optional;
 /// @param shape the dimensions, in elements of that type
 record DlpackElements(DataType type, Shape shape) {
     private static final int PAIR = 2;
+
+    /// DLPack's `DLDataType`.
+    ///
+    /// @param code one of `DLDataTypeCode`
+    /// @param bits bits of one lane
+    /// @param lanes lanes of one element
+    record DataType(int code, int bits, int lanes) {
+        /// `kDLUInt`, 8 bits: what elements travel as that the consumer may not know.
+        static final DataType BYTE = new DataType(1, 8, 1);
+
+        /// One lane of `dtype`, by the code that DLPack 1.1 gives it.
+        static DataType of(DType dtype) {
+            int code = switch (dtype) {
+                case I8, I16, I32, I64 -> 0; // kDLInt
+                case U8, U16, U32, U64 -> 1; // kDLUInt
+                case F16, F32, F64 -> 2; // kDLFloat
+                case BF16 -> 4; // kDLBfloat
+                case C64 -> 5; // kDLComplex
+                case BOOL -> 6; // kDLBool
+                case F8_E4M3 -> 10; // kDLFloat8_e4m3fn
+                case F8_E4M3FNUZ -> 11; // kDLFloat8_e4m3fnuz
+                case F8_E5M2 -> 12; // kDLFloat8_e5m2
+                case F8_E5M2FNUZ -> 13; // kDLFloat8_e5m2fnuz
+                case F8_E8M0 -> 14; // kDLFloat8_e8m0fnu
+                case F6_E2M3 -> 15; // kDLFloat6_e2m3fn
+                case F6_E3M2 -> 16; // kDLFloat6_e3m2fn
+                case F4 -> 17; // kDLFloat4_e2m1fn
+            };
+            return new DataType(code, dtype.bits(), 1);
+        }
+
+        DataType withLanes(int count) {
+            return new DataType(code, bits, count);
+        }
+
+        /// The dtype of a lane, if it is one of ours. The codes of floats smaller than 16 bits are told apart by their code, not
+        /// by their bits: there are five of 8 bits.
+        Optional<DType> lane() {
+            return Stream.of(DType.values()).filter(d -> of(d).equals(withLanes(1))).findFirst();
+        }
+
+        /// `code C, B bits, L lanes`.
+        @Override
+        public String toString() {
+            return "code " + code + ", " + bits + " bits, " + lanes + (lanes == 1 ? " lane" : " lanes");
+        }
+    }
 
     /// How a tensor is handed on.
     ///
@@ -31,6 +79,7 @@ record DlpackElements(DataType type, Shape shape) {
         return new DlpackElements(type, shape);
     }
 
+    /// The dimensions of the same memory counted in bytes.
     private static Shape bytes(DType dtype, Shape shape, long byteSize) {
         if (!dtype.isSubByte()) {
             return shape;
@@ -45,6 +94,7 @@ record DlpackElements(DataType type, Shape shape) {
         return type.lane().filter(d -> type.lanes() == 1 || isPair(d));
     }
 
+    /// F4 as PyTorch has it.
     private boolean isPair(DType dtype) {
         return dtype == DType.F4 && type.lanes() == PAIR && shape.rank() > 0;
     }

@@ -10,14 +10,20 @@ import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /// Memory that another framework allocated and lent. Freed by calling its deleter, from the thread that closes this.
+///
+/// A buffer like any other to the device's backend, which goes by handle and segment. The owner's deleter is called
+/// once, outside the lock, since it may call back; where nothing was taken over ([#own()] was not called) it is never
+/// called.
 public final class ForeignBuffer implements DeviceBuffer {
     private final long address;
     private final long byteSize;
     private final boolean readOnly;
     private final long struct;
     private final long deleter;
+    /// Ends the segment; null for memory that the host cannot reach.
     private final @Nullable Arena arena;
     private final @Nullable MemorySegment segment;
+    /// Guarded by this, as [#closed].
     private boolean owned;
     private boolean closed;
 
@@ -42,6 +48,7 @@ public final class ForeignBuffer implements DeviceBuffer {
         owned = true;
     }
 
+    /// Whether the owner forbids writing; the segment of such a buffer refuses it.
     boolean isReadOnly() {
         return readOnly;
     }

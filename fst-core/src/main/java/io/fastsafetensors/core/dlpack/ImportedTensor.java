@@ -12,6 +12,9 @@ import java.util.Arrays;
 
 /// A tensor that another framework lends.
 ///
+/// Every refusal leaves the struct as it was, so that the caller may hand it to somebody else or delete it. What other
+/// libraries write is not believed: pointers are looked at for null and alignment, sizes for overflow.
+///
 /// @param buffer its memory; until [ForeignBuffer#own()] the struct belongs to the caller
 /// @param dtype the element type
 /// @param shape the dimensions
@@ -64,6 +67,7 @@ public record ImportedTensor(ForeignBuffer buffer, DType dtype, Shape shape, lon
                 struct.deleter()), dtype, shape, bytes);
     }
 
+    /// Dimensions and type as they are said, before anything is computed with them.
     private static DlpackElements elements(ManagedTensor struct) {
         int ndim = struct.ndim();
         if (ndim < 0 || (ndim > 0 && !struct.hasShape())) {
@@ -72,6 +76,7 @@ public record ImportedTensor(ForeignBuffer buffer, DType dtype, Shape shape, lon
         return new DlpackElements(struct.dtype(), ndim == 0 ? Shape.of() : Shape.of(struct.shape()));
     }
 
+    /// Elements that end inside a byte cannot be told apart from padding.
     private static long byteSize(DType dtype, Shape shape) {
         long elements = shape.elements();
         if (Math.multiplyExact(elements, (long) dtype.bits()) % Byte.SIZE != 0) {
@@ -93,6 +98,7 @@ public record ImportedTensor(ForeignBuffer buffer, DType dtype, Shape shape, lon
         }
     }
 
+    /// The address of the first element. Kernels assume the alignment of the dtype.
     private static long first(ManagedTensor struct, DType dtype) {
         if (struct.data() == 0) {
             throw broken("the DLPack tensor has elements and no data");

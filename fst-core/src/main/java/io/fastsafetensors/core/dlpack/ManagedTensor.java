@@ -7,6 +7,7 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 
 import io.fastsafetensors.api.DlpackVersion;
+import io.fastsafetensors.core.dlpack.DlpackElements.DataType;
 import io.fastsafetensors.spi.ffm.RawMemory;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemoryLayout;
@@ -14,21 +15,28 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.StructLayout;
 
 /// One of the two structs of DLPack (`dlpack.h`, 1.x) in native memory, as laid out on 64-bit machines. Plain reads and
-/// writes; judges nothing.
+/// writes; judges nothing, so that reading a struct of another library's comes before believing any of it. Not
+/// thread-safe; valid for as long as the arena that it was made with.
 final class ManagedTensor {
+    /// A struct of another major version has another layout, of which nothing is known.
     static final int MAJOR = 1;
     /// The first version with the codes of floats smaller than 16 bits.
     static final int MINOR = 1;
 
+    /// `DLPACK_FLAG_BITMASK_READ_ONLY`: consumers must not write.
     static final long FLAG_READ_ONLY = 1;
+    /// `DLPACK_FLAG_BITMASK_IS_SUBBYTE_TYPE_PADDED`: each element smaller than a byte has a byte.
     static final long FLAG_SUBBYTE_PADDED = 1 << 2;
 
+    /// `DLTensor`: pointer and byte offset are apart, since some devices' handles cannot be added to.
     static final StructLayout DL_TENSOR = MemoryLayout.structLayout(JAVA_LONG.withName("data"),
             JAVA_INT.withName("device_type"), JAVA_INT.withName("device_id"), JAVA_INT.withName("ndim"),
             JAVA_BYTE.withName("code"), JAVA_BYTE.withName("bits"), JAVA_SHORT.withName("lanes"),
             JAVA_LONG.withName("shape"), JAVA_LONG.withName("strides"), JAVA_LONG.withName("byte_offset"));
+    /// `DLManagedTensor`, the legacy struct: no version, no flags.
     static final StructLayout DL_MANAGED_TENSOR = MemoryLayout.structLayout(DL_TENSOR.withName("dl_tensor"),
             JAVA_LONG.withName("manager_ctx"), JAVA_LONG.withName("deleter"));
+    /// `DLManagedTensorVersioned`: the tensor comes last, behind what will never move.
     static final StructLayout DL_MANAGED_TENSOR_VERSIONED = MemoryLayout.structLayout(JAVA_INT.withName("major"),
             JAVA_INT.withName("minor"), JAVA_LONG.withName("manager_ctx"), JAVA_LONG.withName("deleter"),
             JAVA_LONG.withName("flags"), DL_TENSOR.withName("dl_tensor"));
@@ -50,6 +58,7 @@ final class ManagedTensor {
     private final DlpackVersion version;
     private final StructLayout layout;
     private final MemorySegment struct;
+    /// Where the `DLTensor` begins in the struct.
     private final long tensor;
 
     private ManagedTensor(DlpackVersion version, MemorySegment struct) {
@@ -187,6 +196,7 @@ final class ManagedTensor {
         return read(STRIDES);
     }
 
+    /// Copies: what a consumer does to the struct later is not seen.
     private long[] read(long pointer) {
         try (Arena arena = Arena.ofConfined()) {
             return array(pointer, arena).toArray(JAVA_LONG);

@@ -21,6 +21,9 @@ import java.util.concurrent.Executor;
 import java.util.stream.Collectors;
 
 /// Opens a checkpoint: reads its index and the headers of its files in parallel, and notes where they differ.
+///
+/// The order of verdicts is the same in every run, though headers are read in parallel: the index before the shards, a
+/// missing shard before a broken one, of broken ones the first.
 public final class CheckpointReader {
     private static final int MOST_NAMED = 8;
 
@@ -54,21 +57,23 @@ public final class CheckpointReader {
         }
     }
 
-    /// Notes tensors of dtypes that are not known.
+    /// Notes tensors of dtypes that are not known. One note for all, however many there are.
     private static ParsedCheckpoint noted(ParsedCheckpoint checkpoint) {
-        Map<String, Long> dtypes = checkpoint.opaque().values().stream()
-                .collect(Collectors.groupingBy(OpaqueType::dtype, TreeMap::new, Collectors.counting()));
-        if (dtypes.isEmpty()) {
+        Map<String, OpaqueType> opaque = checkpoint.opaque();
+        if (opaque.isEmpty()) {
             return checkpoint;
         }
-        return checkpoint.withNote(CheckpointNote.of(FormatError.UNKNOWN_DTYPE, checkpoint.opaque().size()
-                + (checkpoint.opaque().size() == 1 ? " tensor is" : " tensors are")
+        Map<String, Long> dtypes = opaque.values().stream()
+                .collect(Collectors.groupingBy(OpaqueType::dtype, TreeMap::new, Collectors.counting()));
+        return checkpoint.withNote(CheckpointNote.of(FormatError.UNKNOWN_DTYPE, opaque.size()
+                + (opaque.size() == 1 ? " tensor is" : " tensors are")
                 + " opaque bytes (U8), because the dtype is not known: " + dtypes.entrySet().stream().limit(MOST_NAMED)
                         .map(dtype -> Printable.escape(dtype.getKey()) + " of " + dtype.getValue())
                         .collect(Collectors.joining(", ")),
                 checkpoint.location()));
     }
 
+    /// A checkpoint of single files or numbered shards; parts of tensors are joined.
     private static ParsedCheckpoint ofFiles(CheckpointFiles files, HeaderReads headers, SourceFiles sources) {
         List<CheckpointNote> notes = new ArrayList<>();
         noteOthers(files.others(), files, notes);
@@ -80,10 +85,12 @@ public final class CheckpointReader {
         return new ParsedCheckpoint(files.location(), whole, sources, Optional.empty(), notes, Map.of());
     }
 
+    /// A checkpoint by its index: header reads begin while it is parsed, and files that it does not name are not
+    /// opened.
     private static ParsedCheckpoint ofIndex(CheckpointFiles files, Location location, HeaderReads headers,
             SourceFiles sources, OpenOptions options) {
         Location directory = files.directory().orElseThrow();
-        ShardIndex index = sources.file(location).reading(file -> IndexReader.read(new FileBytes(file),
+        ShardIndex index = sources.file(location).reading(file -> ShardIndex.read(new FileBytes(file),
                 shard -> headers.begin(directory.resolve(shard))));
         List<FileHeader> shards = await(headers, shards(index, directory), sources.storage(directory));
         IndexCheck.Result checked = IndexCheck.check(index, shards, options.onlyIndexed());
@@ -94,6 +101,7 @@ public final class CheckpointReader {
                 checked.absent());
     }
 
+    /// Notes the files of the directory that were not chosen: people often meant one of those.
     private static void noteOthers(List<Location> others, CheckpointFiles files, List<CheckpointNote> notes) {
         if (!others.isEmpty()) {
             String chosen = files.index().isPresent() ? files.index().get().name()
@@ -117,7 +125,10 @@ public final class CheckpointReader {
     }
 
     private static List<Location> shards(ShardIndex index, Location directory) {
-        List<Location> shards = index.shards().stream().map(directory::resolve).toList();
+        List<Location> shards = new ArrayList<>();
+        for (String name : index.shards()) {
+            shards.add(directory.resolve(name));
+        }
         if (shards.isEmpty()) {
             throw new FormatException(FormatError.NO_CHECKPOINT, "weight_map names no shard", index.location().where());
         }

@@ -11,17 +11,27 @@ import tools.jackson.core.JsonToken;
 import tools.jackson.core.io.SerializedString;
 
 /// Reads one tensor's entry after the other. Only the result is allocated for an entry whose fields come in the
-/// usual order and whose shape was seen before.
+/// usual order and whose shape was seen before: headers have a hundred thousand entries, and parsing them is what
+/// opening a checkpoint takes time for. Not thread-safe; one for a header.
 final class EntryParser {
+    /// A tensor's entry as the header spells it, not yet believed: all numbers are unsigned 64-bit, offsets relative to
+    /// the data section. [RangeCheck] makes a tensor of it.
+    record RawTensor(String name, DType dtype, RawShape shape, long begin, long end) {
+    }
+
+    /// The fields that a tensor's entry has; what else is there is passed over.
     private enum Field {
         DTYPE, SHAPE, DATA_OFFSETS, UNKNOWN, END
     }
 
+    /// Names as the parser compares them, byte by byte and without making a string.
     private static final SerializedString DTYPE = new SerializedString("dtype");
     private static final SerializedString SHAPE = new SerializedString("shape");
     private static final SerializedString DATA_OFFSETS = new SerializedString("data_offsets");
+    /// Dimensions that the array has room for at first; it grows with the longest shape.
     private static final int INITIAL_RANK = 8;
     private static final DType[] DTYPES = DType.values();
+    /// In the order of [#DTYPES].
     private static final char[][] DTYPE_NAMES = Arrays.stream(DTYPES).map(dtype -> dtype.name().toCharArray())
             .toArray(char[][]::new);
 
@@ -30,8 +40,10 @@ final class EntryParser {
     private final Map<String, OpaqueType> opaque = new HashMap<>();
     private final HeapGuard guard;
     private final RawShape.Cache shapes = new RawShape.Cache();
+    /// The numbers of the shape that is read; used again for each entry.
     private long[] dims = new long[INITIAL_RANK];
     private @Nullable DType dtype;
+    /// The spelling of a dtype that is not known; null if it is.
     private @Nullable String unknown;
     private @Nullable RawShape shape;
     private boolean hasRange;
@@ -39,13 +51,16 @@ final class EntryParser {
     private long end;
 
     /// @param lenient whether a dtype that is not known makes opaque bytes
+    /// @param guard asked before a long shape's array grows, which is the one thing here whose size the header decides
     EntryParser(JsonCursor json, HeapGuard guard, boolean lenient) {
         this.lenient = lenient;
         this.json = json;
         this.guard = guard;
     }
 
-    /// Reads the value that follows `name`.
+    /// Reads the value that follows `name`. Fields may come in any order and among unknown ones; each at most once.
+    ///
+    /// @throws tools.jackson.core.JacksonException if the entry is not what the reference takes
     RawTensor parse(String name) {
         // The reference takes an array, too; fst does not.
         if (json.next() != JsonToken.START_OBJECT) {
@@ -95,12 +110,13 @@ final class EntryParser {
                 tensor.begin(), tensor.end());
     }
 
-    /// The tensors of unknown dtypes so far.
+    /// The tensors of unknown dtypes so far. Only with the lenient option is there any.
     Map<String, OpaqueType> opaque() {
         return opaque;
     }
 
-    // A guess in the order of most writers costs no string where it is right.
+    /// A guess in the order of most writers costs no string where it is right. The name that was read is the cursor's
+    /// until the next call.
     private Field next(SerializedString guess, Field guessed) {
         if (json.nextNameIs(guess)) {
             return guessed;
@@ -117,12 +133,14 @@ final class EntryParser {
         };
     }
 
+    /// @throws tools.jackson.core.JacksonException if the field came before
     private void requireFirst(boolean first, String field) {
         if (!first) {
             throw json.problem(field + " twice in an entry");
         }
     }
 
+    /// Lenient, an unknown dtype is noted in [#unknown] and stands as bytes until the range of the entry is known.
     private DType readDType() {
         // {"F32":null} is another spelling of an enum's constant for the reference.
         boolean wrapped = json.next() == JsonToken.START_OBJECT;
@@ -160,6 +178,7 @@ final class EntryParser {
         return null;
     }
 
+    /// Reads the numbers into one array that all entries share; the shape itself comes from the cache.
     private RawShape readShape() {
         beginArray("shape");
         int rank = 0;
@@ -174,6 +193,8 @@ final class EntryParser {
         return shapes.get(dims, rank);
     }
 
+    /// Exactly two numbers; whether they make sense is for [RangeCheck], which the reference asks only once the whole
+    /// header was read.
     private void readRange() {
         beginArray("data_offsets");
         json.next();
@@ -186,12 +207,16 @@ final class EntryParser {
         hasRange = true;
     }
 
+    /// @param what the field, for the complaint
     private void beginArray(String what) {
         if (json.next() != JsonToken.START_ARRAY) {
             throw json.problem(what + " is not an array");
         }
     }
 
+    /// The first of the offsets.
+    ///
+    /// @throws tools.jackson.core.JacksonException if there are none
     private long range() {
         if (!hasRange) {
             throw missing("data_offsets");
@@ -199,6 +224,7 @@ final class EntryParser {
         return begin;
     }
 
+    /// @throws tools.jackson.core.JacksonException if the field did not come
     private <T> T present(@Nullable T value, String field) {
         if (value == null) {
             throw missing(field);

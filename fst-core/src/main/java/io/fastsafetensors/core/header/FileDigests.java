@@ -1,6 +1,7 @@
 package io.fastsafetensors.core.header;
 
 import io.fastsafetensors.api.Digests;
+import io.fastsafetensors.core.digest.Sha256;
 import io.fastsafetensors.core.storage.FileBytes;
 import io.fastsafetensors.core.storage.SourceFiles;
 import io.fastsafetensors.error.FormatError;
@@ -8,16 +9,13 @@ import io.fastsafetensors.error.FormatException;
 import io.fastsafetensors.error.FstException;
 import io.fastsafetensors.error.LoadInterruptedException;
 import io.fastsafetensors.spi.storage.Storage;
-import io.fastsafetensors.spi.storage.StorageFile;
 import io.fastsafetensors.types.Location;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -33,6 +31,11 @@ import org.jspecify.annotations.Nullable;
 
 /// Compares whole files with the SHA-256 that they are expected to have, beside the load that reads them: each is read once
 /// more from its begin to its end, through the page cache, and nobody gets a tensor of it before that is done. Thread-safe.
+///
+/// A digest of a whole file cannot be taken from the blocks of a load, which come in any order and leave out what is
+/// not selected; hence the second read, which the page cache serves where the first one left something there. Where
+/// digests are found, in this order: given by the caller, `SHA256SUMS`, a sidecar `NAME.sha256`, the name of a blob of
+/// the Hugging Face cache.
 public final class FileDigests {
     /// Expects nothing.
     public static final FileDigests NONE = new FileDigests(Map.of());
@@ -43,11 +46,15 @@ public final class FileDigests {
     /// `sha256sum` writes a digest, two characters and a name; a backslash before the digest says that the name is escaped.
     private static final Pattern LINE = Pattern.compile("([0-9a-fA-F]{64})(?: [ *](?:\\./)?(.+))?");
     private static final Pattern BLOB = Pattern.compile("[0-9a-f]{64}");
+    /// The most bytes of a list of digests that are read.
     private static final int MOST_BYTES = 16 << 20;
+    /// Bytes between two looks at whether anybody still waits.
     private static final int CHUNK = 1 << 20;
 
     private final Map<Location, Expected> expected;
+    /// Filled by [#begin], before anybody asks, and only read afterwards.
     private final Map<Location, FutureTask<Boolean>> checks = new HashMap<>();
+    /// Ends checks that are under way at their next chunk.
     private volatile boolean cancelled;
 
     /// @param digest in lower-case hexadecimal
@@ -63,6 +70,7 @@ public final class FileDigests {
     ///
     /// @throws FormatException DigestMismatch if a digest is given for a file that the checkpoint does not have
     /// @throws io.fastsafetensors.error.StorageException if a sidecar cannot be read
+    /// @param wanted the digests that the caller gave, and whether others are looked for
     public static FileDigests of(ParsedCheckpoint checkpoint, Digests wanted) {
         if (wanted.files().isEmpty() && !wanted.find()) {
             return NONE;
@@ -85,6 +93,9 @@ public final class FileDigests {
         return new FileDigests(expected);
     }
 
+    /// The first place that has a digest of a file.
+    ///
+    /// @param sums the lines of `SHA256SUMS` by directory, each read once
     private static @Nullable Expected find(Location file, SourceFiles sources,
             Map<Location, Map<String, String>> sums) {
         Location directory = file.parent().orElse(null);
@@ -106,8 +117,8 @@ public final class FileDigests {
         if (sources.storage(file).kind(file) != Storage.Kind.FILE) {
             return digests;
         }
-        String text = sources.file(file).reading(FileDigests::text);
-        for (String line : text.split("\\R")) {
+        byte[] text = sources.file(file).reading(open -> new FileBytes(open).beginning(MOST_BYTES));
+        for (String line : new String(text, StandardCharsets.UTF_8).split("\\R")) {
             Matcher parts = LINE.matcher(line.strip());
             if (parts.matches()) {
                 String name = parts.group(2);
@@ -115,16 +126,6 @@ public final class FileDigests {
             }
         }
         return digests;
-    }
-
-    private static String text(StorageFile file) {
-        byte[] bytes = new byte[(int) Math.min(file.length(), MOST_BYTES)];
-        FileBytes reader = new FileBytes(file);
-        int done = 0;
-        for (int got = 1; done < bytes.length && got > 0; done += got) {
-            got = reader.read(done, bytes, done, bytes.length - done);
-        }
-        return new String(bytes, 0, done, StandardCharsets.UTF_8);
     }
 
     /// A Hugging Face cache keeps large files under their digests, in `blobs`, and links to them.
@@ -152,7 +153,7 @@ public final class FileDigests {
         return found;
     }
 
-    /// Begins to read the files.
+    /// Begins to read the files. Called once, before anybody asks. Workers end when nothing is waiting.
     ///
     /// @param sources one hold of it is taken until all are read
     /// @param threads runs work beside the caller
@@ -187,9 +188,10 @@ public final class FileDigests {
         }
     }
 
+    /// Reads the file and compares; a load that was cancelled compares nothing.
     private boolean check(Location file, Expected digest, SourceFiles sources) {
         String found = sources.file(file).reading(open -> {
-            MessageDigest sha = sha256();
+            MessageDigest sha = Sha256.create();
             byte[] chunk = new byte[CHUNK];
             FileBytes reader = new FileBytes(open);
             for (long at = 0; at < open.length() && !cancelled;) {
@@ -200,7 +202,7 @@ public final class FileDigests {
                 sha.update(chunk, 0, got);
                 at += got;
             }
-            return HexFormat.of().formatHex(sha.digest());
+            return Sha256.hex(sha);
         });
         if (!cancelled && !found.equals(digest.digest)) {
             throw new FormatException(FormatError.DIGEST_MISMATCH, "the file has the SHA-256 " + found + ", and "
@@ -211,15 +213,7 @@ public final class FileDigests {
         return true;
     }
 
-    private static MessageDigest sha256() {
-        try {
-            return MessageDigest.getInstance("SHA-256");
-        } catch (NoSuchAlgorithmException e) {
-            throw new AssertionError("every Java platform has SHA-256", e);
-        }
-    }
-
-    /// Whether nobody has to wait for the digest of a file.
+    /// Whether nobody has to wait for the digest of a file. One without a digest is done.
     boolean isDone(Location file) {
         FutureTask<Boolean> check = checks.get(file);
         return check == null || check.isDone();

@@ -7,7 +7,6 @@ import java.nio.CharBuffer;
 import java.nio.charset.CharsetDecoder;
 import java.nio.charset.CoderResult;
 import java.nio.charset.StandardCharsets;
-import java.util.Arrays;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.regex.Matcher;
@@ -16,14 +15,22 @@ import org.jspecify.annotations.Nullable;
 
 /// Recognizes what was refused as a safetensors file by how it begins and by its name: what lies in its place after a
 /// download or a clone that went wrong, and other formats. Asked after the verdict, which stays the same.
+///
+/// Takes 4 KiB of the file and no more, and throws nothing of its own: whatever comes in place of a model may be of any
+/// size and content. What is shown of it is cut and escaped.
 final class ForeignFile {
+    /// Bytes that are looked at: enough for the magic of a tar archive and the title of a page.
     private static final int BEGINNING = 4096;
+    /// Characters of a text that are shown.
     private static final int SHOWN = 160;
     /// A header's length that no file has; the first eight characters of a text make a larger one.
     private static final long IMPLAUSIBLE = 1L << 40;
     private static final int TAR_MAGIC = 257;
+    /// Of a Git LFS pointer: the size of the file that it stands for, in bytes.
     private static final Pattern LFS_SIZE = Pattern.compile("^size (\\d+)$", Pattern.MULTILINE);
+    /// Of an HTML page: often says why the file was not given.
     private static final Pattern TITLE = Pattern.compile("<title[^>]*>([^<]*)<", Pattern.CASE_INSENSITIVE);
+    /// Of an object store's error: its name.
     private static final Pattern CODE = Pattern.compile("<Code>([^<]*)</Code>");
     private static final String CONVERT =
             "load it with the library that wrote it, and save it in the safetensors format";
@@ -43,12 +50,7 @@ final class ForeignFile {
 
     /// What the file is instead, and the way out; empty if it begins as a safetensors file does, or like nothing known.
     static Optional<String> describe(FileBytes file) {
-        byte[] bytes = new byte[(int) Math.min(BEGINNING, file.length())];
-        int length = 0;
-        for (int got = 1; got > 0 && length < bytes.length; length += got) {
-            got = file.read(length, bytes, length, bytes.length - length);
-        }
-        return new ForeignFile(file.location().name(), Arrays.copyOf(bytes, length), file.length()).describe();
+        return new ForeignFile(file.location().name(), file.beginning(BEGINNING), file.length()).describe();
     }
 
     private Optional<String> describe() {
@@ -65,6 +67,7 @@ final class ForeignFile {
         return magic().or(this::container).or(this::text).or(this::zeros);
     }
 
+    /// By name, before anything else: what lies beside a file may begin like anything.
     private Optional<String> sidecar() {
         if (startsWith(0x00, 0x05, 0x16, 0x07) || name.startsWith("._")) {
             return Optional.of("this is an AppleDouble sidecar (._*), which macOS writes next to a file on other file"
@@ -100,6 +103,7 @@ final class ForeignFile {
         return b == ' ' || b == '\t' || b == '\n' || b == '\r';
     }
 
+    /// Formats that models are kept in.
     private Optional<String> magic() {
         if (startsWith("GGUF") || startsWith("FUGG") || startsWith("lmgg") || startsWith("tjgg")
                 || startsWith("fmgg") || startsWith("algg")) {
@@ -123,6 +127,7 @@ final class ForeignFile {
         return Optional.empty();
     }
 
+    /// Archives and compressed files.
     private Optional<String> container() {
         if (startsWith("PK\u0003\u0004") || startsWith("PK\u0005\u0006")) {
             return Optional.of(zip());
@@ -140,6 +145,7 @@ final class ForeignFile {
                 : Optional.of("this is compressed (" + packed + "); unpack it, and open what it holds");
     }
 
+    /// PyTorch's format is a zip file, told by names that are in clear in its first entries.
     private String zip() {
         String text = new String(bytes, StandardCharsets.ISO_8859_1);
         if (text.contains("data.pkl") || text.contains("/byteorder") || text.contains(".format_version")) {
@@ -154,6 +160,7 @@ final class ForeignFile {
                 + " open what it holds";
     }
 
+    /// What a server or a version control system gives in place of the file.
     private Optional<String> text() {
         String whole = decode();
         if (whole == null) {
@@ -194,6 +201,7 @@ final class ForeignFile {
                                 + " file; " + AGAIN);
     }
 
+    /// Downloaders reserve a file's space before they fill it.
     private Optional<String> zeros() {
         for (byte b : bytes) {
             if (b != 0) {
@@ -216,6 +224,7 @@ final class ForeignFile {
         return result.isError() || !printable ? null : decoded.startsWith("\ufeff") ? decoded.substring(1) : decoded;
     }
 
+    /// In one line, cut and escaped.
     private static String shown(String text) {
         String line = text.strip().replaceAll("\\s+", " ");
         return Printable.escape(line.length() > SHOWN ? line.substring(0, SHOWN) + "…" : line);

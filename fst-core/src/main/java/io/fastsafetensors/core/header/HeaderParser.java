@@ -1,6 +1,7 @@
 package io.fastsafetensors.core.header;
 
 import io.fastsafetensors.api.OpaqueType;
+import io.fastsafetensors.core.header.EntryParser.RawTensor;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -10,11 +11,13 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JsonToken;
 
-/// Reads a header's JSON: `__metadata__` and tensors. Whatever has the wrong shape is a complaint of the cursor; a
-/// name that comes twice is only noted, since a complaint further on goes first.
+/// Reads a header's JSON: `__metadata__` and tensors. Whatever has the wrong shape is a complaint of the cursor; a name
+/// that comes twice is only noted, since a complaint further on goes first. Nothing is judged but the form: ranges and
+/// shapes are judged when all of the text was read, because the reference tells of broken JSON first. Not thread-safe;
+/// one for a header.
 final class HeaderParser {
     private static final String METADATA = "__metadata__";
-    // A guess of the bytes that an entry takes, low enough for real headers not to need more room.
+    /// A guess of the bytes that an entry takes, low enough for real headers not to need more room.
     private static final int BYTES_PER_ENTRY = 96;
 
     private final List<RawTensor> tensors = new ArrayList<>();
@@ -49,10 +52,12 @@ final class HeaderParser {
     /// Reads the whole text.
     ///
     /// @param lenient whether a dtype that is not known makes opaque bytes
+    /// @param headerLength bytes of the header, from which the number of tensors is guessed
     static Result parse(JsonCursor json, long headerLength, HeapGuard guard, boolean lenient) {
         return new HeaderParser(json, headerLength, guard, lenient).parse();
     }
 
+    /// Adds to the heap guard what it keeps as it goes, so that a hostile header is refused before it fills the heap.
     private Result parse() {
         EntryParser entries = new EntryParser(json, guard, lenient);
         json.beginDocument();
@@ -71,6 +76,7 @@ final class HeaderParser {
         return new Result(tensors, metadata == null ? Map.of() : metadata, duplicate, entries.opaque());
     }
 
+    /// Values must be strings; `null` in place of the whole object is as good as none, as it is for the reference.
     private void readMetadata() {
         if (metadata != null) {
             throw json.problem(METADATA + " twice");

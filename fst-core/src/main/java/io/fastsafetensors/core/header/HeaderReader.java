@@ -18,7 +18,11 @@ import tools.jackson.core.JacksonException;
 
 /// Reads and validates the header of one file: the reference implementation's verdicts in its order of checks, and
 /// where fst is stricter. Time and memory grow with the header alone, whatever it claims.
+///
+/// The verdict is made first and only then is asked whether the file is of another kind ([ForeignFile]): the error
+/// stays the same, its text says what the file is instead.
 public final class HeaderReader {
+    /// Bytes of the field that a file begins with: the length of its header, unsigned, little-endian.
     private static final int LENGTH_BYTES = 8;
     /// What another kind of file is refused for.
     private static final Set<FormatError> NOT_A_HEADER = EnumSet.of(FormatError.HEADER_TOO_SMALL,
@@ -32,6 +36,7 @@ public final class HeaderReader {
     ///
     /// @throws FormatException if the file breaks the format, or its header takes more heap than there is
     /// @throws StorageException if it cannot be read, or shrinks meanwhile
+    /// @param file stays the caller's; read on the calling thread
     public static FileHeader read(FileBytes file, OpenOptions options) {
         try {
             return read(file, options, new HeapGuard(file.location()));
@@ -44,6 +49,9 @@ public final class HeaderReader {
         }
     }
 
+    /// As above, without a look at what else the file may be.
+    ///
+    /// @param guard for this header alone
     static FileHeader read(FileBytes file, OpenOptions options, HeapGuard guard) {
         Location location = file.location();
         long fileLength = file.length();
@@ -60,7 +68,7 @@ public final class HeaderReader {
         return new FileHeader(location, fileLength, dataStart, tensors, parsed.metadata(), parsed.opaque());
     }
 
-    // What comes back is compared with the cap and the file's length: the rest may rely on it.
+    /// What comes back is compared with the cap and the file's length: the rest may rely on it.
     private static long headerLength(FileBytes file, OpenOptions options) {
         Where where = file.location().where().withOffset(0);
         long fileLength = file.length();
@@ -97,6 +105,9 @@ public final class HeaderReader {
         return length;
     }
 
+    /// Parses the text while it is read: the header is never in memory as a whole.
+    ///
+    /// @param end the offset of the first byte after the header
     private static HeaderParser.Result parse(FileBytes file, long end, HeapGuard guard, boolean lenient) {
         Utf8Section text = new Utf8Section(file, LENGTH_BYTES, end, FormatError.INVALID_HEADER, guard::read);
         try (JsonCursor json = new JsonCursor(text, text::hasEscapes)) {

@@ -20,16 +20,26 @@ import java.util.concurrent.Semaphore;
 import org.jspecify.annotations.Nullable;
 
 /// Reads the headers of one checkpoint in the background, each from the moment its file is known. For one thread.
+///
+/// Shards become known one by one while the index is parsed, so reading begins before the index is done. Each header is
+/// a task that whoever comes first runs, a helper or the thread that waits: no thread ever waits for a task that nobody
+/// has begun. Helpers end when nothing is waiting, and new ones are started as files come, at most one less than there
+/// are processors.
+///
+/// Closing is what makes errors safe: it returns when no helper has a file open any more.
 final class HeaderReads implements AutoCloseable {
-    // More at once is no faster: headers are small, and parsing keeps a core busy.
+    /// More at once is no faster: headers are small, and parsing keeps a core busy.
     private static final int MOST_THREADS = 16;
 
     private final SourceFiles sources;
     private final OpenOptions options;
     private final Executor helpers;
     private final int mostHelpers = Math.min(MOST_THREADS, Runtime.getRuntime().availableProcessors()) - 1;
+    /// Every read that was begun or asked for; of the calling thread alone.
     private final Map<Location, FutureTask<FileHeader>> reads = new HashMap<>();
+    /// What helpers take from; the caller may have run a task that is still in it.
     private final Queue<FutureTask<FileHeader>> waiting = new ConcurrentLinkedQueue<>();
+    /// As many permits as helpers may still be started; all of them back means that no helper runs.
     private final Semaphore idle = new Semaphore(mostHelpers);
 
     /// @param sources opens the files
@@ -40,7 +50,7 @@ final class HeaderReads implements AutoCloseable {
         this.helpers = helpers;
     }
 
-    /// A header that will be asked for.
+    /// A header that will be asked for. Does nothing for a file that was announced before.
     void begin(Location file) {
         if (reads.containsKey(file)) {
             return;
@@ -51,6 +61,7 @@ final class HeaderReads implements AutoCloseable {
         }
     }
 
+    /// The permit that was taken for it goes back when the helper ends, or if it cannot be started.
     private void startHelper() {
         boolean started = false;
         try {
@@ -63,6 +74,7 @@ final class HeaderReads implements AutoCloseable {
         }
     }
 
+    /// A task that reads the header and makes sure that the file was one version all the while.
     private FutureTask<FileHeader> task(Location file) {
         FutureTask<FileHeader> read = new FutureTask<>(() -> sources.file(file)
                 .reading(open -> HeaderReader.read(new FileBytes(open), options)));
@@ -70,6 +82,7 @@ final class HeaderReads implements AutoCloseable {
         return read;
     }
 
+    /// The loop of a helper. A task that another thread has begun is not run twice.
     private void help() {
         for (FutureTask<FileHeader> read = waiting.poll(); read != null; read = waiting.poll()) {
             read.run();
@@ -81,8 +94,11 @@ final class HeaderReads implements AutoCloseable {
     /// errors the one of the first file wins, whatever the timing.
     ///
     /// @throws LoadInterruptedException if the calling thread is interrupted
+    /// @return one for each file, in their order
     List<FileHeader> await(List<Location> files) {
-        files.stream().skip(1).forEach(this::begin);
+        for (Location file : files.subList(Math.min(1, files.size()), files.size())) {
+            begin(file);
+        }
         List<FileHeader> headers = new ArrayList<>(files.size());
         try {
             for (Location file : files) {
@@ -103,7 +119,7 @@ final class HeaderReads implements AutoCloseable {
         }
     }
 
-    // As it was thrown: reading a header throws nothing that is checked.
+    /// As it was thrown: reading a header throws nothing that is checked.
     private static RuntimeException failure(@Nullable Throwable cause) {
         return switch (cause) {
             case Error error -> throw error;
@@ -120,9 +136,12 @@ final class HeaderReads implements AutoCloseable {
     /// Gives up what nobody waits for any more; nothing is open afterwards.
     @Override
     public void close() {
-        boolean unfinished = reads.values().stream().anyMatch(read -> !read.isDone());
+        boolean unfinished = false;
+        for (FutureTask<FileHeader> read : reads.values()) {
+            // A read that is done is not cancelled.
+            unfinished |= read.cancel(true);
+        }
         if (unfinished) {
-            reads.values().forEach(read -> read.cancel(true));
             idle.acquireUninterruptibly(mostHelpers);
         }
     }

@@ -34,6 +34,8 @@ final class HeapGuard {
         this.available = available;
     }
 
+    /// What may still be allocated, as far as the JVM knows: other threads may take it meanwhile, so this bounds the
+    /// damage and promises nothing.
     private static long availableHeap() {
         Runtime runtime = Runtime.getRuntime();
         return runtime.maxMemory() - (runtime.totalMemory() - runtime.freeMemory());

@@ -20,6 +20,11 @@ import org.jspecify.annotations.Nullable;
 
 /// Compares an index with the shards that it names. The index says which files count and, of several tensors of one name,
 /// which one does; the files say which tensors there are. Where they differ is a note.
+///
+/// Two totals are kept because writers disagree on what `total_size` means: the bytes of what the index names, and
+/// those of everything that is loaded. One of them is enough.
+///
+/// For one check, on one thread. A checkpoint whose index is right costs one pass over its tensors.
 final class IndexCheck {
     private static final int MOST_NAMED = 3;
 
@@ -58,6 +63,7 @@ final class IndexCheck {
         return new IndexCheck(index, headers, onlyIndexed).check();
     }
 
+    /// Sorts every tensor by what the index says of it, and looks further only where something differs.
     private Result check() {
         List<TensorInfo> elsewhere = new ArrayList<>();
         long settled = 0;
@@ -114,6 +120,7 @@ final class IndexCheck {
         });
     }
 
+    /// Tensors that no line of the index names: left out or loaded, as the options say.
     private void settleUnnamed() {
         Map<String, TensorInfo> one = new HashMap<>();
         for (TensorInfo tensor : unnamed) {
@@ -126,6 +133,7 @@ final class IndexCheck {
         }
     }
 
+    /// Of two tensors of one name neither is the one that is meant, and a load of either would be a guess.
     private void requireOne(@Nullable TensorInfo other, TensorInfo tensor) {
         if (other != null) {
             throw new FormatException(FormatError.DUPLICATE_TENSOR_NAME, "it is also in "
@@ -141,6 +149,7 @@ final class IndexCheck {
         return header.withTensors(kept);
     }
 
+    /// In an order that does not depend on the files, since strict mode throws the first note.
     private void addNotes() {
         if (!absent.isEmpty()) {
             note(FormatError.TENSOR_NOT_IN_SHARD, count(absent.size(), "name") + " of the index "
@@ -165,7 +174,8 @@ final class IndexCheck {
         index.totalSize().ifPresent(this::compareSize);
     }
 
-    private void compareSize(TotalSize total) {
+    /// Right if it is either of the two totals.
+    private void compareSize(ShardIndex.TotalSize total) {
         if (!total.isWhole()) {
             note(FormatError.TOTAL_SIZE_MISMATCH, "total_size is " + Printable.escape(total.text())
                     + ", which is no whole number; the tensors have " + loadedBytes + " bytes");
@@ -183,6 +193,7 @@ final class IndexCheck {
         return count + " " + what + (count == 1 ? "" : "s");
     }
 
+    /// The first few names, for people.
     private static String some(Collection<String> names) {
         return names.stream().limit(MOST_NAMED).map(name -> '"' + Printable.escape(name) + '"')
                 .collect(Collectors.joining(", "))

@@ -8,7 +8,8 @@ import java.util.Map;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.JsonToken;
 
-/// The keys of an index besides its tensors, for writing it again: keys to their values as ASCII JSON.
+/// The keys of an index besides its tensors, for writing it again: keys to their values as ASCII JSON. Read apart from
+/// [ShardIndex], because a load needs none of them and an index of a million tensors is read once for it.
 ///
 /// @param metadata the keys of `metadata` but for `total_size`
 /// @param others the keys besides `metadata` and `weight_map`
@@ -26,9 +27,9 @@ public record IndexKeys(Map<String, String> metadata, Map<String, String> others
         try (JsonCursor json = new JsonCursor(text, text::hasEscapes)) {
             json.beginDocument();
             for (String key = json.nextName(); key != null; key = json.nextName()) {
-                if (key.equals(IndexReader.WEIGHT_MAP)) {
+                if (key.equals(ShardIndex.WEIGHT_MAP)) {
                     json.skipValue();
-                } else if (!key.equals(IndexReader.METADATA)) {
+                } else if (!key.equals(ShardIndex.METADATA)) {
                     others.put(key, json.copyValue());
                 } else if (json.next() == JsonToken.START_OBJECT) {
                     for (String name = json.nextName(); name != null; name = json.nextName()) {
@@ -40,7 +41,7 @@ public record IndexKeys(Map<String, String> metadata, Map<String, String> others
             throw new FormatException(FormatError.INVALID_INDEX,
                     "the index is not as it must be: " + JsonCursor.describe(e), file.location().where());
         }
-        metadata.remove(IndexReader.TOTAL_SIZE);
+        metadata.remove(ShardIndex.TOTAL_SIZE);
         return new IndexKeys(metadata, others);
     }
 }

@@ -25,24 +25,35 @@ import org.jspecify.annotations.Nullable;
 
 /// Joins the tensors of a PyTorch distributed checkpoint, of which each rank saved its part, to whole ones: what a file has
 /// of its own stays in its header, what several files share is in one more header, of a [JoinedSource].
+///
+/// Nothing of the data is read here. A tensor that one file has as a whole stays in that file's header, so that it is
+/// planned and read as in any checkpoint; only what is cut goes through a joined file. Replicas, of which data-parallel
+/// ranks write many, are read once.
+///
+/// For one checkpoint, on one thread. Everything of a rank that wrote no parts is checked for as the lack of its parts:
+/// which ranks there were, no file says.
 final class JoinedTensors {
     /// Where a joined tensor begins: on the strictest alignment that a device asks for.
     private static final long ALIGNMENT = 256;
     private static final String FILE_NAME = "model.safetensors";
 
     private final List<FileHeader> headers;
+    /// By the whole tensor's name, in the order in which files name them.
     private final Map<String, List<Piece>> pieces = new LinkedHashMap<>();
 
     /// A part of a tensor.
     private record Piece(int file, TensorInfo info, List<Long> offsets, @Nullable Shape wholeShape) {
+        /// The index after the part's last element in a dimension of the whole; negative if it overflows.
         long end(int dim) {
             return offsets.get(dim) + info.shape().dim(dim);
         }
 
+        /// Whether it has no elements, as ranks write that got nothing of a small tensor.
         boolean isEmpty() {
             return info.shape().elements() == 0;
         }
 
+        /// Whether both have an element in common: two boxes do if they do in each dimension.
         boolean overlaps(Piece other) {
             for (int d = 0; d < offsets.size(); d++) {
                 if (offsets.get(d) >= other.end(d) || other.offsets.get(d) >= end(d)) {
@@ -110,6 +121,7 @@ final class JoinedTensors {
         }
     }
 
+    /// The headers of the files, with what is theirs alone, and then those of the joined files.
     private List<FileHeader> headers(Location directory, SourceFiles sources) {
         List<List<TensorInfo>> own = new ArrayList<>();
         headers.forEach(_ -> own.add(new ArrayList<>()));
@@ -145,6 +157,8 @@ final class JoinedTensors {
         return all;
     }
 
+    /// A joined file of these tensors, added to the sources. Only files that have a part of one of them become its
+    /// parts, so that reading it opens no others.
     private FileHeader joined(List<Cut> tensors, Location directory, SourceFiles sources) {
         Map<Integer, Integer> numbers = new LinkedHashMap<>();
         List<Whole> wholes = new ArrayList<>(tensors.size());
@@ -171,11 +185,13 @@ final class JoinedTensors {
         return new FileHeader(location, source.length(), 0, infos, Map.of());
     }
 
+    /// A part may be stored under another name than its whole tensor's.
     private static TensorInfo renamed(TensorInfo info, String name) {
         return info.name().equals(name) ? info : new TensorInfo(name, info.dtype(), info.shape(), info.file(),
                 info.fileOffset(), info.byteSize());
     }
 
+    /// What the metadata says of parts is not true of the headers that come out.
     private static Map<String, String> withoutSharding(Map<String, String> metadata) {
         Map<String, String> rest = new LinkedHashMap<>(metadata);
         rest.remove(ShardingInfo.KEY);
@@ -245,6 +261,7 @@ final class JoinedTensors {
         return Shape.of(dims);
     }
 
+    /// The shape comes from metadata, which nothing has checked against the size of a file yet.
     private static long elements(Piece piece, Shape shape) {
         try {
             return Math.multiplyExact(shape.elements(), (long) piece.info.dtype().bits()) / piece.info.dtype().bits();
@@ -286,6 +303,7 @@ final class JoinedTensors {
         }
     }
 
+    /// Boxes that do not overlap and lie inside the whole fill it if their elements add up.
     private static void requireFull(String name, List<Piece> parts, Shape whole) {
         Piece first = parts.getFirst();
         long wanted = elements(first, whole);
@@ -297,6 +315,7 @@ final class JoinedTensors {
         }
     }
 
+    /// Elements smaller than a byte cannot be put together where a cut goes through one.
     private static void requireWholeBytes(List<Piece> parts) {
         DType dtype = parts.getFirst().info.dtype();
         if (!dtype.isSubByte() || parts.size() == 1) {

@@ -19,14 +19,21 @@ import tools.jackson.core.exc.UnexpectedEndOfInputException;
 import tools.jackson.core.json.JsonFactory;
 import tools.jackson.core.json.JsonReadFeature;
 
-/// A walk over one JSON object, with what the reference implementation refuses beyond JSON's grammar: escapes that
+/// Walks over one JSON object, with what the reference implementation refuses beyond JSON's grammar: escapes that
 /// are half a surrogate pair, numbers that overflow a double, nesting deeper than 127. Every complaint is a
 /// [JacksonException]. Not thread-safe.
+///
+/// Nothing else in this package drives the parser. Values that are passed over are looked at as well: the reference reads
+/// them, and refuses the header for what is wrong with them.
 final class JsonCursor implements AutoCloseable {
-    // The reference counts 128 levels down and refuses the last; the root object is the first.
+    /// The reference counts 128 levels down and refuses the last; the root object is the first.
     private static final int MAX_DEPTH = 127;
 
-    // Size is limited by the header's cap alone. Names are not interned: a header's names are all different.
+    /// Above this, one more decimal digit may not fit 64 bits.
+    private static final long MAX_TENTH = Long.divideUnsigned(-1L, 10);
+    private static final int MAX_LAST_DIGIT = 5;
+
+    /// Size is limited by the header's cap alone. Names are not interned: a header's names are all different.
     private static final JsonFactory FACTORY = JsonFactory.builder()
             .streamReadConstraints(StreamReadConstraints.builder().maxNestingDepth(MAX_DEPTH)
                     .maxStringLength(Integer.MAX_VALUE).maxNameLength(Integer.MAX_VALUE)
@@ -38,6 +45,7 @@ final class JsonCursor implements AutoCloseable {
     private static final JsonFactory PYTHON =
             FACTORY.rebuild().enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS).build();
 
+    /// Asked for each string, so it is cheap; it never goes back to false.
     private final BooleanSupplier mayEscape;
     private final boolean python;
     private final JsonParser parser;
@@ -55,6 +63,8 @@ final class JsonCursor implements AutoCloseable {
     }
 
     /// Steps into the root object.
+    ///
+    /// @throws JacksonException if the text does not begin with an object
     void beginDocument() {
         if (next() != JsonToken.START_OBJECT) {
             throw problem("not an object");
@@ -62,6 +72,8 @@ final class JsonCursor implements AutoCloseable {
     }
 
     /// Makes sure that nothing but white space follows the root object.
+    ///
+    /// @throws JacksonException if there is more
     void endDocument() {
         if (next() != null) {
             throw problem("more text after the object");
@@ -69,6 +81,8 @@ final class JsonCursor implements AutoCloseable {
     }
 
     /// The next token, null at the end.
+    ///
+    /// @throws JacksonException if the text is no JSON, or nested too deep
     @Nullable
     JsonToken next() {
         return parser.nextToken();
@@ -101,7 +115,8 @@ final class JsonCursor implements AutoCloseable {
         return text;
     }
 
-    /// The characters of the string just read: [#offset()], [#length()].
+    /// The characters of the string just read: [#offset()], [#length()]. They are the parser's own and change with the
+    /// next token.
     char[] characters(String what) {
         requireString(what);
         return parser.getStringCharacters();
@@ -133,7 +148,7 @@ final class JsonCursor implements AutoCloseable {
         long value = 0;
         for (int i = offset; i < end; i++) {
             int digit = text[i] - '0';
-            if (JsonNumbers.overflows(value, digit)) {
+            if (overflows(value, digit)) {
                 throw problem(what + " does not fit 64 bits");
             }
             value = value * 10 + digit;
@@ -142,11 +157,13 @@ final class JsonCursor implements AutoCloseable {
     }
 
     /// The scalar just read, as it is spelled.
+    ///
+    /// @return made for this call; a number as it stands in the text
     String text() {
         return parser.getString();
     }
 
-    /// Passes over the next value, whatever it is.
+    /// Passes over the next value, whatever it is. Its strings and numbers are looked at all the same.
     void skipValue() {
         int depth = 0;
         do {
@@ -154,7 +171,8 @@ final class JsonCursor implements AutoCloseable {
         } while (depth > 0);
     }
 
-    /// Whether the token just read begins an object or an array.
+    /// Whether the token just read begins an object or an array. A caller that does not want what it found passes over
+    /// the rest of it then.
     boolean isBegun() {
         return parser.currentToken() == JsonToken.START_OBJECT || parser.currentToken() == JsonToken.START_ARRAY;
     }
@@ -167,6 +185,9 @@ final class JsonCursor implements AutoCloseable {
         }
     }
 
+    /// Looks at one token that nobody wants.
+    ///
+    /// @return the depth after it
     private int skip(@Nullable JsonToken token, int depth) {
         if (token == null) {
             return depth;
@@ -188,6 +209,8 @@ final class JsonCursor implements AutoCloseable {
     }
 
     /// The next value, whatever it is, as JSON in ASCII; numbers as they are spelled.
+    ///
+    /// @throws JacksonException if it is what the reference refuses
     String copyValue() {
         StringBuilder out = new StringBuilder();
         int depth = 0;
@@ -216,6 +239,7 @@ final class JsonCursor implements AutoCloseable {
         return out.toString();
     }
 
+    /// In ASCII, so that the text may be written in any encoding.
     private static StringBuilder quote(String text, StringBuilder out) {
         out.append('"');
         for (int i = 0; i < text.length(); i++) {
@@ -231,7 +255,7 @@ final class JsonCursor implements AutoCloseable {
         return out.append('"');
     }
 
-    /// A complaint at the current place.
+    /// A complaint at the current place. To be thrown by the caller.
     StreamReadException problem(String text) {
         return new StreamReadException(parser, text);
     }
@@ -259,13 +283,20 @@ final class JsonCursor implements AutoCloseable {
         }
     }
 
+    /// Whether `digits × 10 + digit` exceeds unsigned 64 bits.
+    private static boolean overflows(long digits, int digit) {
+        int order = Long.compareUnsigned(digits, MAX_TENTH);
+        return order > 0 || (order == 0 && digit > MAX_LAST_DIGIT);
+    }
+
+    /// @throws JacksonException if the number overflows a double, unless the text is Python's
     private void requireReadable(char[] text) {
-        if (!python && !JsonNumbers.isReadable(text, parser.getStringOffset(), parser.getStringLength())) {
+        if (!python && !Numbers.isReadable(text, parser.getStringOffset(), parser.getStringLength())) {
             throw problem("a number out of range");
         }
     }
 
-    // Decoded UTF-8 has whole pairs only: a half one comes from an escape.
+    /// Decoded UTF-8 has whole pairs only: a half one comes from an escape.
     private @Nullable String checked(@Nullable String string) {
         if (string != null && mayEscape.getAsBoolean()) {
             for (int i = 0; i < string.length(); i++) {
@@ -279,5 +310,84 @@ final class JsonCursor implements AutoCloseable {
             }
         }
         return string;
+    }
+
+    /// Takes the reference implementation's view of JSON numbers, computed on their text without allocating. A class of its
+    /// own, so that a header without numbers to pass over, which is every ordinary one, computes no powers.
+    private static final class Numbers {
+        private static final double[] POWERS = new double[309];
+
+        static {
+            for (int i = 0; i < POWERS.length; i++) {
+                POWERS[i] = Double.parseDouble("1e" + i);
+            }
+        }
+
+        /// Whether a valid JSON number is one that the reference reads at all. It refuses what overflows a double by its
+        /// own way of computing, which is not exactly rounded; so the same steps are taken here: up to 64 bits of digits,
+        /// then a scale by powers of ten.
+        static boolean isReadable(char[] text, int offset, int length) {
+            int end = offset + length;
+            int at = text[offset] == '-' ? offset + 1 : offset;
+            long digits = 0;
+            while (at < end && isDigit(text[at]) && !overflows(digits, text[at] - '0')) {
+                digits = digits * 10 + (text[at++] - '0');
+            }
+            if (at == end) {
+                return true;
+            }
+            int exponent = 0;
+            for (; at < end && isDigit(text[at]); at++) {
+                exponent++;
+            }
+            if (at < end && text[at] == '.') {
+                at++;
+                for (; at < end && isDigit(text[at]) && !overflows(digits, text[at] - '0'); at++) {
+                    digits = digits * 10 + (text[at] - '0');
+                    exponent--;
+                }
+                while (at < end && isDigit(text[at])) {
+                    at++;
+                }
+            }
+            return at == end ? isFinite(digits, exponent) : isFinite(digits, exponent, text, at + 1, end);
+        }
+
+        /// Reads the exponent, whose digits may be any number.
+        ///
+        /// @param offset where it begins, a sign perhaps
+        private static boolean isFinite(long digits, int exponent, char[] text, int offset, int end) {
+            boolean negative = text[offset] == '-';
+            int at = negative || text[offset] == '+' ? offset + 1 : offset;
+            long power = 0;
+            for (; at < end; at++) {
+                power = power * 10 + (text[at] - '0');
+                if (power > Integer.MAX_VALUE) {
+                    return negative || digits == 0;
+                }
+            }
+            long sum = exponent + (negative ? -power : power);
+            return isFinite(digits, Math.clamp(sum, Integer.MIN_VALUE + 1, Integer.MAX_VALUE));
+        }
+
+        /// Whether `digits × 10^exponent` is finite as the reference computes it.
+        private static boolean isFinite(long digits, int exponent) {
+            if (exponent <= 0 || digits == 0) {
+                return true;
+            }
+            if (exponent >= POWERS.length) {
+                return false;
+            }
+            return Double.isFinite(unsignedToDouble(digits) * POWERS[exponent]);
+        }
+
+        private static double unsignedToDouble(long value) {
+            // The lowest bit is kept in the half, so that halving does not round.
+            return value >= 0 ? value : ((value >>> 1) | (value & 1)) * 2.0;
+        }
+
+        private static boolean isDigit(char c) {
+            return c >= '0' && c <= '9';
+        }
     }
 }

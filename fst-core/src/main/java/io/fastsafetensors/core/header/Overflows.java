@@ -6,6 +6,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.LongAdder;
 
 /// Counts, for each tensor of a checkpoint, the numbers that the dtype it is loaded as has no place for. Thread-safe.
+/// One for a checkpoint and all views of it, so that the numbers of several loads add up.
 public final class Overflows {
     private final Map<String, LongAdder> counts = new ConcurrentHashMap<>();
 

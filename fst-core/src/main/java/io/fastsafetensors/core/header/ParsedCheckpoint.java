@@ -26,17 +26,23 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /// The headers of a checkpoint's files, put together. Immutable, but for what is counted, and thread-safe.
+///
+/// Tensors have numbers, in the order of [#tensors()]: by file, and in a file by offset. What a load keeps for each tensor
+/// is in arrays by these numbers, so the views that [#withHeaders] makes have numbers of their own.
 public final class ParsedCheckpoint implements Checkpoint {
     private final Location location;
+    /// Not closed here.
     private final SourceFiles sources;
     private final List<FileHeader> headers;
     private final List<TensorInfo> tensors;
     private final NameTable names;
+    /// The number of the first tensor of each file, in the order of [#headers].
     private final int[] firstOfFile;
     private final Map<String, String> metadata;
     private final long byteSize;
     private final Optional<Location> index;
     private final List<CheckpointNote> notes;
+    /// For the error of who asks for such a name.
     private final Map<String, String> absent;
     private final Overflows overflows;
     private final FileDigests digests;
@@ -72,7 +78,7 @@ public final class ParsedCheckpoint implements Checkpoint {
         this.headers = List.copyOf(headers);
         this.tensors = concatenate(headers);
         List<TensorInfo> all = tensors;
-        this.names = new NameTable(all.size(), i -> all.get(i).name());
+        this.names = new NameTable(all);
         this.firstOfFile = new int[headers.size()];
         Map<String, String> merged = new LinkedHashMap<>();
         long bytes = 0;
@@ -98,12 +104,16 @@ public final class ParsedCheckpoint implements Checkpoint {
         this.byteSize = bytes;
     }
 
+    /// The list of the only file is used as it is: it may have a hundred thousand elements.
     private static List<TensorInfo> concatenate(List<FileHeader> headers) {
         if (headers.size() == 1) {
             return headers.getFirst().tensors();
         }
-        List<TensorInfo> all = new ArrayList<>(headers.stream().mapToInt(header -> header.tensors().size()).sum());
-        headers.forEach(header -> all.addAll(header.tensors()));
+        ArrayList<TensorInfo> all = new ArrayList<>();
+        for (FileHeader header : headers) {
+            all.addAll(header.tensors());
+        }
+        all.trimToSize();
         return Collections.unmodifiableList(all);
     }
 
@@ -151,7 +161,9 @@ public final class ParsedCheckpoint implements Checkpoint {
     @Override
     public Map<String, OpaqueType> opaque() {
         Map<String, OpaqueType> all = new HashMap<>();
-        headers.forEach(header -> all.putAll(header.opaque()));
+        for (FileHeader header : headers) {
+            all.putAll(header.opaque());
+        }
         return Collections.unmodifiableMap(all);
     }
 
@@ -178,7 +190,13 @@ public final class ParsedCheckpoint implements Checkpoint {
 
     @Override
     public List<Location> files() {
-        return headers.stream().map(FileHeader::location).filter(file -> !sources.isDerived(file)).toList();
+        List<Location> files = new ArrayList<>(headers.size());
+        for (FileHeader header : headers) {
+            if (!sources.isDerived(header.location())) {
+                files.add(header.location());
+            }
+        }
+        return Collections.unmodifiableList(files);
     }
 
     @Override
@@ -212,7 +230,8 @@ public final class ParsedCheckpoint implements Checkpoint {
         return number < 0 ? null : tensors.get(number);
     }
 
-    /// The number of a tensor among all, in the order of [#tensors()]; negative if there is none of that name.
+    /// The number of a tensor among all, in the order of [#tensors()]; negative if there is none of that name. In
+    /// constant time, without allocating.
     public int number(String name) {
         return names.find(name);
     }
@@ -223,6 +242,8 @@ public final class ParsedCheckpoint implements Checkpoint {
     }
 
     /// The index of the file that a tensor is in.
+    ///
+    /// @return an index into [#headers()]
     public int fileOf(int number) {
         int found = Arrays.binarySearch(firstOfFile, number);
         int file = found >= 0 ? found : -found - 2;
@@ -299,6 +320,50 @@ public final class ParsedCheckpoint implements Checkpoint {
         @Override
         public int size() {
             return tensors.size();
+        }
+    }
+
+    /// Finds the numbers of tensors by their names: one array of numbers, because a node for each of a hundred thousand
+    /// names takes more memory than what it leads to. Open addressing with linear probing; read by any thread once it is
+    /// filled.
+    private static final class NameTable {
+        private final List<TensorInfo> tensors;
+        private final int[] slots;
+
+        /// With no number yet.
+        ///
+        /// @param tensors all that will be added; a tensor's number is its index
+        private NameTable(List<TensorInfo> tensors) {
+            this.tensors = tensors;
+            // Half full at most. A slot holds a number and one more; 0 is free.
+            this.slots = new int[Integer.highestOneBit(Math.max(1, tensors.size())) << 2];
+        }
+
+        /// Adds the next number.
+        ///
+        /// @return the number that has this name, which is an earlier one if the name is taken
+        int add(int number) {
+            int slot = slotOf(tensors.get(number).name());
+            if (slots[slot] == 0) {
+                slots[slot] = number + 1;
+            }
+            return slots[slot] - 1;
+        }
+
+        /// The number of a name, −1 if there is none.
+        int find(String name) {
+            return slots[slotOf(name)] - 1;
+        }
+
+        /// The slot that holds a name, or the free one where it belongs.
+        private int slotOf(String name) {
+            // Multiplied, since the hashes of names that differ by a layer's number lie close to each other.
+            int hash = name.hashCode() * 0x9E3779B9;
+            int slot = (hash ^ hash >>> 16) & slots.length - 1;
+            while (slots[slot] != 0 && !tensors.get(slots[slot] - 1).name().equals(name)) {
+                slot = slot + 1 & slots.length - 1;
+            }
+            return slot;
         }
     }
 }

@@ -13,7 +13,9 @@ import java.util.Optional;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.JsonToken;
 
-/// Reads what `config.json` beside a checkpoint says of its quantisation: `quantization_config`, at the top or in `text_config`.
+/// Reads what `config.json` beside a checkpoint says of its quantisation: `quantization_config`, at the top or in
+/// `text_config`. A hint and no authority: the file is written for other programs, so that whatever is wrong with it is
+/// passed over, and the shapes of the tensors decide alone.
 ///
 /// @param blockSize the blocks of `weight_block_size`, if it has two numbers
 public record QuantizationConfig(Optional<BlockSize> blockSize) {
@@ -24,7 +26,7 @@ public record QuantizationConfig(Optional<BlockSize> blockSize) {
     private static final int DIMENSIONS = 2;
     private static final Logger LOG = System.getLogger("io.fastsafetensors.core");
 
-    /// The rows and columns of a block.
+    /// The rows and columns of a block. Both at least 1.
     public record BlockSize(long rows, long columns) {
     }
 
@@ -51,6 +53,8 @@ public record QuantizationConfig(Optional<BlockSize> blockSize) {
         }
     }
 
+    /// Looks into the object that was just begun, and into `text_config`, where models of several parts keep it; the
+    /// last one that is found counts.
     private static Optional<QuantizationConfig> section(JsonCursor json) {
         Optional<QuantizationConfig> found = Optional.empty();
         for (String key = json.nextName(); key != null; key = json.nextName()) {

@@ -1,14 +1,22 @@
 package io.fastsafetensors.core.header;
 
+import io.fastsafetensors.core.header.EntryParser.RawTensor;
 import io.fastsafetensors.error.FormatError;
 import io.fastsafetensors.error.FormatException;
 import io.fastsafetensors.types.Location;
 import io.fastsafetensors.types.TensorInfo;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 
-/// The reference implementation's checks of ranges and shapes, in its order, on unsigned 64-bit numbers.
+/// Makes the reference implementation's checks of ranges and shapes, in its order, on unsigned 64-bit numbers. The order is
+/// part of the verdict: of several faults the same one is told that the reference tells.
 final class RangeCheck {
+    private static final Comparator<RawTensor> BY_RANGE = (a, b) -> {
+        int order = Long.compareUnsigned(a.begin(), b.begin());
+        return order != 0 ? order : Long.compareUnsigned(a.end(), b.end());
+    };
+
     private final Location file;
     private final long dataStart;
     private final long dataLength;
@@ -20,11 +28,13 @@ final class RangeCheck {
         this.dataLength = dataLength;
     }
 
-    /// The tensors by range, if they fill the data section; sorts the given list.
+    /// The tensors by range, if they fill the data section; sorts the given list. Two passes:
+    /// what Java cannot count is refused only where every tensor passes the checks of the reference.
     ///
     /// @param lenient whether bytes may follow the last tensor
+    /// @throws FormatException of the first tensor by range that is wrong
     List<TensorInfo> check(List<RawTensor> tensors, boolean lenient) {
-        tensors.sort(RawTensor.BY_RANGE);
+        tensors.sort(BY_RANGE);
         long end = 0;
         for (RawTensor tensor : tensors) {
             checkTensor(tensor, end);
@@ -38,6 +48,7 @@ final class RangeCheck {
         return checked;
     }
 
+    /// Checks one tensor against the end of the one before it; what it says can be relied on from then on.
     private void checkTensor(RawTensor tensor, long previousEnd) {
         long begin = tensor.begin();
         long end = tensor.end();
@@ -61,6 +72,7 @@ final class RangeCheck {
         }
     }
 
+    /// Unsigned, as the reference multiplies: what overflows 64 bits is an error even where a later dimension is 0.
     private long multiply(RawTensor tensor, long a, long b) {
         if (Math.unsignedMultiplyHigh(a, b) != 0) {
             throw error(FormatError.VALIDATION_OVERFLOW, tensor,
@@ -69,6 +81,8 @@ final class RangeCheck {
         return a * b;
     }
 
+    /// The last tensor ends where the file does. Too short is a cut download whatever the options; too long may be
+    /// meant.
     private void checkEnd(long end, boolean lenient) {
         int order = Long.compareUnsigned(end, dataLength);
         if (order > 0) {
@@ -84,7 +98,7 @@ final class RangeCheck {
         }
     }
 
-    // Valid, and yet nothing that a Java long can count: a dimension, or dimensions before the one that is zero.
+    /// Valid, and yet nothing that a Java long can count: a dimension, or dimensions before the one that is zero.
     private TensorInfo supported(RawTensor tensor) {
         long count = 1;
         for (int i = 0; i < tensor.shape().rank(); i++) {
@@ -103,6 +117,7 @@ final class RangeCheck {
         return new FormatException(error, detail, file.where().withTensor(tensor.name()));
     }
 
+    /// Both as the header spells them, unsigned.
     private static String text(long begin, long end) {
         return "[" + Long.toUnsignedString(begin) + "," + Long.toUnsignedString(end) + "]";
     }

@@ -4,7 +4,8 @@ import io.fastsafetensors.types.Shape;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
-/// A shape as the header spells it: unsigned 64-bit dimensions. Shared by the tensors that have it.
+/// A shape as the header spells it: unsigned 64-bit dimensions. Shared by the tensors that have it. For one thread
+/// while a header is read; the [Shape] that comes out is immutable.
 final class RawShape {
     private final long[] dims;
     private @Nullable Shape shape;
@@ -51,7 +52,8 @@ final class RawShape {
         return Arrays.equals(dims, 0, dims.length, other, 0, rank);
     }
 
-    /// The same for the world outside; no dimension may exceed a long.
+    /// The same for the world outside; no dimension may exceed a long. Made once: a model has a dozen shapes and a
+    /// hundred thousand tensors.
     Shape toShape() {
         Shape made = shape;
         if (made == null) {

@@ -15,8 +15,9 @@ import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.JsonToken;
 
-/// Reads what PyTorch's distributed checkpoint (`HuggingFaceStorageWriter` with `save_sharded`) says in a file's metadata of the
-/// parts of tensors that the file holds: where in the whole tensor each begins. Immutable.
+/// Reads what PyTorch's distributed checkpoint (`HuggingFaceStorageWriter` with `save_sharded`) says in a file's
+/// metadata of the parts of tensors that the file holds: where in the whole tensor each begins. Immutable. A file that
+/// has it has it for all of its tensors.
 final class ShardingInfo {
     /// The key of `__metadata__`.
     static final String KEY = "DCP_SHARDING_INFO";
@@ -90,6 +91,7 @@ final class ShardingInfo {
         return new Entry(name, offsets, shape);
     }
 
+    /// Offsets and dimensions are counted by Java's longs from here on.
     private static List<Long> numbers(JsonCursor json, String what) {
         if (json.next() != JsonToken.START_ARRAY) {
             throw json.problem(what + " is not an array");

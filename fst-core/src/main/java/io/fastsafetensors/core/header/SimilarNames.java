@@ -7,7 +7,9 @@ import java.util.List;
 import java.util.Locale;
 import java.util.stream.Collectors;
 
-/// Finds names that a caller may have meant: those that begin and end alike. One pass over the names, no distances.
+/// Finds names that a caller may have meant: those that begin and end alike. One pass over the names, no distances. A
+/// checkpoint has a hundred thousand names, and edit distances to all of them would take longer than the load that
+/// failed.
 public final class SimilarNames {
     private static final int MOST = 3;
 
@@ -18,6 +20,9 @@ public final class SimilarNames {
     }
 
     /// `; did you mean …`, or nothing if no name comes close.
+    ///
+    /// @param names passed over once; in no order
+    /// @return a clause that begins with a semicolon
     public static String hint(String asked, Collection<String> names) {
         String wanted = asked.toLowerCase(Locale.ROOT);
         List<Candidate> best = names.stream().map(name -> new Candidate(name, alike(wanted, name)))
@@ -30,13 +35,13 @@ public final class SimilarNames {
                         .collect(Collectors.joining(", ", "; did you mean ", "?"));
     }
 
-    // Two thirds alike, measured on the shorter of the two: a missing "model." in front does not count.
+    /// Two thirds alike, measured on the shorter of the two: a missing "model." in front does not count.
     private static boolean isClose(Candidate candidate, String wanted) {
         int shorter = Math.min(candidate.name.length(), wanted.length());
         return shorter > 0 && candidate.alike * 3 >= shorter * 2;
     }
 
-    // How many characters both have in common at the beginning and, of the rest, at the end.
+    /// How many characters both have in common at the beginning and, of the rest, at the end.
     private static int alike(String wanted, String name) {
         int shorter = Math.min(wanted.length(), name.length());
         int front = 0;

@@ -18,7 +18,10 @@ import java.util.function.IntConsumer;
 /// The characters of one section of a file, strictly decoded as they are asked for: what is not UTF-8 is refused with
 /// the given error, and a file that ends early is a [StorageException]. Both are thrown as they are, so that they
 /// pass through the JSON parser. Closing does nothing: the file is the caller's.
+///
+/// Only as much is in memory as one read of the storage, 64 KiB: a header of 100 MB passes through. Not thread-safe.
 final class Utf8Section extends Reader {
+    /// Bytes that are decoded at a time.
     private static final int BUFFER = 64 * 1024;
 
     private IntConsumer told;
@@ -28,7 +31,9 @@ final class Utf8Section extends Reader {
     private final ByteBuffer bytes;
     private final CharsetDecoder decoder = StandardCharsets.UTF_8.newDecoder()
             .onMalformedInput(CodingErrorAction.REPORT).onUnmappableCharacter(CodingErrorAction.REPORT);
+    /// The offset in the file of the next byte that is read into the buffer.
     private long position;
+    /// Whether a backslash was among the bytes so far.
     private boolean escapes;
 
     /// The bytes [begin, end) of `file`.
@@ -71,7 +76,8 @@ final class Utf8Section extends Reader {
         }
     }
 
-    /// Decodes what is left, for its errors only.
+    /// Decodes what is left, for its errors only. After an error of the JSON, for the error that the reference would
+    /// have found first.
     void drain() {
         told = _ -> {
         };
@@ -85,6 +91,7 @@ final class Utf8Section extends Reader {
         return file.location().where();
     }
 
+    /// Reads the next bytes behind those that are left, which are the beginning of a character at most.
     private void fill() {
         bytes.compact();
         bytes.limit((int) Math.min(bytes.capacity(), bytes.position() + end - position));

@@ -21,9 +21,13 @@ public final class BlockReader {
 
     private final StorageFile file;
     private final DirectIo mode;
+    /// Null where the storage knows nothing of a page cache; direct reads are always tried then.
     private final @Nullable CacheResidency residency;
+    /// Null where they are switched off or the storage has none.
     private final @Nullable DirectReads directReads;
+    /// Not null for a remote file that is read through the cache.
     private final @Nullable CachedFile copied;
+    /// Reads the local copy, as fast as any local file.
     private final @Nullable BlockReader copy;
     private final ReadCounters counters;
 
@@ -99,6 +103,7 @@ public final class BlockReader {
         counters.addNanos(nanos);
     }
 
+    /// Asks once for the block, and step by step only where a part of it is cached.
     private void byResidency(CacheResidency cache, DirectReads past, long from, long to, MemorySegment target,
             long shift) {
         long cached = cache.cachedBytes(from, to - from);
@@ -126,6 +131,7 @@ public final class BlockReader {
         }
     }
 
+    /// Neighbouring steps of one kind are read as one run.
     private void byStep(CacheResidency cache, DirectReads past, long from, long to, MemorySegment target, long shift) {
         long runStart = from;
         boolean runCached = isCached(cache, from, Math.min(to, Pages.floor(from) + STEP));
@@ -140,6 +146,7 @@ public final class BlockReader {
         run(past, runCached, runStart, to, target, shift);
     }
 
+    /// @param inCache whether all of the run is cached
     private void run(DirectReads past, boolean inCache, long from, long to, MemorySegment target, long shift) {
         if (inCache) {
             cached(from, to, target, shift);
@@ -148,15 +155,19 @@ public final class BlockReader {
         }
     }
 
+    /// Whether all of a range is; a page that may be missing is not counted.
     private static boolean isCached(CacheResidency cache, long from, long to) {
         return cache.cachedBytes(from, to - from) >= to - from;
     }
 
+    /// A page may be evicted between the look and the read: then this waits for the disk, and the bytes are right all
+    /// the same.
     private void cached(long from, long to, MemorySegment target, long shift) {
         buffered(from, to, target, shift);
         counters.addCached(to - from);
     }
 
+    /// Reads all of it through the page cache.
     private void buffered(long from, long to, MemorySegment target, long shift) {
         for (long at = from; at < to;) {
             long got = file.read(at, target, at + shift, to - at);
@@ -167,6 +178,8 @@ public final class BlockReader {
         }
     }
 
+    /// Whole pages at page-aligned offsets, the last one past the block's end: the room for them is the caller's
+    /// promise. A short read goes on behind its last whole page.
     private void direct(DirectReads past, long from, long to, MemorySegment target, long shift) {
         long end = Pages.ceil(to);
         long at = Pages.floor(from);
@@ -192,6 +205,7 @@ public final class BlockReader {
         }
     }
 
+    /// Never zeros in place of bytes: a file that shrank is an error that names the offset.
     private StorageException ended(long at, long to) {
         return new StorageException("the file ended " + (to - at) + " bytes early: it shrank while it was being read",
                 file.location().where().withOffset(at));

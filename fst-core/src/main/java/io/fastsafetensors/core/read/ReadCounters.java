@@ -2,7 +2,8 @@ package io.fastsafetensors.core.read;
 
 import java.util.concurrent.atomic.LongAdder;
 
-/// Counters of the readers of one load; written by many threads, read by any.
+/// Counters of the readers of one load; written by many threads, read by any. Adders and no atomic numbers, because
+/// every block of every thread counts; sums are exact once the readers have ended.
 public final class ReadCounters {
     private final LongAdder cached = new LongAdder();
     private final LongAdder direct = new LongAdder();
@@ -13,14 +14,17 @@ public final class ReadCounters {
     public ReadCounters() {
     }
 
+    /// Bytes that came out of the page cache.
     void addCached(long bytes) {
         cached.add(bytes);
     }
 
+    /// Bytes that were read past it, whole pages: more than was wanted.
     void addDirect(long bytes) {
         direct.add(bytes);
     }
 
+    /// Bytes that were read through the page cache without a look at what it holds.
     void addBuffered(long bytes) {
         buffered.add(bytes);
     }
@@ -49,6 +53,7 @@ public final class ReadCounters {
         addNanos(time);
     }
 
+    /// Time that a thread spent in reads.
     void addNanos(long time) {
         nanos.add(time);
     }

@@ -23,6 +23,7 @@ import io.fastsafetensors.types.Device;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.Comparator;
 import java.util.EnumSet;
 import java.util.HashMap;
@@ -35,15 +36,21 @@ import java.util.function.Supplier;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
-/// The providers on the class path or module path. One that cannot be constructed, or that fails when it is asked who
+/// Finds the providers on the class path or module path. One that cannot be constructed, or that fails when it is asked who
 /// it is (an [AbstractMethodError], say, from a jar made for another version), is remembered with its error and hides
 /// nobody.
+///
+/// Nothing is cached: which providers there are depends on the class loaders of who asks ([Services]), and providers are
+/// cheap to construct by contract. Safe for use by many threads.
 public final class Providers {
     private static final Logger LOG = System.getLogger("io.fastsafetensors.core");
+    /// The device type of a provider that cannot tell.
     private static final String UNKNOWN = "?";
+    /// The version of the SPI from which direct storage takes an open file and not a path.
     private static final int DIRECT_STORAGE_OF_FILES = 2;
 
-    /// A backend's provider, asked once for what does not change, or why it cannot be used.
+    /// A backend's provider, asked once for what does not change, or why it cannot be used. The best one is the least: by
+    /// priority, then by name; those that cannot be used come last.
     ///
     /// @param name its name, or its class's name if it cannot tell
     /// @param deviceType what it serves, `?` if it cannot tell
@@ -52,27 +59,46 @@ public final class Providers {
     /// @param provider the provider
     /// @param failure why there is none
     record FoundBackend(String name, String deviceType, int priority, int spiVersion,
-            @Nullable BackendProvider provider, Optional<Failure> failure) {
+            @Nullable BackendProvider provider, Optional<Failure> failure) implements Comparable<FoundBackend> {
+        /// Asks a provider who it is. Every first load asks each, so the calls stand here one after another and not each in
+        /// a lambda, as those of transports do.
         static FoundBackend of(String className, BackendProvider provider) {
             String name = className;
             String deviceType = UNKNOWN;
+            String asked = "name()";
             try {
-                name = answer("name()", provider::name);
-                int version = answer("spiVersion()", provider::spiVersion);
-                deviceType = answer("deviceType()", provider::deviceType);
+                name = present(asked, provider.name());
+                asked = "spiVersion()";
+                int version = provider.spiVersion();
+                asked = "deviceType()";
+                deviceType = present(asked, provider.deviceType());
                 Optional<String> refusal = SpiVersion.refusal(version);
                 if (refusal.isPresent()) {
                     return broken(name, deviceType, new Failure(refusal.get(), Optional.empty()));
                 }
-                return new FoundBackend(name, deviceType, answer("priority()", provider::priority), version, provider,
-                        Optional.empty());
+                asked = "priority()";
+                return new FoundBackend(name, deviceType, provider.priority(), version, provider, Optional.empty());
             } catch (BrokenProvider e) {
                 return broken(name, deviceType, e.failure());
+            } catch (VirtualMachineError e) {
+                throw e;
+            } catch (Throwable e) {
+                return broken(name, deviceType, Failure.of(asked, e));
             }
         }
 
         static FoundBackend broken(String name, String deviceType, Failure failure) {
             return new FoundBackend(name, deviceType, 0, 0, null, Optional.of(failure));
+        }
+
+        @Override
+        public int compareTo(FoundBackend other) {
+            int order = Integer.compare(other.rank(), rank());
+            return order != 0 ? order : name.compareTo(other.name);
+        }
+
+        private int rank() {
+            return provider == null ? Integer.MIN_VALUE : priority;
         }
 
         /// Version 1 of the SPI had direct storage of paths, which nothing calls any more.
@@ -126,6 +152,10 @@ public final class Providers {
     /// @param reason for people
     /// @param cause the exception behind it
     record Failure(String reason, Optional<Throwable> cause) {
+        static Failure of(String method, Throwable e) {
+            return new Failure("its " + method + " fails: " + e, Optional.of(e));
+        }
+
         static Failure constructing(Found<?> found) {
             return new Failure("its provider cannot be constructed: "
                     + found.error().map(Throwable::toString).orElse("no reason given"), found.error());
@@ -164,33 +194,42 @@ public final class Providers {
         } catch (VirtualMachineError e) {
             throw e;
         } catch (Throwable e) {
-            throw new BrokenProvider(new Failure("its " + method + " fails: " + e, Optional.of(e)));
+            throw new BrokenProvider(Failure.of(method, e));
         }
+        return present(method, answer);
+    }
+
+    private static <T> T present(String method, @Nullable T answer) throws BrokenProvider {
         if (answer == null) {
             throw new BrokenProvider(new Failure("its " + method + " is null", Optional.empty()));
         }
         return answer;
     }
 
-    /// Best first.
+    /// Every backend's provider, best first, and those that are on the path but in no services file, which a jar that
+    /// packs several others together often loses. Nothing is probed.
     static List<FoundBackend> backends() {
         List<FoundBackend> backends = new ArrayList<>();
         List<Found<BackendProvider>> all = Services.all(BackendProvider.class, Providers.class);
         for (Found<BackendProvider> found : all) {
-            backends.add(found.service().map(provider -> FoundBackend.of(found.className(), provider))
-                    .orElseGet(() -> FoundBackend.broken(found.className(), UNKNOWN, Failure.constructing(found))));
+            backends.add(found.service().isPresent()
+                    ? FoundBackend.of(found.className(), found.service().get())
+                    : FoundBackend.broken(found.className(), UNKNOWN, Failure.constructing(found)));
         }
         for (ShippedProviders each : ShippedProviders.unregistered(true, classes(all))) {
             backends.add(FoundBackend.broken(each.provided(), each.deviceType(),
                     new Failure(each.unregistered(), Optional.empty())));
         }
-        backends.sort(Comparator.<FoundBackend>comparingInt(found -> found.provider() == null ? Integer.MIN_VALUE
-                : found.priority()).reversed().thenComparing(FoundBackend::name));
+        Collections.sort(backends);
         return backends;
     }
 
     private static <S> List<String> classes(List<Found<S>> found) {
-        return found.stream().map(Found::className).toList();
+        List<String> names = new ArrayList<>();
+        for (Found<S> each : found) {
+            names.add(each.className());
+        }
+        return names;
     }
 
     /// What a provider's probe says; a probe that breaks its promise not to throw counts as unavailable.
@@ -220,12 +259,14 @@ public final class Providers {
         return Probe.available(found.devices()).with(capabilities).withVersions(versions);
     }
 
+    /// As a provider would have said it.
     private static Probe unavailable(Failure failure) {
         return failure.cause().map(cause -> Probe.unavailable(failure.reason(), cause))
                 .orElseGet(() -> Probe.unavailable(failure.reason()));
     }
 
-    /// Opens a device.
+    /// Opens a device. What a provider throws that is no link error is thrown on: it is about this device, and says more
+    /// than a rejection could.
     ///
     /// @throws BrokenProvider if the provider does not go together with this version of the SPI, or is broken otherwise
     /// @throws io.fastsafetensors.error.BackendException if the device cannot be opened
@@ -276,6 +317,7 @@ public final class Providers {
         }
     }
 
+    /// Touches what a load touches, with eight bytes, so that a method that is not there any more is met now.
     private static void tryOut(FoundBackend found, Device device) throws BrokenProvider {
         try (Backend backend = open(found, device, BackendOptions.defaults());
                 DeviceBuffer buffer = backend.allocate(Long.BYTES, Long.BYTES);
@@ -297,6 +339,7 @@ public final class Providers {
                 .toList();
     }
 
+    /// Transports that were found, and those that are on the path but in no services file.
     private static List<FoundGroup> groups() {
         List<Found<ProcessGroupProvider>> all = Services.all(ProcessGroupProvider.class, Providers.class);
         Stream<FoundGroup> found = all.stream()

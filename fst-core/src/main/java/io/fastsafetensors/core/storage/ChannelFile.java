@@ -28,16 +28,22 @@ import org.jspecify.annotations.Nullable;
 /// had. Threads that read are never interrupted, since an interrupt would close the channel for all of them.
 ///
 /// The JDK does not tell which file a channel has open; its identity is that of the path, taken before and after opening.
+///
+/// Where the file system has no positional reads, one thread reads at a time.
 final class ChannelFile extends OpenFile implements Mapping {
+    /// Times that a file may be replaced between the two looks at it before that is an error.
     private static final int MOST_TRIES = 100;
 
     private final Path path;
     private final long length;
     private final FileIdentity identity;
     private final String storageName;
+    /// Why it is not read by Linux's calls, for people.
     private final String reason;
+    /// Whether the channel reads at offsets; if not, [#reading] keeps threads apart.
     private final boolean hasPositions;
     private final ReentrantLock reading = new ReentrantLock();
+    /// Opens itself again when an interrupt has closed it, by [#openAgain()].
     private final SharedChannel channel;
 
     private ChannelFile(Location location, Path path, SeekableByteChannel channel, FileIdentity identity, String why)
@@ -55,10 +61,12 @@ final class ChannelFile extends OpenFile implements Mapping {
     /// Opens a path of any file system.
     ///
     /// @param why why this way
+    /// @throws StorageException if it cannot be opened, or is no regular file
     static ChannelFile open(Location location, String why) {
         return SharedChannel.apartFromInterrupts(() -> tryToOpen(location, why));
     }
 
+    /// @throws StorageException if it cannot be opened, or is replaced each time that it is
     private static ChannelFile tryToOpen(Location location, String why) {
         Path path = location.path().orElseThrow(() -> new IllegalArgumentException(location + " is no path"));
         try {
@@ -79,6 +87,7 @@ final class ChannelFile extends OpenFile implements Mapping {
         }
     }
 
+    /// The open file; null if the path named another one after it was opened than before.
     private static @Nullable ChannelFile tryOpen(Location location, Path real, String why) throws IOException {
         if (!Files.readAttributes(real, BasicFileAttributes.class).isRegularFile()) {
             throw new StorageException("not a regular file", location.where().withOffset(0));
@@ -132,6 +141,7 @@ final class ChannelFile extends OpenFile implements Mapping {
         return SharedChannel.apartFromInterrupts(this::identityNow);
     }
 
+    /// A file that was removed while it is open has not changed.
     private FileIdentity identityNow() {
         try {
             return LocalIdentity.of(path);
@@ -148,6 +158,7 @@ final class ChannelFile extends OpenFile implements Mapping {
         return SharedChannel.apartFromInterrupts(this::namesThis);
     }
 
+    /// Whether the location, its links followed anew, names the version that is open.
     private boolean namesThis() {
         try {
             return LocalIdentity.of(location().path().orElseThrow()).equals(identity);
@@ -181,6 +192,7 @@ final class ChannelFile extends OpenFile implements Mapping {
         }
     }
 
+    /// A channel without positional reads has one position for all threads.
     private int readAt(SeekableByteChannel from, long offset, ByteBuffer into) throws IOException {
         reading.lock();
         try {
@@ -191,6 +203,8 @@ final class ChannelFile extends OpenFile implements Mapping {
         }
     }
 
+    /// A channel that an interrupt closed, opened again, unless the path names another version by now: then what was
+    /// read before and what would come do not belong together.
     private SeekableByteChannel openAgain() throws IOException {
         requireOpen();
         SeekableByteChannel again = channel(path, location().isLocal());
@@ -211,6 +225,8 @@ final class ChannelFile extends OpenFile implements Mapping {
         return again;
     }
 
+    /// Mappings alone, and of local files alone: the JDK has neither O_DIRECT reads at any alignment nor a count of
+    /// cached pages.
     @Override
     public <A> Optional<A> ability(Class<A> type) {
         boolean maps = type == Mapping.class && location().isLocal() && hasPositions;

@@ -11,6 +11,7 @@ import java.nio.file.NotDirectoryException;
 import java.util.Map;
 
 /// The errno values of Linux that files meet, in words and with the way out; those behind the JDK's exceptions too.
+/// Names are those that people search for; texts end with what to do where anything can be done.
 public final class Errnos {
     static final int ENOENT = 2;
     static final int EINTR = 4;
@@ -24,7 +25,7 @@ public final class Errnos {
     static final int ELOOP = 40;
     static final int ESTALE = 116;
 
-    // What the JDK keeps of an errno is the C library's message.
+    /// What the JDK keeps of an errno is the C library's message.
     private static final Map<String, Integer> BY_MESSAGE = Map.of("Too many levels of symbolic links", ELOOP,
             "Not a directory", ENOTDIR, "Is a directory", EISDIR, "Too many open files", EMFILE, "Input/output error",
             EIO, "Permission denied", EACCES, "Stale file handle", ESTALE, "No such file or directory", ENOENT);
@@ -33,6 +34,8 @@ public final class Errnos {
     }
 
     /// The errno's name and what it means.
+    ///
+    /// @return for the end of a message; no full stop
     static String describe(int errno) {
         return switch (errno) {
             case 1 -> "EPERM, not permitted";
@@ -76,12 +79,14 @@ public final class Errnos {
         };
     }
 
+    /// The JDK puts its own words behind the C library's; what is not among those known, as in another locale, is told
+    /// as it is.
     private static String ofMessage(String message) {
         return BY_MESSAGE.entrySet().stream().filter(known -> message.startsWith(known.getKey())).findFirst()
                 .map(known -> describe(known.getValue())).orElse(message);
     }
 
-    /// Whether it says that nothing is there.
+    /// Whether it says that nothing is there. A name below a file is absent as well.
     static boolean isAbsent(IOException e) {
         String what = describe(e);
         return what.equals(describe(ENOENT)) || what.equals(describe(ENOTDIR));

@@ -5,9 +5,14 @@ import io.fastsafetensors.types.Location;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
 
 /// Reads bytes of an open file into arrays, as headers, indexes and references are read. For one thread.
+///
+/// Storages read into native memory, and JSON parsers take arrays: bytes pass through a buffer of the thread's, which
+/// stays with the thread, so that a thread that reads a thousand headers allocates one.
 public final class FileBytes {
+    /// Bytes of one read: a header of most models comes in one or two.
     private static final int BUFFER = 64 << 10;
     private static final ThreadLocal<MemorySegment> BUFFERS = ThreadLocal
             .withInitial(() -> Arena.ofAuto().allocate(BUFFER, 8));
@@ -29,7 +34,24 @@ public final class FileBytes {
         return file.length();
     }
 
-    /// Reads at an offset.
+    /// The first bytes of the file.
+    ///
+    /// @param most how many are wanted
+    /// @return as many, or all that the file has now
+    public byte[] beginning(int most) {
+        byte[] bytes = new byte[(int) Math.min(most, length())];
+        int done = 0;
+        while (done < bytes.length) {
+            int got = read(done, bytes, done, bytes.length - done);
+            if (got == 0) {
+                return Arrays.copyOf(bytes, done);
+            }
+            done += got;
+        }
+        return bytes;
+    }
+
+    /// Reads at an offset, once: a storage may give fewer bytes than are wanted, and the caller goes on behind them.
     ///
     /// @return how many bytes were read, 1 at least, or 0 at the end of the file
     public int read(long offset, byte[] target, int targetOffset, int bytes) {

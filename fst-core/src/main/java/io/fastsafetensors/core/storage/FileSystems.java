@@ -2,7 +2,8 @@ package io.fastsafetensors.core.storage;
 
 import org.jspecify.annotations.Nullable;
 
-/// Names Linux file systems, and knows those that are read through the page cache on purpose.
+/// Names Linux file systems, and knows those that are read through the page cache on purpose. One that is not named
+/// here is tried with direct reads, as a local one would be: a refusal falls back, with its reason in the report.
 final class FileSystems {
     /// @param name the name
     /// @param buffered why direct reads are not tried, or null if they are

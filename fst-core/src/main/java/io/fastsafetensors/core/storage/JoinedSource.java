@@ -10,7 +10,12 @@ import java.util.List;
 /// Tensors that several files hold a part of each, as one file of whole tensors. What a read asks of a part is one range of
 /// its file, whatever the dimension that was cut: rows that follow one another there are read together and then put into
 /// their places.
+///
+/// Runs follow one another in the part's file without a gap, because a box is row-major itself. Those that are shorter
+/// than 256 KiB are read together; longer ones are worth a read each, and go straight into the target.
 public final class JoinedSource implements DerivedSource {
+    /// Bytes of one read of runs that are scattered afterwards; small enough to stay in a processor's cache between the
+    /// two.
     private static final long WINDOW = 1L << 20;
     /// Runs as long as this are read into their places one by one.
     private static final long LONG_RUN = 256L << 10;
@@ -72,6 +77,7 @@ public final class JoinedSource implements DerivedSource {
         return new Open(parts);
     }
 
+    /// An open source. Runs are computed once, when it is opened; reads share nothing but windows.
     private final class Open implements Bytes {
         private final List<StorageFile> parts;
         private final ReadWindows windows = new ReadWindows(WINDOW);
@@ -112,12 +118,14 @@ public final class JoinedSource implements DerivedSource {
             private final StorageFile file;
             private final long runBytes;
             private final long runs;
-            // How many runs lie under one index of each dimension around them, and how far apart in the whole those are.
+            /// How many runs lie under one index of each dimension around them, and how far apart in the whole those are.
             private final int outer;
             private final long[] below;
             private final long[] strides;
             private final long start;
 
+            /// Dimensions that the box has whole, from the innermost outwards, and the first that it has not make one
+            /// run.
             BoxRuns(Whole tensor, Box box) {
                 this.box = box;
                 this.file = parts.get(box.file());
@@ -218,6 +226,7 @@ public final class JoinedSource implements DerivedSource {
                 return last;
             }
 
+            /// Reads all of it: storages may give less at a time.
             private void fill(long offset, MemorySegment into, long at, long bytes) {
                 for (long done = 0; done < bytes;) {
                     long where = box.fileOffset() + offset + done;

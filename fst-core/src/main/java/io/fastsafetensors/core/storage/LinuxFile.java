@@ -17,12 +17,20 @@ import java.util.concurrent.locks.LockSupport;
 
 /// A file through Linux's own calls: one descriptor through the page cache, and of the same file one past it, opened for
 /// the first direct read where the storage allows.
+///
+/// The file stays the one that was opened, whatever its path names later: the second descriptor is opened through
+/// `/proc/self/fd`, and identities are asked of the descriptor. Used by many threads at once; reads allocate nothing.
 final class LinuxFile extends OpenFile implements CacheResidency, DirectReads, Mapping, DescriptorAccess {
+    /// Times that a call is made again after EINTR or EAGAIN.
     private static final int MOST_RETRIES = 1000;
+    /// Nanoseconds between two tries after EAGAIN, which asks for time; after EINTR there is no pause.
     private static final long RETRY_NANOS = 1_000_000;
+    /// State of [#directFd]: nobody has asked for a direct read yet.
     private static final int NOT_TRIED = -2;
+    /// State of [#directFd]: there are no direct reads; [#reason] says why.
     private static final int NONE = -1;
     private static final byte[] NO_PATH = {};
+    /// One for each thread, since each block's arrival asks for the status, and may allocate nothing.
     private static final ThreadLocal<Statx> STATUS = ThreadLocal.withInitial(Statx::new);
 
     private final LibC c;
@@ -30,14 +38,20 @@ final class LinuxFile extends OpenFile implements CacheResidency, DirectReads, M
     private final int fd;
     private final long device;
     private final long inode;
+    /// Bytes when it was opened; what is planned and read goes by it, though the file may have grown since.
     private final long length;
     private final long seconds;
     private final int nanos;
     private final FileIdentity identity;
+    /// Of the open file and not of its path: another file system may be mounted there later.
     private final FileSystems.Kind kind;
     private final long pageSize;
+    /// A descriptor, [#NOT_TRIED] or [#NONE]; written under the lock, read without it by every direct read.
     private volatile int directFd;
+    /// How it is read, for people; changes once at most, when direct reads are given up.
     private volatile String reason;
+    /// The direct descriptor after the storage refused to read by it: others may still be reading, so it is closed with
+    /// the file.
     private int refusedFd = NONE;
 
     private LinuxFile(LibC c, Location location, byte[] path, int fd) {
@@ -65,7 +79,10 @@ final class LinuxFile extends OpenFile implements CacheResidency, DirectReads, M
                 : "buffered: " + kind.buffered();
     }
 
-    /// Opens a local file. One that is not regular is refused without waiting for anybody.
+    /// Opens a local file. One that is not regular is refused without waiting for anybody. The descriptor is closed if
+    /// anything fails after it was opened.
+    ///
+    /// @throws StorageException if it cannot be opened, or is a directory, pipe or device
     static LinuxFile open(LibC c, Location location) {
         byte[] path = location.bytes();
         int fd = openRetrying(c, location, path);
@@ -77,6 +94,7 @@ final class LinuxFile extends OpenFile implements CacheResidency, DirectReads, M
         }
     }
 
+    /// Opens without waiting: of a pipe nobody may ever write to the other end.
     private static int openRetrying(LibC c, Location location, byte[] path) {
         for (int attempt = 0;; attempt++) {
             int fd = c.open(path, LibC.O_RDONLY | LibC.O_CLOEXEC | LibC.O_NONBLOCK);
@@ -92,6 +110,7 @@ final class LinuxFile extends OpenFile implements CacheResidency, DirectReads, M
         }
     }
 
+    /// Waits where waiting helps.
     private static void pauseIfAgain(int errno) {
         if (errno == Errnos.EAGAIN) {
             LockSupport.parkNanos(RETRY_NANOS);
@@ -118,6 +137,7 @@ final class LinuxFile extends OpenFile implements CacheResidency, DirectReads, M
         return isThis(status) ? identity : LocalIdentity.of(status);
     }
 
+    /// Compared number by number: an identity is text, and made only where it differs.
     private boolean isThis(Statx status) {
         return status.inode() == inode && status.device() == device && status.size() == length
                 && status.seconds() == seconds && status.nanos() == nanos;
@@ -140,6 +160,8 @@ final class LinuxFile extends OpenFile implements CacheResidency, DirectReads, M
         return reason;
     }
 
+    /// The kernel counts pages and not bytes: where a page at an edge may be missing it is not counted, so that what is
+    /// said to be cached is.
     @Override
     public long cachedBytes(long offset, long bytes) {
         requireOpen();
@@ -218,10 +240,13 @@ final class LinuxFile extends OpenFile implements CacheResidency, DirectReads, M
         return opened;
     }
 
+    /// From then on reports and statistics say why.
     private void refuseDirect(String why) {
         reason = "buffered: " + why;
     }
 
+    /// EINVAL of the direct descriptor means that this storage wants another alignment, or no direct reads at all: the
+    /// file goes on through the page cache. EINVAL of the other one is an error.
     private long read(int descriptor, long offset, long address, long bytes) {
         for (int attempt = 0;; attempt++) {
             long got = c.pread(descriptor, address, bytes, offset);
@@ -251,6 +276,7 @@ final class LinuxFile extends OpenFile implements CacheResidency, DirectReads, M
         }
     }
 
+    /// The mapping outlives the descriptor: it ends with the arena.
     @Override
     public MemorySegment map(long offset, long bytes, Arena arena) {
         requireOpen();
@@ -261,16 +287,19 @@ final class LinuxFile extends OpenFile implements CacheResidency, DirectReads, M
         return mapped;
     }
 
+    /// For cuFile, which registers it; not to be closed by who gets it.
     @Override
     public int descriptor() {
         requireOpen();
         return fd;
     }
 
+    /// Names the call, because these hardly ever fail and people search for it.
     private StorageException failure(String call, int errno) {
         return new StorageException(call + " failed: " + Errnos.describe(errno), location().where());
     }
 
+    /// Errors of close(2) say nothing of a file that was only read.
     @Override
     protected synchronized void release() {
         c.close(fd);

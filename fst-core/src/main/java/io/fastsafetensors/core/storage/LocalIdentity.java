@@ -13,6 +13,10 @@ import java.util.Map;
 import java.util.Objects;
 
 /// Identifies the version of a file of some file system: which file it is, its length, when it was changed last.
+///
+/// Text, compared as a whole and shown as it is in the message that says what changed. The two ways of asking spell a
+/// device differently, so one file is asked about in one way throughout. The time of change is in nanoseconds, so that
+/// a rewrite of the same length in the same second is seen wherever the file system keeps them.
 final class LocalIdentity {
     private LocalIdentity() {
     }

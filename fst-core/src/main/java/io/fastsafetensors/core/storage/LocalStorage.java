@@ -20,11 +20,15 @@ import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
-/// Paths: those of the default file system by Linux's own calls where they are to be had, all others through their
-/// channel.
-final class LocalStorage implements Storage {
+/// Serves paths: those of the default file system by Linux's own calls where they are to be had, all others through their
+/// channel. Thread-safe; holds nothing between files, so that one serves the whole process and need not be closed.
+///
+/// Looking (kind, list) goes through the JDK even on Linux: it is done a few times for a load, and [Files] knows every
+/// file system. Only opening and reading are worth calls of their own.
+public final class LocalStorage implements Storage {
     private static final LocalStorage PLATFORM = detect();
 
+    /// Null where files are read through channels, for the reason that [#whyNot] gives.
     private final @Nullable LibC c;
     private final String whyNot;
 
@@ -33,12 +37,13 @@ final class LocalStorage implements Storage {
         this.whyNot = whyNot;
     }
 
-    /// The best that this platform has.
-    static LocalStorage platform() {
+    /// The best that this platform has: Linux's calls, or the JDK's channels where native access is denied or the kernel
+    /// refuses, which each file's report tells.
+    public static LocalStorage platform() {
         return PLATFORM;
     }
 
-    /// Over the given calls.
+    /// Over the given calls, which a test may script.
     static LocalStorage over(LibC calls) {
         return new LocalStorage(calls, "");
     }
@@ -48,11 +53,13 @@ final class LocalStorage implements Storage {
         return new LocalStorage(null, why);
     }
 
+    /// Logs nothing: each file's report has the reason.
     private static LocalStorage detect() {
         LibC calls = PlatformLibC.instance();
         if (calls == null) {
             return plain(PlatformLibC.obstacle());
         }
+        // Tried once: sandboxes filter statx(2), and without it no file's version can be told from its descriptor.
         if (calls.statx(LibC.AT_FDCWD, new byte[] {'/'}, 0, new Statx()) < 0) {
             return plain("the kernel refuses statx(2): " + Errnos.describe(calls.errno()));
         }
@@ -64,6 +71,7 @@ final class LocalStorage implements Storage {
         return SharedChannel.apartFromInterrupts(() -> kindNow(location));
     }
 
+    /// Links are followed: a cache of models is made of them.
     private static Kind kindNow(Location location) {
         try {
             BasicFileAttributes all = Files.readAttributes(path(location), BasicFileAttributes.class);
@@ -81,6 +89,7 @@ final class LocalStorage implements Storage {
         return SharedChannel.apartFromInterrupts(() -> entries(directory));
     }
 
+    /// In the order of the file system, which is none.
     private static List<StorageEntry> entries(Location directory) {
         List<StorageEntry> found = new ArrayList<>();
         try (DirectoryStream<Path> entries = Files.newDirectoryStream(path(directory))) {
@@ -109,10 +118,12 @@ final class LocalStorage implements Storage {
         }
     }
 
+    /// @throws IllegalArgumentException if the location is an address
     private static Path path(Location location) {
         return location.path().orElseThrow(() -> new IllegalArgumentException(location + " is no path"));
     }
 
+    /// A path of another file system (zip, jimfs) has no bytes that the kernel knows.
     @Override
     public StorageFile open(Location file) {
         if (!file.isLocal()) {

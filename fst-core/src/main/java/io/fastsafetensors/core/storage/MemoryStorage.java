@@ -8,7 +8,9 @@ import io.fastsafetensors.spi.storage.StorageFile;
 import io.fastsafetensors.types.Location;
 import java.lang.foreign.MemorySegment;
 
-/// Serves files in memory: locations that carry their bytes.
+/// Serves files in memory: locations that carry their bytes. It has no abilities besides reading: what is in memory
+/// already needs neither mapping nor direct reads. Reads check that the segment is alive, since the program may close
+/// its arena at any time.
 final class MemoryStorage implements Storage {
     @Override
     public Kind kind(Location location) {

@@ -5,7 +5,10 @@ import java.lang.foreign.MemorySegment;
 import java.util.concurrent.ConcurrentLinkedQueue;
 
 /// Host memory that the reads of one file pass through, one window for each read at a time, kept for the next one.
+/// There are as many as reads were ever under way at a time, and they are freed together: memory of a shared arena
+/// cannot be given back one by one. Thread-safe.
 public final class ReadWindows implements AutoCloseable {
+    /// Bytes; a line of the processor's cache.
     private static final long ALIGNMENT = 64;
 
     private final long bytes;

@@ -10,15 +10,28 @@ import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /// One file of [SourceFiles]: opened for its first user, and one version of it from then on. Thread-safe.
+///
+/// Counted by its users (readers, header reads, mappings): the last one to let go leaves it open for the next, and
+/// [SourceFiles] closes it when it needs the room, when the load ends, or at once where nothing is kept open. A file
+/// that was closed in between must be the same version when it is opened again, which is what makes "opened once" true
+/// for checkpoints of more files than a process may have open.
+///
+/// Locks are taken in one order: a derived file's, its parts', the table's. Room for another file is made, and parts
+/// are opened, before any of them is taken.
 public final class SourceFile {
     private final SourceFiles table;
     private final Location location;
     private final @Nullable DerivedSource derived;
     private final List<SourceFile> parts;
+    /// How many have called [#retain()] and not [#release()]; guarded by this.
     private int users;
     private @Nullable StorageFile open;
+    /// The version that was opened first and has to be found each time; null before that.
     private @Nullable FileIdentity identity;
+    /// Whether its location named another version when it was closed to make room: known only then, told by
+    /// [#requireCurrent()].
     private boolean replaced;
+    /// What direct storage said when it was asked.
     private DirectStorage.@Nullable Support direct;
 
     SourceFile(SourceFiles table, Location location) {
@@ -89,7 +102,7 @@ public final class SourceFile {
 
     /// Its parts are opened before the lock, each under its own.
     private StorageFile retainDerived(DerivedSource source) {
-        DerivedFile made = new DerivedFile(location, source, parts);
+        DerivedSource.Opened made = new DerivedSource.Opened(location, source, parts);
         StorageFile mine;
         synchronized (this) {
             mine = retainOpen();
@@ -106,6 +119,7 @@ public final class SourceFile {
         return mine;
     }
 
+    /// The open file with one user more; null if it is not open, and then nothing has changed.
     private synchronized @Nullable StorageFile retainOpen() {
         if (open != null && users++ == 0) {
             table.busy(this);
@@ -195,7 +209,8 @@ public final class SourceFile {
         }
     }
 
-    /// Uses it, and makes sure afterwards that it was one version all the while: what cannot be made of two is that error.
+    /// Uses it, and makes sure afterwards that it was one version all the while: what cannot be made of two is that
+    /// error. Work that fails because the file changed under it fails with the change as its reason.
     ///
     /// @throws StorageException if it cannot be opened, or is another version after than before
     public <T> T reading(Function<StorageFile, T> work) {
@@ -231,6 +246,8 @@ public final class SourceFile {
         }
     }
 
+    /// The change of the open file since it was opened; null if there is none, or if nothing is open. Asks the storage
+    /// without the lock.
     private @Nullable String change() {
         StorageFile mine;
         FileIdentity before;
@@ -249,7 +266,9 @@ public final class SourceFile {
     ///
     /// @throws StorageException saying what changed
     public void requireCurrent() {
-        parts.forEach(SourceFile::requireCurrent);
+        for (SourceFile part : parts) {
+            part.requireCurrent();
+        }
         requireUnchanged();
         StorageFile mine;
         boolean other;
@@ -286,6 +305,7 @@ public final class SourceFile {
         }
     }
 
+    /// The one text for every change, so that a failure that says it already is not told twice.
     private StorageException changed(String change, @Nullable Throwable cause) {
         return new StorageException("the file " + change + " while it was being read; load it again when its writer has"
                 + " ended", location.where(), cause);

@@ -20,17 +20,23 @@ import java.util.Set;
 /// last holder of this lets go. Where there are more than the process may have open, those that nobody uses are closed,
 /// the longest unused first, and must be the same ones when they are opened again. Thread-safe.
 public final class SourceFiles implements AutoCloseable {
+    /// Files that stay open for a load where the process may have more.
     private static final int MOST = 512;
+    /// Descriptors of a process that does not say: macOS has as few by default.
     private static final int ASSUMED_LIMIT = 256;
     /// The part of the process's descriptors that one load may have.
     private static final int SHARE = 4;
 
     private final Storages storages;
     private final int most;
+    /// See [#isLater()].
     private final boolean later;
     private final Map<Location, SourceFile> files = new HashMap<>();
+    /// Open files without a user, the longest unused first.
     private final Set<SourceFile> idle = new LinkedHashSet<>();
+    /// Files that are open, or for which room was made.
     private int opened;
+    /// How many have this and will close it; guarded by this, as everything that changes.
     private int holders = 1;
 
     /// @param most how many stay open
@@ -68,10 +74,14 @@ public final class SourceFiles implements AutoCloseable {
         synchronized (this) {
             known = List.copyOf(files.values());
         }
-        known.stream().filter(file -> !file.isDerived())
-                .forEach(file -> again.files.put(file.location(), file.again(again)));
-        known.stream().filter(SourceFile::isDerived)
-                .forEach(file -> again.files.put(file.location(), file.again(again)));
+        // A file that is derived finds its parts among those that are there already.
+        for (boolean derived : new boolean[] {false, true}) {
+            for (SourceFile file : known) {
+                if (file.isDerived() == derived) {
+                    again.files.put(file.location(), file.again(again));
+                }
+            }
+        }
         return again;
     }
 
@@ -85,6 +95,7 @@ public final class SourceFiles implements AutoCloseable {
         return later;
     }
 
+    /// The process's limit of descriptors, read once and only by who keeps files open.
     private static final class Limit {
         private static final int DESCRIPTORS = read();
 
@@ -116,17 +127,23 @@ public final class SourceFiles implements AutoCloseable {
         return storages.options();
     }
 
-    /// The location by which the same bytes are found for as long as this is open.
+    /// The location by which the same bytes are found for as long as this is open. A revision of a hub or a version of
+    /// an object, where the storage has such a thing; else the same location.
     public Location pin(Location location) {
         return storage(location).pin(location);
     }
 
     /// The file at a location; nothing is opened yet.
     public synchronized SourceFile file(Location location) {
-        return files.computeIfAbsent(location, where -> new SourceFile(this, where));
+        SourceFile file = files.get(location);
+        if (file == null) {
+            file = new SourceFile(this, location);
+            files.put(location, file);
+        }
+        return file;
     }
 
-    /// Adds a file that is made of others.
+    /// Adds a file that is made of others. Parts are looked up here, so they need not be known before.
     ///
     /// @param name the last name of its location, and what messages call it
     /// @return where [#file(Location)] finds it; no storage knows it
@@ -187,6 +204,7 @@ public final class SourceFiles implements AutoCloseable {
         }
     }
 
+    /// Closes a file that [#open] gave, and frees its room whatever fails.
     void close(StorageFile file) {
         try {
             file.close();
@@ -200,6 +218,7 @@ public final class SourceFiles implements AutoCloseable {
         opened--;
     }
 
+    /// A file has a user again: it is no candidate for closing.
     synchronized void busy(SourceFile file) {
         idle.remove(file);
     }
@@ -237,7 +256,9 @@ public final class SourceFiles implements AutoCloseable {
             idle.clear();
         }
         Releases releases = new Releases();
-        all.forEach(file -> releases.run(file::closeNow));
+        for (SourceFile file : all) {
+            releases.run(file::closeNow);
+        }
         releases.run(storages::close);
         releases.finish();
     }

@@ -11,7 +11,8 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.util.Optional;
 
-/// Tells how files would be read, and evicts them from the page cache.
+/// Tells how files would be read, and evicts them from the page cache. What is reported is tried and not guessed: one
+/// page is read past the cache. Links are resolved, so that the report names the file and not the link.
 public final class StorageReports {
     private static final int PAGE = 4096;
 
@@ -61,6 +62,7 @@ public final class StorageReports {
         }
     }
 
+    /// The location with its links followed.
     private static Location real(Location location) {
         if (!location.isLocal()) {
             return location;

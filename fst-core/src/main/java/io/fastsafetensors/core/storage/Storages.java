@@ -20,8 +20,17 @@ import java.util.TreeSet;
 
 /// The storages of one loader, or of one call that reads headers: each is opened when the first location of its scheme is
 /// met and closed by the last holder of this. Thread-safe.
+///
+/// Core brings the storages of paths and of memory itself, so that a load of a local file looks for no provider: a look
+/// constructs every storage provider on the class path. All other schemes are served by providers, each storage behind
+/// [CachedStorage], and stay open until the end because connections and credentials are worth keeping between files.
 public final class Storages implements AutoCloseable {
+    /// The scheme of paths; no provider may serve it.
+    private static final String PATHS = "file";
+
+    /// Serves locations that carry their bytes; never closed, since it holds nothing.
     private final Storage memory = new MemoryStorage();
+    /// By scheme, in the order in which they were opened.
     private final Map<String, Storage> open = new LinkedHashMap<>();
     private final StorageOptions options;
     private int holders = 1;
@@ -40,7 +49,7 @@ public final class Storages implements AutoCloseable {
     /// With this one for paths; one holder.
     static Storages over(Storage local) {
         Storages storages = new Storages(StorageOptions.none());
-        storages.open.put(LocalStorageProvider.SCHEME, local);
+        storages.open.put(PATHS, local);
         return storages;
     }
 
@@ -49,7 +58,8 @@ public final class Storages implements AutoCloseable {
         return options;
     }
 
-    /// The storage that serves a location.
+    /// The storage that serves a location. Opening happens under the lock: two threads that meet a scheme at once get
+    /// one storage, and opening connects to nothing by contract.
     ///
     /// @throws UnsupportedFeatureException if there is none for its scheme, naming those that are there
     public synchronized Storage of(Location location) {
@@ -60,25 +70,27 @@ public final class Storages implements AutoCloseable {
             return memory;
         }
         // What is a path is read as one, whatever its file system is called.
-        String scheme = location.path().isPresent() ? LocalStorageProvider.SCHEME : location.scheme();
+        String scheme = location.path().isPresent() ? PATHS : location.scheme();
         Storage storage = open.get(scheme);
         if (storage == null) {
-            storage = open(find(scheme, location), scheme, location);
+            storage = scheme.equals(PATHS) ? LocalStorage.platform() : open(find(scheme, location), scheme, location);
             open.put(scheme, storage);
         }
         return storage;
     }
 
+    /// A provider that was compiled against another version fails here with a link error, which says what to do where
+    /// the JVM's text does not.
     private Storage open(StorageProvider provider, String scheme, Location location) {
         try {
-            Storage storage = provider.open(options);
-            return scheme.equals(LocalStorageProvider.SCHEME) ? storage : cached(storage);
+            return cached(provider.open(options));
         } catch (LinkageError e) {
             throw new StorageException("the storage of scheme " + scheme + " (" + provider.getClass().getName()
                     + ") does not go together with this version of fst: " + e, location.where(), e);
         }
     }
 
+    /// Around a storage that is closed if its cache cannot be opened.
     private Storage cached(Storage storage) {
         boolean done = false;
         try {
@@ -92,8 +104,10 @@ public final class Storages implements AutoCloseable {
         }
     }
 
+    /// The first provider that serves a scheme, in the order of [Services#all]. One that is broken hides nobody and is told
+    /// only where no other serves the scheme.
     private static StorageProvider find(String scheme, Location location) {
-        Set<String> present = new TreeSet<>();
+        Set<String> present = new TreeSet<>(Set.of(PATHS));
         List<String> broken = new ArrayList<>();
         for (Services.Found<StorageProvider> found : Services.all(StorageProvider.class, Storages.class)) {
             found.error().ifPresent(error -> broken.add(found.className() + " cannot be constructed: " + error));
@@ -141,7 +155,9 @@ public final class Storages implements AutoCloseable {
             open.clear();
         }
         Releases releases = new Releases();
-        last.forEach(storage -> releases.run(storage::close));
+        for (Storage storage : last) {
+            releases.run(storage::close);
+        }
         releases.finish();
     }
 }

@@ -40,7 +40,8 @@ public final class TensorPlaces {
         return ends[tensor];
     }
 
-    /// The number of the tensor that ends after a byte; of the last one if there is none.
+    /// The number of the tensor that ends after a byte; of the last one if there is none. By bisection, so that it may
+    /// be asked for each block.
     public int find(long offset) {
         int low = 0;
         int high = ends.length - 1;

@@ -37,21 +37,28 @@ final class AtomicFile implements AutoCloseable {
     /// JDK that has none. Exported and supported, yet looked up by name, because javac warns of every mention of its
     /// package and the warning cannot be switched off in one place.
     private static final Optional<OpenOption> DIRECT = directOption();
+    /// Readers of directories go by it: a checkpoint's files never end so.
     static final String SUFFIX = ".fst-tmp";
 
+    /// Hexadecimal digits that name a writer; fixed, so that names of another form are left alone.
     private static final int RANDOM_DIGITS = 16;
+    /// Characters of the target's name that are in the temporary one.
     private static final int LONGEST_STEM = 60;
+    /// Times that another process may take a file for stale in the moment before it is locked.
     private static final int TRIES = 10;
     private static final Pattern UNUSUAL = Pattern.compile("[^!-~]");
     private static final boolean IS_POSIX = FileSystems.getDefault().supportedFileAttributeViews().contains("posix");
     private static final FileAttribute<?>[] ANY_MODE = {};
+    /// For a file that replaces one whose mode may be narrower than a new one's: nobody reads it meanwhile who must
+    /// not.
     private static final FileAttribute<?>[] OWNER_ONLY = {
         PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------"))};
-    // Opening and closing a file drops this process's own lock on it, so our own are never examined.
+    /// Opening and closing a file drops this process's own lock on it, so our own are never examined.
     private static final Set<Path> OURS = ConcurrentHashMap.newKeySet();
 
     /// Removes unfinished files when the JVM ends. Loaded, and so registered, with the first file.
     private static final class AtExit {
+        /// Whether the JVM is ending: from then on nothing is begun that nobody would remove.
         private static volatile boolean ending;
 
         static {
@@ -77,6 +84,7 @@ final class AtomicFile implements AutoCloseable {
             }
         }
 
+        /// @throws IOException if the JVM is ending
         static void requireRunning() throws IOException {
             if (ending) {
                 throw new IOException("the JVM is ending");
@@ -86,8 +94,11 @@ final class AtomicFile implements AutoCloseable {
 
     private final Path target;
     private final Path temporary;
+    /// What all files of one writer have in their names.
     private final String random;
+    /// Null while it is parked.
     private @Nullable FileChannel channel;
+    /// Null until it is asked for, and where there is none.
     private @Nullable FileChannel direct;
     private boolean published;
 
@@ -101,6 +112,7 @@ final class AtomicFile implements AutoCloseable {
     /// Makes the temporary file, and removes those of dead writers.
     ///
     /// @param bytes how long it will be
+    /// @throws IOException if it cannot be made there, or there is no room for so many bytes
     static AtomicFile create(Path target, long bytes) throws IOException {
         return create(target, bytes, null);
     }
@@ -181,11 +193,15 @@ final class AtomicFile implements AutoCloseable {
     }
 
     /// Makes the content durable.
+    ///
+    /// @throws IOException if it cannot be; the content may be lost then
     void complete() throws IOException {
         channel().force(true);
     }
 
     /// Puts the file in place, over what was there, whose mode it gets.
+    ///
+    /// @throws IOException if it cannot be; what was there before is still there
     void publish() throws IOException {
         if (IS_POSIX && Files.exists(target)) {
             Files.setPosixFilePermissions(temporary, Files.getPosixFilePermissions(target));
@@ -217,6 +233,7 @@ final class AtomicFile implements AutoCloseable {
         }
     }
 
+    /// Gone first and then forgotten: the other way round a writer of this process could take it for stale.
     private void forget() throws IOException {
         try {
             if (!published) {
@@ -227,12 +244,14 @@ final class AtomicFile implements AutoCloseable {
         }
     }
 
+    /// What the temporary files of a target begin with; two targets may share it, which only costs a look.
     private static String prefix(String name) {
         // Short enough that no file system finds the temporary name too long, and in characters that every charset has.
         String stem = UNUSUAL.matcher(name).replaceAll("_");
         return "." + (stem.length() > LONGEST_STEM ? stem.substring(0, LONGEST_STEM) : stem) + ".";
     }
 
+    /// Removes what killed writers of this target left.
     private static void removeStale(Path directory, String prefix) throws IOException {
         int length = prefix.length() + RANDOM_DIGITS + SUFFIX.length();
         try (DirectoryStream<Path> entries = Files.newDirectoryStream(directory, entry -> {
@@ -262,6 +281,7 @@ final class AtomicFile implements AutoCloseable {
         return false;
     }
 
+    /// Whether a living writer has it. Never asked of our own files, see [#OURS].
     private static boolean isLocked(Path temporary) {
         try (FileChannel channel = FileChannel.open(temporary, StandardOpenOption.WRITE)) {
             return channel.tryLock() == null;
@@ -273,6 +293,7 @@ final class AtomicFile implements AutoCloseable {
         }
     }
 
+    /// The lock is held while the file is removed, so that no writer begins with it.
     private static void removeIfDead(Path temporary) {
         try (FileChannel channel = FileChannel.open(temporary, StandardOpenOption.WRITE)) {
             FileLock lock = channel.tryLock();
@@ -311,6 +332,7 @@ final class AtomicFile implements AutoCloseable {
         }
     }
 
+    /// Whether nobody else has it.
     private static boolean lock(FileChannel channel) {
         try {
             return channel.tryLock() != null;
@@ -320,6 +342,7 @@ final class AtomicFile implements AutoCloseable {
         }
     }
 
+    /// By its name, see [#DIRECT].
     private static Optional<OpenOption> directOption() {
         try {
             Object[] constants = Class.forName("com.sun.nio.file.ExtendedOpenOption").getEnumConstants();

@@ -28,20 +28,24 @@ import org.jspecify.annotations.Nullable;
 /// tensors may come in any order, each one's bytes in theirs. Every file is complete and durable before the first one
 /// appears under its name; the index appears last; closing before that leaves what was there. Not thread-safe.
 public final class CheckpointOutput implements AutoCloseable {
-    // Digested while still in the processor's cache; also the most that the JDK copies out of a heap buffer at a time.
+    /// Digested while still in the processor's cache; also the most that the JDK copies out of a heap buffer at a time.
     private static final int WINDOW = 1 << 20;
 
     /// Shards that are open at a time. Tensors come in the order of the files, or nearly: more have no use.
     private static final int MOST_OPEN = 4;
 
+    /// The file, or the directory of the shards and the index.
     private final Path target;
     private final Layout layout;
     private final boolean digests;
     private final List<ShardWriter> shards = new ArrayList<>();
+    /// In the order of the files, which is the order in which writing costs the fewest seeks.
     private final Map<String, Place> places = new LinkedHashMap<>();
+    /// Null where writes go through the page cache.
     private final @Nullable PageWriter pages;
-    // The one used last is at the end. The first shard of all is not among them: it stays open until the index is there.
+    /// The one used last is at the end. The first shard of all is not among them: it stays open until the index is there.
     private final ArrayDeque<ShardWriter> open = new ArrayDeque<>();
+    /// Null until it is written; the last to be published.
     private @Nullable AtomicFile index;
 
     /// A tensor's place, and how much of it is there.
@@ -49,7 +53,9 @@ public final class CheckpointOutput implements AutoCloseable {
         private final ShardWriter shard;
         private final TensorSpec item;
         private final long position;
+        /// Bytes so far: the offset in the tensor of the next one.
         private long written;
+        /// Of the bytes so far; made with the first of them.
         private @Nullable MessageDigest digest;
 
         private Place(ShardWriter shard, TensorSpec item, long position) {
@@ -96,6 +102,8 @@ public final class CheckpointOutput implements AutoCloseable {
     }
 
     /// The file that a tensor goes into.
+    ///
+    /// @return its path after everything was published
     Path fileOf(String tensor) {
         return place(tensor).shard.target();
     }
@@ -135,6 +143,7 @@ public final class CheckpointOutput implements AutoCloseable {
         return shard.file(file(keeper));
     }
 
+    /// Closes a shard's file for now. What is gathered is written first, since it may be that shard's.
     private void park(ShardWriter shard) throws IOException {
         if (open.remove(shard)) {
             flush();
@@ -145,6 +154,7 @@ public final class CheckpointOutput implements AutoCloseable {
         }
     }
 
+    /// What was gathered is with the kernel then; nothing to do where nothing is gathered.
     private void flush() {
         if (pages != null) {
             pages.flush();
@@ -155,6 +165,8 @@ public final class CheckpointOutput implements AutoCloseable {
     ///
     /// @throws StorageException if writing fails
     /// @throws FormatException if the tensor has fewer bytes than that
+    /// @param tensor its name
+    /// @param bytes consumed up to the limit; only read, and not kept
     public void append(String tensor, ByteBuffer bytes) {
         Place place = place(tensor);
         if (bytes.remaining() > place.item.byteSize() - place.written) {
@@ -172,6 +184,7 @@ public final class CheckpointOutput implements AutoCloseable {
         }
     }
 
+    /// One window: digested and written while it is in the cache.
     private void write(Place place, ByteBuffer bytes) throws IOException {
         int count = bytes.remaining();
         MessageDigest digest = digests ? digestOf(place) : null;
@@ -205,6 +218,7 @@ public final class CheckpointOutput implements AutoCloseable {
         return digest;
     }
 
+    /// Makes a shard durable when its last byte came, and lets its descriptors go.
     private void complete(ShardWriter shard) throws IOException {
         flush();
         file(shard).complete();
@@ -266,8 +280,9 @@ public final class CheckpointOutput implements AutoCloseable {
         return List.copyOf(files);
     }
 
+    /// Complete, and not yet under its name.
     private AtomicFile writeIndex(Path path, Layout.Index keys) throws IOException {
-        ByteBuffer text = IndexEncoder.of(layout.parts(), keys);
+        ByteBuffer text = keys.encode(layout.parts());
         AtomicFile file = AtomicFile.create(path, text.remaining(), shards.getFirst().begun());
         index = file;
         while (text.hasRemaining()) {
@@ -296,10 +311,12 @@ public final class CheckpointOutput implements AutoCloseable {
         }
     }
 
+    /// A close that throws what files throw.
     private interface Closing {
         void close() throws IOException;
     }
 
+    /// A temporary file that stays is a waste of room, and no reason to hide why the writing failed.
     private static void closeQuietly(Closing file) {
         try {
             file.close();
@@ -309,6 +326,7 @@ public final class CheckpointOutput implements AutoCloseable {
         }
     }
 
+    /// @throws IllegalArgumentException if the layout has no such tensor
     private Place place(String tensor) {
         Place place = places.get(tensor);
         if (place == null) {
@@ -321,11 +339,13 @@ public final class CheckpointOutput implements AutoCloseable {
         return failure(e, file, "what was there before is still there");
     }
 
+    /// @param state what is true of the files now, for people
     private static StorageException failure(IOException e, Path file, String state) {
         return new StorageException("cannot write: " + (e instanceof NoSuchFileException ? "no such directory"
                 : Errnos.describe(e)) + "; " + state, Location.of(file).where(), e);
     }
 
+    /// @param count how many bytes came, for people
     private static FormatException mismatch(Place place, String count) {
         TensorSpec item = place.item;
         return new FormatException(FormatError.INVALID_TENSOR_VIEW, "its source wrote " + count + " bytes, but "

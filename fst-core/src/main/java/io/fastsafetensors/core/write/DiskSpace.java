@@ -15,6 +15,7 @@ final class DiskSpace {
     private static final int EFBIG = 27;
     private static final int ENOSPC = 28;
     private static final int EDQUOT = 122;
+    /// Times that a signal may interrupt the call before the file is written without its space.
     private static final int TRIES = 100;
 
     private final @Nullable LibC c;
@@ -65,6 +66,7 @@ final class DiskSpace {
         }
     }
 
+    /// Only what says that there is no room is an error: a file system that cannot reserve is written to all the same.
     private static void allocate(LibC c, int fd, long bytes) throws IOException {
         for (int attempt = 0; c.fallocate(fd, 0, 0, bytes) != 0; attempt++) {
             int errno = c.errno();

@@ -16,13 +16,19 @@ import java.util.Objects;
 
 /// The header of one file, byte for byte as the reference serializer writes it; its metadata, whose order the reference
 /// leaves to chance, is sorted.
+///
+/// Digests are not known yet when a header is written, and the header cannot grow any more once data stands behind it:
+/// each gets 64 zeros, whose places are kept, and which are overwritten in the file.
 final class HeaderEncoder {
     static final String METADATA = "__metadata__";
 
+    /// Bytes of the length that a file begins with.
     private static final int LENGTH_FIELD = 8;
+    /// As long as a digest in hexadecimal.
     private static final String NO_DIGEST = "0".repeat(64);
 
     private final byte[] text;
+    /// Offsets in the text, by tensor.
     private final Map<String, Integer> digestOffsets;
 
     private HeaderEncoder(byte[] text, Map<String, Integer> digestOffsets) {
@@ -63,6 +69,8 @@ final class HeaderEncoder {
     }
 
     /// What the file begins with: the length and the header.
+    ///
+    /// @return made for this call, from position to limit
     ByteBuffer toBuffer() {
         return ByteBuffer.allocate(LENGTH_FIELD + text.length).order(ByteOrder.LITTLE_ENDIAN).putLong(text.length)
                 .put(text).flip();
@@ -73,6 +81,8 @@ final class HeaderEncoder {
         return LENGTH_FIELD + (long) Objects.requireNonNull(digestOffsets.get(tensor), tensor);
     }
 
+    /// @param digestOffsets gets the place in the text of each digest that waits
+    /// @return whether there is any, since an empty object is left out
     private static boolean metadata(JsonBytes json, List<TensorSpec> items, WriteOptions options,
             Map<String, Integer> digestOffsets) {
         Map<String, String> given = options.metadata();
@@ -107,6 +117,7 @@ final class HeaderEncoder {
         return true;
     }
 
+    /// Offsets follow from the order: each tensor begins where the one before it ends.
     private static void tensors(JsonBytes json, List<TensorSpec> items, boolean atStart) {
         boolean first = atStart;
         long begin = 0;
@@ -120,6 +131,7 @@ final class HeaderEncoder {
         }
     }
 
+    /// Spaces behind the object, as the reference pads, up to where data may begin.
     private static void pad(JsonBytes json, int alignment) {
         int over = (LENGTH_FIELD + json.length()) % alignment;
         if (over != 0) {

@@ -5,6 +5,9 @@ import java.util.Arrays;
 import java.util.Comparator;
 
 /// JSON in UTF-8 as serde_json spells it: no spaces, and only `"`, `\` and control characters escaped. Not thread-safe.
+///
+/// Files are compared byte for byte with those of the reference, so nothing here may be spelled in another way that
+/// JSON allows. The bytes are counted as they come: a header's cap is found out before it is made.
 final class JsonBytes {
     /// The order of Rust's strings: by code point, which differs from Java's by UTF-16 unit above U+D7FF.
     static final Comparator<String> BY_CODE_POINT = JsonBytes::compare;
@@ -16,6 +19,7 @@ final class JsonBytes {
 
     private static final byte[] HEX = "0123456789abcdef".getBytes(StandardCharsets.US_ASCII);
 
+    /// Bytes; an array can have no more than that in any case.
     private final long cap;
     private byte[] bytes = new byte[1024];
     private int length;
@@ -25,10 +29,12 @@ final class JsonBytes {
         this.cap = Math.min(cap, Integer.MAX_VALUE - 8);
     }
 
+    /// Bytes so far; digests find their places in the text by it.
     int length() {
         return length;
     }
 
+    /// A copy.
     byte[] toArray() {
         return Arrays.copyOf(bytes, length);
     }
@@ -42,6 +48,7 @@ final class JsonBytes {
         return this;
     }
 
+    /// As decimal digits.
     JsonBytes number(long value) {
         return raw(Long.toString(value));
     }
@@ -68,6 +75,8 @@ final class JsonBytes {
         return one('"');
     }
 
+    /// serde_json has short escapes for five control characters and numbers for the others; it escapes neither `/` nor
+    /// DEL.
     private void ascii(char c) {
         switch (c) {
             case '"', '\\' -> one('\\').one(c);
@@ -86,6 +95,7 @@ final class JsonBytes {
         }
     }
 
+    /// UTF-8 of two to four bytes.
     private void character(int codePoint) {
         if (codePoint < 0x800) {
             one(0xC0 | codePoint >>> 6);
@@ -107,6 +117,7 @@ final class JsonBytes {
         return this;
     }
 
+    /// @throws TooLong if the text would be longer than its cap
     private void reserve(int more) {
         long needed = (long) length + more;
         if (needed > cap) {

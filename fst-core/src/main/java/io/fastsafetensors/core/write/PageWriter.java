@@ -1,8 +1,11 @@
 package io.fastsafetensors.core.write;
 
+import io.fastsafetensors.core.linux.ffm.LibC;
+import io.fastsafetensors.core.linux.ffm.PlatformLibC;
 import io.fastsafetensors.core.memory.Waits;
 import java.io.IOException;
 import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.util.ArrayDeque;
@@ -14,16 +17,30 @@ import org.jspecify.annotations.Nullable;
 /// Writes runs of bytes past the page cache: one is gathered while those before are written by threads of their own.
 /// Where the file system has no direct writes, everything goes through the page cache. Used by one thread.
 ///
+/// Memory is bounded: [#FLYING] runs under way and one being filled, 8 MiB each, used again and again. A write that fails
+/// on another thread is thrown by the next [#write] or [#flush] of this one, so only a flush that returned says that the
+/// bytes are with the kernel; durable they are by the file's own `fsync`.
+///
 /// A checkpoint that is larger than memory would otherwise drive everything else out of the cache, and the kernel would
 /// put the writing off until it has to be waited for.
 final class PageWriter implements AutoCloseable {
     /// Runs being written at a time: a drive that also reads serves one at a time at half its rate.
     private static final int FLYING = 3;
 
+    /// What O_DIRECT asks of address, offset and length; 512 would do for most drives, 4096 does for all.
+    private static final int PAGE = 4096;
+    /// Direct writes from 4 KiB pages are slower: the kernel looks up each of them.
+    private static final int HUGE_PAGE = 2 << 20;
+    /// Bytes of a run: enough that a drive is as fast as with more.
+    private static final int CAPACITY = 8 << 20;
+
+    /// Shared: the threads write what this one gathered.
     private final Arena arena = Arena.ofShared();
     private final ExecutorService threads =
             Executors.newFixedThreadPool(FLYING, Thread.ofPlatform().daemon().name("fst-writer-", 1).factory());
+    /// Runs that are being written, the oldest first.
     private final ArrayDeque<Flight> flights = new ArrayDeque<>();
+    /// Memory of runs that were written.
     private final ArrayDeque<PageBuffer> spares = new ArrayDeque<>();
     private PageBuffer filling = new PageBuffer(arena);
 
@@ -39,6 +56,7 @@ final class PageWriter implements AutoCloseable {
             this.target = target;
         }
 
+        /// On a thread of its own; what fails is kept for the writer.
         private void write(@Nullable FileChannel direct) {
             try {
                 run.writeTo(target.channel(), direct);
@@ -49,6 +67,7 @@ final class PageWriter implements AutoCloseable {
             }
         }
 
+        /// @throws io.fastsafetensors.error.StorageException if the run could not be written
         private void await() {
             Waits.uninterruptibly(written::await);
             switch (failure) {
@@ -114,6 +133,9 @@ final class PageWriter implements AutoCloseable {
         threads.execute(() -> flight.write(direct));
     }
 
+    /// Waits for the oldest, whose memory can be filled again then.
+    ///
+    /// @throws io.fastsafetensors.error.StorageException if it could not be written
     private void awaitWritten() {
         Flight oldest = flights.remove();
         oldest.await();
@@ -125,5 +147,103 @@ final class PageWriter implements AutoCloseable {
     public void close() {
         threads.close();
         arena.close();
+    }
+
+    /// Bytes of a file that follow each other, gathered in page-aligned memory. One thread at a time: the writer's while it
+    /// is filled, then one of [#threads] until its [Flight] has ended.
+    private static final class PageBuffer {
+        private final ByteBuffer buffer;
+        private @Nullable AtomicFile file;
+        // File position of the buffer's first byte, a multiple of the page; the run's bytes are [from, to) of the buffer.
+        private long base;
+        private int from;
+        private int to;
+
+        /// Empty, with memory that lives as long as `arena`.
+        PageBuffer(Arena arena) {
+            MemorySegment memory = arena.allocate(CAPACITY, HUGE_PAGE);
+            LibC libc = PlatformLibC.instance();
+            if (libc != null && libc.madvise(memory.address(), CAPACITY, LibC.MADV_COLLAPSE) != 0) {
+                System.getLogger(PageWriter.class.getName()).log(System.Logger.Level.DEBUG,
+                        "no huge pages to write from: direct writes are slower");
+            }
+            this.buffer = memory.asByteBuffer();
+        }
+
+        /// Begins again, empty, at a position of a file.
+        void begin(AtomicFile target, long position) {
+            file = target;
+            from = (int) (position % PAGE);
+            to = from;
+            base = position - from;
+        }
+
+        /// Whether bytes at that position follow its last one.
+        boolean continuesAt(AtomicFile target, long position) {
+            return target.equals(file) && position == end();
+        }
+
+        /// The file position after its last byte.
+        long end() {
+            return base + to;
+        }
+
+        boolean isEmpty() {
+            return from == to;
+        }
+
+        boolean isFull() {
+            return to == CAPACITY;
+        }
+
+        /// Takes as many bytes as there is room for.
+        void add(ByteBuffer bytes) {
+            int count = Math.min(bytes.remaining(), CAPACITY - to);
+            buffer.put(to, bytes, bytes.position(), count);
+            bytes.position(bytes.position() + count);
+            to += count;
+        }
+
+        /// Its file, null if it has none yet.
+        @Nullable
+        AtomicFile file() {
+            return file;
+        }
+
+        /// Writes whole pages past the page cache, the broken ones at both ends through it.
+        ///
+        /// @param direct the way past the page cache, null if there is none
+        void writeTo(FileChannel cached, @Nullable FileChannel direct) throws IOException {
+            int firstWhole = Math.min(to, Math.ceilDiv(from, PAGE) * PAGE);
+            int lastWhole = Math.max(firstWhole, to / PAGE * PAGE);
+            put(cached, from, firstWhole);
+            int rest = firstWhole;
+            if (direct != null && firstWhole < lastWhole) {
+                rest = putPages(direct, firstWhole, lastWhole);
+            }
+            put(cached, rest, to);
+        }
+
+        /// How far it came: what the file system refuses goes the other way, which knows the reason if there is one.
+        private int putPages(FileChannel channel, int start, int end) {
+            int at = start;
+            try {
+                while (at < end && at % PAGE == 0) {
+                    at += channel.write(buffer.slice(at, end - at), base + at);
+                }
+            } catch (IOException e) {
+                return at / PAGE * PAGE;
+            }
+            return at;
+        }
+
+        /// @param start the first byte in the buffer
+        /// @param end the one after the last
+        private void put(FileChannel channel, int start, int end) throws IOException {
+            ByteBuffer bytes = buffer.slice(start, end - start);
+            while (bytes.hasRemaining()) {
+                channel.write(bytes, base + start + bytes.position());
+            }
+        }
     }
 }

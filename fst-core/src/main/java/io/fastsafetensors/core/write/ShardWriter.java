@@ -10,14 +10,17 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /// One file of a checkpoint being written: its header stands before the first tensor comes, so every tensor has its
-/// place. Not thread-safe.
+/// place. Not thread-safe. Its file is made only when its first byte comes: a checkpoint may have more shards than a
+/// process descriptors.
 final class ShardWriter {
     private final Path target;
     private final List<TensorSpec> items;
     private final HeaderEncoder header;
     private final boolean digests;
     private @Nullable AtomicFile file;
+    /// Bytes of the data section.
     private final long dataBytes;
+    /// Bytes that were not written yet.
     private long missing;
 
     /// @param items its tensors, in their order
@@ -30,6 +33,7 @@ final class ShardWriter {
         this.missing = dataBytes;
     }
 
+    /// Where it will be.
     Path target() {
         return target;
     }
@@ -38,6 +42,7 @@ final class ShardWriter {
         return items;
     }
 
+    /// Bytes of its tensors; 0 means that nobody will ever write to it, and its header is all.
     long dataBytes() {
         return dataBytes;
     }
@@ -50,6 +55,7 @@ final class ShardWriter {
     /// The temporary file, begun with the header when it is first asked for.
     ///
     /// @param keeper the file that stays open for all of its writer; null for that one itself
+    /// @throws IOException if it cannot be made
     AtomicFile file(@Nullable AtomicFile keeper) throws IOException {
         AtomicFile opened = file;
         if (opened == null) {
@@ -76,10 +82,12 @@ final class ShardWriter {
     /// Puts a tensor's digest into the header.
     ///
     /// @param hex 64 digits
+    /// @param tensor of this shard, with a place for its digest
     void putDigest(AtomicFile into, String tensor, String hex) throws IOException {
         put(into, header.digestOffset(tensor), ByteBuffer.wrap(hex.getBytes(StandardCharsets.US_ASCII)));
     }
 
+    /// Writes all of it; a channel may take less at a time.
     private static void put(AtomicFile file, long position, ByteBuffer bytes) throws IOException {
         while (bytes.hasRemaining()) {
             file.channel().write(bytes, position + bytes.position());

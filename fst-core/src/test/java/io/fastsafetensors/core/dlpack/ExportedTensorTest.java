@@ -41,7 +41,7 @@ class ExportedTensorTest {
 
     @AfterEach
     void nothing_is_out() {
-        assertEquals(0, Exports.count());
+        assertEquals(0, ExportedTensor.out());
     }
 
     private static void assertDevice(int type, int id, long data, long byteOffset, Dlpack struct) {
@@ -84,10 +84,10 @@ class ExportedTensorTest {
         Dlpack struct = export(far.buffer(device("cuda", 0, 2), POINTER, 200), DlpackVersion.VERSIONED);
         long address = struct.address();
         struct.consumed();
-        WordFunction.at(Exports.deleter()).call(address);
+        WordFunction.at(ExportedTensor.deleter()).call(address);
         assertEquals(1, far.freed.get());
-        WordFunction.at(Exports.deleter()).call(address);
-        WordFunction.at(Exports.deleter()).call(0);
+        WordFunction.at(ExportedTensor.deleter()).call(address);
+        WordFunction.at(ExportedTensor.deleter()).call(0);
         assertEquals(1, far.freed.get());
     }
 
@@ -100,12 +100,12 @@ class ExportedTensorTest {
                 long address = struct.address();
                 if (i % 3 != 0) {
                     struct.consumed();
-                    WordFunction.at(Exports.deleter()).call(address);
+                    WordFunction.at(ExportedTensor.deleter()).call(address);
                 }
             }
             assertEquals(0, far.freed.get());
         }
-        assertEquals(0, Exports.count());
+        assertEquals(0, ExportedTensor.out());
         buffer.release();
         assertEquals(1, far.freed.get());
     }

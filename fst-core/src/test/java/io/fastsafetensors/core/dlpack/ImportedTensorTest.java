@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.fastsafetensors.api.DlpackVersion;
+import io.fastsafetensors.core.dlpack.DlpackElements.DataType;
 import io.fastsafetensors.error.UnsupportedFeatureException;
 import io.fastsafetensors.spi.DeviceInfo;
 import io.fastsafetensors.spi.DeviceKind;

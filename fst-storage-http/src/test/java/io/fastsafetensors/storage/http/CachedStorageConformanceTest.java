@@ -1,6 +1,6 @@
 package io.fastsafetensors.storage.http;
 
-import io.fastsafetensors.core.storage.LocalStorageProvider;
+import io.fastsafetensors.core.storage.LocalStorage;
 import io.fastsafetensors.core.storage.cache.CachedStorage;
 import io.fastsafetensors.spi.storage.Storage;
 import io.fastsafetensors.spi.storage.StorageOptions;
@@ -20,7 +20,6 @@ class CachedStorageConformanceTest extends StorageConformance {
     @Override
     protected StorageProvider provider() {
         StorageProvider web = new HttpStorageProvider(_ -> null);
-        StorageProvider local = new LocalStorageProvider();
         return new StorageProvider() {
             @Override
             public Set<String> schemes() {
@@ -29,7 +28,7 @@ class CachedStorageConformanceTest extends StorageConformance {
 
             @Override
             public Storage open(StorageOptions options) {
-                return CachedStorage.around(web.open(options), local.open(StorageOptions.none()),
+                return CachedStorage.around(web.open(options), LocalStorage.platform(),
                         options.with("cache.directory", folder.toString()));
             }
         };

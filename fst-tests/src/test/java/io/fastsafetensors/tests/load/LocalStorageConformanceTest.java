@@ -1,10 +1,13 @@
 package io.fastsafetensors.tests.load;
 
-import io.fastsafetensors.core.storage.LocalStorageProvider;
+import io.fastsafetensors.core.storage.LocalStorage;
+import io.fastsafetensors.spi.SpiVersion;
 import io.fastsafetensors.spi.storage.CacheResidency;
 import io.fastsafetensors.spi.storage.DescriptorAccess;
 import io.fastsafetensors.spi.storage.DirectReads;
 import io.fastsafetensors.spi.storage.Mapping;
+import io.fastsafetensors.spi.storage.Storage;
+import io.fastsafetensors.spi.storage.StorageOptions;
 import io.fastsafetensors.spi.storage.StorageProvider;
 import io.fastsafetensors.testkit.PathFixture;
 import io.fastsafetensors.testkit.StorageConformance;
@@ -20,7 +23,22 @@ class LocalStorageConformanceTest extends StorageConformance {
 
     @Override
     protected StorageProvider provider() {
-        return new LocalStorageProvider();
+        return new StorageProvider() {
+            @Override
+            public int spiVersion() {
+                return SpiVersion.CURRENT;
+            }
+
+            @Override
+            public Set<String> schemes() {
+                return Set.of("file");
+            }
+
+            @Override
+            public Storage open(StorageOptions options) {
+                return LocalStorage.platform();
+            }
+        };
     }
 
     @Override
@@ -28,7 +46,7 @@ class LocalStorageConformanceTest extends StorageConformance {
         return new PathFixture(directory) {
             @Override
             public Set<Class<?>> abilities() {
-                boolean isNative = LocalStorageProvider.class.getModule().isNativeAccessEnabled()
+                boolean isNative = LocalStorage.class.getModule().isNativeAccessEnabled()
                         && System.getProperty("os.name").equals("Linux");
                 return isNative ? Set.of(CacheResidency.class, DirectReads.class, Mapping.class, DescriptorAccess.class)
                         : Set.of();

@@ -23,8 +23,11 @@ import io.fastsafetensors.spi.SpiVersion;
 import io.fastsafetensors.spi.storage.Storage;
 import io.fastsafetensors.spi.storage.StorageOptions;
 import io.fastsafetensors.spi.storage.StorageProvider;
+import io.fastsafetensors.testkit.fixture.SafetensorsFixture;
+import io.fastsafetensors.types.DType;
 import io.fastsafetensors.types.Device;
 import io.fastsafetensors.types.Location;
+import io.fastsafetensors.types.Shape;
 import java.io.IOException;
 import java.net.URL;
 import java.net.URLClassLoader;
@@ -35,6 +38,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
@@ -164,6 +168,12 @@ class BrokenProvidersTest {
     }
 
     public static class Shelf implements StorageProvider {
+        static final AtomicInteger MADE = new AtomicInteger();
+
+        public Shelf() {
+            MADE.incrementAndGet();
+        }
+
         @Override
         public Set<String> schemes() {
             return Set.of("shelf");
@@ -302,5 +312,16 @@ class BrokenProvidersTest {
         UnsupportedFeatureException nccl = assertThrows(UnsupportedFeatureException.class,
                 () -> ProcessGroups.join("nccl", new Bootstrap(0, 2, 0, Device.CPU, Duration.ofSeconds(1), Map.of())));
         assertTrue(nccl.getMessage().contains("add fst-backend-cuda-nogds"), nccl.getMessage());
+    }
+
+    @Test
+    void a_local_file_is_opened_without_any_storage_provider() {
+        Path file = directory.resolve("a.safetensors");
+        SafetensorsFixture.create().tensor("t", DType.U8, Shape.of(1), new byte[1]).write(file);
+        int before = Shelf.MADE.get();
+        assertEquals(Set.of("t"), Safetensors.open(file).names());
+        assertEquals(before, Shelf.MADE.get(), "providers that were constructed");
+        assertThrows(StorageException.class, () -> Safetensors.open(Location.of("shelf://a/b.safetensors")));
+        assertTrue(Shelf.MADE.get() > before, "an address looks for its provider");
     }
 }

@@ -14,6 +14,9 @@ import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
 
 /// [LibC] on this process's C library; 64-bit Linux only.
+///
+/// Everything is passed in words: addresses are numbers, and whoever passes one keeps its memory alive for the call.
+/// Structs go through 256 bytes of the calling thread, so that no call on the data path allocates.
 final class LibCFfm implements LibC {
     private static final NativeLibrary LIBC = NativeLibrary.standard();
     private static final int O_DIRECT_X86 = 0x4000;
@@ -28,6 +31,7 @@ final class LibCFfm implements LibC {
     private static final long MAP_FAILED = -1;
     private static final int STRUCT_BYTES = 256;
     private static final long THIS_THREAD = 0;
+    /// statx(2) of a descriptor takes a path nevertheless.
     private static final MemorySegment EMPTY_PATH = Arena.ofAuto().allocate(1);
 
     // int open(const char *pathname, int flags, ...)
@@ -61,6 +65,7 @@ final class LibCFfm implements LibC {
     private static final WordFunction MADVISE = LIBC.words("madvise");
     // int sched_setaffinity(pid_t pid, size_t cpusetsize, const cpu_set_t *mask)
     private static final WordFunction SCHED_SETAFFINITY = LIBC.words("sched_setaffinity");
+    /// Room for the largest struct of these calls, statx's 256 bytes.
     private static final ThreadLocal<MemorySegment> STRUCTS = ThreadLocal
             .withInitial(() -> Arena.ofAuto().allocate(STRUCT_BYTES, 8));
 
@@ -80,6 +85,7 @@ final class LibCFfm implements LibC {
         }
     }
 
+    /// With the NUL that C wants at its end.
     private static MemorySegment text(byte[] bytes, Arena arena) {
         MemorySegment text = arena.allocate(bytes.length + 1L);
         MemorySegment.copy(bytes, 0, text, JAVA_BYTE, 0, bytes.length);
@@ -96,6 +102,7 @@ final class LibCFfm implements LibC {
         }
     }
 
+    /// By its number, see [#SYSCALL]; offsets are those of `struct statx`, the same on every architecture.
     private static int statx(int dirfd, MemorySegment path, int flags, Statx into) {
         MemorySegment buffer = STRUCTS.get();
         long number = System.getProperty("os.arch").equals("amd64") ? SYS_STATX_X86 : SYS_STATX_GENERIC;

@@ -4,10 +4,14 @@ import java.lang.System.Logger.Level;
 import org.jspecify.annotations.Nullable;
 
 /// The [LibC] of this process: none on other systems than Linux, or where native access is denied.
+///
+/// Apart from [LibCFfm], because the initialiser of that class binds every function, and fails where one is missing or
+/// native access is denied: here that becomes a reason. Decided once for the process.
 public final class PlatformLibC {
     private PlatformLibC() {
     }
 
+    /// Bound when it is first asked for.
     private static final class Holder {
         private static final @Nullable LibC INSTANCE;
         private static final String OBSTACLE;

@@ -42,24 +42,33 @@ public final class CacheDirectory {
     static final String TEMPORARY = ".tmp";
     private static final String LOCK = "lock";
     private static final System.Logger LOG = System.getLogger("io.fastsafetensors.core.cache");
+    /// Never forgotten: a process has one or two, and each keeps the count of what is under way.
     private static final Map<CacheSettings, CacheDirectory> KNOWN = new ConcurrentHashMap<>();
     /// How much may be written between two looks at what all processes have written.
     private static final long LARGEST_STEP = 256L << 20;
+    /// The bound divided by this is the most that a process is granted in advance.
     private static final int STEPS = 16;
+    /// The age from which a file that nobody names is a killed process's; a younger one may be about to be named.
     private static final Duration ABANDONED = Duration.ofHours(1);
     private static final int LOCK_TRIES = 100;
     private static final long LOCK_PAUSE_MILLIS = 10;
 
     private final Path directory;
+    /// Bytes, or [CacheSettings#AUTOMATIC].
     private final long most;
+    /// Whether something that cannot be kept was told of.
     private final AtomicBoolean told = new AtomicBoolean();
+    /// How often each entry is open in this process, by key.
     private final Map<String, Integer> used = new ConcurrentHashMap<>();
     /// What each list held when it had so many bytes.
     private final Map<Path, Counted> counted = new HashMap<>();
+    /// Bytes that may be written before the directory is looked at again.
     private long allowance;
     /// What was granted and is not listed yet.
     private long underWay;
 
+    /// @param listBytes the length of the list then
+    /// @param heldBytes what it said is held, with the list itself
     private record Counted(long listBytes, long heldBytes) {
     }
 
@@ -78,6 +87,7 @@ public final class CacheDirectory {
         return directory;
     }
 
+    /// The path of a file of the directory.
     Path resolve(String name) {
         return directory.resolve(name);
     }
@@ -105,6 +115,7 @@ public final class CacheDirectory {
         used.merge(key, 1, Integer::sum);
     }
 
+    /// The entry may be removed by this process again, once as many have let it go as have used it.
     void release(String key) {
         used.computeIfPresent(key, (_, count) -> count == 1 ? null : count - 1);
     }
@@ -129,6 +140,9 @@ public final class CacheDirectory {
         underWay -= bytes;
     }
 
+    /// Makes room under the lock, with some in advance.
+    ///
+    /// @return how many bytes may be written; 0 if it cannot be known
     private long makeRoom(long bytes) {
         try (FileChannel channel =
                 FileChannel.open(resolve(LOCK), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
@@ -166,6 +180,8 @@ public final class CacheDirectory {
         return null;
     }
 
+    /// The most bytes of all entries; unless it is set, half of what would be free without the cache, so that it does
+    /// not shrink as the cache fills.
     private long bound() throws IOException {
         if (most != CacheSettings.AUTOMATIC) {
             return most;
@@ -197,12 +213,14 @@ public final class CacheDirectory {
         return held;
     }
 
+    /// @throws IOException if a file cannot be removed
     private void remove(Entry entry) throws IOException {
         // The list goes first: data without a list is swept, and read by nobody.
         Files.deleteIfExists(resolve(entry.key() + PARTS));
         Files.deleteIfExists(resolve(entry.dataName()));
     }
 
+    /// Removes an entry whose content lies elsewhere now; failing is only a waste of room.
     void remove(String key, String dataName) {
         try {
             Files.deleteIfExists(resolve(key + PARTS));
@@ -260,6 +278,7 @@ public final class CacheDirectory {
         return found;
     }
 
+    /// Removes what no list names: at once where its list is gone, else after an hour.
     private static void sweep(Path file, Set<String> named) throws IOException {
         String name = file.getFileName().toString();
         boolean orphan = name.endsWith(DATA) && !named.contains(name)
@@ -270,6 +289,7 @@ public final class CacheDirectory {
         }
     }
 
+    /// One that is gone by now is nobody's any more and needs no removing.
     private static boolean isAbandoned(Path file) throws IOException {
         try {
             return Files.getLastModifiedTime(file).toInstant().isBefore(Instant.now().minus(ABANDONED));
@@ -278,6 +298,7 @@ public final class CacheDirectory {
         }
     }
 
+    /// An entry; null if its list is not whole, or was removed meanwhile.
     private @Nullable Entry entry(Path list) throws IOException {
         try {
             ByteBuffer bytes = ByteBuffer.wrap(Files.readAllBytes(list)).order(ByteOrder.LITTLE_ENDIAN);
@@ -296,6 +317,7 @@ public final class CacheDirectory {
         }
     }
 
+    /// Counted again only where the list has grown: lists of large models have many records.
     private long held(Path list, EntryHead head, ByteBuffer bytes) {
         synchronized (counted) {
             Counted known = counted.get(list);
@@ -336,6 +358,7 @@ public final class CacheDirectory {
         }
     }
 
+    /// For who asked about the cache itself; loads go on without it.
     private StorageException unreadable(IOException e) {
         return new StorageException("cannot read or change the cache's directory (" + e.getClass().getSimpleName()
                 + "); check who owns it", Where.file(directory), e);

@@ -1,5 +1,6 @@
 package io.fastsafetensors.core.storage.cache;
 
+import io.fastsafetensors.core.digest.Sha256;
 import io.fastsafetensors.error.StorageException;
 import io.fastsafetensors.spi.storage.FileIdentity;
 import io.fastsafetensors.spi.storage.Storage;
@@ -21,10 +22,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.FileTime;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.time.Instant;
-import java.util.HexFormat;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.LongAdder;
@@ -36,9 +34,15 @@ import org.jspecify.annotations.Nullable;
 /// what is read is compared with the list: so neither a killed writer, nor another process, nor a full disk, nor a disk that
 /// returns other bytes, makes wrong ones of them. A failure of the cache is logged and switches the entry off; it fails no
 /// load. Thread-safe.
+///
+/// The list is the truth about the copy: a record is appended, in one call, after the bytes that it is about. A record
+/// that was cut by a kill is passed over; bytes without a record are fetched again. Other processes append to the same
+/// list, and [#refresh()] finds what they have added.
 final class CacheEntry implements AutoCloseable {
     private static final System.Logger LOG = System.getLogger("io.fastsafetensors.core.cache");
+    /// Times that the list may be unreadable, or be removed by another process, while it is opened.
     private static final int TRIES = 5;
+    /// Bytes that are verified at a time.
     private static final long STEP = 8 << 20;
 
     private final CacheDirectory directory;
@@ -47,10 +51,15 @@ final class CacheEntry implements AutoCloseable {
     private final Path list;
     private final Path data;
     private final StorageFile local;
+    /// Whether a damaged copy was told of.
     private final AtomicBoolean told = new AtomicBoolean();
+    /// Bytes that this process has written.
     private final LongAdder stored = new LongAdder();
+    /// Bytes that other processes, or earlier loads, had written when this was opened.
     private long inherited;
+    /// Bytes of the list that were read.
     private long listed;
+    /// Off after a failure, until the entry is opened again.
     private volatile boolean writable = true;
 
     /// Holds no descriptor but the one for reading the copy: a checkpoint has many files.
@@ -88,15 +97,11 @@ final class CacheEntry implements AutoCloseable {
 
     /// Secrets of an address are part of the key, as they may say which file it is, and cannot be read off it.
     private static String key(Location location, FileIdentity identity, long fileLength) {
-        try {
-            MessageDigest sha = MessageDigest.getInstance("SHA-256");
-            String text = location.address() + "\n" + identity + "\n" + fileLength;
-            return HexFormat.of().formatHex(sha.digest(text.getBytes(StandardCharsets.UTF_8)));
-        } catch (NoSuchAlgorithmException e) {
-            throw new AssertionError("every JDK has SHA-256", e);
-        }
+        String text = location.address() + "\n" + identity + "\n" + fileLength;
+        return Sha256.hex(text.getBytes(StandardCharsets.UTF_8));
     }
 
+    /// @throws IOException if the files of the entry cannot be made or read
     private static CacheEntry open(CacheDirectory directory, Storage storage, String key, Location location,
             FileIdentity identity, long fileLength) throws IOException {
         Path path = directory.resolve(key + CacheDirectory.PARTS);
@@ -120,6 +125,7 @@ final class CacheEntry implements AutoCloseable {
         }
     }
 
+    /// The head of a list; null if there is no list, or none that can be understood.
     private static @Nullable EntryHead head(Path path) throws IOException {
         try (FileChannel list = FileChannel.open(path)) {
             ByteBuffer bytes = ByteBuffer.allocate((int) Math.min(list.size(), EntryHead.MOST_BYTES))
@@ -131,6 +137,7 @@ final class CacheEntry implements AutoCloseable {
         }
     }
 
+    /// Reads as much as there is.
     private static void fill(FileChannel channel, ByteBuffer bytes, long from) throws IOException {
         long at = from;
         while (bytes.hasRemaining()) {
@@ -187,6 +194,7 @@ final class CacheEntry implements AutoCloseable {
         return local;
     }
 
+    /// The copy's file; sparse until the entry is whole.
     Path path() {
         return data;
     }
@@ -197,10 +205,12 @@ final class CacheEntry implements AutoCloseable {
         directory.remove(head.key(), head.dataName());
     }
 
+    /// Changes while others write.
     PartTable parts() {
         return parts;
     }
 
+    /// Whether every byte of the remote file is held.
     boolean isWhole() {
         return parts.heldUntil(0, head.fileLength()) == head.fileLength();
     }
@@ -228,6 +238,7 @@ final class CacheEntry implements AutoCloseable {
         }
     }
 
+    /// All of a range of the copy; false if the copy ends early.
     private boolean read(long from, long to, MemorySegment target) {
         for (long at = from; at < to;) {
             long got = local.read(at, target, at - from, to - at);
@@ -289,7 +300,11 @@ final class CacheEntry implements AutoCloseable {
         }
     }
 
-    /// Writes bytes that were fetched to the copy, if there is room.
+    /// Writes bytes that were fetched to the copy, if there is room. Called by the reader that fetched them, which pays
+    /// for the write: there is no queue whose memory would have to be bounded.
+    ///
+    /// @param offset the first byte's in the file
+    /// @param source stays the caller's; read before this returns
     void store(long offset, MemorySegment source, long sourceOffset, long bytes) {
         if (!writable) {
             return;

@@ -52,12 +52,14 @@ public record CacheSettings(Path directory, long bytes) {
         }
     }
 
+    /// Where the XDG specification wants caches.
     private static Path preset(Function<String, @Nullable String> environment) {
         String base = environment.apply("XDG_CACHE_HOME");
         return (base == null || base.isBlank() ? Path.of(System.getProperty("user.home", "."), ".cache")
                 : Path.of(base)).resolve("fst").resolve("remote");
     }
 
+    /// Blank is as good as unset: scripts pass variables that are empty.
     private static Optional<String> property(StorageOptions options, String name) {
         return options.property(name).or(() -> Optional.ofNullable(System.getProperty("fst." + name)))
                 .map(String::strip).filter(text -> !text.isEmpty());

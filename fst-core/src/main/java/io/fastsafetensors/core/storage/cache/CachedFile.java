@@ -12,16 +12,27 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.LongAdder;
 
 /// A remote file that is read through a local copy: what the copy holds is read there, the rest is fetched and written to it.
+///
+/// Its identity, and whether it is current, are the remote file's: a copy never decides which version is read. Bytes of
+/// the copy count only once [#verify] has compared them with the checksums of when they were written; whatever is wrong
+/// with the copy costs a second transfer and no failure. Thread-safe; two threads that miss the same range both fetch
+/// it.
 public final class CachedFile implements StorageFile, CacheResidency {
     private final StorageFile remote;
     private final CacheEntry entry;
+    /// Where the storage itself keeps whole copies; empty for most.
     private final Optional<LocalCopies> copies;
     private final CacheDirectory directory;
+    /// Bytes that came from the copy, for the report.
     private final LongAdder hits = new LongAdder();
+    /// Bytes that were fetched, for the report.
     private final LongAdder misses = new LongAdder();
+    /// Whether the whole copy was offered to the storage: offered once, whatever came of it.
     private final AtomicBoolean offered = new AtomicBoolean();
     private volatile boolean closed;
 
+    /// @param remote closed with this
+    /// @param entry closed with this
     CachedFile(StorageFile remote, CacheEntry entry, CacheDirectory directory, Optional<LocalCopies> copies) {
         this.remote = remote;
         this.entry = entry;
@@ -106,6 +117,8 @@ public final class CachedFile implements StorageFile, CacheResidency {
         }
     }
 
+    /// Up to the end of what is held, or of what is not: the caller asks again for the rest. Before a range is fetched
+    /// the list is looked at once more, because another process may have fetched it meanwhile.
     @Override
     public long read(long offset, MemorySegment target, long targetOffset, long bytes) {
         long to = Math.min(offset + bytes, length());
@@ -127,6 +140,7 @@ public final class CachedFile implements StorageFile, CacheResidency {
         return got;
     }
 
+    /// Reads a range that is held, and checks it; false if it has to be fetched.
     private boolean readLocal(long from, long to, MemorySegment target, long targetOffset) {
         try {
             for (long at = from; at < to;) {
@@ -162,12 +176,14 @@ public final class CachedFile implements StorageFile, CacheResidency {
         return residency().map(CacheResidency::evict).orElse(false);
     }
 
+    /// @throws IllegalStateException if it is closed
     private void requireOpen() {
         if (closed) {
             throw new IllegalStateException("the file is closed: " + location());
         }
     }
 
+    /// The page cache's view of the copy; empty where local files have none.
     private Optional<CacheResidency> residency() {
         return local().ability(CacheResidency.class);
     }
@@ -188,6 +204,7 @@ public final class CachedFile implements StorageFile, CacheResidency {
         return remote.preferredReadBytes();
     }
 
+    /// A disk wants fewer reads at a time than an object store.
     @Override
     public int preferredParallelReads() {
         return entry.isWhole() ? local().preferredParallelReads() : remote.preferredParallelReads();

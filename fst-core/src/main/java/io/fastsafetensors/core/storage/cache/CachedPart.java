@@ -57,11 +57,12 @@ final class CachedPart {
         return new CachedPart(start, end, start, end, sums);
     }
 
+    /// How many pieces a range has; the first and the last may be cut.
     private static int pieces(long start, long end) {
         return (int) ((end + PIECE - 1) / PIECE - start / PIECE);
     }
 
-    /// The same with fewer bytes that count.
+    /// The same with fewer bytes that count. Pieces and their checksums stay those that were written.
     CachedPart cut(long from, long to) {
         return new CachedPart(from, to, writtenStart, writtenEnd, checksums);
     }
@@ -76,6 +77,7 @@ final class CachedPart {
         return Math.min(writtenEnd, (offset / PIECE + 1) * PIECE);
     }
 
+    /// The CRC-32C of the piece of a byte, as it was written.
     int checksum(long offset) {
         return checksums[(int) (offset / PIECE - writtenStart / PIECE)];
     }
@@ -116,6 +118,7 @@ final class CachedPart {
         return new CachedPart(start, end, start, end, sums);
     }
 
+    /// Over everything of a record before it, so that a cut record is none.
     private static int checksumOf(ByteBuffer bytes, int from, int to) {
         CRC32C crc = new CRC32C();
         crc.update(bytes.duplicate().position(from).limit(to));

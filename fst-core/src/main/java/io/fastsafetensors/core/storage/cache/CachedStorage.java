@@ -14,10 +14,15 @@ import java.util.Optional;
 
 /// A remote storage whose files are read from copies on this machine where there are some: whole ones that the storage keeps
 /// itself, and the cache's.
+///
+/// Only files whose identity lasts are cached: where two versions cannot be told apart, a copy could be of either.
+/// Listing, kinds and pins are always the remote storage's, so that a checkpoint is resolved as it is there now.
 public final class CachedStorage implements Storage {
     private final Storage remote;
+    /// Not closed: it is the process's.
     private final Storage local;
     private final Optional<LocalCopies> copies;
+    /// Empty where the cache is off and only the storage's own copies are used.
     private final Optional<CacheDirectory> directory;
 
     private CachedStorage(Storage remote, Storage local, Optional<CacheDirectory> directory) {
@@ -58,6 +63,8 @@ public final class CachedStorage implements Storage {
         return copies;
     }
 
+    /// A whole copy of the storage's own first, then the cache's entry; and the remote file as it is where the cache
+    /// cannot be used, since it is no reason to fail.
     @Override
     public StorageFile open(Location file) {
         Optional<Path> copy = copies.flatMap(all -> all.find(file));
@@ -79,7 +86,8 @@ public final class CachedStorage implements Storage {
         remote.close();
     }
 
-    /// A whole copy, under the location of the file that it is one of.
+    /// A whole copy, under the location of the file that it is one of. The storage that keeps it vouches for it, so it
+    /// is read without checksums, and has the abilities of a local file (direct reads, mapping).
     private record CopiedFile(Location location, StorageFile copy, FileIdentity identity) implements StorageFile {
         @Override
         public long length() {

@@ -21,6 +21,7 @@ record EntryHead(long id, long fileLength, String key, String location, String v
     /// The longest that is read; addresses are shorter.
     static final int MOST_BYTES = 64 << 10;
 
+    /// The bytes of a head, from position to limit; little-endian, with a checksum at its end.
     static ByteBuffer encode(long id, long fileLength, String key, String location, String version) {
         byte[] text = (key + "\n" + printable(location) + "\n" + printable(version)).getBytes(StandardCharsets.UTF_8);
         ByteBuffer head = ByteBuffer.allocate(FIXED_BYTES + text.length).order(ByteOrder.LITTLE_ENDIAN);
@@ -28,6 +29,7 @@ record EntryHead(long id, long fileLength, String key, String location, String v
         return head.putInt(checksum(head, head.position())).flip();
     }
 
+    /// Lines separate the texts, and lists are looked at by people: no control characters, and nothing endless.
     private static String printable(String text) {
         String plain = text.replaceAll("\\p{Cntrl}", "?");
         return plain.length() <= 8192 ? plain : plain.substring(0, 8192);

@@ -14,6 +14,8 @@ final class PartTable {
     private final long fileLength;
     private final TreeMap<Long, CachedPart> parts = new TreeMap<>();
 
+    /// @param entry the id that records must have; those of an entry that was removed meanwhile have another
+    /// @param fileLength bytes of the remote file, which no part may exceed
     PartTable(long entry, long fileLength) {
         this.entry = entry;
         this.fileLength = fileLength;
@@ -36,6 +38,7 @@ final class PartTable {
         return done;
     }
 
+    /// Cuts or removes the parts that it covers: what was written last is what the copy has.
     synchronized void add(CachedPart part) {
         Map.Entry<Long, CachedPart> before = parts.lowerEntry(part.end());
         while (before != null && before.getValue().end() > part.start()) {
