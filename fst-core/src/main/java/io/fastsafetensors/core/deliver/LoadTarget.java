@@ -69,7 +69,7 @@ final class LoadTarget {
     private static final AtomicBoolean PREPARED = new AtomicBoolean();
     private static final int EXAMPLE_TENSORS = 24;
     /// Enough for the compiler to take notice.
-    private static final int PREPARING_ROUNDS = 400;
+    private static final int PREPARING_ROUNDS = 40;
     private static final Logger LOG = System.getLogger("io.fastsafetensors.core");
 
     private final References uses = new References();
