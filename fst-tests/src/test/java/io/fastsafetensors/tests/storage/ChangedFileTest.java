@@ -169,7 +169,9 @@ class ChangedFileTest {
         } catch (FstException e) {
             assertTrue(e instanceof StorageException, message + ": " + e);
             assertEquals(victim.toString(), e.where().file(), message + ": " + e);
-            assertTrue(e.getMessage().contains(word(change)), message + ": " + e);
+            // The kernel changes a file's time and its length one after the other, and may be asked in between.
+            assertTrue(e.getMessage().contains(word(change)) || (change == Change.GROWN || change == Change.TRUNCATED)
+                    && e.getMessage().contains(word(Change.REWRITTEN)), message + ": " + e);
             return true;
         }
     }
