@@ -26,7 +26,7 @@ record ConfigValue(@Nullable Object content, boolean typed, Place place) {
     record Member(Place place, ConfigValue value) {
     }
 
-    /// The origin of a configured value. It goes with each value until it was used, so that whoever refuses one, however far
+    /// The origin of a configured value. It goes with each value until it was used, so that what refuses one, however far
     /// from the file, names the line that has to be changed.
     sealed interface Place {
         /// The error that a value there is, to be thrown by the caller.

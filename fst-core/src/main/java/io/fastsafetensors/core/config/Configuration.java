@@ -17,7 +17,7 @@ import org.jspecify.annotations.Nullable;
 
 /// Puts together what is configured outside the program: properties before variables before a file before defaults.
 ///
-/// Read anew by each call: nothing is kept, so that a program may set properties before it asks. Of a file that has
+/// Read again by each call: nothing is kept, so that a program may set properties before it asks. Of a file that has
 /// keys of both spellings, fst's own and the Python package's, the one that has more of them decides.
 public final class Configuration {
     /// The variable that the Python package reads too.

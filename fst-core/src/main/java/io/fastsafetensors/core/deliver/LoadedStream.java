@@ -149,7 +149,7 @@ final class LoadedStream implements TensorStream {
         private boolean freeing;
         /// Whether a failure ended the stream.
         private boolean ended;
-        /// Taken by whoever frees it, so that it is freed once.
+        /// Taken by what frees it, so that it is freed once.
         private BatchProducer.@Nullable Batch current;
 
         /// @param tensors how many there will be in all

@@ -32,7 +32,7 @@ import org.jspecify.annotations.Nullable;
 
 /// A load that is planned and not begun: nothing is allocated yet. Started once, or closed.
 final class PreparedLoad implements AutoCloseable {
-    /// What a message advises whoever uses a tensor of a batch that is gone.
+    /// What a message advises to users of a tensor of a batch that is gone.
     private static final String OF_A_STREAM = ": a tensor of a stream lives until the next one is asked for; copy its"
             + " values before, detach() it, or stream with StreamOptions.defaults().withOwned(true) and close each";
 

@@ -165,7 +165,7 @@ public final class ExportedTensor implements Dlpack {
         return what + " (" + version + (state.get() == State.OPEN ? ")" : ", " + state.get() + ")");
     }
 
-    /// One struct that a consumer has, or will have. It ends once, whoever comes first: its deleter, [#close()], or the leak
+    /// One struct that a consumer has, or will have. It ends once, by what is first: its deleter, [#close()], or the leak
     /// detector.
     private static final class Export {
         private final ManagedTensor struct;

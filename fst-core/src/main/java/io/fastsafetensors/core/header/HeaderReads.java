@@ -22,7 +22,7 @@ import org.jspecify.annotations.Nullable;
 /// Reads the headers of one checkpoint in the background, each from the moment its file is known. For one thread.
 ///
 /// Shards become known one by one while the index is parsed, so reading begins before the index is done. Each header is
-/// a task that whoever comes first runs, a helper or the thread that waits: no thread ever waits for a task that nobody
+/// a task that the first to come runs, a helper or the thread that waits: no thread ever waits for a task that nobody
 /// has begun. Helpers end when nothing is waiting, and new ones are started as files come, at most one less than there
 /// are processors.
 ///

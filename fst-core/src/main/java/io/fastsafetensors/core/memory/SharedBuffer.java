@@ -13,7 +13,7 @@ import java.util.List;
 /// A reference-counted device buffer: the last release frees it. Starts with one reference.
 ///
 ///
-/// Whoever may touch the memory has a reference: each scope that tensors live in, each operation for its own length, each
+/// Each user of the memory has a reference: each scope that tensors live in, each operation for its own length, each
 /// pin, each DLPack struct. It has the backend open for as long as it exists, so that there is a device to free it on.
 /// Thread-safe.
 public final class SharedBuffer {

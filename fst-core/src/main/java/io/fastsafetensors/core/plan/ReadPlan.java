@@ -19,7 +19,7 @@ public final class ReadPlan implements LoadPlan {
     private final PlanSettings settings;
     /// The order of the reads: that of the blocks, but for the first ones of the first files.
     private final int[] order;
-    /// How ranks share the load, once that is known; for whoever prints the plan.
+    /// How ranks share the load, once that is known; for printing the plan.
     private final Optional<Sharing> sharing;
 
     ReadPlan(List<PlannedFile> files, BlockTable blocks, PlanSettings settings) {

@@ -158,7 +158,7 @@ final class ChannelFile extends OpenFile implements Mapping {
         return SharedChannel.apartFromInterrupts(this::namesThis);
     }
 
-    /// Whether the location, its links followed anew, names the version that is open.
+    /// Whether the location, its links followed again, names the version that is open.
     private boolean namesThis() {
         try {
             return LocalIdentity.of(location().path().orElseThrow()).equals(identity);

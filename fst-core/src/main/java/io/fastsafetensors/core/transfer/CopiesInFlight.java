@@ -33,7 +33,7 @@ final class CopiesInFlight {
         flying.add(new Flight(block, fence, slot, span));
     }
 
-    /// Lands what has arrived, waiting for nothing.
+    /// Completes what has arrived, waiting for nothing.
     void completeArrived() {
         while (!flying.isEmpty() && flying.element().fence().isPassed()) {
             complete(flying.remove());

@@ -48,7 +48,7 @@ public final class LoadJob {
     private final LongAdder placeNanos = new LongAdder();
     /// The position in [#blocks] of the next one that a reader takes.
     private final AtomicInteger next = new AtomicInteger();
-    /// Workers, and whoever is starting some.
+    /// Workers, and those who start some.
     private final AtomicInteger running = new AtomicInteger();
     /// Open when every block was taken, though the last may still be under way.
     private final CountDownLatch taken = new CountDownLatch(1);
@@ -62,7 +62,7 @@ public final class LoadJob {
     private @Nullable RuntimeException cancellation;
     /// Whether readers are to take no more blocks; read without a lock between any two.
     private volatile boolean stopped;
-    /// The pool's bytes at the end, for whoever asks later: the pool may be another loader's by then.
+    /// The pool's bytes at the end, for those who ask later: the pool may be another loader's by then.
     private volatile long stagingBytes;
     private final int readers;
     private final ReadConcurrency pace;
@@ -290,7 +290,7 @@ public final class LoadJob {
         }
     }
 
-    /// Wakes whoever waits for a block, a buffer or a slot; readers notice between two blocks.
+    /// Wakes all that wait for a block, a buffer or a slot; readers notice between two blocks.
     ///
     /// @return whether this is the failure that waiters get: the first one is
     private boolean fail(RuntimeException why) {

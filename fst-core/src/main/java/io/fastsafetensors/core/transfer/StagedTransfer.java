@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
 /// Reads blocks into page-locked slots and copies them from there: while one slot flies, the next one is read. Blocks of
 /// de-quantised tensors are read, where that can be, as what they are made of.
 ///
-/// A slot belongs to exactly one of: the pool, this reader while it is being filled, or a copy under way. Whoever has it
+/// A slot belongs to exactly one of: the pool, this reader while it is being filled, or a copy under way. Its owner
 /// when the load fails gives it back; a slot that nobody gave back would be missing in every later load of the process.
 final class StagedTransfer implements BlockTransfer {
     private final LoadContext load;

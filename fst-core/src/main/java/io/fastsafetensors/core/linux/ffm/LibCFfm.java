@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
 
 /// [LibC] on this process's C library; 64-bit Linux only.
 ///
-/// Everything is passed in words: addresses are numbers, and whoever passes one keeps its memory alive for the call.
+/// Everything is passed in words: addresses are numbers, and the caller of each keeps its memory alive for the call.
 /// Structs go through 256 bytes of the calling thread, so that no call on the data path allocates.
 final class LibCFfm implements LibC {
     private static final NativeLibrary LIBC = NativeLibrary.standard();
