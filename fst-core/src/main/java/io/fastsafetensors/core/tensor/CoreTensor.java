@@ -1,4 +1,4 @@
-package io.fastsafetensors.core.deliver;
+package io.fastsafetensors.core.tensor;
 
 import io.fastsafetensors.api.Dlpack;
 import io.fastsafetensors.api.DlpackVersion;
@@ -33,14 +33,14 @@ import org.jspecify.annotations.Nullable;
 ///
 /// It copies nothing and holds no memory by itself: every use asks the scope first, so that a use after the scope's close is
 /// an exception and never a read of freed memory. Thread-safe.
-final class CoreTensor implements Tensor {
+public final class CoreTensor implements Tensor {
     /// The state shared by the tensors of one origin.
     ///
     /// @param keepAlive what the user must not lose while a tensor of it is in use: its collection would free the memory
     /// @param scope what the tensors live in
     /// @param device where they are
     /// @param leaks what detached tensors do when they are dropped
-    record Origin(@Nullable Object keepAlive, TensorScope scope, Device device, LeakDetection leaks) {
+    public record Origin(@Nullable Object keepAlive, TensorScope scope, Device device, LeakDetection leaks) {
     }
 
     private final Origin origin;
@@ -61,7 +61,7 @@ final class CoreTensor implements Tensor {
     private LeakDetector.@Nullable Ticket detached;
 
     /// @param countsOnLease whether this tensor is a user of the lease, which its close takes away
-    CoreTensor(Origin origin, BufferView lease, boolean countsOnLease, String name, DType dtype, Shape shape,
+    public CoreTensor(Origin origin, BufferView lease, boolean countsOnLease, String name, DType dtype, Shape shape,
             long offset,
             long byteSize) {
         this.origin = origin;
@@ -87,12 +87,12 @@ final class CoreTensor implements Tensor {
     }
 
     /// Its first byte in the buffer that [#hold()] gives.
-    long offset() {
+    public long offset() {
         return offset;
     }
 
     /// A hold on the buffer for the length of an operation; the caller releases it.
-    SharedBuffer hold() {
+    public SharedBuffer hold() {
         requireOpen();
         return lease.hold();
     }
@@ -100,14 +100,14 @@ final class CoreTensor implements Tensor {
     /// Makes sure that the bytes are there to be read.
     ///
     /// @throws io.fastsafetensors.error.StorageException if they lie in a mapping of a file that has them no longer
-    void requireReadable() {
+    public void requireReadable() {
         holdToRead().release();
     }
 
     /// As [#hold()], for an operation that reads the bytes here.
     ///
     /// @throws io.fastsafetensors.error.StorageException if they lie in a mapping of a file that has them no longer
-    SharedBuffer holdToRead() {
+    public SharedBuffer holdToRead() {
         SharedBuffer held = hold();
         try {
             if (held.buffer() instanceof MappedBuffer mapped) {
@@ -314,7 +314,7 @@ final class CoreTensor implements Tensor {
     /// A detached tensor like this one in other memory.
     ///
     /// @param copy its bytes, with a reference that the tensor takes over
-    CoreTensor detachedAs(SharedBuffer copy) {
+    public CoreTensor detachedAs(SharedBuffer copy) {
         return detached(copy, origin.device(), origin.leaks(), name, dtype, shape, 0, byteSize);
     }
 
@@ -345,7 +345,7 @@ final class CoreTensor implements Tensor {
     }
 
     /// A detached tensor in another framework's memory, named `dlpack`.
-    static CoreTensor adopt(ImportedTensor lent, SharedBackend backend, Device device, LeakDetection leaks) {
+    public static CoreTensor adopt(ImportedTensor lent, SharedBackend backend, Device device, LeakDetection leaks) {
         SharedBuffer held;
         try {
             held = new SharedBuffer(lent.buffer(), backend);

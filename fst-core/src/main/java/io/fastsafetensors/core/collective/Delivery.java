@@ -1,5 +1,6 @@
-package io.fastsafetensors.core.deliver;
+package io.fastsafetensors.core.collective;
 
+import io.fastsafetensors.core.tensor.CoreTensor;
 import io.fastsafetensors.core.memory.SharedBackend;
 import io.fastsafetensors.core.memory.SharedBuffer;
 import io.fastsafetensors.core.shard.Part;

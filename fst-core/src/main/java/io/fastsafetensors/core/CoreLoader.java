@@ -1,5 +1,11 @@
-package io.fastsafetensors.core.deliver;
+package io.fastsafetensors.core;
 
+import io.fastsafetensors.core.tensor.CoreTensor;
+import io.fastsafetensors.core.load.LoadTarget;
+import io.fastsafetensors.core.load.PreparedLoad;
+import io.fastsafetensors.core.stream.LoadedStream;
+import io.fastsafetensors.core.rewrite.Rewriter;
+import io.fastsafetensors.core.collective.SharedLoads;
 import io.fastsafetensors.api.BackendChoice;
 import io.fastsafetensors.api.Digests;
 import io.fastsafetensors.api.DlpackVersion;
@@ -41,7 +47,7 @@ import java.util.function.Function;
 ///
 /// Thread-safe: every operation has its own use of the [LoadTarget] and its own files, so operations run at the same time
 /// and a close waits for none of them. With a group of several ranks a load is one call of all ranks, and those take turns.
-public final class CoreLoader implements Loader {
+final class CoreLoader implements Loader {
     /// What the user asked for, as [#options()] gives it back.
     private final LoadOptions options;
     /// The same with what system properties overrule; what loads go by.

@@ -1,5 +1,6 @@
-package io.fastsafetensors.core.deliver;
+package io.fastsafetensors.core.load;
 
+import io.fastsafetensors.core.tensor.CoreTensor;
 import io.fastsafetensors.api.LoadOptions;
 import io.fastsafetensors.api.WriteOptions;
 import io.fastsafetensors.core.digest.Sha256;
@@ -34,7 +35,7 @@ import org.jspecify.annotations.Nullable;
 /// A tensor whose bytes are in memory as they are in the file is digested where it lies, when it is asked for, on the thread
 /// that asks. The bytes of one that is converted exist only while they are read: they are digested then ([Reading]), or while
 /// a checkpoint is rewritten, piece by piece ([Rewriting]).
-final class DigestCheck {
+public final class DigestCheck {
     /// Checks nothing.
     static final DigestCheck NONE = new DigestCheck();
 
@@ -237,7 +238,7 @@ final class DigestCheck {
     }
 
     /// The check of a checkpoint that is rewritten, piece by piece in the order of each tensor's bytes. One thread.
-    static final class Rewriting {
+    public static final class Rewriting {
         private record Piecewise(TensorInfo info, String digest, MessageDigest sum) {
         }
 
@@ -245,7 +246,7 @@ final class DigestCheck {
 
         /// @param options whether to check, and what is rewritten
         /// @throws UnsupportedFeatureException if a tensor with a digest is to be converted: its bytes are gone then
-        Rewriting(ParsedCheckpoint source, LoadOptions options, PlanSettings settings) {
+        public Rewriting(ParsedCheckpoint source, LoadOptions options, PlanSettings settings) {
             if (!isWanted(options)) {
                 return;
             }
@@ -265,7 +266,7 @@ final class DigestCheck {
         }
 
         /// The next bytes of a tensor.
-        void update(TensorInfo tensor, ByteBuffer bytes) {
+        public void update(TensorInfo tensor, ByteBuffer bytes) {
             Piecewise wanted = digests.get(tensor.name());
             if (wanted != null) {
                 wanted.sum.update(bytes.duplicate());
@@ -275,7 +276,7 @@ final class DigestCheck {
         /// Throws unless every tensor had its digest.
         ///
         /// @throws io.fastsafetensors.error.FormatException DigestMismatch
-        void require() {
+        public void require() {
             for (Piecewise each : digests.values()) {
                 DigestCheck.require(each.info, each.digest, Sha256.hex(each.sum));
             }

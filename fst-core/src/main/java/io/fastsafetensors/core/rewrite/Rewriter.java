@@ -1,5 +1,8 @@
-package io.fastsafetensors.core.deliver;
+package io.fastsafetensors.core.rewrite;
 
+import io.fastsafetensors.core.load.LoadTarget;
+import io.fastsafetensors.core.load.DigestCheck;
+import io.fastsafetensors.core.stream.BatchProducer;
 import io.fastsafetensors.api.LoadOptions;
 import io.fastsafetensors.api.OpaqueType;
 import io.fastsafetensors.api.Selection;
@@ -39,7 +42,7 @@ import java.util.TreeMap;
 /// Tensors are written in the order of their files, which is the order in which pieces come out of a batch; so the output
 /// is appended to and never held in memory. Nothing of it is seen under its own name before all of it was written and
 /// every digest was right.
-final class Rewriter {
+public final class Rewriter {
     /// Enough for drives to be busy, little enough for a process of 300 MiB.
     private static final long DEFAULT_BUDGET = 96L << 20;
     /// One being written, one that is there, one being read.
@@ -54,7 +57,7 @@ final class Rewriter {
     private final LoadOptions options;
 
     /// @param options what to load and as what; their budget, or else the default one
-    Rewriter(LoadTarget target, LoadOptions options) {
+    public Rewriter(LoadTarget target, LoadOptions options) {
         this.target = target;
         this.options = options.toBuilder().countOverflows(true).options();
     }
@@ -62,7 +65,7 @@ final class Rewriter {
     /// See [io.fastsafetensors.api.Loader#rewrite(io.fastsafetensors.types.Location, Path, WriteOptions)].
     ///
     /// @param startNanos when the user asked for it, in `System.nanoTime()`
-    List<Path> rewrite(ParsedCheckpoint source, Path copy, WriteOptions writing, long startNanos) {
+    public List<Path> rewrite(ParsedCheckpoint source, Path copy, WriteOptions writing, long startNanos) {
         requireKnown(source);
         long budget = options.deviceBudget() == Long.MAX_VALUE ? DEFAULT_BUDGET : options.deviceBudget();
         Pieces pieces = new Pieces(source, options.selection(), target.planSettings(),

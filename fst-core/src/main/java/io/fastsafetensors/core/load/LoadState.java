@@ -1,4 +1,4 @@
-package io.fastsafetensors.core.deliver;
+package io.fastsafetensors.core.load;
 
 import io.fastsafetensors.core.memory.BufferView;
 import io.fastsafetensors.core.memory.Resources;

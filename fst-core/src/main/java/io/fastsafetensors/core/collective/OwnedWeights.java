@@ -1,5 +1,8 @@
-package io.fastsafetensors.core.deliver;
+package io.fastsafetensors.core.collective;
 
+import io.fastsafetensors.core.tensor.CoreTensor;
+import io.fastsafetensors.core.tensor.Sharding;
+import io.fastsafetensors.core.load.LoadedWeights;
 import io.fastsafetensors.api.Checkpoint;
 import io.fastsafetensors.api.GetOptions;
 import io.fastsafetensors.api.LoadPlan;
@@ -7,7 +10,7 @@ import io.fastsafetensors.api.LoadStats;
 import io.fastsafetensors.api.Tensor;
 import io.fastsafetensors.api.Weights;
 import io.fastsafetensors.core.distribute.FileOwners;
-import io.fastsafetensors.core.deliver.Deliveries.Finish;
+import io.fastsafetensors.core.collective.Deliveries.Finish;
 import io.fastsafetensors.core.distribute.RankLayout;
 import io.fastsafetensors.core.memory.Resources;
 import io.fastsafetensors.core.shard.Part;

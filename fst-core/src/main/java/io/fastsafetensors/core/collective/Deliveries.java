@@ -1,5 +1,7 @@
-package io.fastsafetensors.core.deliver;
+package io.fastsafetensors.core.collective;
 
+import io.fastsafetensors.core.tensor.CoreTensor;
+import io.fastsafetensors.core.load.LoadedWeights;
 import io.fastsafetensors.core.distribute.FileOwners;
 import io.fastsafetensors.core.distribute.RankLayout;
 import io.fastsafetensors.core.group.Consensus.Reached;

@@ -1,4 +1,4 @@
-package io.fastsafetensors.core.deliver;
+package io.fastsafetensors.core.load;
 
 import static java.nio.ByteOrder.LITTLE_ENDIAN;
 import static java.nio.charset.StandardCharsets.US_ASCII;
@@ -55,7 +55,7 @@ import org.jspecify.annotations.Nullable;
 ///
 /// Reference-counted: the loader has one [Use] of it, and so has every operation for as long as anything that it began may
 /// touch the device. The last one to be closed releases everything, so that a loader may be closed at any moment.
-final class LoadTarget {
+public final class LoadTarget {
     /// What the host converts while it is still in the processor's cache; a slot of it lies on a huge page.
     private static final int CONVERTED_BLOCK = 2 << 20;
 
@@ -124,7 +124,7 @@ final class LoadTarget {
     /// Picks a backend, opens its device, and begins to make slots if loads will want them.
     ///
     /// @return the first use of it
-    static Use open(LoadOptions options) {
+    public static Use open(LoadOptions options) {
         try (Resources resources = new Resources()) {
             Storages storages = Storages.open(options.open().storage());
             resources.add(storages);
@@ -182,20 +182,20 @@ final class LoadTarget {
     }
 
     /// Keeps the target open until it is closed. Thread-safe.
-    final class Use implements AutoCloseable {
+    public final class Use implements AutoCloseable {
         private final AtomicBoolean closed = new AtomicBoolean();
 
         private Use() {
         }
 
-        LoadTarget target() {
+        public LoadTarget target() {
             return LoadTarget.this;
         }
 
         /// Another use, by something that this one has begun.
         ///
         /// @throws IllegalStateException if this one is closed
-        Use another() {
+        public Use another() {
             if (closed.get()) {
                 throw new IllegalStateException("the loader for " + device + " is closed");
             }
@@ -212,7 +212,7 @@ final class LoadTarget {
     }
 
     /// A use of one's own, for what goes on when the caller's has ended.
-    Use use() {
+    public Use use() {
         uses.retain("the loader for " + device);
         return new Use();
     }
@@ -227,15 +227,15 @@ final class LoadTarget {
         return new PlanSettings(alignment, (int) Math.min(1 << 30, Pages.ceil(block)), options.dtype(), options.keep());
     }
 
-    Device device() {
+    public Device device() {
         return device;
     }
 
-    BackendChoice choice() {
+    public BackendChoice choice() {
         return choice;
     }
 
-    SharedBackend backend() {
+    public SharedBackend backend() {
         return backend;
     }
 
@@ -246,28 +246,28 @@ final class LoadTarget {
     }
 
     /// Where readers run.
-    ReaderThreads threads() {
+    public ReaderThreads threads() {
         return threads;
     }
 
     /// The files of one load, none open yet; the caller closes them.
-    SourceFiles sources() {
+    public SourceFiles sources() {
         return SourceFiles.forLoad(storages);
     }
 
     /// Whether the device's memory has addresses.
-    boolean hasPointers() {
+    public boolean hasPointers() {
         return pointers;
     }
 
-    boolean isHostAddressable() {
+    public boolean isHostAddressable() {
         return pool == null;
     }
 
     /// The ways of some files of a checkpoint; the caller closes them.
     ///
     /// @param whole whether they are loaded at once, rather than in batches
-    FileTransfers route(List<FileHeader> headers, SourceFiles sources, boolean whole) {
+    public FileTransfers route(List<FileHeader> headers, SourceFiles sources, boolean whole) {
         return router.route(headers, sources, whole);
     }
 
@@ -276,7 +276,7 @@ final class LoadTarget {
     ///
     /// @param way which part of each selected tensor is loaded
     /// @param deviceBudget the most device memory that the load may hold
-    ReadPlan plan(ParsedCheckpoint checkpoint, FileTransfers routing, Selection selection, RankLayout way,
+    public ReadPlan plan(ParsedCheckpoint checkpoint, FileTransfers routing, Selection selection, RankLayout way,
             long deviceBudget) {
         PlanSettings mine = settingsNow();
         ReadPlan plan = Planner.plan(checkpoint.headers(), routing.routes(), selection, mine, way);
@@ -304,7 +304,7 @@ final class LoadTarget {
     ///
     /// @param cuts which part of each selected tensor is loaded
     /// @param ownedAlone see [StreamPlan]
-    StreamPlan streamPlan(ParsedCheckpoint checkpoint, Selection selection, Cuts cuts, long ownedAlone) {
+    public StreamPlan streamPlan(ParsedCheckpoint checkpoint, Selection selection, Cuts cuts, long ownedAlone) {
         return new StreamPlan(checkpoint.headers(), selection, settings, cuts, isHostAddressable(), ownedAlone);
     }
 
@@ -318,7 +318,7 @@ final class LoadTarget {
     }
 
     /// How many slots of device memory a reader of a stream needs, with files routed like this.
-    int scratchSlots(StreamPlan plan, FileTransfers routing) {
+    public int scratchSlots(StreamPlan plan, FileTransfers routing) {
         // Each batch takes mappings as far as there is room for them.
         return readers.scratchSlots(plan,
                 isMapped() ? Set.of(PlannedPath.MAPPED, PlannedPath.STAGED, PlannedPath.DEQUANTIZED) : routing.paths());
@@ -326,7 +326,7 @@ final class LoadTarget {
 
     /// The bytes of host memory that a load can take: the kernel hands out more than there is, and ends the process
     /// later. [Long#MAX_VALUE] where the device allocates what it promises, or nothing is known.
-    long availableBytes() {
+    public long availableBytes() {
         long free = isHostAddressable() ? backend.get().memory().free() : -1;
         return free < 0 ? Long.MAX_VALUE : free;
     }
@@ -334,7 +334,7 @@ final class LoadTarget {
     /// Refuses what would exceed the memory of the machine or the container.
     ///
     /// @throws OutOfDeviceMemoryException with what was requested and what is available
-    void requireAvailable(long bytes) {
+    public void requireAvailable(long bytes) {
         long available = bytes < CERTAIN_BYTES ? Long.MAX_VALUE : availableBytes();
         if (bytes > available) {
             throw new OutOfDeviceMemoryException(bytes, available,
@@ -344,16 +344,16 @@ final class LoadTarget {
     }
 
     /// Whether mappings are asked for, which each batch takes for itself.
-    boolean isMapped() {
+    public boolean isMapped() {
         return mappings != null;
     }
 
-    PlanSettings planSettings() {
+    public PlanSettings planSettings() {
         return settings;
     }
 
     /// Gives back the memory that is kept and that no load is using.
-    void trim() {
+    public void trim() {
         Releases releases = new Releases().run(backend.get()::trim);
         if (pool != null) {
             releases.run(pool::trim);

@@ -1,4 +1,4 @@
-package io.fastsafetensors.core.deliver;
+package io.fastsafetensors.core.tensor;
 
 import io.fastsafetensors.api.Loader;
 import io.fastsafetensors.core.memory.BufferView;
@@ -30,7 +30,7 @@ import java.util.function.LongFunction;
 /// Each call waits for its work, on the calling thread and on a stream that nobody else uses meanwhile, so that calls of
 /// several threads do not wait for each other. A source is held for as long as it is read: its scope may be closed at any
 /// moment, and its memory goes when the work is done.
-final class DeviceWork {
+public final class DeviceWork {
     /// Fills a new buffer from the sources' memory.
     private interface Fill {
         void into(Backend backend, CopyStream stream, BufferSlice target);
@@ -179,7 +179,7 @@ final class DeviceWork {
     /// A copy of a tensor in memory of its own.
     ///
     /// @return with a reference for the caller
-    static SharedBuffer copy(CoreTensor source, LoadMemory.Grant memory) {
+    public static SharedBuffer copy(CoreTensor source, LoadMemory.Grant memory) {
         SharedBuffer held = source.holdToRead();
         try {
             SharedBackend backend = held.backend();

@@ -1,4 +1,4 @@
-package io.fastsafetensors.core.deliver;
+package io.fastsafetensors.core.tensor;
 
 import io.fastsafetensors.api.GetOptions;
 import io.fastsafetensors.core.distribute.RankLayout;
@@ -15,18 +15,18 @@ import java.util.Arrays;
 import java.util.List;
 
 /// Parts of loaded tensors, and their joining.
-final class Sharding {
+public final class Sharding {
     private Sharding() {
     }
 
-    static void requireRank(int rank, RankLayout way) {
+    public static void requireRank(int rank, RankLayout way) {
         if (rank < 0 || rank >= way.ranks()) {
             throw new IllegalArgumentException("rank " + rank + " of a load by " + way.ranks());
         }
     }
 
     /// A rank's part of a tensor that is there as a whole: a view, or gathered on the device.
-    static CoreTensor part(CoreTensor whole, int dim, RankLayout way) {
+    public static CoreTensor part(CoreTensor whole, int dim, RankLayout way) {
         if (dim < 0 || !way.isShared()) {
             return whole;
         }
@@ -44,7 +44,7 @@ final class Sharding {
     /// Refuses what cannot be cut and joined on some rank, on every rank alike.
     ///
     /// @param infos the tensors as they are in memory
-    static void requireConcat(List<TensorInfo> infos, int dim, RankLayout way) {
+    public static void requireConcat(List<TensorInfo> infos, int dim, RankLayout way) {
         if (infos.isEmpty()) {
             throw new IllegalArgumentException("no names to concatenate");
         }
@@ -82,7 +82,7 @@ final class Sharding {
     /// Refuses a conversion that does not fill whole bytes on some rank, on every rank alike.
     ///
     /// @param infos tensors whose parts are joined and then converted
-    static void requireConvertible(List<TensorInfo> infos, int dim, RankLayout way, GetOptions options) {
+    public static void requireConvertible(List<TensorInfo> infos, int dim, RankLayout way, GetOptions options) {
         if (options.dtype().isEmpty()) {
             return;
         }
@@ -98,7 +98,7 @@ final class Sharding {
     /// The parts joined along a dimension, in memory of their own; they stay open.
     ///
     /// @param parts that [#requireConcat] accepts, one at least
-    static CoreTensor concat(List<CoreTensor> parts, int dim) {
+    public static CoreTensor concat(List<CoreTensor> parts, int dim) {
         Shape shape = parts.getFirst().shape();
         long size = 0;
         for (CoreTensor part : parts) {

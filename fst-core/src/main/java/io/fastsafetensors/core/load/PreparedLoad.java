@@ -1,4 +1,4 @@
-package io.fastsafetensors.core.deliver;
+package io.fastsafetensors.core.load;
 
 import io.fastsafetensors.api.LoadOptions;
 import io.fastsafetensors.api.ProgressListener;
@@ -31,7 +31,7 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /// A load that is planned and not begun: nothing is allocated yet. Started once, or closed.
-final class PreparedLoad implements AutoCloseable {
+public final class PreparedLoad implements AutoCloseable {
     /// What a message advises to users of a tensor of a batch that is gone.
     private static final String OF_A_STREAM = ": a tensor of a stream lives until the next one is asked for; copy its"
             + " values before, detach() it, or stream with StreamOptions.defaults().withOwned(true) and close each";
@@ -60,7 +60,7 @@ final class PreparedLoad implements AutoCloseable {
     /// @param startNanos when the user asked for it, in `System.nanoTime()`
     /// @param resources the routing, to be closed in the end; taken over when this returns
     /// @throws io.fastsafetensors.error.BudgetException if the budgets have no room for it
-    PreparedLoad(LoadTarget target, LoadOptions options, ParsedCheckpoint checkpoint, RankLayout way,
+    public PreparedLoad(LoadTarget target, LoadOptions options, ParsedCheckpoint checkpoint, RankLayout way,
             FileTransfers routing,
             int firstFile, List<FileHeader> headers, ReadPlan plan, List<Long> bufferSizes, long deviceBudget,
             long startNanos,
@@ -87,7 +87,7 @@ final class PreparedLoad implements AutoCloseable {
     /// @param startNanos when the user asked for it, in `System.nanoTime()`
     /// @throws io.fastsafetensors.error.BudgetException if the budgets have no room for it
     /// @throws io.fastsafetensors.error.OutOfDeviceMemoryException if the host has none
-    static PreparedLoad of(LoadTarget target, LoadOptions options, ParsedCheckpoint checkpoint, RankLayout way,
+    public static PreparedLoad of(LoadTarget target, LoadOptions options, ParsedCheckpoint checkpoint, RankLayout way,
             Selection selection, long deviceBudget, long startNanos) {
         try (Resources resources = new Resources()) {
             FileTransfers routing = target.route(checkpoint.headers(), checkpoint.sources(), true);
@@ -104,7 +104,7 @@ final class PreparedLoad implements AutoCloseable {
     }
 
     /// The sizes of a plan's buffers, one for each file that tensors are loaded from.
-    static List<Long> bufferSizes(ReadPlan plan) {
+    public static List<Long> bufferSizes(ReadPlan plan) {
         List<Long> sizes = new ArrayList<>();
         for (PlannedFile file : plan.planned()) {
             if (!file.tensors().isEmpty()) {
@@ -114,21 +114,21 @@ final class PreparedLoad implements AutoCloseable {
         return sizes;
     }
 
-    ReadPlan plan() {
+    public ReadPlan plan() {
         return plan;
     }
 
-    ParsedCheckpoint checkpoint() {
+    public ParsedCheckpoint checkpoint() {
         return checkpoint;
     }
 
     /// How it is shared with other ranks.
-    RankLayout way() {
+    public RankLayout way() {
         return way;
     }
 
     /// The sizes of its buffers.
-    List<Long> bufferSizes() {
+    public List<Long> bufferSizes() {
         return bufferSizes;
     }
 
@@ -141,7 +141,7 @@ final class PreparedLoad implements AutoCloseable {
     }
 
     /// The device memory that its readers need besides, while they run.
-    long transientBytes() {
+    public long transientBytes() {
         return crew.transientBytes();
     }
 
@@ -150,7 +150,7 @@ final class PreparedLoad implements AutoCloseable {
     /// @param progress told how this load is doing
     /// @param exchange the other ranks that have this plan too and read some of the blocks; null if there are none
     /// @throws io.fastsafetensors.error.OutOfDeviceMemoryException if the device has no room
-    LoadedWeights start(ProgressListener progress, @Nullable BlockExchange exchange) {
+    public LoadedWeights start(ProgressListener progress, @Nullable BlockExchange exchange) {
         try (LoadMemory memory = LoadMemory.ofLoad(target.backend(), Long.MAX_VALUE)) {
             LoadMemory.Grant grant = memory.tryGrant(bufferSizes, crew.transientBytes());
             if (grant == null) {
@@ -164,7 +164,7 @@ final class PreparedLoad implements AutoCloseable {
     /// As [#start(ProgressListener, BlockExchange)], of a batch of a stream, in memory that was granted.
     ///
     /// @param grant its buffers and what its readers need besides
-    LoadedWeights startBatch(LoadMemory memory, LoadMemory.Grant grant, ProgressListener progress) {
+    public LoadedWeights startBatch(LoadMemory memory, LoadMemory.Grant grant, ProgressListener progress) {
         return start(memory, grant, progress, null, false,
                 new TensorScope("a batch of the stream of " + Printable.escape(checkpoint.location().toString()),
                         OF_A_STREAM));

@@ -1,5 +1,8 @@
-package io.fastsafetensors.core.deliver;
+package io.fastsafetensors.core.load;
 
+import io.fastsafetensors.core.tensor.CoreTensor;
+import io.fastsafetensors.core.tensor.Sharding;
+import io.fastsafetensors.core.tensor.ParallelFor;
 import io.fastsafetensors.api.Checkpoint;
 import io.fastsafetensors.api.GetOptions;
 import io.fastsafetensors.api.LeakDetection;
@@ -46,7 +49,7 @@ import org.jspecify.annotations.Nullable;
 ///
 /// A tensor waits for its own blocks alone: its bytes are complete when these have arrived, whatever the rest of the load
 /// does or fails at later. Only [#awaitAll()] tells that the whole load succeeded, files unchanged to the end.
-final class LoadedWeights implements Weights {
+public final class LoadedWeights implements Weights {
     private final ParsedCheckpoint checkpoint;
     /// The index in the checkpoint of the plan's first file: a batch of a stream has a run of the files.
     private final int firstFile;
@@ -89,7 +92,7 @@ final class LoadedWeights implements Weights {
     }
 
     /// Waits until only the last blocks are still to come, on a thread of the project's own.
-    void awaitLastBlocks() {
+    public void awaitLastBlocks() {
         state.job().awaitLastBlocks();
     }
 
@@ -97,13 +100,13 @@ final class LoadedWeights implements Weights {
     ///
     /// @throws io.fastsafetensors.error.LoadInterruptedException if the thread is interrupted
     /// @throws RuntimeException what failed the load
-    void requireRead() {
+    public void requireRead() {
         state.job().joinInterruptibly();
         state.job().arrivals().requireSuccess();
     }
 
     /// Waits until nothing is read any more, whether it succeeded or not, on a thread of the project's own.
-    void join() {
+    public void join() {
         state.job().join();
     }
 
@@ -203,7 +206,7 @@ final class LoadedWeights implements Weights {
     }
 
     /// The tensor as asked for; what is only a step on the way is closed, and everything if a step fails.
-    static Tensor as(Tensor tensor, GetOptions options) {
+    public static Tensor as(Tensor tensor, GetOptions options) {
         Tensor moved = options.device().isPresent() ? step(tensor, t -> t.to(options.device().get())) : tensor;
         return options.dtype().isPresent() ? step(moved, t -> t.to(options.dtype().get())) : moved;
     }
@@ -224,7 +227,7 @@ final class LoadedWeights implements Weights {
     }
 
     /// What was loaded of a tensor: all of it, or this rank's part; waits for its bytes.
-    CoreTensor loaded(String name) {
+    public CoreTensor loaded(String name) {
         return loaded(planned(name));
     }
 
@@ -248,7 +251,7 @@ final class LoadedWeights implements Weights {
     }
 
     /// As [#loaded(String)], counted: the tensor keeps its file's memory until it is closed.
-    CoreTensor counted(String name) {
+    public CoreTensor counted(String name) {
         PlannedTensor tensor = planned(name);
         return new CoreTensor(origin, lease(tensor).retain(), true, name, tensor.dtype(), tensor.shape(),
                 tensor.bufferOffset(), tensor.byteSize());
@@ -257,7 +260,7 @@ final class LoadedWeights implements Weights {
     /// A tensor in memory of its own, in the scope of these.
     ///
     /// @param buffer with a hold, which the tensor takes over
-    CoreTensor derived(SharedBuffer buffer, String name, DType dtype, Shape shape) {
+    public CoreTensor derived(SharedBuffer buffer, String name, DType dtype, Shape shape) {
         return new CoreTensor(origin, state.scope().lease(buffer), true, name, dtype, shape, 0,
                 buffer.buffer().byteSize());
     }
@@ -272,7 +275,7 @@ final class LoadedWeights implements Weights {
     }
 
     /// The bytes of the buffer that a tensor shares with others of its file.
-    long fileBytes(String name) {
+    public long fileBytes(String name) {
         return plan.planned().get(planned(name).file()).bufferBytes();
     }
 
@@ -282,7 +285,7 @@ final class LoadedWeights implements Weights {
     }
 
     /// A tensor of the checkpoint as it is in memory, on whichever rank: of the dtype that it is loaded as.
-    TensorInfo loadedInfo(TensorInfo tensor) {
+    public TensorInfo loadedInfo(TensorInfo tensor) {
         DType dtype = dtypeOf(tensor);
         return dtype == tensor.dtype() ? tensor
                 : new TensorInfo(tensor.name(), dtype, tensor.shape(), tensor.file(), tensor.fileOffset(),
@@ -291,7 +294,7 @@ final class LoadedWeights implements Weights {
 
     /// Releases the memory of a tensor's file, of which nothing is asked for any more; counted tensors keep it. What a
     /// failed load still reads there goes when the load is closed.
-    void free(String name) {
+    public void free(String name) {
         PlannedTensor tensor = planned(name);
         int first = plan.firstBlock(tensor.file());
         if (state.job().arrivals().awaitEnd(first, plan.firstBlock(tensor.file() + 1) - 1)) {
@@ -376,7 +379,7 @@ final class LoadedWeights implements Weights {
     }
 
     /// As [#stats()], where other ranks sent so much.
-    LoadStats stats(long bytesReceived) {
+    public LoadStats stats(long bytesReceived) {
         requireOpen();
         return clock.stats(plan, state.job(), memory.peakBytes(), bytesReceived, checkpoint.overflows().counts());
     }
@@ -387,7 +390,7 @@ final class LoadedWeights implements Weights {
     }
 
     /// As [#close()], without waiting for readers: the last of them frees.
-    void abandon() {
+    public void abandon() {
         new Releases().run(state::abandon).run(ticket::close).finish();
     }
 

@@ -1,5 +1,8 @@
-package io.fastsafetensors.core.deliver;
+package io.fastsafetensors.core.stream;
 
+import io.fastsafetensors.core.tensor.CoreTensor;
+import io.fastsafetensors.core.load.LoadTarget;
+import io.fastsafetensors.core.load.LoadedWeights;
 import io.fastsafetensors.api.Checkpoint;
 import io.fastsafetensors.api.LoadOptions;
 import io.fastsafetensors.api.LoadStats;
@@ -27,7 +30,7 @@ import org.jspecify.annotations.Nullable;
 ///
 /// What it hands out of and frees is in [Batches], which refers to no stream: the leak detector frees the batches of a stream
 /// that was collected, and anything that refers to the stream would keep it from being collected.
-final class LoadedStream implements TensorStream {
+public final class LoadedStream implements TensorStream {
     /// Owned tensors of so many bytes arrive in buffers of their own; smaller ones are copied out of their batch.
     private static final long OWNED_ALONE = 16L << 20;
 
@@ -50,7 +53,7 @@ final class LoadedStream implements TensorStream {
     /// Starts reading.
     ///
     /// @throws io.fastsafetensors.error.BudgetException naming a tensor that is larger than the budget
-    static LoadedStream open(LoadTarget target, LoadOptions options, StreamOptions stream,
+    public static LoadedStream open(LoadTarget target, LoadOptions options, StreamOptions stream,
             ParsedCheckpoint checkpoint, long startNanos) {
         RankLayout way = RankLayout.local(options, "streams read what they hand out");
         BatchProducer feeder = BatchProducer.open(target, options, checkpoint, options.selection(), way,

@@ -1,4 +1,4 @@
-package io.fastsafetensors.core.deliver;
+package io.fastsafetensors.core.tensor;
 
 import io.fastsafetensors.core.memory.Waits;
 import java.util.Collection;
@@ -11,7 +11,7 @@ import java.util.stream.IntStream;
 /// The same work for many things, as many at a time as there are cores.
 ///
 /// The caller's thread works too, so for one thing, or on one core, no thread is started.
-final class ParallelFor {
+public final class ParallelFor {
     private ParallelFor() {
     }
 
@@ -19,7 +19,7 @@ final class ParallelFor {
     ///
     /// @param name of the threads
     /// @throws RuntimeException the failure of the first of the things that failed, in their order
-    static <T> void run(String name, Collection<T> things, Consumer<T> work) {
+    public static <T> void run(String name, Collection<T> things, Consumer<T> work) {
         List<T> all = List.copyOf(things);
         AtomicReferenceArray<Throwable> failures = new AtomicReferenceArray<>(all.size());
         AtomicInteger next = new AtomicInteger();

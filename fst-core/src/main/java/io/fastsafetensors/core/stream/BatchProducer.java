@@ -1,5 +1,9 @@
-package io.fastsafetensors.core.deliver;
+package io.fastsafetensors.core.stream;
 
+import io.fastsafetensors.core.tensor.CoreTensor;
+import io.fastsafetensors.core.tensor.DeviceWork;
+import io.fastsafetensors.core.load.LoadTarget;
+import io.fastsafetensors.core.load.LoadedWeights;
 import io.fastsafetensors.api.LoadOptions;
 import io.fastsafetensors.api.Selection;
 import io.fastsafetensors.core.distribute.RankLayout;
@@ -27,7 +31,7 @@ import org.jspecify.annotations.Nullable;
 ///
 /// A batch is cut when its turn comes: a share of the budget, or what owned tensors have left of it. Nothing is read
 /// before the memory for it was granted.
-final class BatchProducer implements AutoCloseable {
+public final class BatchProducer implements AutoCloseable {
     private static final Logger LOG = System.getLogger("io.fastsafetensors.core");
     /// Loads that read at a time: the next one keeps the readers busy while the last blocks of one arrive.
     private static final int READING = 2;
@@ -62,7 +66,7 @@ final class BatchProducer implements AutoCloseable {
     private @Nullable Throwable failure;
 
     /// A batch that is being loaded or consumed. Thread-safe.
-    static final class Batch {
+    public static final class Batch {
         private final LoadedWeights weights;
         private final StreamPlan.Run run;
         private final LoadMemory.Grant grant;
@@ -78,7 +82,7 @@ final class BatchProducer implements AutoCloseable {
         }
 
         /// Its tensors.
-        LoadedWeights weights() {
+        public LoadedWeights weights() {
             return weights;
         }
 
@@ -137,7 +141,8 @@ final class BatchProducer implements AutoCloseable {
     }
 
     /// Plans a stream, as [BatchPlanner#open]. Nothing is read or allocated yet.
-    static BatchProducer open(LoadTarget target, LoadOptions options, ParsedCheckpoint checkpoint, Selection selection,
+    public static BatchProducer open(LoadTarget target, LoadOptions options, ParsedCheckpoint checkpoint,
+            Selection selection,
             RankLayout way, long total, int batchesAhead, long ownedAlone, long startNanos) {
         try (Resources resources = new Resources()) {
             BatchPlanner planner = BatchPlanner.open(target, options, checkpoint, selection, way, total, batchesAhead,
@@ -155,7 +160,7 @@ final class BatchProducer implements AutoCloseable {
     }
 
     /// Starts the thread, which has a use of the target, and of the files, until it ends. Once.
-    void start() {
+    public void start() {
         Resources resources = new Resources();
         try {
             resources.add(target.use());
@@ -333,7 +338,7 @@ final class BatchProducer implements AutoCloseable {
     /// @throws IllegalStateException if the stream is closed meanwhile
     /// @throws io.fastsafetensors.error.LoadInterruptedException if the thread is interrupted
     /// @throws RuntimeException what failed the reading side
-    synchronized @Nullable Batch next() {
+    public synchronized @Nullable Batch next() {
         wanted = true;
         notifyAll();
         try {
@@ -355,7 +360,7 @@ final class BatchProducer implements AutoCloseable {
     }
 
     /// A batch is consumed: frees it.
-    void done(Batch batch) {
+    public void done(Batch batch) {
         try {
             batch.close();
         } finally {

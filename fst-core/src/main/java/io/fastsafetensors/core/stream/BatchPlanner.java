@@ -1,5 +1,7 @@
-package io.fastsafetensors.core.deliver;
+package io.fastsafetensors.core.stream;
 
+import io.fastsafetensors.core.load.LoadTarget;
+import io.fastsafetensors.core.load.PreparedLoad;
 import io.fastsafetensors.api.LoadOptions;
 import io.fastsafetensors.api.Selection;
 import io.fastsafetensors.core.distribute.RankLayout;

@@ -1,4 +1,4 @@
-package io.fastsafetensors.core.deliver;
+package io.fastsafetensors.core.load;
 
 import io.fastsafetensors.api.LoadStats;
 import io.fastsafetensors.core.transfer.LoadJob;

@@ -1,4 +1,4 @@
-package io.fastsafetensors.core.deliver;
+package io.fastsafetensors.core.tensor;
 
 import io.fastsafetensors.api.LoadOptions;
 import io.fastsafetensors.api.Tensor;

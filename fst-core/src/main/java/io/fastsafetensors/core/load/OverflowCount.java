@@ -1,4 +1,4 @@
-package io.fastsafetensors.core.deliver;
+package io.fastsafetensors.core.load;
 
 import io.fastsafetensors.core.header.Overflows;
 import io.fastsafetensors.core.plan.PlannedTensor;

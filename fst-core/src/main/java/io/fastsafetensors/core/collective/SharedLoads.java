@@ -1,5 +1,8 @@
-package io.fastsafetensors.core.deliver;
+package io.fastsafetensors.core.collective;
 
+import io.fastsafetensors.core.load.LoadTarget;
+import io.fastsafetensors.core.load.LoadedWeights;
+import io.fastsafetensors.core.load.PreparedLoad;
 import io.fastsafetensors.api.Distribution;
 import io.fastsafetensors.api.LoadOptions;
 import io.fastsafetensors.api.LoadPlan;
@@ -31,7 +34,7 @@ import java.util.function.Supplier;
 ///
 /// The turn is a permit rather than a lock: a striped load keeps it until the exchange has ended, which another thread
 /// finds out.
-final class SharedLoads {
+public final class SharedLoads {
     private static final String STARTING = "the start of a load";
 
     private final LoadTarget target;
@@ -41,7 +44,7 @@ final class SharedLoads {
     private final Consensus agreement;
     private final Semaphore turn;
 
-    SharedLoads(LoadTarget target, LoadOptions options, ProcessGroup group) {
+    public SharedLoads(LoadTarget target, LoadOptions options, ProcessGroup group) {
         this(target, options, group, new Consensus(group), new Semaphore(1, true));
     }
 
@@ -55,7 +58,7 @@ final class SharedLoads {
     }
 
     /// The same ranks, taking turns with these loads, for loads by other options.
-    SharedLoads with(LoadOptions other) {
+    public SharedLoads with(LoadOptions other) {
         return new SharedLoads(target, other, group, agreement, turn);
     }
 
@@ -64,7 +67,7 @@ final class SharedLoads {
     /// @param headers reads them
     /// @param owners the files of each rank, if the caller said so
     /// @param startNanos when the user asked for it, in `System.nanoTime()`
-    Weights load(Supplier<ParsedCheckpoint> headers, Map<Integer, List<Location>> owners, long startNanos) {
+    public Weights load(Supplier<ParsedCheckpoint> headers, Map<Integer, List<Location>> owners, long startNanos) {
         ReaderThreads.requireMayWait("the other ranks");
         turn.acquireUninterruptibly();
         try (Resources held = new Resources()) {
@@ -138,7 +141,7 @@ final class SharedLoads {
     }
 
     /// What [#load] would do; the other ranks call this too.
-    LoadPlan plan(Supplier<ParsedCheckpoint> headers) {
+    public LoadPlan plan(Supplier<ParsedCheckpoint> headers) {
         ReaderThreads.requireMayWait("the other ranks");
         turn.acquireUninterruptibly();
         try (PreparedLoad load = prepare("plan", headers, Map.of(), System.nanoTime())) {
