@@ -33,7 +33,6 @@ import java.util.TreeMap;
 
 /// The tensors of a load in which each file is read by one rank, which gives its tensors to the others when all ask.
 ///
-///
 /// Calls that hand out tensors are collective: every rank makes the same ones in the same order, and each returns when all
 /// have what they asked for. What is asked about the checkpoint alone is answered without the others.
 final class OwnedWeights implements Weights {

@@ -13,7 +13,6 @@ import java.util.stream.IntStream;
 
 /// The assignment of files to the ranks that read them. Immutable; the same on every rank.
 ///
-///
 /// Files are known by their locations as the headers have them, which differ from rank to rank; by number they are the
 /// same.
 public final class FileOwners {

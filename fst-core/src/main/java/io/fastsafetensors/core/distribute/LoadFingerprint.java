@@ -17,7 +17,6 @@ import java.util.Map;
 
 /// The facts on which the ranks of a load must agree, by name, in values that people can compare.
 ///
-///
 /// A difference is told with the name and both values, so what differs most often (files, selection, dtype) has a fact of
 /// its own, and only long lists are digests. Facts of one rank's machine (paths, devices, budgets) are none.
 public final class LoadFingerprint {

@@ -204,7 +204,6 @@ final class LocalGroup implements ProcessGroup {
 
     /// This rank's side of what one rank offers to others.
     ///
-    ///
     /// The owner only serves; its own copy, where it wants one, is its own affair.
     private void pass(SharedSlice offer, BufferSlice target, CopyStream stream) {
         if (offer.owner() == rank) {
@@ -232,7 +231,6 @@ final class LocalGroup implements ProcessGroup {
     }
 
     /// Meets, moves data and meets again, so that nobody's memory is touched when it returns.
-    ///
     ///
     /// @param members the ranks that take part, this one among them
     /// @param stream synchronized before others read what was queued on it, and after this rank has copied

@@ -10,7 +10,6 @@ import java.util.List;
 
 /// A group of one rank.
 ///
-///
 /// What it does it does on the caller's stream, as every transport; there is nobody to wait for, so no operation can fail
 /// on another rank. Thread-safe.
 final class SingleGroup implements ProcessGroup {

@@ -13,6 +13,10 @@ import tools.jackson.core.io.SerializedString;
 /// Reads one tensor's entry after the other. Only the result is allocated for an entry whose fields come in the
 /// usual order and whose shape was seen before: headers have a hundred thousand entries, and parsing them is what
 /// opening a checkpoint takes time for. Not thread-safe; one for a header.
+///
+/// The entries of most writers have their fields in one order, so each field's name is compared with the one that is
+/// due, as bytes. Dtypes are found by their characters and shapes in a cache, so the name of the tensor is the only
+/// string that is made.
 final class EntryParser {
     /// A tensor's entry as the header spells it, not yet believed: all numbers are unsigned 64-bit, offsets relative to
     /// the data section. [RangeCheck] makes a tensor of it.
@@ -41,6 +45,8 @@ final class EntryParser {
     private final HeapGuard guard;
     private final RawShape.Cache shapes = new RawShape.Cache();
     /// The numbers of the shape that is read; used again for each entry.
+    ///
+    /// Grows to the longest shape of the header, and no further than the heap guard allows.
     private long[] dims = new long[INITIAL_RANK];
     private @Nullable DType dtype;
     /// The spelling of a dtype that is not known; null if it is.
@@ -98,6 +104,8 @@ final class EntryParser {
     }
 
     /// The bytes of a tensor whose dtype says nothing of their number: its range counts.
+    ///
+    /// It becomes a U8 tensor of one dimension; what the header said of it is kept apart, for those who ask.
     private RawTensor opaque(RawTensor tensor, String spelled) {
         for (int i = 0; i < tensor.shape().rank(); i++) {
             if (tensor.shape().dim(i) < 0) {
@@ -168,6 +176,8 @@ final class EntryParser {
     }
 
     /// The dtype spelled so, without making a string of it; null if there is none.
+    ///
+    /// By looking at all of them: there are two dozen, and most differ in their first characters.
     private static @Nullable DType find(char[] text, int offset, int length) {
         for (int i = 0; i < DTYPE_NAMES.length; i++) {
             char[] name = DTYPE_NAMES[i];

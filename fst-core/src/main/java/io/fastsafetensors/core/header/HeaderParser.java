@@ -15,12 +15,16 @@ import tools.jackson.core.JsonToken;
 /// that comes twice is only noted, since a complaint further on goes first. Nothing is judged but the form: ranges and
 /// shapes are judged when all of the text was read, because the reference tells of broken JSON first. Not thread-safe;
 /// one for a header.
+///
+/// The form is the reference implementation's: the `safetensors` crate, whose serde types fix what is an error and
+/// what is passed over.
 final class HeaderParser {
     private static final String METADATA = "__metadata__";
     /// A guess of the bytes that an entry takes, low enough for real headers not to need more room.
     private static final int BYTES_PER_ENTRY = 96;
 
     private final List<RawTensor> tensors = new ArrayList<>();
+    /// Sized by a guess from the header's length, so that it is not rehashed while it fills.
     private final Set<String> names;
     /// What a tensor takes besides its name, and a key with its value besides their characters.
     private static final int BYTES_PER_TENSOR = 240;

@@ -21,6 +21,10 @@ import tools.jackson.core.JacksonException;
 ///
 /// The verdict is made first and only then is asked whether the file is of another kind ([ForeignFile]): the error
 /// stays the same, its text says what the file is instead.
+///
+/// In this order: the length field against the file and the cap, UTF-8, JSON, form of the entries, duplicate names,
+/// ranges and shapes. A header with several faults gets the verdict that the reference gives, except where fst is
+/// stricter.
 public final class HeaderReader {
     /// Bytes of the field that a file begins with: the length of its header, unsigned, little-endian.
     private static final int LENGTH_BYTES = 8;
@@ -69,6 +73,8 @@ public final class HeaderReader {
     }
 
     /// What comes back is compared with the cap and the file's length: the rest may rely on it.
+    ///
+    /// Unsigned, as the format has it: a length over 2^63 is too large and not negative.
     private static long headerLength(FileBytes file, OpenOptions options) {
         Where where = file.location().where().withOffset(0);
         long fileLength = file.length();

@@ -12,6 +12,9 @@ final class RawShape {
 
     /// A cache of recent shapes, so that the few that a model has are made once, not for each tensor. A header with
     /// many shapes gains nothing and loses next to nothing.
+    ///
+    /// Direct-mapped: a shape that falls on the slot of another one replaces it. The multiplier is 2^64 divided by
+    /// the golden ratio.
     static final class Cache {
         private static final int SLOTS = 256;
 

@@ -9,6 +9,10 @@ import java.util.function.LongFunction;
 import org.jspecify.annotations.Nullable;
 
 /// A set of leases that end together, in which tensors live. Thread-safe.
+///
+/// Weights, a batch of a stream, or a single detached tensor is a scope. Closing it makes every tensor and segment of
+/// it invalid, whatever else still has the memory. Small results share buffers, which count one user for each of them
+/// and go when the last one is closed.
 public final class TensorScope implements AutoCloseable {
     /// The largest result that shares a buffer.
     public static final long SMALL = 16 << 10;
@@ -54,6 +58,9 @@ public final class TensorScope implements AutoCloseable {
 
     /// A lease on `buffer` that ends with this scope at the latest. Takes over one reference to the buffer.
     ///
+    /// A close at the same moment either sees the view or is seen here: the view is added first, and the flag is set
+    /// before the views are collected.
+    ///
     /// @throws IllegalStateException if the scope is closed; the reference is released then
     public BufferView lease(SharedBuffer buffer) {
         BufferView lease = new BufferView(buffer);
@@ -67,6 +74,8 @@ public final class TensorScope implements AutoCloseable {
 
     /// Memory for a small result, in a buffer that it shares with others of this scope: a page, an arena and a call of the
     /// device for each would cost a hundred times as much. It counts as a user of the lease.
+    ///
+    /// Allocates under a lock of its own; a close of the scope does not wait for it.
     ///
     /// @param bytes at most [#SMALL]
     /// @param alignment of the memory
@@ -125,6 +134,9 @@ public final class TensorScope implements AutoCloseable {
     }
 
     /// From now on [#requireOpen()] fails; what is leased stays until [#close()].
+    ///
+    /// Used where readers still write into the memory: users are refused at once, while the memory stays until they
+    /// have stopped.
     public void markClosed() {
         closed = true;
     }

@@ -5,8 +5,10 @@ import io.fastsafetensors.types.TensorInfo;
 
 /// Selects the part of each tensor that is loaded. Pure: the same answer every time.
 ///
-///
 /// An interface of this package, because who cuts (the layout of ranks) comes after it.
+///
+/// Asked once for each selected tensor, before anything is laid out, because what is cut decides the ranges that are
+/// read.
 @FunctionalInterface
 public interface Cuts {
     /// Every tensor as a whole.

@@ -4,6 +4,9 @@ import io.fastsafetensors.types.Location;
 
 /// The plan of one file.
 ///
+/// What of a file is not selected is not read, unless it lies between two selected tensors that are read as one
+/// range, or on a page with one of them. The record holds no open file: the location is looked up when the load runs.
+///
 /// @param location the file
 /// @param fileLength its length when its header was read
 /// @param tensors the selected tensors, by offset

@@ -7,6 +7,9 @@ import io.fastsafetensors.types.TensorInfo;
 
 /// A tensor and its place.
 ///
+/// A tensor is complete when the blocks from `firstBlock` to `lastBlock` have arrived, however many other tensors
+/// these carry.
+///
 /// @param info what the header says
 /// @param part what of it is loaded
 /// @param file the index of its file in the plan
@@ -44,6 +47,9 @@ public record PlannedTensor(TensorInfo info, Part part, int file, DType dtype, l
     }
 
     /// The place in the buffer of a byte of the file: of the first one loaded that is not before it.
+    ///
+    /// For what is converted, elements before it take the bytes of the new dtype; the offset is at a multiple of what
+    /// conversions are cut at.
     public long targetOf(long fileOffset) {
         long before = part.before(fileOffset - info.fileOffset());
         return bufferOffset + (isConverted() ? Math.multiplyExact(before, 8L) / info.dtype().bits() * dtype.bits() / 8

@@ -11,6 +11,9 @@ import org.jspecify.annotations.Nullable;
 
 /// The planned tensors of one file, by offset, in flat arrays: a header can have hundreds of thousands. A [PlannedTensor]
 /// is made when it is asked for; what moves blocks reads the columns. Immutable once planned.
+///
+/// The accessors by index give a column each, without making a [PlannedTensor]: readers call them for each tensor of
+/// each block. The dtype and the bytes of a tensor are computed, since keeping them would cost more memory than time.
 public final class PlannedTensors extends AbstractList<PlannedTensor> implements RandomAccess {
     private final PlanSettings settings;
     private final int file;
@@ -65,6 +68,8 @@ public final class PlannedTensors extends AbstractList<PlannedTensor> implements
     }
 
     /// The first tensor that ends after a byte of the file; their number if none does.
+    ///
+    /// By bisection over the ends of whole tensors, which ascend with the offsets.
     public int firstEndingAfter(long offset) {
         int low = 0;
         int high = size();

@@ -11,6 +11,13 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /// Makes a [ReadPlan] of headers: selects, merges neighbours into ranges, lays out each file's buffer, cuts blocks.
+///
+/// There are three layouts. *In place*: the buffer has the file's bytes in the file's order, page for page, so that a
+/// direct read of any block can go to where it stays. *Mapped*: the buffer is the file. *Placed*: each tensor has an
+/// aligned place of its own, and blocks are cut into runs when they are moved.
+///
+/// A range is read as a whole: up to [#GAP_LIMIT] unwanted bytes between two tensors are read rather than skipped.
+/// Same inputs give the same plan, on every rank and in every run.
 public final class Planner {
     /// Ranges closer than this are read as one: a seek costs more than these bytes.
     static final long GAP_LIMIT = 64 << 10;
@@ -56,6 +63,8 @@ public final class Planner {
         return new ReadPlan(files, planner.blocks, settings);
     }
 
+    /// A file that the selector wanted in place is placed where its tensors are unaligned, cut or converted, and its
+    /// plan says which of these it was.
     private PlannedFile planFile(int index, FileHeader header, FileTransfer route, Selected selected) {
         if (route.path().placesEachTensor()) {
             return placed(index, header, selected, route);
@@ -139,6 +148,7 @@ public final class Planner {
                 route.path(), route.why());
     }
 
+    /// A preference counts only where no slot has to hold the block.
     private long blockBytes(FileTransfer route) {
         return route.readBytes() > 0 ? Pages.ceil(route.readBytes()) : settings.blockBytes();
     }
@@ -152,6 +162,8 @@ public final class Planner {
 
     /// Every tensor has a place of its own, whatever lies between them in the file. Blocks end on pages of the file, unless
     /// a tensor that is converted or gathered would be cut inside what its kernels take at a time.
+    ///
+    /// Tensors are placed in the order of the file, so the blocks of a file fill its buffer in ascending order.
     private PlannedFile placed(int index, FileHeader header, Selected selected, FileTransfer route) {
         Ranges ranges = Ranges.of(selected, GAP_LIMIT);
         int blockBytes = route.path() == PlannedPath.MAPPED && selected.stream().allMatch(this::isCopied)
@@ -189,6 +201,8 @@ public final class Planner {
     }
 
     /// The last cut not after `cut` that leaves whole granules of a tensor that is converted or gathered.
+    ///
+    /// Counted from the tensor's first byte, since tensors begin anywhere in the file.
     private long wholeElements(SelectedTensor tensor, long cut) {
         long start = tensor.info().fileOffset();
         if (isCopied(tensor) || cut <= start) {

@@ -9,6 +9,9 @@ import java.util.List;
 import java.util.Optional;
 
 /// The plan of a load: files, the addresses of their tensors, and the blocks in reading order. Immutable.
+///
+/// How many readers a load has and how many slots they use is decided later, by
+/// [io.fastsafetensors.core.transfer.Readers], and so is no part of what ranks compare.
 public final class ReadPlan implements LoadPlan {
     /// Of so many files the first block is read before all others: a shard often begins with a tensor of gigabytes, and
     /// a caller waits for the first one that is complete.
@@ -54,6 +57,8 @@ public final class ReadPlan implements LoadPlan {
     }
 
     /// Where the blocks go, worked out now: only a load whose blocks are exchanged wants to know.
+    ///
+    /// Costs a pass over all blocks and their tensors.
     public Targets targets() {
         return new Targets(this);
     }
@@ -130,6 +135,9 @@ public final class ReadPlan implements LoadPlan {
 
     /// Fails unless the buffers fit.
     ///
+    /// Mapped files take no device memory and are skipped. Buffers are counted in the order of the files, so the
+    /// tensor named is the first that would not have fitted.
+    ///
     /// @param transientBytes device memory that the load needs besides, while it runs
     /// @throws BudgetException naming the first tensor that does not
     public void requireDeviceBudget(long budget, long transientBytes) {
@@ -191,6 +199,9 @@ public final class ReadPlan implements LoadPlan {
         return sharing;
     }
 
+    /// Of names rather than whole locations: ranks may have the checkpoint in different directories. Neither the
+    /// paths that files take nor the blocks are part of it; ranks that exchange blocks compare these by
+    /// [io.fastsafetensors.core.distribute.LoadFingerprint].
     @Override
     public String digest() {
         MessageDigest sha = Sha256.create();
@@ -241,6 +252,9 @@ public final class ReadPlan implements LoadPlan {
 
     /// The target of each block of a plan: one range of its file's buffer, no two overlapping. Padding between tensors may
     /// be inside.
+    ///
+    /// Blocks of a file that is placed are ranges too, because tensors keep the order of the file: a block ends where
+    /// the next one begins, or before padding.
     public static final class Targets {
         private final long[] start;
         private final long[] end;

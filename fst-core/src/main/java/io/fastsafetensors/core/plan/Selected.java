@@ -10,6 +10,9 @@ import java.util.RandomAccess;
 import org.jspecify.annotations.Nullable;
 
 /// The tensors of one file that are loaded, with the part of each that is, in the order of their offsets. Immutable.
+///
+/// A view of the header's list with at most two arrays besides; nothing is kept where all tensors are selected whole,
+/// which is what most loads do.
 final class Selected extends AbstractList<SelectedTensor> implements RandomAccess {
     private final List<TensorInfo> header;
     /// Null if all are selected.
@@ -24,6 +27,8 @@ final class Selected extends AbstractList<SelectedTensor> implements RandomAcces
     }
 
     /// Selects and cuts; asks about each tensor once.
+    ///
+    /// The array of parts is made with the first tensor that is cut.
     static Selected of(List<TensorInfo> header, Selection selection, Cuts cuts) {
         int[] numbers = new int[header.size()];
         Part[] parts = null;

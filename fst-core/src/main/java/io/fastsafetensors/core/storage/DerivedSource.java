@@ -26,6 +26,9 @@ public interface DerivedSource {
 
     /// Opens it.
     ///
+    /// Called for each opening; what the reads share, such as windows, is made here and released by the result's
+    /// close.
+    ///
     /// @param parts the open files, in the order of [#parts()]; the caller closes them after the result
     Bytes open(List<StorageFile> parts);
 
@@ -46,6 +49,8 @@ public interface DerivedSource {
 
     /// An open [DerivedSource] as a file: uses its parts until it is closed. Its identity is its name alone: whether its bytes
     /// are of one version is asked of the parts, each by its own user of it.
+    ///
+    /// Closing it releases the parts after the bytes that were made of them; each part may stay open for others.
     final class Opened implements StorageFile {
         private final Location location;
         private final DerivedSource source;

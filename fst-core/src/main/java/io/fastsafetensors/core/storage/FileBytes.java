@@ -14,6 +14,7 @@ import java.util.Arrays;
 public final class FileBytes {
     /// Bytes of one read: a header of most models comes in one or two.
     private static final int BUFFER = 64 << 10;
+    /// Freed by the garbage collector when the thread has ended.
     private static final ThreadLocal<MemorySegment> BUFFERS = ThreadLocal
             .withInitial(() -> Arena.ofAuto().allocate(BUFFER, 8));
 
@@ -52,6 +53,8 @@ public final class FileBytes {
     }
 
     /// Reads at an offset, once: a storage may give fewer bytes than are wanted, and the caller goes on behind them.
+    ///
+    /// At most 64 KiB for each call.
     ///
     /// @return how many bytes were read, 1 at least, or 0 at the end of the file
     public int read(long offset, byte[] target, int targetOffset, int bytes) {

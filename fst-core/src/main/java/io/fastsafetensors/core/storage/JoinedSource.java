@@ -13,6 +13,9 @@ import java.util.List;
 ///
 /// Runs follow one another in the part's file without a gap, because a box is row-major itself. Those that are shorter
 /// than 256 KiB are read together; longer ones are worth a read each, and go straight into the target.
+///
+/// Positions are computed rather than kept: a box of a tensor may have millions of runs. They ascend with the run's
+/// number, so the run at an offset is found by bisection.
 public final class JoinedSource implements DerivedSource {
     /// Bytes of one read of runs that are scattered afterwards; small enough to stay in a processor's cache between the
     /// two.
@@ -160,6 +163,8 @@ public final class JoinedSource implements DerivedSource {
             }
 
             /// Where a run begins in the whole.
+            ///
+            /// A run's number is taken apart by the counts of runs under each dimension, like the digits of a number.
             private long place(long run) {
                 long at = start;
                 long rest = run;
@@ -202,6 +207,9 @@ public final class JoinedSource implements DerivedSource {
             }
 
             /// Reads as many runs as a window holds.
+            ///
+            /// At least one run; each is shorter than the window. Of the first and the last one only what is wanted
+            /// is copied.
             ///
             /// @return the one after them
             private long together(long run, long from, long to, MemorySegment target, long targetOffset) {

@@ -25,6 +25,8 @@ import org.jspecify.annotations.Nullable;
 ///
 /// Looking (kind, list) goes through the JDK even on Linux: it is done a few times for a load, and [Files] knows every
 /// file system. Only opening and reading are worth calls of their own.
+///
+/// Which of the two ways files are read by is decided once for the process.
 public final class LocalStorage implements Storage {
     private static final LocalStorage PLATFORM = detect();
 

@@ -21,6 +21,8 @@ public final class ReadWindows implements AutoCloseable {
     }
 
     /// A window, contents undefined; the caller gives it back.
+    ///
+    /// Allocates one if all are in use, so there are at most as many as threads that read at a time.
     public MemorySegment take() {
         MemorySegment window = idle.poll();
         return window != null ? window : arena.allocate(bytes, ALIGNMENT);

@@ -18,6 +18,7 @@ public final class TensorPlaces {
     ///
     /// @param begin a tensor's first byte in the file
     /// @param bytes how many it has
+    /// @param tensors by offset, none over another
     public static <T> TensorPlaces of(List<T> tensors, ToLongFunction<T> begin, ToLongFunction<T> bytes) {
         long[] begins = tensors.stream().mapToLong(begin).toArray();
         long[] ends = tensors.stream().mapToLong(tensor -> begin.applyAsLong(tensor) + bytes.applyAsLong(tensor))

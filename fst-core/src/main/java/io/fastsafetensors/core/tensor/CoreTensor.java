@@ -283,7 +283,6 @@ public final class CoreTensor implements Tensor {
 
     /// Other elements of the same memory, in the same scope.
     ///
-    ///
     /// A view of a derived tensor is one more user of its lease, so the two may be closed in any order.
     private CoreTensor view(Shape newShape, long newOffset, long newBytes) {
         if (countsOnLease) {

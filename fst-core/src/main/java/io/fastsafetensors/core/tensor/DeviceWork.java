@@ -153,7 +153,6 @@ public final class DeviceWork {
 
     /// Memory in a scope: a buffer, or a part of one where it is small.
     ///
-    ///
     /// Its lease counts one user, the tensor that the work makes.
     private static TensorScope.Piece place(TensorScope scope, SharedBackend backend, long bytes) {
         long alignment = backend.get().hints().tensorAlignment();

@@ -11,6 +11,9 @@ import org.jspecify.annotations.Nullable;
 ///
 /// Copies of one stream finish in the order in which they were submitted, so only the oldest is ever waited for. The reader
 /// adds a block right after its fence; from then on this owns the fence and the slot.
+///
+/// The transfer that adds blocks bounds their number with [#reduceTo]. A load is told of a block here and nowhere
+/// else where copies are asynchronous: not when the copy was submitted, but when its fence has passed.
 final class CopiesInFlight {
     private final LoadContext load;
     /// Sized for all that may be under way, so that adding a block allocates nothing but its record.
@@ -29,6 +32,7 @@ final class CopiesInFlight {
         return flying.isEmpty();
     }
 
+    /// @param span that of the copy; finished when the fence has passed
     void add(int block, Fence fence, @Nullable StagingBuffer slot, Span span) {
         flying.add(new Flight(block, fence, slot, span));
     }
@@ -49,6 +53,8 @@ final class CopiesInFlight {
     }
 
     /// Waits for the oldest.
+    ///
+    /// The time that passes counts as time for moving blocks: the device is what is waited for.
     void completeOldest() {
         long before = System.nanoTime();
         flying.element().fence().await();
@@ -80,6 +86,9 @@ final class CopiesInFlight {
     }
 
     /// Gives fences and slots back without completing anything.
+    ///
+    /// Their blocks do not count as arrived: whether the copies succeeded is unknown. A slot that a copy may still
+    /// read is not given to another reader.
     ///
     /// @param idle whether nothing is under way on the stream any more
     void abandon(boolean idle, Releases releases) {

@@ -16,6 +16,10 @@ import org.jspecify.annotations.Nullable;
 /// Copies blocks from page-locked host memory to their places on the device. What changes its dtype goes through device
 /// memory of one block's size, so that the unconverted tensor never exists there as a whole. Rows are gathered in the
 /// slot, so that only what is wanted crosses the link; those of a mapping, which is read-only, on the device.
+///
+/// The host memory must stay as it is until the fence of the block has passed: copies are asynchronous. Kernels and
+/// copies of all blocks of a reader are on one stream, so they are done in the order in which they were submitted,
+/// and memory that they share needs no fence between them.
 final class HostToDevice implements BlockRuns.Sink {
     private final LoadContext load;
     private final Backend backend;
@@ -24,6 +28,8 @@ final class HostToDevice implements BlockRuns.Sink {
     /// Whether rows may be moved within the host memory; a registered mapping is read-only.
     private final boolean slots;
     /// Whether the rows of the block at hand lie behind one another already.
+    ///
+    /// Set before the runs of a block are gone through; gathering then moves nothing.
     private boolean packed;
     /// The host memory of the block at hand, from the page of its first byte.
     private MemorySegment source = MemorySegment.NULL;
@@ -43,6 +49,8 @@ final class HostToDevice implements BlockRuns.Sink {
     }
 
     /// Submits the copies of a block.
+    ///
+    /// Waits until the file's buffer is allocated, for as long as the load is not stopped.
     ///
     /// @param host memory that stays as it is until the fence has passed
     /// @param page where in it the page of the block's first byte begins
@@ -89,6 +97,7 @@ final class HostToDevice implements BlockRuns.Sink {
                 new BufferSlice(target(), targetOffset, to.byteSize(elements)), to, elements);
     }
 
+    /// In a slot rows move towards the front, in their order, so none is overwritten before it was moved.
     @Override
     public void gather(long from, BlockRuns.Rows rows, DType fromType, long targetOffset, DType to) {
         long bytes = rows.count() * rows.bytes();
@@ -110,6 +119,7 @@ final class HostToDevice implements BlockRuns.Sink {
                 new BufferSlice(target(), targetOffset, to.byteSize(elements)), to);
     }
 
+    /// Allocated by the first block that needs it, out of the load's grant, which was counted with it.
     private DeviceBuffer scratch() {
         LoadMemory.Scratch mine = scratch;
         if (mine == null) {
@@ -127,6 +137,8 @@ final class HostToDevice implements BlockRuns.Sink {
     }
 
     /// Waits until nothing is under way, then gives the stream back.
+    ///
+    /// The scratch memory is freed after the stream is idle, since kernels read it.
     ///
     /// @return whether nothing is under way any more: false where the device could not even say so
     boolean close(Releases releases) {

@@ -13,6 +13,9 @@ import org.jspecify.annotations.Nullable;
 
 /// A file mapped read-only and page-locked, so that the device copies straight out of the page cache. Mapped when the
 /// first block is wanted. Thread-safe.
+///
+/// Registration is the driver's page-locking of memory that the program has mapped. It is expensive, and pays where a
+/// file is loaded again and again: hence [MappedFiles] keeps it.
 final class MappedFile {
     /// How much is brought into memory by one call: enough to be worth one, little enough to be stopped between two.
     private static final long STRETCH = 64L << 20;
@@ -42,7 +45,10 @@ final class MappedFile {
 
     /// The file's bytes, page-locked; on first use this reads and locks the whole file.
     ///
+    /// Other readers of the same file wait meanwhile; where it fails, the next one tries again.
+    ///
     /// @param file open, of the identity that this mapping is of
+    /// @throws UnsupportedFeatureException if the storage cannot map, or the backend cannot page-lock it
     synchronized MemorySegment memory(StorageFile file) {
         if (memory == null) {
             register(file);
@@ -88,6 +94,9 @@ final class MappedFile {
     }
 
     /// Gives the pages back; no copy from them is under way.
+    ///
+    /// The registration ends before the mapping does: the driver has the pages locked. A second call does nothing; a
+    /// later [#memory] would register again.
     synchronized void close() {
         Releases releases = new Releases();
         HostRegistration registered = registration;

@@ -18,21 +18,28 @@ import org.jspecify.annotations.Nullable;
 
 /// The registered mappings of one device. They stay registered for the next load of the same files, within a bound,
 /// until the last loader of the device is closed; the ones used longest ago go first. Thread-safe.
+///
+/// A file is counted from when it is taken, though its pages are locked by the first block only: two loads never plan
+/// for the same room in the bound. Files in use are never unmapped, so the bound can keep a load from mapping, and
+/// never takes a mapping away from one.
 public final class MappedFiles {
     private static final String MOST_BYTES = "fst.mappedBytes";
     private static final SharedResources<SharedBackend, MappedFiles> OPEN = new SharedResources<>(MappedFiles::new,
             MappedFiles::dispose);
 
+    /// Where neither machine nor container say how much memory there is.
     private static final long ASSUMED_MEMORY = 8L << 30;
 
     private final SharedBackend backend;
     private final long mostBytes = mostBytesInForce();
+    /// In the order of access, the longest unused first; guarded by this object.
     private final Map<Version, Entry> entries = new LinkedHashMap<>(16, 0.75f, true);
 
     /// One version of a file: a changed one is another. An identity tells versions of one file apart, not files.
     private record Version(Location location, FileIdentity identity) {
     }
 
+    /// A mapping with the number of loads that use it; 0 for one that is kept.
     private static final class Entry {
         private final MappedFile file;
         private int loads;
@@ -83,6 +90,8 @@ public final class MappedFiles {
         return entry.file;
     }
 
+    /// Under the lock, unmapping included: a mapping that is being given up must not be counted as free room by
+    /// another load.
     private boolean makeRoom(long bytes) {
         Iterator<Entry> oldest = entries.values().iterator();
         while (bytes() + bytes > mostBytes && oldest.hasNext()) {

@@ -9,6 +9,9 @@ import io.fastsafetensors.spi.Releases;
 import java.lang.foreign.MemorySegment;
 
 /// Copies blocks out of registered mappings: the host only submits.
+///
+/// The first block of a file registers it, which reads it as a whole; all later ones only submit copies out of the
+/// page cache. No slot is used, so nothing bounds the copies but [#IN_FLIGHT].
 final class MappedTransfer implements BlockTransfer {
     /// Few threads submit much: enough under way that the device never waits for one of them.
     static final int IN_FLIGHT = 8;

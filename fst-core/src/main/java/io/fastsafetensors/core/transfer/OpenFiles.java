@@ -27,11 +27,16 @@ import org.jspecify.annotations.Nullable;
 
 /// The files of a load: each is held from its first block to its last. Counts what comes from them without the read
 /// package's help.
+///
+/// A file's version is looked at with each block, since a writer may come at any time, and its location once more at
+/// the end ([#requireCurrent]). Descriptors are not the load's own: [SourceFiles] has one for each file, shared with
+/// whoever reads it at the moment.
 final class OpenFiles implements AutoCloseable {
     private final SourceFiles sources;
     /// The backend's direct storage, if it has one; where it does, each file's report says why it is not used.
     private final Optional<DirectStorage> direct;
     private final DirectIo mode;
+    /// Whether the report of a file says why it takes its path: only where there was a choice.
     private final boolean tellsWhy;
     private final ReadCounters counters;
     private final List<OneFile> files;
@@ -57,6 +62,8 @@ final class OpenFiles implements AutoCloseable {
     }
 
     /// The reader of a file, for one block.
+    ///
+    /// What `…ForBlock` returns stays usable until [#blockDone] was called for that block.
     BlockReader forBlock(int file) {
         return files.get(file).reader();
     }
@@ -123,6 +130,9 @@ final class OpenFiles implements AutoCloseable {
     }
 
     /// The file that changed, if one did: a better reason for a failure than what it led to.
+    ///
+    /// Looks at files that are open now: others are either not begun or were found unchanged when their last block
+    /// came.
     RuntimeException reasonOf(RuntimeException failure) {
         for (OneFile file : files) {
             StorageException change = file.isHeld() ? file.source.change(failure) : null;
@@ -157,6 +167,8 @@ final class OpenFiles implements AutoCloseable {
         /// Blocks of it that are read here; a file without any is never opened.
         private final int blocks;
         /// Of those, how many are not in place.
+        ///
+        /// Guarded by this object, like all that changes.
         private int remaining;
         private @Nullable StorageFile open;
         private @Nullable BlockReader reader;
@@ -201,6 +213,9 @@ final class OpenFiles implements AutoCloseable {
         }
 
         /// The version is looked at outside the lock: that asks the system, and other readers go on meanwhile.
+        ///
+        /// The last block releases the file. Where the look at the version throws, the file stays retained until the
+        /// load ends.
         void blockDone() {
             source.requireUnchanged();
             synchronized (this) {
@@ -234,6 +249,7 @@ final class OpenFiles implements AutoCloseable {
             return open != null && file.path() == PlannedPath.MAPPED ? "page-locked mapping" : reason;
         }
 
+        /// Idempotent; the report stays. Direct storage is closed before the descriptor that it was opened with.
         synchronized void close() {
             reason = how();
             reader = null;

@@ -27,6 +27,14 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /// Chooses the transfer path of each file, by what the user asked for and what works for that file.
+///
+/// What was asked for decides first ([TransferPath]), then what device and file are able to do; the reason goes into
+/// the plan and the load's report, so that a fallback is never silent. A path that the device cannot have at all is
+/// an error where it was asked for; a file that cannot have it takes another one, unless `strictBackend` forbids
+/// that.
+///
+/// A file is opened to be asked about its abilities, and released again: the load opens each once anyway, and
+/// [SourceFiles] keeps it for that.
 public final class PathSelector {
     private static final FileTransfer IN_PLACE = new FileTransfer(PlannedPath.IN_PLACE,
             "the host can address the memory and the file is aligned");
@@ -64,6 +72,9 @@ public final class PathSelector {
     }
 
     /// Whether the device works on any memory of the process, so that a mapping serves as a buffer of it.
+    ///
+    /// An integrated GPU, whose memory the host can address, does not do: its kernels see only what its driver
+    /// allocated.
     private boolean isHostMemory() {
         return capabilities.contains(Capability.POINTERS) && backend.get().info().kind() == DeviceKind.CPU;
     }
@@ -75,6 +86,8 @@ public final class PathSelector {
     }
 
     /// The transfer paths of these files; the caller closes them when the load has ended.
+    ///
+    /// In the order of the headers. The answer is the same whenever nothing changes: no clock, no measurement.
     ///
     /// @param sources where the headers were read from
     /// @param whole whether the files are loaded at once, rather than in batches
@@ -118,6 +131,7 @@ public final class PathSelector {
         }
     }
 
+    /// What is de-quantised has no bytes in any file, so it is neither mapped nor read by direct storage.
     private FileTransfer route(SourceFile file, boolean whole) {
         FileTransfer dequantized = dequantized(file);
         if (dequantized != null) {
@@ -172,6 +186,8 @@ public final class PathSelector {
         return preferred <= 0 ? IN_PLACE : new FileTransfer(PlannedPath.IN_PLACE, IN_PLACE.why(), preferred);
     }
 
+    /// First come, first served: files are mapped in their order until the host budget or the bound of the device is
+    /// reached, and the others are staged. Where it fails, what was taken is given back.
     private FileTransfers mapped(List<FileHeader> headers, SourceFiles sources) {
         MappedFiles mappings = MappedFiles.open(backend);
         List<FileTransfer> routes = new ArrayList<>(headers.size());

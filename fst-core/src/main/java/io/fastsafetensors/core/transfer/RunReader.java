@@ -11,6 +11,8 @@ import java.lang.foreign.MemorySegment;
 /// Each block is gone through twice: first its runs are counted, and only if reading them one by one costs less than
 /// reading the block are they read. Blocks that somebody looks at as a whole, and those that are not in the page cache, are
 /// read as a whole: a drive reads what lies between in the time of one more request.
+///
+/// It takes the file to be read through the page cache, by small reads of any alignment; O_DIRECT wants whole pages.
 final class RunReader implements BlockRuns.Sink {
     /// What one more read of the page cache costs, in bytes that are read in that time.
     private static final long CALL_BYTES = 1 << 10;
@@ -55,6 +57,7 @@ final class RunReader implements BlockRuns.Sink {
         return true;
     }
 
+    /// Compares what the two ways cost, in bytes: a read call counts as [#CALL_BYTES].
     private boolean isSparse(int block, long start, long end) {
         counting = true;
         wanted = 0;
@@ -85,6 +88,8 @@ final class RunReader implements BlockRuns.Sink {
         }
     }
 
+    /// @param source the first byte, from the page of the block's first byte
+    /// @param at where it goes in the slot
     private void take(long source, long bytes, long at) {
         if (counting) {
             wanted += bytes;

@@ -17,6 +17,9 @@ import org.jspecify.annotations.Nullable;
 ///
 /// A slot belongs to exactly one of: the pool, this reader while it is being filled, or a copy under way. Its owner
 /// when the load fails gives it back; a slot that nobody gave back would be missing in every later load of the process.
+///
+/// With two slots or more a reader's read and its copy overlap, so the slower of storage and link decides, not their
+/// sum.
 final class StagedTransfer implements BlockTransfer {
     private final LoadContext load;
     private final HostToDevice device;
@@ -34,6 +37,8 @@ final class StagedTransfer implements BlockTransfer {
         this.flights = new CopiesInFlight(load);
     }
 
+    /// Order: make room among the copies in flight, take a slot, read, submit, look which copies have arrived. A
+    /// reader looks at its copies only here, so the last ones are completed by [#finish()].
     @Override
     public void transfer(int index) {
         flights.reduceTo(load.blocksInFlight() - 1);
@@ -101,6 +106,8 @@ final class StagedTransfer implements BlockTransfer {
         flights.reduceTo(0);
     }
 
+    /// The slot that was being filled goes back too: a read that failed has left nothing under way in it, but the
+    /// stream may still read others.
     @Override
     public void close() {
         Releases releases = new Releases();

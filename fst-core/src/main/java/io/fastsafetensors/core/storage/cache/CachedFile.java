@@ -46,6 +46,8 @@ public final class CachedFile implements StorageFile, CacheResidency {
     }
 
     /// Whether the copy holds a range; asked before it is read there.
+    ///
+    /// True for an empty range.
     public boolean holds(long from, long to) {
         return entry.parts().heldUntil(from, to) == to;
     }
@@ -157,6 +159,7 @@ public final class CachedFile implements StorageFile, CacheResidency {
         }
     }
 
+    /// 0 for what the copy does not hold: such bytes are fetched, whatever the page cache has.
     @Override
     public long cachedBytes(long offset, long bytes) {
         requireOpen();

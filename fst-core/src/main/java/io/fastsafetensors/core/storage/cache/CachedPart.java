@@ -8,6 +8,10 @@ import org.jspecify.annotations.Nullable;
 
 /// A range of a file that was written to its copy, with a checksum for each piece. A piece is what lies between two multiples
 /// of 64 KiB, so that a read elsewhere has little to read besides. Immutable.
+///
+/// A record of the list, little-endian: magic, the entry's id, first byte and end, the number of pieces, their
+/// CRC-32Cs, and a CRC-32C of all before it. A reader that finds no magic or a wrong checksum looks for the next
+/// record one byte later.
 final class CachedPart {
     /// Bytes of a piece that is not cut.
     static final int PIECE = 64 << 10;
@@ -17,6 +21,7 @@ final class CachedPart {
 
     private final long start;
     private final long end;
+    /// The range as it was written, which says where pieces begin; it stays when fewer bytes count.
     private final long writtenStart;
     private final long writtenEnd;
     private final int[] checksums;

@@ -23,6 +23,7 @@ final class PartTable {
 
     /// Adds the records of a list. What is no whole record (a writer was killed, or has not finished) is passed over.
     ///
+    /// @param list from its position on; read to its end
     /// @return how many bytes are done with: what follows them may be the beginning of a record
     synchronized int addAll(ByteBuffer list) {
         int done = list.position();
@@ -66,6 +67,8 @@ final class PartTable {
     }
 
     /// The end of what is held without a gap from an offset on, at most `to`; `from` if nothing is.
+    ///
+    /// Walks over neighbouring parts; a copy that was read in blocks has one for each.
     synchronized long heldUntil(long from, long to) {
         long at = from;
         while (at < to) {
