@@ -96,6 +96,7 @@ final class CoreLoader implements Loader {
     /// Every operation has a use of the target while it runs, and whatever it leaves behind has one of its own: hence a
     /// close at any moment takes nothing away from what was begun.
     ///
+    /// @param operation runs on the calling thread, with the target open
     /// @throws IllegalStateException if the loader is closed
     private <T> T using(Function<LoadTarget, T> operation) {
         try (LoadTarget.Use use = own.another()) {
@@ -157,6 +158,9 @@ final class CoreLoader implements Loader {
         }
     }
 
+    /// With a group, everything that may fail on one rank runs inside the step that the ranks agree on; alone, the
+    /// digests of files begin only when the load is planned.
+    ///
     /// @param files finds the files of the checkpoint; called within the operation, so that what it throws reaches all
     ///        ranks
     /// @param owners the files of each rank, empty unless the caller said so
@@ -180,6 +184,8 @@ final class CoreLoader implements Loader {
     }
 
     /// Reads and judges the headers, and shows the checkpoint as the options ask: with digests of files, and de-quantised.
+    ///
+    /// @throws io.fastsafetensors.error.TensorNotFoundException if a digest is given for a tensor that is not there
     private ParsedCheckpoint open(LoadTarget target, CheckpointFiles files, SourceFiles sources) {
         ParsedCheckpoint checkpoint = CheckpointReader.open(files, sources, options.open(), target.threads()::run);
         for (String name : options.digests().tensors().keySet()) {

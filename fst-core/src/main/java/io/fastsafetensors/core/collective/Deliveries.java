@@ -33,6 +33,9 @@ import org.jspecify.annotations.Nullable;
 
 /// Carries out the collective calls of a load whose files are owned by ranks. One at a time: each waits for what this rank
 /// gives, allocates what it gets, tells the others, and moves.
+///
+/// A call has these steps: prepare and agree (what fails here fails on all, and the group goes on), move (what fails
+/// here is the transport's, and ends the group), finish, and count what was handed out. The turn is held throughout.
 final class Deliveries {
     /// The fact by which a rank tells that it has a last step.
     private static final String MAY_FAIL = "may fail at the end";
@@ -89,6 +92,9 @@ final class Deliveries {
     }
 
     /// Gives and gets tensors together with the other ranks, which ask for the same.
+    ///
+    /// Called by the same call of every rank. Not interruptible while it waits for its turn; the transport's timeout
+    /// ends every other wait.
     ///
     /// @param call what the user called
     /// @param asked tells what is asked for; it checks for every rank what could fail on one
@@ -181,6 +187,8 @@ final class Deliveries {
 
     /// An owner hands out a tensor itself if that keeps at most twice the tensor's own memory; else a copy, so that the
     /// file's memory can go.
+    ///
+    /// The same verdict is not needed on other ranks: only the owner has a source.
     private boolean keepsSource(Delivery.Request request) {
         return request.dim() < 0 && request.tensor().byteSize() * 2 >= own.fileBytes(request.tensor().name());
     }

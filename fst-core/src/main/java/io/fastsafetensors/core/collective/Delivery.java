@@ -20,6 +20,9 @@ import org.jspecify.annotations.Nullable;
 
 /// One rank's side of one tensor that goes from its owner to others: prepared before the ranks agree, so that nothing but
 /// the transport can fail between them; then moved; then taken, or closed. Used by one thread.
+///
+/// An owner has a source and maybe parts that were gathered out of it; a rank that gets something has a result. A
+/// rank may be both, or neither.
 final class Delivery implements AutoCloseable {
     private final Request request;
     private final ProcessGroup group;
@@ -99,6 +102,8 @@ final class Delivery implements AutoCloseable {
     }
 
     /// The ranks' parts: where they are if they are runs of the tensor, else gathered behind one another.
+    ///
+    /// The gathered parts take the tensor's size once more until they have been moved.
     private void cutParts(CoreTensor tensor, CopyStream stream) {
         BufferSlice whole = slice(tensor, notNull(held));
         SharedBuffer gathered = null;
@@ -141,7 +146,8 @@ final class Delivery implements AutoCloseable {
                 source == null ? BufferSlice.of(notNull(mine).buffer()) : slice(source, notNull(held)));
     }
 
-    /// Moves the bytes of what is no [#piece()]; all ranks are here. They are there when a later fence of the stream has passed.
+    /// Moves the bytes of what is no [#piece()]; all ranks are here. They are there when a later fence of the stream
+    /// has passed.
     ///
     /// @return how many bytes came from another rank
     long move(CopyStream stream) {

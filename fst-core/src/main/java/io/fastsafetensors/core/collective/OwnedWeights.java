@@ -35,9 +35,12 @@ import java.util.TreeMap;
 ///
 /// Calls that hand out tensors are collective: every rank makes the same ones in the same order, and each returns when all
 /// have what they asked for. What is asked about the checkpoint alone is answered without the others.
+///
+/// A file's memory goes back to its owner's device when all tensors of the file were handed out; asking for one of
+/// them again is an error on every rank.
 final class OwnedWeights implements Weights {
-    /// The most bytes of tensors that are delivered together, unless one alone is larger: enough that agreeing costs little, few
-    /// enough that the first ones are on their way while the next ones are read.
+    /// The most bytes of tensors that are delivered together, unless one alone is larger: enough that agreeing costs
+    /// little, few enough that the first ones are on their way while the next ones are read.
     private static final long MOST_TOGETHER = 256L << 20;
 
     /// The tensors of this rank's files, which only it has read.
@@ -187,8 +190,10 @@ final class OwnedWeights implements Weights {
                 pushed -> pushed.ifPresent(Tensor::close)));
     }
 
-    /// Tensors of one file that follow one another go together: the ranks agree once for them. Owners take turns, so that what
-    /// one has read goes to the others while another one reads.
+    /// Tensors of one file that follow one another go together: the ranks agree once for them. Owners take turns, so
+    /// that what one has read goes to the others while another one reads.
+    ///
+    /// If a step fails, tensors of earlier steps are closed.
     @Override
     public Map<String, Tensor> getAll(Map<String, Integer> dims) {
         Objects.requireNonNull(dims, "dims");

@@ -34,6 +34,10 @@ import java.util.function.Supplier;
 ///
 /// The turn is a permit rather than a lock: a striped load keeps it until the exchange has ended, which another thread
 /// finds out.
+///
+/// A load takes up to three steps of agreement: the checkpoint and the options are the same; every rank can plan it;
+/// and, where ranks move data, every rank has started. A rank that fails in one tells the others, who give back what
+/// they have.
 public final class SharedLoads {
     private static final String STARTING = "the start of a load";
 
@@ -44,6 +48,7 @@ public final class SharedLoads {
     private final Consensus agreement;
     private final Semaphore turn;
 
+    /// @param group used by these loads alone, for as long as the loader is open
     public SharedLoads(LoadTarget target, LoadOptions options, ProcessGroup group) {
         this(target, options, group, new Consensus(group), new Semaphore(1, true));
     }
@@ -83,6 +88,8 @@ public final class SharedLoads {
     }
 
     /// Starts a load whose blocks are exchanged in the background; its end gives the group free.
+    ///
+    /// The turn is given back by whichever of the two users of the group ends last.
     private Weights striped(PreparedLoad load, Resources held) {
         Resources turns = held.handOver();
         // The exchange uses the group until the load ends, and this method until every rank has begun.

@@ -19,6 +19,10 @@ import java.util.stream.Collectors;
 
 /// The quantised tensors of a file as a file of plain ones. A read of some elements reads their bytes and the scales of
 /// their blocks, and multiplies; or hands both out, for a device to do so.
+///
+/// Blocks of a load are cut at pages of the derived file, which are whole elements; a read that is not (a digest, a
+/// slice) makes the elements at its ends aside. Reads run on many threads; they share windows, and the factors of a
+/// tensor once they were read.
 final class DequantizedSource implements DerivedSource {
     /// Elements that are read and multiplied together; a multiple of what fills pages in every dtype.
     private static final long STEP = 256 << 10;
@@ -130,6 +134,7 @@ final class DequantizedSource implements DerivedSource {
             windows.close();
         }
 
+        /// How one tensor's bytes are made; immutable but for its factors.
         private final class TensorReads {
             private final View view;
             private final Quantized tensor;
@@ -185,8 +190,8 @@ final class DequantizedSource implements DerivedSource {
                                 * tensor.grid().columns()));
             }
 
-            /// What begins or ends inside an element, or an odd one of two in a byte, is made aside. Who reads the rest of the
-            /// element counts it again; blocks of a load do not cut elements.
+            /// What begins or ends inside an element, or an odd one of two in a byte, is made aside. Who reads the rest
+            /// of the element counts it again; blocks of a load do not cut elements.
             private void cutOut(long first, long last, long at, long bytes, MemorySegment window, MemorySegment target,
                     long targetOffset) {
                 MemorySegment aside = windows.take();
@@ -216,6 +221,9 @@ final class DequantizedSource implements DerivedSource {
             }
 
             /// Reads scales as F32, with their factor. Raw ones lie behind them for the time being.
+            ///
+            /// The raw scales are put so far behind that none is overwritten before it was read: an F32 is at least
+            /// as wide as any scale.
             private void readScales(long first, long count, MemorySegment window, long at) {
                 int bytes = tensor.scale().bits() / 8;
                 long raw = at + count * (Float.BYTES - bytes);
@@ -261,6 +269,9 @@ final class DequantizedSource implements DerivedSource {
             }
 
             /// Whether whole bytes of elements make some bytes of the result, and all that they are made of has room.
+            ///
+            /// @param from the first byte of the result, in the derived file
+            /// @param used how much of the memory is in use
             boolean fits(long from, long to, long used, long room) {
                 long begin = from - view.offset();
                 long end = to - view.offset();

@@ -8,6 +8,9 @@ import java.util.Optional;
 
 /// A quantised tensor and what its elements are multiplied by. Immutable.
 ///
+/// The formats: FP8 with block scales as DeepSeek writes it, OCP Microscaling (MXFP4: 32 elements and a power of
+/// two), NVIDIA's NVFP4 (16 elements, a scale of F8_E4M3, and a factor of F32).
+///
 /// @param name what the de-quantised tensor is called
 /// @param shape its dimensions
 /// @param values the tensor that has the elements

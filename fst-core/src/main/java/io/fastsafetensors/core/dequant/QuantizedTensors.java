@@ -30,6 +30,9 @@ import org.jspecify.annotations.Nullable;
 /// * NVFP4: `X` with `X_scale` and `X_scale_2`, or `X_packed` with `X_scale` and `X_global_scale`
 ///
 /// What looks quantised and is not one of these is an error that says what was expected.
+///
+/// Packed formats are looked for first, since their scales of F8_E4M3 would look like quantised tensors without a
+/// scale. A tensor that is used as a scale is no tensor of the view.
 final class QuantizedTensors {
     private static final Set<DType> EIGHT_BITS = Set.of(DType.F8_E4M3, DType.F8_E5M2, DType.F8_E4M3FNUZ,
             DType.F8_E5M2FNUZ);
@@ -290,6 +293,9 @@ final class QuantizedTensors {
     }
 
     /// The size of the blocks that a dimension has so many of; 0 if there is none.
+    ///
+    /// Where several usual sizes give the same number of blocks, the most usual one is meant; `config.json` decides
+    /// where it says so.
     private static long block(long dim, long count, long configured) {
         if (configured > 0 && Math.ceilDiv(dim, configured) == count) {
             return Math.min(configured, dim);

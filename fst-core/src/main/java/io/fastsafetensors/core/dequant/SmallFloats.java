@@ -27,6 +27,7 @@ final class SmallFloats {
         return values;
     }
 
+    /// Codes with exponent 0 are subnormal, as IEEE 754 has it.
     private static float number(int code, int bits, int mantissaBits, int bias) {
         int magnitude = code & ((1 << (bits - 1)) - 1);
         int exponent = magnitude >>> mantissaBits;

@@ -32,9 +32,12 @@ import org.jspecify.annotations.Nullable;
 /// Compares the tensors of a load with their SHA-256, as the options give it or as their files' metadata has it; see
 /// [io.fastsafetensors.api.LoaderBuilder#checkDigests(boolean)]. Each is digested once. Thread-safe.
 ///
-/// A tensor whose bytes are in memory as they are in the file is digested where it lies, when it is asked for, on the thread
-/// that asks. The bytes of one that is converted exist only while they are read: they are digested then ([Reading]), or while
-/// a checkpoint is rewritten, piece by piece ([Rewriting]).
+/// A tensor whose bytes are in memory as they are in the file is digested where it lies, when it is asked for, on the
+/// thread that asks. The bytes of one that is converted exist only while they are read: they are digested then
+/// ([Reading]), or while a checkpoint is rewritten, piece by piece ([Rewriting]).
+///
+/// A digest is of the tensor's bytes as they are in the file, so it cannot be taken of what a conversion has made of
+/// them.
 public final class DigestCheck {
     /// Checks nothing.
     static final DigestCheck NONE = new DigestCheck();
@@ -51,6 +54,8 @@ public final class DigestCheck {
     }
 
     /// A tensor and the digest that it shall have.
+    ///
+    /// A tensor that was wrong is wrong whenever it is asked for: the digest is kept, not the verdict.
     private static final class Expected {
         private final TensorInfo info;
         private final String digest;
@@ -165,6 +170,8 @@ public final class DigestCheck {
     }
 
     /// The SHA-256 of a tensor where it lies, in lower-case hexadecimal. Waits for what it copies.
+    ///
+    /// On a mapping the pages are looked for first, since reading them would fault if the file was cut.
     private static String digest(CoreTensor tensor) {
         MessageDigest digest = Sha256.create();
         if (tensor.isHostAddressable()) {
@@ -197,6 +204,8 @@ public final class DigestCheck {
 
     /// Digests tensors out of the blocks of one reader, file by file in the order of the bytes. More readers would bring a
     /// file's blocks in any order, and a digest takes bytes in order alone.
+    ///
+    /// For one thread: a load that has it has one reader.
     private final class Reading implements BlockListener {
         private final ReadPlan plan;
         private final List<List<PlannedTensor>> wanted;
@@ -238,6 +247,8 @@ public final class DigestCheck {
     }
 
     /// The check of a checkpoint that is rewritten, piece by piece in the order of each tensor's bytes. One thread.
+    ///
+    /// Nothing is published before [#require()] was called.
     public static final class Rewriting {
         private record Piecewise(TensorInfo info, String digest, MessageDigest sum) {
         }

@@ -15,6 +15,10 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /// The resources of a load, apart from the object that the user has, so that they can be freed when that was collected.
+///
+/// The weights refer to it and it refers to nothing of theirs, so that the leak detector's thread can close it when
+/// they are gone. Closing is idempotent and happens in one order: tensors are refused, readers stop, memory is
+/// released, the device's reference goes.
 final class LoadState {
     private static final Logger LOG = System.getLogger("io.fastsafetensors.core");
 
@@ -48,6 +52,7 @@ final class LoadState {
         return leases.size() - 1;
     }
 
+    /// Null for a file of which nothing is loaded.
     @Nullable
     BufferView lease(int file) {
         return leases.get(file);
@@ -65,6 +70,8 @@ final class LoadState {
     }
 
     /// Tensors are refused before readers stop: who waits for one learns that the weights are closed.
+    ///
+    /// Readers stop after the blocks that they are at; [#close()] waits for that.
     private void cancel() {
         scope.markClosed();
         job.cancel(new IllegalStateException(scope + " is closed"));
@@ -98,6 +105,7 @@ final class LoadState {
         new Releases().run(resources::close).run(job::requireReleased).finish();
     }
 
+    /// Where nobody is there to be told: on a reader's thread, or on the leak detector's.
     private void freeOrLog() {
         try {
             free();

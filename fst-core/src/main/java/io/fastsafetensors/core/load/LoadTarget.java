@@ -55,11 +55,15 @@ import org.jspecify.annotations.Nullable;
 ///
 /// Reference-counted: the loader has one [Use] of it, and so has every operation for as long as anything that it began may
 /// touch the device. The last one to be closed releases everything, so that a loader may be closed at any moment.
+///
+/// What depends on the device alone is decided here once: block size, alignment, number of readers, transfer paths.
+/// What depends on a checkpoint is decided for each load, with these.
 public final class LoadTarget {
     /// What the host converts while it is still in the processor's cache; a slot of it lies on a huge page.
     private static final int CONVERTED_BLOCK = 2 << 20;
 
-    /// The smallest block where several devices share the processor's cache: each copy costs a device some microseconds besides.
+    /// The smallest block where several devices share the processor's cache: each copy costs a device some microseconds
+    /// besides.
     private static final int SHARED_BLOCK = 2 << 20;
 
     /// What is there if the process runs at all.
@@ -82,6 +86,8 @@ public final class LoadTarget {
     /// Chooses the transfer path of each file.
     private final PathSelector router;
     /// How plans are made where neither memory nor other devices make blocks smaller; fixed, since slots have its size.
+    ///
+    /// A load may use smaller blocks; its slots are of this size all the same.
     private final PlanSettings settings;
     private final Readers readers;
     private final ReaderThreads threads;
@@ -91,6 +97,8 @@ public final class LoadTarget {
     /// Null unless mappings are asked for.
     private final @Nullable MappedFiles mappings;
 
+    /// Slots are reserved at once, so that they are made while the first headers are read.
+    ///
     /// @param resources what is to be released in the end, the other parameters among it; taken over when this returns
     private LoadTarget(LoadOptions options, BackendSelector.Selected selected, ReaderThreads threads, Storages storages,
             Resources resources) {
@@ -169,6 +177,8 @@ public final class LoadTarget {
     }
 
     /// A file whose header has as many tensors as a layer of a model or two.
+    ///
+    /// The bytes of the tensors are there too, so that it passes every check.
     private static byte[] exampleFile() {
         StringBuilder text = new StringBuilder("{\"__metadata__\":{\"format\":\"pt\"}");
         for (int i = 0; i < EXAMPLE_TENSORS; i++) {
@@ -182,12 +192,15 @@ public final class LoadTarget {
     }
 
     /// Keeps the target open until it is closed. Thread-safe.
+    ///
+    /// One for each thing that must not lose the target; it is not shared between threads that close independently.
     public final class Use implements AutoCloseable {
         private final AtomicBoolean closed = new AtomicBoolean();
 
         private Use() {
         }
 
+        /// Valid until this use is closed.
         public LoadTarget target() {
             return LoadTarget.this;
         }
@@ -227,14 +240,17 @@ public final class LoadTarget {
         return new PlanSettings(alignment, (int) Math.min(1 << 30, Pages.ceil(block)), options.dtype(), options.keep());
     }
 
+    /// The device as it was selected, with its index.
     public Device device() {
         return device;
     }
 
+    /// Which backend serves the device and why no other.
     public BackendChoice choice() {
         return choice;
     }
 
+    /// Valid as long as the caller has a use; what is to last longer retains it.
     public SharedBackend backend() {
         return backend;
     }
@@ -260,11 +276,14 @@ public final class LoadTarget {
         return pointers;
     }
 
+    /// Where it is true there is no pool and nothing is staged.
     public boolean isHostAddressable() {
         return pool == null;
     }
 
     /// The ways of some files of a checkpoint; the caller closes them.
+    ///
+    /// Opens files that were not open yet, to ask what they are able to do.
     ///
     /// @param whole whether they are loaded at once, rather than in batches
     public FileTransfers route(List<FileHeader> headers, SourceFiles sources, boolean whole) {
@@ -290,9 +309,9 @@ public final class LoadTarget {
                 mine.withSlotsUpTo(Math.max(0, room) / slots), way);
     }
 
-    /// The settings of a load that begins now. Where other devices of this host are loaded to as well, blocks are smaller, so that
-    /// the slots of all stay in the processor's cache: what leaves it goes through the host's memory twice more, which is
-    /// what bounds several loads. The ranks of a group count alike on each of them.
+    /// The settings of a load that begins now. Where other devices of this host are loaded to as well, blocks are
+    /// smaller, so that the slots of all stay in the processor's cache: what leaves it goes through the host's memory
+    /// twice more, which is what bounds several loads. The ranks of a group count alike on each of them.
     private PlanSettings settingsNow() {
         int ranks = options.group().isPresent() ? options.group().get().size() : 1;
         int devices = ranks > 1 ? ranks : SlotPool.devices();
@@ -348,6 +367,7 @@ public final class LoadTarget {
         return mappings != null;
     }
 
+    /// Those of a stream or a rewrite; a whole load may have smaller blocks, see [#plan].
     public PlanSettings planSettings() {
         return settings;
     }

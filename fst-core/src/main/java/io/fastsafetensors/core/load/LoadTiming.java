@@ -9,9 +9,14 @@ import java.util.Map;
 
 /// The start of a load and the end of its planning.
 ///
+/// All in `System.nanoTime()`; statistics are seconds since the start.
+///
 /// @param startNanos `System.nanoTime()` of the call
 /// @param planNanos when the plan stood
 record LoadTiming(long startNanos, long planNanos) {
+    /// May be asked for while the load runs: counters are read one after another, so their sums need not agree with
+    /// each other until it has ended.
+    ///
     /// @param deviceBytes the most device memory that was allocated
     /// @param overflows what was counted
     LoadStats stats(ReadPlan plan, LoadJob job, long deviceBytes, long bytesReceived,

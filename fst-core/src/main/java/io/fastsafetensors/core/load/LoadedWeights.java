@@ -49,6 +49,9 @@ import org.jspecify.annotations.Nullable;
 ///
 /// A tensor waits for its own blocks alone: its bytes are complete when these have arrived, whatever the rest of the load
 /// does or fails at later. Only [#awaitAll()] tells that the whole load succeeded, files unchanged to the end.
+///
+/// Handing out a tensor copies nothing: its place and blocks are looked up by its number. The memory is the
+/// [LoadState]'s; weights that are dropped unclosed are noticed by the leak detector, which frees the state.
 public final class LoadedWeights implements Weights {
     private final ParsedCheckpoint checkpoint;
     /// The index in the checkpoint of the plan's first file: a batch of a stream has a run of the files.
@@ -206,6 +209,8 @@ public final class LoadedWeights implements Weights {
     }
 
     /// The tensor as asked for; what is only a step on the way is closed, and everything if a step fails.
+    ///
+    /// The device first, so that a conversion is done where the result stays.
     public static Tensor as(Tensor tensor, GetOptions options) {
         Tensor moved = options.device().isPresent() ? step(tensor, t -> t.to(options.device().get())) : tensor;
         return options.dtype().isPresent() ? step(moved, t -> t.to(options.dtype().get())) : moved;
@@ -232,6 +237,9 @@ public final class LoadedWeights implements Weights {
     }
 
     /// Looks at the scope again after waiting: a close may have come meanwhile.
+    ///
+    /// Order: bytes, digest of the file, still open, digest of the tensor. A wait is a Flight Recorder event only if
+    /// there was one.
     private CoreTensor loaded(PlannedTensor tensor) {
         String name = tensor.info().name();
         if (!state.job().arrivals().isThere(tensor.firstBlock(), tensor.lastBlock())) {
@@ -251,6 +259,8 @@ public final class LoadedWeights implements Weights {
     }
 
     /// As [#loaded(String)], counted: the tensor keeps its file's memory until it is closed.
+    ///
+    /// For an owner, whose file's memory may be released while a tensor that was handed out still needs it.
     public CoreTensor counted(String name) {
         PlannedTensor tensor = planned(name);
         return new CoreTensor(origin, lease(tensor).retain(), true, name, tensor.dtype(), tensor.shape(),
@@ -258,6 +268,8 @@ public final class LoadedWeights implements Weights {
     }
 
     /// A tensor in memory of its own, in the scope of these.
+    ///
+    /// It is closed with these weights at the latest.
     ///
     /// @param buffer with a hold, which the tensor takes over
     public CoreTensor derived(SharedBuffer buffer, String name, DType dtype, Shape shape) {
@@ -294,6 +306,8 @@ public final class LoadedWeights implements Weights {
 
     /// Releases the memory of a tensor's file, of which nothing is asked for any more; counted tensors keep it. What a
     /// failed load still reads there goes when the load is closed.
+    ///
+    /// Waits until the blocks of the file have arrived or the load has failed, since readers write there.
     public void free(String name) {
         PlannedTensor tensor = planned(name);
         int first = plan.firstBlock(tensor.file());
@@ -359,6 +373,7 @@ public final class LoadedWeights implements Weights {
         return all;
     }
 
+    /// Digests of all tensors are taken by several threads, since nobody may have asked for them before.
     @Override
     public void awaitAll() {
         requireOpen();
@@ -390,6 +405,8 @@ public final class LoadedWeights implements Weights {
     }
 
     /// As [#close()], without waiting for readers: the last of them frees.
+    ///
+    /// For the leak detector and for streams: on their threads nothing may wait.
     public void abandon() {
         new Releases().run(state::abandon).run(ticket::close).finish();
     }

@@ -20,6 +20,8 @@ import org.jspecify.annotations.Nullable;
 ///
 /// It looks at the source's bytes on the host, not at the result: that may be in device memory, and an infinity there may
 /// have been one in the file. So blocks of direct storage are not counted.
+///
+/// The price is a pass over the bytes of converted blocks, on the reader's thread; hence it is an option.
 final class OverflowCount implements BlockListener {
     private static final ValueLayout.OfShort SHORT =
             ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
@@ -83,6 +85,9 @@ final class OverflowCount implements BlockListener {
 
     /// The magnitudes of one dtype that are finite and too large for another one. They are consecutive codes, so that an
     /// element is judged by comparing its bits. Immutable.
+    ///
+    /// Codes of a float without its sign ascend with its magnitude, so "too large and not infinite" is one interval
+    /// of codes.
     private static final class Limit {
         /// Each pair is made once: blocks ask for every converted tensor in them.
         private static final Map<Pair, Optional<Limit>> MADE = new ConcurrentHashMap<>();
@@ -155,6 +160,8 @@ final class OverflowCount implements BlockListener {
         }
 
         /// How many there are among consecutive elements.
+        ///
+        /// @param offset the first byte, of an element
         long count(MemorySegment memory, long offset, long bytes) {
             long beyond = 0;
             switch (bits) {

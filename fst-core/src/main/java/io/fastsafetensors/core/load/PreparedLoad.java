@@ -31,6 +31,9 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /// A load that is planned and not begun: nothing is allocated yet. Started once, or closed.
+///
+/// Everything that can be refused is refused by making one: options, digests, budgets, transfer paths. What it holds
+/// until it is started or closed is mappings.
 public final class PreparedLoad implements AutoCloseable {
     /// What a message advises to users of a tensor of a batch that is gone.
     private static final String OF_A_STREAM = ": a tensor of a stream lives until the next one is asked for; copy its"
@@ -114,10 +117,12 @@ public final class PreparedLoad implements AutoCloseable {
         return sizes;
     }
 
+    /// What will be read, and where it goes; the same for as long as this exists.
     public ReadPlan plan() {
         return plan;
     }
 
+    /// Its files stay open for as long as the caller of the load has them.
     public ParsedCheckpoint checkpoint() {
         return checkpoint;
     }
@@ -172,6 +177,9 @@ public final class PreparedLoad implements AutoCloseable {
 
     /// Readers begin before the buffers are allocated. From then on a failure is the load's own: its state cancels the
     /// readers, waits for them and frees, so nothing is given back here a second time.
+    ///
+    /// The order: the job takes over what its readers need, the state takes over the job, readers begin, buffers come
+    /// one after another in the order of the files.
     private LoadedWeights start(LoadMemory memory, LoadMemory.Grant grant, ProgressListener progress,
             @Nullable BlockExchange exchange, boolean alone, TensorScope scope) {
         DeviceBuffers places = new DeviceBuffers(plan.planned().size());
@@ -201,6 +209,7 @@ public final class PreparedLoad implements AutoCloseable {
         }
     }
 
+    /// A mapping is no memory of the device and comes out of no grant.
     private SharedBuffer place(PlannedFile file, LoadMemory.Grant grant, long bytes) {
         return file.isMappedInPlace()
                 ? new SharedBuffer(MappedBuffer.of(checkpoint.sources().file(file.location()), file.fileLength()),
@@ -231,6 +240,8 @@ public final class PreparedLoad implements AutoCloseable {
     }
 
     /// Everybody who has to see blocks as they were read, as one listener.
+    ///
+    /// Each block is seen by the digests first.
     private BlockListener tap() {
         BlockListener digesting = digests.tap();
         BlockListener counting =

@@ -28,8 +28,8 @@ public record PlannedFile(Location location, long fileLength, PlannedTensors ten
         MOVED,
         /// Read into a page-locked slot, then each tensor's part is copied to its place on the device.
         STAGED,
-        /// Read into a page-locked slot as quantised elements and their scales, copied to the device as they are, and multiplied
-        /// to its place there.
+        /// Read into a page-locked slot as quantised elements and their scales, copied to the device as they are, and
+        /// multiplied to its place there.
         DEQUANTIZED,
         /// Copied to the device out of a registered mapping of the file; the host reads nothing.
         MAPPED,

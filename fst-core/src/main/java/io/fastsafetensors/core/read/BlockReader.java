@@ -95,8 +95,8 @@ public final class BlockReader {
         }
     }
 
-    /// Whether the page cache holds all of `[from, to)`, so that parts of it cost no trip to the disk each. Parts of the copy
-    /// of a remote file cost a checksum of more than themselves: it is read as a whole.
+    /// Whether the page cache holds all of `[from, to)`, so that parts of it cost no trip to the disk each. Parts of
+    /// the copy of a remote file cost a checksum of more than themselves: it is read as a whole.
     public boolean isCached(long from, long to) {
         return copied == null && mode != DirectIo.ALWAYS && residency != null && isCached(residency, from, to);
     }

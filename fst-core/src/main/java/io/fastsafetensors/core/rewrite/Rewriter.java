@@ -42,6 +42,9 @@ import java.util.TreeMap;
 /// Tensors are written in the order of their files, which is the order in which pieces come out of a batch; so the output
 /// is appended to and never held in memory. Nothing of it is seen under its own name before all of it was written and
 /// every digest was right.
+///
+/// Memory is bounded by the budget whatever the sizes of the tensors, since large ones are cut into pieces; a failure
+/// leaves the files of an earlier copy as they were.
 public final class Rewriter {
     /// Enough for drives to be busy, little enough for a process of 300 MiB.
     private static final long DEFAULT_BUDGET = 96L << 20;
@@ -114,6 +117,8 @@ public final class Rewriter {
         }
     }
 
+    /// A batch's files are checked before it is given back: bytes of a file that changed meanwhile are never
+    /// published.
     private static void write(BatchProducer.Batch batch, BatchProducer feeder, Pieces pieces,
             DigestCheck.Rewriting digests, CheckpointOutput output, MemorySegment bounce) {
         try {

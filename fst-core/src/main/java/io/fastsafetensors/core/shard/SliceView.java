@@ -191,8 +191,8 @@ public record SliceView(Shape shape, Strided view, boolean contiguous, long byte
         }
     }
 
-    /// Walks over the runs of bytes that a slice takes of a tensor, by rising offset: where each begins in the tensor and where
-    /// it goes in the result. Allocates nothing on the way; for one thread.
+    /// Walks over the runs of bytes that a slice takes of a tensor, by rising offset: where each begins in the tensor
+    /// and where it goes in the result. Allocates nothing on the way; for one thread.
     public static final class Runs {
         private final long[] counts;
         private final long[] sourceStrides;

@@ -47,8 +47,8 @@ public interface DerivedSource {
         void close();
     }
 
-    /// An open [DerivedSource] as a file: uses its parts until it is closed. Its identity is its name alone: whether its bytes
-    /// are of one version is asked of the parts, each by its own user of it.
+    /// An open [DerivedSource] as a file: uses its parts until it is closed. Its identity is its name alone: whether
+    /// its bytes are of one version is asked of the parts, each by its own user of it.
     ///
     /// Closing it releases the parts after the bytes that were made of them; each part may stay open for others.
     final class Opened implements StorageFile {

@@ -110,6 +110,8 @@ final class BatchPlanner implements AutoCloseable {
         return prepare(run.to() < regular.run().to() ? run : regular.run(), available - run.ownedBytes());
     }
 
+    /// A batch that is planned holds mappings at most; its memory is granted afterwards, when there is room.
+    ///
     /// @param most the most that buffers and readers may take
     private Batch prepare(StreamPlan.Run run, long most) {
         int first = plan.firstFile(run);

@@ -31,6 +31,12 @@ import org.jspecify.annotations.Nullable;
 ///
 /// A batch is cut when its turn comes: a share of the budget, or what owned tensors have left of it. Nothing is read
 /// before the memory for it was granted.
+///
+/// The thread waits for three things: a place among the batches in memory, room in the budget, and the readers of the
+/// last but one batch. Whatever releases memory wakes it ([LoadMemory#onRelease]), on whichever thread that happens.
+///
+/// A failure of the thread is told when the batches before it were consumed, so that a stream fails at the tensor
+/// that could not be read and not earlier.
 public final class BatchProducer implements AutoCloseable {
     private static final Logger LOG = System.getLogger("io.fastsafetensors.core");
     /// Loads that read at a time: the next one keeps the readers busy while the last blocks of one arrive.
@@ -66,6 +72,9 @@ public final class BatchProducer implements AutoCloseable {
     private @Nullable Throwable failure;
 
     /// A batch that is being loaded or consumed. Thread-safe.
+    ///
+    /// The grant stays until the batch ends, because copies for owned tensors are allocated out of it while it is
+    /// consumed.
     public static final class Batch {
         private final LoadedWeights weights;
         private final StreamPlan.Run run;
@@ -173,6 +182,7 @@ public final class BatchProducer implements AutoCloseable {
         }
     }
 
+    /// On the thread of the stream.
     private void run(Resources resources) {
         try {
             feed();
@@ -221,6 +231,7 @@ public final class BatchProducer implements AutoCloseable {
 
     /// Starts the next batch when there is room for it.
     ///
+    /// @param reading the loads that may still read, the oldest first
     /// @return the tensor after it; `from` if no batch is wanted any more
     private int feed(int from, ArrayDeque<LoadedWeights> reading) {
         BatchPlanner.Batch planned = planner.regular(from);
@@ -264,7 +275,9 @@ public final class BatchProducer implements AutoCloseable {
     /// Waits until something was released. While no batch is in memory and the consumer waits for one, that can only be
     /// an owned tensor.
     ///
+    /// @param seen what [#awaitTurn()] said, before the grant was asked for
     /// @return until when to wait for that, in milliseconds of `System.nanoTime()`
+    /// @throws BudgetException if owned tensors leave no room for too long
     private synchronized long awaitRelease(long seen, long deadline, BatchPlanner.Batch planned) {
         Waits.uninterruptibly(this, () -> closed || releases != seen || (inMemory == 0 && wanted));
         if (closed || releases != seen) {
@@ -335,6 +348,8 @@ public final class BatchProducer implements AutoCloseable {
 
     /// The next batch; null after the last.
     ///
+    /// A batch that is not given back by [#done(Batch)] keeps its place in memory, and in the end no other one comes.
+    ///
     /// @throws IllegalStateException if the stream is closed meanwhile
     /// @throws io.fastsafetensors.error.LoadInterruptedException if the thread is interrupted
     /// @throws RuntimeException what failed the reading side
@@ -360,6 +375,8 @@ public final class BatchProducer implements AutoCloseable {
     }
 
     /// A batch is consumed: frees it.
+    ///
+    /// Waits for readers of the batch that still read.
     public void done(Batch batch) {
         try {
             batch.close();

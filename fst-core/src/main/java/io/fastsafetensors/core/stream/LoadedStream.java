@@ -28,8 +28,11 @@ import org.jspecify.annotations.Nullable;
 
 /// Hands out the tensors of one batch after the other. One thread iterates; any thread closes.
 ///
-/// What it hands out of and frees is in [Batches], which refers to no stream: the leak detector frees the batches of a stream
-/// that was collected, and anything that refers to the stream would keep it from being collected.
+/// What it hands out of and frees is in [Batches], which refers to no stream: the leak detector frees the batches of a
+/// stream that was collected, and anything that refers to the stream would keep it from being collected.
+///
+/// Tensors come in the order of the files, except that within a batch those whose bytes have arrived come first. A
+/// batch is freed when the tensor after its last one is asked for.
 public final class LoadedStream implements TensorStream {
     /// Owned tensors of so many bytes arrive in buffers of their own; smaller ones are copied out of their batch.
     private static final long OWNED_ALONE = 16L << 20;
@@ -86,6 +89,8 @@ public final class LoadedStream implements TensorStream {
     }
 
     /// An inner class on purpose: who iterates keeps the stream from being collected.
+    ///
+    /// A tensor that is not owned is lent: the next call closes it.
     private final class Once implements Iterator<Tensor> {
         private @Nullable Tensor lent;
 
@@ -176,8 +181,8 @@ public final class LoadedStream implements TensorStream {
             return closed && remaining > 0 && !ended;
         }
 
-        /// The next tensor: the first of the batch that is there, or else the first. What fails ends the stream, except that an
-        /// interrupt ends this call alone.
+        /// The next tensor: the first of the batch that is there, or else the first. What fails ends the stream, except
+        /// that an interrupt ends this call alone. Called by one thread.
         Tensor next() {
             ReaderThreads.requireMayWait("the next tensor of the stream");
             try {
@@ -300,8 +305,8 @@ public final class LoadedStream implements TensorStream {
             }
         }
 
-        /// Cancels and frees. Idempotent, from any thread; every caller returns when everything is freed, or after as long as a
-        /// close waits. On a reader's own thread, which cannot wait for itself, it returns at once.
+        /// Cancels and frees. Idempotent, from any thread; every caller returns when everything is freed, or after as
+        /// long as a close waits. On a reader's own thread, which cannot wait for itself, it returns at once.
         ///
         /// @throws RuntimeException what could not be freed, to the first caller; everything else is
         void close() {

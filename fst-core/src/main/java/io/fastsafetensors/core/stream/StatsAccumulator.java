@@ -37,6 +37,7 @@ final class StatsAccumulator {
         this.secondsPlan = (System.nanoTime() - startNanos) / 1e9;
     }
 
+    /// Times since the start are the stream's, because each load was given its start: they are not added.
     synchronized void add(LoadStats batch) {
         tensors += batch.tensors();
         bytes += batch.bytes();
@@ -80,7 +81,10 @@ final class StatsAccumulator {
                 readers, readSeconds, placeSeconds, staging, device, 0, overflows, List.copyOf(storage));
     }
 
-    /// Adds up the progress of a stream's loads. Thread-safe: two of them may read at a time, and each tells of itself alone.
+    /// Adds up the progress of a stream's loads. Thread-safe: two of them may read at a time, and each tells of itself
+    /// alone.
+    ///
+    /// Never tells more than the total: batches may read bytes that others read too.
     static final class Progress {
         private final ProgressListener listener;
         private final long total;

@@ -4,6 +4,9 @@ import io.fastsafetensors.core.plan.PlanSettings;
 
 /// The device memory that a stream may hold, and its division among the batches in memory.
 ///
+/// The budget is divided by the batches in memory, so that one may be consumed while others arrive. Shares are not
+/// reserved: [io.fastsafetensors.core.memory.LoadMemory] grants each batch what it really takes.
+///
 /// @param total the most bytes at any time
 /// @param batchesInMemory how many batches there may be at a time, the one being consumed included
 /// @param share what one batch may take, its readers' memory included

@@ -33,6 +33,10 @@ import org.jspecify.annotations.Nullable;
 ///
 /// It copies nothing and holds no memory by itself: every use asks the scope first, so that a use after the scope's close is
 /// an exception and never a read of freed memory. Thread-safe.
+///
+/// Three kinds, by who ends the view of the memory. Tensors of a load share their file's view, which lasts as long as
+/// the weights. Derived ones (converted, gathered, moved) are users of a view of their own in the same scope, which
+/// ends with the last of them. A detached one is alone in its scope, and is watched by the leak detector.
 public final class CoreTensor implements Tensor {
     /// The state shared by the tensors of one origin.
     ///
@@ -105,6 +109,9 @@ public final class CoreTensor implements Tensor {
     }
 
     /// As [#hold()], for an operation that reads the bytes here.
+    ///
+    /// For mappings it looks whether the file still has the pages; a file that is cut after that is an error in Java
+    /// and a fault in native code.
     ///
     /// @throws io.fastsafetensors.error.StorageException if they lie in a mapping of a file that has them no longer
     public SharedBuffer holdToRead() {
@@ -207,6 +214,7 @@ public final class CoreTensor implements Tensor {
         return handle.value();
     }
 
+    /// The address is the buffer's, so it stays the same as long as the pin is open.
     @Override
     public Pin pin() {
         return new HeldMemory(hold(), offset, byteSize, name);
@@ -344,6 +352,10 @@ public final class CoreTensor implements Tensor {
     }
 
     /// A detached tensor in another framework's memory, named `dlpack`.
+    ///
+    /// The struct is owned only once the tensor exists: until then a failure leaves it with its producer.
+    ///
+    /// @throws IllegalStateException if the device is closed
     public static CoreTensor adopt(ImportedTensor lent, SharedBackend backend, Device device, LeakDetection leaks) {
         SharedBuffer held;
         try {
@@ -358,6 +370,8 @@ public final class CoreTensor implements Tensor {
     }
 
     /// The origin of what is derived from this tensor: a detached one must outlive its derivatives.
+    ///
+    /// Otherwise the collector could free the memory of a detached tensor whose derivative is still in use.
     Origin derivedOrigin() {
         return detached == null ? origin : new Origin(this, origin.scope(), origin.device(), origin.leaks());
     }

@@ -30,6 +30,9 @@ import java.util.function.LongFunction;
 /// Each call waits for its work, on the calling thread and on a stream that nobody else uses meanwhile, so that calls of
 /// several threads do not wait for each other. A source is held for as long as it is read: its scope may be closed at any
 /// moment, and its memory goes when the work is done.
+///
+/// A stream is taken from the device's idle ones and given back; one whose work failed is closed, because nobody
+/// knows what it still does.
 public final class DeviceWork {
     /// Fills a new buffer from the sources' memory.
     private interface Fill {
@@ -129,6 +132,8 @@ public final class DeviceWork {
         }
     }
 
+    /// The new memory belongs to the scope before it is filled, so that a close meanwhile frees it, after the work.
+    ///
     /// @param held the source's buffer, held by the caller: it names the backend that does the work
     private static CoreTensor derived(CoreTensor source, SharedBuffer held, DType dtype, Shape shape, long bytes,
             Fill fill) {
@@ -197,6 +202,9 @@ public final class DeviceWork {
     }
 
     /// Copies a tensor's bytes to host memory of the same size: an array, or native memory of any thread.
+    ///
+    /// A target of a confined arena, or an array, cannot be given to a driver that copies on a thread of its own; it
+    /// is filled by way of page-locked memory, on the calling thread.
     ///
     /// @throws IllegalArgumentException if the target is read-only
     static void copyOut(CoreTensor source, MemorySegment target) {

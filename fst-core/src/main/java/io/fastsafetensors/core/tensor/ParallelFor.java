@@ -18,6 +18,8 @@ public final class ParallelFor {
     /// Returns when everything was tried; an interrupt does not end that.
     ///
     /// @param name of the threads
+    /// @param work called once for each thing, by several threads; those that come after a failure are worked on all
+    ///        the same
     /// @throws RuntimeException the failure of the first of the things that failed, in their order
     public static <T> void run(String name, Collection<T> things, Consumer<T> work) {
         List<T> all = List.copyOf(things);

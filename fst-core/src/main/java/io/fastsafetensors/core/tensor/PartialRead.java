@@ -20,6 +20,9 @@ import java.util.List;
 import java.util.stream.LongStream;
 
 /// Reads a part of one tensor from its file into host memory, and nothing else of the file.
+///
+/// Reads go through the page cache, on the calling thread and, where a run is long, on helpers. The tensor's memory
+/// is that of the CPU backend, whatever device a loader has.
 public final class PartialRead {
     /// Reading over a gap of this size costs less than a second read.
     private static final long GAP = 2L * Pages.SIZE;
@@ -39,6 +42,8 @@ public final class PartialRead {
     }
 
     /// Opens the file of the tensor again, and reads.
+    ///
+    /// The version is compared before and after: all bytes are of the one whose header the checkpoint has.
     ///
     /// @return a detached tensor in host memory
     /// @throws io.fastsafetensors.error.SliceException if the slices do not fit

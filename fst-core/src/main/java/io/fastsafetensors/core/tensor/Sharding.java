@@ -15,10 +15,16 @@ import java.util.Arrays;
 import java.util.List;
 
 /// Parts of loaded tensors, and their joining.
+///
+/// What is refused here is refused on every rank, by looking at the parts of all of them: otherwise one rank would
+/// fail alone and the others would wait for it.
 public final class Sharding {
     private Sharding() {
     }
 
+    /// Refuses a rank that the load does not have.
+    ///
+    /// @throws IllegalArgumentException if it has no such rank
     public static void requireRank(int rank, RankLayout way) {
         if (rank < 0 || rank >= way.ranks()) {
             throw new IllegalArgumentException("rank " + rank + " of a load by " + way.ranks());

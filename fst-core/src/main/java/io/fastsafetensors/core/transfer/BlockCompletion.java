@@ -7,11 +7,11 @@ import io.fastsafetensors.core.plan.ReadPlan;
 import java.util.concurrent.atomic.AtomicIntegerArray;
 import org.jspecify.annotations.Nullable;
 
-/// Tracks the blocks of a plan that have arrived: lets threads wait for them, counts their bytes, tells a listener, and notes
-/// when the first tensor and the last block were complete. Readers report, any thread waits.
+/// Tracks the blocks of a plan that have arrived: lets threads wait for them, counts their bytes, tells a listener, and
+/// notes when the first tensor and the last block were complete. Readers report, any thread waits.
 ///
-/// Everything that is noted of a block is written before the block can be seen, so a thread that sees its last block sees the
-/// times and the bytes too. A block that has arrived stays, even if the load fails later.
+/// Everything that is noted of a block is written before the block can be seen, so a thread that sees its last block
+/// sees the times and the bytes too. A block that has arrived stays, even if the load fails later.
 ///
 /// Two locks, never nested: [#changed] guards what is noted of blocks and is what waiters wait on; [#telling] keeps
 /// reports to the listener in order. Whether a block has arrived is read without a lock, so that `get` of a tensor

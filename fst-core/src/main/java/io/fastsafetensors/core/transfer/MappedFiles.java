@@ -126,7 +126,8 @@ public final class MappedFiles {
         return entries.values().stream().mapToLong(e -> e.file.length()).sum();
     }
 
-    /// The most bytes that stay mapped: half of the memory of machine or container, or the system property `fst.mappedBytes`.
+    /// The most bytes that stay mapped: half of the memory of machine or container, or the system property
+    /// `fst.mappedBytes`.
     long mostBytes() {
         return mostBytes;
     }

@@ -39,8 +39,8 @@ public final class PathSelector {
     private static final FileTransfer IN_PLACE = new FileTransfer(PlannedPath.IN_PLACE,
             "the host can address the memory and the file is aligned");
 
-    /// Pages that are there already come at hundreds of gigabytes a second: enough of them that what a block costs besides does not
-    /// count.
+    /// Pages that are there already come at hundreds of gigabytes a second: enough of them that what a block costs
+    /// besides does not count.
     private static final int MAPPED_BLOCK = 32 << 20;
 
     private final LoadOptions options;
@@ -163,8 +163,8 @@ public final class PathSelector {
                         : "direct storage would copy through the host, which slots do faster: " + support.reason());
     }
 
-    /// What goes on to be written or handed out in batches is copied, so that it stays as it was when the file's identity was
-    /// checked.
+    /// What goes on to be written or handed out in batches is copied, so that it stays as it was when the file's
+    /// identity was checked.
     private FileTransfer mappedInPlace(SourceFile file, boolean whole) {
         String obstacle = options.group().isPresent() ? "ranks that share a load fill each other's memory"
                 : !whole ? "batches are read into memory that is used again"

@@ -21,8 +21,8 @@ import java.util.Set;
 public final class Readers {
     private static final int FEWEST = 4;
     private static final int MOST = 16;
-    /// One thread submits copies faster than they are done, and brings in pages faster than several, which the kernel makes wait
-    /// for each other.
+    /// One thread submits copies faster than they are done, and brings in pages faster than several, which the kernel
+    /// makes wait for each other.
     private static final int MAPPED = 1;
     /// How many times as many readers of remote files may work as the storage says.
     private static final int REMOTE_GROWTH = 4;

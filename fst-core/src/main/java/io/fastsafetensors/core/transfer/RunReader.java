@@ -5,8 +5,8 @@ import io.fastsafetensors.core.read.BlockReader;
 import io.fastsafetensors.types.DType;
 import java.lang.foreign.MemorySegment;
 
-/// Reads of a block only the runs that tensors want, where its rows are cut and the page cache has them: what lies between is
-/// neither read nor moved. Rows go behind one another, as they go on. Used by one reader.
+/// Reads of a block only the runs that tensors want, where its rows are cut and the page cache has them: what lies
+/// between is neither read nor moved. Rows go behind one another, as they go on. Used by one reader.
 ///
 /// Each block is gone through twice: first its runs are counted, and only if reading them one by one costs less than
 /// reading the block are they read. Blocks that somebody looks at as a whole, and those that are not in the page cache, are

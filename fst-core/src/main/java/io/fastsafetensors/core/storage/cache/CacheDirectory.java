@@ -32,10 +32,10 @@ import java.util.concurrent.locks.LockSupport;
 
 import org.jspecify.annotations.Nullable;
 
-/// A directory of entries, shared by processes that may be killed at any moment. Each entry is two files: `KEY.parts`, a list
-/// that grows by one record for each part that was written, and `KEY.ID.data`, a sparse copy of the remote file. What is read
-/// is compared with the checksums of the list, so no lock is needed for the bytes to be right; the lock file only keeps two
-/// processes from making room at the same time. Thread-safe.
+/// A directory of entries, shared by processes that may be killed at any moment. Each entry is two files: `KEY.parts`,
+/// a list that grows by one record for each part that was written, and `KEY.ID.data`, a sparse copy of the remote file.
+/// What is read is compared with the checksums of the list, so no lock is needed for the bytes to be right; the lock
+/// file only keeps two processes from making room at the same time. Thread-safe.
 ///
 /// The bound is kept by asking for room before each write ([#reserve]), in steps so that the directory is looked at
 /// once for many writes. Processes that write at the same time may exceed it together by a step each.

@@ -225,8 +225,8 @@ final class CacheEntry implements AutoCloseable {
         return parts.heldUntil(0, head.fileLength()) == head.fileLength();
     }
 
-    /// Makes a whole copy one that others may rely on, who have no checksums: it is on the disk, and parts that another process
-    /// has written, whose bytes a crash of the system may have taken, are what they should be.
+    /// Makes a whole copy one that others may rely on, who have no checksums: it is on the disk, and parts that another
+    /// process has written, whose bytes a crash of the system may have taken, are what they should be.
     ///
     /// @return false if parts have to be fetched again, or it cannot be written
     boolean settle() {

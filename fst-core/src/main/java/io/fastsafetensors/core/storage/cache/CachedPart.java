@@ -6,8 +6,8 @@ import java.util.zip.CRC32C;
 
 import org.jspecify.annotations.Nullable;
 
-/// A range of a file that was written to its copy, with a checksum for each piece. A piece is what lies between two multiples
-/// of 64 KiB, so that a read elsewhere has little to read besides. Immutable.
+/// A range of a file that was written to its copy, with a checksum for each piece. A piece is what lies between two
+/// multiples of 64 KiB, so that a read elsewhere has little to read besides. Immutable.
 ///
 /// A record of the list, little-endian: magic, the entry's id, first byte and end, the number of pieces, their
 /// CRC-32Cs, and a CRC-32C of all before it. A reader that finds no magic or a wrong checksum looks for the next
