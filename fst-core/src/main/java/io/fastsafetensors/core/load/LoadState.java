@@ -1,18 +1,13 @@
 package io.fastsafetensors.core.load;
 
-import io.fastsafetensors.core.memory.BufferView;
 import io.fastsafetensors.core.memory.Resources;
 import io.fastsafetensors.core.memory.SharedBackend;
-import io.fastsafetensors.core.memory.SharedBuffer;
 import io.fastsafetensors.core.memory.TensorScope;
 import io.fastsafetensors.core.transfer.LoadJob;
 import io.fastsafetensors.core.transfer.ReaderThreads;
 import io.fastsafetensors.spi.Releases;
 import java.lang.System.Logger.Level;
 import java.lang.System.Logger;
-import java.util.ArrayList;
-import java.util.List;
-import org.jspecify.annotations.Nullable;
 
 /// The resources of a load, apart from the object that the user has, so that they can be freed when that was collected.
 ///
@@ -26,9 +21,6 @@ final class LoadState {
     private final LoadJob job;
     /// The scope and the device. The scope is closed first: buffers go back to a device that is still open.
     private final Resources resources = new Resources();
-    /// One for each file of the plan. Written by the thread that starts the load, before the weights are handed out.
-    private final List<@Nullable BufferView> leases = new ArrayList<>();
-
     /// @param scope what its tensors live in, closed with it
     /// @param job its readers
     /// @param backend the device, retained until [#close()]
@@ -42,20 +34,6 @@ final class LoadState {
 
     TensorScope scope() {
         return scope;
-    }
-
-    /// The next file's memory, which is taken over; null if nothing is loaded from it. Before others see this state.
-    ///
-    /// @return the number of the file
-    int add(@Nullable SharedBuffer buffer) {
-        leases.add(buffer == null ? null : scope.lease(buffer));
-        return leases.size() - 1;
-    }
-
-    /// Null for a file of which nothing is loaded.
-    @Nullable
-    BufferView lease(int file) {
-        return leases.get(file);
     }
 
     LoadJob job() {

@@ -18,11 +18,11 @@ import io.fastsafetensors.core.memory.BufferView;
 import io.fastsafetensors.core.memory.LeakDetector;
 import io.fastsafetensors.core.memory.LoadMemory;
 import io.fastsafetensors.core.memory.SharedBuffer;
-import io.fastsafetensors.core.plan.PlannedFile;
-import io.fastsafetensors.core.plan.PlannedTensor;
+import io.fastsafetensors.core.memory.TensorScope;
 import io.fastsafetensors.core.plan.PlannedTensors;
 import io.fastsafetensors.core.plan.ReadPlan;
 import io.fastsafetensors.core.shard.Part;
+import io.fastsafetensors.core.transfer.BlockCompletion;
 import io.fastsafetensors.core.transfer.ReaderThreads;
 import io.fastsafetensors.error.SliceException;
 import io.fastsafetensors.error.TensorNotFoundException;
@@ -33,6 +33,7 @@ import io.fastsafetensors.types.Location;
 import io.fastsafetensors.types.Shape;
 import io.fastsafetensors.types.TensorInfo;
 import java.util.AbstractSet;
+import java.util.Arrays;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -59,6 +60,13 @@ public final class LoadedWeights implements Weights {
     private final ReadPlan plan;
     /// What is to be stopped and freed; apart from this object, which the leak detector watches.
     private final LoadState state;
+    /// The state's, asked with each call.
+    private final TensorScope scope;
+    /// The state's, asked about each tensor whenever it is handed out.
+    private final BlockCompletion arrivals;
+    /// The tensors of each file of the plan, and the view of their buffer; null for a file of which nothing is loaded.
+    private final PlannedTensors[] tensors;
+    private final @Nullable BufferView[] views;
     private final LoadTiming clock;
     /// Asked for its peak alone; the buffers of the tensors are the state's.
     private final LoadMemory memory;
@@ -73,25 +81,41 @@ public final class LoadedWeights implements Weights {
     private final boolean alone;
     private final LeakDetector.Ticket ticket;
 
-    LoadedWeights(ParsedCheckpoint checkpoint, int firstFile, ReadPlan plan, LoadState state, LoadTiming clock,
-            LoadMemory memory,
-            DigestCheck digests, Device device, LeakDetection leaks, RankLayout way, boolean alone) {
+    /// A tensor's place in the plan: what is asked of it is read from columns, and no object is made besides.
+    private record Found(PlannedTensors in, int at) {
+        TensorInfo info() {
+            return in.info(at);
+        }
+    }
+
+    /// @param views one for each file of the plan; the scope ends them
+    LoadedWeights(ParsedCheckpoint checkpoint, int firstFile, ReadPlan plan, LoadState state,
+            @Nullable BufferView[] views, LoadTiming clock, LoadMemory memory, DigestCheck digests, Device device,
+            LeakDetection leaks, RankLayout way, boolean alone) {
         this.alone = alone;
         this.checkpoint = checkpoint;
         this.firstFile = firstFile;
         this.plan = plan;
         this.state = state;
+        this.scope = state.scope();
+        this.arrivals = state.job().arrivals();
+        // A loop: method references are linked at run time, in each process's first load.
+        this.tensors = new PlannedTensors[plan.planned().size()];
+        for (int f = 0; f < tensors.length; f++) {
+            tensors[f] = plan.planned().get(f).tensors();
+        }
+        this.views = views;
         this.clock = clock;
         this.memory = memory;
         this.digests = digests;
         this.way = way;
-        this.origin = new CoreTensor.Origin(this, state.scope(), device, leaks);
-        this.ticket = LeakDetector.watch(this, state.scope().toString(), leaks, state::abandon);
+        this.origin = new CoreTensor.Origin(this, scope, device, leaks);
+        this.ticket = LeakDetector.watch(this, scope.toString(), leaks, state::abandon);
     }
 
     /// Every call of a user begins with it, so that a closed load answers alike whatever is asked.
     private void requireOpen() {
-        state.scope().requireOpen();
+        scope.requireOpen();
     }
 
     /// Waits until only the last blocks are still to come, on a thread of the project's own.
@@ -105,7 +129,7 @@ public final class LoadedWeights implements Weights {
     /// @throws RuntimeException what failed the load
     public void requireRead() {
         state.job().joinInterruptibly();
-        state.job().arrivals().requireSuccess();
+        arrivals.requireSuccess();
     }
 
     /// Waits until nothing is read any more, whether it succeeded or not, on a thread of the project's own.
@@ -114,24 +138,24 @@ public final class LoadedWeights implements Weights {
     }
 
     /// By the number of the tensor in the checkpoint: the plan has no table of names of its own.
-    private @Nullable PlannedTensor find(String name) {
+    private @Nullable Found find(String name) {
         int number = checkpoint.number(name);
         if (number < 0) {
             return null;
         }
         int file = checkpoint.fileOf(number);
-        if (file < firstFile || file >= firstFile + plan.planned().size()) {
+        if (file < firstFile || file >= firstFile + tensors.length) {
             return null;
         }
-        PlannedTensors tensors = plan.planned().get(file - firstFile).tensors();
-        int position = tensors.find(number - checkpoint.firstOfFile(file));
-        return position < 0 ? null : tensors.get(position);
+        PlannedTensors ofFile = tensors[file - firstFile];
+        int position = ofFile.find(number - checkpoint.firstOfFile(file));
+        return position < 0 ? null : new Found(ofFile, position);
     }
 
     /// @throws TensorNotFoundException saying whether the checkpoint or only the selection lacks it
-    private PlannedTensor planned(String name) {
+    private Found planned(String name) {
         requireOpen();
-        PlannedTensor tensor = find(name);
+        Found tensor = find(name);
         if (tensor == null) {
             checkpoint.info(name);
             throw new TensorNotFoundException(name, "it is in the checkpoint but was not selected for this load");
@@ -181,6 +205,13 @@ public final class LoadedWeights implements Weights {
         return plan;
     }
 
+    /// By itself, because it is called for each tensor of a model: without options there are none to look at.
+    @Override
+    public Tensor get(String name) {
+        Objects.requireNonNull(name, "name");
+        return whole(name);
+    }
+
     @Override
     public Tensor get(String name, GetOptions options) {
         Objects.requireNonNull(name, "name");
@@ -193,17 +224,17 @@ public final class LoadedWeights implements Weights {
     }
 
     /// @throws SliceException if only a part of it was loaded
-    private PlannedTensor plannedWhole(String name) {
-        PlannedTensor tensor = planned(name);
-        if (tensor.part().dim() >= 0) {
+    private Found plannedWhole(String name) {
+        Found tensor = planned(name);
+        if (tensor.in().dim(tensor.at()) >= 0) {
             throw otherCut(tensor, "the whole tensor");
         }
         return tensor;
     }
 
-    private SliceException otherCut(PlannedTensor tensor, String asked) {
+    private SliceException otherCut(Found tensor, String asked) {
         return new SliceException(SliceException.Reason.INVALID_DIMENSION, "only this rank's part along dimension "
-                + tensor.part().dim() + " was loaded, as the shard specification says; " + asked
+                + tensor.in().dim(tensor.at()) + " was loaded, as the shard specification says; " + asked
                 + " needs another specification, or distribution OWNER or STRIPED",
                 tensor.info().file().where().withTensor(tensor.info().name()));
     }
@@ -240,20 +271,22 @@ public final class LoadedWeights implements Weights {
     ///
     /// Order: bytes, digest of the file, still open, digest of the tensor. A wait is a Flight Recorder event only if
     /// there was one.
-    private CoreTensor loaded(PlannedTensor tensor) {
-        String name = tensor.info().name();
-        if (!state.job().arrivals().isThere(tensor.firstBlock(), tensor.lastBlock())) {
+    private CoreTensor loaded(Found tensor) {
+        TensorInfo info = tensor.info();
+        String name = info.name();
+        int first = tensor.in().firstBlock(tensor.at());
+        int last = tensor.in().lastBlock(tensor.at());
+        if (!arrivals.isThere(first, last)) {
             String what = "tensor \"" + name + "\"";
             ReaderThreads.requireMayWait(what);
             Span span = Recorder.wait(name);
-            state.job().arrivals().await(tensor.firstBlock(), tensor.lastBlock(), what);
+            arrivals.await(first, last, what);
             span.finish("done");
         }
-        checkpoint.requireDigest(tensor.info().file(),
+        checkpoint.requireDigest(info.file(),
                 () -> ReaderThreads.requireMayWait("the digest of the file of tensor \"" + name + "\""));
         requireOpen();
-        CoreTensor loaded = new CoreTensor(origin, lease(tensor), false, name, tensor.dtype(), tensor.shape(),
-                tensor.bufferOffset(), tensor.byteSize());
+        CoreTensor loaded = tensor(tensor, view(tensor), false);
         digests.require(name, loaded);
         return loaded;
     }
@@ -262,9 +295,15 @@ public final class LoadedWeights implements Weights {
     ///
     /// For an owner, whose file's memory may be released while a tensor that was handed out still needs it.
     public CoreTensor counted(String name) {
-        PlannedTensor tensor = planned(name);
-        return new CoreTensor(origin, lease(tensor).retain(), true, name, tensor.dtype(), tensor.shape(),
-                tensor.bufferOffset(), tensor.byteSize());
+        Found tensor = planned(name);
+        return tensor(tensor, view(tensor).retain(), true);
+    }
+
+    private CoreTensor tensor(Found tensor, BufferView view, boolean countsOnView) {
+        PlannedTensors in = tensor.in();
+        int at = tensor.at();
+        return new CoreTensor(origin, view, countsOnView, in.info(at).name(), in.dtype(at), in.shape(at),
+                in.bufferOffset(at), in.byteSize(at));
     }
 
     /// A tensor in memory of its own, in the scope of these.
@@ -273,22 +312,22 @@ public final class LoadedWeights implements Weights {
     ///
     /// @param buffer with a hold, which the tensor takes over
     public CoreTensor derived(SharedBuffer buffer, String name, DType dtype, Shape shape) {
-        return new CoreTensor(origin, state.scope().lease(buffer), true, name, dtype, shape, 0,
+        return new CoreTensor(origin, scope.lease(buffer), true, name, dtype, shape, 0,
                 buffer.buffer().byteSize());
     }
 
     /// The view of the buffer that holds the tensors of its file.
-    private BufferView lease(PlannedTensor tensor) {
-        BufferView lease = state.lease(tensor.file());
-        if (lease == null) {
+    private BufferView view(Found tensor) {
+        BufferView view = views[tensor.in().file()];
+        if (view == null) {
             throw new AssertionError("a tensor of a file without a buffer");
         }
-        return lease;
+        return view;
     }
 
     /// The bytes of the buffer that a tensor shares with others of its file.
     public long fileBytes(String name) {
-        return plan.planned().get(planned(name).file()).bufferBytes();
+        return plan.planned().get(planned(name).in().file()).bufferBytes();
     }
 
     /// What a tensor of the checkpoint is loaded as, by whichever rank.
@@ -309,18 +348,18 @@ public final class LoadedWeights implements Weights {
     ///
     /// Waits until the blocks of the file have arrived or the load has failed, since readers write there.
     public void free(String name) {
-        PlannedTensor tensor = planned(name);
-        int first = plan.firstBlock(tensor.file());
-        if (state.job().arrivals().awaitEnd(first, plan.firstBlock(tensor.file() + 1) - 1)) {
-            state.scope().release(lease(tensor));
+        Found tensor = planned(name);
+        int file = tensor.in().file();
+        if (arrivals.awaitEnd(plan.firstBlock(file), plan.firstBlock(file + 1) - 1)) {
+            scope.release(view(tensor));
         }
     }
 
     @Override
     public boolean isReady(String name) {
         Objects.requireNonNull(name, "name");
-        PlannedTensor tensor = planned(name);
-        return state.job().arrivals().isThere(tensor.firstBlock(), tensor.lastBlock());
+        Found tensor = planned(name);
+        return arrivals.isThere(tensor.in().firstBlock(tensor.at()), tensor.in().lastBlock(tensor.at()));
     }
 
     @Override
@@ -334,12 +373,13 @@ public final class LoadedWeights implements Weights {
     ///
     /// @throws SliceException if another part than the one asked for was loaded
     private CoreTensor part(String name, int dim) {
-        PlannedTensor tensor = planned(name);
+        Found tensor = planned(name);
         Part.requireAll(loadedInfo(tensor.info()), dim, way.ranks());
-        if (tensor.part().dim() < 0) {
+        int loadedDim = tensor.in().dim(tensor.at());
+        if (loadedDim < 0) {
             return Sharding.part(loaded(tensor), dim, way);
         }
-        if (tensor.part().dim() != dim) {
+        if (loadedDim != dim) {
             throw otherCut(tensor, dim < 0 ? "the whole tensor" : "a part along dimension " + dim);
         }
         return loaded(tensor);
@@ -360,7 +400,7 @@ public final class LoadedWeights implements Weights {
         Objects.requireNonNull(options, "options");
         requireOpen();
         Sharding.requireRank(destination, way);
-        PlannedTensor tensor = plannedWhole(name);
+        Found tensor = plannedWhole(name);
         return destination == way.rank() ? Optional.of(as(loaded(tensor), options)) : Optional.empty();
     }
 
@@ -380,10 +420,10 @@ public final class LoadedWeights implements Weights {
         if (!state.job().hasEnded()) {
             ReaderThreads.requireMayWait("all tensors");
         }
-        state.job().arrivals().await(0, plan.blocks().size() - 1, "all tensors");
+        arrivals.await(0, plan.blocks().size() - 1, "all tensors");
         state.job().joinInterruptibly();
         requireOpen();
-        state.job().arrivals().requireSuccess();
+        arrivals.requireSuccess();
         checkpoint.digests().requireAll();
         ParallelFor.run("fst-digest", digests.names(), this::loaded);
     }
@@ -401,7 +441,7 @@ public final class LoadedWeights implements Weights {
 
     @Override
     public boolean isClosed() {
-        return state.scope().isClosed();
+        return scope.isClosed();
     }
 
     /// As [#close()], without waiting for readers: the last of them frees.
@@ -421,15 +461,15 @@ public final class LoadedWeights implements Weights {
 
     @Override
     public String toString() {
-        return state.scope() + (isClosed() ? " (closed)" : "");
+        return scope + (isClosed() ? " (closed)" : "");
     }
 
     /// A view, in the order of the plan.
     private final class Names extends AbstractSet<String> {
         @Override
         public Iterator<String> iterator() {
-            return plan.planned().stream().map(PlannedFile::tensors)
-                    .flatMap(tensors -> IntStream.range(0, tensors.size()).mapToObj(t -> tensors.info(t).name()))
+            return Arrays.stream(tensors)
+                    .flatMap(file -> IntStream.range(0, file.size()).mapToObj(t -> file.info(t).name()))
                     .iterator();
         }
 
@@ -440,7 +480,7 @@ public final class LoadedWeights implements Weights {
 
         @Override
         public int size() {
-            return plan.planned().stream().mapToInt(file -> file.tensors().size()).sum();
+            return Arrays.stream(tensors).mapToInt(PlannedTensors::size).sum();
         }
     }
 }

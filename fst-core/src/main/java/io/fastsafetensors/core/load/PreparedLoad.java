@@ -8,6 +8,7 @@ import io.fastsafetensors.core.header.FileHeader;
 import io.fastsafetensors.core.header.ParsedCheckpoint;
 import io.fastsafetensors.core.jfr.Recorder;
 import io.fastsafetensors.core.jfr.Span;
+import io.fastsafetensors.core.memory.BufferView;
 import io.fastsafetensors.core.memory.LoadMemory;
 import io.fastsafetensors.core.memory.Resources;
 import io.fastsafetensors.core.memory.SharedBuffer;
@@ -191,15 +192,17 @@ public final class PreparedLoad implements AutoCloseable {
         }
         try {
             Iterator<Long> sizes = bufferSizes.iterator();
-            for (PlannedFile file : plan.planned()) {
-                SharedBuffer buffer = file.tensors().isEmpty() ? null : place(file, grant, sizes.next());
-                int place = state.add(buffer);
-                if (buffer != null) {
-                    places.set(place, buffer);
+            List<PlannedFile> files = plan.planned();
+            @Nullable BufferView[] views = new BufferView[files.size()];
+            for (int f = 0; f < views.length; f++) {
+                if (!files.get(f).tensors().isEmpty()) {
+                    SharedBuffer buffer = place(files.get(f), grant, sizes.next());
+                    views[f] = scope.lease(buffer);
+                    places.set(f, buffer);
                 }
             }
-            return new LoadedWeights(checkpoint, firstFile, plan, state, clock, memory, digests, target.device(),
-                    options.leakDetection(), way, alone);
+            return new LoadedWeights(checkpoint, firstFile, plan, state, views, clock, memory, digests,
+                    target.device(), options.leakDetection(), way, alone);
         } catch (RuntimeException | Error e) {
             if (exchange != null) {
                 exchange.abandon();

@@ -2,6 +2,7 @@ package io.fastsafetensors.core.memory;
 
 import io.fastsafetensors.spi.ffm.NativeAccess;
 import io.fastsafetensors.spi.ffm.RawMemory;
+import io.fastsafetensors.types.DeviceHandle;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
@@ -20,9 +21,12 @@ public final class BufferView {
     private final SharedBuffer buffer;
     /// That of all segments given out, made with the first one.
     private @Nullable Arena arena;
+    /// That of the buffer's first byte, asked for once: it stays the same while the buffer is open, which it is at least as
+    /// long as this view.
+    private @Nullable DeviceHandle handle;
     /// Tensors that the view ends with; see [TensorScope#release].
     private int users = 1;
-    /// Guarded by this object, as the arena and the users are.
+    /// Guarded by this object, as everything that changes is.
     private boolean closed;
 
     /// Takes over one reference to `buffer`; one user.
@@ -58,6 +62,19 @@ public final class BufferView {
             MemorySegment view = RawMemory.view(whole.address() + offset, byteSize, arena);
             return whole.isReadOnly() ? view.asReadOnly() : view;
         }
+    }
+
+    /// The pointer or object of byte `offset`. Valid as long as this view is open; nothing is retained for it.
+    ///
+    /// @throws IllegalStateException if the view is closed
+    public synchronized DeviceHandle handle(long offset) {
+        requireOpen();
+        DeviceHandle first = handle;
+        if (first == null) {
+            first = buffer.handle(0);
+            handle = first;
+        }
+        return first.plus(offset);
     }
 
     /// One user more.

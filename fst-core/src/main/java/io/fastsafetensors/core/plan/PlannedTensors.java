@@ -2,6 +2,7 @@ package io.fastsafetensors.core.plan;
 
 import io.fastsafetensors.core.shard.Part;
 import io.fastsafetensors.types.DType;
+import io.fastsafetensors.types.Shape;
 import io.fastsafetensors.types.TensorInfo;
 import java.util.AbstractList;
 import java.util.Arrays;
@@ -17,6 +18,8 @@ import org.jspecify.annotations.Nullable;
 public final class PlannedTensors extends AbstractList<PlannedTensor> implements RandomAccess {
     private final PlanSettings settings;
     private final int file;
+    /// Whether a tensor may have another dtype than its file has; where not, nobody asks the settings about each.
+    private final boolean converts;
     private final List<TensorInfo> header;
     /// The tensors' numbers in the header; null if they are all of it.
     private final int @Nullable [] numbers;
@@ -29,6 +32,7 @@ public final class PlannedTensors extends AbstractList<PlannedTensor> implements
     PlannedTensors(PlanSettings settings, int file, Selected selected) {
         this.settings = settings;
         this.file = file;
+        this.converts = settings.dtype().isPresent();
         this.header = selected.header();
         this.numbers = selected.numbers();
         this.parts = selected.parts();
@@ -57,8 +61,7 @@ public final class PlannedTensors extends AbstractList<PlannedTensor> implements
     public PlannedTensor get(int index) {
         TensorInfo info = info(index);
         Part part = parts == null ? Part.whole(info) : parts[index];
-        DType target = settings.target(info);
-        return new PlannedTensor(info, part, file, target, bufferOffset[index], byteSize(info, part, target),
+        return new PlannedTensor(info, part, file, dtype(index), bufferOffset[index], byteSize(index),
                 firstBlock[index], lastBlock[index]);
     }
 
@@ -91,12 +94,36 @@ public final class PlannedTensors extends AbstractList<PlannedTensor> implements
 
     /// See [PlannedTensor#dtype()].
     public DType dtype(int index) {
-        return settings.target(info(index));
+        TensorInfo info = info(index);
+        return converts ? settings.target(info) : info.dtype();
     }
 
-    /// The bytes in the buffer. Elements fill whole bytes in either dtype: the planner has refused others.
-    private static long byteSize(TensorInfo info, Part part, DType target) {
-        return target == info.dtype() ? part.byteSize() : target.byteSize(part.shape().elements());
+    /// The index in the plan of the file that all are of.
+    public int file() {
+        return file;
+    }
+
+    /// See [PlannedTensor#byteSize()]. Elements fill whole bytes in either dtype: the planner has refused others.
+    public long byteSize(int index) {
+        TensorInfo info = info(index);
+        DType target = dtype(index);
+        return target != info.dtype() ? target.byteSize(shape(index).elements())
+                : parts == null ? info.byteSize() : parts[index].byteSize();
+    }
+
+    /// See [PlannedTensor#bufferOffset()].
+    public long bufferOffset(int index) {
+        return bufferOffset[index];
+    }
+
+    /// See [PlannedTensor#shape()].
+    public Shape shape(int index) {
+        return parts == null ? info(index).shape() : parts[index].shape();
+    }
+
+    /// The dimension that only a part of was loaded along; −1 if the whole tensor was.
+    public int dim(int index) {
+        return parts == null ? -1 : parts[index].dim();
     }
 
     /// See [PlannedTensor#firstBlock()].
@@ -134,7 +161,7 @@ public final class PlannedTensors extends AbstractList<PlannedTensor> implements
         TensorInfo info = info(index);
         long inTensor = fileOffset - info.fileOffset();
         long before = parts == null ? inTensor : parts[index].before(inTensor);
-        DType target = settings.target(info);
+        DType target = dtype(index);
         return bufferOffset[index] + (target == info.dtype() ? before
                 : Math.multiplyExact(before, 8L) / info.dtype().bits() * target.bits() / 8);
     }

@@ -159,12 +159,8 @@ public final class CoreTensor implements Tensor {
 
     @Override
     public DeviceHandle handle() {
-        SharedBuffer held = hold();
-        try {
-            return held.handle(offset);
-        } finally {
-            held.release();
-        }
+        requireOpen();
+        return lease.handle(offset);
     }
 
     @Override
