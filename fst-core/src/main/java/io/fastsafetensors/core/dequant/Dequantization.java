@@ -1,5 +1,6 @@
 package io.fastsafetensors.core.dequant;
 
+import io.fastsafetensors.core.dequant.QuantizedTensors.Quantized;
 import io.fastsafetensors.api.LoadOptions;
 import io.fastsafetensors.api.WriteOptions;
 import io.fastsafetensors.core.dequant.DequantizedSource.View;

@@ -1,9 +1,10 @@
 package io.fastsafetensors.core.dequant;
 
+import io.fastsafetensors.core.dequant.QuantizedTensors.Quantized;
 import io.fastsafetensors.core.storage.DerivedSource;
-import io.fastsafetensors.core.storage.ReadWindows;
-import io.fastsafetensors.core.storage.TensorPlaces;
-import io.fastsafetensors.error.StorageException;
+import io.fastsafetensors.core.storage.DerivedSource.ReadWindows;
+import io.fastsafetensors.core.storage.DerivedSource.TensorPlaces;
+import io.fastsafetensors.core.storage.FileBytes;
 import io.fastsafetensors.spi.storage.StorageFile;
 import io.fastsafetensors.types.DType;
 import io.fastsafetensors.types.Location;
@@ -339,16 +340,7 @@ final class DequantizedSource implements DerivedSource {
             }
 
             private static void fill(StorageFile file, long offset, MemorySegment into, long at, long bytes) {
-                for (long done = 0; done < bytes;) {
-                    long got = file.read(offset + done, into, at + done, bytes - done);
-                    if (got == 0) {
-                        throw new StorageException(
-                                "the file ended " + (bytes - done) + " bytes early: it shrank while it"
-                                        + " was being read",
-                                file.location().where().withOffset(offset + done));
-                    }
-                    done += got;
-                }
+                FileBytes.fill(file, file.location().where(), offset, into, at, bytes);
             }
         }
     }
@@ -356,8 +348,8 @@ final class DequantizedSource implements DerivedSource {
     /// Made once for all tensors.
     private static final class Tables {
         private static final float[] NONE = {};
-        private static final float[] E4M3 = SmallFloats.table(DType.F8_E4M3);
-        private static final float[] E8M0 = SmallFloats.table(DType.F8_E8M0);
+        private static final float[] E4M3 = BlockProduct.table(DType.F8_E4M3);
+        private static final float[] E8M0 = BlockProduct.table(DType.F8_E8M0);
 
         static float[] of(DType dtype) {
             return dtype == DType.F8_E4M3 ? E4M3 : E8M0;

@@ -4,7 +4,7 @@ import io.fastsafetensors.api.Distribution;
 import io.fastsafetensors.api.LoadOptions;
 import io.fastsafetensors.api.LoadPlan;
 import io.fastsafetensors.api.ShardSpec;
-import io.fastsafetensors.core.plan.Cuts;
+import io.fastsafetensors.core.plan.Planner.Cuts;
 import io.fastsafetensors.core.shard.Part;
 import io.fastsafetensors.error.UnsupportedFeatureException;
 import io.fastsafetensors.error.Where;

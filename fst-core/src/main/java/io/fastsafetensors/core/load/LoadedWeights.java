@@ -13,7 +13,7 @@ import io.fastsafetensors.api.Weights;
 import io.fastsafetensors.core.distribute.RankLayout;
 import io.fastsafetensors.core.header.ParsedCheckpoint;
 import io.fastsafetensors.core.jfr.Recorder;
-import io.fastsafetensors.core.jfr.Span;
+import io.fastsafetensors.core.jfr.Recorder.Span;
 import io.fastsafetensors.core.memory.BufferView;
 import io.fastsafetensors.core.memory.LeakDetector;
 import io.fastsafetensors.core.memory.LoadMemory;

@@ -1,5 +1,7 @@
 package io.fastsafetensors.core.plan;
 
+import io.fastsafetensors.core.plan.PlannedFile.FileTransfer;
+import io.fastsafetensors.core.plan.Selected.SelectedTensor;
 import io.fastsafetensors.api.Selection;
 import io.fastsafetensors.core.header.FileHeader;
 import io.fastsafetensors.core.plan.PlannedFile.PlannedPath;
@@ -9,6 +11,7 @@ import io.fastsafetensors.types.TensorInfo;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
+import io.fastsafetensors.core.shard.Part;
 
 /// Makes a [ReadPlan] of headers: selects, merges neighbours into ranges, lays out each file's buffer, cuts blocks.
 ///
@@ -233,5 +236,22 @@ public final class Planner {
                     "cannot load as " + target + ": " + elements + " elements do not fill whole bytes",
                     tensor.info().file().where().withTensor(tensor.info().name()), e);
         }
+    }
+
+    /// Selects the part of each tensor that is loaded. Pure: the same answer every time.
+    ///
+    /// An interface of this package, because who cuts (the layout of ranks) comes after it.
+    ///
+    /// Asked once for each selected tensor, before anything is laid out, because what is cut decides the ranges that are
+    /// read.
+    @FunctionalInterface
+    public interface Cuts {
+        /// Every tensor as a whole.
+        Cuts NONE = Part::whole;
+
+        /// The part of a tensor.
+        ///
+        /// @throws io.fastsafetensors.error.SliceException if it cannot be cut as it should be
+        Part of(TensorInfo tensor);
     }
 }

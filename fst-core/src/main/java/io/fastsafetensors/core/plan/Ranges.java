@@ -1,5 +1,6 @@
 package io.fastsafetensors.core.plan;
 
+import io.fastsafetensors.core.plan.Selected.SelectedTensor;
 import io.fastsafetensors.core.shard.Part;
 import java.util.Arrays;
 import java.util.List;

@@ -1,5 +1,6 @@
 package io.fastsafetensors.core.plan;
 
+import io.fastsafetensors.core.plan.Planner.Cuts;
 import io.fastsafetensors.api.Selection;
 import io.fastsafetensors.core.shard.Part;
 import io.fastsafetensors.types.TensorInfo;
@@ -13,7 +14,7 @@ import org.jspecify.annotations.Nullable;
 ///
 /// A view of the header's list with at most two arrays besides; nothing is kept where all tensors are selected whole,
 /// which is what most loads do.
-final class Selected extends AbstractList<SelectedTensor> implements RandomAccess {
+final class Selected extends AbstractList<Selected.SelectedTensor> implements RandomAccess {
     private final List<TensorInfo> header;
     /// Null if all are selected.
     private final int @Nullable [] numbers;
@@ -92,5 +93,25 @@ final class Selected extends AbstractList<SelectedTensor> implements RandomAcces
     public SelectedTensor get(int index) {
         TensorInfo info = header.get(numbers == null ? index : numbers[index]);
         return new SelectedTensor(info, parts == null ? Part.whole(info) : parts[index]);
+    }
+
+    /// A tensor of which a part is loaded.
+    ///
+    /// @param info what the header says
+    /// @param part what of it
+    record SelectedTensor(TensorInfo info, Part part) {
+        boolean isEmpty() {
+            return part.byteSize() == 0;
+        }
+
+        /// The file offset of the part's first byte.
+        long start() {
+            return info.fileOffset() + part.firstByte();
+        }
+
+        /// The file offset just past its last byte.
+        long end() {
+            return info.fileOffset() + part.endByte();
+        }
     }
 }

@@ -1,5 +1,8 @@
 package io.fastsafetensors.core.plan;
 
+import io.fastsafetensors.core.plan.Planner.Cuts;
+import io.fastsafetensors.core.plan.PlannedFile.FileTransfer;
+import io.fastsafetensors.core.plan.Selected.SelectedTensor;
 import io.fastsafetensors.api.Selection;
 import io.fastsafetensors.core.header.FileHeader;
 import io.fastsafetensors.error.BudgetException;

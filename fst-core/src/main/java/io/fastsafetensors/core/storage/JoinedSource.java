@@ -1,5 +1,7 @@
 package io.fastsafetensors.core.storage;
 
+import io.fastsafetensors.core.storage.DerivedSource.TensorPlaces;
+import io.fastsafetensors.core.storage.DerivedSource.ReadWindows;
 import io.fastsafetensors.error.StorageException;
 import io.fastsafetensors.spi.storage.StorageFile;
 import io.fastsafetensors.types.Location;
@@ -234,19 +236,9 @@ public final class JoinedSource implements DerivedSource {
                 return last;
             }
 
-            /// Reads all of it: storages may give less at a time.
+            /// @param offset the first byte, in the box
             private void fill(long offset, MemorySegment into, long at, long bytes) {
-                for (long done = 0; done < bytes;) {
-                    long where = box.fileOffset() + offset + done;
-                    long got = file.read(where, into, at + done, bytes - done);
-                    if (got == 0) {
-                        throw new StorageException(
-                                "the file ended " + (bytes - done) + " bytes early: it shrank while it"
-                                        + " was being read",
-                                file.location().where().withOffset(where));
-                    }
-                    done += got;
-                }
+                FileBytes.fill(file, file.location().where(), box.fileOffset() + offset, into, at, bytes);
             }
         }
     }

@@ -1,7 +1,7 @@
 package io.fastsafetensors.core.storage;
 
 import io.fastsafetensors.core.linux.ffm.LibC;
-import io.fastsafetensors.core.linux.ffm.Statx;
+import io.fastsafetensors.core.linux.ffm.LibC.Statx;
 import io.fastsafetensors.error.StorageException;
 import io.fastsafetensors.spi.storage.CacheResidency;
 import io.fastsafetensors.spi.storage.DescriptorAccess;

@@ -1,6 +1,6 @@
 package io.fastsafetensors.core.storage;
 
-import io.fastsafetensors.core.linux.ffm.Statx;
+import io.fastsafetensors.core.linux.ffm.LibC.Statx;
 import io.fastsafetensors.spi.storage.FileIdentity;
 import java.io.IOException;
 import java.nio.file.FileSystems;

@@ -7,6 +7,7 @@ import io.fastsafetensors.core.memory.SharedBuffer;
 import io.fastsafetensors.core.plan.Pages;
 import io.fastsafetensors.core.select.BackendSelector;
 import io.fastsafetensors.core.shard.SliceView;
+import io.fastsafetensors.core.storage.FileBytes;
 import io.fastsafetensors.core.storage.SourceFiles;
 import io.fastsafetensors.core.storage.Storages;
 import io.fastsafetensors.error.StorageException;
@@ -129,14 +130,6 @@ public final class PartialRead {
     }
 
     private void read(long offset, MemorySegment into, long at, long bytes) {
-        for (long done = 0; done < bytes;) {
-            long from = info.fileOffset() + offset + done;
-            long got = file.read(from, into, at + done, bytes - done);
-            if (got == 0) {
-                throw new StorageException("the file ended " + (bytes - done) + " bytes early: it shrank while it was"
-                        + " being read", info.file().where().withTensor(info.name()).withOffset(from));
-            }
-            done += got;
-        }
+        FileBytes.fill(file, info.file().where().withTensor(info.name()), info.fileOffset() + offset, into, at, bytes);
     }
 }

@@ -3,7 +3,7 @@ package io.fastsafetensors.core.tensor;
 import io.fastsafetensors.api.GetOptions;
 import io.fastsafetensors.core.distribute.RankLayout;
 import io.fastsafetensors.core.shard.Part;
-import io.fastsafetensors.core.shard.Shard;
+import io.fastsafetensors.core.shard.Part.Shard;
 import io.fastsafetensors.error.Printable;
 import io.fastsafetensors.error.SliceException;
 import io.fastsafetensors.error.SliceException.Reason;

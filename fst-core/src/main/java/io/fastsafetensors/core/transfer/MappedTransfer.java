@@ -1,10 +1,9 @@
 package io.fastsafetensors.core.transfer;
 
 import io.fastsafetensors.core.jfr.Recorder;
-import io.fastsafetensors.core.jfr.Span;
+import io.fastsafetensors.core.jfr.Recorder.Span;
 import io.fastsafetensors.core.plan.BlockTable;
 import io.fastsafetensors.core.plan.Pages;
-import io.fastsafetensors.spi.Fence;
 import io.fastsafetensors.spi.Releases;
 import java.lang.foreign.MemorySegment;
 
@@ -18,41 +17,36 @@ final class MappedTransfer implements BlockTransfer {
 
     private final LoadContext load;
     private final HostToDevice device;
-    private final CopiesInFlight flights;
 
     MappedTransfer(LoadContext load) {
         this.load = load;
         this.device = new HostToDevice(load, false);
-        this.flights = new CopiesInFlight(load);
     }
 
     @Override
     public void transfer(int index) {
-        flights.reduceTo(IN_FLIGHT - 1);
+        device.reduceTo(IN_FLIGHT - 1);
         BlockTable blocks = load.blocks();
         long start = blocks.start(index);
         long bytes = blocks.end(index) - start;
         MemorySegment file = load.files().mapping(blocks.file(index), load.routing());
         load.tap().read(index, file, 0);
         Span copy = Recorder.copy(load.fileOf(index).location(), start, bytes);
-        Fence fence = device.send(index, file, Pages.floor(start), false);
-        if (fence == null) {
-            return;
+        if (device.send(index, file, Pages.floor(start), false, null, copy)) {
+            load.files().mapped(bytes);
+            device.completeArrived();
         }
-        flights.add(index, fence, null, copy);
-        load.files().mapped(bytes);
-        flights.completeArrived();
     }
 
     @Override
     public void finish() {
-        flights.reduceTo(0);
+        device.reduceTo(0);
     }
 
     @Override
     public void close() {
         Releases releases = new Releases();
-        flights.abandon(device.close(releases), releases);
+        device.close(releases);
         releases.finish();
     }
 }

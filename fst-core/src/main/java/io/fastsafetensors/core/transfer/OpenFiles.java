@@ -5,7 +5,7 @@ import io.fastsafetensors.api.LoadOptions;
 import io.fastsafetensors.api.TransferPath;
 import io.fastsafetensors.core.dequant.QuantizedReads;
 import io.fastsafetensors.core.jfr.Recorder;
-import io.fastsafetensors.core.jfr.Span;
+import io.fastsafetensors.core.jfr.Recorder.Span;
 import io.fastsafetensors.core.plan.PlannedFile;
 import io.fastsafetensors.core.plan.PlannedFile.PlannedPath;
 import io.fastsafetensors.core.plan.ReadPlan;
