@@ -103,6 +103,9 @@ public record CheckpointFiles(Location location, Optional<Location> index, Optio
     }
 
     /// A dangling link is among the entries: opening it says what is wrong.
+    ///
+    /// @return empty if no name in the directory is one of a checkpoint's
+    /// @throws FormatException if there are some and none is of the variant, or none goes before the others
     private static Optional<CheckpointFiles> among(List<StorageEntry> entries, Location asked, Location directory,
             Optional<String> variant) {
         List<CheckpointName> all = parse(entries, Optional.empty());
@@ -128,6 +131,8 @@ public record CheckpointFiles(Location location, Optional<Location> index, Optio
     }
 
     /// The entries whose names are those of a checkpoint's files, by name, because storages list in any order.
+    ///
+    /// Names that are not a checkpoint's (unfinished downloads, sidecars) are not among them.
     private static List<CheckpointName> parse(List<StorageEntry> entries, Optional<String> variant) {
         List<CheckpointName> names = new ArrayList<>();
         for (StorageEntry entry : entries) {

@@ -241,6 +241,7 @@ final class DequantizedSource implements DerivedSource {
                 }
             }
 
+            /// @param table the values of a dtype of one byte
             private float scale(MemorySegment window, long at, float[] table) {
                 return switch (tensor.scale()) {
                     case F32 -> window.get(FLOAT, at);
@@ -255,6 +256,7 @@ final class DequantizedSource implements DerivedSource {
                         | ((window.get(ValueLayout.JAVA_BYTE, at + 1) & 0xFF) << 8);
             }
 
+            /// Few and small, so they are read as a whole and kept.
             private synchronized float[] factors() {
                 if (factors.length == 0) {
                     TensorInfo info = tensor.factor().orElseThrow();
@@ -283,6 +285,8 @@ final class DequantizedSource implements DerivedSource {
                 return whole && scalesAt(used, first, last) + Float.BYTES * scaleCount(first, last) <= room;
             }
 
+            /// How many scales lie between the first and the last one that elements `[first, last)` use; those
+            /// between that belong to other elements are read too.
             private long scaleCount(long first, long last) {
                 return tensor.grid().highestScale(first, last - first) - tensor.grid().lowestScale(first, last - first)
                         + 1;
@@ -293,6 +297,7 @@ final class DequantizedSource implements DerivedSource {
                 return Math.ceilDiv(used, 256L) * 256;
             }
 
+            /// Where scales begin behind their elements, at a multiple of what an F32 vector wants.
             private long scalesAt(long used, long first, long last) {
                 return Math.ceilDiv(valuesAt(used) + sourceBytes(last - first), 16L) * 16;
             }

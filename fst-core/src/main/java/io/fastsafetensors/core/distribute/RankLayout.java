@@ -56,9 +56,14 @@ public record RankLayout(int rank, int ranks, Distribution distribution, String 
 
     /// Chooses from what every rank told of itself and from options that are the same on all, so that all choose the same.
     ///
+    /// In this order: what was asked for; OWNER where the caller gave the files to ranks; LOCAL with a shard
+    /// specification; LOCAL where memory cannot be moved between the ranks; else STRIPED.
+    ///
     /// @param filesGiven whether the caller said which rank owns which file
     /// @param ranks what each rank told of itself
     /// @throws UnsupportedFeatureException if the way that was asked for needs a link that is not there
+    /// @throws UnsupportedFeatureException if what was asked for moves memory that the transport does not move, on
+    ///        whichever rank
     public static RankLayout choose(LoadOptions options, ProcessGroup group, boolean filesGiven,
             List<Map<String, String>> ranks) {
         Optional<String> obstacle = obstacle(ranks);
@@ -86,6 +91,8 @@ public record RankLayout(int rank, int ranks, Distribution distribution, String 
     }
 
     /// Why tensors cannot be moved between the ranks: one rank that cannot take part keeps all from it.
+    ///
+    /// The first rank's, so that all ranks tell the same.
     private static Optional<String> obstacle(List<Map<String, String>> ranks) {
         for (int r = 0; r < ranks.size(); r++) {
             String link = ranks.get(r).getOrDefault(LINK, "");

@@ -161,6 +161,7 @@ public final class StripedExchange implements BlockExchange {
             arriveDownTo(MOST_IN_FLIGHT);
         }
 
+        /// Allocated by now: the ranks have agreed that it is.
         private DeviceBuffer buffer(int block) {
             DeviceBuffer buffer = load.bufferOf(block);
             if (buffer == null) {

@@ -6,6 +6,9 @@ import java.util.Locale;
 
 /// A description of one rank's call in a local group, with the memory it offers; compared with the others' calls.
 /// Immutable.
+///
+/// Calls travel as objects and not as bytes, because they carry memory: what a rank offers can be read by the others
+/// as soon as they have met.
 final class LocalCall {
     private static final byte[] NOTHING = {};
     /// Of a rank that has not called.

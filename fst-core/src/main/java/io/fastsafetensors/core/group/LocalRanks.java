@@ -20,6 +20,9 @@ import org.jspecify.annotations.Nullable;
 
 /// The state shared by the ranks of a local group: who has come, why the group is broken, and who touches whose memory.
 /// Thread-safe; everything happens under one monitor.
+///
+/// A meeting is made by the first rank that comes to it and removed by the last. Waiting ranks are woken by whatever
+/// changes: the group is small, and an operation on data takes longer than a few wake-ups.
 final class LocalRanks {
     private final int size;
     private final Duration timeout;
@@ -28,6 +31,8 @@ final class LocalRanks {
     /// Meetings that not everybody has come to, by who is to come: two pairs of ranks may meet at a time.
     private final Map<BitSet, Round> rounds = new HashMap<>();
     /// How many ranks read each rank's memory now. A rank leaves an operation, broken or not, when nobody does.
+    ///
+    /// A failing rank could otherwise free memory that another one is copying from.
     private final int[] readersOf;
     private final Map<Integer, MemorySegment[]> staging = new HashMap<>();
     /// That of [#staging]; null until memory that the host cannot address is offered.
@@ -95,8 +100,11 @@ final class LocalRanks {
 
     /// Waits for what other ranks do.
     ///
+    /// An interrupt does not end the wait; the timeout does.
+    ///
     /// @param over asked under the monitor whenever something happened
     /// @param what the failure's text if it does not happen in time
+    /// @throws GroupException if the group breaks meanwhile, or the time is over
     synchronized void await(BooleanSupplier over, Supplier<String> what) {
         long end = System.nanoTime() + timeout.toNanos();
         boolean interrupted = false;

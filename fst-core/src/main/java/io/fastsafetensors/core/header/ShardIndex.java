@@ -79,6 +79,7 @@ record ShardIndex(Location location, Map<String, String> weightMap, SortedSet<St
             this.onShard = onShard;
         }
 
+        /// Unknown keys are passed over, `weight_map` is the only one that must be there.
         private ShardIndex parse() {
             boolean metadata = false;
             json.beginDocument();

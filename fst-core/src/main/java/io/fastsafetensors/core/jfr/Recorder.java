@@ -25,6 +25,8 @@ public final class Recorder {
 
     /// A load begins.
     ///
+    /// One look at a flag where nobody records: no class of events is loaded and nothing is allocated.
+    ///
     /// @param checkpoint the location that was asked for
     /// @param backend the backend's name
     /// @param files how many files it reads

@@ -104,6 +104,7 @@ public final class DigestCheck {
         return check;
     }
 
+    /// Refuses at once what could not be digested later.
     private void add(FileHeader header, PlannedFile file, LoadOptions options) {
         for (PlannedTensor tensor : file.tensors()) {
             String digest = expected(header, tensor.info(), options);
@@ -186,6 +187,7 @@ public final class DigestCheck {
         return Sha256.hex(digest);
     }
 
+    /// A step at a time through one window, so that a tensor of gigabytes needs no second copy of itself on the host.
     private static void copyBack(CoreTensor tensor, MessageDigest digest) {
         SharedBuffer held = tensor.hold();
         // Shared, since a backend may copy on a thread of its own.

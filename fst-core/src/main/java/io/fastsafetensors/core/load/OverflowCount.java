@@ -114,6 +114,8 @@ final class OverflowCount implements BlockListener {
                     .orElse(null);
         }
 
+        /// A BF16 is the upper half of an F32 and an F8_E5M2 that of an F16, so their limits are those of the wider
+        /// dtype rounded up.
         private static @Nullable Limit make(DType from, DType to) {
             double limit = limit(to);
             Limit made = switch (from) {

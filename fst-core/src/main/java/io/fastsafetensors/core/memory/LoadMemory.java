@@ -154,6 +154,7 @@ public final class LoadMemory implements AutoCloseable {
         return bytes;
     }
 
+    /// Each counts until the device has it back; one that cannot be freed stays counted and does not keep others.
     private void free(List<DeviceBuffer> buffers) {
         Releases releases = new Releases();
         for (DeviceBuffer buffer : buffers) {
@@ -240,6 +241,7 @@ public final class LoadMemory implements AutoCloseable {
             return share(bytes, alignment, false);
         }
 
+        /// Of a spare only the size has to fit: all buffers of a stream have one alignment.
         private SharedBuffer share(long bytes, long alignment, boolean reusable) {
             DeviceBuffer spare = takeMine(bytes);
             DeviceBuffer buffer = spare == null ? fresh(bytes, alignment) : spare;

@@ -16,6 +16,8 @@ import java.util.function.Consumer;
 /// outlives everything that was made on it.
 public final class SharedBackend {
     /// As many as readers at a time, and some for conversions besides.
+    ///
+    /// More are closed when they are given back.
     private static final int MOST_IDLE = 32;
 
     private final Backend backend;
@@ -60,6 +62,7 @@ public final class SharedBackend {
         stream.close();
     }
 
+    /// Outside the lock, since closing waits for the device.
     private void closeStreams() {
         List<CopyStream> idle;
         synchronized (idleStreams) {

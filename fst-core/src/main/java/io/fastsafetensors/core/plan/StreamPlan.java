@@ -231,6 +231,7 @@ public final class StreamPlan {
         /// What the copies take in which tensors are handed out.
         private long owned;
 
+        /// Layouts are chosen for each file, so the larger of the two is settled when a file ends.
         void nextFile() {
             before += Math.max(inPlace, moved);
             inPlace = 0;
@@ -259,6 +260,7 @@ public final class StreamPlan {
             owned += alone ? 0 : copied(tensor);
         }
 
+        /// 0 in a stream whose tensors are not owned.
         private long copied(SelectedTensor tensor) {
             return ownedAlone == Long.MAX_VALUE ? 0 : size(tensor);
         }

@@ -227,12 +227,14 @@ public final class Rewriter {
                     new ParsedCheckpoint(source.location(), headers, source.sources()).withDigests(source.digests());
         }
 
+        /// How many elements a piece has: whole pages where that many fit, else whole bytes.
         private static long elements(long bytes, int bits) {
             long most = bytes * 8 / bits;
             long unit = most >= WHOLE_PAGES ? WHOLE_PAGES : FEWEST;
             return Math.max(unit, most / unit * unit);
         }
 
+        /// A piece is named after its elements, with quotes behind where a tensor of that name exists.
         private void cut(TensorInfo tensor, long most, Set<String> names, List<TensorInfo> pieces) {
             long elements = tensor.shape().elements();
             if (elements <= most) {

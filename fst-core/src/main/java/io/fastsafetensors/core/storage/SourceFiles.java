@@ -55,6 +55,9 @@ public final class SourceFiles implements AutoCloseable {
 
     /// Files that stay open for a load; one holder.
     ///
+    /// A quarter of the process's limit of descriptors at the most, since other loads and the program itself want
+    /// some.
+    ///
     /// @param storages held until this is closed
     public static SourceFiles forLoad(Storages storages) {
         return new SourceFiles(storages, Math.min(MOST, Limit.DESCRIPTORS / SHARE));
@@ -105,6 +108,7 @@ public final class SourceFiles implements AutoCloseable {
     private static final class Limit {
         private static final int DESCRIPTORS = read();
 
+        /// The soft limit, which is what `open` goes by.
         private static int read() {
             try {
                 for (String line : Files.readAllLines(Path.of("/proc/self/limits"))) {

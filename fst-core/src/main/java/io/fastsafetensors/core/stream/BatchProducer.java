@@ -127,6 +127,7 @@ public final class BatchProducer implements AutoCloseable {
             end(weights::abandon);
         }
 
+        /// Copies that a consumer still has keep their memory: each tensor has a reference of its own.
         private void end(Runnable free) {
             Releases releases = new Releases().run(free);
             synchronized (copies) {
@@ -295,6 +296,7 @@ public final class BatchProducer implements AutoCloseable {
         return end;
     }
 
+    /// Counts the batch before it is started, so that a close meanwhile frees it as one of those in memory.
     private void start(BatchPlanner.Batch planned, LoadMemory.Grant grant, ArrayDeque<LoadedWeights> reading) {
         synchronized (this) {
             inMemory++;

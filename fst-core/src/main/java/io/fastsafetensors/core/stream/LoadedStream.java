@@ -177,6 +177,7 @@ public final class LoadedStream implements TensorStream {
             return remaining > 0 && !ended;
         }
 
+        /// A stream that was closed after its last tensor ended in order.
         private boolean isCutShort() {
             return closed && remaining > 0 && !ended;
         }
@@ -318,6 +319,7 @@ public final class LoadedStream implements TensorStream {
             end(false);
         }
 
+        /// The first caller frees; the batch at hand is taken under the lock, so that it is freed once.
         private void end(boolean waits) {
             boolean first;
             BatchProducer.Batch mine;

@@ -79,6 +79,8 @@ public final class CoreTensor implements Tensor {
     }
 
     /// The scope is asked first: that the load is closed explains more than that this tensor is.
+    ///
+    /// No lock: a close at the same moment comes before or after, and the view of the memory decides.
     private void requireOpen() {
         origin.scope().requireOpen();
         if (closed.get()) {

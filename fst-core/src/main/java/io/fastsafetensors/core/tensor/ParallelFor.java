@@ -11,6 +11,8 @@ import java.util.stream.IntStream;
 /// The same work for many things, as many at a time as there are cores.
 ///
 /// The caller's thread works too, so for one thing, or on one core, no thread is started.
+///
+/// Threads are started for the call and end with it: it is for work that takes long, where starting them counts for nothing.
 public final class ParallelFor {
     private ParallelFor() {
     }

@@ -203,6 +203,7 @@ public final class MappedFiles {
             return memory;
         }
 
+        /// With the lock held, so that a file is registered once; readers of other files are not kept waiting.
         @SuppressWarnings("MustBeClosed")
         private void register(StorageFile file) {
             Arena mapping = Arena.ofShared();

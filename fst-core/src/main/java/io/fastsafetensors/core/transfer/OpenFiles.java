@@ -184,6 +184,7 @@ final class OpenFiles implements AutoCloseable {
             this.remaining = blocks;
         }
 
+        /// Opened under the file's own lock: readers of other files go on.
         synchronized StorageFile open() {
             StorageFile mine = open;
             if (mine == null) {
@@ -225,6 +226,7 @@ final class OpenFiles implements AutoCloseable {
             }
         }
 
+        /// Whether blocks of it are still to come, and some was read.
         synchronized boolean isHeld() {
             return open != null;
         }

@@ -6,6 +6,9 @@ import org.jspecify.annotations.Nullable;
 
 /// The C library's calls under their own names. −1 means that the call failed and [#errno()] says why. Safe for use by
 /// many threads.
+///
+/// Calls return what the C functions return; the errno of a failed call is the calling thread's until its next call.
+/// Addresses and sizes are in bytes; none of these calls keeps an address.
 public interface LibC {
     /// open(2) for reading.
     int O_RDONLY = 0;
