@@ -251,8 +251,10 @@ public final class LoadedStream implements TensorStream {
             return next;
         }
 
+        /// Whether no other tensor of the batch is to be handed out after the next one. Before that one is, the whole batch
+        /// must have been read, with its files unchanged to the end.
         private synchronized boolean isLastOfBatch() {
-            return pending.isEmpty();
+            return pending.size() == 1;
         }
 
         /// One that is there, so that nobody waits while there is something to do.
