@@ -133,6 +133,7 @@ public final class CheckpointReader {
         return new FormatException(first.error(), first.text() + more, first.location().where());
     }
 
+    /// @throws FormatException NoCheckpoint if the index names none
     private static List<Location> shards(ShardIndex index, Location directory) {
         List<Location> shards = new ArrayList<>();
         for (String name : index.shards()) {

@@ -150,6 +150,7 @@ final class IndexCheck {
         }
     }
 
+    /// The header has holes between its tensors then, which plans do not mind.
     private FileHeader withoutDropped(FileHeader header) {
         List<TensorInfo> kept = header.tensors().stream().filter(tensor -> !dropped.contains(tensor)).toList();
         return header.withTensors(kept);

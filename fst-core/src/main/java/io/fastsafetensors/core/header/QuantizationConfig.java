@@ -93,6 +93,7 @@ public record QuantizationConfig(Optional<BlockSize> blockSize) {
         }
     }
 
+    /// The rest of the array was read in any case, so the cursor stands behind it.
     private static Optional<BlockSize> blockSize(JsonCursor json) {
         List<Long> numbers = new ArrayList<>();
         while (json.next() != JsonToken.END_ARRAY) {

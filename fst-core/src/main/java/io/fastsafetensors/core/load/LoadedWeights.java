@@ -232,6 +232,7 @@ public final class LoadedWeights implements Weights {
         return tensor;
     }
 
+    /// @param asked what the caller wants instead, for the message
     private SliceException otherCut(Found tensor, String asked) {
         return new SliceException(SliceException.Reason.INVALID_DIMENSION, "only this rank's part along dimension "
                 + tensor.in().dim(tensor.at()) + " was loaded, as the shard specification says; " + asked

@@ -138,6 +138,7 @@ public final class PreparedLoad implements AutoCloseable {
         return bufferSizes;
     }
 
+    /// What is allocated, which may be more than the plan needs.
     private long bufferBytes() {
         long bytes = 0;
         for (long size : bufferSizes) {

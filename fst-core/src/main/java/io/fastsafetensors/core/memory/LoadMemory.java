@@ -72,6 +72,7 @@ public final class LoadMemory implements AutoCloseable {
         listener = told;
     }
 
+    /// Without the lock: the listener takes one of its own, under which it may ask this.
     private void tellReleased() {
         Runnable told = listener;
         if (told != null) {

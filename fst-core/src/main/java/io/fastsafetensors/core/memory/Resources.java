@@ -57,6 +57,7 @@ public final class Resources implements AutoCloseable {
         done.finish();
     }
 
+    /// What core holds throws no checked exceptions; the signature allows them.
     private static void close(AutoCloseable resource) {
         try {
             resource.close();

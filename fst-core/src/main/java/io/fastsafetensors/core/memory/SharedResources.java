@@ -21,6 +21,7 @@ public final class SharedResources<K, T> {
     private final Consumer<T> dispose;
     private final Map<K, Entry<T>> entries = new HashMap<>();
 
+    /// References are counted under the table's lock, so they never come back from none.
     private static final class Entry<T> {
         private final T value;
         private int references = 1;

@@ -249,6 +249,7 @@ public final class StreamPlan {
             return before + Math.max(more, movedWith(tensor)) + owned + copied(tensor) <= capacity;
         }
 
+        /// @param alone whether it is handed out with its buffer, so that no copy is made
         void add(SelectedTensor tensor, boolean alone) {
             if (keepsFileLayout) {
                 inPlace = inPlaceWith(tensor);
@@ -265,6 +266,7 @@ public final class StreamPlan {
             return ownedAlone == Long.MAX_VALUE ? 0 : size(tensor);
         }
 
+        /// What the file takes with one tensor more if each has an aligned place.
         private long movedWith(SelectedTensor tensor) {
             return tensor.isEmpty() ? moved : Pages.alignUp(moved, settings.movedAlignment()) + size(tensor);
         }

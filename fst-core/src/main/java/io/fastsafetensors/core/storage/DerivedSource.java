@@ -77,6 +77,7 @@ public interface DerivedSource {
             }
         }
 
+        /// Each part once, however far opening came.
         private Releases releaseParts(Releases releases) {
             used.forEach(part -> releases.run(part::release));
             used.clear();

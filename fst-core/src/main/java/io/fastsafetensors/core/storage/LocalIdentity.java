@@ -45,6 +45,7 @@ final class LocalIdentity {
         return FileIdentity.of("file " + all.fileKey(), all.size(), changed(all.lastModifiedTime()));
     }
 
+    /// As precise as the file system keeps it.
     private static String changed(FileTime time) {
         Instant instant = time.toInstant();
         return changed(instant.getEpochSecond(), instant.getNano());

@@ -210,6 +210,7 @@ public final class BatchProducer implements AutoCloseable {
         }
     }
 
+    /// Called by whoever releases memory of the stream, on any thread.
     private synchronized void released() {
         releases++;
         notifyAll();

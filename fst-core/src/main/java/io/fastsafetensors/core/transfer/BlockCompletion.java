@@ -185,6 +185,7 @@ public final class BlockCompletion {
         }
     }
 
+    /// What is there counts although the load has failed.
     private void requireThere(int first, int last) {
         if (!isThere(first, last)) {
             requireSuccess();

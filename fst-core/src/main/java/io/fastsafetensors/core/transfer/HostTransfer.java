@@ -125,6 +125,7 @@ final class HostTransfer implements BlockTransfer, BlockRuns.Sink {
         return mine;
     }
 
+    /// The same for every block of this reader; freed with it.
     private DeviceBuffer slot() {
         LoadMemory.Scratch mine = slot;
         if (mine == null) {

@@ -57,6 +57,7 @@ record LoadContext(ReadPlan plan, DeviceBuffers places, OpenFiles files, FileTra
         whenArrived.accept(block);
     }
 
+    /// For transfer paths that stage; there is always a pool where files take them.
     SlotPool slots() {
         if (pool == null) {
             throw new AssertionError("planned for memory that the host can address");

@@ -184,6 +184,7 @@ public final class LoadJob {
         }
     }
 
+    /// Whatever is thrown on a worker ends here: a thread of the pool goes on to other loads.
     private void work(Runnable work) {
         try {
             ReaderThreads.runAsReader(work);
@@ -280,6 +281,7 @@ public final class LoadJob {
         fail(files.reasonOf(failure(e)));
     }
 
+    /// Errors (out of memory, a failed assertion) reach callers as a [BackendException] with the error as its cause.
     private RuntimeException failure(Throwable e) {
         return e instanceof RuntimeException known ? known
                 : new BackendException("a reader thread failed: " + e, Where.backend(backend.get().name()), e);
@@ -305,6 +307,7 @@ public final class LoadJob {
         }
     }
 
+    /// A cancellation is why nobody gets tensors any more, and no failure: it is not what a close throws.
     private boolean isCancellation(@Nullable RuntimeException why) {
         synchronized (afterwards) {
             return why != null && why.equals(cancellation);

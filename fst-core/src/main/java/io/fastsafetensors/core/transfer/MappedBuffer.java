@@ -106,6 +106,7 @@ public final class MappedBuffer implements DeviceBuffer {
         }
     }
 
+    /// @param errno of the advice that failed
     private StorageException unreadable(long offset, int errno) {
         return new StorageException(errno == EFAULT
                 ? "the mapped file has become shorter than its tensors, or its storage fails; load it again when its"

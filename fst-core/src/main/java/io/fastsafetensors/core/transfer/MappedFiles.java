@@ -66,6 +66,7 @@ public final class MappedFiles {
         backend.retain();
     }
 
+    /// Half of the memory: page-locked pages are taken from everything else on the machine.
     private static long defaultBound() {
         long total = SystemMemory.ofThisProcess().read().total();
         return (total < 0 ? ASSUMED_MEMORY : total) / 2;

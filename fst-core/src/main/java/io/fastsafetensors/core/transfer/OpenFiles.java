@@ -195,6 +195,7 @@ final class OpenFiles implements AutoCloseable {
             return mine;
         }
 
+        /// Made once and used by all readers; it allocates nothing for a block.
         synchronized BlockReader reader() {
             BlockReader mine = reader;
             if (mine == null) {
@@ -204,6 +205,8 @@ final class OpenFiles implements AutoCloseable {
             return mine;
         }
 
+        /// Opened by the first block that is read directly, since opening registers the file with the device's
+        /// library.
         synchronized DirectFile directly() {
             DirectFile mine = directFile;
             if (mine == null) {
@@ -231,6 +234,7 @@ final class OpenFiles implements AutoCloseable {
             return open != null;
         }
 
+        /// Empty while nothing was read of it.
         synchronized String report() {
             String how = how();
             return how.isEmpty() ? "" : file.location() + ": " + how;

@@ -231,6 +231,7 @@ public final class PathSelector {
         return most;
     }
 
+    /// Asked of the storage; whether the bytes stay readable is found out when pages are brought in.
     private static boolean isMappable(SourceFile file) {
         boolean mappable = file.retain().ability(Mapping.class).isPresent();
         file.release();

@@ -62,6 +62,7 @@ public final class SlotPool {
     /// Why no more could be made; told only where there is not a single slot.
     private @Nullable RuntimeException failure;
 
+    /// Pools are by block size too, since a slot serves for blocks of its own size alone.
     private record Key(SharedBackend backend, long slotBytes) {
         // Those of a record are linked at run time, in each process's first load.
         @Override
@@ -148,6 +149,7 @@ public final class SlotPool {
         }
     }
 
+    /// One thread for a pool, so that slots come one after the other.
     private void startMaking() {
         failure = null;
         try {
@@ -311,6 +313,8 @@ public final class SlotPool {
         }
     }
 
+    /// For a slot that is released because nobody knows whether it is idle: one that loads wait for may have been the
+    /// last.
     private void startMakingAgain() {
         if (maker == null && !disposed) {
             wanted = Math.max(wanted, 1);

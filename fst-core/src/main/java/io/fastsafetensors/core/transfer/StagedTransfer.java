@@ -70,6 +70,7 @@ final class StagedTransfer implements BlockTransfer {
         }
     }
 
+    /// Most loads have no quantised tensor.
     private DeviceProducts products() {
         DeviceProducts mine = products;
         if (mine == null) {

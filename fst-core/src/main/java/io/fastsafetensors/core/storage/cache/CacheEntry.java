@@ -158,6 +158,9 @@ final class CacheEntry implements AutoCloseable {
     }
 
     /// Makes a list whose head is whole from its first moment, unless another process is quicker.
+    ///
+    /// By a link rather than a rename: a link fails where another process has made the list meanwhile, a rename would
+    /// replace it.
     private static void create(CacheDirectory directory, Path path, ByteBuffer head) throws IOException {
         Path temporary = directory.resolve(
                 Long.toHexString(ThreadLocalRandom.current().nextLong()) + CacheDirectory.TEMPORARY);

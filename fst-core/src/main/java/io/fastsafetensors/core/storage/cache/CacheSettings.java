@@ -31,6 +31,7 @@ public record CacheSettings(Path directory, long bytes) {
         return of(options, own, System::getenv);
     }
 
+    /// @param environment the variables by name, for tests
     static Optional<CacheSettings> of(StorageOptions options, Optional<Path> own,
             Function<String, @Nullable String> environment) {
         Optional<String> directory = property(options, "cache.directory")

@@ -59,6 +59,7 @@ record EntryHead(long id, long fileLength, String key, String location, String v
                 : new EntryHead(list.getLong(Long.BYTES), length, lines[0], lines[1], lines[2], sumAt + Integer.BYTES);
     }
 
+    /// CRC-32C of what comes before an offset.
     private static int checksum(ByteBuffer bytes, int to) {
         CRC32C crc = new CRC32C();
         crc.update(bytes.duplicate().position(0).limit(to));

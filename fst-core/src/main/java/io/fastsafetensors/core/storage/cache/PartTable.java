@@ -93,6 +93,7 @@ final class PartTable {
         return part == null || part.getValue().end() <= offset ? null : part.getValue();
     }
 
+    /// Walks over all: only asked for when the copy turned out to be unreadable.
     private List<CachedPart> covering(long from, long to) {
         List<CachedPart> found = new ArrayList<>();
         for (CachedPart part : parts.values()) {
