@@ -42,7 +42,7 @@ final class Deliveries {
 
     private final LoadedWeights own;
     private final HandedOut handedOut;
-    private final RankLayout way;
+    private final RankLayout layout;
     private final ProcessGroup group;
     private final Consensus agreement;
     private final SharedBackend backend;
@@ -55,11 +55,11 @@ final class Deliveries {
     /// @param tensors the selected tensors of all ranks
     /// @param backend the device, held by `own`
     /// @param turn whose permit allows to use the group
-    Deliveries(LoadedWeights own, FileOwners owners, Collection<TensorInfo> tensors, RankLayout way,
+    Deliveries(LoadedWeights own, FileOwners owners, Collection<TensorInfo> tensors, RankLayout layout,
             ProcessGroup group, Consensus agreement, SharedBackend backend, Semaphore turn) {
         this.own = own;
         this.handedOut = new HandedOut(owners, tensors);
-        this.way = way;
+        this.layout = layout;
         this.group = group;
         this.agreement = agreement;
         this.backend = backend;
@@ -132,7 +132,7 @@ final class Deliveries {
                 received.add(delivery.move(ready.stream()));
             } else {
                 pieces.add(piece);
-                received.add(piece.root() == way.rank() ? 0 : piece.slice().byteSize());
+                received.add(piece.root() == layout.rank() ? 0 : piece.slice().byteSize());
             }
         }
         if (!pieces.isEmpty()) {
@@ -156,7 +156,7 @@ final class Deliveries {
     private List<CoreTensor> results(Ready ready) {
         List<CoreTensor> results = new ArrayList<>(ready.deliveries().size());
         for (Delivery delivery : ready.deliveries()) {
-            if (delivery.request().reaches(way.rank())) {
+            if (delivery.request().reaches(layout.rank())) {
                 results.add(result(delivery));
             }
         }
@@ -180,7 +180,7 @@ final class Deliveries {
     }
 
     private Delivery prepare(Delivery.Request request, CopyStream stream) {
-        boolean mine = request.owner() == way.rank();
+        boolean mine = request.owner() == layout.rank();
         CoreTensor source = mine ? own.loaded(request.tensor().name()) : null;
         return new Delivery(request, group, backend, source, mine && keepsSource(request), stream);
     }
@@ -202,7 +202,7 @@ final class Deliveries {
 
     /// Counted on every rank, so that all refuse the same tensors later; the memory is its owner's to free.
     private void handedOut(Delivery.Request request) {
-        if (handedOut.add(request.tensor()) && request.owner() == way.rank()) {
+        if (handedOut.add(request.tensor()) && request.owner() == layout.rank()) {
             own.free(request.tensor().name());
         }
     }

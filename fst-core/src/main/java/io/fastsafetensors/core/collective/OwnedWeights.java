@@ -51,19 +51,19 @@ final class OwnedWeights implements Weights {
     private final Map<String, TensorInfo> tensors;
     /// Which rank has read which file.
     private final FileOwners owners;
-    private final RankLayout way;
+    private final RankLayout layout;
     private final Deliveries deliveries;
 
     /// @param own what this rank reads
     /// @param tensors the selected tensors of all ranks, in their order
     OwnedWeights(LoadedWeights own, Checkpoint checkpoint, Map<String, TensorInfo> tensors, FileOwners owners,
-            RankLayout way,
+            RankLayout layout,
             Deliveries deliveries) {
         this.own = own;
         this.checkpoint = checkpoint;
         this.tensors = tensors;
         this.owners = owners;
-        this.way = way;
+        this.layout = layout;
         this.deliveries = deliveries;
     }
 
@@ -114,7 +114,7 @@ final class OwnedWeights implements Weights {
     /// Checks for every rank what could be refused on one alone.
     private Delivery.Request request(String name, int dim, int destination) {
         TensorInfo info = own.loadedInfo(info(name));
-        Part.requireAll(info, dim, way.ranks());
+        Part.requireAll(info, dim, layout.ranks());
         return new Delivery.Request(info, owners.owner(info), dim, destination);
     }
 
@@ -122,7 +122,7 @@ final class OwnedWeights implements Weights {
     /// @param destination the one rank that gets them, −1 if all do
     private List<Delivery.Request> requests(List<String> names, int dim, int destination, GetOptions options) {
         List<Delivery.Request> requests = names.stream().map(name -> request(name, dim, destination)).toList();
-        Sharding.requireConvertible(requests.stream().map(Delivery.Request::tensor).toList(), dim, way, options);
+        Sharding.requireConvertible(requests.stream().map(Delivery.Request::tensor).toList(), dim, layout, options);
         return requests;
     }
 
@@ -152,7 +152,7 @@ final class OwnedWeights implements Weights {
     @Override
     public boolean isReady(String name) {
         Objects.requireNonNull(name, "name");
-        return owners.owner(info(name)) == way.rank() && own.isReady(name);
+        return owners.owner(info(name)) == layout.rank() && own.isReady(name);
     }
 
     @Override
@@ -168,7 +168,7 @@ final class OwnedWeights implements Weights {
         Objects.requireNonNull(names, "names");
         Objects.requireNonNull(options, "options");
         return deliveries.all(called("getShardedConcat", names + ", " + dim, options), () -> {
-            Sharding.requireConcat(names.stream().map(name -> own.loadedInfo(info(name))).toList(), dim, way);
+            Sharding.requireConcat(names.stream().map(name -> own.loadedInfo(info(name))).toList(), dim, layout);
             return requests(names, dim, -1, options);
         }, new Finish<>(parts -> {
             try (Resources steps = new Resources()) {
@@ -184,7 +184,7 @@ final class OwnedWeights implements Weights {
         Objects.requireNonNull(options, "options");
         Finish<Tensor> one = one(options);
         return deliveries.all(called("push", quoted(name) + ", " + destination, options), () -> {
-            Sharding.requireRank(destination, way);
+            Sharding.requireRank(destination, layout);
             return requests(List.of(name), -1, destination, options);
         }, new Finish<>(got -> got.isEmpty() ? Optional.empty() : Optional.of(one.of().apply(got)), one.mayFail(),
                 pushed -> pushed.ifPresent(Tensor::close)));

@@ -78,7 +78,7 @@ public final class SharedLoads {
         try (Resources held = new Resources()) {
             held.add(turn::release);
             try (PreparedLoad load = prepare("load", headers, owners, startNanos)) {
-                return switch (load.way().distribution()) {
+                return switch (load.layout().distribution()) {
                     case STRIPED -> striped(load, held);
                     case OWNER -> owned(load, owners);
                     default -> load.start(options.progress(), null);
@@ -126,8 +126,8 @@ public final class SharedLoads {
             checkpoint.tensors().stream().filter(options.selection()::test).forEach(t -> tensors.put(t.name(), t));
             FileOwners files = owners(checkpoint, given);
             LoadedWeights own = load.start(options.progress(), null);
-            return new OwnedWeights(own, checkpoint, tensors, files, load.way(),
-                    new Deliveries(own, files, tensors.values(), load.way(), group, agreement, target.backend(),
+            return new OwnedWeights(own, checkpoint, tensors, files, load.layout(),
+                    new Deliveries(own, files, tensors.values(), load.layout(), group, agreement, target.backend(),
                             turn));
         }, _ -> Told.NOTHING, OwnedWeights::close).value();
     }
@@ -139,8 +139,8 @@ public final class SharedLoads {
     }
 
     /// What this rank reads: with owners, the tensors of its own files.
-    private Selection selection(RankLayout way, ParsedCheckpoint checkpoint, Map<Integer, List<Location>> given) {
-        if (way.distribution() != Distribution.OWNER) {
+    private Selection selection(RankLayout layout, ParsedCheckpoint checkpoint, Map<Integer, List<Location>> given) {
+        if (layout.distribution() != Distribution.OWNER) {
             return options.selection();
         }
         FileOwners files = owners(checkpoint, given);
@@ -168,11 +168,12 @@ public final class SharedLoads {
                 _ -> {
                 });
         // Every rank knows the same of every rank, and chooses the same.
-        RankLayout way = RankLayout.choose(options, group, !owners.isEmpty(), opened.own());
+        RankLayout layout = RankLayout.choose(options, group, !owners.isEmpty(), opened.own());
         return agreement.reach("the planning of a " + what,
-                () -> PreparedLoad.of(target, options, opened.value(), way, selection(way, opened.value(), owners),
+                () -> PreparedLoad.of(target, options, opened.value(), layout,
+                        selection(layout, opened.value(), owners),
                         RankLayout.budget(opened.own()), startNanos),
-                load -> Told.same(way.distribution() == Distribution.STRIPED ? LoadFingerprint.ofPlaces(load.plan())
+                load -> Told.same(layout.distribution() == Distribution.STRIPED ? LoadFingerprint.ofPlaces(load.plan())
                         : Map.of()),
                 PreparedLoad::close).value();
     }

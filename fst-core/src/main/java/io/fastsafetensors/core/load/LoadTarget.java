@@ -281,7 +281,7 @@ public final class LoadTarget {
         return pool == null;
     }
 
-    /// The ways of some files of a checkpoint; the caller closes them.
+    /// The transfer paths of some files of a checkpoint; the caller closes them.
     ///
     /// Opens files that were not open yet, to ask what they are able to do.
     ///
@@ -293,20 +293,20 @@ public final class LoadTarget {
     /// The plan of a whole load. Where memory is so tight that readers have no room for a block on the device, blocks are
     /// smaller.
     ///
-    /// @param way which part of each selected tensor is loaded
+    /// @param layout which part of each selected tensor is loaded
     /// @param deviceBudget the most device memory that the load may hold
-    public ReadPlan plan(ParsedCheckpoint checkpoint, FileTransfers routing, Selection selection, RankLayout way,
+    public ReadPlan plan(ParsedCheckpoint checkpoint, FileTransfers routing, Selection selection, RankLayout layout,
             long deviceBudget) {
         PlanSettings mine = settingsNow();
-        ReadPlan plan = Planner.plan(checkpoint.headers(), routing.routes(), selection, mine, way);
+        ReadPlan plan = Planner.plan(checkpoint.headers(), routing.routes(), selection, mine, layout);
         int slots = readers.scratchSlots(plan);
         long room = deviceBudget - plan.deviceBytes();
         // Ranks that exchange blocks have the same ones.
-        if (slots == 0 || room >= slots * plan.slotBytes() || way.distribution() == Distribution.STRIPED) {
+        if (slots == 0 || room >= slots * plan.slotBytes() || layout.distribution() == Distribution.STRIPED) {
             return plan;
         }
         return Planner.plan(checkpoint.headers(), routing.routes(), selection,
-                mine.withSlotsUpTo(Math.max(0, room) / slots), way);
+                mine.withSlotsUpTo(Math.max(0, room) / slots), layout);
     }
 
     /// The settings of a load that begins now. Where other devices of this host are loaded to as well, blocks are
@@ -329,7 +329,7 @@ public final class LoadTarget {
 
     /// How many readers, with how many blocks each, carry out a plan.
     ///
-    /// @param routing the ways of its files
+    /// @param routing the transfer paths of its files
     /// @param deviceBytes what its buffers take
     /// @throws io.fastsafetensors.error.BudgetException if the budgets have no room for it
     Readers.Crew crew(ReadPlan plan, FileTransfers routing, long deviceBytes, long deviceBudget) {

@@ -75,7 +75,7 @@ public final class LoadedWeights implements Weights {
     /// It refers to these weights, so that they are not collected while a tensor of theirs is in use.
     private final CoreTensor.Origin origin;
     /// Which part of each tensor this rank has.
-    private final RankLayout way;
+    private final RankLayout layout;
     /// Whether they are a load by themselves, which ends the digests of its files when it is closed; batches of a stream
     /// share them.
     private final boolean alone;
@@ -91,7 +91,7 @@ public final class LoadedWeights implements Weights {
     /// @param views one for each file of the plan; the scope ends them
     LoadedWeights(ParsedCheckpoint checkpoint, int firstFile, ReadPlan plan, LoadState state,
             @Nullable BufferView[] views, LoadTiming clock, LoadMemory memory, DigestCheck digests, Device device,
-            LeakDetection leaks, RankLayout way, boolean alone) {
+            LeakDetection leaks, RankLayout layout, boolean alone) {
         this.alone = alone;
         this.checkpoint = checkpoint;
         this.firstFile = firstFile;
@@ -108,7 +108,7 @@ public final class LoadedWeights implements Weights {
         this.clock = clock;
         this.memory = memory;
         this.digests = digests;
-        this.way = way;
+        this.layout = layout;
         this.origin = new CoreTensor.Origin(this, scope, device, leaks);
         this.ticket = LeakDetector.watch(this, scope.toString(), leaks, state::abandon);
     }
@@ -313,7 +313,7 @@ public final class LoadedWeights implements Weights {
     ///
     /// @param buffer with a hold, which the tensor takes over
     public CoreTensor derived(SharedBuffer buffer, String name, DType dtype, Shape shape) {
-        return new CoreTensor(origin, scope.lease(buffer), true, name, dtype, shape, 0,
+        return new CoreTensor(origin, scope.view(buffer), true, name, dtype, shape, 0,
                 buffer.buffer().byteSize());
     }
 
@@ -375,10 +375,10 @@ public final class LoadedWeights implements Weights {
     /// @throws SliceException if another part than the one asked for was loaded
     private CoreTensor part(String name, int dim) {
         Found tensor = planned(name);
-        Part.requireAll(loadedInfo(tensor.info()), dim, way.ranks());
+        Part.requireAll(loadedInfo(tensor.info()), dim, layout.ranks());
         int loadedDim = tensor.in().dim(tensor.at());
         if (loadedDim < 0) {
-            return Sharding.part(loaded(tensor), dim, way);
+            return Sharding.part(loaded(tensor), dim, layout);
         }
         if (loadedDim != dim) {
             throw otherCut(tensor, dim < 0 ? "the whole tensor" : "a part along dimension " + dim);
@@ -391,7 +391,7 @@ public final class LoadedWeights implements Weights {
         Objects.requireNonNull(names, "names");
         Objects.requireNonNull(options, "options");
         requireOpen();
-        Sharding.requireConcat(names.stream().map(name -> loadedInfo(info(name))).toList(), dim, way);
+        Sharding.requireConcat(names.stream().map(name -> loadedInfo(info(name))).toList(), dim, layout);
         return as(Sharding.concat(names.stream().map(name -> part(name, dim)).toList(), dim), options);
     }
 
@@ -400,9 +400,9 @@ public final class LoadedWeights implements Weights {
         Objects.requireNonNull(name, "name");
         Objects.requireNonNull(options, "options");
         requireOpen();
-        Sharding.requireRank(destination, way);
+        Sharding.requireRank(destination, layout);
         Found tensor = plannedWhole(name);
-        return destination == way.rank() ? Optional.of(as(loaded(tensor), options)) : Optional.empty();
+        return destination == layout.rank() ? Optional.of(as(loaded(tensor), options)) : Optional.empty();
     }
 
     @Override

@@ -43,7 +43,7 @@ public final class PreparedLoad implements AutoCloseable {
     private final LoadTarget target;
     private final LoadOptions options;
     private final ParsedCheckpoint checkpoint;
-    private final RankLayout way;
+    private final RankLayout layout;
     /// Held by [#resources], as everything is that is to be given back.
     private final FileTransfers routing;
     /// The index in the checkpoint of the plan's first file; 0 but for batches.
@@ -64,7 +64,7 @@ public final class PreparedLoad implements AutoCloseable {
     /// @param startNanos when the user asked for it, in `System.nanoTime()`
     /// @param resources the routing, to be closed in the end; taken over when this returns
     /// @throws io.fastsafetensors.error.BudgetException if the budgets have no room for it
-    public PreparedLoad(LoadTarget target, LoadOptions options, ParsedCheckpoint checkpoint, RankLayout way,
+    public PreparedLoad(LoadTarget target, LoadOptions options, ParsedCheckpoint checkpoint, RankLayout layout,
             FileTransfers routing,
             int firstFile, List<FileHeader> headers, ReadPlan plan, List<Long> bufferSizes, long deviceBudget,
             long startNanos,
@@ -72,33 +72,34 @@ public final class PreparedLoad implements AutoCloseable {
         this.target = target;
         this.options = options;
         this.checkpoint = checkpoint;
-        this.way = way;
+        this.layout = layout;
         this.routing = routing;
         this.firstFile = firstFile;
         this.bufferSizes = bufferSizes;
         this.digests = DigestCheck.of(headers, plan, options);
         Readers.Crew all = target.crew(plan, routing, bufferBytes(), deviceBudget);
         this.crew = digests.tap().equals(BlockListener.NONE) ? all : all.alone();
-        this.plan = way.isShared() ? plan.shared(way.sharing(plan, crew.transientBytes())) : plan;
+        this.plan = layout.isShared() ? plan.shared(layout.sharing(plan, crew.transientBytes())) : plan;
         this.clock = new LoadTiming(startNanos, System.nanoTime());
         this.resources = resources.handOver();
     }
 
     /// Plans the loading of the selected tensors.
     ///
-    /// @param way which part of each tensor this rank loads
+    /// @param layout which part of each tensor this rank loads
     /// @param deviceBudget the most device memory that it may hold
     /// @param startNanos when the user asked for it, in `System.nanoTime()`
     /// @throws io.fastsafetensors.error.BudgetException if the budgets have no room for it
     /// @throws io.fastsafetensors.error.OutOfDeviceMemoryException if the host has none
-    public static PreparedLoad of(LoadTarget target, LoadOptions options, ParsedCheckpoint checkpoint, RankLayout way,
+    public static PreparedLoad of(LoadTarget target, LoadOptions options, ParsedCheckpoint checkpoint,
+            RankLayout layout,
             Selection selection, long deviceBudget, long startNanos) {
         try (Resources resources = new Resources()) {
             FileTransfers routing = target.route(checkpoint.headers(), checkpoint.sources(), true);
             resources.add(routing);
-            ReadPlan plan = target.plan(checkpoint, routing, selection, way, deviceBudget);
+            ReadPlan plan = target.plan(checkpoint, routing, selection, layout, deviceBudget);
             PreparedLoad load =
-                    new PreparedLoad(target, options, checkpoint, way, routing, 0, checkpoint.headers(), plan,
+                    new PreparedLoad(target, options, checkpoint, layout, routing, 0, checkpoint.headers(), plan,
                             bufferSizes(plan), deviceBudget, startNanos, resources);
             resources.add(load);
             target.requireAvailable(load.bufferBytes() + load.transientBytes());
@@ -129,8 +130,8 @@ public final class PreparedLoad implements AutoCloseable {
     }
 
     /// How it is shared with other ranks.
-    public RankLayout way() {
-        return way;
+    public RankLayout layout() {
+        return layout;
     }
 
     /// The sizes of its buffers.
@@ -198,12 +199,12 @@ public final class PreparedLoad implements AutoCloseable {
             for (int f = 0; f < views.length; f++) {
                 if (!files.get(f).tensors().isEmpty()) {
                     SharedBuffer buffer = place(files.get(f), grant, sizes.next());
-                    views[f] = scope.lease(buffer);
+                    views[f] = scope.view(buffer);
                     places.set(f, buffer);
                 }
             }
             return new LoadedWeights(checkpoint, firstFile, plan, state, views, clock, memory, digests,
-                    target.device(), options.leakDetection(), way, alone);
+                    target.device(), options.leakDetection(), layout, alone);
         } catch (RuntimeException | Error e) {
             if (exchange != null) {
                 exchange.abandon();

@@ -46,7 +46,7 @@ public final class BufferView {
     ///
     /// @throws IllegalStateException if the view is closed
     @SuppressWarnings("MustBeClosed")
-    public @Nullable MemorySegment view(long offset, long byteSize) {
+    public @Nullable MemorySegment segment(long offset, long byteSize) {
         synchronized (this) {
             requireOpen();
             MemorySegment whole = buffer.buffer().segment().orElse(null);
@@ -59,8 +59,8 @@ public final class BufferView {
             if (arena == null) {
                 arena = Arena.ofShared();
             }
-            MemorySegment view = RawMemory.view(whole.address() + offset, byteSize, arena);
-            return whole.isReadOnly() ? view.asReadOnly() : view;
+            MemorySegment part = RawMemory.view(whole.address() + offset, byteSize, arena);
+            return whole.isReadOnly() ? part.asReadOnly() : part;
         }
     }
 

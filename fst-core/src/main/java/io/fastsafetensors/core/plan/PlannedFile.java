@@ -18,7 +18,7 @@ import io.fastsafetensors.types.Location;
 /// @param why the reason
 public record PlannedFile(Location location, long fileLength, PlannedTensors tensors, int ranges, long bytesToRead,
         long bufferBytes, PlannedPath path, String why) {
-    /// The ways in which blocks reach their targets.
+    /// The paths by which blocks reach their targets.
     public enum PlannedPath {
         /// Read straight to where the tensors are; the buffer keeps the file's phase.
         IN_PLACE,

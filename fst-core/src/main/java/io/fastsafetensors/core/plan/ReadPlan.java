@@ -91,19 +91,19 @@ public final class ReadPlan implements LoadPlan {
         return false;
     }
 
-    /// Whether the blocks of some file take this way.
-    public boolean uses(PlannedFile.PlannedPath way) {
+    /// Whether the blocks of some file take this path.
+    public boolean uses(PlannedFile.PlannedPath path) {
         for (PlannedFile file : files) {
-            if (file.path() == way && file.bytesToRead() > 0) {
+            if (file.path() == path && file.bytesToRead() > 0) {
                 return true;
             }
         }
         return false;
     }
 
-    /// Whether all blocks take this way, and there are some.
-    public boolean usesOnly(PlannedFile.PlannedPath way) {
-        return blocks.size() > 0 && files.stream().allMatch(f -> f.path() == way || f.bytesToRead() == 0);
+    /// Whether all blocks take this path, and there are some.
+    public boolean usesOnly(PlannedFile.PlannedPath path) {
+        return blocks.size() > 0 && files.stream().allMatch(f -> f.path() == path || f.bytesToRead() == 0);
     }
 
     /// Whether some tensor changes its dtype on the way.
@@ -121,10 +121,10 @@ public final class ReadPlan implements LoadPlan {
         return files.stream().anyMatch(PlannedFile::gathers);
     }
 
-    /// Whether some tensor's bytes are not one run of a file that takes this way.
-    public boolean gathers(PlannedFile.PlannedPath way) {
+    /// Whether some tensor's bytes are not one run of a file that takes this path.
+    public boolean gathers(PlannedFile.PlannedPath path) {
         for (PlannedFile file : files) {
-            if (file.path() == way && file.gathers()) {
+            if (file.path() == path && file.gathers()) {
                 return true;
             }
         }

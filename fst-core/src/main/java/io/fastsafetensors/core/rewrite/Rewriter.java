@@ -76,14 +76,14 @@ public final class Rewriter {
         DigestCheck.Rewriting digests = new DigestCheck.Rewriting(source, options, target.planSettings());
         try (CheckpointOutput output = new CheckpointOutput(copy, layout(source, copy, writing), writing, true)) {
             output.begin();
-            try (BatchProducer feeder =
+            try (BatchProducer producer =
                     BatchProducer.open(target, options, pieces.checkpoint(), Selection.all(), RankLayout.ALONE,
                             budget, BATCHES_AHEAD, Long.MAX_VALUE, startNanos);
                     Arena arena = Arena.ofConfined()) {
                 MemorySegment bounce = target.isHostAddressable() ? MemorySegment.NULL : arena.allocate(LARGEST_PIECE);
-                feeder.start();
-                for (BatchProducer.Batch batch = feeder.next(); batch != null; batch = feeder.next()) {
-                    write(batch, feeder, pieces, digests, output, bounce);
+                producer.start();
+                for (BatchProducer.Batch batch = producer.next(); batch != null; batch = producer.next()) {
+                    write(batch, producer, pieces, digests, output, bounce);
                 }
             }
             digests.require();
@@ -119,7 +119,7 @@ public final class Rewriter {
 
     /// A batch's files are checked before it is given back: bytes of a file that changed meanwhile are never
     /// published.
-    private static void write(BatchProducer.Batch batch, BatchProducer feeder, Pieces pieces,
+    private static void write(BatchProducer.Batch batch, BatchProducer producer, Pieces pieces,
             DigestCheck.Rewriting digests, CheckpointOutput output, MemorySegment bounce) {
         try {
             for (String piece : batch.weights().names()) {
@@ -132,10 +132,10 @@ public final class Rewriter {
             }
             batch.weights().requireRead();
         } catch (RuntimeException | Error e) {
-            new Releases().run(() -> feeder.done(batch)).because(e);
+            new Releases().run(() -> producer.done(batch)).because(e);
             throw e;
         }
-        feeder.done(batch);
+        producer.done(batch);
     }
 
     /// A piece's bytes in host memory, until its batch is done.

@@ -22,7 +22,7 @@ final class BatchPlanner implements AutoCloseable {
     private final LoadOptions options;
     private final ParsedCheckpoint checkpoint;
     /// Which part of each tensor is loaded; a stream's ranks exchange nothing.
-    private final RankLayout way;
+    private final RankLayout layout;
     private final StreamBudget budget;
     private final StreamPlan plan;
     /// Of all files, decided once; empty where files are mapped, because each batch maps what it has room for.
@@ -37,15 +37,15 @@ final class BatchPlanner implements AutoCloseable {
         }
     }
 
-    /// @param way which part of each tensor is loaded
+    /// @param layout which part of each tensor is loaded
     /// @param plan what is loaded
     /// @param routing the transfer paths of its files, unless they are mapped; closed with this
-    private BatchPlanner(LoadTarget target, LoadOptions options, ParsedCheckpoint checkpoint, RankLayout way,
+    private BatchPlanner(LoadTarget target, LoadOptions options, ParsedCheckpoint checkpoint, RankLayout layout,
             StreamBudget budget, StreamPlan plan, FileTransfers routing, long startNanos) {
         this.target = target;
         this.options = options;
         this.checkpoint = checkpoint;
-        this.way = way;
+        this.layout = layout;
         this.budget = budget;
         this.plan = plan;
         this.routing = routing;
@@ -59,8 +59,8 @@ final class BatchPlanner implements AutoCloseable {
     /// @param ownedAlone see [StreamPlan]
     /// @throws BudgetException naming a tensor that is larger than the budget
     static BatchPlanner open(LoadTarget target, LoadOptions options, ParsedCheckpoint checkpoint, Selection selection,
-            RankLayout way, long total, int batchesAhead, long ownedAlone, long startNanos) {
-        StreamPlan plan = target.streamPlan(checkpoint, selection, way, ownedAlone);
+            RankLayout layout, long total, int batchesAhead, long ownedAlone, long startNanos) {
+        StreamPlan plan = target.streamPlan(checkpoint, selection, layout, ownedAlone);
         try (Resources resources = new Resources()) {
             FileTransfers routing =
                     target.route(target.isMapped() ? List.of() : checkpoint.headers(), checkpoint.sources(), false);
@@ -69,7 +69,7 @@ final class BatchPlanner implements AutoCloseable {
                     target.scratchSlots(plan, routing));
             plan.requireEachFits(total, budget.scratchBytes());
             target.requireAvailable(plan.largestBytes() + budget.scratchBytes());
-            BatchPlanner planner = new BatchPlanner(target, options, checkpoint, way, budget,
+            BatchPlanner planner = new BatchPlanner(target, options, checkpoint, layout, budget,
                     plan.with(budget.settings()), routing, startNanos);
             resources.handOver();
             return planner;
@@ -133,7 +133,7 @@ final class BatchPlanner implements AutoCloseable {
             long limit = Math.max(bytes + budget.scratchBytes(),
                     regular ? budget.limit(run.deviceBytes()) - run.ownedBytes() : most);
             return new Batch(run,
-                    new PreparedLoad(target, options, checkpoint, way, own, first, plan.headers(run), batch,
+                    new PreparedLoad(target, options, checkpoint, layout, own, first, plan.headers(run), batch,
                             sizes, limit, startNanos, resources));
         }
     }

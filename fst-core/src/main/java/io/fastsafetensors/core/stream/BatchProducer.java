@@ -153,14 +153,15 @@ public final class BatchProducer implements AutoCloseable {
     /// Plans a stream, as [BatchPlanner#open]. Nothing is read or allocated yet.
     public static BatchProducer open(LoadTarget target, LoadOptions options, ParsedCheckpoint checkpoint,
             Selection selection,
-            RankLayout way, long total, int batchesAhead, long ownedAlone, long startNanos) {
+            RankLayout layout, long total, int batchesAhead, long ownedAlone, long startNanos) {
         try (Resources resources = new Resources()) {
-            BatchPlanner planner = BatchPlanner.open(target, options, checkpoint, selection, way, total, batchesAhead,
-                    ownedAlone, startNanos);
+            BatchPlanner planner =
+                    BatchPlanner.open(target, options, checkpoint, selection, layout, total, batchesAhead,
+                            ownedAlone, startNanos);
             resources.add(planner);
-            BatchProducer feeder = new BatchProducer(planner);
+            BatchProducer producer = new BatchProducer(planner);
             resources.handOver();
-            return feeder;
+            return producer;
         }
     }
 

@@ -58,15 +58,15 @@ public final class LoadedStream implements TensorStream {
     /// @throws io.fastsafetensors.error.BudgetException naming a tensor that is larger than the budget
     public static LoadedStream open(LoadTarget target, LoadOptions options, StreamOptions stream,
             ParsedCheckpoint checkpoint, long startNanos) {
-        RankLayout way = RankLayout.local(options, "streams read what they hand out");
-        BatchProducer feeder = BatchProducer.open(target, options, checkpoint, options.selection(), way,
+        RankLayout layout = RankLayout.local(options, "streams read what they hand out");
+        BatchProducer producer = BatchProducer.open(target, options, checkpoint, options.selection(), layout,
                 options.deviceBudget(), stream.batchesAhead(), stream.owned() ? OWNED_ALONE : Long.MAX_VALUE,
                 startNanos);
-        StreamPlan plan = feeder.plan();
-        LoadedStream opened = new LoadedStream(checkpoint, stream.owned(), new Batches(feeder, plan.size(),
+        StreamPlan plan = producer.plan();
+        LoadedStream opened = new LoadedStream(checkpoint, stream.owned(), new Batches(producer, plan.size(),
                 new StatsAccumulator(plan.files(), startNanos), stream.owned()), options);
         try {
-            feeder.start();
+            producer.start();
         } catch (RuntimeException | Error e) {
             new Releases().run(opened::close).because(e);
             throw e;
@@ -142,7 +142,7 @@ public final class LoadedStream implements TensorStream {
     /// The consuming side: the batch at hand, and which of its tensors are still to be handed out. Its lock is never held
     /// while something waits for the reading side, so that a close gets through at any moment.
     private static final class Batches {
-        private final BatchProducer feeder;
+        private final BatchProducer producer;
         private final StatsAccumulator sum;
         private final boolean owned;
         /// The tensors of the batch at hand that were not handed out, in the order of the files. Guarded by this object,
@@ -162,8 +162,8 @@ public final class LoadedStream implements TensorStream {
 
         /// @param tensors how many there will be in all
         /// @param owned whether they are detached when they are handed out
-        Batches(BatchProducer feeder, long tensors, StatsAccumulator sum, boolean owned) {
-            this.feeder = feeder;
+        Batches(BatchProducer producer, long tensors, StatsAccumulator sum, boolean owned) {
+            this.producer = producer;
             this.remaining = tensors;
             this.sum = sum;
             this.owned = owned;
@@ -230,9 +230,9 @@ public final class LoadedStream implements TensorStream {
             }
             if (batch != null) {
                 sum.add(batch.weights().stats());
-                feeder.done(batch);
+                producer.done(batch);
             }
-            BatchProducer.Batch next = feeder.next();
+            BatchProducer.Batch next = producer.next();
             if (next == null) {
                 throw new AssertionError("the reading side ended " + remaining + " tensors early");
             }
@@ -245,7 +245,7 @@ public final class LoadedStream implements TensorStream {
                 }
             }
             if (late) {
-                feeder.done(next);
+                producer.done(next);
                 throw new IllegalStateException("the stream is closed");
             }
             return next;
@@ -285,7 +285,7 @@ public final class LoadedStream implements TensorStream {
                 requireOpen(isCutShort(), null);
                 weights = current == null ? null : current.weights();
             }
-            return whileOpen(() -> sum.with(weights == null ? null : weights.stats(), feeder.peakBytes()));
+            return whileOpen(() -> sum.with(weights == null ? null : weights.stats(), producer.peakBytes()));
         }
 
         /// What is refused because another thread closed the batch meanwhile is refused in the stream's words.
@@ -332,7 +332,7 @@ public final class LoadedStream implements TensorStream {
                 mine = current;
                 current = null;
             }
-            feeder.cancel();
+            producer.cancel();
             if (first) {
                 free(mine, waits);
             } else if (waits) {
@@ -345,9 +345,9 @@ public final class LoadedStream implements TensorStream {
             Releases releases = new Releases();
             if (batch != null) {
                 releases.run(() -> sum.add(batch.weights().stats()));
-                releases.run(waits ? () -> feeder.done(batch) : batch.weights()::abandon);
+                releases.run(waits ? () -> producer.done(batch) : batch.weights()::abandon);
             }
-            releases.run(waits ? feeder::close : feeder::abandon);
+            releases.run(waits ? producer::close : producer::abandon);
             freed.countDown();
             releases.finish();
         }

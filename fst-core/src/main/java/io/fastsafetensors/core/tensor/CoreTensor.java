@@ -49,10 +49,10 @@ public final class CoreTensor implements Tensor {
 
     private final Origin origin;
     /// How the scope reaches the buffer; ends with the scope at the latest.
-    private final BufferView lease;
-    /// Derived tensors are users of their lease, which ends with the last of them; those of a load are not: its leases last
+    private final BufferView view;
+    /// Derived tensors are users of their view, which ends with the last of them; those of a load are not: its views last
     /// as long as its scope, however many tensors are handed out.
-    private final boolean countsOnLease;
+    private final boolean countsOnView;
     private final String name;
     private final DType dtype;
     private final Shape shape;
@@ -64,13 +64,13 @@ public final class CoreTensor implements Tensor {
     /// Present if the tensor has a scope of its own, which its close ends.
     private LeakDetector.@Nullable Ticket detached;
 
-    /// @param countsOnLease whether this tensor is a user of the lease, which its close takes away
-    public CoreTensor(Origin origin, BufferView lease, boolean countsOnLease, String name, DType dtype, Shape shape,
+    /// @param countsOnView whether this tensor is a user of the view, which its close takes away
+    public CoreTensor(Origin origin, BufferView view, boolean countsOnView, String name, DType dtype, Shape shape,
             long offset,
             long byteSize) {
         this.origin = origin;
-        this.lease = lease;
-        this.countsOnLease = countsOnLease;
+        this.view = view;
+        this.countsOnView = countsOnView;
         this.name = name;
         this.dtype = dtype;
         this.shape = shape;
@@ -100,7 +100,7 @@ public final class CoreTensor implements Tensor {
     /// A hold on the buffer for the length of an operation; the caller releases it.
     public SharedBuffer hold() {
         requireOpen();
-        return lease.hold();
+        return view.hold();
     }
 
     /// Makes sure that the bytes are there to be read.
@@ -162,7 +162,7 @@ public final class CoreTensor implements Tensor {
     @Override
     public DeviceHandle handle() {
         requireOpen();
-        return lease.handle(offset);
+        return view.handle(offset);
     }
 
     @Override
@@ -183,12 +183,12 @@ public final class CoreTensor implements Tensor {
     @Override
     public MemorySegment segment() {
         requireOpen();
-        MemorySegment view = lease.view(offset, byteSize);
-        if (view == null) {
+        MemorySegment memory = view.segment(offset, byteSize);
+        if (memory == null) {
             throw new UnsupportedFeatureException("the host cannot address memory of " + origin.device()
                     + "; copy it with copyTo", Where.nowhere().withTensor(name));
         }
-        return view;
+        return memory;
     }
 
     @Override
@@ -280,21 +280,21 @@ public final class CoreTensor implements Tensor {
     public CoreTensor slice(Slice... slices) {
         Objects.requireNonNull(slices, "slices");
         requireOpen();
-        SliceView view = SliceView.of(name, dtype, shape, slices);
-        if (view.contiguous()) {
-            return view(view.shape(), offset + view.byteOffset(), view.byteSize());
+        SliceView slice = SliceView.of(name, dtype, shape, slices);
+        if (slice.contiguous()) {
+            return part(slice.shape(), offset + slice.byteOffset(), slice.byteSize());
         }
-        return DeviceWork.gather(this, view);
+        return DeviceWork.gather(this, slice);
     }
 
     /// Other elements of the same memory, in the same scope.
     ///
-    /// A view of a derived tensor is one more user of its lease, so the two may be closed in any order.
-    private CoreTensor view(Shape newShape, long newOffset, long newBytes) {
-        if (countsOnLease) {
-            lease.retain();
+    /// A tensor in the memory of a derived one is one more user of its view, so the two may be closed in any order.
+    private CoreTensor part(Shape newShape, long newOffset, long newBytes) {
+        if (countsOnView) {
+            view.retain();
         }
-        return new CoreTensor(derivedOrigin(), lease, countsOnLease, name, dtype, newShape, newOffset, newBytes);
+        return new CoreTensor(derivedOrigin(), view, countsOnView, name, dtype, newShape, newOffset, newBytes);
     }
 
     @Override
@@ -331,7 +331,7 @@ public final class CoreTensor implements Tensor {
         TensorScope own = new TensorScope("detached tensor \"" + Printable.escape(name) + "\"");
         try {
             CoreTensor tensor =
-                    new CoreTensor(new Origin(null, own, device, leaks), own.lease(held), false, name, dtype,
+                    new CoreTensor(new Origin(null, own, device, leaks), own.view(held), false, name, dtype,
                             shape, offset, byteSize);
             tensor.detached = LeakDetector.watch(tensor, own.toString(), leaks, own::close);
             return tensor;
@@ -394,8 +394,8 @@ public final class CoreTensor implements Tensor {
         }
         if (detached != null) {
             new Releases().run(detached::close).run(origin.scope()::close).finish();
-        } else if (countsOnLease) {
-            origin.scope().release(lease);
+        } else if (countsOnView) {
+            origin.scope().release(view);
         }
     }
 

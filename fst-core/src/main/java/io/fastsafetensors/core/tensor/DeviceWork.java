@@ -142,7 +142,7 @@ public final class DeviceWork {
         TensorScope.Piece piece = place(origin.scope(), backend, bytes);
         try {
             // The scope may be closed meanwhile: its memory is freed when the device has done with it.
-            SharedBuffer filled = piece.lease().hold();
+            SharedBuffer filled = piece.view().hold();
             try {
                 BufferSlice target = new BufferSlice(filled.buffer(), piece.offset(), bytes);
                 await(backend, stream -> fill.into(backend.get(), stream, target));
@@ -150,21 +150,21 @@ public final class DeviceWork {
                 filled.release();
             }
         } catch (RuntimeException | Error e) {
-            new Releases().run(() -> origin.scope().release(piece.lease())).because(e);
+            new Releases().run(() -> origin.scope().release(piece.view())).because(e);
             throw e;
         }
-        return new CoreTensor(origin, piece.lease(), true, source.name(), dtype, shape, piece.offset(), bytes);
+        return new CoreTensor(origin, piece.view(), true, source.name(), dtype, shape, piece.offset(), bytes);
     }
 
     /// Memory in a scope: a buffer, or a part of one where it is small.
     ///
-    /// Its lease counts one user, the tensor that the work makes.
+    /// Its view counts one user, the tensor that the work makes.
     private static TensorScope.Piece place(TensorScope scope, SharedBackend backend, long bytes) {
         long alignment = backend.get().hints().tensorAlignment();
         LongFunction<SharedBuffer> allocate =
                 size -> new SharedBuffer(backend.get().allocate(size, alignment), backend);
         return bytes <= TensorScope.SMALL ? scope.piece(bytes, alignment, allocate)
-                : new TensorScope.Piece(scope.lease(allocate.apply(bytes)), 0);
+                : new TensorScope.Piece(scope.view(allocate.apply(bytes)), 0);
     }
 
     /// Does work on a stream, and returns when it is done. A stream whose work failed is closed and not used again.
@@ -274,8 +274,8 @@ public final class DeviceWork {
     private static CoreTensor moved(CoreTensor source, Device device, SharedBuffer copy) {
         CoreTensor.Origin from = source.derivedOrigin();
         CoreTensor.Origin origin = new CoreTensor.Origin(from.keepAlive(), from.scope(), device, from.leaks());
-        BufferView lease = origin.scope().lease(copy);
-        return new CoreTensor(origin, lease, true, source.name(), source.dtype(), source.shape(), 0,
+        BufferView view = origin.scope().view(copy);
+        return new CoreTensor(origin, view, true, source.name(), source.dtype(), source.shape(), 0,
                 source.byteSize());
     }
 

@@ -25,19 +25,19 @@ public final class Sharding {
     /// Refuses a rank that the load does not have.
     ///
     /// @throws IllegalArgumentException if it has no such rank
-    public static void requireRank(int rank, RankLayout way) {
-        if (rank < 0 || rank >= way.ranks()) {
-            throw new IllegalArgumentException("rank " + rank + " of a load by " + way.ranks());
+    public static void requireRank(int rank, RankLayout layout) {
+        if (rank < 0 || rank >= layout.ranks()) {
+            throw new IllegalArgumentException("rank " + rank + " of a load by " + layout.ranks());
         }
     }
 
     /// A rank's part of a tensor that is there as a whole: a view, or gathered on the device.
-    public static CoreTensor part(CoreTensor whole, int dim, RankLayout way) {
-        if (dim < 0 || !way.isShared()) {
+    public static CoreTensor part(CoreTensor whole, int dim, RankLayout layout) {
+        if (dim < 0 || !layout.isShared()) {
             return whole;
         }
         long size = whole.shape().dim(dim);
-        Shard shard = Shard.of(size, way.rank(), way.ranks());
+        Shard shard = Shard.of(size, layout.rank(), layout.ranks());
         Slice[] slices = new Slice[dim + 1];
         Arrays.fill(slices, Slice.all());
         if (shard.length() < size) {
@@ -50,13 +50,13 @@ public final class Sharding {
     /// Refuses what cannot be cut and joined on some rank, on every rank alike.
     ///
     /// @param infos the tensors as they are in memory
-    public static void requireConcat(List<TensorInfo> infos, int dim, RankLayout way) {
+    public static void requireConcat(List<TensorInfo> infos, int dim, RankLayout layout) {
         if (infos.isEmpty()) {
             throw new IllegalArgumentException("no names to concatenate");
         }
         TensorInfo first = infos.getFirst();
         for (TensorInfo info : infos) {
-            Part.requireAll(info, dim, way.ranks());
+            Part.requireAll(info, dim, layout.ranks());
             boolean fits = dim >= 0 && info.dtype() == first.dtype() && info.shape().rank() == first.shape().rank()
                     && info.shape().withDim(dim, 0).equals(first.shape().withDim(dim, 0));
             if (!fits) {
@@ -64,8 +64,8 @@ public final class Sharding {
                         + " cannot be joined along dimension " + dim + " with " + first.dtype() + " " + first.shape()
                         + " of \"" + Printable.escape(first.name()) + "\"", Where.nowhere().withTensor(info.name()));
             }
-            for (int r = 0; r < way.ranks(); r++) {
-                requireWholeBytes(info, Part.of(info, dim, r, way.ranks()).shape(), dim);
+            for (int r = 0; r < layout.ranks(); r++) {
+                requireWholeBytes(info, Part.of(info, dim, r, layout.ranks()).shape(), dim);
             }
         }
     }
@@ -88,14 +88,14 @@ public final class Sharding {
     /// Refuses a conversion that does not fill whole bytes on some rank, on every rank alike.
     ///
     /// @param infos tensors whose parts are joined and then converted
-    public static void requireConvertible(List<TensorInfo> infos, int dim, RankLayout way, GetOptions options) {
+    public static void requireConvertible(List<TensorInfo> infos, int dim, RankLayout layout, GetOptions options) {
         if (options.dtype().isEmpty()) {
             return;
         }
-        for (int r = 0; r < way.ranks(); r++) {
+        for (int r = 0; r < layout.ranks(); r++) {
             long elements = 0;
             for (TensorInfo info : infos) {
-                elements += Part.of(info, dim, r, way.ranks()).shape().elements();
+                elements += Part.of(info, dim, r, layout.ranks()).shape().elements();
             }
             DeviceWork.convertedBytes(infos.getFirst().name(), options.dtype().get(), elements);
         }
