@@ -141,7 +141,7 @@ final class DequantizedSource implements DerivedSource {
             windows.close();
         }
 
-        /// How one tensor's bytes are made; immutable but for its factors.
+        /// Makes the bytes of one tensor. Immutable but for its factors.
         private final class TensorReads {
             private final View view;
             private final Quantized tensor;

@@ -1,6 +1,7 @@
 package io.fastsafetensors.core.group;
 
-import io.fastsafetensors.core.group.LocalCall.Kind;
+import io.fastsafetensors.core.group.LocalRanks.LocalCall;
+import io.fastsafetensors.core.group.LocalRanks.LocalCall.Kind;
 import io.fastsafetensors.error.GroupException;
 import io.fastsafetensors.group.Bootstrap;
 import io.fastsafetensors.group.PendingCollective;

@@ -9,7 +9,7 @@ import io.fastsafetensors.core.header.ParsedCheckpoint;
 import io.fastsafetensors.core.memory.SharedBuffer;
 import io.fastsafetensors.core.plan.PlanSettings;
 import io.fastsafetensors.core.plan.PlannedFile;
-import io.fastsafetensors.core.plan.PlannedTensor;
+import io.fastsafetensors.core.plan.PlannedTensors.PlannedTensor;
 import io.fastsafetensors.core.plan.ReadPlan;
 import io.fastsafetensors.core.transfer.BlockListener;
 import io.fastsafetensors.error.FormatError;

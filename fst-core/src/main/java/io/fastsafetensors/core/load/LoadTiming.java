@@ -3,7 +3,7 @@ package io.fastsafetensors.core.load;
 import io.fastsafetensors.api.LoadStats;
 import io.fastsafetensors.core.transfer.LoadJob;
 import io.fastsafetensors.core.plan.PlannedFile;
-import io.fastsafetensors.core.plan.PlannedTensor;
+import io.fastsafetensors.core.plan.PlannedTensors.PlannedTensor;
 import io.fastsafetensors.core.plan.ReadPlan;
 import java.util.Map;
 

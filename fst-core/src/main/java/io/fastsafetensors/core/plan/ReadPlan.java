@@ -1,5 +1,6 @@
 package io.fastsafetensors.core.plan;
 
+import io.fastsafetensors.core.plan.PlannedTensors.PlannedTensor;
 import io.fastsafetensors.api.LoadPlan;
 import io.fastsafetensors.core.digest.Fingerprint;
 import io.fastsafetensors.error.BudgetException;

@@ -1,5 +1,6 @@
 package io.fastsafetensors.core.stream;
 
+import io.fastsafetensors.core.stream.BatchPlanner.StreamBudget;
 import io.fastsafetensors.core.tensor.CoreTensor;
 import io.fastsafetensors.core.tensor.DeviceWork;
 import io.fastsafetensors.core.load.LoadTarget;

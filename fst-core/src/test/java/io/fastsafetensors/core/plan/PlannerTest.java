@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.fastsafetensors.core.plan.PlannedTensors.PlannedTensor;
 import io.fastsafetensors.core.plan.Planner.Cuts;
 import io.fastsafetensors.core.plan.PlannedFile.FileTransfer;
 import io.fastsafetensors.api.Selection;

@@ -1,5 +1,6 @@
 package io.fastsafetensors.core.storage.cache;
 
+import io.fastsafetensors.core.storage.cache.PartTable.CachedPart;
 import io.fastsafetensors.core.digest.Sha256;
 import io.fastsafetensors.error.StorageException;
 import io.fastsafetensors.spi.storage.FileIdentity;
