@@ -18,7 +18,11 @@ import io.fastsafetensors.spi.DirectFile;
 import io.fastsafetensors.spi.DirectStorage;
 import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.spi.storage.CacheResidency;
+import io.fastsafetensors.spi.storage.Mapping;
 import io.fastsafetensors.spi.storage.StorageFile;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
@@ -32,6 +36,8 @@ import org.jspecify.annotations.Nullable;
 /// the end ([#requireCurrent]). Descriptors are not the load's own: [SourceFiles] has one for each file, shared with
 /// whoever reads it at the moment.
 final class OpenFiles implements AutoCloseable {
+    private static final Logger LOG = System.getLogger("io.fastsafetensors.core");
+
     private final SourceFiles sources;
     /// The backend's direct storage, if it has one; where it does, each file's report says why it is not used.
     private final Optional<DirectStorage> direct;
@@ -86,6 +92,13 @@ final class OpenFiles implements AutoCloseable {
     /// The mapping of a file, for one block.
     MemorySegment mapping(int file, FileTransfers routing) {
         return routing.mapped(file).memory(files.get(file).open());
+    }
+
+    /// A file's bytes in a mapping, for one block whose reader copies small parts out of it; null where it cannot be mapped.
+    /// No page of it is in memory because of the mapping: who copies what the page cache does not have waits for the storage.
+    @Nullable
+    MemorySegment mappedForBlock(int file) {
+        return files.get(file).mapped();
     }
 
     /// A block was read by direct storage.
@@ -173,6 +186,10 @@ final class OpenFiles implements AutoCloseable {
         private @Nullable StorageFile open;
         private @Nullable BlockReader reader;
         private @Nullable DirectFile directFile;
+        private @Nullable Arena mapping;
+        private @Nullable MemorySegment mapped;
+        /// Whether it was tried to map it.
+        private boolean mappingTried;
         private @Nullable Span span;
         /// How it was read, once it was released.
         private String reason = "";
@@ -203,6 +220,30 @@ final class OpenFiles implements AutoCloseable {
                 reader = mine;
             }
             return mine;
+        }
+
+        synchronized @Nullable MemorySegment mapped() {
+            if (!mappingTried) {
+                mappingTried = true;
+                open().ability(Mapping.class).ifPresent(this::map);
+            }
+            return mapped;
+        }
+
+        /// A file that cannot be mapped, because of its file system or for want of address space, is read.
+        @SuppressWarnings("MustBeClosed")
+        private void map(Mapping able) {
+            Arena arena = Arena.ofShared();
+            try {
+                mapped = able.map(0, file.fileLength(), arena);
+                mapping = arena;
+            } catch (StorageException e) {
+                LOG.log(Level.DEBUG, "rows are read, since their file cannot be mapped", e);
+            } finally {
+                if (mapping == null) {
+                    arena.close();
+                }
+            }
         }
 
         /// Opened by the first block that is read directly, since opening registers the file with the device's
@@ -258,22 +299,28 @@ final class OpenFiles implements AutoCloseable {
         /// Idempotent; the report stays. Direct storage is closed before the descriptor that it was opened with.
         synchronized void close() {
             reason = how();
+            Releases releases = new Releases();
+            DirectFile directly = directFile;
+            Arena unmapped = mapping;
             reader = null;
-            try {
-                if (directFile != null) {
-                    directFile.close();
-                }
-            } finally {
-                directFile = null;
-                if (open != null) {
-                    open = null;
-                    source.release();
-                }
-                if (span != null) {
-                    span.finish(reason);
-                    span = null;
-                }
+            directFile = null;
+            mapping = null;
+            mapped = null;
+            if (directly != null) {
+                releases.run(directly::close);
             }
+            if (unmapped != null) {
+                releases.run(unmapped::close);
+            }
+            if (open != null) {
+                open = null;
+                releases.run(source::release);
+            }
+            if (span != null) {
+                span.finish(reason);
+                span = null;
+            }
+            releases.finish();
         }
     }
 }
