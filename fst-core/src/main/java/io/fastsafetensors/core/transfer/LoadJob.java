@@ -336,8 +336,8 @@ public final class LoadJob {
     /// On the thread of the last worker. Nobody else is in here any more, so failures are final when [#finished] opens.
     ///
     /// Each location is looked at once more if all blocks came: what was read must be what the location still names.
-    /// Resources are released before [#finished] opens, so that who waits for the end finds no memory, file or thread
-    /// of the load; what others asked for with [#afterEnd] runs after that.
+    /// Resources are released before [#finished] opens, so that who waits for the end finds no file, mapping or scratch
+    /// memory of the readers; what others asked for with [#afterEnd] runs after that.
     private void end() {
         taken.countDown();
         if (arrivals.failure() == null) {

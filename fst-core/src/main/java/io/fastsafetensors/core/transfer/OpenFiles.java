@@ -94,8 +94,9 @@ final class OpenFiles implements AutoCloseable {
         return routing.mapped(file).memory(files.get(file).open());
     }
 
-    /// A file's bytes in a mapping, for one block whose reader copies small parts out of it; null where it cannot be mapped.
-    /// No page of it is in memory because of the mapping: who copies what the page cache does not have waits for the storage.
+    /// A file's bytes in a mapping, for one block whose reader copies small parts out of it; null where it cannot be
+    /// mapped. No page of it is in memory because of the mapping: who copies what the page cache does not have waits
+    /// for the storage.
     @Nullable
     MemorySegment mappedForBlock(int file) {
         return files.get(file).mapped();
