@@ -150,9 +150,13 @@ final class DequantizedSource implements DerivedSource {
         }
 
         @Override
+        public long usedAfter(long from, long to, long used, long room) {
+            return reads.get(places.find(from)).usedAfter(from, to, used, room);
+        }
+
+        @Override
         public long readQuantized(long from, long to, MemorySegment memory, long used, Sink sink) {
-            TensorReads tensor = reads.get(places.find(from));
-            return tensor.fits(from, to, used, memory.byteSize()) ? tensor.handOut(from, to, used, memory, sink) : -1;
+            return reads.get(places.find(from)).handOut(from, to, used, memory, sink);
         }
 
         @Override
@@ -292,18 +296,18 @@ final class DequantizedSource implements DerivedSource {
                 return factors;
             }
 
-            /// Whether whole bytes of elements make some bytes of the result, and all that they are made of has room.
+            /// See [QuantizedReads#usedAfter].
             ///
             /// @param from the first byte of the result, in the derived file
-            /// @param used how much of the memory is in use
-            boolean fits(long from, long to, long used, long room) {
+            long usedAfter(long from, long to, long used, long room) {
                 long begin = from - view.offset();
                 long end = to - view.offset();
                 long first = begin / bytesOut;
                 long last = end / bytesOut;
                 boolean whole = begin % bytesOut == 0 && end % bytesOut == 0 && (first & 1) == 0
                         && ((last & 1) == 0 || last == tensor.elements());
-                return whole && scalesAt(used, first, last) + Float.BYTES * scaleCount(first, last) <= room;
+                long after = whole ? scalesAt(used, first, last) + Float.BYTES * scaleCount(first, last) : -1;
+                return after <= room ? after : -1;
             }
 
             /// How many scales lie between the first and the last one that elements `[first, last)` use; those
@@ -323,7 +327,7 @@ final class DequantizedSource implements DerivedSource {
                 return Math.ceilDiv(valuesAt(used) + sourceBytes(last - first), 16L) * 16;
             }
 
-            /// Reads elements and scales to behind what is in use, and tells of them. For bytes that [#fits] accepts.
+            /// Reads elements and scales to behind what is in use, and tells of them. For bytes that [#usedAfter] accepts.
             ///
             /// @return how much of the memory is in use now
             long handOut(long from, long to, long used, MemorySegment memory, Sink sink) {

@@ -35,7 +35,17 @@ public interface QuantizedReads {
     /// up to. Where tensors are tiny their parts may take more all the same.
     double growth();
 
-    /// Reads what some bytes of one tensor are made of.
+    /// How much of a memory is in use when what some bytes of one tensor are made of was read into it. Reads nothing.
+    ///
+    /// @param from the offset of the first byte in the file
+    /// @param to the offset past the last one
+    /// @param used how much of the memory is in use before
+    /// @param room bytes of the memory
+    /// @return -1 if there is no room, or a whole number of bytes of elements does not make these
+    long usedAfter(long from, long to, long used, long room);
+
+    /// Reads what some bytes of one tensor are made of, and counts the products that become infinite: so it is called once for
+    /// any bytes, and only where [#usedAfter] says that they fit.
     ///
     /// The sink is called once, on this thread, before it returns.
     ///
@@ -44,7 +54,6 @@ public interface QuantizedReads {
     /// @param memory native memory
     /// @param used how much of it is in use already
     /// @param sink told when it is there
-    /// @return how much of the memory is in use now; -1 if there is no room, or a whole number of bytes of elements does not
-    ///         make these
+    /// @return how much of the memory is in use now
     long readQuantized(long from, long to, MemorySegment memory, long used, Sink sink);
 }

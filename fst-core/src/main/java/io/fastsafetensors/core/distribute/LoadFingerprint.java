@@ -5,6 +5,7 @@ import io.fastsafetensors.api.Selection;
 import io.fastsafetensors.core.digest.Fingerprint;
 import io.fastsafetensors.core.header.FileHeader;
 import io.fastsafetensors.core.header.ParsedCheckpoint;
+import io.fastsafetensors.core.plan.BlockTable;
 import io.fastsafetensors.core.plan.PlannedFile;
 import io.fastsafetensors.core.plan.ReadPlan;
 import io.fastsafetensors.types.Location;
@@ -60,8 +61,19 @@ public final class LoadFingerprint {
             });
         }
         facts.put("ways of the files", ways.toString());
+        facts.put("blocks (cut larger where a device de-quantises and nobody looks at them: digests, countOverflows)",
+                cuts(plan.blocks()));
         facts.put("plan", plan.digest().substring(0, DIGITS));
         return facts;
+    }
+
+    /// Equally many blocks may be cut at different places.
+    private static String cuts(BlockTable blocks) {
+        Fingerprint cuts = new Fingerprint();
+        for (int b = 0; b < blocks.size(); b++) {
+            cuts.add(blocks.file(b)).add(blocks.start(b)).add(blocks.end(b));
+        }
+        return blocks.size() + " with digest " + hex(cuts);
     }
 
     /// A selection cannot be compared; what it selects can.

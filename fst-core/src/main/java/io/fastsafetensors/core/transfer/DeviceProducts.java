@@ -1,7 +1,6 @@
 package io.fastsafetensors.core.transfer;
 
 import io.fastsafetensors.core.dequant.QuantizedReads;
-import io.fastsafetensors.core.plan.BlockTable;
 import io.fastsafetensors.core.plan.PlannedTensors;
 import io.fastsafetensors.spi.BufferSlice;
 import io.fastsafetensors.spi.CopyStream;
@@ -27,8 +26,6 @@ final class DeviceProducts implements QuantizedReads.Sink {
     /// The tensor whose parts are being read: what is told of a part does not name it.
     private int tensor;
     /// Bytes of the slot that are in use.
-    ///
-    /// −1 once some part of the block cannot be read so.
     private long used;
 
     /// Elements and scales in the slot, and where their product goes; see [QuantizedReads.Sink#quantized].
@@ -41,35 +38,50 @@ final class DeviceProducts implements QuantizedReads.Sink {
         this.tensors = load.plan().planned().getFirst().tensors();
     }
 
-    /// Reads a block.
-    ///
-    /// Where it returns false the slot holds nothing of use, and the block is read as what it becomes, de-quantised
-    /// by the host.
+    /// Reads a block, if all of it fits: nothing is read otherwise, because who reads elements counts what becomes infinite
+    /// of them, and the block is then read as what it becomes, de-quantised by the host.
     ///
     /// @return whether the slot holds it now; if not, some part of it can only be read as what it becomes
     boolean read(int block, MemorySegment slot) {
-        BlockTable blocks = load.blocks();
-        int file = blocks.file(block);
-        QuantizedReads reads = load.files().quantizedForBlock(file);
+        QuantizedReads reads = load.files().quantizedForBlock(load.blocks().file(block));
+        tensors = load.fileOf(block).tensors();
+        if (!fits(block, reads, slot.byteSize())) {
+            return false;
+        }
         long before = System.nanoTime();
+        long start = load.blocks().start(block);
+        long end = load.blocks().end(block);
         products.clear();
         used = 0;
-        tensors = load.fileOf(block).tensors();
-        long start = blocks.start(block);
-        long end = blocks.end(block);
-        for (tensor = tensors.firstEndingAfter(start); tensor < tensors.size()
-                && tensors.info(tensor).fileOffset() < end; tensor++) {
+        for (tensor = tensors.firstEndingAfter(start); isBefore(end); tensor++) {
             long first = Math.max(start, tensors.fileStart(tensor));
             long last = Math.min(end, tensors.fileEnd(tensor));
             if (first < last) {
-                used = tensors.isGathered(tensor) ? -1 : reads.readQuantized(first, last, slot, used, this);
-            }
-            if (used < 0) {
-                return false;
+                used = reads.readQuantized(first, last, slot, used, this);
             }
         }
         load.files().readQuantized(used, System.nanoTime() - before);
         return true;
+    }
+
+    /// Whether every part of a block can be read as what it is made of, and all of them have room together.
+    private boolean fits(int block, QuantizedReads reads, long room) {
+        long start = load.blocks().start(block);
+        long end = load.blocks().end(block);
+        long after = 0;
+        for (tensor = tensors.firstEndingAfter(start); after >= 0 && isBefore(end); tensor++) {
+            long first = Math.max(start, tensors.fileStart(tensor));
+            long last = Math.min(end, tensors.fileEnd(tensor));
+            if (first < last) {
+                after = tensors.isGathered(tensor) ? -1 : reads.usedAfter(first, last, after, room);
+            }
+        }
+        return after >= 0;
+    }
+
+    /// Whether there is a tensor [#tensor] that begins before some byte of the file.
+    private boolean isBefore(long end) {
+        return tensor < tensors.size() && tensors.info(tensor).fileOffset() < end;
     }
 
     @Override

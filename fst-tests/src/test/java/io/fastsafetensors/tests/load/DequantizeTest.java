@@ -17,6 +17,7 @@ import io.fastsafetensors.api.TransferPath;
 import io.fastsafetensors.api.Weights;
 import io.fastsafetensors.api.WriteOptions;
 import io.fastsafetensors.error.FstException;
+import io.fastsafetensors.error.GroupException;
 import io.fastsafetensors.testkit.fault.FaultPlan;
 import io.fastsafetensors.testkit.fault.OpenObjects;
 import io.fastsafetensors.testkit.fixture.SafetensorsFixture;
@@ -29,6 +30,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -358,6 +360,44 @@ class DequantizeTest {
             LoadStats stats = weights.stats();
             assertEquals(Map.of("w", 2L), stats.overflows());
         }
+    }
+
+    /// The parts of "b" are larger than what it becomes, so the block is read a second time, by the host.
+    @Test
+    void products_that_become_infinite_are_counted_once_where_a_block_does_not_fit_its_slot() {
+        RemoteBackend.MULTIPLIES.set(true);
+        byte[] elements = new byte[16];
+        elements[5] = 0x7E;
+        int rows = 20_000;
+        SafetensorsFixture.create().tensor("a", DType.F8_E4M3, Shape.of(4, 4), elements)
+                .tensor("a_scale", DType.F32, Shape.of(1), scales(1, _ -> 200f))
+                .tensor("b", DType.F8_E4M3, Shape.of(rows, 1), new byte[rows])
+                .tensor("b_scale", DType.F32, Shape.of(rows, 1), new byte[4 * rows])
+                .write(directory.resolve("model.safetensors"));
+        try (Loader loader = builder("remote", DType.F16).blockBytes(64 << 10).build();
+                Weights weights = loader.load(directory)) {
+            weights.awaitAll();
+            assertEquals(Map.of("a", 1L), weights.stats().overflows());
+        }
+        assertEquals(0, RemoteBackend.PRODUCTS.get());
+    }
+
+    /// The blocks of both ranks are equally many.
+    @Test
+    void ranks_whose_options_cut_blocks_differently_disagree() {
+        RemoteBackend.MULTIPLIES.set(true);
+        new QuantizedSamples(SEED, false)
+                .blocks("a.weight", DType.F8_E4M3, Shape.of(243, 256), 128, 128, DType.F32, "_scale_inv").values()
+                .write(directory.resolve("model.safetensors"));
+        List<Ranks.Outcome<Boolean>> outcomes = Ranks.run(2, Duration.ofSeconds(60), group -> {
+            try (Loader loader = builder("remote", DType.BF16).blockBytes(64 << 10).group(group)
+                    .distribution(Distribution.STRIPED).countOverflows(group.rank() == 0).build();
+                    Weights weights = loader.load(directory)) {
+                weights.awaitAll();
+                return true;
+            }
+        });
+        outcomes.forEach(rank -> rank.failedWith(GroupException.class, "the ranks disagree", "blocks", "countOverflows"));
     }
 
     private static byte[] scales(int count, IntFunction<Float> scale) {
