@@ -61,13 +61,12 @@ public final class LoadFingerprint {
             });
         }
         facts.put("ways of the files", ways.toString());
-        facts.put("blocks (cut larger where a device de-quantises and nobody looks at them: digests, countOverflows)",
-                cuts(plan.blocks()));
+        facts.put("blocks", cuts(plan.blocks()));
         facts.put("plan", plan.digest().substring(0, DIGITS));
         return facts;
     }
 
-    /// Equally many blocks may be cut at different places.
+    /// Equally many blocks may be cut at different places: those of de-quantised tensors are larger where a device multiplies.
     private static String cuts(BlockTable blocks) {
         Fingerprint cuts = new Fingerprint();
         for (int b = 0; b < blocks.size(); b++) {

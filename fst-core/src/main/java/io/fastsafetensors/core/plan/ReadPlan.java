@@ -225,7 +225,7 @@ public final class ReadPlan implements LoadPlan {
                 .append(s.distribution()).append(" since ").append(s.why()).append("; memory: ").append(s.memory())
                 .append('\n'));
         text.append(files.size()).append(" files, ").append(blocks.size()).append(" blocks of up to ")
-                .append(settings.blockBytes()).append(" bytes, ").append(bytesToRead()).append(" bytes to read, ")
+                .append(largestBlock()).append(" bytes, ").append(bytesToRead()).append(" bytes to read, ")
                 .append(deviceBytes()).append(" device bytes\n");
         for (PlannedFile file : files) {
             text.append(file.location()).append(": ").append(file.tensors().size()).append(" tensors, ")
@@ -235,6 +235,15 @@ public final class ReadPlan implements LoadPlan {
                     .append('\n');
         }
         return text.toString();
+    }
+
+    /// Bytes of the largest block, which may be larger than the settings say where no slot has to hold it as it is.
+    private long largestBlock() {
+        long largest = 0;
+        for (int b = 0; b < blocks.size(); b++) {
+            largest = Math.max(largest, blocks.end(b) - blocks.start(b));
+        }
+        return largest;
     }
 
     @Override

@@ -105,6 +105,9 @@ public final class PathSelector {
     }
 
     /// How a file of de-quantised tensors gets to a device that the host cannot address; null for every other file.
+    ///
+    /// The size of its blocks depends on no option: whoever looks at blocks as they were read (digests, `countOverflows`)
+    /// looks at tensors that are converted, and this path has none.
     private @Nullable FileTransfer dequantized(SourceFile file) {
         StorageFile open = file.retain();
         try {
@@ -124,19 +127,13 @@ public final class PathSelector {
             return able && last
                     ? new FileTransfer(PlannedPath.DEQUANTIZED,
                             "de-quantised by the device, read through the page cache", 0,
-                            looksAtBlocks() ? 1 : reads.get().growth())
+                            reads.get().growth())
                     : new FileTransfer(PlannedPath.STAGED, able ? "de-quantised by the host, since it is converted to "
                             + options.dtype().get() + " afterwards"
                             : "de-quantised by the host: the backend has no kernel for it");
         } finally {
             file.release();
         }
-    }
-
-    /// Whether somebody may want to see blocks as a whole, as they were read.
-    private boolean looksAtBlocks() {
-        return options.checkDigests() || options.countOverflows() || !options.digests().files().isEmpty()
-                || !options.digests().tensors().isEmpty() || options.digests().find();
     }
 
     /// What is de-quantised has no bytes in any file, so it is neither mapped nor read by direct storage.

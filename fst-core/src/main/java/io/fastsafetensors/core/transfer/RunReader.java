@@ -73,12 +73,13 @@ final class RunReader implements BlockRuns.Sink {
         return true;
     }
 
-    /// The virtual machine's error for pages of a mapping that the file no longer has.
+    /// The virtual machine's error for pages of a mapping that the file no longer has, or that its storage cannot read.
     private StorageException shrank(int block, InternalError e) {
         if (mapped == null) {
             throw e;
         }
-        return new StorageException("the file ended early: it shrank while it was being read",
+        return new StorageException("the file ended early: it shrank while it was being read,"
+                + " or its storage fails",
                 load.fileOf(block).location().where().withOffset(load.blocks().start(block)), e);
     }
 
