@@ -79,12 +79,18 @@ record OpenResources(ProcessSnapshot files, Map<String, Integer> others, Set<Thr
 
     private static void compare(String what, Map<String, Integer> then, Map<String, Integer> now, int least,
             List<String> more) {
+        int reported = more.size();
         now.forEach((name, count) -> {
             int added = count - then.getOrDefault(name, 0);
             if (added >= least) {
                 more.add(what + " " + name + (added > 1 ? " (" + added + " times)" : ""));
             }
         });
+        // Each may have a name of its own.
+        List<String> fresh = now.keySet().stream().filter(name -> !then.containsKey(name)).sorted().toList();
+        if (more.size() == reported && fresh.size() >= least) {
+            more.add(fresh.size() + " times " + what + " such as " + fresh.getFirst());
+        }
     }
 
     private static boolean isMachines(Thread thread) {

@@ -2,6 +2,7 @@ package io.fastsafetensors.testkit;
 
 import io.fastsafetensors.testkit.mutant.Breaches;
 import io.fastsafetensors.testkit.mutant.Mutant;
+import io.fastsafetensors.testkit.rank.RankBreach;
 import java.lang.reflect.Method;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -31,6 +32,11 @@ final class Rules {
     /// Of what storages do.
     static Map<String, String> ofStorages() {
         return of(List.of(StorageConformance.class));
+    }
+
+    /// Of transports.
+    static Map<String, String> ofRanks() {
+        return of(List.of(ProcessGroupConformance.class));
     }
 
     /// Of all suites.
@@ -65,6 +71,8 @@ final class Rules {
         Breaches.all().stream().filter(breach -> breach.rules().getFirst().length() == 4)
                 .forEach(breach -> mutants.computeIfAbsent(breach.rules().getFirst(), _ -> new ArrayList<>())
                         .add(breach.name()));
+        RankBreach.all().forEach(breach -> mutants.computeIfAbsent(breach.rule(), _ -> new ArrayList<>())
+                .add(breach.name()));
         return mutants;
     }
 
