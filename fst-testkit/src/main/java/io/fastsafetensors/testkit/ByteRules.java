@@ -174,7 +174,8 @@ abstract class ByteRules extends StorageRuleGroup {
             long at = FOUR_GIB + 100;
             for (int done = 0; done < content.length;) {
                 long read = file.read(done, target, at + done, content.length - done);
-                assertTrue(read > 0 && read <= content.length - done, () -> "a read in the middle of a file says " + read);
+                assertTrue(read > 0 && read <= content.length - done,
+                        () -> "a read in the middle of a file says " + read);
                 done += (int) read;
             }
             assertBytes(content, target.asSlice(at, content.length).toArray(ValueLayout.JAVA_BYTE),

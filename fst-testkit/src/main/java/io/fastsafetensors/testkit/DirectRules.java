@@ -398,7 +398,8 @@ abstract class DirectRules extends RuleGroup {
         Backend other = bench.provider.open(bench.device, BackendOptions.defaults());
         DirectFile file = other.directStorage().orElseThrow().open(source);
         other.close();
-        assertThrows(IllegalStateException.class, () -> file.read(0, buffer, 0, 100), "a read after the backend's close");
+        assertThrows(IllegalStateException.class, () -> file.read(0, buffer, 0, 100),
+                "a read after the backend's close");
         assertDoesNotThrow(file::close, "a close after the backend's");
         assertBytes(Workbench.filler(LENGTH), bench.download(buffer), "the target of a read that came too late");
     }

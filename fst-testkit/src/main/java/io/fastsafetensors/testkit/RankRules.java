@@ -280,8 +280,8 @@ abstract class RankRules {
     /// If it fails: the class is named in `META-INF/services/io.fastsafetensors.group.ProcessGroupProvider` and, in a module,
     /// by `provides … with …`; catch [LinkageError] too around everything that loads native code.
     @Test
-    @Tag(ANYWHERE)
     @DisplayName("R-19 the provider is registered and answers")
+    @Tag(ANYWHERE)
     void r_19_the_provider_is_registered_and_answers() throws Exception {
         ProcessGroupProvider provider = suite.provider().orElseGet(() -> fail("no provider \"" + suite.transport()
                 + "\" is registered"));

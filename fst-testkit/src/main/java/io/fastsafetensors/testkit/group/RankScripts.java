@@ -119,14 +119,14 @@ public final class RankScripts {
     }
 
     private static void scatter(RankBench bench, int root, List<byte[]> parts) {
-                List<BufferSlice> mine = bench.rank() == root ? parts.stream().map(bench::of).toList() : List.of();
-                byte[] expected = parts.get(bench.rank());
-                BufferSlice into = bench.zeros(expected.length);
-                bench.group().scatter(mine, into, root, bench.stream());
-                assertBytes(expected, bench, into, "scatter of " + expected.length + " bytes from rank " + root);
-                for (int r = 0; r < mine.size(); r++) {
-                    assertBytes(parts.get(r), bench, mine.get(r), "the root's own part " + r);
-                }
+        List<BufferSlice> mine = bench.rank() == root ? parts.stream().map(bench::of).toList() : List.of();
+        byte[] expected = parts.get(bench.rank());
+        BufferSlice into = bench.zeros(expected.length);
+        bench.group().scatter(mine, into, root, bench.stream());
+        assertBytes(expected, bench, into, "scatter of " + expected.length + " bytes from rank " + root);
+        for (int r = 0; r < mine.size(); r++) {
+            assertBytes(parts.get(r), bench, mine.get(r), "the root's own part " + r);
+        }
     }
 
     /// In place and from elsewhere.

@@ -162,10 +162,12 @@ final class IndependentErrors {
             return support;
         }, "D-04"), at("F11", "DirectStorage.support", "has no reason",
                 call -> io.fastsafetensors.spi.DirectStorage.Support.of(
-                        ((io.fastsafetensors.spi.DirectStorage.Support) Independent.some(call.proceed())).mode(), ""), "D-04"),
+                        ((io.fastsafetensors.spi.DirectStorage.Support) Independent.some(call.proceed())).mode(), ""),
+                "D-04"),
                 at("F11", "DirectStorage.support", "promises what open refuses",
                         _ -> io.fastsafetensors.spi.DirectStorage.Support
-                                .of(io.fastsafetensors.spi.DirectStorage.Mode.DIRECT, "always"), "D-04"));
+                                .of(io.fastsafetensors.spi.DirectStorage.Mode.DIRECT, "always"),
+                        "D-04"));
     }
 
     private static Breach other(String site, Class<? extends RuntimeException> thrown, String name,
@@ -205,9 +207,11 @@ final class IndependentErrors {
                         call -> ((MemorySegment) call.argument(0)).scope().isAlive() ? call.proceed() : null, "E-11"),
                 at("F6", "CopyStream.copyToHost", "ignores closed host memory",
                         call -> ((MemorySegment) call.argument(2)).scope().isAlive() ? call.proceed() : null, "E-11"),
-                other("Kernels.convert", UnsupportedFeatureException.class, "refuses pairs with IllegalArgumentException",
+                other("Kernels.convert", UnsupportedFeatureException.class,
+                        "refuses pairs with IllegalArgumentException",
                         e -> new IllegalArgumentException(e.getMessage()), "K-10"),
-                other("Kernels.gather", UnsupportedFeatureException.class, "refuses pairs with IllegalArgumentException",
+                other("Kernels.gather", UnsupportedFeatureException.class,
+                        "refuses pairs with IllegalArgumentException",
                         e -> new IllegalArgumentException(e.getMessage()), "K-10"),
                 at("F6", "Kernels.convert", "takes a source of too few bytes", call -> {
                     try {
@@ -249,19 +253,21 @@ final class IndependentErrors {
                                 }
                                 return call.proceed();
                             };
-                        }, "O-08"), Independent.of("F6", "a fence of another backend is not waited for",
-                                Independent.deferred(), () -> {
-                                    Set<Object> own = ConcurrentHashMap.newKeySet();
-                                    return call -> {
-                                        if (call.site().equals("CopyStream.fence")) {
-                                            Object fence = Independent.some(call.proceed());
-                                            own.add(fence);
-                                            return fence;
-                                        }
-                                        return call.site().equals("CopyStream.waitFor")
-                                                && !own.contains(call.argument(0)) ? null : call.proceed();
-                                    };
-                                }, "O-08"), opening("a device that is not there is the first one", (real, device, options) -> real.open(
+                        }, "O-08"),
+                Independent.of("F6", "a fence of another backend is not waited for",
+                        Independent.deferred(), () -> {
+                            Set<Object> own = ConcurrentHashMap.newKeySet();
+                            return call -> {
+                                if (call.site().equals("CopyStream.fence")) {
+                                    Object fence = Independent.some(call.proceed());
+                                    own.add(fence);
+                                    return fence;
+                                }
+                                return call.site().equals("CopyStream.waitFor")
+                                        && !own.contains(call.argument(0)) ? null : call.proceed();
+                            };
+                        }, "O-08"),
+                opening("a device that is not there is the first one", (real, device, options) -> real.open(
                         device.index() > 0 ? new Device("host", 0) : device, options), "P-10"),
                 opening("a device that is not there is an IllegalArgumentException", (real, device, options) -> {
                     try {
@@ -310,7 +316,8 @@ final class IndependentErrors {
                         _ -> new OutOfMemoryError("device"), "A-04"),
                 other("Backend.allocate", OutOfDeviceMemoryException.class, "does not say what was asked for",
                         e -> new OutOfDeviceMemoryException(0, ((OutOfDeviceMemoryException) e).free(),
-                                Where.backend("host")), "A-04"),
+                                Where.backend("host")),
+                        "A-04"),
                 other("Backend.allocateStaging", OutOfDeviceMemoryException.class, "throws OutOfMemoryError",
                         _ -> new OutOfMemoryError("host"), "A-04"),
                 Independent.of("F6", "what was refused stays counted", HostProvider.copying(), () -> {
@@ -383,9 +390,12 @@ final class IndependentErrors {
     }
 
     private static List<Breach> closed() {
-        return List.of(Independent.of("F11", "kernels do nothing on a closed stream", HostProvider.full(), OnClosedStream::new, "L-06"),
+        return List.of(
+                Independent.of("F11", "kernels do nothing on a closed stream", HostProvider.full(), OnClosedStream::new,
+                        "L-06"),
                 Independent.of("F11", "await() of a fence that was closed too early returns", Independent.deferred(),
-                        () -> call -> call.site().equals("Fence.await") && call.closed() ? null : call.proceed(), "O-09"),
+                        () -> call -> call.site().equals("Fence.await") && call.closed() ? null : call.proceed(),
+                        "O-09"),
                 Independent.of("F11", "direct reads work after the backend was closed", HostProvider.copying(), () -> {
                     Backend other = HostProvider.copying().open(HostProvider.DEVICE, BackendOptions.defaults());
                     return call -> call.site().equals("DirectStorage.open")
@@ -395,7 +405,8 @@ final class IndependentErrors {
                 }, "D-16"),
                 Independent.of("F11", "direct reads give 0 after the close",
                         HostProvider.copying(),
-                        () -> call -> call.site().equals("DirectFile.read") && call.closed() ? 0L : call.proceed(), "D-06"),
+                        () -> call -> call.site().equals("DirectFile.read") && call.closed() ? 0L : call.proceed(),
+                        "D-06"),
                 twice("DirectFile"), twice("DeviceBuffer"), twice("StagingBuffer"), twice("CopyStream"), twice("Fence"),
                 twice("Backend"), twice("HostRegistration"),
                 at("F11", "DeviceBuffer.handle", "answers after the close", new Remembered(), "L-02"),
@@ -476,19 +487,19 @@ final class IndependentErrors {
             all.add(Independent.of("F16", site + " ends when the thread is interrupted", deferred,
                     () -> call -> call.site().equals(site) && Thread.currentThread().isInterrupted() ? null
                             : call.proceed(),
-                    "O-", "N-"));
+                    "O-12"));
             all.add(Independent.of("F16", site + " clears the interrupt", deferred, () -> call -> {
                 if (call.site().equals(site)) {
                     Thread.interrupted();
                 }
                 return call.proceed();
-            }, "O-", "N-"));
+            }, "O-12"));
             all.add(Independent.of("F16", site + " throws when the thread is interrupted", deferred, () -> call -> {
                 if (call.site().equals(site) && Thread.currentThread().isInterrupted()) {
                     throw new BackendException("interrupted", Where.backend("host"));
                 }
                 return call.proceed();
-            }, "O-", "N-"));
+            }, "O-12"));
         }
         all.add(at("F16", "DirectFile.read", "fails when the thread is interrupted", call -> {
             if (Thread.currentThread().isInterrupted()) {

@@ -86,17 +86,17 @@ final class IndependentState {
         return List.of(second("Kernels.convert", "throws", _ -> {
             throw new io.fastsafetensors.error.BackendException("invalid context",
                     io.fastsafetensors.error.Where.backend("host"));
-        }), second("Kernels.gather", "does nothing", _ -> null), second("CopyStream.copy", "does nothing", _ -> null),
-                second("Backend.memory", "is a constant", _ -> MemoryInfo.of(1 << 30, 8L << 30)),
+        }, "K-02"), second("Kernels.gather", "does nothing", _ -> null, "G-01"), second("CopyStream.copy", "does nothing", _ -> null, "C-04"),
+                second("Backend.memory", "is a constant", _ -> MemoryInfo.of(1 << 30, 8L << 30), "A-10"),
                 second("Backend.info", "is device 0's", _ -> two.open(new Device("host", 0),
                         BackendOptions.defaults()).info(), "P-05"),
                 second("CopyStream.copyToHost", "loses the last 4 bytes", call -> {
                     MemorySegment target = (MemorySegment) call.argument(2);
                     return call.proceed(call.with(2, target.asSlice(0, Math.max(0, target.byteSize() - 4))));
-                }), second("Backend.directStorage", "is missing", _ -> Optional.empty()),
-                second("Backend.registerHost", "is missing", _ -> Optional.empty()),
+                }, "C-01"), second("Backend.directStorage", "is missing", _ -> Optional.empty(), "P-11"),
+                second("Backend.registerHost", "is missing", _ -> Optional.empty(), "P-11"),
                 second("Backend.allocate", "ignores alignments",
-                        call -> call.proceed(call.with(1, Math.min(16, call.number(1))))),
+                        call -> call.proceed(call.with(1, Math.min(16, call.number(1)))), "M-01"),
                 second("Kernels.convert", "changes equal dtypes", call -> {
                     Object answer = call.proceed();
                     MemorySegment target = ((BufferSlice) call.argument(3)).buffer().segment().orElseThrow();
@@ -104,11 +104,11 @@ final class IndependentState {
                         target.asSlice(((BufferSlice) call.argument(3)).offset(), 1).fill((byte) 0x55);
                     }
                     return answer;
-                }), second("DirectFile.read", "reads zeros",
-                        call -> call.number(3)),
-                second("DeviceBuffer.segment", "is missing", _ -> Optional.empty()),
+                }, "K-02"), second("DirectFile.read", "reads zeros",
+                        call -> call.number(3), "D-01"),
+                second("DeviceBuffer.segment", "is missing", _ -> Optional.empty(), "P-11"),
                 second("fences pass early", new FaultyBackendProvider(two, Independent.slow()),
-                        () -> call -> call.site().equals("Fence.await") ? null : call.proceed()),
+                        () -> call -> call.site().equals("Fence.await") ? null : call.proceed(), "O-02"),
                 Independent.of("F7", "closing device 1 closes device 0", new Forwarding.OfProvider(two) {
                     private final Set<Backend> first = ConcurrentHashMap.newKeySet();
 
@@ -127,7 +127,7 @@ final class IndependentState {
                             }
                         };
                     }
-                }), Independent.of("F7", "a device that is open twice closes once for both",
+                }, "P-15"), Independent.of("F7", "a device that is open twice closes once for both",
                         new Forwarding.OfProvider(HostProvider.copying()) {
                             private final Set<Backend> open = ConcurrentHashMap.newKeySet();
 
@@ -222,14 +222,15 @@ final class IndependentState {
                                 }
                             }
                         }, "L-10"),
-                Independent.of("F10", "a refused allocation leaves native memory", HostProvider.copying(), () -> call -> {
-                    try {
-                        return call.proceed();
-                    } catch (io.fastsafetensors.error.OutOfDeviceMemoryException e) {
-                        StateBreaches.keep(memory(16 << 20));
-                        throw e;
-                    }
-                }, "L-10"),
+                Independent.of("F10", "a refused allocation leaves native memory", HostProvider.copying(),
+                        () -> call -> {
+                            try {
+                                return call.proceed();
+                            } catch (io.fastsafetensors.error.OutOfDeviceMemoryException e) {
+                                StateBreaches.keep(memory(16 << 20));
+                                throw e;
+                            }
+                        }, "L-10"),
                 Independent.of("F10", "a refused copy leaves a descriptor", HostProvider.copying(), () -> call -> {
                     try {
                         return call.proceed();
@@ -387,9 +388,11 @@ final class IndependentState {
                         .pointer(((DeviceHandle) Independent.some(call.proceed())).value() + 4096), "M-01"),
                 at("F11", "DeviceBuffer.handle", "changes from call to call", call -> DeviceHandle
                         .pointer(((DeviceHandle) Independent.some(call.proceed())).value()
-                                + 4096 * (calls.incrementAndGet() % 2)), "A-11"),
+                                + 4096 * (calls.incrementAndGet() % 2)),
+                        "A-11"),
                 at("F11", "DeviceBuffer.handle", "is another kind of handle than claimed", call -> DeviceHandle
-                        .object(DeviceHandle.Kind.CL_MEM, ((DeviceHandle) Independent.some(call.proceed())).value()), "P-11"),
+                        .object(DeviceHandle.Kind.CL_MEM, ((DeviceHandle) Independent.some(call.proceed())).value()),
+                        "P-11"),
                 at("F11", "DeviceBuffer.segment", "is empty though claimed", _ -> Optional.empty(), "P-11"),
                 at("F11", "DeviceBuffer.segment", "is a copy", call -> {
                     MemorySegment real =
@@ -403,7 +406,8 @@ final class IndependentState {
                 }, "A-08"), at("F11", "Backend.kernels", "is missing though claimed", _ -> {
                     throw new io.fastsafetensors.error.UnsupportedFeatureException("no kernels",
                             io.fastsafetensors.error.Where.backend("host"));
-                }, "P-11"), at("F11", "Backend.directStorage", "is missing though claimed", _ -> Optional.empty(), "P-11"),
+                }, "P-11"),
+                at("F11", "Backend.directStorage", "is missing though claimed", _ -> Optional.empty(), "P-11"),
                 at("F11", "Backend.registerHost", "is missing though claimed", _ -> Optional.empty(), "P-11"),
                 at("F11", "HostRegistration.byteSize", "is in pages",
                         call -> (long) Independent.some(call.proceed()) >> 12, "C-09"),
@@ -454,20 +458,23 @@ final class IndependentState {
                                 return answer;
                             };
                         }, "A-11"),
-                Independent.of("F11", "staging memory is of the thread that allocated it", HostProvider.copying(), () -> {
-                    Map<Object, MemorySegment> own = new ConcurrentHashMap<>();
-                    return call -> {
-                        if (call.site().equals("Backend.allocateStaging")) {
-                            Object staging = Independent.some(call.proceed());
-                            MemorySegment all = ((io.fastsafetensors.spi.StagingBuffer) staging).segment();
-                            own.put(staging, io.fastsafetensors.spi.ffm.RawMemory.view(all.address(), all.byteSize(),
-                                    Arena.ofConfined()));
-                            return staging;
-                        }
-                        Object answer = call.proceed();
-                        return call.site().equals("StagingBuffer.segment") ? own.get(call.target()) : answer;
-                    };
-                }, "A-09"), Independent.of("F11", "direct storage opens the path again", HostProvider.copying(), () -> {
+                Independent.of("F11", "staging memory is of the thread that allocated it", HostProvider.copying(),
+                        () -> {
+                            Map<Object, MemorySegment> own = new ConcurrentHashMap<>();
+                            return call -> {
+                                if (call.site().equals("Backend.allocateStaging")) {
+                                    Object staging = Independent.some(call.proceed());
+                                    MemorySegment all = ((io.fastsafetensors.spi.StagingBuffer) staging).segment();
+                                    own.put(staging,
+                                            io.fastsafetensors.spi.ffm.RawMemory.view(all.address(), all.byteSize(),
+                                                    Arena.ofConfined()));
+                                    return staging;
+                                }
+                                Object answer = call.proceed();
+                                return call.site().equals("StagingBuffer.segment") ? own.get(call.target()) : answer;
+                            };
+                        }, "A-09"),
+                Independent.of("F11", "direct storage opens the path again", HostProvider.copying(), () -> {
                     return call -> {
                         if (!call.site().equals("DirectStorage.open")) {
                             return call.proceed();
@@ -627,12 +634,13 @@ final class IndependentState {
                                     }
                                 };
                             }
-                        }, "O-05"), decorator("claims to be open after the close", real -> new ForwardingBackend(real) {
-                            @Override
-                            public CopyStream openCopyStream() {
-                                return Fences.stream();
-                            }
-                        }, "L-08"));
+                        }, "O-05"),
+                decorator("claims to be open after the close", real -> new ForwardingBackend(real) {
+                    @Override
+                    public CopyStream openCopyStream() {
+                        return Fences.stream();
+                    }
+                }, "L-08"));
     }
 
     static ForwardingBackend other(CopyStream stream) {

@@ -98,7 +98,7 @@ final class IndependentWork {
                 }, "E-03"), at("F11", COPY, "swaps its offsets within one buffer", call -> {
                     boolean one = call.argument(0).equals(call.argument(2));
                     return call.proceed(one ? new Object[] {call.argument(0), call.argument(3), call.argument(2),
-                            call.argument(1), call.argument(4)} : call.arguments());
+                        call.argument(1), call.argument(4)} : call.arguments());
                 }, "C-04"), at("F11", TO_DEVICE, "changes its source", call -> {
                     Object answer = call.proceed();
                     MemorySegment source = segment(call, 0);
@@ -136,7 +136,7 @@ final class IndependentWork {
                     }
                     long first = (long) Independent.some(call.proceed(call.with(3, 1L << 20)));
                     return first + (long) Independent.some(call.proceed(new Object[] {call.number(0) + (1 << 20),
-                            call.argument(1), call.argument(2), bytes - (1 << 20)}));
+                        call.argument(1), call.argument(2), bytes - (1 << 20)}));
                 }, "D-01"), at("F5", READ, "reads whole pages, also past what was asked for", call -> {
                     long room = ((DeviceBuffer) call.argument(1)).byteSize() - call.number(2);
                     long more = Math.min(room, call.number(3) + 4095 & ~4095L);
@@ -160,7 +160,7 @@ final class IndependentWork {
                         return call.proceed();
                     }
                     return call.proceed(new Object[] {call.argument(0), slice(call, 1).part(0, from.byteSize(1 << 20)),
-                            from, slice(call, 3).part(0, to.byteSize(1 << 20)), to, 1L << 20});
+                        from, slice(call, 3).part(0, to.byteSize(1 << 20)), to, 1L << 20});
                 }, "E-06"), at("F5", CONVERT, "loses a rest below 4 elements", call -> {
                     long elements = call.number(5) & ~3L;
                     DType from = (DType) call.argument(2);
@@ -169,12 +169,13 @@ final class IndependentWork {
                         return call.proceed();
                     }
                     return call.proceed(new Object[] {call.argument(0), slice(call, 1).part(0, from.byteSize(elements)),
-                            from, slice(call, 3).part(0, to.byteSize(elements)), to, elements});
+                        from, slice(call, 3).part(0, to.byteSize(elements)), to, elements});
                 }, "K-07"), at("F5", GATHER, "takes negative strides for positive", call -> {
                     Strided view = (Strided) call.argument(3);
                     long[] strides = Arrays.stream(view.strides()).map(Math::abs).toArray();
-                    Strided other = new Strided(view.shape(), Arrays.equals(strides, view.strides()) ? view.offset() : 0,
-                            strides);
+                    Strided other =
+                            new Strided(view.shape(), Arrays.equals(strides, view.strides()) ? view.offset() : 0,
+                                    strides);
                     return call.proceed(call.with(3, other));
                 }, "G-03"), at("F5", GATHER, "ignores the view's offset", call -> {
                     Strided view = (Strided) call.argument(3);
@@ -388,13 +389,16 @@ final class IndependentWork {
                         () -> new Held(Set.of(GATHER), Set.of(TO_HOST)), "G-09"),
                 Independent.of("F9", "a fence passes before the last copy", HostProvider.full(),
                         () -> new Held(Set.of(TO_DEVICE),
-                                Set.of("CopyStream.fence", "CopyStream.synchronize", "Fence.await", "Fence.isPassed")), "O-05"),
+                                Set.of("CopyStream.fence", "CopyStream.synchronize", "Fence.await", "Fence.isPassed")),
+                        "O-05"),
                 Independent.of("F9", "a fence passes before the last conversion", HostProvider.full(),
                         () -> new Held(Set.of(CONVERT),
-                                Set.of("CopyStream.fence", "CopyStream.synchronize", "Fence.await", "Fence.isPassed")), "L-06"),
+                                Set.of("CopyStream.fence", "CopyStream.synchronize", "Fence.await", "Fence.isPassed")),
+                        "L-06"),
                 Independent.of("F9", "a fence passes before the last gather", HostProvider.full(),
                         () -> new Held(Set.of(GATHER),
-                                Set.of("CopyStream.fence", "CopyStream.synchronize", "Fence.await", "Fence.isPassed")), "G-01"),
+                                Set.of("CopyStream.fence", "CopyStream.synchronize", "Fence.await", "Fence.isPassed")),
+                        "G-01"),
                 Independent.of("F9", "threads that convert share their scratch memory", HostProvider.full(),
                         Scratch::new, "N-04"),
                 Independent.of("F9", "copies of two streams at the same moment are one", HostProvider.copying(), () -> {
@@ -485,97 +489,100 @@ final class IndependentWork {
 
     /// What only some ways of loading use.
     private static List<Breach> modes() {
-        return List.of(Independent.of("F12", "copies from registered memory bring zeros", HostProvider.copying(), () -> {
-            List<MemorySegment> registered = new ArrayList<>();
-            return call -> {
-                if (call.site().equals("Backend.registerHost")) {
-                    registered.add(segment(call, 0));
-                }
-                if (call.site().equals(TO_DEVICE) && registered.stream()
-                        .anyMatch(memory -> memory.asOverlappingSlice(segment(call, 0)).isPresent())) {
-                    return call.proceed(call.with(0, java.lang.foreign.Arena.ofAuto()
-                            .allocate(Math.max(1, segment(call, 0).byteSize())).asSlice(0, segment(call, 0)
-                                    .byteSize())));
-                }
-                return call.proceed();
-            };
-        }, "C-09"), at("F12", TO_DEVICE, "refuses read-only memory", call -> {
-            if (segment(call, 0).isReadOnly()) {
-                throw new IllegalArgumentException("read-only");
-            }
-            return call.proceed();
-        }, "C-07"), Independent.of("F12", "copies from the middle of staging memory start at its begin",
-                HostProvider.copying(), () -> {
-                    List<MemorySegment> staging = new ArrayList<>();
+        return List
+                .of(Independent.of("F12", "copies from registered memory bring zeros", HostProvider.copying(), () -> {
+                    List<MemorySegment> registered = new ArrayList<>();
                     return call -> {
-                        if (call.site().equals("StagingBuffer.segment")) {
-                            MemorySegment all = (MemorySegment) Independent.some(call.proceed());
-                            synchronized (staging) {
-                                staging.add(all);
-                            }
-                            return all;
+                        if (call.site().equals("Backend.registerHost")) {
+                            registered.add(segment(call, 0));
                         }
-                        if (!call.site().equals(TO_DEVICE)) {
-                            return call.proceed();
-                        }
-                        MemorySegment source = segment(call, 0);
-                        synchronized (staging) {
-                            for (MemorySegment all : staging) {
-                                if (all.scope().isAlive() && source.byteSize() > 0 && source.isNative()
-                                        && source.address() > all.address()
-                                        && source.address() < all.address() + all.byteSize()) {
-                                    return call.proceed(call.with(0, all.asSlice(0, source.byteSize())));
-                                }
-                            }
+                        if (call.site().equals(TO_DEVICE) && registered.stream()
+                                .anyMatch(memory -> memory.asOverlappingSlice(segment(call, 0)).isPresent())) {
+                            return call.proceed(call.with(0, java.lang.foreign.Arena.ofAuto()
+                                    .allocate(Math.max(1, segment(call, 0).byteSize())).asSlice(0, segment(call, 0)
+                                            .byteSize())));
                         }
                         return call.proceed();
                     };
-                }, "C-02"), at("F12", TO_DEVICE, "loses every second page of large mappings", call -> {
-                    MemorySegment source = segment(call, 0);
-                    if (!source.isMapped() || source.byteSize() < 1 << 16) {
-                        return call.proceed();
-                    }
-                    for (long at = 0; at < source.byteSize(); at += 8192) {
-                        call.proceed(new Object[] {source.asSlice(at, Math.min(4096, source.byteSize() - at)),
-                                call.argument(1), call.number(2) + at});
-                    }
-                    return null;
-                }, "C-09"), at("F12", "Backend.registerHost", "refuses read-only mappings", call -> {
-                    if (call.argument(1).equals(true)) {
-                        throw new io.fastsafetensors.error.BackendException("read-only",
-                                io.fastsafetensors.error.Where.backend("host"));
+                }, "C-09"), at("F12", TO_DEVICE, "refuses read-only memory", call -> {
+                    if (segment(call, 0).isReadOnly()) {
+                        throw new IllegalArgumentException("read-only");
                     }
                     return call.proceed();
-                }, "C-09"), Independent.of("F12", "a second open file has the bytes of the first", HostProvider.copying(),
-                        () -> {
-                            List<Object> open = new ArrayList<>();
+                }, "C-07"), Independent.of("F12", "copies from the middle of staging memory start at its begin",
+                        HostProvider.copying(), () -> {
+                            List<MemorySegment> staging = new ArrayList<>();
                             return call -> {
-                                if (call.site().equals("DirectStorage.open")) {
-                                    Object file = Independent.some(call.proceed());
-                                    synchronized (open) {
-                                        open.add(file);
+                                if (call.site().equals("StagingBuffer.segment")) {
+                                    MemorySegment all = (MemorySegment) Independent.some(call.proceed());
+                                    synchronized (staging) {
+                                        staging.add(all);
                                     }
-                                    return file;
+                                    return all;
                                 }
-                                if (call.site().equals("DirectFile.close")) {
-                                    synchronized (open) {
-                                        open.remove(call.target());
-                                    }
+                                if (!call.site().equals(TO_DEVICE)) {
+                                    return call.proceed();
                                 }
-                                if (call.site().equals(READ)) {
-                                    Object first;
-                                    synchronized (open) {
-                                        first = open.isEmpty() ? call.target() : open.getFirst();
-                                    }
-                                    try {
-                                        return call.method().invoke(first, call.arguments());
-                                    } catch (java.lang.reflect.InvocationTargetException e) {
-                                        throw e.getCause();
+                                MemorySegment source = segment(call, 0);
+                                synchronized (staging) {
+                                    for (MemorySegment all : staging) {
+                                        if (all.scope().isAlive() && source.byteSize() > 0 && source.isNative()
+                                                && source.address() > all.address()
+                                                && source.address() < all.address() + all.byteSize()) {
+                                            return call.proceed(call.with(0, all.asSlice(0, source.byteSize())));
+                                        }
                                     }
                                 }
                                 return call.proceed();
                             };
-                        }, "D-01"), Independent.of("F6", "the error of a direct read does not name the file",
+                        }, "C-02"), at("F12", TO_DEVICE, "loses every second page of large mappings", call -> {
+                            MemorySegment source = segment(call, 0);
+                            if (!source.isMapped() || source.byteSize() < 1 << 16) {
+                                return call.proceed();
+                            }
+                            for (long at = 0; at < source.byteSize(); at += 8192) {
+                                call.proceed(new Object[] {source.asSlice(at, Math.min(4096, source.byteSize() - at)),
+                                    call.argument(1), call.number(2) + at});
+                            }
+                            return null;
+                        }, "C-09"), at("F12", "Backend.registerHost", "refuses read-only mappings", call -> {
+                            if (call.argument(1).equals(true)) {
+                                throw new io.fastsafetensors.error.BackendException("read-only",
+                                        io.fastsafetensors.error.Where.backend("host"));
+                            }
+                            return call.proceed();
+                        }, "C-09"),
+                        Independent.of("F12", "a second open file has the bytes of the first", HostProvider.copying(),
+                                () -> {
+                                    List<Object> open = new ArrayList<>();
+                                    return call -> {
+                                        if (call.site().equals("DirectStorage.open")) {
+                                            Object file = Independent.some(call.proceed());
+                                            synchronized (open) {
+                                                open.add(file);
+                                            }
+                                            return file;
+                                        }
+                                        if (call.site().equals("DirectFile.close")) {
+                                            synchronized (open) {
+                                                open.remove(call.target());
+                                            }
+                                        }
+                                        if (call.site().equals(READ)) {
+                                            Object first;
+                                            synchronized (open) {
+                                                first = open.isEmpty() ? call.target() : open.getFirst();
+                                            }
+                                            try {
+                                                return call.method().invoke(first, call.arguments());
+                                            } catch (java.lang.reflect.InvocationTargetException e) {
+                                                throw e.getCause();
+                                            }
+                                        }
+                                        return call.proceed();
+                                    };
+                                }, "D-01"),
+                        Independent.of("F6", "the error of a direct read does not name the file",
                                 HostProvider.copying(), () -> call -> {
                                     if (!call.site().equals(READ)) {
                                         return call.proceed();

@@ -121,18 +121,24 @@ public record RankBreach(String rule, String name, ProcessGroupProvider provider
                     public void broadcast(BufferSlice slice, int root, CopyStream stream) {
                         super.broadcast(slice, 0, stream);
                     }
-                }), mover("R-04", "a broadcast loses all after 1 MiB", (post, data, mine) -> new PostRank(post, data, mine) {
-                    @Override
-                    public void broadcast(BufferSlice slice, int root, CopyStream stream) {
-                        super.broadcast(slice.part(0, Math.min(1 << 20, slice.byteSize())), root, stream);
-                    }
-                }), mover("R-05", "a scatter sends everybody the first part", (post, data, mine) -> new PostRank(post, data, mine) {
-                    @Override
-                    public void scatter(List<BufferSlice> parts, BufferSlice into, int root, CopyStream stream) {
-                        super.scatter(parts.isEmpty() ? parts : parts.stream().map(part -> parts.getFirst()
-                                .byteSize() == part.byteSize() ? parts.getFirst() : part).toList(), into, root, stream);
-                    }
-                }), mover("R-05", "a root forgets its own part", (post, data, mine) -> new PostRank(post, data, mine) {
+                }), mover("R-04", "a broadcast loses all after 1 MiB",
+                        (post, data, mine) -> new PostRank(post, data, mine) {
+                            @Override
+                            public void broadcast(BufferSlice slice, int root, CopyStream stream) {
+                                super.broadcast(slice.part(0, Math.min(1 << 20, slice.byteSize())), root, stream);
+                            }
+                        }),
+                mover("R-05", "a scatter sends everybody the first part",
+                        (post, data, mine) -> new PostRank(post, data, mine) {
+                            @Override
+                            public void scatter(List<BufferSlice> parts, BufferSlice into, int root,
+                                    CopyStream stream) {
+                                super.scatter(parts.isEmpty() ? parts : parts.stream().map(part -> parts.getFirst()
+                                        .byteSize() == part.byteSize() ? parts.getFirst() : part).toList(), into, root,
+                                        stream);
+                            }
+                        }),
+                mover("R-05", "a root forgets its own part", (post, data, mine) -> new PostRank(post, data, mine) {
                     @Override
                     public void scatter(List<BufferSlice> parts, BufferSlice into, int root, CopyStream stream) {
                         super.scatter(parts, into, root, stream);
@@ -148,116 +154,138 @@ public record RankBreach(String rule, String name, ProcessGroupProvider provider
                         }
                         super.scatter(parts, into, root, stream);
                     }
-                }), mover("R-06", "an all-gather is in reverse order", (post, data, mine) -> new PostRank(post, data, mine) {
-                    @Override
-                    public void allGather(BufferSlice part, BufferSlice all, CopyStream stream) {
-                        super.allGather(part, all, stream);
-                        long size = part.byteSize();
-                        byte[] bytes = get(all, stream);
-                        byte[] turned = new byte[bytes.length];
-                        for (int rank = 0; rank < mine.size(); rank++) {
-                            System.arraycopy(bytes, (int) (rank * size), turned, (int) ((mine.size() - 1 - rank) * size),
-                                    (int) size);
-                        }
-                        put(turned, all, stream);
-                    }
-                }), mover("R-06", "an all-gather clears its target first", (post, data, mine) -> new PostRank(post, data, mine) {
-                    @Override
-                    public void allGather(BufferSlice part, BufferSlice all, CopyStream stream) {
-                        zero(all, stream);
-                        super.allGather(part, all, stream);
-                    }
-                }), mover("R-07", "a send loses its last byte", (post, data, mine) -> new PostRank(post, data, mine) {
+                }), mover("R-06", "an all-gather is in reverse order",
+                        (post, data, mine) -> new PostRank(post, data, mine) {
+                            @Override
+                            public void allGather(BufferSlice part, BufferSlice all, CopyStream stream) {
+                                super.allGather(part, all, stream);
+                                long size = part.byteSize();
+                                byte[] bytes = get(all, stream);
+                                byte[] turned = new byte[bytes.length];
+                                for (int rank = 0; rank < mine.size(); rank++) {
+                                    System.arraycopy(bytes, (int) (rank * size), turned,
+                                            (int) ((mine.size() - 1 - rank) * size),
+                                            (int) size);
+                                }
+                                put(turned, all, stream);
+                            }
+                        }),
+                mover("R-06", "an all-gather clears its target first",
+                        (post, data, mine) -> new PostRank(post, data, mine) {
+                            @Override
+                            public void allGather(BufferSlice part, BufferSlice all, CopyStream stream) {
+                                zero(all, stream);
+                                super.allGather(part, all, stream);
+                            }
+                        }),
+                mover("R-07", "a send loses its last byte", (post, data, mine) -> new PostRank(post, data, mine) {
                     @Override
                     public void receive(BufferSlice slice, int from, CopyStream stream) {
                         super.receive(slice, from, stream);
                         zero(slice.part(slice.byteSize() - 1, 1), stream);
                     }
-                }), mover("R-04", "the sender ignores its slice's offset", (post, data, mine) -> new PostRank(post, data, mine) {
-                    @Override
-                    public void send(BufferSlice slice, int to, CopyStream stream) {
-                        super.send(new BufferSlice(slice.buffer(), 0, slice.byteSize()), to, stream);
-                    }
-                }), mover("R-04", "the receiver ignores its slice's offset", (post, data, mine) -> new PostRank(post, data, mine) {
-                    @Override
-                    public void receive(BufferSlice slice, int from, CopyStream stream) {
-                        super.receive(new BufferSlice(slice.buffer(), 0, slice.byteSize()), from, stream);
-                    }
-                }), mover("R-04", "the receiver writes a byte too many", (post, data, mine) -> new PostRank(post, data, mine) {
-                    @Override
-                    public void receive(BufferSlice slice, int from, CopyStream stream) {
-                        super.receive(slice, from, stream);
-                        zero(new BufferSlice(slice.buffer(), slice.offset() + slice.byteSize(), 1), stream);
-                    }
-                }), mover("R-09", "one in seventeen transfers is wrong", (post, data, mine) -> new PostRank(post, data, mine) {
-                    private int transfers;
-
-                    @Override
-                    public void receive(BufferSlice slice, int from, CopyStream stream) {
-                        super.receive(slice, from, stream);
-                        if (++transfers % 17 == 0) {
-                            zero(slice, stream);
-                        }
-                    }
-                }), mover("R-08", "a sender does not wait for its stream", (post, data, mine) -> new PostRank(post, data, mine) {
-                    @Override
-                    public void send(BufferSlice slice, int to, CopyStream stream) {
-                        byte[] bytes = new byte[(int) slice.byteSize()];
-                        MemorySegment memory = slice.buffer().segment().orElseThrow();
-                        MemorySegment.copy(memory, slice.offset(), MemorySegment.ofArray(bytes), 0, bytes.length);
-                        for (int at = 0; at < bytes.length; at += 1 << 20) {
-                            data.put(mine.rank(), to, Arrays.copyOfRange(bytes, at, Math.min(bytes.length, at + (1 << 20))));
-                        }
-                    }
-                }), mover("R-08", "a receive returns before its data came", (post, data, mine) -> new PostRank(post, data, mine) {
-                    private Thread last = new Thread();
-
-                    @Override
-                    public void receive(BufferSlice slice, int from, CopyStream stream) {
-                        PostRank self = this;
-                        last = Thread.ofPlatform().daemon().start(() -> {
-                            try {
-                                Thread.sleep(5);
-                            } catch (InterruptedException _) {
-                                Thread.currentThread().interrupt();
+                }), mover("R-04", "the sender ignores its slice's offset",
+                        (post, data, mine) -> new PostRank(post, data, mine) {
+                            @Override
+                            public void send(BufferSlice slice, int to, CopyStream stream) {
+                                super.send(new BufferSlice(slice.buffer(), 0, slice.byteSize()), to, stream);
                             }
-                            self.late(slice, from);
-                        });
-                    }
+                        }),
+                mover("R-04", "the receiver ignores its slice's offset",
+                        (post, data, mine) -> new PostRank(post, data, mine) {
+                            @Override
+                            public void receive(BufferSlice slice, int from, CopyStream stream) {
+                                super.receive(new BufferSlice(slice.buffer(), 0, slice.byteSize()), from, stream);
+                            }
+                        }),
+                mover("R-04", "the receiver writes a byte too many",
+                        (post, data, mine) -> new PostRank(post, data, mine) {
+                            @Override
+                            public void receive(BufferSlice slice, int from, CopyStream stream) {
+                                super.receive(slice, from, stream);
+                                zero(new BufferSlice(slice.buffer(), slice.offset() + slice.byteSize(), 1), stream);
+                            }
+                        }),
+                mover("R-09", "one in seventeen transfers is wrong",
+                        (post, data, mine) -> new PostRank(post, data, mine) {
+                            private int transfers;
 
-                    @Override
-                    void late(BufferSlice slice, int from) {
-                        MemorySegment memory = slice.buffer().segment().orElseThrow();
-                        for (long at = 0; at < slice.byteSize(); at += 1 << 20) {
-                            byte[] bytes = data.take(mine, state, "receiving", from);
-                            MemorySegment.copy(MemorySegment.ofArray(bytes), 0, memory, slice.offset() + at,
-                                    bytes.length);
-                        }
-                    }
+                            @Override
+                            public void receive(BufferSlice slice, int from, CopyStream stream) {
+                                super.receive(slice, from, stream);
+                                if (++transfers % 17 == 0) {
+                                    zero(slice, stream);
+                                }
+                            }
+                        }),
+                mover("R-08", "a sender does not wait for its stream",
+                        (post, data, mine) -> new PostRank(post, data, mine) {
+                            @Override
+                            public void send(BufferSlice slice, int to, CopyStream stream) {
+                                byte[] bytes = new byte[(int) slice.byteSize()];
+                                MemorySegment memory = slice.buffer().segment().orElseThrow();
+                                MemorySegment.copy(memory, slice.offset(), MemorySegment.ofArray(bytes), 0,
+                                        bytes.length);
+                                for (int at = 0; at < bytes.length; at += 1 << 20) {
+                                    data.put(mine.rank(), to,
+                                            Arrays.copyOfRange(bytes, at, Math.min(bytes.length, at + (1 << 20))));
+                                }
+                            }
+                        }),
+                mover("R-08", "a receive returns before its data came",
+                        (post, data, mine) -> new PostRank(post, data, mine) {
+                            private Thread last = new Thread();
 
-                    @Override
-                    public void close(boolean whole) {
-                        last.interrupt();
-                    }
-                }), mover("R-08", "the root's memory is read after the call", (post, data, mine) -> new PostRank(post, data, mine) {
-                    @Override
-                    public void send(BufferSlice slice, int to, CopyStream stream) {
-                        Thread.ofPlatform().daemon().start(() -> {
-                            try {
-                                Thread.sleep(5);
+                            @Override
+                            public void receive(BufferSlice slice, int from, CopyStream stream) {
+                                PostRank self = this;
+                                last = Thread.ofPlatform().daemon().start(() -> {
+                                    try {
+                                        Thread.sleep(5);
+                                    } catch (InterruptedException _) {
+                                        Thread.currentThread().interrupt();
+                                    }
+                                    self.late(slice, from);
+                                });
+                            }
+
+                            @Override
+                            void late(BufferSlice slice, int from) {
                                 MemorySegment memory = slice.buffer().segment().orElseThrow();
                                 for (long at = 0; at < slice.byteSize(); at += 1 << 20) {
-                                    byte[] bytes = new byte[(int) Math.min(1 << 20, slice.byteSize() - at)];
-                                    MemorySegment.copy(memory, slice.offset() + at, MemorySegment.ofArray(bytes), 0,
+                                    byte[] bytes = data.take(mine, state, "receiving", from);
+                                    MemorySegment.copy(MemorySegment.ofArray(bytes), 0, memory, slice.offset() + at,
                                             bytes.length);
-                                    data.put(mine.rank(), to, bytes);
                                 }
-                            } catch (InterruptedException _) {
-                                Thread.currentThread().interrupt();
                             }
-                        });
-                    }
-                }), mover("R-04", "ranks above 3 are taken modulo 4", (post, data, mine) -> new PostRank(post, data, mine) {
+
+                            @Override
+                            public void close(boolean whole) {
+                                last.interrupt();
+                            }
+                        }),
+                mover("R-08", "the root's memory is read after the call",
+                        (post, data, mine) -> new PostRank(post, data, mine) {
+                            @Override
+                            public void send(BufferSlice slice, int to, CopyStream stream) {
+                                Thread.ofPlatform().daemon().start(() -> {
+                                    try {
+                                        Thread.sleep(5);
+                                        MemorySegment memory = slice.buffer().segment().orElseThrow();
+                                        for (long at = 0; at < slice.byteSize(); at += 1 << 20) {
+                                            byte[] bytes = new byte[(int) Math.min(1 << 20, slice.byteSize() - at)];
+                                            MemorySegment.copy(memory, slice.offset() + at,
+                                                    MemorySegment.ofArray(bytes), 0,
+                                                    bytes.length);
+                                            data.put(mine.rank(), to, bytes);
+                                        }
+                                    } catch (InterruptedException _) {
+                                        Thread.currentThread().interrupt();
+                                    }
+                                });
+                            }
+                        }),
+                mover("R-04", "ranks above 3 are taken modulo 4", (post, data, mine) -> new PostRank(post, data, mine) {
                     @Override
                     public void broadcast(BufferSlice slice, int root, CopyStream stream) {
                         super.broadcast(slice, root, stream);
@@ -273,41 +301,46 @@ public record RankBreach(String rule, String name, ProcessGroupProvider provider
                                 .map(piece -> piece.slice().byteSize()).distinct().count() == 1) {
                             Collections.reverse(turned);
                         }
-                        return super.allGather(mine.rank() == 0 && pieces.size() > 1 ? swapped(pieces) : turned, stream);
+                        return super.allGather(mine.rank() == 0 && pieces.size() > 1 ? swapped(pieces) : turned,
+                                stream);
                     }
                 }), mover("R-18", "the first piece is lost", (post, data, mine) -> new PostRank(post, data, mine) {
                     @Override
                     public PendingCollective allGather(List<RankSlice> pieces, CopyStream stream) {
                         return super.allGather(pieces.subList(1, pieces.size()), stream);
                     }
-                }), mover("R-18", "pieces are said to be there at once", (post, data, mine) -> new PostRank(post, data, mine) {
-                    @Override
-                    public PendingCollective allGather(List<RankSlice> pieces, CopyStream stream) {
-                        PostRank self = this;
-                        Thread.ofPlatform().daemon().start(() -> pieces.forEach(piece -> self.late(piece)));
-                        return PendingCollective.DONE;
-                    }
+                }), mover("R-18", "pieces are said to be there at once",
+                        (post, data, mine) -> new PostRank(post, data, mine) {
+                            @Override
+                            public PendingCollective allGather(List<RankSlice> pieces, CopyStream stream) {
+                                PostRank self = this;
+                                Thread.ofPlatform().daemon().start(() -> pieces.forEach(piece -> self.late(piece)));
+                                return PendingCollective.DONE;
+                            }
 
-                    @Override
-                    void late(RankSlice piece) {
-                        MemorySegment memory = piece.slice().buffer().segment().orElseThrow();
-                        for (int other = 0; other < mine.size(); other++) {
-                            if (mine.rank() == piece.root() && other != mine.rank()) {
-                                data.put(mine.rank(), other, memory.asSlice(piece.slice().offset(),
-                                        piece.slice().byteSize()).toArray(java.lang.foreign.ValueLayout.JAVA_BYTE));
+                            @Override
+                            void late(RankSlice piece) {
+                                MemorySegment memory = piece.slice().buffer().segment().orElseThrow();
+                                for (int other = 0; other < mine.size(); other++) {
+                                    if (mine.rank() == piece.root() && other != mine.rank()) {
+                                        data.put(mine.rank(), other, memory.asSlice(piece.slice().offset(),
+                                                piece.slice().byteSize())
+                                                .toArray(java.lang.foreign.ValueLayout.JAVA_BYTE));
+                                    }
+                                }
+                                if (mine.rank() != piece.root()) {
+                                    try {
+                                        Thread.sleep(3);
+                                    } catch (InterruptedException _) {
+                                        Thread.currentThread().interrupt();
+                                    }
+                                    MemorySegment.copy(
+                                            MemorySegment.ofArray(data.take(mine, state, "piece", piece.root())), 0,
+                                            memory, piece.slice().offset(), piece.slice().byteSize());
+                                }
                             }
-                        }
-                        if (mine.rank() != piece.root()) {
-                            try {
-                                Thread.sleep(3);
-                            } catch (InterruptedException _) {
-                                Thread.currentThread().interrupt();
-                            }
-                            MemorySegment.copy(MemorySegment.ofArray(data.take(mine, state, "piece", piece.root())), 0,
-                                    memory, piece.slice().offset(), piece.slice().byteSize());
-                        }
-                    }
-                }), mover("R-22", "each rank leaves a thread", (post, data, mine) -> {
+                        }),
+                mover("R-22", "each rank leaves a thread", (post, data, mine) -> {
                     CountDownLatch end = new CountDownLatch(1);
                     Thread.ofPlatform().daemon().name("acme-listener").start(() -> {
                         try {
@@ -325,15 +358,16 @@ public record RankBreach(String rule, String name, ProcessGroupProvider provider
                         throw new IllegalStateException(e);
                     }
                     return new PostRank(post, data, mine);
-                }), mover("R-22", "each operation leaves native memory", (post, data, mine) -> new PostRank(post, data, mine) {
-                    @Override
-                    public void broadcast(BufferSlice slice, int root, CopyStream stream) {
-                        java.lang.foreign.Arena arena = java.lang.foreign.Arena.ofShared();
-                        arena.allocate(4 << 20).fill((byte) 1);
-                        KEPT.add(arena);
-                        super.broadcast(slice, root, stream);
-                    }
-                }));
+                }), mover("R-22", "each operation leaves native memory",
+                        (post, data, mine) -> new PostRank(post, data, mine) {
+                            @Override
+                            public void broadcast(BufferSlice slice, int root, CopyStream stream) {
+                                java.lang.foreign.Arena arena = java.lang.foreign.Arena.ofShared();
+                                arena.allocate(4 << 20).fill((byte) 1);
+                                KEPT.add(arena);
+                                super.broadcast(slice, root, stream);
+                            }
+                        }));
     }
 
     private static List<RankSlice> swapped(List<RankSlice> pieces) {
@@ -385,28 +419,32 @@ public record RankBreach(String rule, String name, ProcessGroupProvider provider
                     public void farewell(String reason) {
                         // Nobody hears of it.
                     }
-                }), mover("R-11", "ranks do not compare what they call", (post, data, mine) -> new PostRank(post, data, mine) {
-                    @Override
-                    public boolean meetsBeforeData() {
-                        return false;
-                    }
-                }), mover("R-02", "messages are cut at 64 KiB", (post, data, mine) -> new PostRank(post, data, mine) {
+                }), mover("R-11", "ranks do not compare what they call",
+                        (post, data, mine) -> new PostRank(post, data, mine) {
+                            @Override
+                            public boolean meetsBeforeData() {
+                                return false;
+                            }
+                        }),
+                mover("R-02", "messages are cut at 64 KiB", (post, data, mine) -> new PostRank(post, data, mine) {
                     @Override
                     public List<byte[]> meet(String what, byte[] message, BitSet with) {
                         return super.meet(what, Arrays.copyOf(message, Math.min(message.length, 1 << 16)), with);
                     }
-                }), mover("R-03", "a barrier waits for the neighbour only", (post, data, mine) -> new PostRank(post, data, mine) {
-                    @Override
-                    public List<byte[]> meet(String what, byte[] message, BitSet with) {
-                        if (!what.startsWith("barrier") || mine.size() < 3) {
-                            return super.meet(what, message, with);
-                        }
-                        post.put(mine.rank(), (mine.rank() + 1) % mine.size(), message);
-                        int before = (mine.rank() + mine.size() - 1) % mine.size();
-                        byte[] one = post.take(mine, state, what, before);
-                        return Collections.nCopies(mine.size(), one);
-                    }
-                }), mover("R-03", "a barrier waits for nobody", (post, data, mine) -> new PostRank(post, data, mine) {
+                }), mover("R-03", "a barrier waits for the neighbour only",
+                        (post, data, mine) -> new PostRank(post, data, mine) {
+                            @Override
+                            public List<byte[]> meet(String what, byte[] message, BitSet with) {
+                                if (!what.startsWith("barrier") || mine.size() < 3) {
+                                    return super.meet(what, message, with);
+                                }
+                                post.put(mine.rank(), (mine.rank() + 1) % mine.size(), message);
+                                int before = (mine.rank() + mine.size() - 1) % mine.size();
+                                byte[] one = post.take(mine, state, what, before);
+                                return Collections.nCopies(mine.size(), one);
+                            }
+                        }),
+                mover("R-03", "a barrier waits for nobody", (post, data, mine) -> new PostRank(post, data, mine) {
                     @Override
                     public List<byte[]> meet(String what, byte[] message, BitSet with) {
                         return what.startsWith("barrier") ? Collections.nCopies(mine.size(), message)
@@ -488,7 +526,8 @@ public record RankBreach(String rule, String name, ProcessGroupProvider provider
             public List<ProcessGroup> local(List<Device> devices, Duration timeout) {
                 return super.local(devices, timeout).stream().map(real -> (ProcessGroup) Proxy.newProxyInstance(
                         RankBreach.class.getClassLoader(), new Class<?>[] {ProcessGroup.class},
-                        (_, method, given) -> change.call(new Call(real, method, given == null ? new Object[0] : given))))
+                        (_, method, given) -> change
+                                .call(new Call(real, method, given == null ? new Object[0] : given))))
                         .toList();
             }
         });
@@ -620,13 +659,13 @@ public record RankBreach(String rule, String name, ProcessGroupProvider provider
         }), group("R-12", "sizes that differ are cut to the smaller one", call -> {
             if (call.name().equals("broadcast") && ((BufferSlice) call.arguments()[0]).byteSize() == 11) {
                 return call.proceed(new Object[] {((BufferSlice) call.arguments()[0]).part(0, 10), call.arguments()[1],
-                        call.arguments()[2]});
+                    call.arguments()[2]});
             }
             return call.proceed();
         }), group("R-13", "parts that differ are cut to the smaller one", call -> {
             if (call.name().equals("scatter") && ((BufferSlice) call.arguments()[1]).byteSize() == 11) {
                 return call.proceed(new Object[] {call.arguments()[0], ((BufferSlice) call.arguments()[1]).part(0, 10),
-                        call.arguments()[2], call.arguments()[3]});
+                    call.arguments()[2], call.arguments()[3]});
             }
             return call.proceed();
         }));

@@ -55,7 +55,8 @@ final class ListedMutants {
 
                     @Override
                     public long run(StorageFile real, long offset, MemorySegment target, long at, long bytes) {
-                        return offset > 0 && calls.incrementAndGet() % 5 == 0 ? 0 : real.read(offset, target, at, bytes);
+                        return offset > 0 && calls.incrementAndGet() % 5 == 0 ? 0
+                                : real.read(offset, target, at, bytes);
                     }
                 }), read("B-06", "reads past the end fail", (real, offset, target, at, bytes) -> {
                     if (offset >= real.length()) {
@@ -73,7 +74,8 @@ final class ListedMutants {
                 }), read("B-03", "the offset in the target is ignored",
                         (real, offset, target, at, bytes) -> real.read(offset, target, 0, bytes)),
                 read("B-02", "the last byte of a file is lost", (real, offset, target, at,
-                        bytes) -> real.read(offset, target, at, Math.max(0, Math.min(bytes, real.length() - 1 - offset)))),
+                        bytes) -> real.read(offset, target, at,
+                                Math.max(0, Math.min(bytes, real.length() - 1 - offset)))),
                 read("B-03", "more bytes are reported than were read", (real, offset, target, at,
                         bytes) -> offset < real.length() ? bytes : real.read(offset, target, at, bytes)),
                 read("X-05", "a failed read gives zeros", (real, offset, target, at, bytes) -> {
@@ -333,7 +335,8 @@ final class ListedMutants {
                         List<StorageEntry> all = super.list(directory);
                         return all.isEmpty() ? all : all.subList(1, all.size());
                     }
-                }), storage("S-09", "entries have the directory's location", real -> new StorageForwarding.OfStorage(real) {
+                }),
+                storage("S-09", "entries have the directory's location", real -> new StorageForwarding.OfStorage(real) {
                     @Override
                     public List<StorageEntry> list(Location directory) {
                         return super.list(directory).stream().map(e -> StorageEntry.of(directory, e.kind())).toList();
@@ -371,12 +374,14 @@ final class ListedMutants {
                     public Set<String> schemes() {
                         return Set.of();
                     }
-                }), provider("S-01", "it takes the scheme of local files", memory -> new StorageForwarding.OfProvider(memory) {
-                    @Override
-                    public Set<String> schemes() {
-                        return Set.of("mem", "file");
-                    }
-                }), provider("S-01", "it is made for an SPI of the future",
+                }), provider("S-01", "it takes the scheme of local files",
+                        memory -> new StorageForwarding.OfProvider(memory) {
+                            @Override
+                            public Set<String> schemes() {
+                                return Set.of("mem", "file");
+                            }
+                        }),
+                provider("S-01", "it is made for an SPI of the future",
                         memory -> new StorageForwarding.OfProvider(memory) {
                             @Override
                             public int spiVersion() {

@@ -34,6 +34,11 @@ class RcclConformanceTest extends ProcessGroupConformance {
     }
 
     @Override
+    protected List<Integer> sizes() {
+        return List.of(1, 2, DEVICES);
+    }
+
+    @Override
     protected String transport() {
         return "rccl";
     }
