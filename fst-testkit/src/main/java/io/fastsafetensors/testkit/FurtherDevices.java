@@ -65,7 +65,7 @@ public final class FurtherDevices implements InvocationInterceptor {
                 }
             }
         } catch (InvocationTargetException e) {
-            judge(device, e.getCause());
+            judge(device, e.getCause() == null ? e : e.getCause());
         } catch (Throwable e) {
             judge(device, e);
         }

@@ -416,10 +416,6 @@ abstract class ProbeRules {
         }
     }
 
-    private static List<Device> devices(Probe.Available available) {
-        return available.devices().stream().map(DeviceInfo::device).toList();
-    }
-
     private Backend open(BackendProvider provider) {
         return provider.open(device(provider), BackendOptions.defaults());
     }

@@ -33,14 +33,16 @@ class StorageMutantsTest {
     @TestFactory
     @Tag("slow")
     Stream<DynamicTest> the_intended_rule_fails_in_its_group() {
-        return mutants(_ -> true, (mutant, fixture) -> ConformanceRun.ofStorageGroup(mutant.provider(), fixture, mutant.rule()));
+        return mutants(_ -> true,
+                (mutant, fixture) -> ConformanceRun.ofStorageGroup(mutant.provider(), fixture, mutant.rule()));
     }
 
     /// Those that any other rule may see besides say nothing more here.
     @TestFactory
     @Tag("slow")
     Stream<DynamicTest> the_intended_rule_fails_and_the_others_hold() {
-        return mutants(mutant -> mutant.others().isPresent(), (mutant, fixture) -> ConformanceRun.ofStorage(mutant.provider(), fixture));
+        return mutants(mutant -> mutant.others().isPresent(),
+                (mutant, fixture) -> ConformanceRun.ofStorage(mutant.provider(), fixture));
     }
 
     private interface Run {

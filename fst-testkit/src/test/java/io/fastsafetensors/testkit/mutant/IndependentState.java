@@ -86,7 +86,8 @@ final class IndependentState {
         return List.of(second("Kernels.convert", "throws", _ -> {
             throw new io.fastsafetensors.error.BackendException("invalid context",
                     io.fastsafetensors.error.Where.backend("host"));
-        }, "K-02"), second("Kernels.gather", "does nothing", _ -> null, "G-01"), second("CopyStream.copy", "does nothing", _ -> null, "C-04"),
+        }, "K-02"), second("Kernels.gather", "does nothing", _ -> null, "G-01"),
+                second("CopyStream.copy", "does nothing", _ -> null, "C-04"),
                 second("Backend.memory", "is a constant", _ -> MemoryInfo.of(1 << 30, 8L << 30), "A-10"),
                 second("Backend.info", "is device 0's", _ -> two.open(new Device("host", 0),
                         BackendOptions.defaults()).info(), "P-05"),

@@ -37,6 +37,7 @@ import org.jspecify.annotations.Nullable;
 /// @param rule the rule
 /// @param name what is wrong
 /// @param provider the transport
+@SuppressWarnings({"MustBeClosedChecker", "MustBeClosed"}) // Leaks are some of them.
 public record RankBreach(String rule, String name, ProcessGroupProvider provider) {
     private static final Queue<AutoCloseable> KEPT = new ConcurrentLinkedQueue<>();
 
