@@ -56,6 +56,11 @@ public abstract class ProcessGroupConformance {
         return Optional.empty();
     }
 
+    /// Whether a thread stays when its group has gone, since the transport starts it once in a process.
+    protected boolean stays(Thread thread) {
+        return false;
+    }
+
     /// Why the transport cannot be tested here; empty if it can. Aborts every rule, unless the system property
     /// `fst.testkit.require` has the transport's name: then it is a failure.
     protected Optional<String> obstacle() {

@@ -40,6 +40,9 @@ abstract class RankRules {
     /// Rules that need no transport that works here.
     private static final String ANYWHERE = "anywhere";
 
+    /// Threads are counted by [OpenResources] already.
+    private static final String NO_THREAD = "no thread has this name";
+
     private final ProcessGroupConformance suite;
 
     RankRules(ProcessGroupConformance suite) {
@@ -369,13 +372,13 @@ abstract class RankRules {
         int size = suite.sizes().getLast();
         int rounds = 16;
         use(size);
-        OpenResources resources = OpenResources.now(_ -> false);
-        ProcessSnapshot before = ProcessSnapshot.take("fst-");
+        OpenResources resources = OpenResources.now(suite::stays);
+        ProcessSnapshot before = ProcessSnapshot.take(NO_THREAD);
         for (int round = 0; round < rounds; round++) {
             use(size);
         }
         assertEquals(List.of(), resources.moreNow(rounds / 2), "left behind by " + rounds + " groups");
-        assertEquals(List.of(), LeakExtension.strict().patience(OpenResources.patience()).leaksSince(before),
+        assertEquals(List.of(), LeakExtension.strict().threads(NO_THREAD).patience(OpenResources.patience()).leaksSince(before),
                 "left behind by " + rounds + " groups");
     }
 

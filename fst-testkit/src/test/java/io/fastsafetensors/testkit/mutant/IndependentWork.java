@@ -284,7 +284,7 @@ final class IndependentWork {
                         if (!call.site().equals("CopyStream.close") || call.closed()) {
                             return call.proceed();
                         }
-                        Thread.ofPlatform().daemon().start(() -> {
+                        background(() -> {
                             try {
                                 Thread.sleep(20);
                                 call.proceed();
@@ -351,7 +351,7 @@ final class IndependentWork {
                             if (!call.site().equals(READ) || call.number(3) < 4096) {
                                 return call.proceed();
                             }
-                            Thread reader = Thread.ofPlatform().daemon().start(() -> {
+                            Thread reader = background(() -> {
                                 try {
                                     call.proceed();
                                 } catch (Throwable _) {
@@ -594,5 +594,11 @@ final class IndependentWork {
                                                 io.fastsafetensors.error.Where.backend("host"), e);
                                     }
                                 }, "D-11"));
+    }
+
+    /// What it throws when its target is gone says nothing.
+    private static Thread background(Runnable work) {
+        return Thread.ofPlatform().daemon().name("late").uncaughtExceptionHandler((_, _) -> Thread.onSpinWait())
+                .start(work);
     }
 }

@@ -240,7 +240,7 @@ public record RankBreach(String rule, String name, ProcessGroupProvider provider
                             @Override
                             public void receive(BufferSlice slice, int from, CopyStream stream) {
                                 PostRank self = this;
-                                last = Thread.ofPlatform().daemon().start(() -> {
+                                last = background(() -> {
                                     try {
                                         Thread.sleep(5);
                                     } catch (InterruptedException _) {
@@ -269,7 +269,7 @@ public record RankBreach(String rule, String name, ProcessGroupProvider provider
                         (post, data, mine) -> new PostRank(post, data, mine) {
                             @Override
                             public void send(BufferSlice slice, int to, CopyStream stream) {
-                                Thread.ofPlatform().daemon().start(() -> {
+                                background(() -> {
                                     try {
                                         Thread.sleep(5);
                                         MemorySegment memory = slice.buffer().segment().orElseThrow();
@@ -315,7 +315,7 @@ public record RankBreach(String rule, String name, ProcessGroupProvider provider
                             @Override
                             public PendingCollective allGather(List<RankSlice> pieces, CopyStream stream) {
                                 PostRank self = this;
-                                Thread.ofPlatform().daemon().start(() -> pieces.forEach(piece -> self.late(piece)));
+                                background(() -> pieces.forEach(piece -> self.late(piece)));
                                 return PendingCollective.DONE;
                             }
 
@@ -748,5 +748,11 @@ public record RankBreach(String rule, String name, ProcessGroupProvider provider
                 return devices.size() < 3 ? groups : groups.subList(0, groups.size() - 1);
             }
         }));
+    }
+
+    /// What it throws when its target is gone says nothing.
+    private static Thread background(Runnable work) {
+        return Thread.ofPlatform().daemon().name("late").uncaughtExceptionHandler((_, _) -> Thread.onSpinWait())
+                .start(work);
     }
 }

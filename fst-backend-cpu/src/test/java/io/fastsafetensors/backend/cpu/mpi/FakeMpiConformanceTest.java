@@ -8,16 +8,11 @@ import io.fastsafetensors.testkit.ProcessGroupConformance;
 import io.fastsafetensors.types.Device;
 import java.time.Duration;
 import java.util.List;
-import java.util.Map;
-import java.util.concurrent.ConcurrentHashMap;
 import org.junit.jupiter.api.Tag;
 
 /// Every rule, over a library that moves messages between threads.
 @Tag("native")
 class FakeMpiConformanceTest extends ProcessGroupConformance {
-    /// MPI starts once in a process, and its thread stays: groups of one size are of the same processes.
-    private static final Map<Integer, FakeRanks> RANKS = new ConcurrentHashMap<>();
-
     @Override
     protected String transport() {
         return "mpi";
@@ -25,7 +20,13 @@ class FakeMpiConformanceTest extends ProcessGroupConformance {
 
     @Override
     protected List<ProcessGroup> groups(int size, Duration timeout) throws Exception {
-        return RANKS.computeIfAbsent(size, FakeRanks::new).join(timeout);
+        return new FakeRanks(size).join(timeout);
+    }
+
+    /// MPI starts once in a process; here each rank of each group is a process.
+    @Override
+    protected boolean stays(Thread thread) {
+        return thread.getName().equals("fst-mpi");
     }
 
     @Override
