@@ -200,7 +200,7 @@ final class ListedMutants {
                 closed = true;
                 super.close();
             }
-        }), file("H-01", "the length is gone after the close", real -> new StorageForwarding.OfFile(real) {
+        }), file("H-03", "the length is gone after the close", real -> new StorageForwarding.OfFile(real) {
             private boolean closed;
 
             @Override
@@ -216,7 +216,7 @@ final class ListedMutants {
                 closed = true;
                 super.close();
             }
-        }), file("H-01", "the location is gone after the close", real -> new StorageForwarding.OfFile(real) {
+        }), file("H-03", "the location is gone after the close", real -> new StorageForwarding.OfFile(real) {
             private boolean closed;
 
             @Override
@@ -237,7 +237,7 @@ final class ListedMutants {
             public Location location() {
                 return super.location().parent().orElseThrow();
             }
-        }), file("H-01", "the kind of storage has no name", real -> new StorageForwarding.OfFile(real) {
+        }), file("B-10", "the kind of storage has no name", real -> new StorageForwarding.OfFile(real) {
             @Override
             public String storageName() {
                 return " ";
@@ -353,7 +353,7 @@ final class ListedMutants {
                     public List<StorageEntry> list(Location directory) {
                         return real.kind(directory) == Kind.ABSENT ? List.of() : super.list(directory);
                     }
-                }), storage("S-04", "the second close fails", real -> new StorageForwarding.OfStorage(real) {
+                }), storage("H-02", "the second close of a storage fails", real -> new StorageForwarding.OfStorage(real) {
                     private boolean closed;
 
                     @Override
