@@ -378,7 +378,8 @@ abstract class RankRules {
             use(size);
         }
         assertEquals(List.of(), resources.moreNow(rounds / 2), "left behind by " + rounds + " groups");
-        assertEquals(List.of(), LeakExtension.strict().threads(NO_THREAD).patience(OpenResources.patience()).leaksSince(before),
+        assertEquals(List.of(),
+                LeakExtension.strict().threads(NO_THREAD).patience(OpenResources.patience()).leaksSince(before),
                 "left behind by " + rounds + " groups");
     }
 

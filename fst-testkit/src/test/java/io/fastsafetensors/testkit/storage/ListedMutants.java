@@ -353,7 +353,8 @@ final class ListedMutants {
                     public List<StorageEntry> list(Location directory) {
                         return real.kind(directory) == Kind.ABSENT ? List.of() : super.list(directory);
                     }
-                }), storage("H-02", "the second close of a storage fails", real -> new StorageForwarding.OfStorage(real) {
+                }),
+                storage("H-02", "the second close of a storage fails", real -> new StorageForwarding.OfStorage(real) {
                     private boolean closed;
 
                     @Override
