@@ -1,5 +1,6 @@
 package io.fastsafetensors.testkit;
 
+import io.fastsafetensors.testkit.mutant.Breach;
 import io.fastsafetensors.testkit.mutant.Breaches;
 import io.fastsafetensors.testkit.mutant.Mutant;
 import io.fastsafetensors.testkit.rank.RankBreach;
@@ -73,6 +74,8 @@ final class Rules {
                         .add(breach.name()));
         RankBreach.all().forEach(breach -> mutants.computeIfAbsent(breach.rule(), _ -> new ArrayList<>())
                 .add(breach.name()));
+        mutants.replaceAll((_, names) -> names.stream().map(name -> name.replace(Breach.INDEPENDENT, "")).distinct()
+                .toList());
         return mutants;
     }
 

@@ -30,11 +30,11 @@ final class Independent {
     }
 
     static Breach of(String kind, String name, BackendProvider base, Supplier<Layer.Change> changes, String... rules) {
-        return Breach.of(kind, "listed first: " + name, base, changes, rules);
+        return Breach.of(kind, Breach.INDEPENDENT + name, base, changes, rules);
     }
 
     static Breach of(String kind, String name, BackendProvider provider, String... rules) {
-        return Breach.of(kind, "listed first: " + name, provider, rules);
+        return Breach.of(kind, Breach.INDEPENDENT + name, provider, rules);
     }
 
     /// Work is done by a thread of each stream, copies to the device after two milliseconds.

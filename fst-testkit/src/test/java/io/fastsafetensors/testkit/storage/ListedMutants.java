@@ -39,7 +39,7 @@ final class ListedMutants {
     }
 
     private static String first(String what) {
-        return "listed first: " + what;
+        return "independent: " + what;
     }
 
     private static StorageMutant read(String rule, String defect, StorageMutant.Read read) {
