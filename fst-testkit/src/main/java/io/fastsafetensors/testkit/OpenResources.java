@@ -1,5 +1,6 @@
 package io.fastsafetensors.testkit;
 
+import io.fastsafetensors.testkit.ffm.NativeHeap;
 import io.fastsafetensors.testkit.leak.ProcessSnapshot;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -21,7 +22,7 @@ import java.util.stream.Stream;
 /// @param files files and mappings
 /// @param others descriptors of sockets, pipes, device nodes and the like, counted by kind
 /// @param threads live platform threads
-/// @param heapBytes the C library's heap, which [ProcessSnapshot] does not count
+/// @param heapBytes what was allocated of the C library's heap, or else its size, which [ProcessSnapshot] does not count
 /// @param owned tells which threads are expected
 record OpenResources(ProcessSnapshot files, Map<String, Integer> others, Set<Thread> threads, long heapBytes,
         Predicate<Thread> owned) {
@@ -33,7 +34,8 @@ record OpenResources(ProcessSnapshot files, Map<String, Integer> others, Set<Thr
 
     static OpenResources now(Predicate<Thread> owned) {
         return new OpenResources(ProcessSnapshot.take("fst-"), otherDescriptors(),
-                Set.copyOf(Thread.getAllStackTraces().keySet()), heapOfTheCLibrary(), owned);
+                Set.copyOf(Thread.getAllStackTraces().keySet()),
+                NativeHeap.usedBytes().orElseGet(OpenResources::heapOfTheCLibrary), owned);
     }
 
     /// How long to wait for what ends by itself.
