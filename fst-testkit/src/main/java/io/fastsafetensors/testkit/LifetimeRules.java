@@ -397,7 +397,7 @@ abstract class LifetimeRules extends RuleGroup {
     /// If it fails: close the shared arena first and let its exception out; only then forget the memory.
     @Test
     @DisplayName("L-12 memory in use by a native call stays")
-    void l_12_memory_in_use_by_a_native_call_stays() throws Throwable {
+    void l_12_memory_in_use_by_a_native_call_stays() throws Exception {
         StagingBuffer staging = bench.staging(64);
         assertStays(staging.segment(), staging);
         if (bench.claims(Capability.HOST_ADDRESSABLE)) {
@@ -408,7 +408,7 @@ abstract class LifetimeRules extends RuleGroup {
         assertStays(other.allocateStaging(64).segment(), other);
     }
 
-    private static void assertStays(MemorySegment memory, AutoCloseable owner) throws Throwable {
+    private static void assertStays(MemorySegment memory, AutoCloseable owner) throws Exception {
         NativeUse.during(memory, () -> {
             assertThrows(IllegalStateException.class, owner::close, "closing what a native call uses");
             assertTrue(memory.scope().isAlive(), "memory that a native call uses is gone");

@@ -9,7 +9,6 @@ import java.nio.ByteBuffer;
 import java.nio.channels.Pipe;
 import java.util.Arrays;
 import java.util.concurrent.locks.LockSupport;
-import org.junit.jupiter.api.function.Executable;
 
 /// A native call that uses memory for as long as a test wishes: it reads from a pipe to which nobody writes.
 final class NativeUse {
@@ -19,7 +18,7 @@ final class NativeUse {
     }
 
     /// Does something while a native call uses the memory, whose arena is shared and refuses to close meanwhile.
-    static void during(MemorySegment memory, Executable meanwhile) throws Throwable {
+    static void during(MemorySegment memory, Runnable meanwhile) throws Exception {
         ByteBuffer target = memory.asByteBuffer();
         Pipe pipe = Pipe.open();
         Thread reader = Thread.ofPlatform().daemon().name("testkit-native-use").start(() -> read(pipe, target));
@@ -29,7 +28,7 @@ final class NativeUse {
                 assertTrue(reader.isAlive() && System.nanoTime() < end, "the memory cannot be read into");
                 LockSupport.parkNanos(STEP_NANOS);
             }
-            meanwhile.execute();
+            meanwhile.run();
         } finally {
             pipe.sink().write(ByteBuffer.allocate(1));
             assertTrue(reader.join(Workbench.patience()), "the reader does not end");
