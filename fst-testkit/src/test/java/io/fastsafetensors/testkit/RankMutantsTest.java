@@ -39,6 +39,7 @@ class RankMutantsTest {
     }
 
     @Test
+    @Tag("slow")
     void a_right_transport_passes() {
         System.clearProperty("fst.testkit.patienceSeconds");
         ConformanceRun run = ConformanceRun.ofRankRules(new PostProvider(), ids());
