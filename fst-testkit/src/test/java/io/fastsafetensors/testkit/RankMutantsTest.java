@@ -17,9 +17,9 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 
-/// Each rule for ranks catches what it is for; every third defect is tried unless `fst.testkit.breaches` says which.
+/// Each rule for ranks catches what it is for; every fourth defect is tried unless `fst.testkit.breaches` says which.
 class RankMutantsTest {
-    private static final int EVERY = 3;
+    private static final int EVERY = 4;
     /// Loads need a loader that knows ranks.
     private static final String LOADS = "R-17";
 
