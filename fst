@@ -107,6 +107,8 @@ fi
 
 java=("$jdk/bin/java" -XX:+UseSerialGC -XX:-UsePerfData -Xlog:disable "-Xlog:all=error,aot*=off,cds*=off:stderr"
     -Djdk.console=java.base)
+# As on a machine of this size: with a heap over 32 GiB Java uses wider references, and its caches of classes not at all.
+[[ $version == 25* ]] && java+=(-XX:MaxRAM=64g)
 main=io.fastsafetensors.cli.Main
 
 # All jars in one order: a cache of classes is of one class path.

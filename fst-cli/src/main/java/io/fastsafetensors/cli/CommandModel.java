@@ -10,6 +10,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.stream.Collectors;
+import picocli.CommandLine;
 import picocli.CommandLine.Model.ArgSpec;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
@@ -29,11 +30,17 @@ public final class CommandModel {
 
     /// Makes the model: `fst` with a subcommand for each command. Values that are files have the type [Path], and values
     /// of which there are few are named as completion candidates.
-    public static CommandSpec create() {
+    public static CommandLine create() {
         CommandSpec root = CommandSpec.create().name("fst").version(Main.version());
         root.usageMessage().description("Loads, checks, compares and rewrites safetensors checkpoints.")
                 .exitCodeListHeading("%nExit status%n")
-                .exitCodeList(Map.of("0", "done", "1", "the data or the machine refuses", "2", "wrong usage"));
+                .exitCodeList(exitCodes()).footerHeading("%nEnvironment%n").footer(
+                        "FST_JAVA_HOME: a JDK 25 or newer, instead of the runtime that came along or the first one found",
+                        "FST_JAVA_OPTS: options for Java, such as -Xmx4g",
+                        "FST_MODULE_PATH: more jars or directories of jars: backends, storages and transports of your own",
+                        "FST_CACHE_DIR: the directory of Java's cache of classes, instead of ~/.cache/fst",
+                        "FST_CACHE: the directory of the cache of remote checkpoints, instead of ~/.cache/fst/remote",
+                        "NO_COLOR: no colours");
         root.addOption(OptionSpec.builder("--help").arity("0").type(boolean.class)
                 .description("print the list of commands").build());
         root.addOption(OptionSpec.builder("--version").arity("0").type(boolean.class).description("print the version")
@@ -46,7 +53,15 @@ public final class CommandModel {
                 .completionCandidates(Usage.names()).build());
         help.usageMessage().description("Explain a command.");
         root.addSubcommand("help", help);
-        return root;
+        return new CommandLine(root);
+    }
+
+    private static Map<String, String> exitCodes() {
+        Map<String, String> codes = new LinkedHashMap<>();
+        codes.put("0", "done");
+        codes.put("1", "the data or the machine refuses");
+        codes.put("2", "wrong usage");
+        return codes;
     }
 
     private static CommandSpec command(String name) {

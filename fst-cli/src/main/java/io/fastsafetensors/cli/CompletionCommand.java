@@ -20,33 +20,34 @@ final class CompletionCommand implements Command {
 
     @Override
     public int run(Line line, Screen screen) {
-        CommandSpec model = CommandModel.create();
+        CommandLine model = CommandModel.create();
         screen.out().print(switch (line.paths().getFirst()) {
             case "bash" -> bash(model);
-            case "zsh" -> zsh(model);
-            case "fish" -> fish(model);
+            case "zsh" -> zsh(model.getCommandSpec());
+            case "fish" -> fish(model.getCommandSpec());
             default -> throw new UsageException("expected bash, zsh or fish, found " + line.paths().getFirst());
         });
         return 0;
     }
 
     // The time of its making would make each script another one.
-    private static String bash(CommandSpec model) {
-        return AutoComplete.bash("fst", new CommandLine(model)).lines().filter(line -> !line.startsWith("# Date:"))
+    private static String bash(CommandLine model) {
+        return AutoComplete.bash("fst", model).lines().filter(line -> !line.startsWith("# Date:"))
                 .collect(Collectors.joining("\n", "", "\n"));
     }
 
     private static String zsh(CommandSpec model) {
-        StringBuilder script = new StringBuilder("""
-                #compdef fst
-                _fst() {
-                  local curcontext=$curcontext state state_descr line
-                  typeset -A opt_args
-                  _arguments -C '--help[print the list of commands]' '--version[print the version]' '1:command:->command' '*::argument:->argument'
-                  case $state in
-                    command)
-                      local -a commands=(
-                """);
+        StringBuilder script = new StringBuilder(
+                """
+                        #compdef fst
+                        _fst() {
+                          local curcontext=$curcontext state state_descr line
+                          typeset -A opt_args
+                          _arguments -C '--help[print the list of commands]' '--version[print the version]' '1:command:->command' '*::argument:->argument'
+                          case $state in
+                            command)
+                              local -a commands=(
+                        """);
         CommandModel.summaries(model).forEach(
                 (name, summary) -> script.append("        ").append(quote(name + ":" + summary)).append('\n'));
         script.append("""
@@ -59,9 +60,10 @@ final class CompletionCommand implements Command {
         model.subcommands().forEach((name, command) -> {
             script.append("        ").append(name).append(")\n          _arguments -S");
             for (OptionSpec option : command.getCommandSpec().options()) {
-                script.append(" \\\n            ").append(quote((option.isMultiValue() ? "*" : "") + option.longestName()
-                        + (option.arity().max() > 0 ? "=" : "") + "[" + escape(option.description()[0]) + "]"
-                        + (option.arity().max() > 0 ? zshValue(option) : "")));
+                script.append(" \\\n            ")
+                        .append(quote((option.isMultiValue() ? "*" : "") + option.longestName()
+                                + (option.arity().max() > 0 ? "=" : "") + "[" + escape(option.description()[0]) + "]"
+                                + (option.arity().max() > 0 ? zshValue(option) : "")));
             }
             for (PositionalParamSpec operand : command.getCommandSpec().positionalParameters()) {
                 boolean many = operand.index().max() - operand.index().min() > 0;

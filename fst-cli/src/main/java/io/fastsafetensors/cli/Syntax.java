@@ -37,7 +37,8 @@ final class Syntax {
     Syntax choice(String name, String label, String description, Enum<?>[] constants) {
         spec.addOption(OptionSpec.builder(name).paramLabel(label).type(String.class).description(description)
                 .completionCandidates(() -> Arrays.stream(constants).map(each -> each.name().toLowerCase(Locale.ROOT))
-                        .iterator()).build());
+                        .iterator())
+                .build());
         return this;
     }
 

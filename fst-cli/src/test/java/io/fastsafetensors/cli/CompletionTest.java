@@ -53,7 +53,8 @@ class CompletionTest {
         Path script = Files.writeString(directory.resolve("fst.bash"), script("bash"));
         String line = String.join(" ", words);
         return ChildProcess.of("bash", "--norc", "-c", "source '" + script + "'; cd '" + directory + "'; COMP_WORDS=("
-                + line + (line.endsWith(" ") ? "''" : "") + "); COMP_CWORD=" + (words.length - 1) + "; COMP_LINE='" + line
+                + line + (line.endsWith(" ") ? "''" : "") + "); COMP_CWORD=" + (words.length - 1) + "; COMP_LINE='"
+                + line
                 + "'; COMP_POINT=${#COMP_LINE}; $(complete -p fst | sed 's/.*-F \\([^ ]*\\).*/\\1/') 2>/dev/null;"
                 + " printf '%s\\n' \"${COMPREPLY[@]}\"").run().succeeded().lines();
     }
@@ -78,8 +79,10 @@ class CompletionTest {
         Files.createFile(directory.resolve("model.safetensors"));
         Path script = Files.writeString(directory.resolve("_fst"), script("zsh"));
         ChildProcess.Result result = ChildProcess.of("zsh", "-f", "-c", "zmodload zsh/zpty; zpty z zsh -f -i; "
-                + "zpty -w z \"PS1=; cd '" + directory + "'; fpath=('" + directory + "' \\$fpath); autoload -Uz compinit; "
-                + "compinit -D -u; source '" + script + "'; zstyle ':completion:*' list-prompt ''; stty -echo; print ready\"; "
+                + "zpty -w z \"PS1=; cd '" + directory + "'; fpath=('" + directory
+                + "' \\$fpath); autoload -Uz compinit; "
+                + "compinit -D -u; source '" + script
+                + "'; zstyle ':completion:*' list-prompt ''; stty -echo; print ready\"; "
                 + "repeat 200; do zpty -r -t z out && all+=$out; [[ $all == *$'\\n'ready* ]] && break; sleep 0.1; done; all=; "
                 + "zpty -w -n z $'fst conver\\t --dtyp\\t BF\\tmode\\t\\n'; "
                 + "repeat 200; do zpty -r -t z out && all+=$out; [[ $all == *'not found'* ]] && break; sleep 0.1; done; "

@@ -166,7 +166,8 @@ class LauncherTest {
                 .contains("-XX:AOTCache=" + caches + "/fst/fst-25.0.9.aot"));
         // Reproducible builds of two versions have jars of any time.
         Files.writeString(directory.resolve("prefix/lib/fst/build"), "0.2.1\n");
-        assertFalse(run(0, launcher, Map.of("XDG_CACHE_HOME", caches.toString()), "ls").toString().contains("AOTCache="));
+        assertFalse(
+                run(0, launcher, Map.of("XDG_CACHE_HOME", caches.toString()), "ls").toString().contains("AOTCache="));
     }
 
     @Test
