@@ -32,8 +32,10 @@ class BillOfMaterialsTest {
     @BeforeEach
     void read() throws IOException {
         String version = System.getProperty("fst.version");
-        ChildProcess.of("tar", "xzf", Path.of(System.getProperty("fst.dist"), "fst-" + version + "-linux-x86_64.tar.gz"),
-                "-C", directory).run().succeeded();
+        ChildProcess
+                .of("tar", "xzf", Path.of(System.getProperty("fst.dist"), "fst-" + version + "-linux-x86_64.tar.gz"),
+                        "-C", directory)
+                .run().succeeded();
         root = directory.resolve("fst-" + version);
         collect(new ObjectMapper().readTree(Files.readString(root.resolve("share/doc/fst/fst.cdx.json")))
                 .get("components"));
