@@ -17,9 +17,9 @@ final class Chart {
     private static final Path RESULTS = Path.of("docs/benchmarks/results/h200-2026-11-23.tsv");
     private static final String TITLE = "8.7 GB of weights from the page cache to an NVIDIA H200";
     private static final String LIMIT = "pinned copy, host to device";
-    private static final int WIDTH = 720;
-    private static final int LEFT = 214;
-    private static final int RIGHT = 92;
+    private static final int WIDTH = 560;
+    private static final int LEFT = 206;
+    private static final int RIGHT = 78;
     private static final int ROW = 26;
 
     /// A group of bars in one unit.
@@ -40,7 +40,7 @@ final class Chart {
                     new Bar("safetensors (Python), again", "safetensors load_file, again in its process", false),
                     new Bar("fst, first load of a process", "fst load, page cache warm, by its own clock", true),
                     new Bar("safetensors (Python), first", "safetensors load_file, first of its process", false))),
-            new Group("From the start of the process to all resident, s (shorter is better)", "s", "", List.of(
+            new Group("Process start to all resident, s (shorter is better)", "s", "", List.of(
                     new Bar("fst load", "fst load, whole process, in turns with Python", true),
                     new Bar("safetensors (Python)",
                             "Python with safetensors, from its start to all resident, page cache warm", false))));
@@ -87,7 +87,7 @@ final class Chart {
     private static String draw(Map<String, Map.Entry<String, Double>> results, Look look) {
         List<String> parts = new ArrayList<>();
         int y = 24;
-        parts.add(text(0, y, "start", look.text(), "font-weight=\"600\" font-size=\"16\"", TITLE));
+        parts.add(text(0, y, "start", look.text(), "font-weight=\"600\" font-size=\"17\"", TITLE));
         for (Group group : GROUPS) {
             y += 34;
             parts.add(text(0, y, "start", look.faint(), "", group.heading()));
@@ -110,11 +110,11 @@ final class Chart {
                 parts.add(String.format(Locale.ROOT,
                         "<line x1=\"%d\" y1=\"%d\" x2=\"%d\" y2=\"%d\" stroke=\"%s\" stroke-dasharray=\"4 3\"/>", x, top,
                         x, y + 8, look.faint()));
-                parts.add(text(x + 4, y + 4, "start", look.faint(), "font-size=\"12\"", "PCIe: " + number(limit)));
+                parts.add(text(x + 4, y + 4, "start", look.faint(), "font-size=\"13\"", "PCIe " + number(limit)));
             }
         }
         return "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 " + WIDTH + " " + (y + 20)
-                + "\" font-family=\"-apple-system, 'Segoe UI', Helvetica, Arial, sans-serif\" font-size=\"14\" role=\"img\">\n<title>"
+                + "\" font-family=\"-apple-system, 'Segoe UI', Helvetica, Arial, sans-serif\" font-size=\"15\" width=\"680\" role=\"img\">\n<title>"
                 + TITLE + "</title>\n" + String.join("\n", parts) + "\n</svg>\n";
     }
 
