@@ -185,7 +185,7 @@ class DocumentsTest {
         String readme = text(ROOT.resolve("README.md"));
         String chart = text(ROOT.resolve("docs/images/h200-light.svg"));
         for (String figure : first(readme, "alt=\"([^\"]+)\"").replaceAll("[^0-9. ]", " ").trim().split(" +")) {
-            assertTrue(chart.contains(">" + figure + "<") || chart.contains("PCIe " + figure)
+            assertTrue(chart.contains(">" + figure + "<")
                     || chart.contains(figure + " GB")
                     || figure.equals("200"), "the picture's text says " + figure);
         }
