@@ -16,6 +16,7 @@ import io.fastsafetensors.api.Loader;
 import io.fastsafetensors.api.OpenOptions;
 import io.fastsafetensors.api.OpaqueType;
 import io.fastsafetensors.api.Tensor;
+import io.fastsafetensors.api.TransferPath;
 import io.fastsafetensors.api.Weights;
 import io.fastsafetensors.types.DType;
 import io.fastsafetensors.types.Shape;
@@ -43,7 +44,9 @@ public final class FstWeights implements WeightLoader {
 
     FstWeights(File directory, long most) {
         this.most = most;
-        this.loader = Loader.builder().device("cpu").open(OpenOptions.lenientMode()).build();
+        // Jlama only reads: the page cache itself is the memory, shared with whoever loads the same file.
+        this.loader = Loader.builder().device("cpu").transferPath(TransferPath.MAPPED).open(OpenOptions.lenientMode())
+                .build();
         this.weights = loader.load(directory.toPath());
         Checkpoint checkpoint = weights.checkpoint();
         for (io.fastsafetensors.types.TensorInfo tensor : checkpoint.tensors()) {
