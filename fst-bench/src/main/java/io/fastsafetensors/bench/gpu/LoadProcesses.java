@@ -56,10 +56,12 @@ final class LoadProcesses implements AutoCloseable {
         }
     }
 
-    /// One load by every process, not measured.
+    /// Loads by every process, not measured: as many as [SharedArm] does.
     void warmUp() {
-        load();
-        LoadRun.awaitIdleDevice();
+        for (int i = 0; i < SharedArm.WARM_UPS; i++) {
+            load();
+            LoadRun.awaitIdleDevice();
+        }
     }
 
     /// One load by every process.

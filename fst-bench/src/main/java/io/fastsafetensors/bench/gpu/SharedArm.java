@@ -11,6 +11,9 @@ import java.util.function.IntFunction;
 
 /// One way for several ranks to load at the same time, measured again and again. Used by one thread.
 final class SharedArm implements AutoCloseable {
+    /// Until the code before the first read is compiled, which the copies that loads are compared with have none of.
+    static final int WARM_UPS = 5;
+
     private final RankThreads ranks;
     private final Samples samples;
     private final List<Loader> loaders;
@@ -46,10 +49,12 @@ final class SharedArm implements AutoCloseable {
         this.loaders = ranks.together(rank -> builder.apply(rank).build());
     }
 
-    /// One load by every rank, not measured.
+    /// Loads by every rank, not measured.
     void warmUp() {
-        load();
-        LoadRun.awaitIdleDevice();
+        for (int i = 0; i < WARM_UPS; i++) {
+            load();
+            LoadRun.awaitIdleDevice();
+        }
     }
 
     /// One load by every rank, from the common start until the last rank has what it asked for.

@@ -28,6 +28,8 @@ final class BlockProduct {
     private final DType from;
     private final DType to;
     private final float[] table;
+    /// The largest magnitude of an element: where its product fits, every product does.
+    private final float largest;
 
     /// @param from what the elements are; see [io.fastsafetensors.spi.Kernels#dequantizes(DType, DType)]
     /// @param to BF16, F16 or F32
@@ -35,10 +37,10 @@ final class BlockProduct {
         this.from = from;
         this.to = to;
         this.table = SmallFloats.table(from);
+        this.largest = largest(table);
     }
 
-    /// The largest magnitude that an element can have.
-    float largest() {
+    private static float largest(float[] table) {
         float largest = 0;
         for (float value : table) {
             largest = Float.isFinite(value) ? Math.max(largest, Math.abs(value)) : largest;
@@ -47,7 +49,7 @@ final class BlockProduct {
     }
 
     /// Whether the product of the largest element and this scale is beyond the result's numbers.
-    boolean mayOverflow(float scale, float largest) {
+    boolean mayOverflow(float scale) {
         int bits = Float.floatToRawIntBits(scale * largest) & MAGNITUDE;
         return bits >= overflowBits() && Float.isFinite(scale);
     }

@@ -12,7 +12,10 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
+import java.util.EnumMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.stream.Collectors;
@@ -29,6 +32,8 @@ final class DequantizedSource implements DerivedSource {
     /// The files that elements, scales and factors are read from, each once.
     private final List<Location> files;
     private final DType dtype;
+    /// By the dtype of the elements: each has a table of all of them, which takes longer to make than a tensor's other parts.
+    private final Map<DType, BlockProduct> products = new EnumMap<>(DType.class);
     /// Where in the file each tensor begins and ends.
     private final TensorPlaces places;
 
@@ -50,6 +55,7 @@ final class DequantizedSource implements DerivedSource {
             add(view.tensor().values(), parts);
             add(view.tensor().scales(), parts);
             view.tensor().factor().ifPresent(factor -> add(factor, parts));
+            products.computeIfAbsent(view.tensor().element(), from -> new BlockProduct(from, dtype));
         }
         this.files = List.copyOf(parts);
         this.places = TensorPlaces.of(this.tensors, View::offset, view -> dtype.byteSize(view.tensor().elements()));
@@ -135,10 +141,7 @@ final class DequantizedSource implements DerivedSource {
             private final Quantized tensor;
             private final StorageFile values;
             private final StorageFile scales;
-            /// Multiplies; of this tensor's dtypes.
             private final BlockProduct product;
-            /// The largest magnitude of an element: where its product fits, every product does.
-            private final float largest;
             private final int bytesOut = dtype.bits() / 8;
             /// Read with the first scale that needs them; guarded by this object.
             private float[] factors = {};
@@ -148,8 +151,7 @@ final class DequantizedSource implements DerivedSource {
                 this.tensor = view.tensor();
                 this.values = parts.get(files.indexOf(tensor.values().file()));
                 this.scales = parts.get(files.indexOf(tensor.scales().file()));
-                this.product = new BlockProduct(tensor.element(), dtype);
-                this.largest = product.largest();
+                this.product = Objects.requireNonNull(products.get(tensor.element()));
             }
 
             /// De-quantises from a byte of the result on; the ends may lie inside an element.
@@ -310,7 +312,7 @@ final class DequantizedSource implements DerivedSource {
                     long last) {
                 boolean may = false;
                 for (long s = 0; s < count && !may; s++) {
-                    may = product.mayOverflow(memory.get(FLOAT, scalesAt + s * Float.BYTES), largest);
+                    may = product.mayOverflow(memory.get(FLOAT, scalesAt + s * Float.BYTES));
                 }
                 if (!may) {
                     return;

@@ -34,6 +34,8 @@ final class QuantizedTensors {
     private static final Set<DType> EIGHT_BITS = Set.of(DType.F8_E4M3, DType.F8_E5M2, DType.F8_E4M3FNUZ,
             DType.F8_E5M2FNUZ);
     private static final Set<DType> FLOAT_SCALES = Set.of(DType.F32, DType.BF16, DType.F16, DType.F8_E8M0);
+    /// What several elements are packed into.
+    private static final Set<DType> PACKED = Set.of(DType.U8, DType.F4, DType.I32);
     /// Bytes of a block of MXFP4, with two elements in each.
     private static final long MX_BYTES = 16;
     private static final long MX_BLOCK = 32;
@@ -110,8 +112,12 @@ final class QuantizedTensors {
 
     /// @return the name without the first suffix that it ends with; null if it ends with none
     private static @Nullable String without(String name, String... suffixes) {
-        return Arrays.stream(suffixes).filter(suffix -> name.endsWith(suffix) && name.length() > suffix.length())
-                .map(suffix -> name.substring(0, name.length() - suffix.length())).findFirst().orElse(null);
+        for (String suffix : suffixes) {
+            if (name.endsWith(suffix) && name.length() > suffix.length()) {
+                return name.substring(0, name.length() - suffix.length());
+            }
+        }
+        return null;
     }
 
     /// @throws FormatException InvalidQuantization if its plain name is another tensor's
@@ -128,6 +134,9 @@ final class QuantizedTensors {
 
     /// Four bits to an element.
     private void lookAtPacked(TensorInfo tensor) {
+        if (!PACKED.contains(tensor.dtype())) {
+            return;
+        }
         String name = tensor.name();
         String mx = without(name, "_blocks", ".blocks");
         if (mx != null && tensor.dtype() == DType.U8 && lastDim(tensor) == MX_BYTES && tensor.shape().rank() >= 2) {
@@ -198,9 +207,11 @@ final class QuantizedTensors {
         if (base != null) {
             names.add(base + ".scale");
         }
-        Optional<TensorInfo> scales = names.stream().map(this::find).filter(info -> info != null).findFirst()
-                .map(info -> info);
-        if (scales.isEmpty()) {
+        TensorInfo scales = null;
+        for (int i = 0; scales == null && i < names.size(); i++) {
+            scales = find(names.get(i));
+        }
+        if (scales == null) {
             if (float8) {
                 throw invalid(tensor, "it is " + tensor.dtype() + " and has no scale: expected \""
                         + String.join("\" or \"", names.stream().map(Printable::escape).toList())
@@ -208,7 +219,7 @@ final class QuantizedTensors {
             }
             return;
         }
-        addBytes(tensor, scales.get());
+        addBytes(tensor, scales);
     }
 
     /// Elements of a byte each, whatever blocks their scales stand for.
@@ -300,9 +311,12 @@ final class QuantizedTensors {
         if (count == 1) {
             return dim;
         }
-        return configured > 0 ? 0
-                : Arrays.stream(USUAL_BLOCKS).filter(block -> block <= dim && Math.ceilDiv(dim, block) == count)
-                        .findFirst().orElse(0);
+        for (int i = 0; configured == 0 && i < USUAL_BLOCKS.length; i++) {
+            if (USUAL_BLOCKS[i] <= dim && Math.ceilDiv(dim, USUAL_BLOCKS[i]) == count) {
+                return USUAL_BLOCKS[i];
+            }
+        }
+        return 0;
     }
 
     private static long lastDim(TensorInfo tensor) {

@@ -2,21 +2,18 @@ package io.fastsafetensors.core.distribute;
 
 import io.fastsafetensors.api.LoadOptions;
 import io.fastsafetensors.api.Selection;
-import io.fastsafetensors.core.digest.Sha256;
+import io.fastsafetensors.core.digest.Fingerprint;
 import io.fastsafetensors.core.header.FileHeader;
 import io.fastsafetensors.core.header.ParsedCheckpoint;
 import io.fastsafetensors.core.plan.PlannedFile;
 import io.fastsafetensors.core.plan.ReadPlan;
 import io.fastsafetensors.types.Location;
 import io.fastsafetensors.types.TensorInfo;
-import java.nio.charset.StandardCharsets;
-import java.security.MessageDigest;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
 /// The facts on which the ranks of a load must agree, by name, in values that people can compare.
-///
 ///
 /// A difference is told with the name and both values, so what differs most often (files, selection, dtype) has a fact of
 /// its own, and only long lists are digests. Facts of one rank's machine (paths, devices, budgets) are none.
@@ -67,38 +64,34 @@ public final class LoadFingerprint {
 
     /// A selection cannot be compared; what it selects can.
     private static String selected(ParsedCheckpoint checkpoint, Selection selection) {
-        MessageDigest sha = Sha256.create();
+        Fingerprint names = new Fingerprint();
         int count = 0;
+        int all = 0;
         for (TensorInfo tensor : checkpoint.tensors()) {
             if (selection.test(tensor)) {
-                update(sha, tensor.name());
+                names.add(tensor.name());
                 count++;
             }
+            all++;
         }
-        return count + " with digest " + hex(sha);
+        // The headers have digests of their own: of all tensors no other is needed.
+        return count == all ? "all " + all : count + " with digest " + hex(names);
     }
 
     /// Of everything that decides where bytes go, rather than of the header's own bytes.
     private static String digest(FileHeader header) {
-        MessageDigest sha = Sha256.create();
-        update(sha, Long.toString(header.dataStart()));
+        Fingerprint of = new Fingerprint().add(header.dataStart());
         for (TensorInfo tensor : header.tensors()) {
-            update(sha, tensor.name());
-            update(sha, tensor.dtype() + " " + tensor.shape() + " " + tensor.fileOffset());
+            of.add(tensor.name()).add(tensor.dtype().name()).add(tensor.fileOffset()).add(tensor.shape().rank());
+            for (int d = 0; d < tensor.shape().rank(); d++) {
+                of.add(tensor.shape().dim(d));
+            }
         }
-        header.metadata().forEach((key, value) -> {
-            update(sha, key);
-            update(sha, value);
-        });
-        return hex(sha);
+        header.metadata().forEach((key, value) -> of.add(key).add(value));
+        return hex(of);
     }
 
-    private static void update(MessageDigest sha, String text) {
-        sha.update(text.getBytes(StandardCharsets.UTF_8));
-        sha.update((byte) 0);
-    }
-
-    private static String hex(MessageDigest sha) {
-        return Sha256.hex(sha).substring(0, DIGITS);
+    private static String hex(Fingerprint fingerprint) {
+        return fingerprint.hex().substring(0, DIGITS);
     }
 }

@@ -2,6 +2,8 @@ package io.fastsafetensors.core.distribute;
 
 import io.fastsafetensors.api.ProgressListener;
 import io.fastsafetensors.core.group.Consensus;
+import io.fastsafetensors.core.jfr.Recorder;
+import io.fastsafetensors.core.jfr.Span;
 import io.fastsafetensors.core.plan.ReadPlan;
 import io.fastsafetensors.core.transfer.BlockCompletion;
 import io.fastsafetensors.core.transfer.BlockExchange;
@@ -92,6 +94,7 @@ public final class StripedExchange implements BlockExchange {
                         + (windows.start(window + 1) - 1), () -> {
                             mover.open();
                             awaitOwn(load, mine);
+                            mover.begin(mine);
                         });
                 mover.move(window);
             }
@@ -117,15 +120,20 @@ public final class StripedExchange implements BlockExchange {
     private final class Mover implements AutoCloseable {
         /// Windows whose data may be under way: enough for the link to be busy, few enough for tensors to be ready soon.
         private static final int MOST_IN_FLIGHT = 4;
+        private static final long NANOS_PER_MICRO = 1000;
 
         private final Load load;
         private final ReadPlan.Targets targets = plan.targets();
         /// Windows under way, the oldest first, which is the order in which they are waited for.
         private final ArrayDeque<Moving> moving = new ArrayDeque<>(MOST_IN_FLIGHT + 1);
         private @Nullable CopyStream stream;
+        /// Of the window that is waited for, from the moment when this rank's part had arrived.
+        private Span span = Span.UNRECORDED;
 
         /// A window whose data is under way.
-        private record Moving(int window, PendingCollective work) {
+        ///
+        /// @param agreedNanos when every rank had its part, in `System.nanoTime()`
+        private record Moving(int window, PendingCollective work, Span span, long agreedNanos) {
         }
 
         Mover(Load load) {
@@ -139,8 +147,14 @@ public final class StripedExchange implements BlockExchange {
             }
         }
 
+        /// This rank's part of a window has arrived.
+        void begin(int window) {
+            span = Recorder.exchange(windows.start(window), windows.start(window + 1) - windows.start(window));
+        }
+
         /// Moves a window that all ranks have read, and whose places are there.
         void move(int window) {
+            long agreed = System.nanoTime();
             List<Windows.Piece> pieces = windows.pieces(window);
             List<RankSlice> slices = new ArrayList<>(pieces.size());
             for (Windows.Piece piece : pieces) {
@@ -151,7 +165,7 @@ public final class StripedExchange implements BlockExchange {
                     received.add(piece.rank() == group.rank() ? 0 : bytes);
                 }
             }
-            moving.add(new Moving(window, group.allGather(slices, Objects.requireNonNull(stream))));
+            moving.add(new Moving(window, group.allGather(slices, Objects.requireNonNull(stream)), span, agreed));
             arriveDownTo(MOST_IN_FLIGHT);
         }
 
@@ -170,6 +184,10 @@ public final class StripedExchange implements BlockExchange {
                 oldest.work().await();
                 moving.remove();
                 oldest.work().close();
+                if (!oldest.span().equals(Span.UNRECORDED)) {
+                    oldest.span().finish("in place " + (System.nanoTime() - oldest.agreedNanos()) / NANOS_PER_MICRO
+                            + " µs after every rank had its part");
+                }
                 for (int block = windows.start(oldest.window()); block < windows.start(oldest.window() + 1); block++) {
                     load.arrived(block);
                 }

@@ -56,6 +56,14 @@ public final class Recorder {
         return FlightRecorder.isInitialized() ? new CopyEvent(file.toString(), offset, bytes) : Span.UNRECORDED;
     }
 
+    /// A rank has read its part of a window of a striped load; the span ends when all ranks' parts are in place.
+    ///
+    /// @param block the window's first block
+    /// @param blocks how many it has
+    public static Span exchange(int block, int blocks) {
+        return FlightRecorder.isInitialized() ? new ExchangeEvent(block, blocks) : Span.UNRECORDED;
+    }
+
     /// A caller begins to wait for a tensor.
     public static Span wait(String tensor) {
         return FlightRecorder.isInitialized() ? new WaitEvent(tensor) : Span.UNRECORDED;
@@ -178,6 +186,22 @@ public final class Recorder {
     static final class CopyEvent extends BlockEvent {
         CopyEvent(String file, long offset, long bytes) {
             super(file, offset, bytes);
+        }
+    }
+
+    /// One window of a striped load, from when this rank had its part until it had all.
+    @Name("fst.Exchange")
+    @Label("Window Exchange")
+    static final class ExchangeEvent extends SpanEvent {
+        @Label("First Block")
+        int block;
+
+        @Label("Blocks")
+        int blocks;
+
+        ExchangeEvent(int block, int blocks) {
+            this.block = block;
+            this.blocks = blocks;
         }
     }
 

@@ -1,10 +1,8 @@
 package io.fastsafetensors.core.plan;
 
 import io.fastsafetensors.api.LoadPlan;
-import io.fastsafetensors.core.digest.Sha256;
+import io.fastsafetensors.core.digest.Fingerprint;
 import io.fastsafetensors.error.BudgetException;
-import java.nio.charset.StandardCharsets;
-import java.security.MessageDigest;
 import java.util.List;
 import java.util.Optional;
 
@@ -193,26 +191,19 @@ public final class ReadPlan implements LoadPlan {
 
     @Override
     public String digest() {
-        MessageDigest sha = Sha256.create();
-        update(sha, settings.toString());
+        Fingerprint of = new Fingerprint().add(settings.toString());
         for (PlannedFile file : files) {
-            update(sha, file.location().name() + "|" + file.fileLength() + "|" + file.bufferBytes());
+            of.add(file.location().name()).add(file.fileLength()).add(file.bufferBytes());
             for (PlannedTensor t : file.tensors()) {
-                update(sha, t.info().name() + "|" + t.info().dtype() + "|" + t.dtype() + "|" + t.info().shape()
-                        + "|" + t.info().fileOffset() + "|" + t.part() + "|" + t.bufferOffset());
+                of.add(t.info().name()).add(t.info().dtype().name()).add(t.dtype().name()).add(t.info().fileOffset())
+                        .add(t.bufferOffset()).add(t.part().dim()).add(t.part().rows()).add(t.part().rowBytes())
+                        .add(t.part().runStart()).add(t.part().runBytes()).add(t.info().shape().rank());
+                for (int d = 0; d < t.info().shape().rank(); d++) {
+                    of.add(t.info().shape().dim(d));
+                }
             }
         }
-        return Sha256.hex(sha);
-    }
-
-    /// With its length, so that two texts never digest as two others with the same letters.
-    private static void update(MessageDigest sha, String text) {
-        byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
-        sha.update((byte) (bytes.length >>> 24));
-        sha.update((byte) (bytes.length >>> 16));
-        sha.update((byte) (bytes.length >>> 8));
-        sha.update((byte) bytes.length);
-        sha.update(bytes);
+        return of.hex();
     }
 
     @Override

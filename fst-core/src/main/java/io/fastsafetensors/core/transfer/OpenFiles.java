@@ -18,7 +18,11 @@ import io.fastsafetensors.spi.DirectFile;
 import io.fastsafetensors.spi.DirectStorage;
 import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.spi.storage.CacheResidency;
+import io.fastsafetensors.spi.storage.Mapping;
 import io.fastsafetensors.spi.storage.StorageFile;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
@@ -28,6 +32,8 @@ import org.jspecify.annotations.Nullable;
 /// The files of a load: each is held from its first block to its last. Counts what comes from them without the read
 /// package's help.
 final class OpenFiles implements AutoCloseable {
+    private static final Logger LOG = System.getLogger("io.fastsafetensors.core");
+
     private final SourceFiles sources;
     /// The backend's direct storage, if it has one; where it does, each file's report says why it is not used.
     private final Optional<DirectStorage> direct;
@@ -79,6 +85,13 @@ final class OpenFiles implements AutoCloseable {
     /// The mapping of a file, for one block.
     MemorySegment mapping(int file, FileTransfers routing) {
         return routing.mapped(file).memory(files.get(file).open());
+    }
+
+    /// A file's bytes in a mapping, for one block whose reader copies small parts out of it; null where it cannot be mapped.
+    /// No page of it is in memory because of the mapping: who copies what the page cache does not have waits for the storage.
+    @Nullable
+    MemorySegment mappedForBlock(int file) {
+        return files.get(file).mapped();
     }
 
     /// A block was read by direct storage.
@@ -161,6 +174,10 @@ final class OpenFiles implements AutoCloseable {
         private @Nullable StorageFile open;
         private @Nullable BlockReader reader;
         private @Nullable DirectFile directFile;
+        private @Nullable Arena mapping;
+        private @Nullable MemorySegment mapped;
+        /// Whether it was tried to map it.
+        private boolean mappingTried;
         private @Nullable Span span;
         /// How it was read, once it was released.
         private String reason = "";
@@ -189,6 +206,30 @@ final class OpenFiles implements AutoCloseable {
                 reader = mine;
             }
             return mine;
+        }
+
+        synchronized @Nullable MemorySegment mapped() {
+            if (!mappingTried) {
+                mappingTried = true;
+                open().ability(Mapping.class).ifPresent(this::map);
+            }
+            return mapped;
+        }
+
+        /// A file that cannot be mapped, because of its file system or for want of address space, is read.
+        @SuppressWarnings("MustBeClosed")
+        private void map(Mapping able) {
+            Arena arena = Arena.ofShared();
+            try {
+                mapped = able.map(0, file.fileLength(), arena);
+                mapping = arena;
+            } catch (StorageException e) {
+                LOG.log(Level.DEBUG, "rows are read, since their file cannot be mapped", e);
+            } finally {
+                if (mapping == null) {
+                    arena.close();
+                }
+            }
         }
 
         synchronized DirectFile directly() {
@@ -236,22 +277,28 @@ final class OpenFiles implements AutoCloseable {
 
         synchronized void close() {
             reason = how();
+            Releases releases = new Releases();
+            DirectFile directly = directFile;
+            Arena unmapped = mapping;
             reader = null;
-            try {
-                if (directFile != null) {
-                    directFile.close();
-                }
-            } finally {
-                directFile = null;
-                if (open != null) {
-                    open = null;
-                    source.release();
-                }
-                if (span != null) {
-                    span.finish(reason);
-                    span = null;
-                }
+            directFile = null;
+            mapping = null;
+            mapped = null;
+            if (directly != null) {
+                releases.run(directly::close);
             }
+            if (unmapped != null) {
+                releases.run(unmapped::close);
+            }
+            if (open != null) {
+                open = null;
+                releases.run(source::release);
+            }
+            if (span != null) {
+                span.finish(reason);
+                span = null;
+            }
+            releases.finish();
         }
     }
 }

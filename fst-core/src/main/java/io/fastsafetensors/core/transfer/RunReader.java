@@ -2,8 +2,10 @@ package io.fastsafetensors.core.transfer;
 
 import io.fastsafetensors.core.plan.Pages;
 import io.fastsafetensors.core.read.BlockReader;
+import io.fastsafetensors.error.StorageException;
 import io.fastsafetensors.types.DType;
 import java.lang.foreign.MemorySegment;
+import org.jspecify.annotations.Nullable;
 
 /// Reads of a block only the runs that tensors want, where its rows are cut and the page cache has them: what lies between is
 /// neither read nor moved. Rows go behind one another, as they go on. Used by one reader.
@@ -11,9 +13,14 @@ import java.lang.foreign.MemorySegment;
 /// Each block is gone through twice: first its runs are counted, and only if reading them one by one costs less than
 /// reading the block are they read. Blocks that somebody looks at as a whole, and those that are not in the page cache, are
 /// read as a whole: a drive reads what lies between in the time of one more request.
+///
+/// Short runs are copied out of a mapping of the file. Each read(2) takes and drops a reference to the open file and to
+/// its pages, counters that all readers share: 24 of them read rows of 4 KiB at 19 GB/s together and copy them at 48.
 final class RunReader implements BlockRuns.Sink {
     /// What one more read of the page cache costs, in bytes that are read in that time.
     private static final long CALL_BYTES = 1 << 10;
+    /// Runs up to this length, in the mean of a block, are copied out of a mapping: longer ones are read as fast.
+    private static final long SHORT_RUN = 24 << 10;
 
     private final LoadContext load;
     private final BlockRuns runs = new BlockRuns(this);
@@ -27,6 +34,8 @@ final class RunReader implements BlockRuns.Sink {
     /// The file offset that byte 0 of [#slot] stands for.
     private long base;
     private MemorySegment slot = MemorySegment.NULL;
+    /// The file as it is mapped; null where runs are read.
+    private @Nullable MemorySegment mapped;
 
     /// @param first any reader of the load's files; each block names its own
     RunReader(LoadContext load, BlockReader first) {
@@ -50,9 +59,25 @@ final class RunReader implements BlockRuns.Sink {
         reader = from;
         base = Pages.floor(start);
         slot = into;
-        runs.forEach(load.fileOf(block), start, end);
+        mapped = wanted <= SHORT_RUN * calls ? load.files().mappedForBlock(load.blocks().file(block)) : null;
+        try {
+            runs.forEach(load.fileOf(block), start, end);
+        } catch (InternalError e) {
+            throw shrank(block, e);
+        } finally {
+            mapped = null;
+        }
         from.readRuns(wanted, System.nanoTime() - before);
         return true;
+    }
+
+    /// The virtual machine's error for pages of a mapping that the file no longer has.
+    private StorageException shrank(int block, InternalError e) {
+        if (mapped == null) {
+            throw e;
+        }
+        return new StorageException("the file ended early: it shrank while it was being read",
+                load.fileOf(block).location().where().withOffset(load.blocks().start(block)), e);
     }
 
     private boolean isSparse(int block, long start, long end) {
@@ -89,8 +114,13 @@ final class RunReader implements BlockRuns.Sink {
         if (counting) {
             wanted += bytes;
             calls++;
-        } else {
+            return;
+        }
+        MemorySegment file = mapped;
+        if (file == null) {
             reader.readRun(base + source, base + source + bytes, slot, at);
+        } else {
+            MemorySegment.copy(file, base + source, slot, at, bytes);
         }
     }
 }

@@ -8,16 +8,25 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.fastsafetensors.api.Distribution;
 import io.fastsafetensors.api.Loader;
 import io.fastsafetensors.api.LoaderBuilder;
+import io.fastsafetensors.api.Safetensors;
 import io.fastsafetensors.api.ShardSpec;
 import io.fastsafetensors.api.Tensor;
+import io.fastsafetensors.api.TensorSource;
 import io.fastsafetensors.api.TensorStream;
 import io.fastsafetensors.api.TransferPath;
 import io.fastsafetensors.api.Weights;
+import io.fastsafetensors.api.WriteOptions;
 import io.fastsafetensors.error.SliceException;
+import io.fastsafetensors.error.StorageException;
 import io.fastsafetensors.group.ProcessGroup;
 import io.fastsafetensors.testkit.group.ShardSamples;
+import io.fastsafetensors.tests.storage.ShrinkingStorageProvider;
 import io.fastsafetensors.types.DType;
+import io.fastsafetensors.types.Location;
+import io.fastsafetensors.types.Shape;
 import io.fastsafetensors.types.TensorInfo;
+import java.nio.ByteBuffer;
+import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -25,12 +34,17 @@ import java.util.Optional;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /// Loads by several ranks with a shard specification: each reads its own parts, on every way into a device.
 @Timeout(600)
 class PartLoadTest extends RankLoads {
+    private static final int ROWS = 1024;
+    private static final int ROW = 4096;
+
     @ParameterizedTest
     @EnumSource(TransferPath.class)
     @Tag("slow")
@@ -131,6 +145,24 @@ class PartLoadTest extends RankLoads {
                     tensors++;
                 }
                 assertEquals(sample.infos().size(), tensors);
+                return true;
+            }
+        });
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"cpu", "remote"})
+    void rows_that_a_file_loses_while_they_are_copied_are_an_error(String device, @TempDir Path directory) {
+        Path file = directory.resolve("rows.safetensors");
+        Safetensors.write(file, List.of(TensorSource.of("w", DType.U8, Shape.of(ROWS, 2 * ROW),
+                channel -> channel.write(ByteBuffer.allocate(ROWS * 2 * ROW)))), WriteOptions.defaults());
+        Location shrinking = ShrinkingStorageProvider.shrinking(file);
+        Ranks.all(2, group -> {
+            try (Loader loader = Ranks.builder(device, group).shards(ShardSpec.of(Map.of("w", 1))).build();
+                    Weights weights = loader.load(shrinking)) {
+                StorageException e = assertThrows(StorageException.class, weights::awaitAll);
+                assertEquals(shrinking.toString(), e.where().file(), e.toString());
+                assertTrue(e.getMessage().contains("it shrank while it was being read"), e.toString());
                 return true;
             }
         });
