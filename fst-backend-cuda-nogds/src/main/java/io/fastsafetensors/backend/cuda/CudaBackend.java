@@ -1,5 +1,6 @@
 package io.fastsafetensors.backend.cuda;
 
+import io.fastsafetensors.backend.cuda.driver.CudaDriver;
 import io.fastsafetensors.backend.cuda.driver.CudaDriver.Event;
 import io.fastsafetensors.gpu.AlignedBlock;
 import io.fastsafetensors.gpu.EventPool;
@@ -117,8 +118,8 @@ final class CudaBackend implements ContextBackend {
 
     @Override
     public Fence fenceBehind(long nativeStream) {
-        return lifetime.using(() -> CudaFence.recorded(context, events,
-                event -> context.driver().cuEventRecord(event, nativeStream)));
+        return lifetime.using(
+                () -> CudaFence.recorded(context, events, new CudaDriver.ForeignStream(nativeStream)));
     }
 
     @Override

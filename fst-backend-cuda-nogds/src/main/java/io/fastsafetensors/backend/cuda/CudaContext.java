@@ -68,8 +68,9 @@ final class CudaContext implements AutoCloseable {
         }
     }
 
-    /// Makes the context current until [#leave()]. What each block of a load calls uses this pair rather than a lambda:
-    /// a dozen readers that come to one for the first time link it a dozen times, and each block allocates one.
+    /// Makes the context current until [#leave()]. What each block of a load calls uses this pair, with
+    /// [CudaStatus#check(String, int)] in between, rather than a lambda: a dozen readers that come to one for the first
+    /// time link it a dozen times, and each block allocates one.
     void enter() {
         status.check("cuCtxPushCurrent", driver.cuCtxPushCurrent(context));
     }

@@ -37,14 +37,13 @@ final class CudaCopyStream implements CopyStream {
 
     private static Stream created(CudaContext context) {
         Stream[] created = new Stream[1];
-        int status;
         context.enter();
         try {
-            status = context.driver().cuStreamCreate(created, CudaDriver.CU_STREAM_NON_BLOCKING);
+            context.status().check("cuStreamCreate",
+                    context.driver().cuStreamCreate(created, CudaDriver.CU_STREAM_NON_BLOCKING));
         } finally {
             context.leave();
         }
-        context.status().check("cuStreamCreate", status);
         return created[0];
     }
 
@@ -83,14 +82,12 @@ final class CudaCopyStream implements CopyStream {
         if (bytes == 0) {
             return;
         }
-        int status;
         context.enter();
         try {
-            status = driver.cuMemcpyHtoDAsync(to, from, bytes, stream);
+            context.status().check("cuMemcpyHtoDAsync", driver.cuMemcpyHtoDAsync(to, from, bytes, stream));
         } finally {
             context.leave();
         }
-        context.status().check("cuMemcpyHtoDAsync", status);
     }
 
     @Override
@@ -117,10 +114,6 @@ final class CudaCopyStream implements CopyStream {
     @Override
     public Fence fence() {
         lifetime.requireOpen();
-        return record();
-    }
-
-    private CudaFence record() {
         return CudaFence.recorded(context, events, stream);
     }
 
@@ -142,7 +135,7 @@ final class CudaCopyStream implements CopyStream {
     }
 
     private void finish() {
-        try (CudaFence end = record()) {
+        try (CudaFence end = CudaFence.recorded(context, events, stream)) {
             end.await();
         }
     }

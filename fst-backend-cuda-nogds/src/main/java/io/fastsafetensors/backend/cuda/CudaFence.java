@@ -6,7 +6,6 @@ import io.fastsafetensors.gpu.EventPool;
 import io.fastsafetensors.spi.Fence;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.function.ToIntFunction;
 
 /// A recorded event. It goes back to the pool when the fence is closed and nobody waits for it any more.
 final class CudaFence implements Fence {
@@ -40,43 +39,25 @@ final class CudaFence implements Fence {
 
     private static Event created(CudaContext context) {
         Event[] created = new Event[1];
-        int status;
         context.enter();
         try {
-            status = context.driver().cuEventCreate(created, FLAGS);
+            context.status().check("cuEventCreate", context.driver().cuEventCreate(created, FLAGS));
         } finally {
             context.leave();
         }
-        context.status().check("cuEventCreate", status);
         return created[0];
     }
 
-    /// A fence behind what was submitted to a stream of the backend.
+    /// A fence behind what was submitted to a stream, of the backend or of the program's own.
     static CudaFence recorded(CudaContext context, EventPool<Event> events, CudaDriver.Stream stream) {
         Event event = events.take();
         try {
-            int status;
             context.enter();
             try {
-                status = context.driver().cuEventRecord(event, stream);
+                context.status().check("cuEventRecord", context.driver().cuEventRecord(event, stream));
             } finally {
                 context.leave();
             }
-            context.status().check("cuEventRecord", status);
-        } catch (RuntimeException e) {
-            events.giveBack(event);
-            throw e;
-        }
-        return new CudaFence(context, events, event);
-    }
-
-    /// A fence behind what was submitted to a stream of the program's own.
-    ///
-    /// @param record records the event in the stream, and returns the driver's status
-    static CudaFence recorded(CudaContext context, EventPool<Event> events, ToIntFunction<Event> record) {
-        Event event = events.take();
-        try {
-            context.run("cuEventRecord", () -> record.applyAsInt(event));
         } catch (RuntimeException e) {
             events.giveBack(event);
             throw e;
@@ -113,14 +94,12 @@ final class CudaFence implements Fence {
     }
 
     private void synchronize() {
-        int status;
         context.enter();
         try {
-            status = driver.cuEventSynchronize(event);
+            context.status().check("cuEventSynchronize", driver.cuEventSynchronize(event));
         } finally {
             context.leave();
         }
-        context.status().check("cuEventSynchronize", status);
     }
 
     /// Makes later work of a stream wait on the device.
@@ -146,17 +125,16 @@ final class CudaFence implements Fence {
         if (passed) {
             return true;
         }
-        int result;
         context.enter();
         try {
-            result = driver.cuEventQuery(event);
+            int result = driver.cuEventQuery(event);
+            if (result == CudaDriver.CUDA_ERROR_NOT_READY) {
+                return false;
+            }
+            context.status().check("cuEventQuery", result);
         } finally {
             context.leave();
         }
-        if (result == CudaDriver.CUDA_ERROR_NOT_READY) {
-            return false;
-        }
-        context.status().check("cuEventQuery", result);
         passed = true;
         return true;
     }

@@ -353,11 +353,6 @@ final class ScriptedDriver implements CudaDriver {
     }
 
     @Override
-    public int cuEventRecord(Event event, long stream) {
-        return cuEventRecord(event, new Thing(stream));
-    }
-
-    @Override
     public int cuEventQuery(Event event) {
         return inContext("cuEventQuery",
                 () -> ((Moment) event).passed || !pending ? CUDA_SUCCESS : CUDA_ERROR_NOT_READY);

@@ -17,6 +17,9 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
+import io.fastsafetensors.core.storage.FileBytes;
+import io.fastsafetensors.spi.storage.StorageFile;
+import java.nio.charset.StandardCharsets;
 
 /// The files of a checkpoint. Immutable; says nothing of their content, and need not be closed: finding them opens none but
 /// the references of a Hugging Face cache.
@@ -103,6 +106,9 @@ public record CheckpointFiles(Location location, Optional<Location> index, Optio
     }
 
     /// A dangling link is among the entries: opening it says what is wrong.
+    ///
+    /// @return empty if no name in the directory is one of a checkpoint's
+    /// @throws FormatException if there are some and none is of the variant, or none goes before the others
     private static Optional<CheckpointFiles> among(List<StorageEntry> entries, Location asked, Location directory,
             Optional<String> variant) {
         List<CheckpointName> all = parse(entries, Optional.empty());
@@ -128,6 +134,8 @@ public record CheckpointFiles(Location location, Optional<Location> index, Optio
     }
 
     /// The entries whose names are those of a checkpoint's files, by name, because storages list in any order.
+    ///
+    /// Names that are not a checkpoint's (unfinished downloads, sidecars) are not among them.
     private static List<CheckpointName> parse(List<StorageEntry> entries, Optional<String> variant) {
         List<CheckpointName> names = new ArrayList<>();
         for (StorageEntry entry : entries) {
@@ -139,5 +147,49 @@ public record CheckpointFiles(Location location, Optional<Location> index, Optio
         }
         names.sort(Comparator.comparing(CheckpointName::name));
         return names;
+    }
+
+    /// The layout of the Hugging Face cache: `models--org--name/refs/main` holds the name of a directory in `snapshots`,
+    /// whose files are links into `blobs`.
+    ///
+    /// @param storage where the cache is
+    /// @param sources opens the reference
+    private record HubCache(Storage storage, SourceFiles sources) {
+        /// A commit's hash and a line feed; whatever is longer is no reference.
+        private static final int LONGEST_REFERENCE = 256;
+
+        /// The snapshot that `main` means, or the only one; empty if this is no folder of the cache.
+        Optional<Location> snapshot(Location folder) {
+            Location snapshots = folder.resolve("snapshots");
+            if (storage.kind(snapshots) != Storage.Kind.DIRECTORY) {
+                return Optional.empty();
+            }
+            List<Location> all = storage.list(snapshots).stream()
+                    .filter(entry -> entry.kind() == Storage.Kind.DIRECTORY).map(StorageEntry::location).toList();
+            Optional<String> main = main(folder.resolve("refs").resolve("main"));
+            // Compared with what is there, never resolved: a reference is text from outside.
+            Optional<Location> named = all.stream()
+                    .filter(snapshot -> main.isPresent() && main.get().equals(snapshot.name())).findFirst();
+            if (named.isPresent()) {
+                return named;
+            }
+            if (all.size() != 1) {
+                throw new FormatException(FormatError.NO_CHECKPOINT,
+                        all.size() + " snapshots and no refs/main that names one of them; open a snapshot's directory",
+                        folder.where());
+            }
+            return Optional.of(all.getFirst());
+        }
+
+        /// The content of `refs/main`; empty where a snapshot was downloaded by its hash alone.
+        private Optional<String> main(Location reference) {
+            return storage.kind(reference) == Storage.Kind.FILE
+                    ? Optional.of(sources.file(reference).reading(HubCache::text))
+                    : Optional.empty();
+        }
+
+        private static String text(StorageFile file) {
+            return new String(new FileBytes(file).beginning(LONGEST_REFERENCE), StandardCharsets.ISO_8859_1).strip();
+        }
     }
 }

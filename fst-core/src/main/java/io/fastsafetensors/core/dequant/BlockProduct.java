@@ -9,6 +9,9 @@ import java.util.concurrent.atomic.LongAdder;
 
 /// Multiplies quantised elements by the scales of their blocks, on the host, by the rule of
 /// [io.fastsafetensors.spi.Kernels#dequantize]: product of F32, rounded to F32, then to the result. Immutable.
+///
+/// Every backend and the testkit's reference compute the same bits: elements are looked up as F32, multiplied once,
+/// rounded once. A fused or wider product would differ.
 final class BlockProduct {
     private static final ValueLayout.OfInt INT =
             ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
@@ -36,10 +39,11 @@ final class BlockProduct {
     BlockProduct(DType from, DType to) {
         this.from = from;
         this.to = to;
-        this.table = SmallFloats.table(from);
+        this.table = table(from);
         this.largest = largest(table);
     }
 
+    /// The largest magnitude that an element can have.
     private static float largest(float[] table) {
         float largest = 0;
         for (float value : table) {
@@ -87,6 +91,8 @@ final class BlockProduct {
         }
     }
 
+    /// One loop for each result, so that what the result is is not asked for each element.
+    ///
     /// @return how many finite products became infinite
     private int bytes(MemorySegment source, long at, float scale, MemorySegment target, long out, int run) {
         int beyond = 0;
@@ -119,6 +125,8 @@ final class BlockProduct {
         return beyond;
     }
 
+    /// The first element is in the low half of a byte.
+    ///
     /// @return how many finite products became infinite
     private int nibbles(MemorySegment source, long at, long firstNibble, float scale, MemorySegment target, long out,
             int run) {
@@ -149,6 +157,7 @@ final class BlockProduct {
         return (bits & MAGNITUDE) > INFINITY ? QUIET_NAN : bits;
     }
 
+    /// Round to nearest, ties to even, by adding half of what is cut off.
     private static short bf16(int bits) {
         return (short) ((bits & MAGNITUDE) > INFINITY ? BF16_NAN : (bits + 0x7FFF + ((bits >>> 16) & 1)) >>> 16);
     }
@@ -156,5 +165,35 @@ final class BlockProduct {
     /// The JDK's conversion rounds to nearest, ties to even; of a NaN it makes one thing or another.
     private static short f16(int bits) {
         return (bits & MAGNITUDE) > INFINITY ? F16_NAN : Float.floatToFloat16(Float.intBitsToFloat(bits));
+    }
+
+    /// The value of each code of a dtype of at most eight bits, as F32, which has them all.
+    static float[] table(DType dtype) {
+        float[] values = new float[1 << dtype.bits()];
+        for (int code = 0; code < values.length; code++) {
+            values[code] = switch (dtype) {
+                case F4 -> number(code, 4, 1, 1);
+                case F8_E4M3 -> (code & 0x7F) == 0x7F ? Float.NaN : number(code, 8, 3, 7);
+                case F8_E5M2 -> (code & 0x7C) != 0x7C ? number(code, 8, 2, 15)
+                        : (code & 3) != 0 ? Float.NaN
+                                : code < 0x80 ? Float.POSITIVE_INFINITY : Float.NEGATIVE_INFINITY;
+                case F8_E4M3FNUZ -> code == 0x80 ? Float.NaN : number(code, 8, 3, 8);
+                case F8_E5M2FNUZ -> code == 0x80 ? Float.NaN : number(code, 8, 2, 16);
+                case F8_E8M0 -> code == 0xFF ? Float.NaN : (float) Math.scalb(1.0, code - 127);
+                case I8 -> (byte) code;
+                default -> throw new IllegalArgumentException(dtype + " has more than eight bits, or no table");
+            };
+        }
+        return values;
+    }
+
+    /// Codes with exponent 0 are subnormal, as IEEE 754 has it.
+    private static float number(int code, int bits, int mantissaBits, int bias) {
+        int magnitude = code & ((1 << (bits - 1)) - 1);
+        int exponent = magnitude >>> mantissaBits;
+        int fraction = magnitude & ((1 << mantissaBits) - 1);
+        int significand = exponent == 0 ? fraction : fraction | (1 << mantissaBits);
+        float value = (float) Math.scalb((double) significand, Math.max(exponent, 1) - bias - mantissaBits);
+        return code >>> (bits - 1) == 0 ? value : -value;
     }
 }

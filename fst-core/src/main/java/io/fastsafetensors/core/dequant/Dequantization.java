@@ -1,5 +1,6 @@
 package io.fastsafetensors.core.dequant;
 
+import io.fastsafetensors.core.dequant.QuantizedTensors.Quantized;
 import io.fastsafetensors.api.LoadOptions;
 import io.fastsafetensors.api.WriteOptions;
 import io.fastsafetensors.core.dequant.DequantizedSource.View;
@@ -20,6 +21,9 @@ import java.util.Set;
 
 /// Shows a checkpoint with its quantised tensors as plain ones: each file that has some gets another beside it, of a
 /// [DequantizedSource], and scales that are used up are left out.
+///
+/// Nothing is read or multiplied here: the view is headers, and the bytes are made when blocks of the derived file
+/// are read.
 public final class Dequantization {
     /// Where a tensor begins: on the strictest alignment that a device asks for.
     private static final long ALIGNMENT = 256;
@@ -56,6 +60,7 @@ public final class Dequantization {
         return schemes;
     }
 
+    /// A derived file for each file that has elements; its scales may be in another one.
     private static ParsedCheckpoint view(ParsedCheckpoint checkpoint, QuantizedTensors tensors, DType dtype,
             LoadOptions options) {
         List<FileHeader> plain = new ArrayList<>();

@@ -1,9 +1,10 @@
 package io.fastsafetensors.core.dequant;
 
+import io.fastsafetensors.core.dequant.QuantizedTensors.Quantized;
 import io.fastsafetensors.core.storage.DerivedSource;
-import io.fastsafetensors.core.storage.ReadWindows;
-import io.fastsafetensors.core.storage.TensorPlaces;
-import io.fastsafetensors.error.StorageException;
+import io.fastsafetensors.core.storage.DerivedSource.ReadWindows;
+import io.fastsafetensors.core.storage.DerivedSource.TensorPlaces;
+import io.fastsafetensors.core.storage.FileBytes;
 import io.fastsafetensors.spi.storage.StorageFile;
 import io.fastsafetensors.types.DType;
 import io.fastsafetensors.types.Location;
@@ -22,6 +23,10 @@ import java.util.stream.Collectors;
 
 /// The quantised tensors of a file as a file of plain ones. A read of some elements reads their bytes and the scales of
 /// their blocks, and multiplies; or hands both out, for a device to do so.
+///
+/// Blocks of a load are cut at pages of the derived file, which are whole elements; a read that is not (a digest, a
+/// slice) makes the elements at its ends aside. Reads run on many threads; they share windows, and the factors of a
+/// tensor once they were read.
 final class DequantizedSource implements DerivedSource {
     /// Elements that are read and multiplied together; a multiple of what fills pages in every dtype.
     private static final long STEP = 256 << 10;
@@ -136,6 +141,7 @@ final class DequantizedSource implements DerivedSource {
             windows.close();
         }
 
+        /// Makes the bytes of one tensor. Immutable but for its factors.
         private final class TensorReads {
             private final View view;
             private final Quantized tensor;
@@ -187,8 +193,8 @@ final class DequantizedSource implements DerivedSource {
                                 * tensor.grid().columns()));
             }
 
-            /// What begins or ends inside an element, or an odd one of two in a byte, is made aside. Who reads the rest of the
-            /// element counts it again; blocks of a load do not cut elements.
+            /// What begins or ends inside an element, or an odd one of two in a byte, is made aside. Who reads the rest
+            /// of the element counts it again; blocks of a load do not cut elements.
             private void cutOut(long first, long last, long at, long bytes, MemorySegment window, MemorySegment target,
                     long targetOffset) {
                 MemorySegment aside = windows.take();
@@ -218,6 +224,9 @@ final class DequantizedSource implements DerivedSource {
             }
 
             /// Reads scales as F32, with their factor. Raw ones lie behind them for the time being.
+            ///
+            /// The raw scales are put so far behind that none is overwritten before it was read: an F32 is at least
+            /// as wide as any scale.
             private void readScales(long first, long count, MemorySegment window, long at) {
                 int bytes = tensor.scale().bits() / 8;
                 long raw = at + count * (Float.BYTES - bytes);
@@ -234,6 +243,7 @@ final class DequantizedSource implements DerivedSource {
                 }
             }
 
+            /// @param table the values of a dtype of one byte
             private float scale(MemorySegment window, long at, float[] table) {
                 return switch (tensor.scale()) {
                     case F32 -> window.get(FLOAT, at);
@@ -248,6 +258,7 @@ final class DequantizedSource implements DerivedSource {
                         | ((window.get(ValueLayout.JAVA_BYTE, at + 1) & 0xFF) << 8);
             }
 
+            /// Few and small, so they are read as a whole and kept.
             private synchronized float[] factors() {
                 if (factors.length == 0) {
                     TensorInfo info = tensor.factor().orElseThrow();
@@ -263,6 +274,9 @@ final class DequantizedSource implements DerivedSource {
             }
 
             /// Whether whole bytes of elements make some bytes of the result, and all that they are made of has room.
+            ///
+            /// @param from the first byte of the result, in the derived file
+            /// @param used how much of the memory is in use
             boolean fits(long from, long to, long used, long room) {
                 long begin = from - view.offset();
                 long end = to - view.offset();
@@ -273,6 +287,8 @@ final class DequantizedSource implements DerivedSource {
                 return whole && scalesAt(used, first, last) + Float.BYTES * scaleCount(first, last) <= room;
             }
 
+            /// How many scales lie between the first and the last one that elements `[first, last)` use; those
+            /// between that belong to other elements are read too.
             private long scaleCount(long first, long last) {
                 return tensor.grid().highestScale(first, last - first) - tensor.grid().lowestScale(first, last - first)
                         + 1;
@@ -283,6 +299,7 @@ final class DequantizedSource implements DerivedSource {
                 return Math.ceilDiv(used, 256L) * 256;
             }
 
+            /// Where scales begin behind their elements, at a multiple of what an F32 vector wants.
             private long scalesAt(long used, long first, long last) {
                 return Math.ceilDiv(valuesAt(used) + sourceBytes(last - first), 16L) * 16;
             }
@@ -330,16 +347,7 @@ final class DequantizedSource implements DerivedSource {
             }
 
             private static void fill(StorageFile file, long offset, MemorySegment into, long at, long bytes) {
-                for (long done = 0; done < bytes;) {
-                    long got = file.read(offset + done, into, at + done, bytes - done);
-                    if (got == 0) {
-                        throw new StorageException(
-                                "the file ended " + (bytes - done) + " bytes early: it shrank while it"
-                                        + " was being read",
-                                file.location().where().withOffset(offset + done));
-                    }
-                    done += got;
-                }
+                FileBytes.fill(file, file.location().where(), offset, into, at, bytes);
             }
         }
     }
@@ -347,8 +355,8 @@ final class DequantizedSource implements DerivedSource {
     /// Made once for all tensors.
     private static final class Tables {
         private static final float[] NONE = {};
-        private static final float[] E4M3 = SmallFloats.table(DType.F8_E4M3);
-        private static final float[] E8M0 = SmallFloats.table(DType.F8_E8M0);
+        private static final float[] E4M3 = BlockProduct.table(DType.F8_E4M3);
+        private static final float[] E8M0 = BlockProduct.table(DType.F8_E8M0);
 
         static float[] of(DType dtype) {
             return dtype == DType.F8_E4M3 ? E4M3 : E8M0;

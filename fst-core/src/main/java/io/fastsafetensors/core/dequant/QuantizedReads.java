@@ -33,6 +33,8 @@ public interface QuantizedReads {
 
     /// Reads what some bytes of one tensor are made of.
     ///
+    /// The sink is called once, on this thread, before it returns.
+    ///
     /// @param from the offset of the first byte in the file
     /// @param to the offset past the last one
     /// @param memory native memory

@@ -30,6 +30,9 @@ import org.jspecify.annotations.Nullable;
 /// * NVFP4: `X` with `X_scale` and `X_scale_2`, or `X_packed` with `X_scale` and `X_global_scale`
 ///
 /// What looks quantised and is not one of these is an error that says what was expected.
+///
+/// Packed formats are looked for first, since their scales of F8_E4M3 would look like quantised tensors without a
+/// scale. A tensor that is used as a scale is no tensor of the view.
 final class QuantizedTensors {
     private static final Set<DType> EIGHT_BITS = Set.of(DType.F8_E4M3, DType.F8_E5M2, DType.F8_E4M3FNUZ,
             DType.F8_E5M2FNUZ);
@@ -301,6 +304,9 @@ final class QuantizedTensors {
     }
 
     /// The size of the blocks that a dimension has so many of; 0 if there is none.
+    ///
+    /// Where several usual sizes give the same number of blocks, the most usual one is meant; `config.json` decides
+    /// where it says so.
     private static long block(long dim, long count, long configured) {
         if (configured > 0 && Math.ceilDiv(dim, configured) == count) {
             return Math.min(configured, dim);
@@ -344,5 +350,42 @@ final class QuantizedTensors {
     private static FormatException invalid(TensorInfo tensor, String detail) {
         return new FormatException(FormatError.INVALID_QUANTIZATION, detail,
                 tensor.file().where().withTensor(tensor.name()));
+    }
+
+    /// A quantised tensor and what its elements are multiplied by. Immutable.
+    ///
+    /// The formats: FP8 with block scales as DeepSeek writes it, OCP Microscaling (MXFP4: 32 elements and a power of
+    /// two), NVIDIA's NVFP4 (16 elements, a scale of F8_E4M3, and a factor of F32).
+    ///
+    /// @param name what the de-quantised tensor is called
+    /// @param shape its dimensions
+    /// @param values the tensor that has the elements
+    /// @param element what the elements are: the tensor's dtype, or what is packed in its bytes
+    /// @param scales one for each block
+    /// @param scale what the scales are: the tensor's dtype, or what its bytes stand for
+    /// @param grid which scale is whose
+    /// @param factor one more factor of the scales, of one number or one for each matrix
+    /// @param divides whether scales are divided by it rather than multiplied
+    record Quantized(String name, Shape shape, TensorInfo values, DType element, TensorInfo scales, DType scale,
+            ScaleGrid grid, Optional<TensorInfo> factor, boolean divides) {
+        /// Elements of the values.
+        long elements() {
+            return shape.elements();
+        }
+
+        /// The scales of one matrix, where each has a factor of its own.
+        long scalesPerFactor() {
+            return factor.isEmpty() || factor.get().shape().elements() == 1 ? Long.MAX_VALUE
+                    : Math.max(1, scales.shape().elements() / factor.get().shape().elements());
+        }
+
+        /// The scheme in a few words.
+        String scheme() {
+            if (element == DType.F4) {
+                return factor.isPresent() ? "NVFP4" : "MXFP4";
+            }
+            return element + " with " + (scales.shape().elements() == 1 ? "one scale" : "scales of blocks of "
+                    + grid.blockRows() + " × " + grid.blockColumns());
+        }
     }
 }

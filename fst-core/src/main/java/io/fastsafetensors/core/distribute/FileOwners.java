@@ -13,7 +13,6 @@ import java.util.stream.IntStream;
 
 /// The assignment of files to the ranks that read them. Immutable; the same on every rank.
 ///
-///
 /// Files are known by their locations as the headers have them, which differ from rank to rank; by number they are the
 /// same.
 public final class FileOwners {
@@ -44,6 +43,9 @@ public final class FileOwners {
     }
 
     /// The largest file first, each to the rank that has least to read; the lower number wins.
+    ///
+    /// Longest processing time first (Graham 1969): no rank reads more than four thirds of what the best assignment
+    /// gives the busiest.
     public static FileOwners dealt(List<FileHeader> headers, Selection selection, int ranks) {
         FileOwners all = new FileOwners(headers);
         long[] bytes = new long[headers.size()];

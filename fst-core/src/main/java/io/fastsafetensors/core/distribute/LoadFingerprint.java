@@ -45,6 +45,8 @@ public final class LoadFingerprint {
     }
 
     /// Where each tensor and block lies: for ranks that put the same bytes into the same places.
+    ///
+    /// Only for striped loads: in all others a rank's buffers are its own affair.
     public static Map<String, String> ofPlaces(ReadPlan plan) {
         Map<String, String> facts = new LinkedHashMap<>();
         facts.put("layout (alignment, block size, dtype)", plan.settings().toString());

@@ -4,7 +4,7 @@ import io.fastsafetensors.api.Distribution;
 import io.fastsafetensors.api.LoadOptions;
 import io.fastsafetensors.api.LoadPlan;
 import io.fastsafetensors.api.ShardSpec;
-import io.fastsafetensors.core.plan.Cuts;
+import io.fastsafetensors.core.plan.Planner.Cuts;
 import io.fastsafetensors.core.shard.Part;
 import io.fastsafetensors.error.UnsupportedFeatureException;
 import io.fastsafetensors.error.Where;
@@ -15,11 +15,11 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
-/// The way that a load is shared by ranks, and its choice.
+/// The distribution of a load over ranks, and its choice.
 ///
 /// @param rank this rank
 /// @param ranks how many there are
-/// @param distribution the way, never [Distribution#AUTO]
+/// @param distribution the distribution, never [Distribution#AUTO]
 /// @param why why this one, for people
 /// @param shards what each rank loads a part of, in [Distribution#LOCAL] alone
 public record RankLayout(int rank, int ranks, Distribution distribution, String why, Optional<ShardSpec> shards)
@@ -35,7 +35,7 @@ public record RankLayout(int rank, int ranks, Distribution distribution, String 
     public static final RankLayout ALONE =
             new RankLayout(0, 1, Distribution.LOCAL, "there is one rank", Optional.empty());
 
-    /// The way without any communication: each rank reads what it is to have.
+    /// The distribution without any communication: each rank reads what it is to have.
     public static RankLayout local(LoadOptions options, String why) {
         int rank = options.group().map(ProcessGroup::rank).orElse(0);
         int ranks = options.group().map(ProcessGroup::size).orElse(1);
@@ -56,9 +56,14 @@ public record RankLayout(int rank, int ranks, Distribution distribution, String 
 
     /// Chooses from what every rank told of itself and from options that are the same on all, so that all choose the same.
     ///
+    /// In this order: what was asked for; OWNER where the caller gave the files to ranks; LOCAL with a shard
+    /// specification; LOCAL where memory cannot be moved between the ranks; else STRIPED.
+    ///
     /// @param filesGiven whether the caller said which rank owns which file
     /// @param ranks what each rank told of itself
-    /// @throws UnsupportedFeatureException if the way that was asked for needs a link that is not there
+    /// @throws UnsupportedFeatureException if the distribution that was asked for needs a link that is not there
+    /// @throws UnsupportedFeatureException if what was asked for moves memory that the transport does not move, on
+    ///        whichever rank
     public static RankLayout choose(LoadOptions options, ProcessGroup group, boolean filesGiven,
             List<Map<String, String>> ranks) {
         Optional<String> obstacle = obstacle(ranks);
@@ -86,6 +91,8 @@ public record RankLayout(int rank, int ranks, Distribution distribution, String 
     }
 
     /// Why tensors cannot be moved between the ranks: one rank that cannot take part keeps all from it.
+    ///
+    /// The first rank's, so that all ranks tell the same.
     private static Optional<String> obstacle(List<Map<String, String>> ranks) {
         for (int r = 0; r < ranks.size(); r++) {
             String link = ranks.get(r).getOrDefault(LINK, "");
@@ -106,7 +113,7 @@ public record RankLayout(int rank, int ranks, Distribution distribution, String 
         return ranks > 1;
     }
 
-    /// The way in a plan, with the memory that it needs.
+    /// The distribution in a plan, with the memory that it needs.
     ///
     /// @param transientBytes device memory that readers need while they run
     public LoadPlan.Sharing sharing(LoadPlan plan, long transientBytes) {

@@ -24,9 +24,13 @@ import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
-/// A plan's blocks, shared window by window: each rank reads its run of a window, all tell each other when theirs has landed, or
-/// why it will not; then the window is moved, so that nobody enters a collective that another rank will not come to. Reading
-/// goes on meanwhile.
+/// A plan's blocks, shared window by window: each rank reads its run of a window, all tell each other when theirs has
+/// landed, or why it will not; then the window is moved, so that nobody enters a collective that another rank will not
+/// come to. Reading goes on meanwhile.
+///
+/// Used by three kinds of threads: readers report blocks, the thread of the exchange runs it, and whoever starts or
+/// closes the load says so. What a block is read for is decided by the plan and the number of ranks alone, so no rank
+/// asks another.
 public final class StripedExchange implements BlockExchange {
     private final ReadPlan plan;
     private final ProcessGroup group;
@@ -103,6 +107,8 @@ public final class StripedExchange implements BlockExchange {
     }
 
     /// Waits until this rank's blocks have arrived and the places of the others' are there.
+    ///
+    /// @throws RuntimeException why this rank's load has failed; it is told to the others
     private void awaitOwn(Load load, int window) {
         for (Windows.Piece piece : windows.pieces(window)) {
             if (load.bufferOf(piece.first()) == null) {
@@ -169,6 +175,7 @@ public final class StripedExchange implements BlockExchange {
             arriveDownTo(MOST_IN_FLIGHT);
         }
 
+        /// Allocated by now: the ranks have agreed that it is.
         private DeviceBuffer buffer(int block) {
             DeviceBuffer buffer = load.bufferOf(block);
             if (buffer == null) {

@@ -7,9 +7,9 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.IntStream;
 
-/// Cuts the blocks of a plan into windows, and each window into one run of blocks for each rank: what a rank reads of a window
-/// lies together in each file's buffer, so that a window moves in one operation, however small the blocks are. Immutable; the
-/// same on every rank.
+/// Cuts the blocks of a plan into windows, and each window into one run of blocks for each rank: what a rank reads of a
+/// window lies together in each file's buffer, so that a window moves in one operation, however small the blocks are.
+/// Immutable; the same on every rank.
 final class Windows {
     /// A first window is small, so that the first tensors come soon.
     private static final long FIRST = 16L << 20;
@@ -34,14 +34,16 @@ final class Windows {
         this.ranks = ranks;
     }
 
-    /// The bytes that a window has at most, but for what fills a round of blocks: the system property `fst.exchangeBytes`, or
-    /// 128 MiB.
+    /// The bytes that a window has at most, but for what fills a round of blocks: the system property
+    /// `fst.exchangeBytes`, or 128 MiB.
     static long mostBytes() {
         return ProcessLimit.bytes("fst.exchangeBytes", 1).orElse(MOST);
     }
 
-    /// The windows of a plan. They grow from a small one, and get smaller towards the end, where nothing is read beside them any
-    /// more.
+    /// The windows of a plan. They grow from a small one, and get smaller towards the end, where nothing is read beside
+    /// them any more.
+    ///
+    /// A window doubles from one to the next up to the most, and towards the end it is half of what is left, but no smaller than the first one. A window has a multiple of the ranks' number of blocks, but for the last one.
     ///
     /// @param mostBytes see [#mostBytes()]
     static Windows of(ReadPlan plan, int ranks, long mostBytes) {
@@ -85,6 +87,8 @@ final class Windows {
     }
 
     /// Gives each rank an equal run of some blocks of one file, those left over to the ranks whose turn it is.
+    ///
+    /// The turn goes round through the whole plan, so that ranks read equally many blocks in the end.
     ///
     /// @return whose turn it is afterwards
     private static int deal(int from, int to, int ranks, int turn, List<Piece> window) {

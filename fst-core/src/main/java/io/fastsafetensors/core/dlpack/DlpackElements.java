@@ -47,8 +47,8 @@ record DlpackElements(DataType type, Shape shape) {
             return new DataType(code, bits, count);
         }
 
-        /// The dtype of a lane, if it is one of ours. The codes of floats smaller than 16 bits are told apart by their code, not
-        /// by their bits: there are five of 8 bits.
+        /// The dtype of a lane, if it is one of ours. The codes of floats smaller than 16 bits are told apart by their
+        /// code, not by their bits: there are five of 8 bits.
         Optional<DType> lane() {
             return Stream.of(DType.values()).filter(d -> of(d).equals(withLanes(1))).findFirst();
         }

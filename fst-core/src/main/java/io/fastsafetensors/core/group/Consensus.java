@@ -24,6 +24,9 @@ import org.jspecify.annotations.Nullable;
 
 /// Brings the ranks of a group to a step that they take together: each makes itself ready and tells the others what it is
 /// about to do, or why it cannot. The two cannot be done apart. Used by one thread of a rank at a time.
+///
+/// The message of a step carries its number, its name, a failure if there is one, facts that must be equal, and what
+/// may differ. All ranks see all messages and judge them alike, so either every rank goes on or every rank throws.
 public final class Consensus {
     /// Of so many differences an error names the first.
     private static final int NAMED = 3;
@@ -125,6 +128,8 @@ public final class Consensus {
 
     /// Tells the others, who are about to do the same, why this rank cannot.
     ///
+    /// Counts as a step, so that the ranks stay in step with each other.
+    ///
     /// @param why gets as suppressed what keeps the others from hearing of it
     private void fail(String what, Throwable why) {
         try {
@@ -134,6 +139,7 @@ public final class Consensus {
         }
     }
 
+    /// @throws GroupException if a rank does not come within the group's timeout
     private List<Message> exchange(Message mine) {
         List<byte[]> all;
         try {
@@ -145,6 +151,8 @@ public final class Consensus {
         return all.stream().map(Message::decode).toList();
     }
 
+    /// The step first, then the facts: ranks that do different things have different facts as well, which would say
+    /// less.
     private static void requireSame(List<Message> all) {
         Set<String> names = new LinkedHashSet<>();
         all.forEach(message -> names.addAll(message.facts().keySet()));
@@ -169,6 +177,7 @@ public final class Consensus {
         }
     }
 
+    /// Null if all ranks have the same; a fact that one rank does not tell is "nothing".
     private static @Nullable String difference(List<Message> all, String name) {
         String first = all.getFirst().facts().getOrDefault(name, "nothing");
         for (int r = 1; r < all.size(); r++) {

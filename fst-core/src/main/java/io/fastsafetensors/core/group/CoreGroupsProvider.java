@@ -13,7 +13,6 @@ import java.util.function.Supplier;
 
 /// Makes the groups that need no transport, and finds the transports of the others.
 ///
-///
 /// Found by `ServiceLoader`, so that fst-api's `ProcessGroups` needs no core to compile against.
 public final class CoreGroupsProvider implements GroupsProvider {
     /// For [java.util.ServiceLoader].

@@ -1,6 +1,7 @@
 package io.fastsafetensors.core.group;
 
-import io.fastsafetensors.core.group.LocalCall.Kind;
+import io.fastsafetensors.core.group.LocalRanks.LocalCall;
+import io.fastsafetensors.core.group.LocalRanks.LocalCall.Kind;
 import io.fastsafetensors.error.GroupException;
 import io.fastsafetensors.group.Bootstrap;
 import io.fastsafetensors.group.PendingCollective;
@@ -22,6 +23,10 @@ import java.util.function.Consumer;
 /// An operation on data meets twice: before, to tell what each rank calls and offers, and after, so that no rank goes on,
 /// and frees its memory, while another one reads it. A rank that fails in between breaks the group, because the others
 /// wait for its second meeting.
+///
+/// It does not stand on the transport base of fst-api, on purpose: there calls are compared as bytes, before and
+/// apart from the data, while here one meeting both compares calls and hands out memory; and it moves the memory of
+/// every device, and throws what a device throws unchanged, because no library is in between.
 final class LocalGroup implements ProcessGroup {
     static final String NAME = "local";
 
@@ -86,6 +91,8 @@ final class LocalGroup implements ProcessGroup {
     }
 
     /// An operation without data: one meeting is enough.
+    ///
+    /// Messages are copied on both sides.
     private List<byte[]> talk(Kind kind, byte[] message) {
         ranks.enter(rank);
         try {
@@ -204,7 +211,6 @@ final class LocalGroup implements ProcessGroup {
 
     /// This rank's side of what one rank offers to others.
     ///
-    ///
     /// The owner only serves; its own copy, where it wants one, is its own affair.
     private void pass(SharedSlice offer, BufferSlice target, CopyStream stream) {
         if (offer.owner() == rank) {
@@ -233,6 +239,8 @@ final class LocalGroup implements ProcessGroup {
 
     /// Meets, moves data and meets again, so that nobody's memory is touched when it returns.
     ///
+    /// What fails between the two meetings breaks the group, since the others wait for the second one; what is
+    /// refused before the first breaks nothing.
     ///
     /// @param members the ranks that take part, this one among them
     /// @param stream synchronized before others read what was queued on it, and after this rank has copied

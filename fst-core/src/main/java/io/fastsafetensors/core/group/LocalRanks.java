@@ -17,9 +17,14 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
+import java.util.Arrays;
+import java.util.Locale;
 
 /// The state shared by the ranks of a local group: who has come, why the group is broken, and who touches whose memory.
 /// Thread-safe; everything happens under one monitor.
+///
+/// A meeting is made by the first rank that comes to it and removed by the last. Waiting ranks are woken by whatever
+/// changes: the group is small, and an operation on data takes longer than a few wake-ups.
 final class LocalRanks {
     private final int size;
     private final Duration timeout;
@@ -28,6 +33,8 @@ final class LocalRanks {
     /// Meetings that not everybody has come to, by who is to come: two pairs of ranks may meet at a time.
     private final Map<BitSet, Round> rounds = new HashMap<>();
     /// How many ranks read each rank's memory now. A rank leaves an operation, broken or not, when nobody does.
+    ///
+    /// A failing rank could otherwise free memory that another one is copying from.
     private final int[] readersOf;
     private final Map<Integer, MemorySegment[]> staging = new HashMap<>();
     /// That of [#staging]; null until memory that the host cannot address is offered.
@@ -95,8 +102,11 @@ final class LocalRanks {
 
     /// Waits for what other ranks do.
     ///
+    /// An interrupt does not end the wait; the timeout does.
+    ///
     /// @param over asked under the monitor whenever something happened
     /// @param what the failure's text if it does not happen in time
+    /// @throws GroupException if the group breaks meanwhile, or the time is over
     synchronized void await(BooleanSupplier over, Supplier<String> what) {
         long end = System.nanoTime() + timeout.toNanos();
         boolean interrupted = false;
@@ -203,6 +213,85 @@ final class LocalRanks {
             staging.clear();
             arena.close();
             arena = null;
+        }
+    }
+
+    /// A description of one rank's call in a local group, with the memory it offers; compared with the others' calls.
+    /// Immutable.
+    ///
+    /// Calls travel as objects and not as bytes, because they carry memory: what a rank offers can be read by the others
+    /// as soon as they have met.
+    static final class LocalCall {
+        private static final byte[] NOTHING = {};
+        /// Of a rank that has not called.
+        static final LocalCall NONE = plain(Kind.NONE, NOTHING);
+        /// The end of an operation on data.
+        static final LocalCall END = plain(Kind.END, NOTHING);
+
+        enum Kind {
+            NONE, BARRIER, EXCHANGE, BROADCAST, SCATTER, ALL_GATHER, PIECES, TRANSFER, END
+        }
+
+        private final Kind kind;
+        /// The rank that the data comes from, −1 if from all or from none.
+        private final int root;
+        private final long bytes;
+        /// Of an exchange; for pieces, what must be the same on every rank.
+        private final byte[] message;
+        private final List<SharedSlice> offers;
+
+        private LocalCall(Kind kind, int root, long bytes, byte[] message, List<SharedSlice> offers) {
+            this.kind = kind;
+            this.root = root;
+            this.bytes = bytes;
+            this.message = message;
+            this.offers = offers;
+        }
+
+        static LocalCall plain(Kind kind, byte[] message) {
+            return new LocalCall(kind, -1, -1, message, List.of());
+        }
+
+        /// @param root the rank that the data comes from, −1 if from all
+        /// @param bytes how many bytes this rank expects
+        /// @param offers this rank's memory that others read: one for all, or one a receiver
+        static LocalCall data(Kind kind, int root, long bytes, List<SharedSlice> offers) {
+            return new LocalCall(kind, root, bytes, NOTHING, offers);
+        }
+
+        /// @param bytes of all pieces
+        /// @param told roots and sizes, which are the same on every rank
+        /// @param offers this rank's memory for each piece, of which others read those it is the root of
+        static LocalCall pieces(long bytes, byte[] told, List<SharedSlice> offers) {
+            return new LocalCall(Kind.PIECES, -1, bytes, told.clone(), offers);
+        }
+
+        long bytes() {
+            return bytes;
+        }
+
+        /// A copy of the message of an exchange.
+        byte[] message() {
+            return message.clone();
+        }
+
+        List<SharedSlice> offers() {
+            return offers;
+        }
+
+        /// Whether two ranks that call this go together.
+        boolean agrees(LocalCall other) {
+            return kind == other.kind && root == other.root && (bytes == other.bytes || kind == Kind.SCATTER)
+                    && (kind != Kind.PIECES || Arrays.equals(message, other.message));
+        }
+
+        /// The call for people.
+        @Override
+        public String toString() {
+            return kind.name().toLowerCase(Locale.ROOT).replace('_', ' ')
+                    + (bytes < 0 || kind == Kind.SCATTER ? "" : " of " + bytes + " bytes")
+                    + (kind == Kind.PIECES ? " in " + offers.size() : "")
+                    + (root < 0 ? "" : " from rank " + root);
         }
     }
 }

@@ -11,6 +11,9 @@ import java.util.BitSet;
 /// receivers empty the other.
 ///
 /// Counters are read and written under the monitor of [LocalRanks]; everything else is immutable. Used once.
+///
+/// Two buffers, so that the owner's copy out of its device and the receivers' copies into theirs overlap; each step
+/// waits for the slowest receiver of the step before the last.
 final class SharedSlice {
     /// Bytes of a step: as large as a block of most devices, so that one block is one step.
     static final long STEP = 4 << 20;
@@ -69,6 +72,9 @@ final class SharedSlice {
     }
 
     /// A receiver's part; the bytes are there when this returns.
+    ///
+    /// @param stream the receiver's own
+    /// @throws io.fastsafetensors.error.GroupException if the group breaks meanwhile
     void take(LocalRanks ranks, int rank, BufferSlice target, CopyStream stream) {
         if (near) {
             // An owner that failed elsewhere may have closed its buffer: it is asked for its segment while it cannot.

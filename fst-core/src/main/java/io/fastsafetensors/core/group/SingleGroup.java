@@ -10,9 +10,11 @@ import java.util.List;
 
 /// A group of one rank.
 ///
-///
 /// What it does it does on the caller's stream, as every transport; there is nobody to wait for, so no operation can fail
 /// on another rank. Thread-safe.
+///
+/// So code for several ranks runs with one, without a special case: a scatter or an all-gather is a copy, a broadcast
+/// nothing.
 final class SingleGroup implements ProcessGroup {
     static final String NAME = "single";
 

@@ -24,6 +24,8 @@ import java.util.stream.Collectors;
 ///
 /// The order of verdicts is the same in every run, though headers are read in parallel: the index before the shards, a
 /// missing shard before a broken one, of broken ones the first.
+///
+/// Files are opened by `sources` and stay open there for the load that may follow; the checkpoint itself holds none.
 public final class CheckpointReader {
     private static final int MOST_NAMED = 8;
 
@@ -58,6 +60,8 @@ public final class CheckpointReader {
     }
 
     /// Notes tensors of dtypes that are not known. One note for all, however many there are.
+    ///
+    /// Only with the lenient option are there any; without it such a dtype is an error.
     private static ParsedCheckpoint noted(ParsedCheckpoint checkpoint) {
         Map<String, OpaqueType> opaque = checkpoint.opaque();
         if (opaque.isEmpty()) {
@@ -87,6 +91,9 @@ public final class CheckpointReader {
 
     /// A checkpoint by its index: header reads begin while it is parsed, and files that it does not name are not
     /// opened.
+    ///
+    /// The index decides which files count, so a shard that lies next to them and is not named there is noted and
+    /// never opened.
     private static ParsedCheckpoint ofIndex(CheckpointFiles files, Location location, HeaderReads headers,
             SourceFiles sources, OpenOptions options) {
         Location directory = files.directory().orElseThrow();
@@ -118,12 +125,15 @@ public final class CheckpointReader {
     }
 
     /// The first note as the error of its name.
+    ///
+    /// Notes are in an order that depends on the files alone, so strict mode fails with the same error in every run.
     private static FormatException refusal(List<CheckpointNote> notes) {
         CheckpointNote first = notes.getFirst();
         String more = notes.size() == 1 ? "" : "; and " + (notes.size() - 1) + " more that strict mode refuses";
         return new FormatException(first.error(), first.text() + more, first.location().where());
     }
 
+    /// @throws FormatException NoCheckpoint if the index names none
     private static List<Location> shards(ShardIndex index, Location directory) {
         List<Location> shards = new ArrayList<>();
         for (String name : index.shards()) {

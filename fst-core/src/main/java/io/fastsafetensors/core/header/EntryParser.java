@@ -9,10 +9,15 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JsonToken;
 import tools.jackson.core.io.SerializedString;
+import io.fastsafetensors.types.Shape;
 
 /// Reads one tensor's entry after the other. Only the result is allocated for an entry whose fields come in the
 /// usual order and whose shape was seen before: headers have a hundred thousand entries, and parsing them is what
 /// opening a checkpoint takes time for. Not thread-safe; one for a header.
+///
+/// The entries of most writers have their fields in one order, so each field's name is compared with the one that is
+/// due, as bytes. Dtypes are found by their characters and shapes in a cache, so the name of the tensor is the only
+/// string that is made.
 final class EntryParser {
     /// A tensor's entry as the header spells it, not yet believed: all numbers are unsigned 64-bit, offsets relative to
     /// the data section. [RangeCheck] makes a tensor of it.
@@ -41,6 +46,8 @@ final class EntryParser {
     private final HeapGuard guard;
     private final RawShape.Cache shapes = new RawShape.Cache();
     /// The numbers of the shape that is read; used again for each entry.
+    ///
+    /// Grows to the longest shape of the header, and no further than the heap guard allows.
     private long[] dims = new long[INITIAL_RANK];
     private @Nullable DType dtype;
     /// The spelling of a dtype that is not known; null if it is.
@@ -98,6 +105,8 @@ final class EntryParser {
     }
 
     /// The bytes of a tensor whose dtype says nothing of their number: its range counts.
+    ///
+    /// It becomes a U8 tensor of one dimension; what the header said of it is kept apart, for those who ask.
     private RawTensor opaque(RawTensor tensor, String spelled) {
         for (int i = 0; i < tensor.shape().rank(); i++) {
             if (tensor.shape().dim(i) < 0) {
@@ -168,6 +177,8 @@ final class EntryParser {
     }
 
     /// The dtype spelled so, without making a string of it; null if there is none.
+    ///
+    /// By looking at all of them: there are two dozen, and most differ in their first characters.
     private static @Nullable DType find(char[] text, int offset, int length) {
         for (int i = 0; i < DTYPE_NAMES.length; i++) {
             char[] name = DTYPE_NAMES[i];
@@ -234,5 +245,79 @@ final class EntryParser {
 
     private RuntimeException missing(String field) {
         return json.problem(field + " is missing");
+    }
+
+    /// A shape as the header spells it: unsigned 64-bit dimensions. Shared by the tensors that have it. For one thread
+    /// while a header is read; the [Shape] that comes out is immutable.
+    static final class RawShape {
+        private final long[] dims;
+        private @Nullable Shape shape;
+
+        /// A cache of recent shapes, so that the few that a model has are made once, not for each tensor. A header with
+        /// many shapes gains nothing and loses next to nothing.
+        ///
+        /// Direct-mapped: a shape that falls on the slot of another one replaces it. The multiplier is 2^64 divided by
+        /// the golden ratio.
+        static final class Cache {
+            private static final int SLOTS = 256;
+
+            private final @Nullable RawShape[] slots = new RawShape[SLOTS];
+
+            /// The shape of the first `rank` numbers of `dims`.
+            RawShape get(long[] dims, int rank) {
+                long hash = rank;
+                for (int i = 0; i < rank; i++) {
+                    hash = (hash ^ dims[i]) * 0x9E3779B97F4A7C15L;
+                }
+                int slot = (int) (hash >>> 32) & (SLOTS - 1);
+                RawShape known = slots[slot];
+                if (known == null || !known.is(dims, rank)) {
+                    known = new RawShape(Arrays.copyOf(dims, rank));
+                    slots[slot] = known;
+                }
+                return known;
+            }
+        }
+
+        /// Takes the array over.
+        RawShape(long[] dims) {
+            this.dims = dims;
+        }
+
+        int rank() {
+            return dims.length;
+        }
+
+        /// Unsigned.
+        long dim(int index) {
+            return dims[index];
+        }
+
+        /// Whether it is made of the first `rank` numbers of `other`.
+        boolean is(long[] other, int rank) {
+            return Arrays.equals(dims, 0, dims.length, other, 0, rank);
+        }
+
+        /// The same for the world outside; no dimension may exceed a long. Made once: a model has a dozen shapes and a
+        /// hundred thousand tensors.
+        Shape toShape() {
+            Shape made = shape;
+            if (made == null) {
+                made = Shape.of(dims);
+                shape = made;
+            }
+            return made;
+        }
+
+        @Override
+        public String toString() {
+            // As much as a message can show of a shape that may have any rank.
+            int shown = Math.min(dims.length, 16);
+            StringBuilder text = new StringBuilder("[");
+            for (int i = 0; i < shown; i++) {
+                text.append(i == 0 ? "" : ",").append(Long.toUnsignedString(dims[i]));
+            }
+            return text.append(shown < dims.length ? ",…]" : "]").toString();
+        }
     }
 }

@@ -36,6 +36,9 @@ import org.jspecify.annotations.Nullable;
 /// not selected; hence the second read, which the page cache serves where the first one left something there. Where
 /// digests are found, in this order: given by the caller, `SHA256SUMS`, a sidecar `NAME.sha256`, the name of a blob of
 /// the Hugging Face cache.
+///
+/// The file is read on other threads while the load goes on; [#require(Location)] is what holds back its tensors.
+/// `SHA256SUMS` and sidecars are read when the digests are looked for, before anything is loaded.
 public final class FileDigests {
     /// Expects nothing.
     public static final FileDigests NONE = new FileDigests(Map.of());
@@ -112,6 +115,9 @@ public final class FileDigests {
     }
 
     /// The lines of a file of digests by name; empty if it is not there.
+    ///
+    /// Lines that are no digest (comments, signatures) are passed over. A sidecar may consist of the digest alone,
+    /// which then has the empty name.
     private static Map<String, String> lines(Location file, SourceFiles sources) {
         Map<String, String> digests = new HashMap<>();
         if (sources.storage(file).kind(file) != Storage.Kind.FILE) {
@@ -157,6 +163,8 @@ public final class FileDigests {
     ///
     /// @param sources one hold of it is taken until all are read
     /// @param threads runs work beside the caller
+    /// @throws java.util.concurrent.RejectedExecutionException if the executor takes no work; what was retained is
+    ///        released
     public void begin(SourceFiles sources, Executor threads) {
         if (expected.isEmpty()) {
             return;
@@ -189,6 +197,8 @@ public final class FileDigests {
     }
 
     /// Reads the file and compares; a load that was cancelled compares nothing.
+    ///
+    /// A file that changes while it is read fails with the change as the reason, not with a mismatch.
     private boolean check(Location file, Expected digest, SourceFiles sources) {
         String found = sources.file(file).reading(open -> {
             MessageDigest sha = Sha256.create();
@@ -221,6 +231,8 @@ public final class FileDigests {
 
     /// Waits until a file was compared, and throws if it is not what was expected.
     ///
+    /// To each caller an exception of its own.
+    ///
     /// @throws FormatException DigestMismatch
     /// @throws LoadInterruptedException if the thread is interrupted
     void require(Location file) {
@@ -249,6 +261,8 @@ public final class FileDigests {
     }
 
     /// Stops reading; nobody asks any more.
+    ///
+    /// Returns at once; readers stop within a mebibyte.
     public void cancel() {
         cancelled = true;
     }

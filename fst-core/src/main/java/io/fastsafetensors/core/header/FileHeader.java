@@ -10,6 +10,9 @@ import java.util.Map;
 
 /// The validated header of one file. Immutable.
 ///
+/// Nothing in it refers to the open file or to the header's text: a checkpoint of a hundred thousand tensors keeps
+/// their infos and no more.
+///
 /// @param location the file
 /// @param fileLength its length in bytes
 /// @param dataStart the offset of the data section: 8 + the header's length

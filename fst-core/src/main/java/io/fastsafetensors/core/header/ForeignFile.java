@@ -18,6 +18,9 @@ import org.jspecify.annotations.Nullable;
 ///
 /// Takes 4 KiB of the file and no more, and throws nothing of its own: whatever comes in place of a model may be of any
 /// size and content. What is shown of it is cut and escaped.
+///
+/// The order matters: names before content, a plausible header before every magic number (a damaged safetensors file
+/// is no foreign one), exact magic numbers before guesses at text.
 final class ForeignFile {
     /// Bytes that are looked at: enough for the magic of a tar archive and the title of a page.
     private static final int BEGINNING = 4096;
@@ -213,6 +216,8 @@ final class ForeignFile {
     }
 
     /// The beginning as text; null if it is none.
+    ///
+    /// Control characters other than white space make it binary.
     private @Nullable String decode() {
         CharsetDecoder decoder = StandardCharsets.UTF_8.newDecoder();
         CharBuffer text = CharBuffer.allocate(bytes.length);

@@ -27,6 +27,8 @@ import org.jspecify.annotations.Nullable;
 /// are processors.
 ///
 /// Closing is what makes errors safe: it returns when no helper has a file open any more.
+///
+/// With one processor there are no helpers, and the caller reads all.
 final class HeaderReads implements AutoCloseable {
     /// More at once is no faster: headers are small, and parsing keeps a core busy.
     private static final int MOST_THREADS = 16;
@@ -93,8 +95,10 @@ final class HeaderReads implements AutoCloseable {
     /// The headers of these files. The caller reads too: a helper that comes late finds nothing left to do. Of several
     /// errors the one of the first file wins, whatever the timing.
     ///
-    /// @throws LoadInterruptedException if the calling thread is interrupted
+    /// The first file is the caller's own, because it would wait for it anyway.
+    ///
     /// @return one for each file, in their order
+    /// @throws LoadInterruptedException if the calling thread is interrupted
     List<FileHeader> await(List<Location> files) {
         for (Location file : files.subList(Math.min(1, files.size()), files.size())) {
             begin(file);
@@ -134,6 +138,8 @@ final class HeaderReads implements AutoCloseable {
     }
 
     /// Gives up what nobody waits for any more; nothing is open afterwards.
+    ///
+    /// Helpers that run are interrupted and waited for; where everything was read there is nothing to wait for.
     @Override
     public void close() {
         boolean unfinished = false;

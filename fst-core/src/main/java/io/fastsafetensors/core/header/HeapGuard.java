@@ -8,6 +8,9 @@ import java.util.function.LongSupplier;
 /// Refuses a header before it takes more heap than there is: a header of 100 MB may hold fifty million dimensions or eight
 /// million keys, each of which is an object in the end. What is kept is estimated as it grows; the heap is looked at each
 /// time that it grew by some megabytes, so that headers of models pay nothing. For one header and one thread.
+///
+/// An `OutOfMemoryError` would hit whichever thread of the program allocates next; this fails the one that reads the
+/// header, with the way out in its message.
 final class HeapGuard {
     /// What a header may take without being looked at.
     private static final long STEP = 8 << 20;
@@ -20,6 +23,7 @@ final class HeapGuard {
     private final LongSupplier available;
     private long kept;
     private long next = STEP;
+    /// Characters since something was last kept: they may all belong to one string that the parser is collecting.
     private long token;
     private long nextToken = STEP;
 
@@ -66,6 +70,8 @@ final class HeapGuard {
     }
 
     /// So many bytes are about to be allocated at once.
+    ///
+    /// A garbage collection is asked for before the refusal, and not otherwise.
     ///
     /// @throws FormatException HeaderTooLarge if the heap has no room for them
     void require(long bytes) {

@@ -25,6 +25,10 @@ import org.jspecify.annotations.Nullable;
 /// those of everything that is loaded. One of them is enough.
 ///
 /// For one check, on one thread. A checkpoint whose index is right costs one pass over its tensors.
+///
+/// Four findings: a name of the index that no shard has, a tensor in another shard than the index says, one that the
+/// index does not name, and a second copy of one that it does. Only two tensors between which the index does not
+/// decide are an error.
 final class IndexCheck {
     private static final int MOST_NAMED = 3;
 
@@ -92,6 +96,8 @@ final class IndexCheck {
     }
 
     /// Tensors in another shard than the index says: a second copy, or the only one.
+    ///
+    /// Second pass over the tensors, made only where the first one found a difference.
     private void settleElsewhere(List<TensorInfo> elsewhere) {
         Set<String> found = new HashSet<>();
         for (FileHeader header : headers) {
@@ -144,6 +150,7 @@ final class IndexCheck {
         }
     }
 
+    /// The header has holes between its tensors then, which plans do not mind.
     private FileHeader withoutDropped(FileHeader header) {
         List<TensorInfo> kept = header.tensors().stream().filter(tensor -> !dropped.contains(tensor)).toList();
         return header.withTensors(kept);

@@ -32,6 +32,10 @@ import org.jspecify.annotations.Nullable;
 ///
 /// For one checkpoint, on one thread. Everything of a rank that wrote no parts is checked for as the lack of its parts:
 /// which ranks there were, no file says.
+///
+/// Checked before anything is joined: same dtype and rank, each part inside the whole, no two over each other,
+/// elements that add up. So a file of a rank that is missing is an error when the checkpoint is opened, not zeros in
+/// a tensor.
 final class JoinedTensors {
     /// Where a joined tensor begins: on the strictest alignment that a device asks for.
     private static final long ALIGNMENT = 256;
@@ -201,6 +205,8 @@ final class JoinedTensors {
 
     /// The parts that make a whole tensor, each once: replicas are the same box, of which the first file's counts, and
     /// parts without elements do not. One part that is the whole tensor stays where it is.
+    ///
+    /// @throws FormatException InvalidSharding, of the first part that does not fit
     private static List<Piece> parts(String name, List<Piece> given) {
         Piece first = given.getFirst();
         Set<String> boxes = new HashSet<>();
@@ -271,6 +277,9 @@ final class JoinedTensors {
     }
 
     /// Goes along the dimension that most parts differ in, so that each is compared with its neighbours alone.
+    ///
+    /// A sweep: parts sorted along one dimension are compared with those that reach into them. For the grids that
+    /// ranks write this is linear.
     private static void requireApart(List<Piece> parts) {
         int along = 0;
         long most = 0;

@@ -25,6 +25,10 @@ import tools.jackson.core.json.JsonReadFeature;
 ///
 /// Nothing else in this package drives the parser. Values that are passed over are looked at as well: the reference reads
 /// them, and refuses the header for what is wrong with them.
+///
+/// The reference is serde_json, whose reader of numbers and limit of recursion are part of its verdicts; `Numbers`
+/// follows its arithmetic. The parser behind this streams: no tree is built, and of the text only a buffer is in
+/// memory.
 final class JsonCursor implements AutoCloseable {
     /// The reference counts 128 levels down and refuses the last; the root object is the first.
     private static final int MAX_DEPTH = 127;
@@ -95,6 +99,8 @@ final class JsonCursor implements AutoCloseable {
     }
 
     /// Whether the next name is `guess`, which then costs no string; [#name()] is the name if not.
+    ///
+    /// A name that was not guessed is decoded by [#name()], not here.
     boolean nextNameIs(SerializableString guess) {
         return parser.nextName(guess);
     }
@@ -297,6 +303,8 @@ final class JsonCursor implements AutoCloseable {
     }
 
     /// Decoded UTF-8 has whole pairs only: a half one comes from an escape.
+    ///
+    /// @throws JacksonException if half of a surrogate pair is in it
     private @Nullable String checked(@Nullable String string) {
         if (string != null && mayEscape.getAsBoolean()) {
             for (int i = 0; i < string.length(); i++) {

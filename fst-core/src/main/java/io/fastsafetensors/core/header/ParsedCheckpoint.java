@@ -29,6 +29,9 @@ import org.jspecify.annotations.Nullable;
 ///
 /// Tensors have numbers, in the order of [#tensors()]: by file, and in a file by offset. What a load keeps for each tensor
 /// is in arrays by these numbers, so the views that [#withHeaders] makes have numbers of their own.
+///
+/// Views share the counts of overflows and the digests of the checkpoint that they are of: what one load found is
+/// told by all.
 public final class ParsedCheckpoint implements Checkpoint {
     private final Location location;
     /// Not closed here.
@@ -118,6 +121,8 @@ public final class ParsedCheckpoint implements Checkpoint {
     }
 
     /// The same checkpoint with other tensors: a view of it.
+    ///
+    /// Names are indexed again, in a pass over the tensors.
     public ParsedCheckpoint withHeaders(List<FileHeader> others) {
         return new ParsedCheckpoint(location, others, sources, index, notes, absent, overflows, digests);
     }
@@ -133,6 +138,9 @@ public final class ParsedCheckpoint implements Checkpoint {
     }
 
     /// Waits until every file that a tensor is made of was compared with its digest, if it has one.
+    ///
+    /// For a derived file its parts are compared, recursively. `mayWait` is called before each wait that would block,
+    /// on the caller's thread.
     ///
     /// @param mayWait throws if it has to be waited for and must not be
     /// @throws FormatException DigestMismatch
@@ -326,6 +334,9 @@ public final class ParsedCheckpoint implements Checkpoint {
     /// Finds the numbers of tensors by their names: one array of numbers, because a node for each of a hundred thousand
     /// names takes more memory than what it leads to. Open addressing with linear probing; read by any thread once it is
     /// filled.
+    ///
+    /// The multiplier is 2^32 divided by the golden ratio (Knuth, The Art of Computer Programming, volume 3, 6.4),
+    /// which spreads hashes that lie close to each other.
     private static final class NameTable {
         private final List<TensorInfo> tensors;
         private final int[] slots;

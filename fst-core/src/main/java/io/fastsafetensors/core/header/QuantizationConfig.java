@@ -33,6 +33,7 @@ public record QuantizationConfig(Optional<BlockSize> blockSize) {
     /// Reads it, if the file is there and has the section.
     ///
     /// @param checkpoint a file of the checkpoint
+    /// @throws io.fastsafetensors.error.StorageException if the file is there and cannot be read
     public static Optional<QuantizationConfig> beside(Location checkpoint, SourceFiles sources) {
         Optional<Location> file = checkpoint.parent().map(directory -> directory.resolve(FILE));
         if (file.isEmpty() || sources.storage(file.get()).kind(file.get()) != Storage.Kind.FILE) {
@@ -92,6 +93,7 @@ public record QuantizationConfig(Optional<BlockSize> blockSize) {
         }
     }
 
+    /// The rest of the array was read in any case, so the cursor stands behind it.
     private static Optional<BlockSize> blockSize(JsonCursor json) {
         List<Long> numbers = new ArrayList<>();
         while (json.next() != JsonToken.END_ARRAY) {

@@ -11,6 +11,9 @@ import java.util.List;
 
 /// Makes the reference implementation's checks of ranges and shapes, in its order, on unsigned 64-bit numbers. The order is
 /// part of the verdict: of several faults the same one is told that the reference tells.
+///
+/// 64-bit products are computed unsigned with their overflow, so a shape whose product wraps around to the right
+/// number is refused too.
 final class RangeCheck {
     private static final Comparator<RawTensor> BY_RANGE = (a, b) -> {
         int order = Long.compareUnsigned(a.begin(), b.begin());
@@ -32,6 +35,7 @@ final class RangeCheck {
     /// what Java cannot count is refused only where every tensor passes the checks of the reference.
     ///
     /// @param lenient whether bytes may follow the last tensor
+    /// @return by offset, which is how every later stage wants them
     /// @throws FormatException of the first tensor by range that is wrong
     List<TensorInfo> check(List<RawTensor> tensors, boolean lenient) {
         tensors.sort(BY_RANGE);

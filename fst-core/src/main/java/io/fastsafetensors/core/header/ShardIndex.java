@@ -24,6 +24,9 @@ import tools.jackson.core.JsonToken;
 /// The shard names are plain file names, not yet looked for: each is checked while it is read, before anybody can make a
 /// path of it.
 ///
+/// A name is unsafe where it could lead out of the directory on any platform, or cannot be encoded: an index from
+/// somewhere else must not name arbitrary files.
+///
 /// @param location the index file
 /// @param weightMap tensor name to shard name, in the index's order
 /// @param shards the shard names, in order
@@ -76,6 +79,7 @@ record ShardIndex(Location location, Map<String, String> weightMap, SortedSet<St
             this.onShard = onShard;
         }
 
+        /// Unknown keys are passed over, `weight_map` is the only one that must be there.
         private ShardIndex parse() {
             boolean metadata = false;
             json.beginDocument();

@@ -18,6 +18,8 @@ import tools.jackson.core.JsonToken;
 /// Reads what PyTorch's distributed checkpoint (`HuggingFaceStorageWriter` with `save_sharded`) says in a file's
 /// metadata of the parts of tensors that the file holds: where in the whole tensor each begins. Immutable. A file that
 /// has it has it for all of its tensors.
+///
+/// The format is JSON in a metadata value, so its text is in memory already and read by a cursor of its own.
 final class ShardingInfo {
     /// The key of `__metadata__`.
     static final String KEY = "DCP_SHARDING_INFO";

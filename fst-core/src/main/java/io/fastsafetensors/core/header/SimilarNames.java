@@ -42,6 +42,8 @@ public final class SimilarNames {
     }
 
     /// How many characters both have in common at the beginning and, of the rest, at the end.
+    ///
+    /// Upper and lower case are the same. Front and back never count a character twice.
     private static int alike(String wanted, String name) {
         int shorter = Math.min(wanted.length(), name.length());
         int front = 0;

@@ -20,6 +20,8 @@ import java.util.function.IntConsumer;
 /// pass through the JSON parser. Closing does nothing: the file is the caller's.
 ///
 /// Only as much is in memory as one read of the storage, 64 KiB: a header of 100 MB passes through. Not thread-safe.
+///
+/// Overlong forms, surrogates and code points past U+10FFFF are errors, as the JDK's decoder has it with `REPORT`.
 final class Utf8Section extends Reader {
     /// Bytes that are decoded at a time.
     private static final int BUFFER = 64 * 1024;
@@ -92,6 +94,9 @@ final class Utf8Section extends Reader {
     }
 
     /// Reads the next bytes behind those that are left, which are the beginning of a character at most.
+    ///
+    /// A backslash is looked for here because a check of each string for surrogate halves is expensive and hardly any
+    /// header has an escape.
     private void fill() {
         bytes.compact();
         bytes.limit((int) Math.min(bytes.capacity(), bytes.position() + end - position));

@@ -13,7 +13,6 @@ import org.jspecify.annotations.Nullable;
 /// downcall that was given one of its segments. Then a thread, alive only as long as there is something to do, tries
 /// again until it succeeds, ever less often.
 ///
-///
 /// A refusal cannot be told from a closed arena by its type, so only what is certainly open is closed here, and once.
 final class DeferredClose {
     private static final Logger LOG = System.getLogger("io.fastsafetensors.core");
@@ -26,6 +25,9 @@ final class DeferredClose {
     /// Null when nothing is pending: an idle process has no thread for this.
     private static @Nullable Thread running;
 
+    /// `close` is tried again only where it threw [IllegalStateException]; anything else counts as closed, and `then`
+    /// follows.
+    ///
     /// @param close refuses with [IllegalStateException]
     /// @param then what follows when it did not refuse, whatever else it threw
     private record Closing(Runnable close, Runnable then) {
@@ -68,6 +70,8 @@ final class DeferredClose {
         }
     }
 
+    /// On the thread of its own, which ends when nothing is pending. The pause doubles from 2 ms to 1 s, since a
+    /// native call may last for hours.
     private static void work() {
         while (true) {
             Closing[] all;

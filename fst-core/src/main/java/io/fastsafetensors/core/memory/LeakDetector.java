@@ -11,7 +11,6 @@ import org.jspecify.annotations.Nullable;
 
 /// Notices what was collected without having been closed: says so, and frees it.
 ///
-///
 /// It works by reachability: an owner that what frees it refers to is never collected, and its leak never noticed. So what
 /// frees is an object apart from what the user has.
 public final class LeakDetector {
@@ -24,6 +23,9 @@ public final class LeakDetector {
     }
 
     /// Watches `owner` until the ticket is closed.
+    ///
+    /// With level `OFF` what is collected is freed too; only nothing is logged. `STACK` costs a stack trace for each
+    /// owner.
     ///
     /// @param owner what the user holds; must not be reachable from `free`
     /// @param what how to call it in the warning
@@ -68,6 +70,7 @@ public final class LeakDetector {
         private final boolean silent;
         private final @Nullable Throwable opened;
         private final Runnable free;
+        /// Set before the cleanable runs, so that an orderly close, which runs it too, frees nothing a second time.
         private volatile boolean closed;
 
         Watch(String what, boolean silent, @Nullable Throwable opened, Runnable free) {

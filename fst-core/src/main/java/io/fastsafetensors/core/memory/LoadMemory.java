@@ -14,6 +14,15 @@ import org.jspecify.annotations.Nullable;
 ///
 /// A stream keeps the buffers that its batches release for later batches of the same size, because freeing device memory
 /// is expensive: a driver may clear it at once, and copies run at half their speed for so long.
+///
+/// Each byte is in one of these, and their sum stays within the budget:
+///
+/// * granted: promised to a load that has not allocated it yet,
+/// * allocated: at the device, as a buffer that somebody uses,
+/// * spare: at the device, as a buffer that nobody uses; counted in `allocated` too.
+///
+/// Memory is allocated and freed without the lock, since a device takes milliseconds for it. Bytes are counted before
+/// the first and after the second, so the counts never say less than there is.
 public final class LoadMemory implements AutoCloseable {
     private final SharedBackend backend;
     private final long budget;
@@ -57,10 +66,13 @@ public final class LoadMemory implements AutoCloseable {
     }
 
     /// Whenever bytes become available this is called, without locks, by the thread that released them.
+    ///
+    /// One listener; a later call replaces it. It may be called for memory that somebody else takes before it looks.
     public void onRelease(Runnable told) {
         listener = told;
     }
 
+    /// Without the lock: the listener takes one of its own, under which it may ask this.
     private void tellReleased() {
         Runnable told = listener;
         if (told != null) {
@@ -79,6 +91,9 @@ public final class LoadMemory implements AutoCloseable {
     }
 
     /// Grants bytes, if the budget has room for them. Spare buffers that stand in the way are freed.
+    ///
+    /// Never waits: who finds no room waits to be told by [#onRelease(Runnable)]. Spares are freed only if the grant
+    /// succeeds by it.
     ///
     /// @param buffers the sizes of buffers that tensors will lie in; spares of these sizes are taken
     /// @param others how many bytes will be allocated besides
@@ -140,6 +155,7 @@ public final class LoadMemory implements AutoCloseable {
         return bytes;
     }
 
+    /// Each counts until the device has it back; one that cannot be freed stays counted and does not keep others.
     private void free(List<DeviceBuffer> buffers) {
         Releases releases = new Releases();
         for (DeviceBuffer buffer : buffers) {
@@ -162,6 +178,9 @@ public final class LoadMemory implements AutoCloseable {
 
     /// Keeps a buffer for a later batch.
     ///
+    /// Called by the last release of a buffer, on whatever thread. A buffer that is kept still counts as allocated,
+    /// and makes room for a grant at once.
+    ///
     /// @return whether it is kept
     private boolean keep(DeviceBuffer buffer) {
         synchronized (this) {
@@ -176,6 +195,8 @@ public final class LoadMemory implements AutoCloseable {
     }
 
     /// Frees the spares, and keeps none from now on. What was granted stays. Idempotent.
+    ///
+    /// The backend stays open for buffers that are still in use: each has a reference of its own.
     @Override
     public void close() {
         List<DeviceBuffer> all = new ArrayList<>();
@@ -192,6 +213,9 @@ public final class LoadMemory implements AutoCloseable {
     }
 
     /// Bytes that may be allocated. What is left at [#close()] goes back; what was allocated counts until it is freed.
+    ///
+    /// A load allocates from one grant on several threads: its buffers on the thread that starts it, scratch memory
+    /// on its readers'.
     public final class Grant implements AutoCloseable {
         /// Spares that were taken for buffers of this grant.
         private final List<DeviceBuffer> mine;
@@ -218,6 +242,7 @@ public final class LoadMemory implements AutoCloseable {
             return share(bytes, alignment, false);
         }
 
+        /// Of a spare only the size has to fit: all buffers of a stream have one alignment.
         private SharedBuffer share(long bytes, long alignment, boolean reusable) {
             DeviceBuffer spare = takeMine(bytes);
             DeviceBuffer buffer = spare == null ? fresh(bytes, alignment) : spare;
@@ -242,6 +267,9 @@ public final class LoadMemory implements AutoCloseable {
         }
 
         /// Bytes that were allocated are promised again.
+        ///
+        /// A reader that ends and begins again in a later turn allocates the same bytes again, so they stay granted
+        /// until the load ends.
         private void returned(long bytes) {
             synchronized (LoadMemory.this) {
                 if (!ended) {
@@ -269,6 +297,8 @@ public final class LoadMemory implements AutoCloseable {
         }
 
         /// Counts the bytes before the device is asked for them, so that two threads never allocate the same room.
+        ///
+        /// More than is granted is an error of the planning, and none of the user.
         private DeviceBuffer fresh(long bytes, long alignment) {
             synchronized (LoadMemory.this) {
                 if (bytes > left) {

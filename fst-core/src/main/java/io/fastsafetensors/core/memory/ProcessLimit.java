@@ -7,6 +7,9 @@ import java.util.OptionalLong;
 import java.util.function.ToLongFunction;
 
 /// Reads the bounds of the process that system properties set, each time they are asked for.
+///
+/// Properties are read when a bound is needed, so a test or a program may set them after these classes are loaded.
+/// Who must use the same bound at the end as at the beginning keeps what was read.
 public final class ProcessLimit {
     private ProcessLimit() {
     }

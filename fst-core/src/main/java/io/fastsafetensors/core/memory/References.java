@@ -4,7 +4,6 @@ import java.util.concurrent.atomic.AtomicInteger;
 
 /// Counts the references to something. It begins with one, and never comes back from none. Thread-safe.
 ///
-///
 /// Only who has a reference may retain another one without asking; who does not (a table of open devices, say) tries, and
 /// makes a new object if it comes too late.
 public final class References {
@@ -25,6 +24,9 @@ public final class References {
     }
 
     /// One more, unless there are none any more.
+    ///
+    /// A compare-and-set loop rather than an increment: zero must stay zero, whatever other threads try at the same
+    /// time.
     public boolean tryRetain() {
         int now;
         do {
@@ -37,6 +39,8 @@ public final class References {
     }
 
     /// One less.
+    ///
+    /// Who gets true has the thing alone: no thread can retain it any more.
     ///
     /// @return whether it was the last
     public boolean release() {

@@ -8,6 +8,9 @@ import java.util.ArrayDeque;
 /// An operation that acquires several things adds each as soon as it has it, inside a `try` with the resources; when
 /// nothing can fail any more it hands them over to their next owner. Thread-safe; what is added while another thread closes
 /// stays, until the next close.
+///
+/// A method that hands over as its last statement needs no `catch`: on every earlier exit the `try` releases what was
+/// acquired.
 public final class Resources implements AutoCloseable {
     private final ArrayDeque<AutoCloseable> all = new ArrayDeque<>();
 
@@ -25,6 +28,8 @@ public final class Resources implements AutoCloseable {
 
     /// Hands everything over.
     ///
+    /// The order is kept, so what was acquired first is released last there too.
+    ///
     /// @return what was here; nothing is left to release here
     public synchronized Resources handOver() {
         Resources handed = new Resources();
@@ -34,6 +39,8 @@ public final class Resources implements AutoCloseable {
     }
 
     /// Releases everything. Idempotent: a second close releases nothing, and a failure is thrown once.
+    ///
+    /// Releases without the lock, because releasing may wait for threads that add here.
     ///
     /// @throws IllegalStateException with the cause, if a resource throws a checked exception
     @Override
@@ -50,6 +57,7 @@ public final class Resources implements AutoCloseable {
         done.finish();
     }
 
+    /// What core holds throws no checked exceptions; the signature allows them.
     private static void close(AutoCloseable resource) {
         try {
             resource.close();

@@ -9,10 +9,15 @@ import java.util.function.Consumer;
 
 /// An opened backend with a count of its references (of loaders, buffers, pools); the last one closes it.
 ///
-///
 /// It keeps streams that nobody uses, because loads and tensors want one for a moment each. Thread-safe.
+///
+/// One for each device of the process as long as anything uses it: a device's context and streams are too expensive
+/// to open for each load. Whoever keeps memory, slots or mappings of the device has a reference, so the device
+/// outlives everything that was made on it.
 public final class SharedBackend {
     /// As many as readers at a time, and some for conversions besides.
+    ///
+    /// More are closed when they are given back.
     private static final int MOST_IDLE = 32;
 
     private final Backend backend;
@@ -36,6 +41,8 @@ public final class SharedBackend {
 
     /// A stream that nobody else uses, perhaps one that was used before: opening one is expensive where it is a queue of
     /// a device.
+    ///
+    /// The caller gives it back, or closes it if its work failed.
     public CopyStream takeStream() {
         CopyStream idle;
         synchronized (idleStreams) {
@@ -55,6 +62,7 @@ public final class SharedBackend {
         stream.close();
     }
 
+    /// Outside the lock, since closing waits for the device.
     private void closeStreams() {
         List<CopyStream> idle;
         synchronized (idleStreams) {
@@ -79,6 +87,9 @@ public final class SharedBackend {
     }
 
     /// One reference less; the last closes the backend.
+    ///
+    /// Closes on the calling thread. The table of open devices is told first, so that nobody finds a device that is
+    /// being closed.
     public void release() {
         if (references.release()) {
             new Releases().run(() -> closing.accept(this)).run(this::closeStreams).run(backend::close).finish();

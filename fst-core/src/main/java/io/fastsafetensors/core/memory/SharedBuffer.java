@@ -12,7 +12,6 @@ import java.util.List;
 
 /// A reference-counted device buffer: the last release frees it. Starts with one reference.
 ///
-///
 /// Each user of the memory has a reference: each scope that tensors live in, each operation for its own length, each
 /// pin, each DLPack struct. It has the backend open for as long as it exists, so that there is a device to free it on.
 /// Thread-safe.
@@ -83,6 +82,8 @@ public final class SharedBuffer {
 
     /// Keeps the memory, once nobody holds it any more, until a fence has passed. Call it while holding the buffer.
     ///
+    /// Fences that have passed are closed here, so a tensor that is used again and again keeps few.
+    ///
     /// @param fence taken over
     public void releaseAfter(Fence fence) {
         synchronized (pending) {
@@ -108,6 +109,9 @@ public final class SharedBuffer {
 
     /// One reference less; the last frees the memory when all that it was to be kept for has passed, or has it freed when
     /// native code has released it.
+    ///
+    /// The last release may wait: for work of the program's own streams that was announced with
+    /// [#releaseAfter(Fence)], and for the driver, which may clear the memory.
     ///
     /// @throws RuntimeException what the backend says to freeing it; the backend is released in any case
     public void release() {
@@ -139,6 +143,7 @@ public final class SharedBuffer {
         return waiting.failure().isEmpty();
     }
 
+    /// The backend last: an owner may count bytes of it.
     private void freed() {
         new Releases().run(owner::freed).run(backend::release).finish();
     }

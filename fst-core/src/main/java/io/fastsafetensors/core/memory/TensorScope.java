@@ -8,7 +8,11 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.LongFunction;
 import org.jspecify.annotations.Nullable;
 
-/// A set of leases that end together, in which tensors live. Thread-safe.
+/// A set of views that end together, in which tensors live. Thread-safe.
+///
+/// Weights, a batch of a stream, or a single detached tensor is a scope. Closing it makes every tensor and segment of
+/// it invalid, whatever else still has the memory. Small results share buffers, which count one user for each of them
+/// and go when the last one is closed.
 public final class TensorScope implements AutoCloseable {
     /// The largest result that shares a buffer.
     public static final long SMALL = 16 << 10;
@@ -21,16 +25,16 @@ public final class TensorScope implements AutoCloseable {
     private final String advice;
     /// Guards itself. A lock of its own, since allocating takes long and a close must not wait for it.
     private final Pieces pieces = new Pieces();
-    /// Every lease that has not ended. A lease is added before it is looked whether the scope is closed, so that a close
+    /// Every view that has not ended. A view is added before it is looked whether the scope is closed, so that a close
     /// meanwhile either ends it or is seen.
-    private final Set<BufferView> leases = ConcurrentHashMap.newKeySet();
+    private final Set<BufferView> views = ConcurrentHashMap.newKeySet();
     private volatile boolean closed;
 
     /// A part of a buffer.
     ///
-    /// @param lease of the buffer, of which it is a user
+    /// @param view of the buffer, of which it is a user
     /// @param offset the first byte in it
-    public record Piece(BufferView lease, long offset) {
+    public record Piece(BufferView view, long offset) {
     }
 
     /// The buffer that small results share at the moment, full ones being left to those who are in them.
@@ -52,21 +56,26 @@ public final class TensorScope implements AutoCloseable {
         this.advice = advice;
     }
 
-    /// A lease on `buffer` that ends with this scope at the latest. Takes over one reference to the buffer.
+    /// A view of `buffer` that ends with this scope at the latest. Takes over one reference to the buffer.
+    ///
+    /// A close at the same moment either sees the view or is seen here: the view is added first, and the flag is set
+    /// before the views are collected.
     ///
     /// @throws IllegalStateException if the scope is closed; the reference is released then
-    public BufferView lease(SharedBuffer buffer) {
-        BufferView lease = new BufferView(buffer);
-        leases.add(lease);
+    public BufferView view(SharedBuffer buffer) {
+        BufferView view = new BufferView(buffer);
+        views.add(view);
         if (closed) {
-            lease.close();
+            view.close();
             requireOpen();
         }
-        return lease;
+        return view;
     }
 
     /// Memory for a small result, in a buffer that it shares with others of this scope: a page, an arena and a call of the
-    /// device for each would cost a hundred times as much. It counts as a user of the lease.
+    /// device for each would cost a hundred times as much. It counts as a user of the view.
+    ///
+    /// Allocates under a lock of its own; a close of the scope does not wait for it.
     ///
     /// @param bytes at most [#SMALL]
     /// @param alignment of the memory
@@ -81,7 +90,7 @@ public final class TensorScope implements AutoCloseable {
             if (shared == null || offset + bytes > pieces.size) {
                 long size = shared == null ? SMALLEST_SHARED : Math.min(LARGEST_SHARED, pieces.size * 2);
                 full = shared;
-                shared = lease(allocate.apply(size));
+                shared = view(allocate.apply(size));
                 pieces.shared = shared;
                 pieces.size = size;
                 offset = 0;
@@ -95,11 +104,11 @@ public final class TensorScope implements AutoCloseable {
         return piece;
     }
 
-    /// A user of a lease is gone; the last one ends it.
-    public void release(BufferView lease) {
-        if (lease.isLast()) {
-            leases.remove(lease);
-            lease.close();
+    /// A user of a view is gone; the last one ends it.
+    public void release(BufferView view) {
+        if (view.isLast()) {
+            views.remove(view);
+            view.close();
         }
     }
 
@@ -125,18 +134,21 @@ public final class TensorScope implements AutoCloseable {
     }
 
     /// From now on [#requireOpen()] fails; what is leased stays until [#close()].
+    ///
+    /// Used where readers still write into the memory: users are refused at once, while the memory stays until they
+    /// have stopped.
     public void markClosed() {
         closed = true;
     }
 
-    /// Ends every lease. Idempotent: what fails to be freed keeps nothing else, and is told once.
+    /// Ends every view. Idempotent: what fails to be freed keeps nothing else, and is told once.
     @Override
     public void close() {
         markClosed();
-        List<BufferView> all = new ArrayList<>(leases);
-        leases.removeAll(all);
+        List<BufferView> all = new ArrayList<>(views);
+        views.removeAll(all);
         Releases releases = new Releases();
-        all.forEach(lease -> releases.run(lease::close));
+        all.forEach(view -> releases.run(view::close));
         releases.finish();
     }
 

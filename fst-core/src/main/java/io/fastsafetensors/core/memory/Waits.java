@@ -8,6 +8,9 @@ import java.util.function.BooleanSupplier;
 
 /// The ways to wait. A user's thread that waits for bytes can be interrupted; one that closes waits for so long and no
 /// longer; the project's own threads, which nobody else interrupts, wait until it is over.
+///
+/// Where a thread of core waits for another one, it is said here what an interrupt does to it; fences and streams wait in
+/// their driver. Conditions are looked at again after each wake-up.
 public final class Waits {
     /// How long a close waits for reads in flight: much longer than a disk takes, not for ever where a file system is gone.
     private static final long CLOSE_NANOS = TimeUnit.SECONDS.toNanos(60);
@@ -49,6 +52,7 @@ public final class Waits {
         }
     }
 
+    /// The status is set again, so that whoever catches the exception can still see it.
     private static LoadInterruptedException interrupted(String what) {
         Thread.currentThread().interrupt();
         return new LoadInterruptedException(what, Where.nowhere());
@@ -70,6 +74,8 @@ public final class Waits {
     }
 
     /// As [#uninterruptibly(Object, BooleanSupplier)], but no longer than so many milliseconds.
+    ///
+    /// Who needs to know whether it is over looks itself.
     public static void uninterruptibly(Object monitor, BooleanSupplier over, long millis) {
         long end = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(millis);
         boolean interrupted = false;

@@ -1,4 +1,4 @@
-/// Owns memory and what else is acquired: reference-counted buffers, leases that invalidate what was handed out, resources
+/// Owns memory and what else is acquired: reference-counted buffers, views that invalidate what was handed out, resources
 /// that are released together, the ways to wait, leaks found. Knows buffers and arenas, not tensors or files.
 /// A buffer is freed once, by its last release, and never under a read.
 @NullMarked

@@ -4,9 +4,11 @@ import java.util.Arrays;
 
 /// The blocks of a plan, by file and offset. Flat arrays, since a 700 GB checkpoint has 90,000.
 ///
-///
 /// The planner adds blocks file by file, each file's in the order of its bytes; searches rely on that. Immutable once
 /// planned.
+///
+/// A block is a range of one file that one reader reads at once. Blocks of a file follow one another in its ranges
+/// and never overlap; together they are exactly the ranges.
 public final class BlockTable {
     /// Stands for "no place in the buffer of its own": the block's tensors are moved one by one.
     public static final long MOVED = -1;
@@ -18,6 +20,7 @@ public final class BlockTable {
     private int size;
 
     /// @param bufferOffset where the page of byte `from` goes, or [#MOVED]
+    /// @param to not after the end of the range; a block is empty never
     void add(int fileIndex, long from, long to, long bufferOffset) {
         if (size == file.length) {
             int capacity = Math.multiplyExact(size, 2);
@@ -58,6 +61,8 @@ public final class BlockTable {
     }
 
     /// All blocks, the first ones of the first `files` files before the others.
+    ///
+    /// The order is what readers take blocks in, so early blocks arrive early, and nothing else depends on it.
     int[] order(int files) {
         int[] order = new int[size];
         int at = 0;
@@ -93,6 +98,8 @@ public final class BlockTable {
     }
 
     /// The block among `[from, size)` that carries byte `offset` of their file.
+    ///
+    /// Only for offsets that some block carries: between two ranges it would give the block before the gap.
     int find(int from, long offset) {
         int found = Arrays.binarySearch(start, from, size, offset);
         return found >= 0 ? found : -found - 2;

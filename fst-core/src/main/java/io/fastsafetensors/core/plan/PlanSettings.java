@@ -7,6 +7,8 @@ import java.util.Optional;
 
 /// The inputs of a plan besides headers.
 ///
+/// Ranks that share a load must have the same ones; [ReadPlan#digest()] compares them.
+///
 /// @param tensorAlignment what every tensor's place is a multiple of; 0 asks for the element's own alignment
 /// @param blockBytes bytes of one read, a multiple of the page size
 /// @param dtype what floating-point tensors are converted to, if anything
@@ -19,6 +21,8 @@ public record PlanSettings(long tensorAlignment, int blockBytes, Optional<DType>
     public static final int SMALLEST_BLOCK = 64 << 10;
 
     /// The same with blocks small enough for slots of so many bytes, as far as that goes.
+    ///
+    /// @param bytes of a slot; where that is less than the least slot, blocks are of [#SMALLEST_BLOCK] all the same
     public PlanSettings withSlotsUpTo(long bytes) {
         long block = Math.max(SMALLEST_BLOCK, Pages.floor(bytes - 2L * Pages.SIZE));
         return block >= blockBytes ? this : new PlanSettings(tensorAlignment, (int) block, dtype, keep);

@@ -4,6 +4,9 @@ import io.fastsafetensors.types.Location;
 
 /// The plan of one file.
 ///
+/// What of a file is not selected is not read, unless it lies between two selected tensors that are read as one
+/// range, or on a page with one of them. The record holds no open file: the location is looked up when the load runs.
+///
 /// @param location the file
 /// @param fileLength its length when its header was read
 /// @param tensors the selected tensors, by offset
@@ -15,7 +18,7 @@ import io.fastsafetensors.types.Location;
 /// @param why the reason
 public record PlannedFile(Location location, long fileLength, PlannedTensors tensors, int ranges, long bytesToRead,
         long bufferBytes, PlannedPath path, String why) {
-    /// The ways in which blocks reach their targets.
+    /// The paths by which blocks reach their targets.
     public enum PlannedPath {
         /// Read straight to where the tensors are; the buffer keeps the file's phase.
         IN_PLACE,
@@ -25,8 +28,8 @@ public record PlannedFile(Location location, long fileLength, PlannedTensors ten
         MOVED,
         /// Read into a page-locked slot, then each tensor's part is copied to its place on the device.
         STAGED,
-        /// Read into a page-locked slot as quantised elements and their scales, copied to the device as they are, and multiplied
-        /// to its place there.
+        /// Read into a page-locked slot as quantised elements and their scales, copied to the device as they are, and
+        /// multiplied to its place there.
         DEQUANTIZED,
         /// Copied to the device out of a registered mapping of the file; the host reads nothing.
         MAPPED,
@@ -68,5 +71,20 @@ public record PlannedFile(Location location, long fileLength, PlannedTensors ten
             }
         }
         return false;
+    }
+
+    /// The transfer path of a file's blocks.
+    ///
+    /// Decided by [io.fastsafetensors.core.transfer.PathSelector] before tensors are laid out. The planner moves a file
+    /// that should be in place where its tensors do not lie as they must.
+    ///
+    /// @param path the path
+    /// @param why the reason, for people
+    /// @param readBytes bytes of one block as the file's storage or the path prefers it, where no slot bounds them; 0 without a preference
+    public record FileTransfer(PlannedPath path, String why, int readBytes) {
+        /// A route without a preference.
+        public FileTransfer(PlannedPath path, String why) {
+            this(path, why, 0);
+        }
     }
 }

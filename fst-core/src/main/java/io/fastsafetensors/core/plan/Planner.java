@@ -1,5 +1,7 @@
 package io.fastsafetensors.core.plan;
 
+import io.fastsafetensors.core.plan.PlannedFile.FileTransfer;
+import io.fastsafetensors.core.plan.Selected.SelectedTensor;
 import io.fastsafetensors.api.Selection;
 import io.fastsafetensors.core.header.FileHeader;
 import io.fastsafetensors.core.plan.PlannedFile.PlannedPath;
@@ -9,8 +11,16 @@ import io.fastsafetensors.types.TensorInfo;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
+import io.fastsafetensors.core.shard.Part;
 
 /// Makes a [ReadPlan] of headers: selects, merges neighbours into ranges, lays out each file's buffer, cuts blocks.
+///
+/// There are three layouts. *In place*: the buffer has the file's bytes in the file's order, page for page, so that a
+/// direct read of any block can go to where it stays. *Mapped*: the buffer is the file. *Placed*: each tensor has an
+/// aligned place of its own, and blocks are cut into runs when they are moved.
+///
+/// A range is read as a whole: up to [#GAP_LIMIT] unwanted bytes between two tensors are read rather than skipped.
+/// Same inputs give the same plan, on every rank and in every run.
 public final class Planner {
     /// Ranges closer than this are read as one: a seek costs more than these bytes.
     static final long GAP_LIMIT = 64 << 10;
@@ -56,6 +66,8 @@ public final class Planner {
         return new ReadPlan(files, planner.blocks, settings);
     }
 
+    /// A file that the selector wanted in place is placed where its tensors are unaligned, cut or converted, and its
+    /// plan says which of these it was.
     private PlannedFile planFile(int index, FileHeader header, FileTransfer route, Selected selected) {
         if (route.path().placesEachTensor()) {
             return placed(index, header, selected, route);
@@ -139,6 +151,7 @@ public final class Planner {
                 route.path(), route.why());
     }
 
+    /// A preference counts only where no slot has to hold the block.
     private long blockBytes(FileTransfer route) {
         return route.readBytes() > 0 ? Pages.ceil(route.readBytes()) : settings.blockBytes();
     }
@@ -152,6 +165,8 @@ public final class Planner {
 
     /// Every tensor has a place of its own, whatever lies between them in the file. Blocks end on pages of the file, unless
     /// a tensor that is converted or gathered would be cut inside what its kernels take at a time.
+    ///
+    /// Tensors are placed in the order of the file, so the blocks of a file fill its buffer in ascending order.
     private PlannedFile placed(int index, FileHeader header, Selected selected, FileTransfer route) {
         Ranges ranges = Ranges.of(selected, GAP_LIMIT);
         int blockBytes = route.path() == PlannedPath.MAPPED && selected.stream().allMatch(this::isCopied)
@@ -189,6 +204,8 @@ public final class Planner {
     }
 
     /// The last cut not after `cut` that leaves whole granules of a tensor that is converted or gathered.
+    ///
+    /// Counted from the tensor's first byte, since tensors begin anywhere in the file.
     private long wholeElements(SelectedTensor tensor, long cut) {
         long start = tensor.info().fileOffset();
         if (isCopied(tensor) || cut <= start) {
@@ -219,5 +236,22 @@ public final class Planner {
                     "cannot load as " + target + ": " + elements + " elements do not fill whole bytes",
                     tensor.info().file().where().withTensor(tensor.info().name()), e);
         }
+    }
+
+    /// Selects the part of each tensor that is loaded. Pure: the same answer every time.
+    ///
+    /// An interface of this package, because who cuts (the layout of ranks) comes after it.
+    ///
+    /// Asked once for each selected tensor, before anything is laid out, because what is cut decides the ranges that are
+    /// read.
+    @FunctionalInterface
+    public interface Cuts {
+        /// Every tensor as a whole.
+        Cuts NONE = Part::whole;
+
+        /// The part of a tensor.
+        ///
+        /// @throws io.fastsafetensors.error.SliceException if it cannot be cut as it should be
+        Part of(TensorInfo tensor);
     }
 }

@@ -1,11 +1,11 @@
 package io.fastsafetensors.core.plan;
 
+import io.fastsafetensors.core.plan.Selected.SelectedTensor;
 import io.fastsafetensors.core.shard.Part;
 import java.util.Arrays;
 import java.util.List;
 
 /// The byte ranges of a file that tensors cover, neighbours merged.
-///
 ///
 /// Filled once, in the order of the offsets; flat arrays, since a tensor that is cut along an inner dimension may have a
 /// range for each row.
@@ -14,6 +14,9 @@ final class Ranges {
     private long[] end = new long[4];
     private int size;
 
+    /// Rows of a tensor that is cut along an inner dimension are ranges of their own only if what lies between two of
+    /// them is more than the gap.
+    ///
     /// @param tensors by offset
     /// @param gap how many unwanted bytes between two wanted ones are read rather than skipped
     static Ranges of(List<SelectedTensor> tensors, long gap) {

@@ -1,5 +1,6 @@
 package io.fastsafetensors.core.plan;
 
+import io.fastsafetensors.core.plan.PlannedTensors.PlannedTensor;
 import io.fastsafetensors.api.LoadPlan;
 import io.fastsafetensors.core.digest.Fingerprint;
 import io.fastsafetensors.error.BudgetException;
@@ -7,6 +8,9 @@ import java.util.List;
 import java.util.Optional;
 
 /// The plan of a load: files, the addresses of their tensors, and the blocks in reading order. Immutable.
+///
+/// How many readers a load has and how many slots they use is decided later, by
+/// [io.fastsafetensors.core.transfer.Readers], and so is no part of what ranks compare.
 public final class ReadPlan implements LoadPlan {
     /// Of so many files the first block is read before all others: a shard often begins with a tensor of gigabytes, and
     /// a caller waits for the first one that is complete.
@@ -52,6 +56,8 @@ public final class ReadPlan implements LoadPlan {
     }
 
     /// Where the blocks go, worked out now: only a load whose blocks are exchanged wants to know.
+    ///
+    /// Costs a pass over all blocks and their tensors.
     public Targets targets() {
         return new Targets(this);
     }
@@ -86,19 +92,19 @@ public final class ReadPlan implements LoadPlan {
         return false;
     }
 
-    /// Whether the blocks of some file take this way.
-    public boolean uses(PlannedFile.PlannedPath way) {
+    /// Whether the blocks of some file take this path.
+    public boolean uses(PlannedFile.PlannedPath path) {
         for (PlannedFile file : files) {
-            if (file.path() == way && file.bytesToRead() > 0) {
+            if (file.path() == path && file.bytesToRead() > 0) {
                 return true;
             }
         }
         return false;
     }
 
-    /// Whether all blocks take this way, and there are some.
-    public boolean usesOnly(PlannedFile.PlannedPath way) {
-        return blocks.size() > 0 && files.stream().allMatch(f -> f.path() == way || f.bytesToRead() == 0);
+    /// Whether all blocks take this path, and there are some.
+    public boolean usesOnly(PlannedFile.PlannedPath path) {
+        return blocks.size() > 0 && files.stream().allMatch(f -> f.path() == path || f.bytesToRead() == 0);
     }
 
     /// Whether some tensor changes its dtype on the way.
@@ -116,10 +122,10 @@ public final class ReadPlan implements LoadPlan {
         return files.stream().anyMatch(PlannedFile::gathers);
     }
 
-    /// Whether some tensor's bytes are not one run of a file that takes this way.
-    public boolean gathers(PlannedFile.PlannedPath way) {
+    /// Whether some tensor's bytes are not one run of a file that takes this path.
+    public boolean gathers(PlannedFile.PlannedPath path) {
         for (PlannedFile file : files) {
-            if (file.path() == way && file.gathers()) {
+            if (file.path() == path && file.gathers()) {
                 return true;
             }
         }
@@ -127,6 +133,9 @@ public final class ReadPlan implements LoadPlan {
     }
 
     /// Fails unless the buffers fit.
+    ///
+    /// Mapped files take no device memory and are skipped. Buffers are counted in the order of the files, so the
+    /// tensor named is the first that would not have fitted.
     ///
     /// @param transientBytes device memory that the load needs besides, while it runs
     /// @throws BudgetException naming the first tensor that does not
@@ -189,6 +198,9 @@ public final class ReadPlan implements LoadPlan {
         return sharing;
     }
 
+    /// Of names rather than whole locations: ranks may have the checkpoint in different directories. Neither the
+    /// paths that files take nor the blocks are part of it; ranks that exchange blocks compare these by
+    /// [io.fastsafetensors.core.distribute.LoadFingerprint].
     @Override
     public String digest() {
         Fingerprint of = new Fingerprint().add(settings.toString());
@@ -232,6 +244,9 @@ public final class ReadPlan implements LoadPlan {
 
     /// The target of each block of a plan: one range of its file's buffer, no two overlapping. Padding between tensors may
     /// be inside.
+    ///
+    /// Blocks of a file that is placed are ranges too, because tensors keep the order of the file: a block ends where
+    /// the next one begins, or before padding.
     public static final class Targets {
         private final long[] start;
         private final long[] end;

@@ -1,5 +1,6 @@
 package io.fastsafetensors.core.plan;
 
+import io.fastsafetensors.core.plan.Planner.Cuts;
 import io.fastsafetensors.api.Selection;
 import io.fastsafetensors.core.shard.Part;
 import io.fastsafetensors.types.TensorInfo;
@@ -10,7 +11,10 @@ import java.util.RandomAccess;
 import org.jspecify.annotations.Nullable;
 
 /// The tensors of one file that are loaded, with the part of each that is, in the order of their offsets. Immutable.
-final class Selected extends AbstractList<SelectedTensor> implements RandomAccess {
+///
+/// A view of the header's list with at most two arrays besides; nothing is kept where all tensors are selected whole,
+/// which is what most loads do.
+final class Selected extends AbstractList<Selected.SelectedTensor> implements RandomAccess {
     private final List<TensorInfo> header;
     /// Null if all are selected.
     private final int @Nullable [] numbers;
@@ -24,6 +28,8 @@ final class Selected extends AbstractList<SelectedTensor> implements RandomAcces
     }
 
     /// Selects and cuts; asks about each tensor once.
+    ///
+    /// The array of parts is made with the first tensor that is cut.
     static Selected of(List<TensorInfo> header, Selection selection, Cuts cuts) {
         int[] numbers = new int[header.size()];
         Part[] parts = null;
@@ -87,5 +93,25 @@ final class Selected extends AbstractList<SelectedTensor> implements RandomAcces
     public SelectedTensor get(int index) {
         TensorInfo info = header.get(numbers == null ? index : numbers[index]);
         return new SelectedTensor(info, parts == null ? Part.whole(info) : parts[index]);
+    }
+
+    /// A tensor of which a part is loaded.
+    ///
+    /// @param info what the header says
+    /// @param part what of it
+    record SelectedTensor(TensorInfo info, Part part) {
+        boolean isEmpty() {
+            return part.byteSize() == 0;
+        }
+
+        /// The file offset of the part's first byte.
+        long start() {
+            return info.fileOffset() + part.firstByte();
+        }
+
+        /// The file offset just past its last byte.
+        long end() {
+            return info.fileOffset() + part.endByte();
+        }
     }
 }

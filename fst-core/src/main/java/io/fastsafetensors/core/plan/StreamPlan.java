@@ -1,5 +1,8 @@
 package io.fastsafetensors.core.plan;
 
+import io.fastsafetensors.core.plan.Planner.Cuts;
+import io.fastsafetensors.core.plan.PlannedFile.FileTransfer;
+import io.fastsafetensors.core.plan.Selected.SelectedTensor;
 import io.fastsafetensors.api.Selection;
 import io.fastsafetensors.core.header.FileHeader;
 import io.fastsafetensors.error.BudgetException;
@@ -8,6 +11,9 @@ import java.util.List;
 
 /// The tensors of a stream in the order of the files, selected and cut once. A batch is a run of them; its plan is made of
 /// that run alone, so that planning all batches takes as long as planning the checkpoint once. Immutable, pure.
+///
+/// A run is measured before its transfer paths are known, so it counts for whichever layout takes more; a batch never
+/// takes more than was counted for it.
 public final class StreamPlan {
     private final List<FileHeader> headers;
     private final PlanSettings settings;
@@ -70,6 +76,8 @@ public final class StreamPlan {
     }
 
     /// How many tensors.
+    ///
+    /// Tensors are numbered through all files, in their order.
     public int size() {
         return files[files.length - 1];
     }
@@ -119,6 +127,8 @@ public final class StreamPlan {
     }
 
     /// What the largest tensor takes by itself.
+    ///
+    /// Walks over all tensors.
     public long largestBytes() {
         long largest = 0;
         for (int t = 0; t < size(); t++) {
@@ -128,6 +138,9 @@ public final class StreamPlan {
     }
 
     /// The longest run from a tensor on that takes at most so many bytes; the tensor alone if it takes more.
+    ///
+    /// Walks from `from` on and stops at the first tensor that does not fit, so all runs of a stream together cost
+    /// one walk.
     public Run run(int from, long capacity) {
         return run(from, size(), capacity);
     }
@@ -203,6 +216,9 @@ public final class StreamPlan {
     }
 
     /// Adds up what a run takes, for whichever of both layouts takes more.
+    ///
+    /// Adds up as the planner lays out: alignment between tensors, whole pages at the ends of a range. The two must
+    /// agree, or a batch would need more than its grant.
     private final class Measure {
         /// What the files before the one at hand take.
         private long before;
@@ -215,6 +231,7 @@ public final class StreamPlan {
         /// What the copies take in which tensors are handed out.
         private long owned;
 
+        /// Layouts are chosen for each file, so the larger of the two is settled when a file ends.
         void nextFile() {
             before += Math.max(inPlace, moved);
             inPlace = 0;
@@ -232,6 +249,7 @@ public final class StreamPlan {
             return before + Math.max(more, movedWith(tensor)) + owned + copied(tensor) <= capacity;
         }
 
+        /// @param alone whether it is handed out with its buffer, so that no copy is made
         void add(SelectedTensor tensor, boolean alone) {
             if (keepsFileLayout) {
                 inPlace = inPlaceWith(tensor);
@@ -243,10 +261,12 @@ public final class StreamPlan {
             owned += alone ? 0 : copied(tensor);
         }
 
+        /// 0 in a stream whose tensors are not owned.
         private long copied(SelectedTensor tensor) {
             return ownedAlone == Long.MAX_VALUE ? 0 : size(tensor);
         }
 
+        /// What the file takes with one tensor more if each has an aligned place.
         private long movedWith(SelectedTensor tensor) {
             return tensor.isEmpty() ? moved : Pages.alignUp(moved, settings.movedAlignment()) + size(tensor);
         }

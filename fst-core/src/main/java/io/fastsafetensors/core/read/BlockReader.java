@@ -14,6 +14,10 @@ import org.jspecify.annotations.Nullable;
 ///
 /// A block lands so that its page-aligned start coincides with a page-aligned address, with room for whole pages at
 /// both ends; then any part of it may be read directly.
+///
+/// Three ways, by what the page cache holds: out of the cache (a copy in memory), past it (O_DIRECT into the target,
+/// which neither fills the cache nor copies), or through it, where direct reads are not possible. A look at the cache
+/// costs a call; a block that is cached in part is looked at in steps.
 public final class BlockReader {
     /// A partly cached block is looked at in steps of this: small enough to use what is cached, large enough that a
     /// direct read of one is worth its trip.
@@ -32,6 +36,8 @@ public final class BlockReader {
     private final ReadCounters counters;
 
     /// @param file stays the caller's; what it can do is asked here, once
+    /// @param mode whether to read past the page cache always, never, or by what it holds
+    /// @param counters shared by all readers of the load
     public BlockReader(StorageFile file, DirectIo mode, ReadCounters counters) {
         this.file = file;
         this.mode = mode;
@@ -48,6 +54,8 @@ public final class BlockReader {
     }
 
     /// Reads the bytes `[from, to)` of the file.
+    ///
+    /// Bytes of the target outside `[from, to)`, up to whole pages, may be overwritten.
     ///
     /// @param target native memory
     /// @param targetOffset where the page of byte `from` lands; `target`'s address plus this is a multiple of the page
@@ -73,6 +81,9 @@ public final class BlockReader {
     }
 
     /// Whether the local copy of a remote file had what is wanted; if not, it is fetched.
+    ///
+    /// A copy that is damaged or unreadable is forgotten for these bytes, and the storage is asked: a broken cache
+    /// costs time and no load.
     private static boolean readCopy(CachedFile file, BlockReader copy, long from, long to, MemorySegment target,
             long targetOffset) {
         try {
@@ -84,8 +95,8 @@ public final class BlockReader {
         }
     }
 
-    /// Whether the page cache holds all of `[from, to)`, so that parts of it cost no trip to the disk each. Parts of the copy
-    /// of a remote file cost a checksum of more than themselves: it is read as a whole.
+    /// Whether the page cache holds all of `[from, to)`, so that parts of it cost no trip to the disk each. Parts of
+    /// the copy of a remote file cost a checksum of more than themselves: it is read as a whole.
     public boolean isCached(long from, long to) {
         return copied == null && mode != DirectIo.ALWAYS && residency != null && isCached(residency, from, to);
     }
@@ -180,6 +191,8 @@ public final class BlockReader {
 
     /// Whole pages at page-aligned offsets, the last one past the block's end: the room for them is the caller's
     /// promise. A short read goes on behind its last whole page.
+    ///
+    /// @param shift what is added to a file offset to get the offset in the target
     private void direct(DirectReads past, long from, long to, MemorySegment target, long shift) {
         long end = Pages.ceil(to);
         long at = Pages.floor(from);

@@ -4,6 +4,9 @@ import java.util.concurrent.atomic.LongAdder;
 
 /// Counters of the readers of one load; written by many threads, read by any. Adders and no atomic numbers, because
 /// every block of every thread counts; sums are exact once the readers have ended.
+///
+/// A byte is counted once, in one of three: cached, direct or buffered. Direct reads count whole pages, so the sum
+/// may be more than what was wanted.
 public final class ReadCounters {
     private final LongAdder cached = new LongAdder();
     private final LongAdder direct = new LongAdder();

@@ -25,9 +25,9 @@ import java.util.Objects;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
-/// Picks the backend for a device, by the rules that [Device] states: the one asked for by name, or the best of those that
-/// are available. A provider that turns out to be broken when it opens the device is rejected like one that is not available,
-/// and the next one is taken.
+/// Picks the backend for a device, by the rules that [Device] states: the one asked for by name, or the best of those
+/// that are available. A provider that turns out to be broken when it opens the device is rejected like one that is not
+/// available, and the next one is taken.
 ///
 /// A device that this process has open is shared: loaders of the same device through the same backend with the same
 /// switches get one [SharedBackend], and with it one context, one pool of page-locked slots and the idle streams.

@@ -52,6 +52,9 @@ public final class Providers {
     /// A backend's provider, asked once for what does not change, or why it cannot be used. The best one is the least: by
     /// priority, then by name; those that cannot be used come last.
     ///
+    /// Providers are foreign code: whatever they throw, errors of linking included, is caught here and made a reason.
+    /// Only errors of the virtual machine go on.
+    ///
     /// @param name its name, or its class's name if it cannot tell
     /// @param deviceType what it serves, `?` if it cannot tell
     /// @param priority its priority, 0 if it cannot tell
@@ -298,6 +301,8 @@ public final class Providers {
 
     /// As [#probe]; a provider made for another version of the SPI is also tried, since it may name what is not there any
     /// more where it opens a device or copies.
+    ///
+    /// Only for reports (`fst doctor`): a load finds out by itself, and goes on with the next provider.
     private static Probe tried(FoundBackend found) {
         Probe probe = probe(found);
         if (found.spiVersion() == SpiVersion.CURRENT || probe.found().isEmpty()) {

@@ -126,6 +126,9 @@ public record SliceView(Shape shape, Strided view, boolean contiguous, long byte
 
     /// The same elements as runs of whole bytes.
     ///
+    /// The innermost dimensions that form one run become a dimension of bytes, and the others keep their strides in
+    /// bytes; so a gather moves bytes and never looks inside one.
+    ///
     /// @throws SliceException if a run does not begin and end on whole bytes
     private static SliceView asBytes(String name, DType dtype, Strided view) {
         Shape shape = view.shape();
@@ -170,6 +173,8 @@ public record SliceView(Shape shape, Strided view, boolean contiguous, long byte
         }
 
         /// An end may be the size itself; unlike in Python, it may not be beyond.
+        ///
+        /// The reference refuses an end beyond the size; Python would cut it off.
         private static Bounds forwards(String name, int dim, long size, Slice.Range range) {
             boolean fromStart = range.start() == Slice.OPEN;
             long start = fromStart ? 0 : index(name, dim, size, range.start(), range.start());
@@ -180,6 +185,7 @@ public record SliceView(Shape shape, Strided view, boolean contiguous, long byte
             return new Bounds(start, stop <= start ? 0 : Math.ceilDiv(stop - start, range.step()));
         }
 
+        /// Counted from the start downwards, so the result is in reversed order.
         private static Bounds backwards(String name, int dim, long size, Slice.Range range) {
             long start = range.start() == Slice.OPEN ? size - 1
                     : index(name, dim, size, range.start(), range.start());
@@ -191,8 +197,8 @@ public record SliceView(Shape shape, Strided view, boolean contiguous, long byte
         }
     }
 
-    /// Walks over the runs of bytes that a slice takes of a tensor, by rising offset: where each begins in the tensor and where
-    /// it goes in the result. Allocates nothing on the way; for one thread.
+    /// Walks over the runs of bytes that a slice takes of a tensor, by rising offset: where each begins in the tensor
+    /// and where it goes in the result. Allocates nothing on the way; for one thread.
     public static final class Runs {
         private final long[] counts;
         private final long[] sourceStrides;

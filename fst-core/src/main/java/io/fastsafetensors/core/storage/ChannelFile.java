@@ -30,6 +30,10 @@ import org.jspecify.annotations.Nullable;
 /// The JDK does not tell which file a channel has open; its identity is that of the path, taken before and after opening.
 ///
 /// Where the file system has no positional reads, one thread reads at a time.
+///
+/// An interrupt of a thread in a channel operation closes the channel for everybody; the channel is then opened
+/// again, if the path still names the same version, and the operation is repeated. Mapping works without native
+/// access, since the JDK itself maps.
 final class ChannelFile extends OpenFile implements Mapping {
     /// Times that a file may be replaced between the two looks at it before that is an error.
     private static final int MOST_TRIES = 100;
@@ -59,6 +63,9 @@ final class ChannelFile extends OpenFile implements Mapping {
     }
 
     /// Opens a path of any file system.
+    ///
+    /// The identity is asked before and after opening; only if both are the same is it that of the open file. A path
+    /// that is replaced between the two is opened again.
     ///
     /// @param why why this way
     /// @throws StorageException if it cannot be opened, or is no regular file
@@ -107,6 +114,8 @@ final class ChannelFile extends OpenFile implements Mapping {
     }
 
     /// A channel with positional reads where the file system has one.
+    ///
+    /// A local path was resolved before, so a link found now was put there meanwhile, and is not followed.
     private static SeekableByteChannel channel(Path path, boolean local) throws IOException {
         OpenOption[] options = local ? new OpenOption[] {StandardOpenOption.READ, LinkOption.NOFOLLOW_LINKS}
                 : new OpenOption[] {StandardOpenOption.READ};
@@ -178,6 +187,7 @@ final class ChannelFile extends OpenFile implements Mapping {
         return reason;
     }
 
+    /// Buffers of the JDK have at most 2 GiB: one call reads no more.
     @Override
     public long read(long offset, MemorySegment target, long targetOffset, long bytes) {
         requireOpen();
@@ -246,6 +256,7 @@ final class ChannelFile extends OpenFile implements Mapping {
         }
     }
 
+    /// Reads in flight fail.
     @Override
     protected synchronized void release() {
         try {

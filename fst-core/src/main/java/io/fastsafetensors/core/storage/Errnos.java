@@ -12,6 +12,8 @@ import java.util.Map;
 
 /// The errno values of Linux that files meet, in words and with the way out; those behind the JDK's exceptions too.
 /// Names are those that people search for; texts end with what to do where anything can be done.
+///
+/// The numbers are those of x86-64 and AArch64, which agree for these.
 public final class Errnos {
     static final int ENOENT = 2;
     static final int EINTR = 4;

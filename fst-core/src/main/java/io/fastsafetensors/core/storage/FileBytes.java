@@ -1,5 +1,7 @@
 package io.fastsafetensors.core.storage;
 
+import io.fastsafetensors.error.StorageException;
+import io.fastsafetensors.error.Where;
 import io.fastsafetensors.spi.storage.StorageFile;
 import io.fastsafetensors.types.Location;
 import java.lang.foreign.Arena;
@@ -14,6 +16,7 @@ import java.util.Arrays;
 public final class FileBytes {
     /// Bytes of one read: a header of most models comes in one or two.
     private static final int BUFFER = 64 << 10;
+    /// Freed by the garbage collector when the thread has ended.
     private static final ThreadLocal<MemorySegment> BUFFERS = ThreadLocal
             .withInitial(() -> Arena.ofAuto().allocate(BUFFER, 8));
 
@@ -51,7 +54,26 @@ public final class FileBytes {
         return bytes;
     }
 
+    /// Reads all bytes of a range into memory: a storage may give less at a time.
+    ///
+    /// @param where what the range is of, for the message
+    /// @param target native memory
+    /// @throws StorageException if the file ends before the range does, because it shrank
+    public static void fill(StorageFile file, Where where, long offset, MemorySegment target, long targetOffset,
+            long bytes) {
+        for (long done = 0; done < bytes;) {
+            long got = file.read(offset + done, target, targetOffset + done, bytes - done);
+            if (got == 0) {
+                throw new StorageException("the file ended " + (bytes - done) + " bytes early: it shrank while it was"
+                        + " being read", where.withOffset(offset + done));
+            }
+            done += got;
+        }
+    }
+
     /// Reads at an offset, once: a storage may give fewer bytes than are wanted, and the caller goes on behind them.
+    ///
+    /// At most 64 KiB for each call.
     ///
     /// @return how many bytes were read, 1 at least, or 0 at the end of the file
     public int read(long offset, byte[] target, int targetOffset, int bytes) {

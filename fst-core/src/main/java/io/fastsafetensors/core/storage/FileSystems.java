@@ -14,6 +14,8 @@ final class FileSystems {
     }
 
     /// The file system of a magic number (statfs(2), linux/magic.h).
+    ///
+    /// Magic numbers are 32 bits; what statfs puts above them is cut off.
     static Kind of(long magic) {
         return switch ((int) magic) {
             case 0xEF53 -> new Kind("ext4", null);

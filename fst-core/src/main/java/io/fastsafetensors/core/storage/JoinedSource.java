@@ -1,5 +1,7 @@
 package io.fastsafetensors.core.storage;
 
+import io.fastsafetensors.core.storage.DerivedSource.TensorPlaces;
+import io.fastsafetensors.core.storage.DerivedSource.ReadWindows;
 import io.fastsafetensors.error.StorageException;
 import io.fastsafetensors.spi.storage.StorageFile;
 import io.fastsafetensors.types.Location;
@@ -13,6 +15,9 @@ import java.util.List;
 ///
 /// Runs follow one another in the part's file without a gap, because a box is row-major itself. Those that are shorter
 /// than 256 KiB are read together; longer ones are worth a read each, and go straight into the target.
+///
+/// Positions are computed rather than kept: a box of a tensor may have millions of runs. They ascend with the run's
+/// number, so the run at an offset is found by bisection.
 public final class JoinedSource implements DerivedSource {
     /// Bytes of one read of runs that are scattered afterwards; small enough to stay in a processor's cache between the
     /// two.
@@ -160,6 +165,8 @@ public final class JoinedSource implements DerivedSource {
             }
 
             /// Where a run begins in the whole.
+            ///
+            /// A run's number is taken apart by the counts of runs under each dimension, like the digits of a number.
             private long place(long run) {
                 long at = start;
                 long rest = run;
@@ -203,6 +210,9 @@ public final class JoinedSource implements DerivedSource {
 
             /// Reads as many runs as a window holds.
             ///
+            /// At least one run; each is shorter than the window. Of the first and the last one only what is wanted
+            /// is copied.
+            ///
             /// @return the one after them
             private long together(long run, long from, long to, MemorySegment target, long targetOffset) {
                 long last = Math.min(firstAfter(to - 1) + 1, Math.min(runs, run + WINDOW / runBytes));
@@ -226,19 +236,9 @@ public final class JoinedSource implements DerivedSource {
                 return last;
             }
 
-            /// Reads all of it: storages may give less at a time.
+            /// @param offset the first byte, in the box
             private void fill(long offset, MemorySegment into, long at, long bytes) {
-                for (long done = 0; done < bytes;) {
-                    long where = box.fileOffset() + offset + done;
-                    long got = file.read(where, into, at + done, bytes - done);
-                    if (got == 0) {
-                        throw new StorageException(
-                                "the file ended " + (bytes - done) + " bytes early: it shrank while it"
-                                        + " was being read",
-                                file.location().where().withOffset(where));
-                    }
-                    done += got;
-                }
+                FileBytes.fill(file, file.location().where(), box.fileOffset() + offset, into, at, bytes);
             }
         }
     }

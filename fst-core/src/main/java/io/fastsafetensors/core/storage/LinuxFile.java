@@ -1,7 +1,7 @@
 package io.fastsafetensors.core.storage;
 
 import io.fastsafetensors.core.linux.ffm.LibC;
-import io.fastsafetensors.core.linux.ffm.Statx;
+import io.fastsafetensors.core.linux.ffm.LibC.Statx;
 import io.fastsafetensors.error.StorageException;
 import io.fastsafetensors.spi.storage.CacheResidency;
 import io.fastsafetensors.spi.storage.DescriptorAccess;
@@ -20,6 +20,12 @@ import java.util.concurrent.locks.LockSupport;
 ///
 /// The file stays the one that was opened, whatever its path names later: the second descriptor is opened through
 /// `/proc/self/fd`, and identities are asked of the descriptor. Used by many threads at once; reads allocate nothing.
+///
+/// The status of the descriptor is asked with each block ([#currentIdentity]), so that a write during the load is
+/// found out wherever it happens. Reads go by the address of the target, so the caller keeps the segment alive.
+///
+/// Direct reads may be refused when the descriptor is opened or with the first read; from then on [#readDirect]
+/// returns `REFUSED` and the file is read through the page cache.
 final class LinuxFile extends OpenFile implements CacheResidency, DirectReads, Mapping, DescriptorAccess {
     /// Times that a call is made again after EINTR or EAGAIN.
     private static final int MOST_RETRIES = 1000;
@@ -54,6 +60,7 @@ final class LinuxFile extends OpenFile implements CacheResidency, DirectReads, M
     /// the file.
     private int refusedFd = NONE;
 
+    /// The descriptor is this object's once the constructor has returned; until then it is the caller's.
     private LinuxFile(LibC c, Location location, byte[] path, int fd) {
         super(location);
         this.c = c;
@@ -143,6 +150,8 @@ final class LinuxFile extends OpenFile implements CacheResidency, DirectReads, M
                 && status.seconds() == seconds && status.nanos() == nanos;
     }
 
+    /// Asks for the path again, links followed. A path that names nothing any more counts as current: what was
+    /// removed was not replaced.
     @Override
     public boolean isCurrent() {
         requireOpen();
@@ -182,6 +191,7 @@ final class LinuxFile extends OpenFile implements CacheResidency, DirectReads, M
         return Math.max(0, c.preadv2(fd, target.address() + targetOffset, bytes, offset, LibC.RWF_NOWAIT));
     }
 
+    /// Also writes back what is dirty, of whichever process.
     @Override
     public boolean evict() {
         requireOpen();
@@ -189,6 +199,7 @@ final class LinuxFile extends OpenFile implements CacheResidency, DirectReads, M
         return c.fsync(fd) == 0 && c.posix_fadvise(fd, 0, 0, LibC.POSIX_FADV_DONTNEED) == 0;
     }
 
+    /// May return less than was wanted: a call reads at most 2 GiB.
     @Override
     public long read(long offset, MemorySegment target, long targetOffset, long bytes) {
         requireOpen();
@@ -300,6 +311,8 @@ final class LinuxFile extends OpenFile implements CacheResidency, DirectReads, M
     }
 
     /// Errors of close(2) say nothing of a file that was only read.
+    ///
+    /// Called once.
     @Override
     protected synchronized void release() {
         c.close(fd);

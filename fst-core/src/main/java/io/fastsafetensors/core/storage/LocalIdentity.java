@@ -1,6 +1,6 @@
 package io.fastsafetensors.core.storage;
 
-import io.fastsafetensors.core.linux.ffm.Statx;
+import io.fastsafetensors.core.linux.ffm.LibC.Statx;
 import io.fastsafetensors.spi.storage.FileIdentity;
 import java.io.IOException;
 import java.nio.file.FileSystems;
@@ -17,6 +17,9 @@ import java.util.Objects;
 /// Text, compared as a whole and shown as it is in the message that says what changed. The two ways of asking spell a
 /// device differently, so one file is asked about in one way throughout. The time of change is in nanoseconds, so that
 /// a rewrite of the same length in the same second is seen wherever the file system keeps them.
+///
+/// Inode numbers are used again, and a copied file may keep the time of its source: no part alone tells versions
+/// apart.
 final class LocalIdentity {
     private LocalIdentity() {
     }
@@ -42,6 +45,7 @@ final class LocalIdentity {
         return FileIdentity.of("file " + all.fileKey(), all.size(), changed(all.lastModifiedTime()));
     }
 
+    /// As precise as the file system keeps it.
     private static String changed(FileTime time) {
         Instant instant = time.toInstant();
         return changed(instant.getEpochSecond(), instant.getNano());

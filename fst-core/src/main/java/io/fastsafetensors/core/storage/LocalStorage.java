@@ -2,7 +2,7 @@ package io.fastsafetensors.core.storage;
 
 import io.fastsafetensors.core.linux.ffm.LibC;
 import io.fastsafetensors.core.linux.ffm.PlatformLibC;
-import io.fastsafetensors.core.linux.ffm.Statx;
+import io.fastsafetensors.core.linux.ffm.LibC.Statx;
 import io.fastsafetensors.error.StorageException;
 import io.fastsafetensors.spi.storage.SharedChannel;
 import io.fastsafetensors.spi.storage.Storage;
@@ -25,6 +25,8 @@ import org.jspecify.annotations.Nullable;
 ///
 /// Looking (kind, list) goes through the JDK even on Linux: it is done a few times for a load, and [Files] knows every
 /// file system. Only opening and reading are worth calls of their own.
+///
+/// Which of the two ways files are read by is decided once for the process.
 public final class LocalStorage implements Storage {
     private static final LocalStorage PLATFORM = detect();
 

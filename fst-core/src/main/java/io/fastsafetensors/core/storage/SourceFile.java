@@ -18,6 +18,9 @@ import org.jspecify.annotations.Nullable;
 ///
 /// Locks are taken in one order: a derived file's, its parts', the table's. Room for another file is made, and parts
 /// are opened, before any of them is taken.
+///
+/// The version is that of the first opening, which is the header's; whoever opens the file again for data gets the
+/// same version or an error.
 public final class SourceFile {
     private final SourceFiles table;
     private final Location location;
@@ -120,6 +123,8 @@ public final class SourceFile {
     }
 
     /// The open file with one user more; null if it is not open, and then nothing has changed.
+    ///
+    /// The file leaves the list of those that may be closed when it gets its first user.
     private synchronized @Nullable StorageFile retainOpen() {
         if (open != null && users++ == 0) {
             table.busy(this);
@@ -164,6 +169,8 @@ public final class SourceFile {
     }
 
     /// Closes it, whether somebody uses it or not.
+    ///
+    /// Users find a closed file then: called when the load has ended.
     synchronized void closeNow() {
         StorageFile mine = open;
         if (mine != null) {
@@ -235,6 +242,9 @@ public final class SourceFile {
 
     /// Makes sure that the open file still is the version that it was. Allocates nothing unless it is not.
     ///
+    /// Called for each block by each reader. The storage is asked without a lock; a file that is not open is not
+    /// asked, and is compared when it is opened again.
+    ///
     /// @throws StorageException saying what changed
     public void requireUnchanged() {
         for (int i = 0; i < parts.size(); i++) {
@@ -263,6 +273,9 @@ public final class SourceFile {
     }
 
     /// Makes sure that its location still names the version that was read, or nothing.
+    ///
+    /// A replaced file is an error although its bytes were read to the end: the checkpoint's files would be of two
+    /// versions.
     ///
     /// @throws StorageException saying what changed
     public void requireCurrent() {

@@ -19,6 +19,9 @@ import java.util.Set;
 /// The files that one load, stream, rewrite or plan reads, headers and data: each is opened once and stays open until the
 /// last holder of this lets go. Where there are more than the process may have open, those that nobody uses are closed,
 /// the longest unused first, and must be the same ones when they are opened again. Thread-safe.
+///
+/// Locks: a file's own first, then this one; what opens or closes a file runs without this one, since it may take
+/// long.
 public final class SourceFiles implements AutoCloseable {
     /// Files that stay open for a load where the process may have more.
     private static final int MOST = 512;
@@ -52,6 +55,9 @@ public final class SourceFiles implements AutoCloseable {
 
     /// Files that stay open for a load; one holder.
     ///
+    /// A quarter of the process's limit of descriptors at the most, since other loads and the program itself want
+    /// some.
+    ///
     /// @param storages held until this is closed
     public static SourceFiles forLoad(Storages storages) {
         return new SourceFiles(storages, Math.min(MOST, Limit.DESCRIPTORS / SHARE));
@@ -66,6 +72,9 @@ public final class SourceFiles implements AutoCloseable {
 
     /// The same files for later reads, when these may be closed: each must be the version that was read here.
     /// They are closed as soon as nobody uses them; one holder.
+    ///
+    /// For reads that come long after the headers, such as [io.fastsafetensors.api.Checkpoint#read]: what is opened
+    /// is compared with the version that is known.
     ///
     /// @param opener held until the result is closed
     public SourceFiles again(Storages opener) {
@@ -99,6 +108,7 @@ public final class SourceFiles implements AutoCloseable {
     private static final class Limit {
         private static final int DESCRIPTORS = read();
 
+        /// The soft limit, which is what `open` goes by.
         private static int read() {
             try {
                 for (String line : Files.readAllLines(Path.of("/proc/self/limits"))) {
@@ -145,6 +155,9 @@ public final class SourceFiles implements AutoCloseable {
 
     /// Adds a file that is made of others. Parts are looked up here, so they need not be known before.
     ///
+    /// The location has the scheme of the source's name, so it is no path and no storage serves it. A second source
+    /// of the same name gets a number in its directory.
+    ///
     /// @param name the last name of its location, and what messages call it
     /// @return where [#file(Location)] finds it; no storage knows it
     public synchronized Location derive(DerivedSource source, Location directory, String name) {
@@ -170,6 +183,8 @@ public final class SourceFiles implements AutoCloseable {
     }
 
     /// Opens a file for which room was made.
+    ///
+    /// Where it fails, the room is free again.
     StorageFile open(SourceFile file) {
         boolean done = false;
         try {
@@ -224,6 +239,8 @@ public final class SourceFiles implements AutoCloseable {
     }
 
     /// Whether a file that nobody uses stays open.
+    ///
+    /// Derived files never stay: what they hold is their parts.
     synchronized boolean keep(SourceFile file) {
         return !file.isDerived() && holders > 0 && opened <= most && idle.add(file);
     }

@@ -20,6 +20,8 @@ public final class StorageReports {
     }
 
     /// How a file would be read, and what the page cache holds of it now.
+    ///
+    /// Reads at most one page.
     public static StorageReport of(SourceFile file) {
         StorageFile open = file.retain();
         try {

@@ -24,6 +24,8 @@ import java.util.TreeSet;
 /// Core brings the storages of paths and of memory itself, so that a load of a local file looks for no provider: a look
 /// constructs every storage provider on the class path. All other schemes are served by providers, each storage behind
 /// [CachedStorage], and stay open until the end because connections and credentials are worth keeping between files.
+///
+/// The lock is held while a provider is looked for, so each scheme is looked for once.
 public final class Storages implements AutoCloseable {
     /// The scheme of paths; no provider may serve it.
     private static final String PATHS = "file";
@@ -91,6 +93,8 @@ public final class Storages implements AutoCloseable {
     }
 
     /// Around a storage that is closed if its cache cannot be opened.
+    ///
+    /// Around every storage but those that core brings; where caching is off the storage itself is returned.
     private Storage cached(Storage storage) {
         boolean done = false;
         try {

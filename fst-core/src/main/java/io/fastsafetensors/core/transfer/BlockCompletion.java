@@ -7,24 +7,34 @@ import io.fastsafetensors.core.plan.ReadPlan;
 import java.util.concurrent.atomic.AtomicIntegerArray;
 import org.jspecify.annotations.Nullable;
 
-/// Tracks the blocks of a plan that have arrived: lets threads wait for them, counts their bytes, tells a listener, and notes
-/// when the first tensor and the last block were complete. Readers report, any thread waits.
+/// Tracks the blocks of a plan that have arrived: lets threads wait for them, counts their bytes, tells a listener, and
+/// notes when the first tensor and the last block were complete. Readers report, any thread waits.
 ///
-/// Everything that is noted of a block is written before the block can be seen, so a thread that sees its last block sees the
-/// times and the bytes too. A block that has arrived stays, even if the load fails later.
+/// Everything that is noted of a block is written before the block can be seen, so a thread that sees its last block
+/// sees the times and the bytes too. A block that has arrived stays, even if the load fails later.
+///
+/// Two locks, never nested: [#changed] guards what is noted of blocks and is what waiters wait on; [#telling] keeps
+/// reports to the listener in order. Whether a block has arrived is read without a lock, so that `get` of a tensor
+/// that is complete costs a look at each of its blocks.
 public final class BlockCompletion {
     private final ReadPlan plan;
     private final ProgressListener listener;
+    /// 1 for each block that is in place. Written under [#changed], after the time and the bytes of the block; read
+    /// without it.
     private final AtomicIntegerArray arrived;
     private final Object changed = new Object();
     /// Keeps the calls of the listener apart, and in the order of the bytes. Not the monitor that others wait for: what a
     /// listener does may take as long as it likes.
     private final Object telling = new Object();
+    /// How many threads wait. While it is 0 nobody is notified: most loads have one waiter or none, and thousands of
+    /// blocks. Guarded by [#changed].
     private int waiting;
+    /// Bytes of the blocks that have arrived. Written under [#changed] only, so that adding to it is no race.
     private volatile long bytes;
     private volatile long firstTensorNanos;
     private volatile long allDoneNanos;
     private volatile @Nullable RuntimeException failure;
+    /// Whether some caller got the failure. What cannot be released later is then not thrown once more by a close.
     private volatile boolean told;
 
     /// No block of the plan has arrived.
@@ -37,6 +47,10 @@ public final class BlockCompletion {
     }
 
     /// A block is in place.
+    ///
+    /// Called once for each block. The listener is called after the block counts, on this thread and without
+    /// [#changed]: it may take long, or ask for tensors that are complete. Two reports may tell the same number,
+    /// where two blocks arrived between them; a later one never tells less.
     public void arrive(int block) {
         synchronized (changed) {
             noteFirstTensor(block);
@@ -95,6 +109,8 @@ public final class BlockCompletion {
 
     /// Ends the waiting of everybody whose blocks are not there. The first failure stays.
     ///
+    /// Blocks that have arrived stay usable, and blocks under way may still arrive afterwards.
+    ///
     /// @return whether this was the first
     public boolean fail(RuntimeException why) {
         synchronized (changed) {
@@ -118,6 +134,8 @@ public final class BlockCompletion {
     }
 
     /// Throws what failed the load, if anything did: to each caller an exception of its own.
+    ///
+    /// The load counts as told from then on.
     public void requireSuccess() {
         RuntimeException why = failure;
         if (why != null) {
@@ -137,6 +155,9 @@ public final class BlockCompletion {
     }
 
     /// Waits for the blocks `[first, last]`.
+    ///
+    /// Returns as soon as these blocks are there, whatever became of the rest of the load. Not to be called on a
+    /// reader's thread, which would wait for itself; see [ReaderThreads#requireMayWait(String)].
     ///
     /// @param what what they are, for the message
     /// @throws io.fastsafetensors.error.LoadInterruptedException if the thread is interrupted
@@ -164,6 +185,7 @@ public final class BlockCompletion {
         }
     }
 
+    /// What is there counts although the load has failed.
     private void requireThere(int first, int last) {
         if (!isThere(first, last)) {
             requireSuccess();

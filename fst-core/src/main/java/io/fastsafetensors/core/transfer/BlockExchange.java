@@ -7,11 +7,16 @@ import org.jspecify.annotations.Nullable;
 /// get all. The readers of a load report which have been read; the exchange runs on a thread of the load's own.
 ///
 /// A load that has one calls [#run(Load)] once unless its plan has no block, and [#close()] once in any case.
+///
+/// The exchange is collective: a rank that does not take part any more says so by [#failed], or the others would wait
+/// for it until their timeout.
 public interface BlockExchange extends AutoCloseable {
     /// The blocks that this rank reads, in the order in which it reads them.
     int[] reads();
 
     /// A block that this rank reads is in place here. Called by readers.
+    ///
+    /// Does not block: an exchange that is slow holds back no read.
     void arrived(int block);
 
     /// The load has failed or is cancelled: nothing more is read. From any thread; the first reason stays.

@@ -2,7 +2,7 @@ package io.fastsafetensors.core.transfer;
 
 import io.fastsafetensors.core.plan.Pages;
 import io.fastsafetensors.core.plan.PlannedFile;
-import io.fastsafetensors.core.plan.PlannedTensor;
+import io.fastsafetensors.core.plan.PlannedTensors.PlannedTensor;
 import io.fastsafetensors.core.plan.PlannedTensors;
 import io.fastsafetensors.core.shard.Part;
 import io.fastsafetensors.spi.Strided;
@@ -11,6 +11,11 @@ import io.fastsafetensors.types.Shape;
 
 /// Cuts a block into the runs that move as one: consecutive tensors that keep their distances. Most blocks are one run,
 /// since most tensors are multiples of the alignment; reused by one reader, so that nothing is allocated for a block.
+///
+/// A run ends where file and buffer stop running in parallel (an alignment gap, a tensor that is not loaded), where
+/// the conversion changes, and at rows of a partition. Rows are handed over as one gather where they are many and
+/// short, because a copy has a price of its own on every device; long ones are as fast one by one, and rows of
+/// elements smaller than a byte go one by one where they are converted, because kernels gather whole bytes.
 final class BlockRuns {
     /// Consumes runs.
     interface Sink {
@@ -68,6 +73,8 @@ final class BlockRuns {
     private final Sink sink;
     /// The file offset of the page of the block's first byte, from which sources are counted.
     private long base;
+    /// The pending run: the file bytes `[runStart, runEnd)`, empty between two runs, which go to `[runTarget,
+    /// runTargetEnd)` of the buffer.
     private long runStart;
     private long runEnd;
     private long runTarget;
@@ -82,6 +89,9 @@ final class BlockRuns {
     }
 
     /// Hands the runs of bytes `[start, end)` of a file to the sink.
+    ///
+    /// Bytes of the block that belong to no tensor of the plan are left out. The sink is called in the order of the
+    /// file's bytes, and does not call back.
     void forEach(PlannedFile file, long start, long end) {
         base = Pages.floor(start);
         runStart = start;
@@ -104,6 +114,9 @@ final class BlockRuns {
     }
 
     /// The rows of a tensor between two bytes: those cut by the block's ends one by one, the whole ones together.
+    ///
+    /// At most the first and the last row are cut by the block's ends. Whole rows have equal distances, so a stride
+    /// says where they are.
     private void addRows(PlannedTensors tensors, int index, long first, long last) {
         PlannedTensor tensor = tensors.get(index);
         Part part = tensor.part();
@@ -158,6 +171,8 @@ final class BlockRuns {
         runTargetEnd = target + scaled(last - first, source, result);
     }
 
+    /// The bytes that a run takes as another dtype. Blocks are cut at whole granules of what is converted, so nothing
+    /// is rounded.
     private static long scaled(long bytes, DType source, DType result) {
         return source == result ? bytes : Math.multiplyExact(bytes, 8) / source.bits() * result.bits() / 8;
     }

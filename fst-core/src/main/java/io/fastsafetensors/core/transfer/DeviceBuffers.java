@@ -12,6 +12,8 @@ import org.jspecify.annotations.Nullable;
 /// Allocating gigabytes takes as long as reading the first blocks; so readers begin before, and wait here only when a block
 /// has been read and its buffer is not there yet. Thread-safe.
 public final class DeviceBuffers {
+    /// By file; null before, and for files of which nothing is loaded. No reference is counted here: the load's state
+    /// has one for as long as readers run.
     private final AtomicReferenceArray<@Nullable SharedBuffer> buffers;
 
     /// No buffer yet.
@@ -34,6 +36,9 @@ public final class DeviceBuffers {
 
     /// A file's buffer; waits for it.
     ///
+    /// An interrupt does not end the wait: readers are the project's own threads.
+    ///
+    /// @param stopped looked at again whenever [#wakeUp()] is called
     /// @return null if stopped
     @Nullable
     DeviceBuffer get(int file, BooleanSupplier stopped) {

@@ -15,6 +15,10 @@ import java.util.List;
 
 /// The parts of one block of de-quantised tensors: elements and scales, read into a slot together, copied to the device
 /// together, and multiplied to the tensors' places there. Used by one reader.
+///
+/// What crosses the link is the quantised elements with their scales, a half or a quarter of the product. The product
+/// is made on the device by the backend's kernel, in the order of the stream, so the elements need no fence of their
+/// own.
 final class DeviceProducts implements QuantizedReads.Sink {
     private final LoadContext load;
     /// The parts of the block at hand, in the order of their tensors.
@@ -23,6 +27,8 @@ final class DeviceProducts implements QuantizedReads.Sink {
     /// The tensor whose parts are being read: what is told of a part does not name it.
     private int tensor;
     /// Bytes of the slot that are in use.
+    ///
+    /// −1 once some part of the block cannot be read so.
     private long used;
 
     /// Elements and scales in the slot, and where their product goes; see [QuantizedReads.Sink#quantized].
@@ -36,6 +42,9 @@ final class DeviceProducts implements QuantizedReads.Sink {
     }
 
     /// Reads a block.
+    ///
+    /// Where it returns false the slot holds nothing of use, and the block is read as what it becomes, de-quantised
+    /// by the host.
     ///
     /// @return whether the slot holds it now; if not, some part of it can only be read as what it becomes
     boolean read(int block, MemorySegment slot) {
@@ -71,6 +80,9 @@ final class DeviceProducts implements QuantizedReads.Sink {
     }
 
     /// Submits the copy of what was read, and the multiplications.
+    ///
+    /// One copy for the block, however many tensors it has parts of. Work of the next block is ordered behind these
+    /// multiplications by the stream, so `between` may serve for it too.
     ///
     /// @param between device memory as large as the slot
     void send(MemorySegment slot, CopyStream stream, Kernels kernels, DeviceBuffer between, DeviceBuffer target) {

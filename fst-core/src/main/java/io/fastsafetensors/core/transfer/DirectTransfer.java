@@ -1,7 +1,7 @@
 package io.fastsafetensors.core.transfer;
 
 import io.fastsafetensors.core.jfr.Recorder;
-import io.fastsafetensors.core.jfr.Span;
+import io.fastsafetensors.core.jfr.Recorder.Span;
 import io.fastsafetensors.core.memory.LoadMemory;
 import io.fastsafetensors.core.plan.BlockTable;
 import io.fastsafetensors.core.plan.Pages;
@@ -20,6 +20,10 @@ import org.jspecify.annotations.Nullable;
 ///
 /// Takes its stream and its device memory when it is made, so that a reader without either fails before it reads. Each
 /// block is waited for, because the next one is read into the same memory; several readers keep the link busy.
+///
+/// Direct storage wants offsets of the file and of the memory aligned, while tensors begin anywhere: hence whole
+/// pages into memory of the reader's own, and a copy within the device. It is the only path on which the host sees no
+/// byte, so digests of converted tensors cannot be checked on it.
 final class DirectTransfer implements BlockTransfer, BlockRuns.Sink {
     private final LoadContext load;
     private final Backend backend;
@@ -46,6 +50,8 @@ final class DirectTransfer implements BlockTransfer, BlockRuns.Sink {
         }
     }
 
+    /// The last page of a file may be cut, so a read is short there; only one that ends before the block does is a
+    /// failure.
     @Override
     public void transfer(int index) {
         BlockTable blocks = load.blocks();
@@ -103,6 +109,7 @@ final class DirectTransfer implements BlockTransfer, BlockRuns.Sink {
         // Every block was in place when the transfer returned.
     }
 
+    /// The stream is waited for first: a copy under way reads the pages.
     @Override
     public void close() {
         Releases releases = new Releases();

@@ -13,6 +13,8 @@ public final class Failures {
     /// What one of the callers that a failure reaches throws: an exception of its own, of the same type and with the same
     /// words, with the failure as its cause.
     ///
+    /// Suppressed exceptions stay with the cause.
+    ///
     /// @param failure of the project's family, or what a listener or a backend threw: of the JDK's common types the same
     ///        type again, of others an [IllegalStateException] that names it
     public static RuntimeException copy(RuntimeException failure) {

@@ -1,6 +1,7 @@
 package io.fastsafetensors.core.transfer;
 
-import io.fastsafetensors.core.plan.FileTransfer;
+import io.fastsafetensors.core.transfer.MappedFiles.MappedFile;
+import io.fastsafetensors.core.plan.PlannedFile.FileTransfer;
 import io.fastsafetensors.core.plan.PlannedFile.PlannedPath;
 import io.fastsafetensors.spi.Releases;
 import java.util.EnumSet;
@@ -11,6 +12,10 @@ import org.jspecify.annotations.Nullable;
 
 /// The transfer paths of a checkpoint's files, with the mappings that were taken for those that are mapped. Closed when
 /// the load has ended, or was never begun.
+///
+/// Decided once, before the plan is made, because the plan depends on it: where a block goes and how long it is
+/// follows from the path. Mapped files count as in use from the decision to [#close()], so that another load does not
+/// unmap them.
 public final class FileTransfers implements AutoCloseable {
     private final List<FileTransfer> routes;
     private final List<Optional<MappedFile>> mapped;
@@ -44,6 +49,8 @@ public final class FileTransfers implements AutoCloseable {
     }
 
     /// The transfer paths of some of the files, none of which is mapped.
+    ///
+    /// For a batch of a stream. Closing it gives back nothing, because nothing was taken for it.
     ///
     /// @param first the first of them
     public FileTransfers part(int first, int files) {

@@ -1,7 +1,7 @@
 package io.fastsafetensors.core.transfer;
 
 import io.fastsafetensors.core.jfr.Recorder;
-import io.fastsafetensors.core.jfr.Span;
+import io.fastsafetensors.core.jfr.Recorder.Span;
 import io.fastsafetensors.core.memory.LoadMemory;
 import io.fastsafetensors.core.plan.BlockTable;
 import io.fastsafetensors.core.plan.Pages;
@@ -20,6 +20,9 @@ import org.jspecify.annotations.Nullable;
 /// A block of a file that is planned in place is read straight to where its tensors stay: nothing is copied. Any other
 /// block is read into the slot, from where this thread copies, converts or gathers each run to its place. The next block is
 /// read into the same slot, so conversions, which are queued on a stream, are waited for before the block counts.
+///
+/// A block counts as arrived when [#transfer(int)] returns, so this has nothing in flight. `PlannedPath.IN_PLACE`
+/// needs neither slot nor stream: a load in place allocates nothing besides its buffers.
 final class HostTransfer implements BlockTransfer, BlockRuns.Sink {
     private final LoadContext load;
     private final Backend backend;
@@ -42,6 +45,7 @@ final class HostTransfer implements BlockTransfer, BlockRuns.Sink {
         this.backend = load.backend().get();
     }
 
+    /// The buffer is waited for before the read, because a block in place is read into it.
     @Override
     public void transfer(int index) {
         BlockTable blocks = load.blocks();
@@ -89,6 +93,8 @@ final class HostTransfer implements BlockTransfer, BlockRuns.Sink {
                 new BufferSlice(target(), targetOffset, to.byteSize(elements)), to, elements);
     }
 
+    /// Rows of one dtype are copied by the host, one by one; a conversion goes through the backend's kernel in one
+    /// call.
     @Override
     public void gather(long source, BlockRuns.Rows rows, DType from, long targetOffset, DType to) {
         if (packed) {
@@ -119,6 +125,7 @@ final class HostTransfer implements BlockTransfer, BlockRuns.Sink {
         return mine;
     }
 
+    /// The same for every block of this reader; freed with it.
     private DeviceBuffer slot() {
         LoadMemory.Scratch mine = slot;
         if (mine == null) {
@@ -128,6 +135,7 @@ final class HostTransfer implements BlockTransfer, BlockRuns.Sink {
         return mine.buffer();
     }
 
+    /// Not of a pool, of which there is none where the host can address the memory.
     private CopyStream stream() {
         CopyStream mine = stream;
         if (mine == null) {

@@ -48,12 +48,16 @@ record LoadContext(ReadPlan plan, DeviceBuffers places, OpenFiles files, FileTra
     /// A block is in place, by whatever way. Its bytes count only if its file still is the version that it was: what was
     /// read before a write is of that version.
     ///
+    /// Called by the reader, once for each block. A failure here fails the load, after the block's memory was filled:
+    /// nobody sees a tensor of which a block does not count.
+    ///
     /// @throws io.fastsafetensors.error.StorageException saying what changed
     void arrived(int block) {
         files.blockDone(plan.blocks().file(block));
         whenArrived.accept(block);
     }
 
+    /// For transfer paths that stage; there is always a pool where files take them.
     SlotPool slots() {
         if (pool == null) {
             throw new AssertionError("planned for memory that the host can address");

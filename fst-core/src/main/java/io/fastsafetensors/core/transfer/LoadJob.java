@@ -2,7 +2,7 @@ package io.fastsafetensors.core.transfer;
 
 import io.fastsafetensors.api.LoadOptions;
 import io.fastsafetensors.api.ProgressListener;
-import io.fastsafetensors.core.jfr.Span;
+import io.fastsafetensors.core.jfr.Recorder.Span;
 import io.fastsafetensors.core.memory.LoadMemory;
 import io.fastsafetensors.core.memory.Resources;
 import io.fastsafetensors.core.memory.SharedBackend;
@@ -29,6 +29,12 @@ import org.jspecify.annotations.Nullable;
 ///
 /// Workers (the readers, and the thread of an exchange) are counted. Who starts one counts as one meanwhile, so the count
 /// reaches zero once, when nothing touches memory or files any more; the thread that brings it there ends the load.
+///
+/// A failure goes through [#failed] first, which stops the readers and wakes all waiters, and only then are transfers
+/// closed and resources released. So what waiters get is the reason, not what it led to.
+///
+/// Locks: [#afterwards] guards what the end of the load does. It is not held while a resource is released or what
+/// others asked for runs. Blocks are taken by an atomic counter; no lock is taken for a block here.
 public final class LoadJob {
     /// How long a reader reads before it lets another load's reader have its thread.
     private static final long TURN_NANOS = 20_000_000;
@@ -68,6 +74,8 @@ public final class LoadJob {
     private final ReadConcurrency pace;
     private final boolean remote;
     /// The blocks to read, in this order.
+    ///
+    /// Without an exchange the plan's own order, in which the first tensors are complete first.
     private final int[] blocks;
 
     /// @param places the buffers of the files; they may come while the readers read already
@@ -110,6 +118,9 @@ public final class LoadJob {
     }
 
     /// Starts the readers. What goes wrong with that fails the load, like everything later.
+    ///
+    /// Called once. This thread counts as a worker until all readers are started, so that a reader which ends at once
+    /// does not end the load.
     public void start() {
         running.set(1);
         try {
@@ -120,6 +131,7 @@ public final class LoadJob {
         workerEnded();
     }
 
+    /// The pool is told before the first reader starts, so that it makes slots while readers read.
     private void startAll() {
         SlotPool slots = context.pool();
         if (slots != null) {
@@ -164,12 +176,15 @@ public final class LoadJob {
         }
     }
 
+    /// The one place where the load ends; the thread that calls it last may be a reader's, an exchange's, or the one
+    /// that started the load.
     private void workerEnded() {
         if (running.decrementAndGet() == 0) {
             end();
         }
     }
 
+    /// Whatever is thrown on a worker ends here: a thread of the pool goes on to other loads.
     private void work(Runnable work) {
         try {
             ReaderThreads.runAsReader(work);
@@ -212,6 +227,9 @@ public final class LoadJob {
         };
     }
 
+    /// Ends when no block is left, the load is stopped, other loads have waited for a turn, or this reader is one too
+    /// many. Copies under way are waited for before the thread is given away.
+    ///
     /// @param transfers of this reader, made when the first block of their path comes
     private void read(Map<PlannedPath, BlockTransfer> transfers) {
         long begin = System.nanoTime();
@@ -235,6 +253,7 @@ public final class LoadJob {
         }
     }
 
+    /// An `EnumMap`, so that a lookup for each block costs an array access.
     private BlockTransfer transferOf(int block, Map<PlannedPath, BlockTransfer> transfers) {
         PlannedPath path = context.fileOf(block).path();
         BlockTransfer transfer = transfers.get(path);
@@ -255,10 +274,14 @@ public final class LoadJob {
     }
 
     /// Whatever goes wrong fails the load, with what the file is found to be as the reason where that explains it.
+    ///
+    /// Called on any worker. A file that was replaced or cut explains most failures of reads better than their own
+    /// message does, so that is looked at first.
     private void failed(Throwable e) {
         fail(files.reasonOf(failure(e)));
     }
 
+    /// Errors (out of memory, a failed assertion) reach callers as a [BackendException] with the error as its cause.
     private RuntimeException failure(Throwable e) {
         return e instanceof RuntimeException known ? known
                 : new BackendException("a reader thread failed: " + e, Where.backend(backend.get().name()), e);
@@ -284,6 +307,7 @@ public final class LoadJob {
         }
     }
 
+    /// A cancellation is why nobody gets tensors any more, and no failure: it is not what a close throws.
     private boolean isCancellation(@Nullable RuntimeException why) {
         synchronized (afterwards) {
             return why != null && why.equals(cancellation);
@@ -291,6 +315,8 @@ public final class LoadJob {
     }
 
     /// Wakes all that wait for a block, a buffer or a slot; readers notice between two blocks.
+    ///
+    /// The order matters: the flag first, so that who is woken sees it.
     ///
     /// @return whether this is the failure that waiters get: the first one is
     private boolean fail(RuntimeException why) {
@@ -308,6 +334,10 @@ public final class LoadJob {
     }
 
     /// On the thread of the last worker. Nobody else is in here any more, so failures are final when [#finished] opens.
+    ///
+    /// Each location is looked at once more if all blocks came: what was read must be what the location still names.
+    /// Resources are released before [#finished] opens, so that who waits for the end finds no memory, file or thread
+    /// of the load; what others asked for with [#afterEnd] runs after that.
     private void end() {
         taken.countDown();
         if (arrivals.failure() == null) {
@@ -355,6 +385,8 @@ public final class LoadJob {
     }
 
     /// Stops after the blocks in flight; threads that wait for others get `why`.
+    ///
+    /// Returns at once: a reader notices after the block that it is at. Does nothing once the load has ended.
     public void cancel(RuntimeException why) {
         if (!hasEnded()) {
             RuntimeException reason;
@@ -391,6 +423,8 @@ public final class LoadJob {
     }
 
     /// Throws once what could not be released, unless it was told already.
+    ///
+    /// A failed load has told its failure by then, with what could not be released suppressed in it.
     public void requireReleased() {
         Releases late;
         synchronized (afterwards) {
@@ -428,6 +462,8 @@ public final class LoadJob {
     }
 
     /// The page-locked bytes that this load shares with others, 0 if it needs none.
+    ///
+    /// For statistics. Slots of the pool are shared, so two loads that run at a time both tell all of them.
     public long stagingBytes() {
         if (!plan.needsSlots()) {
             return 0;

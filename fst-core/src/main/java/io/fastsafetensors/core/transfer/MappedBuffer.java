@@ -24,17 +24,27 @@ import org.jspecify.annotations.Nullable;
 ///
 /// Once the file is shorter, an access to pages that it no longer has is an [InternalError] in Java and ends the process in
 /// native code; [#requireReadable] tells beforehand.
+///
+/// The mapping is private to this buffer and lives in an arena of its own, so closing it invalidates every segment of
+/// it. Pages are not read by being mapped; readers bring them in ahead of use ([#populate]) so that a consumer never
+/// waits for a disk page by page.
+///
+/// `MADV_POPULATE_READ` (Linux 5.14) reads and maps pages in one call and returns an error where an access would
+/// fault. Older kernels do not know it: there pages are touched, and a file that is cut meanwhile faults.
 public final class MappedBuffer implements DeviceBuffer {
     /// How much is brought into memory by one call: enough to be worth one, little enough to be stopped between two.
     private static final long STEP = 16L << 20;
     private static final VarHandle BYTE = JAVA_BYTE.varHandle();
     private static final int EINVAL = 22;
+    /// The answer for pages beyond the end of the file.
     private static final int EFAULT = 14;
 
     private final Location location;
     private final MemorySegment memory;
     private final Arena arena;
+    /// Null where native access is denied; pages are then touched.
     private final @Nullable LibC libc;
+    /// Guarded by this object, as all that users may call from any thread.
     private boolean closed;
 
     private MappedBuffer(Location location, MemorySegment memory, Arena arena, @Nullable LibC libc) {
@@ -68,6 +78,8 @@ public final class MappedBuffer implements DeviceBuffer {
 
     /// Brings the pages of the bytes `[from, to)` into memory, in order; waits for the storage.
     ///
+    /// Without the lock, since it takes long: the load that calls it has a reference to the buffer.
+    ///
     /// @param stopped whether to leave off
     /// @throws StorageException if the storage fails, or the file has become shorter
     void populate(long from, long to, BooleanSupplier stopped) {
@@ -94,6 +106,7 @@ public final class MappedBuffer implements DeviceBuffer {
         }
     }
 
+    /// @param errno of the advice that failed
     private StorageException unreadable(long offset, int errno) {
         return new StorageException(errno == EFAULT
                 ? "the mapped file has become shorter than its tensors, or its storage fails; load it again when its"

@@ -15,24 +15,39 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
+import io.fastsafetensors.core.linux.ffm.LibC;
+import io.fastsafetensors.error.UnsupportedFeatureException;
+import io.fastsafetensors.spi.Backend;
+import io.fastsafetensors.spi.HostRegistration;
+import io.fastsafetensors.spi.storage.Mapping;
+import io.fastsafetensors.spi.storage.StorageFile;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 
 /// The registered mappings of one device. They stay registered for the next load of the same files, within a bound,
 /// until the last loader of the device is closed; the ones used longest ago go first. Thread-safe.
+///
+/// A file is counted from when it is taken, though its pages are locked by the first block only: two loads never plan
+/// for the same room in the bound. Files in use are never unmapped, so the bound can keep a load from mapping, and
+/// never takes a mapping away from one.
 public final class MappedFiles {
     private static final String MOST_BYTES = "fst.mappedBytes";
     private static final SharedResources<SharedBackend, MappedFiles> OPEN = new SharedResources<>(MappedFiles::new,
             MappedFiles::dispose);
 
+    /// Where neither machine nor container say how much memory there is.
     private static final long ASSUMED_MEMORY = 8L << 30;
 
     private final SharedBackend backend;
     private final long mostBytes = mostBytesInForce();
+    /// In the order of access, the longest unused first; guarded by this object.
     private final Map<Version, Entry> entries = new LinkedHashMap<>(16, 0.75f, true);
 
     /// One version of a file: a changed one is another. An identity tells versions of one file apart, not files.
     private record Version(Location location, FileIdentity identity) {
     }
 
+    /// A mapping with the number of loads that use it; 0 for one that is kept.
     private static final class Entry {
         private final MappedFile file;
         private int loads;
@@ -51,6 +66,7 @@ public final class MappedFiles {
         backend.retain();
     }
 
+    /// Half of the memory: page-locked pages are taken from everything else on the machine.
     private static long defaultBound() {
         long total = SystemMemory.ofThisProcess().read().total();
         return (total < 0 ? ASSUMED_MEMORY : total) / 2;
@@ -83,6 +99,8 @@ public final class MappedFiles {
         return entry.file;
     }
 
+    /// Under the lock, unmapping included: a mapping that is being given up must not be counted as free room by
+    /// another load.
     private boolean makeRoom(long bytes) {
         Iterator<Entry> oldest = entries.values().iterator();
         while (bytes() + bytes > mostBytes && oldest.hasNext()) {
@@ -117,7 +135,8 @@ public final class MappedFiles {
         return entries.values().stream().mapToLong(e -> e.file.length()).sum();
     }
 
-    /// The most bytes that stay mapped: half of the memory of machine or container, or the system property `fst.mappedBytes`.
+    /// The most bytes that stay mapped: half of the memory of machine or container, or the system property
+    /// `fst.mappedBytes`.
     long mostBytes() {
         return mostBytes;
     }
@@ -135,5 +154,109 @@ public final class MappedFiles {
 
     private void dispose() {
         new Releases().run(this::trim).run(backend::release).finish();
+    }
+
+    /// A file mapped read-only and page-locked, so that the device copies straight out of the page cache. Mapped when the
+    /// first block is wanted. Thread-safe.
+    ///
+    /// Registration is the driver's page-locking of memory that the program has mapped. It is expensive, and pays where a
+    /// file is loaded again and again: hence [MappedFiles] keeps it.
+    static final class MappedFile {
+        /// How much is brought into memory by one call: enough to be worth one, little enough to be stopped between two.
+        private static final long STRETCH = 64L << 20;
+
+        private final long length;
+        private final Backend backend;
+        private final @Nullable LibC libc;
+        private @Nullable Arena arena;
+        private @Nullable MemorySegment memory;
+        private @Nullable HostRegistration registration;
+
+        /// @param libc null where native calls are not possible: pages are then brought in by the registration
+        MappedFile(long length, Backend backend, @Nullable LibC libc) {
+            this.length = length;
+            this.backend = backend;
+            this.libc = libc;
+        }
+
+        long length() {
+            return length;
+        }
+
+        /// Whether it is registered already.
+        synchronized boolean isRegistered() {
+            return registration != null;
+        }
+
+        /// The file's bytes, page-locked; on first use this reads and locks the whole file.
+        ///
+        /// Other readers of the same file wait meanwhile; where it fails, the next one tries again.
+        ///
+        /// @param file open, of the identity that this mapping is of
+        /// @throws UnsupportedFeatureException if the storage cannot map, or the backend cannot page-lock it
+        synchronized MemorySegment memory(StorageFile file) {
+            if (memory == null) {
+                register(file);
+            }
+            if (memory == null) {
+                throw new AssertionError("registered without memory");
+            }
+            return memory;
+        }
+
+        /// With the lock held, so that a file is registered once; readers of other files are not kept waiting.
+        @SuppressWarnings("MustBeClosed")
+        private void register(StorageFile file) {
+            Arena mapping = Arena.ofShared();
+            try {
+                MemorySegment mapped = file.ability(Mapping.class).orElseThrow(() -> new UnsupportedFeatureException(
+                        "this storage cannot be mapped; use another transfer path", file.location().where()))
+                        .map(0, length, mapping);
+                populate(mapped);
+                registration = backend.registerHost(mapped, true).orElseThrow(() -> new UnsupportedFeatureException(
+                        "this backend cannot page-lock a mapping; use another transfer path",
+                        file.location().where().withBackend(backend.name())));
+                memory = mapped;
+                arena = mapping;
+            } finally {
+                if (arena == null) {
+                    mapping.close();
+                }
+            }
+        }
+
+        /// Brings the pages in beforehand, which is much faster than letting the registration do it. A kernel that cannot
+        /// (before Linux 5.14) leaves it to the registration.
+        private void populate(MemorySegment mapped) {
+            if (libc == null) {
+                return;
+            }
+            for (long at = 0; at < length; at += STRETCH) {
+                long bytes = Math.min(STRETCH, length - at);
+                if (libc.madvise(mapped.address() + at, bytes, LibC.MADV_POPULATE_READ) != 0) {
+                    return;
+                }
+            }
+        }
+
+        /// Gives the pages back; no copy from them is under way.
+        ///
+        /// The registration ends before the mapping does: the driver has the pages locked. A second call does nothing; a
+        /// later [#memory] would register again.
+        synchronized void close() {
+            Releases releases = new Releases();
+            HostRegistration registered = registration;
+            Arena mapping = arena;
+            registration = null;
+            arena = null;
+            memory = null;
+            if (registered != null) {
+                releases.run(registered::close);
+            }
+            if (mapping != null) {
+                releases.run(mapping::close);
+            }
+            releases.finish();
+        }
     }
 }

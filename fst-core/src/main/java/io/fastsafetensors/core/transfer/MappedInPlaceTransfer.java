@@ -1,12 +1,14 @@
 package io.fastsafetensors.core.transfer;
 
 import io.fastsafetensors.core.jfr.Recorder;
-import io.fastsafetensors.core.jfr.Span;
+import io.fastsafetensors.core.jfr.Recorder.Span;
 import io.fastsafetensors.core.plan.BlockTable;
 import io.fastsafetensors.spi.DeviceBuffer;
 import io.fastsafetensors.spi.storage.CacheResidency;
 
 /// Brings the pages of blocks into memory where their file is mapped as the buffer: nothing is copied.
+///
+/// Mostly by one thread: several that bring in pages of one file make each other wait in the kernel.
 final class MappedInPlaceTransfer implements BlockTransfer {
     private final LoadContext load;
 
@@ -14,6 +16,7 @@ final class MappedInPlaceTransfer implements BlockTransfer {
         this.load = load;
     }
 
+    /// What the page cache had already is asked for beforehand, for the statistics only.
     @Override
     public void transfer(int index) {
         DeviceBuffer buffer = load.bufferOf(index);

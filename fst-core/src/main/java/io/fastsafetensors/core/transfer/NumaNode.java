@@ -18,6 +18,9 @@ final class NumaNode {
 
     /// Keeps the calling thread on a node's processors; does nothing if the node is unknown, or the only one.
     ///
+    /// The thread stays pinned afterwards: it is one of the process's readers, and is pinned again by a load that
+    /// asks for another node. What the kernel refuses is logged, and the reader runs where it is.
+    ///
     /// @param node the node's number, negative if unknown
     static void pin(int node) {
         LibC libc = PlatformLibC.instance();
@@ -29,6 +32,8 @@ final class NumaNode {
     }
 
     /// The processors of a node; null if there is nothing to choose from.
+    ///
+    /// @param nodes the directory of all nodes; `/sys/devices/system/node` but for tests
     static @Nullable BitSet processors(Path nodes, int node) {
         if (node < 0 || !Files.exists(nodes.resolve("node1"))) {
             return null;

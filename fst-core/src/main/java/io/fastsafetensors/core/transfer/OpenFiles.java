@@ -5,7 +5,7 @@ import io.fastsafetensors.api.LoadOptions;
 import io.fastsafetensors.api.TransferPath;
 import io.fastsafetensors.core.dequant.QuantizedReads;
 import io.fastsafetensors.core.jfr.Recorder;
-import io.fastsafetensors.core.jfr.Span;
+import io.fastsafetensors.core.jfr.Recorder.Span;
 import io.fastsafetensors.core.plan.PlannedFile;
 import io.fastsafetensors.core.plan.PlannedFile.PlannedPath;
 import io.fastsafetensors.core.plan.ReadPlan;
@@ -31,6 +31,10 @@ import org.jspecify.annotations.Nullable;
 
 /// The files of a load: each is held from its first block to its last. Counts what comes from them without the read
 /// package's help.
+///
+/// A file's version is looked at with each block, since a writer may come at any time, and its location once more at
+/// the end ([#requireCurrent]). Descriptors are not the load's own: [SourceFiles] has one for each file, shared with
+/// whoever reads it at the moment.
 final class OpenFiles implements AutoCloseable {
     private static final Logger LOG = System.getLogger("io.fastsafetensors.core");
 
@@ -38,6 +42,7 @@ final class OpenFiles implements AutoCloseable {
     /// The backend's direct storage, if it has one; where it does, each file's report says why it is not used.
     private final Optional<DirectStorage> direct;
     private final DirectIo mode;
+    /// Whether the report of a file says why it takes its path: only where there was a choice.
     private final boolean tellsWhy;
     private final ReadCounters counters;
     private final List<OneFile> files;
@@ -63,6 +68,8 @@ final class OpenFiles implements AutoCloseable {
     }
 
     /// The reader of a file, for one block.
+    ///
+    /// What `…ForBlock` returns stays usable until [#blockDone] was called for that block.
     BlockReader forBlock(int file) {
         return files.get(file).reader();
     }
@@ -136,6 +143,9 @@ final class OpenFiles implements AutoCloseable {
     }
 
     /// The file that changed, if one did: a better reason for a failure than what it led to.
+    ///
+    /// Looks at files that are open now: others are either not begun or were found unchanged when their last block
+    /// came.
     RuntimeException reasonOf(RuntimeException failure) {
         for (OneFile file : files) {
             StorageException change = file.isHeld() ? file.source.change(failure) : null;
@@ -170,6 +180,8 @@ final class OpenFiles implements AutoCloseable {
         /// Blocks of it that are read here; a file without any is never opened.
         private final int blocks;
         /// Of those, how many are not in place.
+        ///
+        /// Guarded by this object, like all that changes.
         private int remaining;
         private @Nullable StorageFile open;
         private @Nullable BlockReader reader;
@@ -189,6 +201,7 @@ final class OpenFiles implements AutoCloseable {
             this.remaining = blocks;
         }
 
+        /// Opened under the file's own lock: readers of other files go on.
         synchronized StorageFile open() {
             StorageFile mine = open;
             if (mine == null) {
@@ -199,6 +212,7 @@ final class OpenFiles implements AutoCloseable {
             return mine;
         }
 
+        /// Made once and used by all readers; it allocates nothing for a block.
         synchronized BlockReader reader() {
             BlockReader mine = reader;
             if (mine == null) {
@@ -232,6 +246,8 @@ final class OpenFiles implements AutoCloseable {
             }
         }
 
+        /// Opened by the first block that is read directly, since opening registers the file with the device's
+        /// library.
         synchronized DirectFile directly() {
             DirectFile mine = directFile;
             if (mine == null) {
@@ -242,6 +258,9 @@ final class OpenFiles implements AutoCloseable {
         }
 
         /// The version is looked at outside the lock: that asks the system, and other readers go on meanwhile.
+        ///
+        /// The last block releases the file. Where the look at the version throws, the file stays retained until the
+        /// load ends.
         void blockDone() {
             source.requireUnchanged();
             synchronized (this) {
@@ -251,10 +270,12 @@ final class OpenFiles implements AutoCloseable {
             }
         }
 
+        /// Whether blocks of it are still to come, and some was read.
         synchronized boolean isHeld() {
             return open != null;
         }
 
+        /// Empty while nothing was read of it.
         synchronized String report() {
             String how = how();
             return how.isEmpty() ? "" : file.location() + ": " + how;
@@ -275,6 +296,7 @@ final class OpenFiles implements AutoCloseable {
             return open != null && file.path() == PlannedPath.MAPPED ? "page-locked mapping" : reason;
         }
 
+        /// Idempotent; the report stays. Direct storage is closed before the descriptor that it was opened with.
         synchronized void close() {
             reason = how();
             Releases releases = new Releases();

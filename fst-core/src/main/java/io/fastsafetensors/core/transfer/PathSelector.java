@@ -1,12 +1,13 @@
 package io.fastsafetensors.core.transfer;
 
+import io.fastsafetensors.core.transfer.MappedFiles.MappedFile;
 import io.fastsafetensors.api.LoadOptions;
 import io.fastsafetensors.api.TransferPath;
 import io.fastsafetensors.core.dequant.QuantizedReads;
 import io.fastsafetensors.core.header.FileHeader;
 import io.fastsafetensors.core.memory.SharedBackend;
 import io.fastsafetensors.core.plan.PlannedFile.PlannedPath;
-import io.fastsafetensors.core.plan.FileTransfer;
+import io.fastsafetensors.core.plan.PlannedFile.FileTransfer;
 import io.fastsafetensors.core.storage.SourceFile;
 import io.fastsafetensors.core.storage.SourceFiles;
 import io.fastsafetensors.error.BackendException;
@@ -27,12 +28,20 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /// Chooses the transfer path of each file, by what the user asked for and what works for that file.
+///
+/// What was asked for decides first ([TransferPath]), then what device and file are able to do; the reason goes into
+/// the plan and the load's report, so that a fallback is never silent. A path that the device cannot have at all is
+/// an error where it was asked for; a file that cannot have it takes another one, unless `strictBackend` forbids
+/// that.
+///
+/// A file is opened to be asked about its abilities, and released again: the load opens each once anyway, and
+/// [SourceFiles] keeps it for that.
 public final class PathSelector {
     private static final FileTransfer IN_PLACE = new FileTransfer(PlannedPath.IN_PLACE,
             "the host can address the memory and the file is aligned");
 
-    /// Pages that are there already come at hundreds of gigabytes a second: enough of them that what a block costs besides does not
-    /// count.
+    /// Pages that are there already come at hundreds of gigabytes a second: enough of them that what a block costs
+    /// besides does not count.
     private static final int MAPPED_BLOCK = 32 << 20;
 
     private final LoadOptions options;
@@ -64,6 +73,9 @@ public final class PathSelector {
     }
 
     /// Whether the device works on any memory of the process, so that a mapping serves as a buffer of it.
+    ///
+    /// An integrated GPU, whose memory the host can address, does not do: its kernels see only what its driver
+    /// allocated.
     private boolean isHostMemory() {
         return capabilities.contains(Capability.POINTERS) && backend.get().info().kind() == DeviceKind.CPU;
     }
@@ -75,6 +87,8 @@ public final class PathSelector {
     }
 
     /// The transfer paths of these files; the caller closes them when the load has ended.
+    ///
+    /// In the order of the headers. The answer is the same whenever nothing changes: no clock, no measurement.
     ///
     /// @param sources where the headers were read from
     /// @param whole whether the files are loaded at once, rather than in batches
@@ -118,6 +132,7 @@ public final class PathSelector {
         }
     }
 
+    /// What is de-quantised has no bytes in any file, so it is neither mapped nor read by direct storage.
     private FileTransfer route(SourceFile file, boolean whole) {
         FileTransfer dequantized = dequantized(file);
         if (dequantized != null) {
@@ -149,8 +164,8 @@ public final class PathSelector {
                         : "direct storage would copy through the host, which slots do faster: " + support.reason());
     }
 
-    /// What goes on to be written or handed out in batches is copied, so that it stays as it was when the file's identity was
-    /// checked.
+    /// What goes on to be written or handed out in batches is copied, so that it stays as it was when the file's
+    /// identity was checked.
     private FileTransfer mappedInPlace(SourceFile file, boolean whole) {
         String obstacle = options.group().isPresent() ? "ranks that share a load fill each other's memory"
                 : !whole ? "batches are read into memory that is used again"
@@ -172,6 +187,8 @@ public final class PathSelector {
         return preferred <= 0 ? IN_PLACE : new FileTransfer(PlannedPath.IN_PLACE, IN_PLACE.why(), preferred);
     }
 
+    /// First come, first served: files are mapped in their order until the host budget or the bound of the device is
+    /// reached, and the others are staged. Where it fails, what was taken is given back.
     private FileTransfers mapped(List<FileHeader> headers, SourceFiles sources) {
         MappedFiles mappings = MappedFiles.open(backend);
         List<FileTransfer> routes = new ArrayList<>(headers.size());
@@ -214,6 +231,7 @@ public final class PathSelector {
         return most;
     }
 
+    /// Asked of the storage; whether the bytes stay readable is found out when pages are brought in.
     private static boolean isMappable(SourceFile file) {
         boolean mappable = file.retain().ability(Mapping.class).isPresent();
         file.release();

@@ -6,6 +6,11 @@ package io.fastsafetensors.core.transfer;
 ///
 /// It knows no clock and starts no thread: it is told of blocks with the time, and answers how many readers to start.
 /// Readers that are one too many end by themselves after a block.
+///
+/// A climb by doubling, as of TCP's slow start: a measurement lasts until every reader has brought a block or so and
+/// at least [#SHORTEST_NANOS]; the number that gave the best rate stays for [#PATIENCE] measurements, after which
+/// more are tried again, because the link may have become faster. All rates are of this load alone; two loads that
+/// share a link disturb each other's measurements, and both settle lower.
 final class ReadConcurrency {
     /// The shortest time over which a rate means something.
     private static final long SHORTEST_NANOS = 100_000_000;
@@ -20,6 +25,7 @@ final class ReadConcurrency {
     private static final int PATIENCE = 16;
 
     private final int most;
+    /// For local files, and where the user says how many: then nothing is measured.
     private final boolean fixed;
     /// How many are to work.
     private int wanted;
@@ -48,6 +54,8 @@ final class ReadConcurrency {
     }
 
     /// A block has arrived.
+    ///
+    /// The time before the first block is not measured: connections are made then.
     ///
     /// @param nanos now, in `System.nanoTime()`
     /// @return how many readers more are to be started
@@ -96,6 +104,8 @@ final class ReadConcurrency {
     }
 
     /// Whether there are more readers than are wanted.
+    ///
+    /// Only a hint; [#leaves()] decides, once for each reader.
     synchronized boolean isOneTooMany() {
         return working > wanted;
     }

@@ -12,6 +12,11 @@ import java.util.concurrent.atomic.AtomicInteger;
 /// The threads that loads read with. All loads of the process share one bounded number of readers, in turns where there are
 /// more loads than that; what helps a load besides has threads of its own. They stay for the next load: starting sixteen
 /// takes milliseconds, which is much for a load of tens. Thread-safe.
+///
+/// One for a loader; the two bounded executors are the process's. A reader occupies a thread for a turn, not for its
+/// whole load ([#othersWait]), so a small load that comes late is not kept waiting by a large one.
+///
+/// Threads are daemons and no virtual ones: reads block in system calls, which would pin their carriers.
 public final class ReaderThreads {
     private static final AtomicInteger NUMBER = new AtomicInteger();
     /// How long an idle thread stays: longer than the pause between two loads of one program.
@@ -27,6 +32,7 @@ public final class ReaderThreads {
     private static final SharedResources<Integer, ThreadPoolExecutor> REMOTE = new SharedResources<>(
             most -> executor("remote", most, new LinkedBlockingQueue<>()), ThreadPoolExecutor::shutdown);
 
+    /// Bound while a thread does a load's work; a progress listener that waits for bytes is found out by it.
     private static final ScopedValue<Boolean> CURRENT = ScopedValue.newInstance();
 
     /// The bounds as they were when this was made: what was retained under a bound is released under it, whatever the
@@ -89,6 +95,8 @@ public final class ReaderThreads {
     }
 
     /// Does a load's work on the current thread, which counts as a reader meanwhile.
+    ///
+    /// Also for the thread of an exchange, which calls listeners too.
     static void runAsReader(Runnable work) {
         ScopedValue.where(CURRENT, Boolean.TRUE).run(work);
     }
@@ -110,6 +118,8 @@ public final class ReaderThreads {
     }
 
     /// Ends the threads that nobody else uses when they have done what they do. Nothing is run any more.
+    ///
+    /// Idle threads go after [#IDLE_SECONDS].
     public void end() {
         helpers.shutdown();
         READERS.release(most);

@@ -14,11 +14,15 @@ import java.util.Set;
 ///
 /// One for a loader. It decides by arithmetic alone, so that a plan can say what its load will need before anything is
 /// taken.
+///
+/// Bounds that are applied in this order: what the user or the backend says, the process's bound, the slots that the
+/// host budget has room for, the number of blocks, and the device memory that each reader needs besides. So a small
+/// budget makes a load slower rather than impossible, down to one reader.
 public final class Readers {
     private static final int FEWEST = 4;
     private static final int MOST = 16;
-    /// One thread submits copies faster than they are done, and brings in pages faster than several, which the kernel makes wait
-    /// for each other.
+    /// One thread submits copies faster than they are done, and brings in pages faster than several, which the kernel
+    /// makes wait for each other.
     private static final int MAPPED = 1;
     /// How many times as many readers of remote files may work as the storage says.
     private static final int REMOTE_GROWTH = 4;
@@ -29,6 +33,8 @@ public final class Readers {
     private final boolean hostAddressable;
     private final long slotBytes;
     /// Readers of a load of local files, as far as budgets and blocks allow.
+    ///
+    /// What the user says goes beyond what a machine of few cores would have; what a backend prefers does not.
     private final int wanted;
     /// One where the host itself puts blocks in place: its copy is over when the next read begins.
     private final int blocksInFlight;
@@ -130,6 +136,8 @@ public final class Readers {
 
     /// Direct reads land in one, what the host moves passes through one, and what the device converts, gathers or
     /// multiplies lies in one before.
+    ///
+    /// They are not shared between paths, because a reader may have a transfer of each path at a time.
     private static int scratchSlots(boolean direct, boolean moved, boolean converts, boolean gathers) {
         return (direct ? 1 : 0) + (moved ? 1 : 0) + (converts || gathers ? 1 : 0);
     }

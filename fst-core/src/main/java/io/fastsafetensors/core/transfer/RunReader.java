@@ -7,8 +7,8 @@ import io.fastsafetensors.types.DType;
 import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
 
-/// Reads of a block only the runs that tensors want, where its rows are cut and the page cache has them: what lies between is
-/// neither read nor moved. Rows go behind one another, as they go on. Used by one reader.
+/// Reads of a block only the runs that tensors want, where its rows are cut and the page cache has them: what lies
+/// between is neither read nor moved. Rows go behind one another, as they go on. Used by one reader.
 ///
 /// Each block is gone through twice: first its runs are counted, and only if reading them one by one costs less than
 /// reading the block are they read. Blocks that somebody looks at as a whole, and those that are not in the page cache, are
@@ -16,6 +16,8 @@ import org.jspecify.annotations.Nullable;
 ///
 /// Short runs are copied out of a mapping of the file. Each read(2) takes and drops a reference to the open file and to
 /// its pages, counters that all readers share: 24 of them read rows of 4 KiB at 19 GB/s together and copy them at 48.
+///
+/// It takes the file to be read through the page cache, by small reads of any alignment; O_DIRECT wants whole pages.
 final class RunReader implements BlockRuns.Sink {
     /// What one more read of the page cache costs, in bytes that are read in that time.
     private static final long CALL_BYTES = 1 << 10;
@@ -80,6 +82,7 @@ final class RunReader implements BlockRuns.Sink {
                 load.fileOf(block).location().where().withOffset(load.blocks().start(block)), e);
     }
 
+    /// Compares what the two ways cost, in bytes: a read call counts as [#CALL_BYTES].
     private boolean isSparse(int block, long start, long end) {
         counting = true;
         wanted = 0;
@@ -110,6 +113,8 @@ final class RunReader implements BlockRuns.Sink {
         }
     }
 
+    /// @param source the first byte, from the page of the block's first byte
+    /// @param at where it goes in the slot
     private void take(long source, long bytes, long at) {
         if (counting) {
             wanted += bytes;

@@ -24,6 +24,14 @@ import org.jspecify.annotations.Nullable;
 /// A pool of the page-locked slots of one device and block size, shared by every load of the process. Slots are made in
 /// the background, one after the other, so that the first copy starts with the first slot; they stay for the next load
 /// until the last loader of the device is closed. Thread-safe.
+///
+/// Two bounds: [#MOST_BYTES] for a pool, and one for all pools of the process ([#mostBytesOfAll]), to which a pool
+/// that makes a slot holds itself by taking idle ones from others. The first slot of a pool is made in any case: a
+/// load that gets none would wait for ever.
+///
+/// Free slots are a stack, so that the one filled last, which is still in the processor's cache, is filled next.
+/// Locks: this object guards the slots and the counts; no pool is called while another one's lock is held, and
+/// page-locked memory is allocated and freed outside the lock, because that takes milliseconds.
 public final class SlotPool {
     /// The most page-locked memory of a pool: 12 readers with two slots of 6 MiB, and a third as much again for concurrent
     /// loads. More does not fit into a processor's cache, and then each byte goes through memory twice more.
@@ -47,12 +55,14 @@ public final class SlotPool {
     private int made;
     /// Loads that run; while there are some, one slot at least stays.
     private int loads;
+    /// Set when the last reference is gone; the maker stops after the slot that it is at.
     private boolean disposed;
     /// The thread that makes slots, while there are some to be made.
     private @Nullable Thread maker;
     /// Why no more could be made; told only where there is not a single slot.
     private @Nullable RuntimeException failure;
 
+    /// Pools are by block size too, since a slot serves for blocks of its own size alone.
     private record Key(SharedBackend backend, long slotBytes) {
         // Those of a record are linked at run time, in each process's first load.
         @Override
@@ -139,6 +149,7 @@ public final class SlotPool {
         }
     }
 
+    /// One thread for a pool, so that slots come one after the other.
     private void startMaking() {
         failure = null;
         try {
@@ -152,6 +163,8 @@ public final class SlotPool {
         return new BackendException("cannot make a staging slot: " + e, Where.backend(key.backend().get().name()), e);
     }
 
+    /// On the maker's thread. A slot counts in the bound of all pools before it is allocated, so two pools never use
+    /// the same room.
     private void make() {
         while (true) {
             synchronized (this) {
@@ -241,6 +254,8 @@ public final class SlotPool {
         notifyAll();
     }
 
+    /// A pool with fewer slots than it wants works on: readers wait for each other. Only one without any fails its
+    /// loads.
     private synchronized void stopMaking(RuntimeException why) {
         LOG.log(Level.WARNING, "staging goes on with " + made + " of " + wanted + " slots: " + why.getMessage());
         failure = why;
@@ -255,6 +270,9 @@ public final class SlotPool {
     }
 
     /// A free slot; waits for one. Where there are none any more, they are made again.
+    ///
+    /// An interrupt does not end the wait. Who holds a slot itself must not call it, since all others may do so too:
+    /// see [StagedTransfer].
     ///
     /// @param stopped whether the caller does not want it any more; looked at when [#wakeUp()] is called
     /// @return null if stopped
@@ -276,6 +294,8 @@ public final class SlotPool {
 
     /// Gives a slot back.
     ///
+    /// From any thread.
+    ///
     /// @param idle whether no copy from it is under way; one of which nobody can say so is never filled again, but
     ///        released, and another one is made in its place
     void give(StagingBuffer slot, boolean idle) {
@@ -293,6 +313,8 @@ public final class SlotPool {
         }
     }
 
+    /// For a slot that is released because nobody knows whether it is idle: one that loads wait for may have been the
+    /// last.
     private void startMakingAgain() {
         if (maker == null && !disposed) {
             wanted = Math.max(wanted, 1);
@@ -311,6 +333,9 @@ public final class SlotPool {
     }
 
     /// Waits for a stream's work, then takes the stream back; one whose work failed is closed.
+    ///
+    /// Only an answer of the device proves that no copy reads a slot any more: a stream that fails to synchronize and
+    /// fails to close leaves that open.
     ///
     /// @param releases is told of the failure
     /// @return whether nothing is under way on it any more: false where closing it failed too
@@ -342,6 +367,7 @@ public final class SlotPool {
         free(idle).finish();
     }
 
+    /// Waits for the maker, so that no slot is made after the last one was freed.
     private void dispose() {
         ALL.remove(this);
         Thread making;

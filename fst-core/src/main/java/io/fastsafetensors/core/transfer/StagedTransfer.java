@@ -1,12 +1,11 @@
 package io.fastsafetensors.core.transfer;
 
 import io.fastsafetensors.core.jfr.Recorder;
-import io.fastsafetensors.core.jfr.Span;
+import io.fastsafetensors.core.jfr.Recorder.Span;
 import io.fastsafetensors.core.plan.BlockTable;
 import io.fastsafetensors.core.plan.Pages;
 import io.fastsafetensors.core.plan.PlannedFile.PlannedPath;
 import io.fastsafetensors.core.read.BlockReader;
-import io.fastsafetensors.spi.Fence;
 import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.spi.StagingBuffer;
 import io.fastsafetensors.types.Location;
@@ -17,10 +16,12 @@ import org.jspecify.annotations.Nullable;
 ///
 /// A slot belongs to exactly one of: the pool, this reader while it is being filled, or a copy under way. Its owner
 /// when the load fails gives it back; a slot that nobody gave back would be missing in every later load of the process.
+///
+/// With two slots or more a reader's read and its copy overlap, so the slower of storage and link decides, not their
+/// sum.
 final class StagedTransfer implements BlockTransfer {
     private final LoadContext load;
     private final HostToDevice device;
-    private final CopiesInFlight flights;
     /// The slot that is read into; null once its copy was submitted, from when on it is with the copies in flight.
     private @Nullable StagingBuffer filling;
     /// Made by the first block of a de-quantised tensor.
@@ -31,12 +32,13 @@ final class StagedTransfer implements BlockTransfer {
     StagedTransfer(LoadContext load) {
         this.load = load;
         this.device = new HostToDevice(load, true);
-        this.flights = new CopiesInFlight(load);
     }
 
+    /// Order: make room among the copies in flight, take a slot, read, submit, look which copies have arrived. A
+    /// reader looks at its copies only here, so the last ones are completed by [#finish()].
     @Override
     public void transfer(int index) {
-        flights.reduceTo(load.blocksInFlight() - 1);
+        device.reduceTo(load.blocksInFlight() - 1);
         StagingBuffer slot = slot();
         if (slot == null) {
             return;
@@ -60,16 +62,15 @@ final class StagedTransfer implements BlockTransfer {
             load.tap().read(index, slot.segment(), Pages.floor(start));
         }
         Span copy = Recorder.copy(location, start, end - start);
-        Fence fence = multiplied ? device.send(index, products(), slot.segment())
-                : device.send(index, slot.segment(), 0, packed);
-        if (fence == null) {
-            return;
+        boolean sent = multiplied ? device.send(index, products(), slot, copy)
+                : device.send(index, slot.segment(), 0, packed, slot, copy);
+        if (sent) {
+            filling = null;
+            device.completeArrived();
         }
-        filling = null;
-        flights.add(index, fence, slot, copy);
-        flights.completeArrived();
     }
 
+    /// Most loads have no quantised tensor.
     private DeviceProducts products() {
         DeviceProducts mine = products;
         if (mine == null) {
@@ -89,8 +90,8 @@ final class StagedTransfer implements BlockTransfer {
     /// under way itself.
     private @Nullable StagingBuffer slot() {
         StagingBuffer slot = load.slots().poll();
-        while (slot == null && !flights.isEmpty()) {
-            flights.completeOldest();
+        while (slot == null && !device.isIdle()) {
+            device.completeOldest();
             slot = load.slots().poll();
         }
         return slot != null ? slot : load.slots().take(load.stopped());
@@ -98,14 +99,15 @@ final class StagedTransfer implements BlockTransfer {
 
     @Override
     public void finish() {
-        flights.reduceTo(0);
+        device.reduceTo(0);
     }
 
+    /// The slot that was being filled goes back too: a read that failed has left nothing under way in it, but the
+    /// stream may still read others.
     @Override
     public void close() {
         Releases releases = new Releases();
         boolean idle = device.close(releases);
-        flights.abandon(idle, releases);
         StagingBuffer slot = filling;
         if (slot != null) {
             releases.run(() -> load.slots().give(slot, idle));

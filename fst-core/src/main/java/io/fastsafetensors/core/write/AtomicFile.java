@@ -32,6 +32,12 @@ import org.jspecify.annotations.Nullable;
 /// the same target can tell, and remove, what a killed one left behind. The files of one writer have one RANDOM, and one of
 /// them stays open: its lock stands for all, so that the others need no descriptor while nothing is written to them. A JVM
 /// that ends in order, by a signal too, removes what is unfinished itself.
+///
+/// The order of a write that survives a power failure: space reserved, content written, content forced, renamed,
+/// directory forced. Until the rename readers see what was there before, and afterwards all of the new content.
+///
+/// POSIX locks belong to the process and are dropped when it closes any descriptor of the file; hence the care about
+/// which descriptors are closed when, and why our own files are never opened to be looked at.
 final class AtomicFile implements AutoCloseable {
     /// The JDK's option to open a file past the page cache, `com.sun.nio.file.ExtendedOpenOption.DIRECT`; empty on a
     /// JDK that has none. Exported and supported, yet looked up by name, because javac warns of every mention of its
@@ -57,6 +63,8 @@ final class AtomicFile implements AutoCloseable {
     private static final Set<Path> OURS = ConcurrentHashMap.newKeySet();
 
     /// Removes unfinished files when the JVM ends. Loaded, and so registered, with the first file.
+    ///
+    /// A process that is killed removes nothing; its files are removed by the next writer of the target.
     private static final class AtExit {
         /// Whether the JVM is ending: from then on nothing is begun that nobody would remove.
         private static volatile boolean ending;
@@ -73,6 +81,7 @@ final class AtomicFile implements AutoCloseable {
         private AtExit() {
         }
 
+        /// Whatever writers do meanwhile: a file that is made after this is removed by who makes it.
         private static void removeAll() {
             ending = true;
             for (Path unfinished : OURS) {
@@ -118,6 +127,9 @@ final class AtomicFile implements AutoCloseable {
     }
 
     /// As above, for a writer of several files in one directory.
+    ///
+    /// The directory's links are followed once, so that the rename stays within one directory whatever a link names
+    /// later.
     ///
     /// @param keeper another one of them, which stays open until this one is published or closed; null for the first
     static AtomicFile create(Path target, long bytes, @Nullable AtomicFile keeper) throws IOException {
@@ -201,6 +213,8 @@ final class AtomicFile implements AutoCloseable {
 
     /// Puts the file in place, over what was there, whose mode it gets.
     ///
+    /// Not durable before [#syncDirectory()].
+    ///
     /// @throws IOException if it cannot be; what was there before is still there
     void publish() throws IOException {
         if (IS_POSIX && Files.exists(target)) {
@@ -267,6 +281,8 @@ final class AtomicFile implements AutoCloseable {
     }
 
     /// Whether another file of the same writer is locked.
+    ///
+    /// Parked files of a living writer are not locked themselves.
     private static boolean hasLivingSibling(Path directory, Path temporary) throws IOException {
         String name = temporary.getFileName().toString();
         String ending = name.substring(name.length() - RANDOM_DIGITS - SUFFIX.length());

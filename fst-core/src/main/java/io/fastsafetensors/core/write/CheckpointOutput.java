@@ -27,6 +27,9 @@ import org.jspecify.annotations.Nullable;
 /// A checkpoint being written: a file, or shards and an index. Headers are made first, so every tensor has its place and
 /// tensors may come in any order, each one's bytes in theirs. Every file is complete and durable before the first one
 /// appears under its name; the index appears last; closing before that leaves what was there. Not thread-safe.
+///
+/// Memory is bounded whatever the size of the checkpoint: bytes are written as they come, by [PageWriter] or through
+/// the page cache.
 public final class CheckpointOutput implements AutoCloseable {
     /// Digested while still in the processor's cache; also the most that the JDK copies out of a heap buffer at a time.
     private static final int WINDOW = 1 << 20;
@@ -237,6 +240,9 @@ public final class CheckpointOutput implements AutoCloseable {
 
     /// Puts everything in place.
     ///
+    /// Renaming several files is not one step: a crash between two of them leaves some new and some old, which the
+    /// message says where this process lives to tell.
+    ///
     /// @return the files written, the index last
     /// @throws StorageException if that fails
     /// @throws FormatException if a tensor is not whole
@@ -281,6 +287,8 @@ public final class CheckpointOutput implements AutoCloseable {
     }
 
     /// Complete, and not yet under its name.
+    ///
+    /// Readers go by the index, so it is renamed last: before that they find the old index with the old shards.
     private AtomicFile writeIndex(Path path, Layout.Index keys) throws IOException {
         ByteBuffer text = keys.encode(layout.parts());
         AtomicFile file = AtomicFile.create(path, text.remaining(), shards.getFirst().begun());

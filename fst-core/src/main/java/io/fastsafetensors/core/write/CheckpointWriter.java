@@ -76,6 +76,8 @@ public final class CheckpointWriter {
     }
 
     /// The channel that a tensor's source writes to: takes exactly the tensor's bytes. The source's thread only.
+    ///
+    /// More bytes than the tensor has are refused with the write that brings them.
     private static final class TensorChannel implements WritableByteChannel {
         private final CheckpointOutput output;
         private final TensorSpec item;
@@ -129,6 +131,8 @@ public final class CheckpointWriter {
         }
     }
 
+    /// Memory that the host cannot address is copied as a whole before it is written; a tensor is not larger than
+    /// what was loaded.
     private record TensorBytes(Tensor tensor, String name, DType dtype, Shape shape) implements TensorSource {
         @Override
         public void writeTo(WritableByteChannel channel) throws IOException {

@@ -10,6 +10,8 @@ import org.jspecify.annotations.Nullable;
 
 /// Gives a new file its space before anything is written: a disk that is too small says so at once, and writes that do
 /// not grow the file may run side by side (ext4 lets one at a time extend a file). Thread-safe.
+///
+/// `fallocate` rather than a sparse length: only reserved blocks make a full disk fail at once.
 final class DiskSpace {
     private static final int EINTR = 4;
     private static final int EFBIG = 27;

@@ -19,6 +19,8 @@ import java.util.Objects;
 ///
 /// Digests are not known yet when a header is written, and the header cannot grow any more once data stands behind it:
 /// each gets 64 zeros, whose places are kept, and which are overwritten in the file.
+///
+/// Compared byte for byte with files of the `safetensors` crate by a test.
 final class HeaderEncoder {
     static final String METADATA = "__metadata__";
 
@@ -81,6 +83,8 @@ final class HeaderEncoder {
         return LENGTH_FIELD + (long) Objects.requireNonNull(digestOffsets.get(tensor), tensor);
     }
 
+    /// Digests that came with the options' metadata are left out where new ones are made: they are of other bytes.
+    ///
     /// @param digestOffsets gets the place in the text of each digest that waits
     /// @return whether there is any, since an empty object is left out
     private static boolean metadata(JsonBytes json, List<TensorSpec> items, WriteOptions options,

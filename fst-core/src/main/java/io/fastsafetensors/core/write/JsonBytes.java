@@ -117,6 +117,8 @@ final class JsonBytes {
         return this;
     }
 
+    /// The array doubles up to the cap.
+    ///
     /// @throws TooLong if the text would be longer than its cap
     private void reserve(int more) {
         long needed = (long) length + more;
@@ -128,6 +130,7 @@ final class JsonBytes {
         }
     }
 
+    /// UTF-16 orders surrogates below U+E000 and code points above U+FFFF above it; everything else is alike.
     private static int compare(String a, String b) {
         int shorter = Math.min(a.length(), b.length());
         for (int i = 0; i < shorter; i++) {

@@ -17,6 +17,8 @@ import java.util.TreeMap;
 /// Says which files a checkpoint is written as: one file, or several and an index in a directory. Pure: no file is touched,
 /// and the same items and options give the same layout on every machine.
 ///
+/// Shards are filled greedily in the order of the items, as the Hugging Face libraries do it.
+///
 /// @param parts the files, at least one
 /// @param index the index; empty if there is one file only
 public record Layout(List<Part> parts, Optional<Index> index) {

@@ -23,6 +23,9 @@ import org.jspecify.annotations.Nullable;
 ///
 /// A checkpoint that is larger than memory would otherwise drive everything else out of the cache, and the kernel would
 /// put the writing off until it has to be waited for.
+///
+/// A buffer belongs to one of: this writer while it is filled, a thread while it is written, or the spares. Runs of
+/// one file may be written in any order, since each has its place.
 final class PageWriter implements AutoCloseable {
     /// Runs being written at a time: a drive that also reads serves one at a time at half its rate.
     private static final int FLYING = 3;
@@ -225,6 +228,8 @@ final class PageWriter implements AutoCloseable {
         }
 
         /// How far it came: what the file system refuses goes the other way, which knows the reason if there is one.
+        ///
+        /// A refusal loses nothing: what was not written directly is written through the page cache.
         private int putPages(FileChannel channel, int start, int end) {
             int at = start;
             try {

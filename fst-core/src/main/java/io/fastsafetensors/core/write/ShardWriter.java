@@ -54,6 +54,8 @@ final class ShardWriter {
 
     /// The temporary file, begun with the header when it is first asked for.
     ///
+    /// Opening it again after it was parked costs a call; a checkpoint of thousands of shards keeps few descriptors.
+    ///
     /// @param keeper the file that stays open for all of its writer; null for that one itself
     /// @throws IOException if it cannot be made
     AtomicFile file(@Nullable AtomicFile keeper) throws IOException {

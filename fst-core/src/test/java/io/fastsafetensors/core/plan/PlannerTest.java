@@ -5,6 +5,9 @@ import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.fastsafetensors.core.plan.PlannedTensors.PlannedTensor;
+import io.fastsafetensors.core.plan.Planner.Cuts;
+import io.fastsafetensors.core.plan.PlannedFile.FileTransfer;
 import io.fastsafetensors.api.Selection;
 import io.fastsafetensors.core.header.FileHeader;
 import io.fastsafetensors.core.plan.PlannedFile.PlannedPath;

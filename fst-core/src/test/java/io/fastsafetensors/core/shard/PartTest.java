@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.fastsafetensors.core.shard.Part.Shard;
 import io.fastsafetensors.error.SliceException;
 import io.fastsafetensors.types.DType;
 import io.fastsafetensors.types.Location;

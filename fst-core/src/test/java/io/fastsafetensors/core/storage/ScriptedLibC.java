@@ -1,7 +1,7 @@
 package io.fastsafetensors.core.storage;
 
 import io.fastsafetensors.core.linux.ffm.LibC;
-import io.fastsafetensors.core.linux.ffm.Statx;
+import io.fastsafetensors.core.linux.ffm.LibC.Statx;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;

@@ -14,16 +14,20 @@ import io.fastsafetensors.api.TensorStream;
 import io.fastsafetensors.api.Weights;
 import io.fastsafetensors.error.BudgetException;
 import io.fastsafetensors.error.FstException;
+import io.fastsafetensors.error.StorageException;
 import io.fastsafetensors.error.TensorNotFoundException;
 import io.fastsafetensors.testkit.fault.FaultPlan;
 import io.fastsafetensors.testkit.fault.OpenObjects;
 import io.fastsafetensors.testkit.fault.Operation;
 import io.fastsafetensors.testkit.leak.LeakExtension;
 import io.fastsafetensors.types.DType;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -105,6 +109,31 @@ class StreamTest {
         }
         assertEquals(digests, seen);
         assertEquals(40L * TENSOR, progress.get());
+    }
+
+    @Test
+    void a_file_that_is_replaced_under_a_stream_is_an_error_before_its_last_tensor() throws Exception {
+        Path model = directory.resolve("model.safetensors");
+        Path other = Files.copy(model, directory.resolve("another version"));
+        List<String> seen = new ArrayList<>();
+        try (Loader loader = loader("cpu").progress((done, all) -> {
+            if (done == all && Files.exists(other)) {
+                move(other, model);
+            }
+        }).build(); TensorStream stream = loader.stream(model, StreamOptions.defaults())) {
+            StorageException e = assertThrows(StorageException.class,
+                    () -> stream.forEach(tensor -> seen.add(tensor.name())));
+            assertTrue(e.getMessage().contains("was replaced"), e.getMessage());
+        }
+        assertEquals(39, seen.size());
+    }
+
+    private static void move(Path from, Path to) {
+        try {
+            Files.move(from, to, StandardCopyOption.REPLACE_EXISTING);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     @Test

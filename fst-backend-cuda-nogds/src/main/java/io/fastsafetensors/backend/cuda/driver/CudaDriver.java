@@ -57,6 +57,11 @@ public interface CudaDriver {
     interface Stream extends Handle {
     }
 
+    /// A `CUstream` that the program made, 0 for the default one: events are recorded in it, and nothing else is done
+    /// with it here.
+    record ForeignStream(long address) implements Stream {
+    }
+
     /// `CUevent`.
     interface Event extends Handle {
     }
@@ -153,11 +158,8 @@ public interface CudaDriver {
     /// Creates an event, which has passed until it is recorded.
     int cuEventCreate(Event[] event, int flags);
 
-    /// Marks this point of the stream.
+    /// Marks this point of the stream, which may be a [ForeignStream].
     int cuEventRecord(Event event, Stream stream);
-
-    /// As above, on a stream that the program made: a `CUstream`, 0 for the default one.
-    int cuEventRecord(Event event, long stream);
 
     /// Whether the event has passed: success, or `CUDA_ERROR_NOT_READY`.
     int cuEventQuery(Event event);

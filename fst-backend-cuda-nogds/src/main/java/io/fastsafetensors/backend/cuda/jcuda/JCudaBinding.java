@@ -189,12 +189,8 @@ public final class JCudaBinding implements CudaDriver {
 
     @Override
     public int cuEventRecord(Event event, Stream stream) {
-        return JCudaDriver.cuEventRecord((CUevent) event, (CUstream) stream);
-    }
-
-    @Override
-    public int cuEventRecord(Event event, long stream) {
-        return (int) Foreign.CU_EVENT_RECORD.call(event.address(), stream);
+        return stream instanceof CUstream own ? JCudaDriver.cuEventRecord((CUevent) event, own)
+                : (int) Foreign.CU_EVENT_RECORD.call(event.address(), stream.address());
     }
 
     /// JCuda makes no object of a stream that it did not create.

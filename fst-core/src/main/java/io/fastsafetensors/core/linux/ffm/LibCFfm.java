@@ -5,6 +5,7 @@ import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 
+import io.fastsafetensors.core.linux.ffm.LibC.Statx;
 import io.fastsafetensors.spi.ffm.Errno;
 import io.fastsafetensors.spi.ffm.NativeLibrary;
 import io.fastsafetensors.spi.ffm.RawMemory;

@@ -32,13 +32,17 @@ import java.util.concurrent.locks.LockSupport;
 
 import org.jspecify.annotations.Nullable;
 
-/// A directory of entries, shared by processes that may be killed at any moment. Each entry is two files: `KEY.parts`, a list
-/// that grows by one record for each part that was written, and `KEY.ID.data`, a sparse copy of the remote file. What is read
-/// is compared with the checksums of the list, so no lock is needed for the bytes to be right; the lock file only keeps two
-/// processes from making room at the same time. Thread-safe.
+/// A directory of entries, shared by processes that may be killed at any moment. Each entry is two files: `KEY.parts`,
+/// a list that grows by one record for each part that was written, and `KEY.ID.data`, a sparse copy of the remote file.
+/// What is read is compared with the checksums of the list, so no lock is needed for the bytes to be right; the lock
+/// file only keeps two processes from making room at the same time. Thread-safe.
+///
+/// The bound is kept by asking for room before each write ([#reserve]), in steps so that the directory is looked at
+/// once for many writes. Processes that write at the same time may exceed it together by a step each.
 public final class CacheDirectory {
     static final String PARTS = ".parts";
     static final String DATA = ".data";
+    /// The end of the name of a list that is being made.
     static final String TEMPORARY = ".tmp";
     private static final String LOCK = "lock";
     private static final System.Logger LOG = System.getLogger("io.fastsafetensors.core.cache");
@@ -122,6 +126,8 @@ public final class CacheDirectory {
 
     /// Asks for room for bytes that are about to be written; removes the entries that were not used for the longest time.
     ///
+    /// Never waits for room: bytes for which there is none are used by the load and not kept.
+    ///
     /// @return whether there is room; then the caller says when they are listed, by [#written(long)]
     synchronized boolean reserve(long bytes) {
         if (bytes > allowance) {
@@ -141,6 +147,8 @@ public final class CacheDirectory {
     }
 
     /// Makes room under the lock, with some in advance.
+    ///
+    /// Under two locks: this object, for the threads of the process, and the lock file, for other processes.
     ///
     /// @return how many bytes may be written; 0 if it cannot be known
     private long makeRoom(long bytes) {
@@ -213,6 +221,8 @@ public final class CacheDirectory {
         return held;
     }
 
+    /// A process that has the copy open goes on reading it, as the file system keeps what is open.
+    ///
     /// @throws IOException if a file cannot be removed
     private void remove(Entry entry) throws IOException {
         // The list goes first: data without a list is swept, and read by nobody.
@@ -244,6 +254,8 @@ public final class CacheDirectory {
     }
 
     /// What there is, in any order. Leftovers of processes that were killed are removed.
+    ///
+    /// Reads every list; what each holds is counted again only where it has grown.
     ///
     /// @throws IOException if the directory cannot be read
     private List<Entry> entries() throws IOException {

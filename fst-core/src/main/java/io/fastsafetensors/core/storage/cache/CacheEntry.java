@@ -1,5 +1,6 @@
 package io.fastsafetensors.core.storage.cache;
 
+import io.fastsafetensors.core.storage.cache.PartTable.CachedPart;
 import io.fastsafetensors.core.digest.Sha256;
 import io.fastsafetensors.error.StorageException;
 import io.fastsafetensors.spi.storage.FileIdentity;
@@ -38,6 +39,10 @@ import org.jspecify.annotations.Nullable;
 /// The list is the truth about the copy: a record is appended, in one call, after the bytes that it is about. A record
 /// that was cut by a kill is passed over; bytes without a record are fetched again. Other processes append to the same
 /// list, and [#refresh()] finds what they have added.
+///
+/// The protocol, in the order in which a write happens: room is asked for, the bytes go to the copy, one record goes
+/// to the end of the list, and only then the table says that they are held. A reader of the copy checks every byte
+/// that it uses against the table's checksums, at the price of a CRC-32C.
 final class CacheEntry implements AutoCloseable {
     private static final System.Logger LOG = System.getLogger("io.fastsafetensors.core.cache");
     /// Times that the list may be unreadable, or be removed by another process, while it is opened.
@@ -96,11 +101,15 @@ final class CacheEntry implements AutoCloseable {
     }
 
     /// Secrets of an address are part of the key, as they may say which file it is, and cannot be read off it.
+    ///
+    /// Another version is another entry, and the old one goes when room is made.
     private static String key(Location location, FileIdentity identity, long fileLength) {
         String text = location.address() + "\n" + identity + "\n" + fileLength;
         return Sha256.hex(text.getBytes(StandardCharsets.UTF_8));
     }
 
+    /// The copy is given its full length at once, and is sparse. A list that cannot be understood is made again.
+    ///
     /// @throws IOException if the files of the entry cannot be made or read
     private static CacheEntry open(CacheDirectory directory, Storage storage, String key, Location location,
             FileIdentity identity, long fileLength) throws IOException {
@@ -150,6 +159,9 @@ final class CacheEntry implements AutoCloseable {
     }
 
     /// Makes a list whose head is whole from its first moment, unless another process is quicker.
+    ///
+    /// By a link rather than a rename: a link fails where another process has made the list meanwhile, a rename would
+    /// replace it.
     private static void create(CacheDirectory directory, Path path, ByteBuffer head) throws IOException {
         Path temporary = directory.resolve(
                 Long.toHexString(ThreadLocalRandom.current().nextLong()) + CacheDirectory.TEMPORARY);
@@ -175,6 +187,8 @@ final class CacheEntry implements AutoCloseable {
     }
 
     /// Looks for parts that others have written.
+    ///
+    /// Reads only what was appended since. Failing changes nothing.
     synchronized void refresh() {
         try (FileChannel channel = FileChannel.open(list)) {
             long size = channel.size();
@@ -215,8 +229,8 @@ final class CacheEntry implements AutoCloseable {
         return parts.heldUntil(0, head.fileLength()) == head.fileLength();
     }
 
-    /// Makes a whole copy one that others may rely on, who have no checksums: it is on the disk, and parts that another process
-    /// has written, whose bytes a crash of the system may have taken, are what they should be.
+    /// Makes a whole copy one that others may rely on, who have no checksums: it is on the disk, and parts that another
+    /// process has written, whose bytes a crash of the system may have taken, are what they should be.
     ///
     /// @return false if parts have to be fetched again, or it cannot be written
     boolean settle() {
@@ -251,6 +265,8 @@ final class CacheEntry implements AutoCloseable {
     }
 
     /// Whether bytes that were read from the copy are those that were written to it. Parts that are not are forgotten.
+    ///
+    /// Checksums are of pieces: where a range begins or ends inside one, the rest of that piece is read too.
     ///
     /// @param target has the bytes from `from` to `to` of the file
     /// @param shift where the first byte of the file would lie in `target`
@@ -302,6 +318,8 @@ final class CacheEntry implements AutoCloseable {
 
     /// Writes bytes that were fetched to the copy, if there is room. Called by the reader that fetched them, which pays
     /// for the write: there is no queue whose memory would have to be bounded.
+    ///
+    /// What cannot be written switches writing off for this entry and costs the load nothing else.
     ///
     /// @param offset the first byte's in the file
     /// @param source stays the caller's; read before this returns

@@ -15,6 +15,8 @@ import org.jspecify.annotations.Nullable;
 /// The place of the cache and its bound. Each setting is a storage property, else the system property of that name
 /// with `fst.` before it, else, for the directory, the variable `FST_CACHE`. Immutable.
 ///
+/// Also the key of [CacheDirectory#of]: equal settings share an object, and with it the count of what is under way.
+///
 /// @param directory where entries are
 /// @param bytes the most bytes of all entries, [#AUTOMATIC] for half of what the file system would have free without them
 public record CacheSettings(Path directory, long bytes) {
@@ -29,6 +31,7 @@ public record CacheSettings(Path directory, long bytes) {
         return of(options, own, System::getenv);
     }
 
+    /// @param environment the variables by name, for tests
     static Optional<CacheSettings> of(StorageOptions options, Optional<Path> own,
             Function<String, @Nullable String> environment) {
         Optional<String> directory = property(options, "cache.directory")

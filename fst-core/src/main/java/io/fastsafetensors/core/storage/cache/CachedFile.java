@@ -11,7 +11,8 @@ import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.LongAdder;
 
-/// A remote file that is read through a local copy: what the copy holds is read there, the rest is fetched and written to it.
+/// A remote file that is read through a local copy: what the copy holds is read there, the rest is fetched and written
+/// to it.
 ///
 /// Its identity, and whether it is current, are the remote file's: a copy never decides which version is read. Bytes of
 /// the copy count only once [#verify] has compared them with the checksums of when they were written; whatever is wrong
@@ -46,6 +47,8 @@ public final class CachedFile implements StorageFile, CacheResidency {
     }
 
     /// Whether the copy holds a range; asked before it is read there.
+    ///
+    /// True for an empty range.
     public boolean holds(long from, long to) {
         return entry.parts().heldUntil(from, to) == to;
     }
@@ -157,6 +160,7 @@ public final class CachedFile implements StorageFile, CacheResidency {
         }
     }
 
+    /// 0 for what the copy does not hold: such bytes are fetched, whatever the page cache has.
     @Override
     public long cachedBytes(long offset, long bytes) {
         requireOpen();

@@ -9,6 +9,9 @@ import org.jspecify.annotations.Nullable;
 
 /// The beginning of an entry's list of parts: which version of which file it is about. Immutable.
 ///
+/// The format, little-endian: magic, id, length of the file, length of the texts, the texts separated by line feeds,
+/// and a CRC-32C of all before it.
+///
 /// @param id a random number that the name of the copy and every record have, so that they belong together
 /// @param fileLength bytes of the remote file
 /// @param key the entry's key, which its file names begin with
@@ -56,6 +59,7 @@ record EntryHead(long id, long fileLength, String key, String location, String v
                 : new EntryHead(list.getLong(Long.BYTES), length, lines[0], lines[1], lines[2], sumAt + Integer.BYTES);
     }
 
+    /// CRC-32C of what comes before an offset.
     private static int checksum(ByteBuffer bytes, int to) {
         CRC32C crc = new CRC32C();
         crc.update(bytes.duplicate().position(0).limit(to));

@@ -2,36 +2,21 @@ package io.fastsafetensors.storage.http.wire;
 
 import java.io.EOFException;
 import java.io.IOException;
-import java.io.InputStream;
-import java.io.OutputStream;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.SocketTimeoutException;
-import java.net.StandardSocketOptions;
 import java.net.UnknownHostException;
-import java.nio.ByteBuffer;
-import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
-import java.security.NoSuchAlgorithmException;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.ThreadLocalRandom;
-import javax.net.ssl.SSLContext;
-import javax.net.ssl.SSLParameters;
-import javax.net.ssl.SSLSocket;
-import org.jspecify.annotations.Nullable;
 
 /// A connection to a server, plain or by TLS, directly or through a proxy. One thread at a time sends a request, receives the
-/// head of the answer and reads its body; [Connections] closes it from another thread when a deadline has passed.
+/// head of the answer and reads its body, of whose framing it keeps account; [Connections] closes it from another thread when a deadline has passed.
 final class Connection {
-    /// The most bytes that a read asks of the system, and so of one native buffer.
-    private static final long MOST = 1 << 30;
-    /// Room for the head of an answer and for a record of TLS.
-    private static final int BUFFER = 32 * 1024;
     /// A body that nobody wants is read to its end if it is no longer than this, so that the connection can be used again.
     private static final long WORTH_READING = 64 * 1024;
     private static final long UNTIL_CLOSED = -1;
@@ -43,11 +28,7 @@ final class Connection {
     private final Address server;
     private final Optional<Proxies.Proxy> proxy;
     private final Duration readTimeout;
-    private final SocketChannel channel;
-    private final byte[] buffer = new byte[BUFFER];
-    private int begin;
-    private int end;
-    private @Nullable SSLSocket tls;
+    private final BufferedSocket socket = new BufferedSocket();
 
     /// When the watching thread closes this, on the clock of `System.nanoTime()`; 0 for never.
     private volatile long deadline;
@@ -60,14 +41,12 @@ final class Connection {
     private boolean ended = true;
     private long left;
     private boolean persistent;
-    private boolean answered;
 
     /// Not connected yet.
     Connection(Address server, Optional<Proxies.Proxy> proxy, Duration readTimeout) throws IOException {
         this.server = server;
         this.proxy = proxy;
         this.readTimeout = readTimeout;
-        this.channel = SocketChannel.open();
     }
 
     /// Connects, asks a proxy for a tunnel, and secures what is https.
@@ -76,13 +55,12 @@ final class Connection {
         try {
             Address peer = proxy.map(Proxies.Proxy::address).orElse(server);
             InetAddress address = oneOf(InetAddress.getAllByName(peer.host()));
-            channel.setOption(StandardSocketOptions.TCP_NODELAY, true);
-            channel.connect(new InetSocketAddress(address, peer.port()));
+            socket.connect(new InetSocketAddress(address, peer.port()));
             if (server.tls()) {
                 if (proxy.isPresent()) {
                     openTunnel(proxy.get());
                 }
-                secure();
+                socket.secure(server);
             }
         } catch (UnknownHostException e) {
             throw new IOException("the host's name is unknown", e);
@@ -105,27 +83,12 @@ final class Connection {
                 + server.port();
         String request = "CONNECT " + authority + " HTTP/1.1\r\nHost: " + authority + "\r\n"
                 + through.authorization().map(value -> "Proxy-Authorization: " + value + "\r\n").orElse("") + "\r\n";
-        write(request.getBytes(StandardCharsets.ISO_8859_1));
-        Head head = head();
+        socket.write(request.getBytes(StandardCharsets.ISO_8859_1));
+        Head head = Head.parse(socket.head());
         if (head.status() != OK) {
             throw new ProxyRefusal(through + " answers " + head.status() + " when asked for a tunnel");
         }
-        begin = end;
-        answered = false;
-    }
-
-    private void secure() throws IOException {
-        try {
-            SSLSocket secured = (SSLSocket) SSLContext.getDefault().getSocketFactory()
-                    .createSocket(channel.socket(), server.host(), server.port(), true);
-            SSLParameters parameters = secured.getSSLParameters();
-            parameters.setEndpointIdentificationAlgorithm("HTTPS");
-            secured.setSSLParameters(parameters);
-            secured.startHandshake();
-            tls = secured;
-        } catch (NoSuchAlgorithmException e) {
-            throw new IOException("this JDK has no TLS", e);
-        }
+        socket.clear();
     }
 
     /// Whether requests name the whole address, as a proxy without a tunnel wants it, and with which authorization.
@@ -139,7 +102,7 @@ final class Connection {
 
     /// Whether a byte of the answer has come.
     boolean isAnswered() {
-        return answered;
+        return socket.isAnswered();
     }
 
     boolean isLate(long now) {
@@ -163,8 +126,7 @@ final class Connection {
     }
 
     void send(byte[] request) throws IOException {
-        answered = false;
-        timed(() -> write(request));
+        timed(() -> socket.write(request));
     }
 
     /// Receives the head of the answer.
@@ -174,7 +136,7 @@ final class Connection {
         Head[] head = new Head[1];
         timed(() -> {
             do {
-                head[0] = head();
+                head[0] = Head.parse(socket.head());
             } while (head[0].status() / CONTINUE == 1);
         });
         Head received = head[0];
@@ -216,68 +178,6 @@ final class Connection {
         deadline = System.nanoTime() + readTimeout.toNanos();
     }
 
-    private void write(byte[] bytes) throws IOException {
-        SSLSocket secured = tls;
-        if (secured != null) {
-            OutputStream out = secured.getOutputStream();
-            out.write(bytes);
-            out.flush();
-            return;
-        }
-        ByteBuffer rest = ByteBuffer.wrap(bytes);
-        while (rest.hasRemaining()) {
-            channel.write(rest);
-        }
-    }
-
-    private Head head() throws IOException {
-        int from = begin;
-        while (true) {
-            int blank = blankLine(from);
-            if (blank > 0) {
-                String text = new String(buffer, begin, blank - begin, StandardCharsets.ISO_8859_1);
-                begin = blank;
-                return Head.parse(text);
-            }
-            if (begin > 0) {
-                System.arraycopy(buffer, begin, buffer, 0, end - begin);
-                end -= begin;
-                begin = 0;
-            }
-            if (end == buffer.length) {
-                throw new IOException("the answer's head is longer than " + buffer.length + " bytes");
-            }
-            from = Math.max(0, end - 3);
-            int count = receiveInto(end, buffer.length - end);
-            if (count < 0) {
-                throw new EOFException(answered ? "the connection ended in the head of the answer"
-                        : "the connection ended before an answer");
-            }
-            answered = true;
-            end += count;
-        }
-    }
-
-    /// Where the body begins, 0 if its head has not ended yet.
-    private int blankLine(int from) {
-        for (int i = Math.max(from, begin); i + 1 < end; i++) {
-            if (buffer[i] == '\n' && (buffer[i + 1] == '\n'
-                    || (buffer[i + 1] == '\r' && i + 2 < end && buffer[i + 2] == '\n'))) {
-                return buffer[i + 1] == '\n' ? i + 2 : i + 3;
-            }
-        }
-        return 0;
-    }
-
-    private int receiveInto(int at, int most) throws IOException {
-        SSLSocket secured = tls;
-        if (secured != null) {
-            InputStream in = secured.getInputStream();
-            return in.read(buffer, at, most);
-        }
-        return channel.read(ByteBuffer.wrap(buffer, at, most));
-    }
-
     /// The next bytes of the body, straight into native memory unless they came with the head or by TLS.
     ///
     /// @return how many, at least 1; −1 at the body's end
@@ -295,20 +195,7 @@ final class Connection {
             return -1;
         }
         long wanted = left == UNTIL_CLOSED ? most : Math.min(most, left);
-        long count;
-        if (begin == end && tls == null && wanted > buffer.length) {
-            count = channel.read(target.asSlice(at, Math.min(wanted, MOST)).asByteBuffer());
-        } else {
-            if (begin == end) {
-                begin = 0;
-                end = Math.max(0, receiveInto(0, buffer.length));
-            }
-            count = begin == end ? -1 : Math.min(wanted, end - begin);
-            if (count > 0) {
-                MemorySegment.copy(buffer, begin, target, ValueLayout.JAVA_BYTE, at, (int) count);
-                begin += (int) count;
-            }
-        }
+        long count = socket.read(target, at, wanted);
         if (count < 0) {
             if (left == UNTIL_CLOSED) {
                 ended = true;
@@ -328,7 +215,7 @@ final class Connection {
     }
 
     private void beginChunk() throws IOException {
-        String line = line();
+        String line = socket.line();
         int semicolon = line.indexOf(';');
         String size = (semicolon < 0 ? line : line.substring(0, semicolon)).strip();
         if (!size.matches("[0-9A-Fa-f]{1,15}")) {
@@ -336,7 +223,7 @@ final class Connection {
         }
         left = Long.parseLong(size, 16);
         if (left == 0) {
-            while (!line().isEmpty()) {
+            while (!socket.line().isEmpty()) {
                 touch();
             }
             ended = true;
@@ -344,31 +231,8 @@ final class Connection {
     }
 
     private void expectLine(String expected) throws IOException {
-        if (!line().equals(expected)) {
+        if (!socket.line().equals(expected)) {
             throw new IOException("a chunk of the answer is longer than it says");
-        }
-    }
-
-    private String line() throws IOException {
-        StringBuilder line = new StringBuilder();
-        while (true) {
-            if (begin == end) {
-                begin = 0;
-                end = Math.max(0, receiveInto(0, buffer.length));
-                if (end == 0) {
-                    throw new EOFException("the connection ended in the middle of the answer's body");
-                }
-            }
-            char c = (char) (buffer[begin++] & 0xff);
-            if (c == '\n') {
-                return line.toString();
-            }
-            if (c != '\r') {
-                line.append(c);
-            }
-            if (line.length() > BUFFER) {
-                throw new IOException("the answer has a line longer than " + BUFFER + " bytes");
-            }
         }
     }
 
@@ -377,27 +241,27 @@ final class Connection {
     /// @return whether another request can be sent
     boolean finish() {
         if (ended) {
-            return persistent && begin == end;
+            return persistent && socket.isEmpty();
         }
         if (!persistent || (!chunked && (left == UNTIL_CLOSED || left > WORTH_READING))) {
             return false;
         }
-        MemorySegment scratch = MemorySegment.ofArray(new byte[BUFFER]);
+        MemorySegment scratch = MemorySegment.ofArray(new byte[BufferedSocket.BUFFER]);
         try {
             for (long rest = WORTH_READING; rest > 0 && !ended;) {
-                rest -= Math.max(0, read(scratch, 0, Math.min(rest, BUFFER)));
+                rest -= Math.max(0, read(scratch, 0, Math.min(rest, BufferedSocket.BUFFER)));
             }
         } catch (IOException _) {
             // Nobody wanted these bytes; the connection is not used again.
             return false;
         }
-        return ended && begin == end;
+        return ended && socket.isEmpty();
     }
 
     /// Closes the socket at once, from any thread.
     void close() {
         try {
-            channel.close();
+            socket.close();
         } catch (IOException _) {
             // There is nothing left to do for a socket that cannot be closed.
             deadline = 0;

@@ -8,7 +8,6 @@ import java.nio.charset.StandardCharsets;
 import java.security.cert.CertPathValidatorException;
 import java.security.cert.CertificateException;
 import java.time.Duration;
-import java.util.Arrays;
 import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -351,72 +350,6 @@ public final class HttpClient implements AutoCloseable {
     private static boolean isTransient(int status, Optional<String> code) {
         return status == 408 || status == 429 || (status >= 500 && status != 501 && status != 505 && status != 511)
                 || code.filter(text -> text.equals("RequestTimeout") || text.equals("SlowDown")).isPresent();
-    }
-
-    /// Reads a body whole, on the heap: for what is small.
-    private static final class DocumentCall extends HttpCall {
-        private final String method;
-        private final byte[] form;
-        private final int most;
-        private @Nullable Document document;
-
-        DocumentCall(String method, String form, int most) {
-            this.method = method;
-            this.form = form.getBytes(StandardCharsets.UTF_8);
-            this.most = most;
-        }
-
-        Optional<Document> result() {
-            return Optional.ofNullable(document);
-        }
-
-        @Override
-        String method() {
-            return method;
-        }
-
-        @Override
-        byte[] body() {
-            return form;
-        }
-
-        @Override
-        void describe(Headers headers) {
-            if (form.length > 0) {
-                headers.set("content-type", "application/x-www-form-urlencoded");
-            }
-        }
-
-        @Override
-        boolean accepts(int status) {
-            return status == 200 || status == 404;
-        }
-
-        @Override
-        void receive(Connection connection, Head head) throws IOException {
-            if (head.status() == 404) {
-                return;
-            }
-            if (head.contentCoding().isPresent()) {
-                throw new IOException("the answer is compressed though identity was asked for");
-            }
-            byte[] bytes = new byte[8192];
-            int size = 0;
-            while (true) {
-                if (size == bytes.length) {
-                    if (size >= most) {
-                        throw new IOException("the answer is longer than " + most + " bytes");
-                    }
-                    bytes = Arrays.copyOf(bytes, (int) Math.min(most, bytes.length * 2L));
-                }
-                long count = connection.read(MemorySegment.ofArray(bytes), size, bytes.length - size);
-                if (count < 0) {
-                    break;
-                }
-                size += (int) count;
-            }
-            document = new Document(head, Arrays.copyOf(bytes, size));
-        }
     }
 
     /// Closes every connection. Idempotent.
