@@ -30,6 +30,10 @@ import java.util.stream.Collectors;
 final class DequantizedSource implements DerivedSource {
     /// Elements that are read and multiplied together; a multiple of what fills pages in every dtype.
     private static final long STEP = 256 << 10;
+    /// How much of a slot the parts of a block fill, but for what they are rounded up to.
+    private static final double FILL = 15.0 / 16;
+    /// Bytes of a result that hardly count among those of a block.
+    private static final long SMALL = 64 << 10;
     private static final ValueLayout.OfFloat FLOAT =
             ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
@@ -128,6 +132,20 @@ final class DequantizedSource implements DerivedSource {
         @Override
         public DType result() {
             return dtype;
+        }
+
+        /// Tensors that are a small part of any block go into the room.
+        @Override
+        public double growth() {
+            double least = Double.MAX_VALUE;
+            for (View view : tensors) {
+                Quantized tensor = view.tensor();
+                if (dtype.byteSize(tensor.elements()) >= SMALL) {
+                    double scaleBits = (double) Float.SIZE * tensor.scales().shape().elements() / tensor.elements();
+                    least = Math.min(least, dtype.bits() / (tensor.element().bits() + scaleBits));
+                }
+            }
+            return least == Double.MAX_VALUE ? 1 : Math.max(1, least * FILL);
         }
 
         @Override

@@ -31,6 +31,10 @@ public interface QuantizedReads {
     /// What they become.
     DType result();
 
+    /// How many bytes of the file one byte of memory holds the parts of, at least 1, with some room for what parts are rounded
+    /// up to. Where tensors are tiny their parts may take more all the same.
+    double growth();
+
     /// Reads what some bytes of one tensor are made of.
     ///
     /// The sink is called once, on this thread, before it returns.

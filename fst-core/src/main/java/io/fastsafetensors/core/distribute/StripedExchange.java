@@ -3,7 +3,7 @@ package io.fastsafetensors.core.distribute;
 import io.fastsafetensors.api.ProgressListener;
 import io.fastsafetensors.core.group.Consensus;
 import io.fastsafetensors.core.jfr.Recorder;
-import io.fastsafetensors.core.jfr.Span;
+import io.fastsafetensors.core.jfr.Recorder.Span;
 import io.fastsafetensors.core.plan.ReadPlan;
 import io.fastsafetensors.core.transfer.BlockCompletion;
 import io.fastsafetensors.core.transfer.BlockExchange;

@@ -81,10 +81,17 @@ public record PlannedFile(Location location, long fileLength, PlannedTensors ten
     /// @param path the path
     /// @param why the reason, for people
     /// @param readBytes bytes of one block as the file's storage or the path prefers it, where no slot bounds them; 0 without a preference
-    public record FileTransfer(PlannedPath path, String why, int readBytes) {
+    /// @param growth how many times as large as its slot a block may be, at least 1: more where a slot holds what the block
+    ///        is made of
+    public record FileTransfer(PlannedPath path, String why, int readBytes, double growth) {
         /// A route without a preference.
         public FileTransfer(PlannedPath path, String why) {
             this(path, why, 0);
+        }
+
+        /// A route whose blocks are no larger than their slots.
+        public FileTransfer(PlannedPath path, String why, int readBytes) {
+            this(path, why, readBytes, 1);
         }
     }
 }

@@ -163,14 +163,22 @@ public final class Planner {
                 empty ? -1 : blocks.find(firstBlock, tensor.end() - 1));
     }
 
+    /// Blocks that kernels convert or gather are no larger than the device memory that a reader has for them.
+    private long placedBlockBytes(FileTransfer route, Selected selected) {
+        if (!selected.stream().allMatch(this::isCopied)) {
+            return settings.blockBytes();
+        }
+        long grown = Pages.floor((long) (settings.blockBytes() * route.growth()));
+        return Math.max(route.path() == PlannedPath.MAPPED ? MAPPED_BLOCK : grown, settings.blockBytes());
+    }
+
     /// Every tensor has a place of its own, whatever lies between them in the file. Blocks end on pages of the file, unless
     /// a tensor that is converted or gathered would be cut inside what its kernels take at a time.
     ///
     /// Tensors are placed in the order of the file, so the blocks of a file fill its buffer in ascending order.
     private PlannedFile placed(int index, FileHeader header, Selected selected, FileTransfer route) {
         Ranges ranges = Ranges.of(selected, GAP_LIMIT);
-        int blockBytes = route.path() == PlannedPath.MAPPED && selected.stream().allMatch(this::isCopied)
-                ? Math.max(MAPPED_BLOCK, settings.blockBytes()) : settings.blockBytes();
+        long blockBytes = placedBlockBytes(route, selected);
         int firstBlock = blocks.size();
         int tensorAt = 0;
         for (int r = 0; r < ranges.size(); r++) {

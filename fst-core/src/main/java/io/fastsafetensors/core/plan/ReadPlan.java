@@ -203,7 +203,7 @@ public final class ReadPlan implements LoadPlan {
     /// [io.fastsafetensors.core.distribute.LoadFingerprint].
     @Override
     public String digest() {
-        Fingerprint of = new Fingerprint().add(settings.toString());
+        Fingerprint of = new Fingerprint().add(settings.toString()).add(blocks.size());
         for (PlannedFile file : files) {
             of.add(file.location().name()).add(file.fileLength()).add(file.bufferBytes());
             for (PlannedTensor t : file.tensors()) {

@@ -129,6 +129,29 @@ final class HostToDevice implements BlockRuns.Sink {
         return true;
     }
 
+    /// Submits the copies of a part of a block that is larger than its slot; waits for them unless it is the last.
+    ///
+    /// @param start the part's first byte in the file; its page is at the slot's beginning
+    /// @param end the byte after its last one
+    /// @param slot taken over with the last part
+    /// @param span that of the block's copy; finished when all of it has arrived
+    /// @return false if the load was stopped before
+    boolean sendPart(int block, long start, long end, StagingBuffer slot, Span span) {
+        target = load.bufferOf(block);
+        if (target == null) {
+            return false;
+        }
+        packed = false;
+        source = slot.segment().asSlice(0, end - Pages.floor(start));
+        runs.forEach(load.fileOf(block), start, end);
+        if (end < load.blocks().end(block)) {
+            stream.synchronize();
+        } else {
+            flying.add(new Flight(block, stream.fence(), slot, span));
+        }
+        return true;
+    }
+
     /// Submits what a block of de-quantised tensors is made of.
     ///
     /// @param slot holds what was read; taken over if the block was sent

@@ -123,13 +123,20 @@ public final class PathSelector {
             boolean last = options.dtype().isEmpty() || options.dtype().get() == reads.get().result();
             return able && last
                     ? new FileTransfer(PlannedPath.DEQUANTIZED,
-                            "de-quantised by the device, read through the page cache")
+                            "de-quantised by the device, read through the page cache", 0,
+                            looksAtBlocks() ? 1 : reads.get().growth())
                     : new FileTransfer(PlannedPath.STAGED, able ? "de-quantised by the host, since it is converted to "
                             + options.dtype().get() + " afterwards"
                             : "de-quantised by the host: the backend has no kernel for it");
         } finally {
             file.release();
         }
+    }
+
+    /// Whether somebody may want to see blocks as a whole, as they were read.
+    private boolean looksAtBlocks() {
+        return options.checkDigests() || options.countOverflows() || !options.digests().files().isEmpty()
+                || !options.digests().tensors().isEmpty() || options.digests().find();
     }
 
     /// What is de-quantised has no bytes in any file, so it is neither mapped nor read by direct storage.

@@ -53,6 +53,10 @@ final class StagedTransfer implements BlockTransfer {
         boolean multiplied =
                 load.fileOf(index).path() == PlannedPath.DEQUANTIZED && products().read(index, slot.segment());
         BlockReader reader = load.files().forBlock(file);
+        if (!multiplied && end - Pages.floor(start) > load.plan().slotBytes()) {
+            transferInParts(index, reader, slot, read);
+            return;
+        }
         boolean packed = !multiplied && runs(reader).read(index, reader, slot.segment());
         if (!multiplied && !packed) {
             reader.read(start, end, slot.segment(), 0);
@@ -64,6 +68,28 @@ final class StagedTransfer implements BlockTransfer {
         Span copy = Recorder.copy(location, start, end - start);
         boolean sent = multiplied ? device.send(index, products(), slot, copy)
                 : device.send(index, slot.segment(), 0, packed, slot, copy);
+        if (sent) {
+            filling = null;
+            device.completeArrived();
+        }
+    }
+
+    /// A block that was to be read as what it is made of, and is larger than a slot: read as what it becomes, a slot at a
+    /// time. Each is waited for before the next, which costs little, as hardly any block is one of these.
+    private void transferInParts(int index, BlockReader reader, StagingBuffer slot, Span read) {
+        long end = load.blocks().end(index);
+        Span copy = Recorder.copy(load.fileOf(index).location(), load.blocks().start(index),
+                end - load.blocks().start(index));
+        boolean sent = true;
+        for (long at = load.blocks().start(index); at < end && sent;) {
+            long next = Math.min(end, Pages.floor(at) + load.plan().settings().blockBytes());
+            reader.read(at, next, slot.segment(), 0);
+            if (next == end) {
+                read.finish("read");
+            }
+            sent = device.sendPart(index, at, next, slot, copy);
+            at = next;
+        }
         if (sent) {
             filling = null;
             device.completeArrived();

@@ -160,6 +160,30 @@ class DequantizeTest {
         assertTrue(RemoteBackend.PRODUCTS.get() >= samples.shapes().size(), RemoteBackend.PRODUCTS + " products");
     }
 
+    /// Blocks of what a device multiplies are larger than slots, as far as a large tensor's parts go; those of a hundred tiny
+    /// tensors do not fit then.
+    @ParameterizedTest
+    @EnumSource(names = {"BF16", "F32"})
+    void tiny_tensors_beside_a_large_one_are_the_reference(DType to) {
+        int tiny = 300;
+        RemoteBackend.MULTIPLIES.set(true);
+        QuantizedSamples samples = new QuantizedSamples(SEED, false);
+        samples.blocks("a.weight", DType.F8_E4M3, Shape.of(512, 384), 128, 128, DType.F32, "_scale_inv");
+        for (int i = 0; i < tiny; i++) {
+            samples.nvfp4("tiny." + i, Shape.of(1, 8), 1, false);
+        }
+        samples.blocks("z.weight", DType.F8_E4M3, Shape.of(512, 384), 128, 128, DType.F32, "_scale_inv");
+        samples.values().tensor("norm.weight", DType.BF16, Shape.of(100), 1).tensor("e.input_scale", DType.F32,
+                Shape.of(), new byte[4]);
+        write(samples, false);
+        try (Loader loader = builder("remote", to).build(); Weights weights = loader.load(directory)) {
+            assertLoaded(samples, to, weights);
+            int blocks = (int) Math.ceilDiv(2L * 512 * 384 * to.bits() / 8, 8192L);
+            assertTrue(RemoteBackend.PRODUCTS.get() > 0 && RemoteBackend.PRODUCTS.get() < blocks + tiny,
+                    RemoteBackend.PRODUCTS + " products of " + blocks + " blocks, were they no larger than slots");
+        }
+    }
+
     @ParameterizedTest
     @CsvSource({"cpu,false", "remote,false", "remote,true"})
     void streams_and_copies_are_de_quantised_under_a_budget(String device, boolean multiplies) throws IOException {
