@@ -21,6 +21,7 @@ import tools.jackson.databind.node.ObjectNode;
 /// the jars, and the Java runtime with its own.
 public final class BillOfMaterials {
     private static final String NATIVE = ".*\\.(so|dll|dylib)";
+    private static final String RUNTIME = NATIVE + "|.*\\.jar|java|jexec|jspawnhelper";
     /// NVIDIA's static libraries are linked into these.
     private static final String WITH_CUDA = ".*(JCudaRuntime|JNvPTXCompiler).*";
     private static final String MIT = "MIT";
@@ -76,7 +77,7 @@ public final class BillOfMaterials {
                 sha256(Files.readAllBytes(runtime.resolve("lib/modules"))), OPENJDK);
         java.put("version", version);
         java.put("description", "made by jlink; the digest is that of lib/modules");
-        for (Path library : files(runtime.resolve("lib"), NATIVE)) {
+        for (Path library : files(runtime, RUNTIME)) {
             add(java.withArray("components"), "file", runtime.relativize(library).toString(),
                     sha256(Files.readAllBytes(library)), OPENJDK);
         }

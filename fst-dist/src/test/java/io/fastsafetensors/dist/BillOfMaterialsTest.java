@@ -81,7 +81,7 @@ class BillOfMaterialsTest {
     @Test
     void every_jar_and_every_native_library_is_listed_with_its_digest_and_license() throws Exception {
         Path home = root.resolve("lib/fst");
-        for (Path file : files(home, ".*\\.(jar|so)|modules")) {
+        for (Path file : files(home, ".*\\.(jar|so)|modules|java|jexec|jspawnhelper")) {
             assertTrue(byDigest.containsKey(sha256(Files.readAllBytes(file))), file.toString());
         }
         Map<String, String> natives = nativesInJars();
