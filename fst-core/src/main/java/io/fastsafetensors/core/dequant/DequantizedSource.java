@@ -41,7 +41,8 @@ final class DequantizedSource implements DerivedSource {
     /// The files that elements, scales and factors are read from, each once.
     private final List<Location> files;
     private final DType dtype;
-    /// By the dtype of the elements: each has a table of all of them, which takes longer to make than a tensor's other parts.
+    /// By the dtype of the elements: each has a table of all of them, which takes longer to make than a tensor's other
+    /// parts.
     private final Map<DType, BlockProduct> products = new EnumMap<>(DType.class);
     /// Where in the file each tensor begins and ends.
     private final TensorPlaces places;

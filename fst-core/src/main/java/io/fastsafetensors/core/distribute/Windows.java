@@ -43,7 +43,8 @@ final class Windows {
     /// The windows of a plan. They grow from a small one, and get smaller towards the end, where nothing is read beside
     /// them any more.
     ///
-    /// A window doubles from one to the next up to the most, and towards the end it is half of what is left, but no smaller than the first one. A window has a multiple of the ranks' number of blocks, but for the last one.
+    /// A window doubles from one to the next up to the most, and towards the end it is half of what is left, but no
+    /// smaller than the first one. A window has a multiple of the ranks' number of blocks, but for the last one.
     ///
     /// @param mostBytes see [#mostBytes()]
     static Windows of(ReadPlan plan, int ranks, long mostBytes) {

@@ -21,6 +21,7 @@ final class LoadState {
     private final LoadJob job;
     /// The scope and the device. The scope is closed first: buffers go back to a device that is still open.
     private final Resources resources = new Resources();
+
     /// @param scope what its tensors live in, closed with it
     /// @param job its readers
     /// @param backend the device, retained until [#close()]
@@ -61,26 +62,26 @@ final class LoadState {
     /// @throws RuntimeException what could not be freed, once; everything else is
     void close() {
         cancel();
-        if (job.hasEnded()) {
+        if (job.end().isReached()) {
             free();
         } else if (ReaderThreads.isReading()) {
-            job.afterEnd(this::freeOrLog);
-        } else if (job.joinToClose()) {
+            job.end().then(this::freeOrLog);
+        } else if (job.end().awaitToClose()) {
             free();
         } else {
             LOG.log(Level.WARNING, "a read of " + scope + " does not return; its memory is freed when it does");
-            job.afterEnd(this::freeOrLog);
+            job.end().then(this::freeOrLog);
         }
     }
 
     /// As [#close()], without waiting.
     void abandon() {
         cancel();
-        job.afterEnd(this::freeOrLog);
+        job.end().then(this::freeOrLog);
     }
 
     private void free() {
-        new Releases().run(resources::close).run(job::requireReleased).finish();
+        new Releases().run(resources::close).run(job.end()::requireReleased).finish();
     }
 
     /// Where nobody is there to be told: on a reader's thread, or on the leak detector's.

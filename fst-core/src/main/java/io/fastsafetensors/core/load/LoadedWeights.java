@@ -128,13 +128,13 @@ public final class LoadedWeights implements Weights {
     /// @throws io.fastsafetensors.error.LoadInterruptedException if the thread is interrupted
     /// @throws RuntimeException what failed the load
     public void requireRead() {
-        state.job().joinInterruptibly();
+        state.job().end().awaitInterruptibly();
         arrivals.requireSuccess();
     }
 
     /// Waits until nothing is read any more, whether it succeeded or not, on a thread of the project's own.
     public void join() {
-        state.job().join();
+        state.job().end().await();
     }
 
     /// By the number of the tensor in the checkpoint: the plan has no table of names of its own.
@@ -418,11 +418,11 @@ public final class LoadedWeights implements Weights {
     @Override
     public void awaitAll() {
         requireOpen();
-        if (!state.job().hasEnded()) {
+        if (!state.job().end().isReached()) {
             ReaderThreads.requireMayWait("all tensors");
         }
         arrivals.await(0, plan.blocks().size() - 1, "all tensors");
-        state.job().joinInterruptibly();
+        state.job().end().awaitInterruptibly();
         requireOpen();
         arrivals.requireSuccess();
         checkpoint.digests().requireAll();

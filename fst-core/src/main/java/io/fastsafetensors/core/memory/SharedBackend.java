@@ -11,9 +11,9 @@ import java.util.function.Consumer;
 ///
 /// It keeps streams that nobody uses, because loads and tensors want one for a moment each. Thread-safe.
 ///
-/// One for each device of the process as long as anything uses it: a device's context and streams are too expensive
-/// to open for each load. Whoever keeps memory, slots or mappings of the device has a reference, so the device
-/// outlives everything that was made on it.
+/// One for each device and its switches, as long as anything in the process uses it: a device's context and streams are
+/// too expensive to open for each load. Whoever keeps memory, slots or mappings of the device has a reference, so the
+/// device outlives everything that was made on it.
 public final class SharedBackend {
     /// As many as readers at a time, and some for conversions besides.
     ///

@@ -40,9 +40,9 @@ final class HostToDevice implements BlockRuns.Sink {
     /// The host memory of the block at hand, from the page of its first byte.
     private MemorySegment source = MemorySegment.NULL;
     private @Nullable DeviceBuffer target;
-    /// Blocks under way, the oldest first. Copies of one stream finish in the order in which they were submitted, so only the
-    /// oldest is ever waited for. Sized for all that may be under way, so that adding a block allocates nothing but its
-    /// record.
+    /// Blocks under way, the oldest first. Copies of one stream finish in the order in which they were submitted, so
+    /// only the oldest is ever waited for. Sized for all that may be under way, so that adding a block allocates
+    /// nothing but its record.
     private final ArrayDeque<Flight> flying;
     /// Device memory of one block, for what is converted or gathered there. One is enough: work of a stream is done in
     /// order, so the next block's bytes arrive when the last kernel has read it.
@@ -219,9 +219,9 @@ final class HostToDevice implements BlockRuns.Sink {
         return target;
     }
 
-    /// Waits until nothing is under way, then gives back stream, memory, fences and slots. Blocks that are still under way do
-    /// not count as arrived: whether their copies succeeded is unknown. The scratch memory is freed after the stream is idle,
-    /// since kernels read it.
+    /// Waits until nothing is under way, then gives back stream, memory, fences and slots. Blocks that are still under
+    /// way do not count as arrived: whether their copies succeeded is unknown. The scratch memory is freed after the
+    /// stream is idle, since kernels read it.
     ///
     /// @return whether nothing is under way any more: false where the device could not even say so; a slot that a copy may
     ///         still read is not given to another reader then

@@ -14,8 +14,6 @@ import io.fastsafetensors.core.storage.SourceFiles;
 import io.fastsafetensors.error.BackendException;
 import io.fastsafetensors.error.Where;
 import io.fastsafetensors.spi.DeviceBuffer;
-import io.fastsafetensors.spi.Releases;
-import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
@@ -33,8 +31,7 @@ import org.jspecify.annotations.Nullable;
 /// A failure goes through [#failed] first, which stops the readers and wakes all waiters, and only then are transfers
 /// closed and resources released. So what waiters get is the reason, not what it led to.
 ///
-/// Locks: [#afterwards] guards what the end of the load does. It is not held while a resource is released or what
-/// others asked for runs. Blocks are taken by an atomic counter; no lock is taken for a block here.
+/// Blocks are taken by an atomic counter; no lock is taken for a block here.
 public final class LoadJob {
     /// How long a reader reads before it lets another load's reader have its thread.
     private static final long TURN_NANOS = 20_000_000;
@@ -58,14 +55,7 @@ public final class LoadJob {
     private final AtomicInteger running = new AtomicInteger();
     /// Open when every block was taken, though the last may still be under way.
     private final CountDownLatch taken = new CountDownLatch(1);
-    /// Open when nothing touches memory or files any more.
-    private final CountDownLatch finished = new CountDownLatch(1);
-    /// What could not be released and nobody was told yet. Guarded by [#afterwards], as [#ended] and [#cancellation] are.
-    private Releases unreleased = new Releases();
-    private final List<Runnable> afterwards = new ArrayList<>();
-    private boolean ended;
-    /// The first reason that the load was cancelled for: not a failure of its own, so it hides none.
-    private @Nullable RuntimeException cancellation;
+    private final LoadEnd end;
     /// Whether readers are to take no more blocks; read without a lock between any two.
     private volatile boolean stopped;
     /// The pool's bytes at the end, for those who ask later: the pool may be another loader's by then.
@@ -106,6 +96,7 @@ public final class LoadJob {
         this.files =
                 new OpenFiles(plan, blocks, sources, backend.get().directStorage(), options, counters);
         this.arrivals = new BlockCompletion(plan, progress);
+        this.end = new LoadEnd(arrivals);
         this.span = span;
         this.context = new LoadContext(plan, places, files, routing, backend, memory, pool,
                 crew.blocksInFlight(), tap, placeNanos, plan.gathers(), () -> stopped,
@@ -180,7 +171,7 @@ public final class LoadJob {
     /// that started the load.
     private void workerEnded() {
         if (running.decrementAndGet() == 0) {
-            end();
+            finish();
         }
     }
 
@@ -293,24 +284,7 @@ public final class LoadJob {
             resource.close();
         } catch (Exception | Error e) {
             RuntimeException why = failure(e);
-            boolean first = fail(why);
-            RuntimeException known = arrivals.failure();
-            if (first || isCancellation(known)) {
-                synchronized (afterwards) {
-                    unreleased.run(() -> {
-                        throw why;
-                    });
-                }
-            } else if (known != null && !known.equals(why)) {
-                known.addSuppressed(why);
-            }
-        }
-    }
-
-    /// A cancellation is why nobody gets tensors any more, and no failure: it is not what a close throws.
-    private boolean isCancellation(@Nullable RuntimeException why) {
-        synchronized (afterwards) {
-            return why != null && why.equals(cancellation);
+            end.unreleased(why, fail(why));
         }
     }
 
@@ -333,12 +307,12 @@ public final class LoadJob {
         return first;
     }
 
-    /// On the thread of the last worker. Nobody else is in here any more, so failures are final when [#finished] opens.
+    /// On the thread of the last worker. Nobody else is in here any more, so failures are final when [#end] is reached.
     ///
     /// Each location is looked at once more if all blocks came: what was read must be what the location still names.
-    /// Resources are released before [#finished] opens, so that who waits for the end finds no memory, file or thread
-    /// of the load; what others asked for with [#afterEnd] runs after that.
-    private void end() {
+    /// Resources are released before [#end] is reached, so that who waits for it finds no file, mapping or scratch memory
+    /// of the readers.
+    private void finish() {
         taken.countDown();
         if (arrivals.failure() == null) {
             try {
@@ -354,86 +328,26 @@ public final class LoadJob {
         arrivals.end();
         RuntimeException failure = arrivals.failure();
         release(() -> span.finish(failure == null ? "done" : failure.toString()));
-        List<Runnable> next;
-        synchronized (afterwards) {
-            next = List.copyOf(afterwards);
-            afterwards.clear();
-            ended = true;
-        }
-        finished.countDown();
-        for (Runnable each : next) {
-            each.run();
-        }
+        end.reach();
     }
 
-    /// Does something when no reader touches memory or files any more: now, or on the last reader's thread.
-    ///
-    /// @param work throws nothing
-    public void afterEnd(Runnable work) {
-        synchronized (afterwards) {
-            if (!ended) {
-                afterwards.add(work);
-                return;
-            }
-        }
-        work.run();
-    }
-
-    /// Whether no reader touches memory or files any more.
-    public boolean hasEnded() {
-        return finished.getCount() == 0;
+    /// When nothing of this load touches memory or files any more.
+    public LoadEnd end() {
+        return end;
     }
 
     /// Stops after the blocks in flight; threads that wait for others get `why`.
     ///
     /// Returns at once: a reader notices after the block that it is at. Does nothing once the load has ended.
     public void cancel(RuntimeException why) {
-        if (!hasEnded()) {
-            RuntimeException reason;
-            synchronized (afterwards) {
-                cancellation = cancellation == null ? why : cancellation;
-                reason = cancellation;
-            }
-            fail(reason);
+        if (!end.isReached()) {
+            fail(end.cancelledFor(why));
         }
     }
 
     /// Waits until the first reader has nothing to do any more: the last blocks are on their way.
     public void awaitLastBlocks() {
         Waits.uninterruptibly(taken::await);
-    }
-
-    /// Waits until no reader touches memory or files any more, on a thread of the project's own.
-    public void join() {
-        Waits.uninterruptibly(finished::await);
-    }
-
-    /// As [#join()], on a user's thread.
-    ///
-    /// @throws io.fastsafetensors.error.LoadInterruptedException if it is interrupted
-    public void joinInterruptibly() {
-        Waits.interruptibly(finished::await, "the end of the load");
-    }
-
-    /// As [#join()], for as long as a close waits.
-    ///
-    /// @return whether they have ended
-    public boolean joinToClose() {
-        return Waits.toClose(finished);
-    }
-
-    /// Throws once what could not be released, unless it was told already.
-    ///
-    /// A failed load has told its failure by then, with what could not be released suppressed in it.
-    public void requireReleased() {
-        Releases late;
-        synchronized (afterwards) {
-            late = unreleased;
-            unreleased = new Releases();
-        }
-        if (isCancellation(arrivals.failure()) || !arrivals.isTold()) {
-            late.finish();
-        }
     }
 
     /// Which blocks are in place, since when, and why no more will be.
@@ -471,7 +385,7 @@ public final class LoadJob {
         if (context.pool() == null) {
             return readers * plan.slotBytes();
         }
-        return hasEnded() ? stagingBytes : context.pool().bytes();
+        return end.isReached() ? stagingBytes : context.pool().bytes();
     }
 
     /// How each file was read, and why.

@@ -46,6 +46,7 @@ final class OpenFiles implements AutoCloseable {
     private final boolean tellsWhy;
     private final ReadCounters counters;
     private final List<OneFile> files;
+    private @Nullable Arena mappings;
 
     /// @param read the blocks that are read here
     /// @param sources what the headers were read from; one reference to it is taken
@@ -94,8 +95,9 @@ final class OpenFiles implements AutoCloseable {
         return routing.mapped(file).memory(files.get(file).open());
     }
 
-    /// A file's bytes in a mapping, for one block whose reader copies small parts out of it; null where it cannot be mapped.
-    /// No page of it is in memory because of the mapping: who copies what the page cache does not have waits for the storage.
+    /// A file's bytes in a mapping, for one block whose reader copies small parts out of it; null where it cannot be
+    /// mapped. No page of it is in memory because of the mapping: who copies what the page cache does not have waits
+    /// for the storage.
     @Nullable
     MemorySegment mappedForBlock(int file) {
         return files.get(file).mapped();
@@ -161,6 +163,26 @@ final class OpenFiles implements AutoCloseable {
         return files.stream().map(OneFile::report).filter(line -> !line.isEmpty()).toList();
     }
 
+    /// The lifetime of all mappings that rows are copied from: to end one takes milliseconds, and more of them while readers
+    /// touch others.
+    @SuppressWarnings("MustBeClosed")
+    private synchronized Arena mappings() {
+        Arena mine = mappings;
+        if (mine == null) {
+            mine = Arena.ofShared();
+            mappings = mine;
+        }
+        return mine;
+    }
+
+    private synchronized void unmap() {
+        Arena unmapped = mappings;
+        mappings = null;
+        if (unmapped != null) {
+            unmapped.close();
+        }
+    }
+
     /// Releases what is still retained; no block is being read any more.
     @Override
     public void close() {
@@ -168,6 +190,7 @@ final class OpenFiles implements AutoCloseable {
         for (OneFile file : files) {
             releases.run(file::close);
         }
+        releases.run(this::unmap);
         releases.run(sources::close);
         releases.finish();
     }
@@ -186,7 +209,6 @@ final class OpenFiles implements AutoCloseable {
         private @Nullable StorageFile open;
         private @Nullable BlockReader reader;
         private @Nullable DirectFile directFile;
-        private @Nullable Arena mapping;
         private @Nullable MemorySegment mapped;
         /// Whether it was tried to map it.
         private boolean mappingTried;
@@ -231,18 +253,11 @@ final class OpenFiles implements AutoCloseable {
         }
 
         /// A file that cannot be mapped, because of its file system or for want of address space, is read.
-        @SuppressWarnings("MustBeClosed")
         private void map(Mapping able) {
-            Arena arena = Arena.ofShared();
             try {
-                mapped = able.map(0, file.fileLength(), arena);
-                mapping = arena;
+                mapped = able.map(0, file.fileLength(), mappings());
             } catch (StorageException e) {
                 LOG.log(Level.DEBUG, "rows are read, since their file cannot be mapped", e);
-            } finally {
-                if (mapping == null) {
-                    arena.close();
-                }
             }
         }
 
@@ -301,16 +316,10 @@ final class OpenFiles implements AutoCloseable {
             reason = how();
             Releases releases = new Releases();
             DirectFile directly = directFile;
-            Arena unmapped = mapping;
             reader = null;
             directFile = null;
-            mapping = null;
-            mapped = null;
             if (directly != null) {
                 releases.run(directly::close);
-            }
-            if (unmapped != null) {
-                releases.run(unmapped::close);
             }
             if (open != null) {
                 open = null;

@@ -88,7 +88,7 @@ public final class PathSelector {
 
     /// The transfer paths of these files; the caller closes them when the load has ended.
     ///
-    /// In the order of the headers. The answer is the same whenever nothing changes: no clock, no measurement.
+    /// In the order of the headers.
     ///
     /// @param sources where the headers were read from
     /// @param whole whether the files are loaded at once, rather than in batches

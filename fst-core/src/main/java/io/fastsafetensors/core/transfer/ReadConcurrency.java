@@ -7,10 +7,10 @@ package io.fastsafetensors.core.transfer;
 /// It knows no clock and starts no thread: it is told of blocks with the time, and answers how many readers to start.
 /// Readers that are one too many end by themselves after a block.
 ///
-/// A climb by doubling, as of TCP's slow start: a measurement lasts until every reader has brought a block or so and
-/// at least [#SHORTEST_NANOS]; the number that gave the best rate stays for [#PATIENCE] measurements, after which
-/// more are tried again, because the link may have become faster. All rates are of this load alone; two loads that
-/// share a link disturb each other's measurements, and both settle lower.
+/// A climb by doubling, as of TCP's slow start: a measurement lasts until every reader has brought a block or so and at
+/// least [#SHORTEST_NANOS]; the number that gave the best rate stays for [#PATIENCE] measurements, after which more are
+/// tried again, because the link may have become faster. All rates are of this load alone; two loads that share a link
+/// disturb each other's measurements.
 final class ReadConcurrency {
     /// The shortest time over which a rate means something.
     private static final long SHORTEST_NANOS = 100_000_000;

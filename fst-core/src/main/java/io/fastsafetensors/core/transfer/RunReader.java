@@ -17,7 +17,7 @@ import org.jspecify.annotations.Nullable;
 /// Short runs are copied out of a mapping of the file. Each read(2) takes and drops a reference to the open file and to
 /// its pages, counters that all readers share: 24 of them read rows of 4 KiB at 19 GB/s together and copy them at 48.
 ///
-/// It takes the file to be read through the page cache, by small reads of any alignment; O_DIRECT wants whole pages.
+/// The others are read through the page cache, at any alignment; O_DIRECT wants whole pages.
 final class RunReader implements BlockRuns.Sink {
     /// What one more read of the page cache costs, in bytes that are read in that time.
     private static final long CALL_BYTES = 1 << 10;
