@@ -11,8 +11,11 @@ import java.math.BigDecimal;
 import java.math.RoundingMode;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.SimpleFileVisitor;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -38,17 +41,40 @@ class DocumentsTest {
     private static final Pattern FIGURE =
             Pattern.compile("\\d[\\d.,]*(?: (?:to|and) [\\d.,]+|[–-][\\d.,]+)? ?(?:GB/s|MB/s|ms|µs|×|s)(?![\\w/])");
 
-    /// Files of the source tree whose names match, without what builds make.
-    private static List<Path> files(String name) throws IOException {
-        try (Stream<Path> files = Files.find(ROOT, 20, (path, _) -> path.getFileName().toString().matches(name))) {
-            return files.filter(path -> Stream.of("target", ".git", "node_modules")
-                    .noneMatch(folder -> ROOT.relativize(path).toString()
-                            .matches("(.*/)?" + Pattern.quote(folder) + "/.*")))
-                    .filter(Files::isRegularFile).sorted().toList();
+    private static final List<Path> TREE = tree();
+
+    /// The files of the source tree, without what builds make.
+    private static List<Path> tree() {
+        List<Path> files = new ArrayList<>();
+        try {
+            Files.walkFileTree(ROOT, new SimpleFileVisitor<>() {
+                @Override
+                public FileVisitResult preVisitDirectory(Path folder, BasicFileAttributes attributes) {
+                    return List.of("target", ".git", "node_modules").contains(folder.getFileName().toString())
+                            ? FileVisitResult.SKIP_SUBTREE
+                            : FileVisitResult.CONTINUE;
+                }
+
+                @Override
+                public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) {
+                    if (attributes.isRegularFile()) {
+                        files.add(file);
+                    }
+                    return FileVisitResult.CONTINUE;
+                }
+            });
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
         }
+        files.sort(null);
+        return List.copyOf(files);
     }
 
-    private static List<Path> documents() throws IOException {
+    private static List<Path> files(String name) {
+        return TREE.stream().filter(file -> file.getFileName().toString().matches(name)).toList();
+    }
+
+    private static List<Path> documents() {
         return files(".*\\.md");
     }
 
