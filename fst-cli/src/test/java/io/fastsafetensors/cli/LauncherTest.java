@@ -51,6 +51,15 @@ class LauncherTest {
     }
 
     @Test
+    void java_says_nothing_of_caches_and_keeps_its_heap_below_32_gib() throws Exception {
+        assertTrue(run(0, Map.of(), "ls").contains("-Xlog:all=error,aot*=off,cds*=off:stderr"));
+        assertTrue(run(0, Map.of(), "ls").contains("-XX:MaxRAM=64g"));
+        // Newer ones say that the option will go.
+        Path newer = jdk("newer", "26-ea");
+        assertFalse(run(0, Map.of("FST_JAVA_HOME", newer.toString()), "ls").contains("-XX:MaxRAM=64g"));
+    }
+
+    @Test
     void the_class_path_is_the_same_in_every_locale() throws Exception {
         String lib = root.toRealPath() + "/fst-cli/target/lib/";
         for (String locale : List.of("C", "C.UTF-8", "en_US.UTF-8")) {
