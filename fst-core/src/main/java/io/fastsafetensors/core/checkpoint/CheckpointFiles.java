@@ -1,6 +1,7 @@
 package io.fastsafetensors.core.checkpoint;
 
 import io.fastsafetensors.api.OpenOptions;
+import io.fastsafetensors.core.storage.FileBytes;
 import io.fastsafetensors.core.storage.SourceFiles;
 import io.fastsafetensors.error.FormatError;
 import io.fastsafetensors.error.FormatException;
@@ -9,7 +10,9 @@ import io.fastsafetensors.error.StorageException;
 import io.fastsafetensors.error.Where;
 import io.fastsafetensors.spi.storage.Storage;
 import io.fastsafetensors.spi.storage.StorageEntry;
+import io.fastsafetensors.spi.storage.StorageFile;
 import io.fastsafetensors.types.Location;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashSet;
@@ -17,9 +20,6 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
-import io.fastsafetensors.core.storage.FileBytes;
-import io.fastsafetensors.spi.storage.StorageFile;
-import java.nio.charset.StandardCharsets;
 
 /// The files of a checkpoint. Immutable; says nothing of their content, and need not be closed: finding them opens none but
 /// the references of a Hugging Face cache.

@@ -1,14 +1,14 @@
 package io.fastsafetensors.core.collective;
 
-import io.fastsafetensors.core.tensor.CoreTensor;
-import io.fastsafetensors.core.load.LoadedWeights;
 import io.fastsafetensors.core.distribute.FileOwners;
 import io.fastsafetensors.core.distribute.RankLayout;
+import io.fastsafetensors.core.group.Consensus;
 import io.fastsafetensors.core.group.Consensus.Reached;
 import io.fastsafetensors.core.group.Consensus.Told;
-import io.fastsafetensors.core.group.Consensus;
+import io.fastsafetensors.core.load.LoadedWeights;
 import io.fastsafetensors.core.memory.SharedBackend;
 import io.fastsafetensors.core.memory.SharedBuffer;
+import io.fastsafetensors.core.tensor.CoreTensor;
 import io.fastsafetensors.core.transfer.ReaderThreads;
 import io.fastsafetensors.error.TensorNotFoundException;
 import io.fastsafetensors.group.PendingCollective;

@@ -1,9 +1,9 @@
 package io.fastsafetensors.core.collective;
 
-import io.fastsafetensors.core.tensor.CoreTensor;
 import io.fastsafetensors.core.memory.SharedBackend;
 import io.fastsafetensors.core.memory.SharedBuffer;
 import io.fastsafetensors.core.shard.Part;
+import io.fastsafetensors.core.tensor.CoreTensor;
 import io.fastsafetensors.group.ProcessGroup;
 import io.fastsafetensors.group.RankSlice;
 import io.fastsafetensors.spi.Backend;

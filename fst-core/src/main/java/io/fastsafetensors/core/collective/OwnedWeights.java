@@ -1,19 +1,19 @@
 package io.fastsafetensors.core.collective;
 
-import io.fastsafetensors.core.tensor.CoreTensor;
-import io.fastsafetensors.core.tensor.Sharding;
-import io.fastsafetensors.core.load.LoadedWeights;
 import io.fastsafetensors.api.Checkpoint;
 import io.fastsafetensors.api.GetOptions;
 import io.fastsafetensors.api.LoadPlan;
 import io.fastsafetensors.api.LoadStats;
 import io.fastsafetensors.api.Tensor;
 import io.fastsafetensors.api.Weights;
-import io.fastsafetensors.core.distribute.FileOwners;
 import io.fastsafetensors.core.collective.Deliveries.Finish;
+import io.fastsafetensors.core.distribute.FileOwners;
 import io.fastsafetensors.core.distribute.RankLayout;
+import io.fastsafetensors.core.load.LoadedWeights;
 import io.fastsafetensors.core.memory.Resources;
 import io.fastsafetensors.core.shard.Part;
+import io.fastsafetensors.core.tensor.CoreTensor;
+import io.fastsafetensors.core.tensor.Sharding;
 import io.fastsafetensors.error.Printable;
 import io.fastsafetensors.error.TensorNotFoundException;
 import io.fastsafetensors.types.Device;

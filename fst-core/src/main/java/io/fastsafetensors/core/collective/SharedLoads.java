@@ -1,8 +1,5 @@
 package io.fastsafetensors.core.collective;
 
-import io.fastsafetensors.core.load.LoadTarget;
-import io.fastsafetensors.core.load.LoadedWeights;
-import io.fastsafetensors.core.load.PreparedLoad;
 import io.fastsafetensors.api.Distribution;
 import io.fastsafetensors.api.LoadOptions;
 import io.fastsafetensors.api.LoadPlan;
@@ -12,10 +9,13 @@ import io.fastsafetensors.core.distribute.FileOwners;
 import io.fastsafetensors.core.distribute.LoadFingerprint;
 import io.fastsafetensors.core.distribute.RankLayout;
 import io.fastsafetensors.core.distribute.StripedExchange;
+import io.fastsafetensors.core.group.Consensus;
 import io.fastsafetensors.core.group.Consensus.Reached;
 import io.fastsafetensors.core.group.Consensus.Told;
-import io.fastsafetensors.core.group.Consensus;
 import io.fastsafetensors.core.header.ParsedCheckpoint;
+import io.fastsafetensors.core.load.LoadTarget;
+import io.fastsafetensors.core.load.LoadedWeights;
+import io.fastsafetensors.core.load.PreparedLoad;
 import io.fastsafetensors.core.memory.Resources;
 import io.fastsafetensors.core.transfer.ReaderThreads;
 import io.fastsafetensors.group.ProcessGroup;

@@ -1,9 +1,9 @@
 package io.fastsafetensors.core.dequant;
 
-import io.fastsafetensors.core.dequant.QuantizedTensors.Quantized;
 import io.fastsafetensors.api.LoadOptions;
 import io.fastsafetensors.api.WriteOptions;
 import io.fastsafetensors.core.dequant.DequantizedSource.View;
+import io.fastsafetensors.core.dequant.QuantizedTensors.Quantized;
 import io.fastsafetensors.core.header.FileHeader;
 import io.fastsafetensors.core.header.ParsedCheckpoint;
 import io.fastsafetensors.core.header.QuantizationConfig;

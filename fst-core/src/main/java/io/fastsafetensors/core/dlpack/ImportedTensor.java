@@ -4,9 +4,9 @@ import io.fastsafetensors.api.DlpackVersion;
 import io.fastsafetensors.error.UnsupportedFeatureException;
 import io.fastsafetensors.error.Where;
 import io.fastsafetensors.spi.DeviceInfo;
+import io.fastsafetensors.spi.ffm.NativeAccess;
 import io.fastsafetensors.types.DType;
 import io.fastsafetensors.types.Shape;
-import io.fastsafetensors.spi.ffm.NativeAccess;
 import java.lang.foreign.Arena;
 import java.util.Arrays;
 

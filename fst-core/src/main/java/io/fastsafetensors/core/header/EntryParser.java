@@ -3,13 +3,13 @@ package io.fastsafetensors.core.header;
 import io.fastsafetensors.api.OpaqueType;
 import io.fastsafetensors.error.Printable;
 import io.fastsafetensors.types.DType;
+import io.fastsafetensors.types.Shape;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JsonToken;
 import tools.jackson.core.io.SerializedString;
-import io.fastsafetensors.types.Shape;
 
 /// Reads one tensor's entry after the other. Only the result is allocated for an entry whose fields come in the
 /// usual order and whose shape was seen before: headers have a hundred thousand entries, and parsing them is what

@@ -1,6 +1,8 @@
 package io.fastsafetensors.core.header;
 
+import io.fastsafetensors.api.OpaqueType;
 import io.fastsafetensors.api.OpenOptions;
+import io.fastsafetensors.core.header.EntryParser.RawTensor;
 import io.fastsafetensors.core.storage.FileBytes;
 import io.fastsafetensors.error.FormatError;
 import io.fastsafetensors.error.FormatException;
@@ -10,18 +12,16 @@ import io.fastsafetensors.types.Location;
 import io.fastsafetensors.types.TensorInfo;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.util.EnumSet;
-import java.util.List;
-import java.util.Optional;
-import java.util.Set;
-import tools.jackson.core.JacksonException;
-import io.fastsafetensors.api.OpaqueType;
-import io.fastsafetensors.core.header.EntryParser.RawTensor;
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
+import tools.jackson.core.JacksonException;
 import tools.jackson.core.JsonToken;
 
 /// Reads and validates the header of one file: the reference implementation's verdicts in its order of checks, and

@@ -1,6 +1,5 @@
 package io.fastsafetensors.core.load;
 
-import io.fastsafetensors.core.tensor.CoreTensor;
 import io.fastsafetensors.api.LoadOptions;
 import io.fastsafetensors.api.WriteOptions;
 import io.fastsafetensors.core.digest.Sha256;
@@ -11,6 +10,7 @@ import io.fastsafetensors.core.plan.PlanSettings;
 import io.fastsafetensors.core.plan.PlannedFile;
 import io.fastsafetensors.core.plan.PlannedTensors.PlannedTensor;
 import io.fastsafetensors.core.plan.ReadPlan;
+import io.fastsafetensors.core.tensor.CoreTensor;
 import io.fastsafetensors.core.transfer.BlockListener;
 import io.fastsafetensors.error.FormatError;
 import io.fastsafetensors.error.FormatException;

@@ -6,8 +6,8 @@ import io.fastsafetensors.core.memory.TensorScope;
 import io.fastsafetensors.core.transfer.LoadJob;
 import io.fastsafetensors.core.transfer.ReaderThreads;
 import io.fastsafetensors.spi.Releases;
-import java.lang.System.Logger.Level;
 import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
 
 /// The resources of a load, apart from the object that the user has, so that they can be freed when that was collected.
 ///

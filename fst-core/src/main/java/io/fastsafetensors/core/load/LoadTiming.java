@@ -1,10 +1,10 @@
 package io.fastsafetensors.core.load;
 
 import io.fastsafetensors.api.LoadStats;
-import io.fastsafetensors.core.transfer.LoadJob;
 import io.fastsafetensors.core.plan.PlannedFile;
 import io.fastsafetensors.core.plan.PlannedTensors.PlannedTensor;
 import io.fastsafetensors.core.plan.ReadPlan;
+import io.fastsafetensors.core.transfer.LoadJob;
 import java.util.Map;
 
 /// The start of a load and the end of its planning.

@@ -1,8 +1,5 @@
 package io.fastsafetensors.core.load;
 
-import io.fastsafetensors.core.tensor.CoreTensor;
-import io.fastsafetensors.core.tensor.Sharding;
-import io.fastsafetensors.core.tensor.ParallelFor;
 import io.fastsafetensors.api.Checkpoint;
 import io.fastsafetensors.api.GetOptions;
 import io.fastsafetensors.api.LeakDetection;
@@ -22,6 +19,9 @@ import io.fastsafetensors.core.memory.TensorScope;
 import io.fastsafetensors.core.plan.PlannedTensors;
 import io.fastsafetensors.core.plan.ReadPlan;
 import io.fastsafetensors.core.shard.Part;
+import io.fastsafetensors.core.tensor.CoreTensor;
+import io.fastsafetensors.core.tensor.ParallelFor;
+import io.fastsafetensors.core.tensor.Sharding;
 import io.fastsafetensors.core.transfer.BlockCompletion;
 import io.fastsafetensors.core.transfer.ReaderThreads;
 import io.fastsafetensors.error.SliceException;

@@ -1,8 +1,8 @@
 package io.fastsafetensors.core.load;
 
 import io.fastsafetensors.core.header.Overflows;
-import io.fastsafetensors.core.plan.PlannedTensors.PlannedTensor;
 import io.fastsafetensors.core.plan.PlannedTensors;
+import io.fastsafetensors.core.plan.PlannedTensors.PlannedTensor;
 import io.fastsafetensors.core.plan.ReadPlan;
 import io.fastsafetensors.core.shard.Part;
 import io.fastsafetensors.core.transfer.BlockListener;

@@ -1,17 +1,17 @@
 package io.fastsafetensors.core.plan;
 
-import io.fastsafetensors.core.plan.PlannedFile.FileTransfer;
-import io.fastsafetensors.core.plan.Selected.SelectedTensor;
 import io.fastsafetensors.api.Selection;
 import io.fastsafetensors.core.header.FileHeader;
+import io.fastsafetensors.core.plan.PlannedFile.FileTransfer;
 import io.fastsafetensors.core.plan.PlannedFile.PlannedPath;
+import io.fastsafetensors.core.plan.Selected.SelectedTensor;
+import io.fastsafetensors.core.shard.Part;
 import io.fastsafetensors.error.UnsupportedFeatureException;
 import io.fastsafetensors.types.DType;
 import io.fastsafetensors.types.TensorInfo;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
-import io.fastsafetensors.core.shard.Part;
 
 /// Makes a [ReadPlan] of headers: selects, merges neighbours into ranges, lays out each file's buffer, cuts blocks.
 ///

@@ -1,8 +1,8 @@
 package io.fastsafetensors.core.plan;
 
-import io.fastsafetensors.core.plan.PlannedTensors.PlannedTensor;
 import io.fastsafetensors.api.LoadPlan;
 import io.fastsafetensors.core.digest.Fingerprint;
+import io.fastsafetensors.core.plan.PlannedTensors.PlannedTensor;
 import io.fastsafetensors.error.BudgetException;
 import java.util.List;
 import java.util.Optional;

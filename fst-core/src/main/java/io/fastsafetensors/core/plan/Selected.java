@@ -1,7 +1,7 @@
 package io.fastsafetensors.core.plan;
 
-import io.fastsafetensors.core.plan.Planner.Cuts;
 import io.fastsafetensors.api.Selection;
+import io.fastsafetensors.core.plan.Planner.Cuts;
 import io.fastsafetensors.core.shard.Part;
 import io.fastsafetensors.types.TensorInfo;
 import java.util.AbstractList;

@@ -1,10 +1,10 @@
 package io.fastsafetensors.core.plan;
 
-import io.fastsafetensors.core.plan.Planner.Cuts;
-import io.fastsafetensors.core.plan.PlannedFile.FileTransfer;
-import io.fastsafetensors.core.plan.Selected.SelectedTensor;
 import io.fastsafetensors.api.Selection;
 import io.fastsafetensors.core.header.FileHeader;
+import io.fastsafetensors.core.plan.PlannedFile.FileTransfer;
+import io.fastsafetensors.core.plan.Planner.Cuts;
+import io.fastsafetensors.core.plan.Selected.SelectedTensor;
 import io.fastsafetensors.error.BudgetException;
 import java.util.ArrayList;
 import java.util.List;

@@ -1,8 +1,5 @@
 package io.fastsafetensors.core.rewrite;
 
-import io.fastsafetensors.core.load.LoadTarget;
-import io.fastsafetensors.core.load.DigestCheck;
-import io.fastsafetensors.core.stream.BatchProducer;
 import io.fastsafetensors.api.LoadOptions;
 import io.fastsafetensors.api.OpaqueType;
 import io.fastsafetensors.api.Selection;
@@ -12,7 +9,10 @@ import io.fastsafetensors.core.distribute.RankLayout;
 import io.fastsafetensors.core.header.FileHeader;
 import io.fastsafetensors.core.header.IndexKeys;
 import io.fastsafetensors.core.header.ParsedCheckpoint;
+import io.fastsafetensors.core.load.DigestCheck;
+import io.fastsafetensors.core.load.LoadTarget;
 import io.fastsafetensors.core.plan.PlanSettings;
+import io.fastsafetensors.core.stream.BatchProducer;
 import io.fastsafetensors.core.write.CheckpointOutput;
 import io.fastsafetensors.core.write.Layout;
 import io.fastsafetensors.core.write.TensorSpec;

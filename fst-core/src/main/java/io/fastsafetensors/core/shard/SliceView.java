@@ -1,7 +1,7 @@
 package io.fastsafetensors.core.shard;
 
-import io.fastsafetensors.error.SliceException.Reason;
 import io.fastsafetensors.error.SliceException;
+import io.fastsafetensors.error.SliceException.Reason;
 import io.fastsafetensors.error.Where;
 import io.fastsafetensors.spi.Strided;
 import io.fastsafetensors.types.DType;

@@ -1,7 +1,7 @@
 package io.fastsafetensors.core.storage;
 
-import io.fastsafetensors.core.storage.DerivedSource.TensorPlaces;
 import io.fastsafetensors.core.storage.DerivedSource.ReadWindows;
+import io.fastsafetensors.core.storage.DerivedSource.TensorPlaces;
 import io.fastsafetensors.error.StorageException;
 import io.fastsafetensors.spi.storage.StorageFile;
 import io.fastsafetensors.types.Location;

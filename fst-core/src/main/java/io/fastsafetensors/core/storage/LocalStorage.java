@@ -1,8 +1,8 @@
 package io.fastsafetensors.core.storage;
 
 import io.fastsafetensors.core.linux.ffm.LibC;
-import io.fastsafetensors.core.linux.ffm.PlatformLibC;
 import io.fastsafetensors.core.linux.ffm.LibC.Statx;
+import io.fastsafetensors.core.linux.ffm.PlatformLibC;
 import io.fastsafetensors.error.StorageException;
 import io.fastsafetensors.spi.storage.SharedChannel;
 import io.fastsafetensors.spi.storage.Storage;

@@ -1,20 +1,20 @@
 package io.fastsafetensors.core.stream;
 
-import io.fastsafetensors.core.load.LoadTarget;
-import io.fastsafetensors.core.load.PreparedLoad;
 import io.fastsafetensors.api.LoadOptions;
 import io.fastsafetensors.api.Selection;
 import io.fastsafetensors.core.distribute.RankLayout;
 import io.fastsafetensors.core.header.ParsedCheckpoint;
+import io.fastsafetensors.core.load.LoadTarget;
+import io.fastsafetensors.core.load.PreparedLoad;
 import io.fastsafetensors.core.memory.LoadMemory;
 import io.fastsafetensors.core.memory.Resources;
+import io.fastsafetensors.core.plan.PlanSettings;
 import io.fastsafetensors.core.plan.ReadPlan;
 import io.fastsafetensors.core.plan.StreamPlan;
 import io.fastsafetensors.core.transfer.FileTransfers;
 import io.fastsafetensors.error.BudgetException;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
-import io.fastsafetensors.core.plan.PlanSettings;
 
 /// Plans the batches of a stream within its budget. Nothing is read or allocated here. Used by one thread at a time, except
 /// for [#close()].

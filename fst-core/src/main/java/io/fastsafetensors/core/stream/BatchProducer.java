@@ -1,19 +1,19 @@
 package io.fastsafetensors.core.stream;
 
-import io.fastsafetensors.core.stream.BatchPlanner.StreamBudget;
-import io.fastsafetensors.core.tensor.CoreTensor;
-import io.fastsafetensors.core.tensor.DeviceWork;
-import io.fastsafetensors.core.load.LoadTarget;
-import io.fastsafetensors.core.load.LoadedWeights;
 import io.fastsafetensors.api.LoadOptions;
 import io.fastsafetensors.api.Selection;
 import io.fastsafetensors.core.distribute.RankLayout;
 import io.fastsafetensors.core.header.ParsedCheckpoint;
+import io.fastsafetensors.core.load.LoadTarget;
+import io.fastsafetensors.core.load.LoadedWeights;
 import io.fastsafetensors.core.memory.LoadMemory;
+import io.fastsafetensors.core.memory.Resources;
 import io.fastsafetensors.core.memory.SharedBuffer;
 import io.fastsafetensors.core.memory.Waits;
-import io.fastsafetensors.core.memory.Resources;
 import io.fastsafetensors.core.plan.StreamPlan;
+import io.fastsafetensors.core.stream.BatchPlanner.StreamBudget;
+import io.fastsafetensors.core.tensor.CoreTensor;
+import io.fastsafetensors.core.tensor.DeviceWork;
 import io.fastsafetensors.error.BudgetException;
 import io.fastsafetensors.error.Printable;
 import io.fastsafetensors.spi.Releases;

@@ -1,8 +1,5 @@
 package io.fastsafetensors.core.stream;
 
-import io.fastsafetensors.core.tensor.CoreTensor;
-import io.fastsafetensors.core.load.LoadTarget;
-import io.fastsafetensors.core.load.LoadedWeights;
 import io.fastsafetensors.api.Checkpoint;
 import io.fastsafetensors.api.LoadOptions;
 import io.fastsafetensors.api.LoadStats;
@@ -11,9 +8,12 @@ import io.fastsafetensors.api.Tensor;
 import io.fastsafetensors.api.TensorStream;
 import io.fastsafetensors.core.distribute.RankLayout;
 import io.fastsafetensors.core.header.ParsedCheckpoint;
+import io.fastsafetensors.core.load.LoadTarget;
+import io.fastsafetensors.core.load.LoadedWeights;
 import io.fastsafetensors.core.memory.LeakDetector;
 import io.fastsafetensors.core.memory.Waits;
 import io.fastsafetensors.core.plan.StreamPlan;
+import io.fastsafetensors.core.tensor.CoreTensor;
 import io.fastsafetensors.core.transfer.ReaderThreads;
 import io.fastsafetensors.error.LoadInterruptedException;
 import io.fastsafetensors.error.Printable;

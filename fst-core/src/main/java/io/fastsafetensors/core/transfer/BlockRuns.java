@@ -2,8 +2,8 @@ package io.fastsafetensors.core.transfer;
 
 import io.fastsafetensors.core.plan.Pages;
 import io.fastsafetensors.core.plan.PlannedFile;
-import io.fastsafetensors.core.plan.PlannedTensors.PlannedTensor;
 import io.fastsafetensors.core.plan.PlannedTensors;
+import io.fastsafetensors.core.plan.PlannedTensors.PlannedTensor;
 import io.fastsafetensors.core.shard.Part;
 import io.fastsafetensors.spi.Strided;
 import io.fastsafetensors.types.DType;

@@ -1,8 +1,8 @@
 package io.fastsafetensors.core.transfer;
 
-import io.fastsafetensors.core.transfer.MappedFiles.MappedFile;
 import io.fastsafetensors.core.plan.PlannedFile.FileTransfer;
 import io.fastsafetensors.core.plan.PlannedFile.PlannedPath;
+import io.fastsafetensors.core.transfer.MappedFiles.MappedFile;
 import io.fastsafetensors.spi.Releases;
 import java.util.EnumSet;
 import java.util.List;

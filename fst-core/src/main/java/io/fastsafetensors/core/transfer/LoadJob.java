@@ -106,6 +106,7 @@ public final class LoadJob {
         this.remote = crew.isRemote();
         this.resources = resources.handOver();
         this.resources.add(files);
+        this.end.then(files::unmap);
     }
 
     /// Starts the readers. What goes wrong with that fails the load, like everything later.

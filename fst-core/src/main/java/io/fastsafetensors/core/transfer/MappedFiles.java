@@ -1,28 +1,28 @@
 package io.fastsafetensors.core.transfer;
 
-import io.fastsafetensors.core.memory.ProcessLimit;
-import io.fastsafetensors.core.memory.SharedResources;
-import io.fastsafetensors.core.memory.SharedBackend;
+import io.fastsafetensors.core.linux.ffm.LibC;
 import io.fastsafetensors.core.linux.ffm.PlatformLibC;
+import io.fastsafetensors.core.memory.ProcessLimit;
+import io.fastsafetensors.core.memory.SharedBackend;
+import io.fastsafetensors.core.memory.SharedResources;
 import io.fastsafetensors.core.storage.SourceFile;
+import io.fastsafetensors.error.UnsupportedFeatureException;
+import io.fastsafetensors.spi.Backend;
+import io.fastsafetensors.spi.HostRegistration;
 import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.spi.SystemMemory;
 import io.fastsafetensors.spi.storage.FileIdentity;
+import io.fastsafetensors.spi.storage.Mapping;
+import io.fastsafetensors.spi.storage.StorageFile;
 import io.fastsafetensors.types.Location;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
-import io.fastsafetensors.core.linux.ffm.LibC;
-import io.fastsafetensors.error.UnsupportedFeatureException;
-import io.fastsafetensors.spi.Backend;
-import io.fastsafetensors.spi.HostRegistration;
-import io.fastsafetensors.spi.storage.Mapping;
-import io.fastsafetensors.spi.storage.StorageFile;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
 
 /// The registered mappings of one device. They stay registered for the next load of the same files, within a bound,
 /// until the last loader of the device is closed; the ones used longest ago go first. Thread-safe.

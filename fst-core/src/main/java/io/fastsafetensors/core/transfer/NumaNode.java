@@ -1,7 +1,7 @@
 package io.fastsafetensors.core.transfer;
 
-import io.fastsafetensors.core.linux.ffm.PlatformLibC;
 import io.fastsafetensors.core.linux.ffm.LibC;
+import io.fastsafetensors.core.linux.ffm.PlatformLibC;
 import java.io.IOException;
 import java.lang.System.Logger.Level;
 import java.nio.file.Files;

@@ -1,15 +1,15 @@
 package io.fastsafetensors.core.transfer;
 
-import io.fastsafetensors.core.transfer.MappedFiles.MappedFile;
 import io.fastsafetensors.api.LoadOptions;
 import io.fastsafetensors.api.TransferPath;
 import io.fastsafetensors.core.dequant.QuantizedReads;
 import io.fastsafetensors.core.header.FileHeader;
 import io.fastsafetensors.core.memory.SharedBackend;
-import io.fastsafetensors.core.plan.PlannedFile.PlannedPath;
 import io.fastsafetensors.core.plan.PlannedFile.FileTransfer;
+import io.fastsafetensors.core.plan.PlannedFile.PlannedPath;
 import io.fastsafetensors.core.storage.SourceFile;
 import io.fastsafetensors.core.storage.SourceFiles;
+import io.fastsafetensors.core.transfer.MappedFiles.MappedFile;
 import io.fastsafetensors.error.BackendException;
 import io.fastsafetensors.error.UnsupportedFeatureException;
 import io.fastsafetensors.error.Where;

@@ -1,8 +1,8 @@
 package io.fastsafetensors.core.transfer;
 
 import io.fastsafetensors.core.memory.ProcessLimit;
-import io.fastsafetensors.core.memory.SharedResources;
 import io.fastsafetensors.core.memory.SharedBackend;
+import io.fastsafetensors.core.memory.SharedResources;
 import io.fastsafetensors.core.memory.Waits;
 import io.fastsafetensors.error.BackendException;
 import io.fastsafetensors.error.Where;

@@ -5,12 +5,12 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.fastsafetensors.api.Selection;
 import io.fastsafetensors.core.header.FileHeader;
-import io.fastsafetensors.core.plan.Planner.Cuts;
 import io.fastsafetensors.core.plan.PlanSettings;
+import io.fastsafetensors.core.plan.PlannedFile.FileTransfer;
 import io.fastsafetensors.core.plan.PlannedFile.PlannedPath;
 import io.fastsafetensors.core.plan.Planner;
+import io.fastsafetensors.core.plan.Planner.Cuts;
 import io.fastsafetensors.core.plan.ReadPlan;
-import io.fastsafetensors.core.plan.PlannedFile.FileTransfer;
 import io.fastsafetensors.types.DType;
 import io.fastsafetensors.types.Location;
 import io.fastsafetensors.types.Shape;

@@ -5,12 +5,12 @@ import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.fastsafetensors.core.plan.PlannedTensors.PlannedTensor;
-import io.fastsafetensors.core.plan.Planner.Cuts;
-import io.fastsafetensors.core.plan.PlannedFile.FileTransfer;
 import io.fastsafetensors.api.Selection;
 import io.fastsafetensors.core.header.FileHeader;
+import io.fastsafetensors.core.plan.PlannedFile.FileTransfer;
 import io.fastsafetensors.core.plan.PlannedFile.PlannedPath;
+import io.fastsafetensors.core.plan.PlannedTensors.PlannedTensor;
+import io.fastsafetensors.core.plan.Planner.Cuts;
 import io.fastsafetensors.error.BudgetException;
 import io.fastsafetensors.error.UnsupportedFeatureException;
 import io.fastsafetensors.types.DType;

@@ -1,7 +1,7 @@
 package io.fastsafetensors.core.storage.cache;
 
-import io.fastsafetensors.core.storage.cache.PartTable.CachedPart;
 import io.fastsafetensors.core.digest.Sha256;
+import io.fastsafetensors.core.storage.cache.PartTable.CachedPart;
 import io.fastsafetensors.error.StorageException;
 import io.fastsafetensors.spi.storage.FileIdentity;
 import io.fastsafetensors.spi.storage.Storage;
@@ -28,7 +28,6 @@ import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.zip.CRC32C;
-
 import org.jspecify.annotations.Nullable;
 
 /// The copy of one version of one remote file, and what it holds of it. Bytes are written first and listed afterwards, and

@@ -1,13 +1,13 @@
 package io.fastsafetensors.core.storage.cache;
 
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
-import org.jspecify.annotations.Nullable;
-import java.nio.ByteOrder;
 import java.util.zip.CRC32C;
+import org.jspecify.annotations.Nullable;
 
 /// The parts of a file that its copy holds. Parts do not overlap: one that is added replaces what it covers. Thread-safe.
 final class PartTable {
