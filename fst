@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Starts the fst command; on the first run, and after a change of the sources, builds it.
+# Starts the fst command: from an installation, or from the source tree, where it builds the command first if that is needed.
 #   FST_JAVA_HOME    a JDK 25 or newer, instead of the first one found
 #   FST_JAVA_OPTS    options for the JVM, such as -Xmx64m
 #   FST_MODULE_PATH  more jars or directories of jars: backends and process groups of your own
-#   FST_CACHE_DIR    where the cache of loaded classes goes, instead of beside the jars
+#   FST_CACHE_DIR    where the cache of loaded classes goes: otherwise ~/.cache/fst, or the target folder of a source tree
 set -euo pipefail
 
 self=${BASH_SOURCE[0]}
@@ -13,10 +13,16 @@ while [[ -L $self ]]; do
 done
 [[ $self == */* ]] || self=./$self
 root=$(cd "${self%/*}" && pwd -P)
-target=$root/fst-cli/target
-# Unpacked from a bundle: the jars and a Java runtime lie beside this script.
-[[ -d $root/lib && -d $root/runtime ]] && target=$root
-lib=$target/lib
+# The jars are in lib of this folder, and the Java runtime, if it came along, in runtime.
+if [[ -f $root/fst-cli/pom.xml ]]; then
+    home=$root/fst-cli/target
+    target=$home
+elif [[ -d ${root%/*}/lib/fst/lib ]]; then
+    home=${root%/*}/lib/fst
+else
+    home=$root
+fi
+lib=$home/lib
 
 # Sets $version of the JDK in directory $1 from its release file, which is faster than starting it.
 jdk_version() {
@@ -40,7 +46,7 @@ find_jdk() {
         echo "fst: FST_JAVA_HOME=$FST_JAVA_HOME is no JDK 25 or newer" >&2
         exit 1
     fi
-    for candidate in "$root/runtime" ${JAVA_HOME:+"$JAVA_HOME"} /usr/lib/jvm/* /opt/java/* /opt/jdk* \
+    for candidate in "$home/runtime" ${JAVA_HOME:+"$JAVA_HOME"} /usr/lib/jvm/* /opt/java/* /opt/jdk* \
         "${HOME:-}"/.sdkman/candidates/java/* "${HOME:-}"/.jdks/*; do
         jdk_version "$candidate" && jdk=$candidate && return
     done
@@ -55,8 +61,8 @@ find_jdk() {
 # Whether the jars are missing, or older than a source. A directory's time tells of deleted files.
 is_stale() {
     local jar newest=$lib/fst-cli.jar
+    [[ ${target:-} ]] || return 1
     [[ -f $newest ]] || return 0
-    [[ -d $root/fst-cli/src ]] || return 1
     for jar in "$lib"/fst-*.jar "$target"/fst-built; do
         [[ $jar -nt $newest ]] && newest=$jar
     done
@@ -94,47 +100,81 @@ build() {
 find_jdk
 if is_stale; then
     build
+elif [[ ! -f $lib/fst-cli.jar ]]; then
+    echo "fst: the installation is not complete: there is no $lib/fst-cli.jar" >&2
+    exit 1
 fi
 
-modules=io.fastsafetensors.api
-for automatic in jcuda jocl; do
-    [[ -f $lib/$automatic.jar ]] && modules+=,$automatic
-done
-java=("$jdk/bin/java" -XX:+UseSerialGC -XX:-UsePerfData -Xlog:disable -Xlog:all=error:stderr
-    -Djdk.console=java.base "--enable-native-access=$modules" -p "$lib${FST_MODULE_PATH:+:$FST_MODULE_PATH}")
+java=("$jdk/bin/java" -XX:+UseSerialGC -XX:-UsePerfData -Xlog:disable "-Xlog:all=error,aot*=off,cds*=off:stderr"
+    -Djdk.console=java.base)
+# As on a machine of this size: with a heap over 32 GiB Java uses wider references, and its caches of classes not at all.
+[[ $version == 25* ]] && java+=(-XX:MaxRAM=64g)
+main=io.fastsafetensors.cli.Main
 
-# A cache of loaded classes halves the start-up. It belongs to one JDK and one set of jars at one place, which a file
-# beside it names; an empty one says that this JDK could not make it. Without it everything works, later. More modules do
-# without it, since a cache is of one module path.
-caches=${FST_CACHE_DIR:-$target}
-cache=$caches/fst-$version.aot
-is_cached() {
-    local jar place=
-    [[ -f $cache && -r $cache.lib ]] || return 1
-    IFS= read -r place <"$cache.lib" || :
-    [[ $place == "$jdk $lib" ]] || return 1
-    for jar in "$lib"/*.jar; do
-        [[ $jar -nt $cache ]] && return 1
-    done
-    return 0
+# All jars in one order: a cache of classes is of one class path.
+class_path() {
+    local LC_ALL=C IFS=: jars
+    jars=("$lib"/*.jar)
+    path="${jars[*]}"
 }
-usable=
-if [[ ${FST_MODULE_PATH:-} ]]; then
-    :
-elif is_cached; then
-    usable=yes
-elif [[ -w $caches ]]; then
+
+# Modules of others are put on the module path, next to fst's. A cache of classes knows no other modules.
+module_path() {
+    local automatic modules=io.fastsafetensors.api
+    for automatic in jcuda jocl; do
+        [[ -f $lib/$automatic.jar ]] && modules+=,$automatic
+    done
+    java+=("--enable-native-access=$modules" -p "$lib:$FST_MODULE_PATH")
+    main=io.fastsafetensors.cli/$main
+}
+
+# A cache of loaded classes halves the start-up. An installation with its own Java runtime brings it along; otherwise it is
+# made at the first start, for one Java runtime and one set of jars, which a file beside it names. An empty cache says that
+# this runtime could not make one. Java passes over a cache that does not fit, in silence.
+find_cache() {
+    local caches=${FST_CACHE_DIR:-${target:-}} made_for="$jdk $lib" known='' build='' jar
+    if [[ $jdk == "$home/runtime" && -s $home/fst.aot ]]; then
+        cache=$home/fst.aot
+        return
+    fi
+    if [[ ! $caches && ( ${XDG_CACHE_HOME:-} == /* || ${HOME:-} == /* ) ]]; then
+        caches=${XDG_CACHE_HOME:-$HOME/.cache}/fst
+        mkdir -p -m 700 "$caches" 2>/dev/null || :
+    fi
+    # The files of every build have the time of its version.
+    [[ -r $home/build ]] && IFS= read -r build <"$home/build"
+    made_for+=" $build"
+    cache=$caches/fst-$version.aot
+    if [[ -f $cache && -r $cache.lib ]]; then
+        IFS= read -r known <"$cache.lib" || :
+        for jar in "$lib"/*.jar; do
+            [[ $jar -nt $cache ]] && known=
+        done
+    fi
+    [[ $known != "$made_for" ]] || return 0
+    if [[ ! $caches || ! -d $caches || ! -w $caches ]]; then
+        cache=
+        return
+    fi
     # In a shell of its own, which keeps to itself what a driver's library does to the process at its end. The
     # configuration goes when the cache is whole.
     (
-        "${java[@]}" "-XX:AOTCacheOutput=$cache.$$" -m io.fastsafetensors.cli/io.fastsafetensors.cli.AotTrainingRun || :
+        "${java[@]}" "-XX:AOTCacheOutput=$cache.$$" "io.fastsafetensors.cli.AotTrainingRun" || :
     ) >"$caches/fst-aot.log" 2>&1 </dev/null
     [[ -s $cache.$$ && ! -e $cache.$$.config ]] && mv "$cache.$$" "$cache" || : >"$cache"
     rm -f "$cache.$$" "$cache.$$.config"
-    printf '%s\n' "$jdk $lib" >"$cache.lib"
-    usable=yes
+    printf '%s\n' "$made_for" >"$cache.lib"
+}
+
+cache=
+if [[ ${FST_MODULE_PATH:-} ]]; then
+    module_path
+else
+    class_path
+    java+=(--enable-native-access=ALL-UNNAMED -cp "$path")
+    find_cache
 fi
-[[ $usable && -s $cache ]] && java+=("-XX:AOTCache=$cache")
+[[ $cache && -s $cache ]] && java+=("-XX:AOTCache=$cache")
 
 # Commands that end in a moment gain from the quick compiler; those that move gigabytes need the good one.
 case "${1:-} $*" in
@@ -143,4 +183,4 @@ ls\ *--sha256* | verify\ *--digests* | load\ * | demo\ * | convert\ * | align\ *
 esac
 
 # shellcheck disable=SC2086 # several options in one variable
-exec "${java[@]}" ${FST_JAVA_OPTS:-} -m io.fastsafetensors.cli/io.fastsafetensors.cli.Main "$@"
+exec "${java[@]}" ${FST_JAVA_OPTS:-} ${FST_MODULE_PATH:+-m} "$main" "$@"

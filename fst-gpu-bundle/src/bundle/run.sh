@@ -24,9 +24,9 @@ EOF
 if [[ -d $here/natives ]]; then
     export LD_LIBRARY_PATH=$here/natives${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
 fi
-if [[ ! -w $here && -z ${FST_CACHE_DIR:-} ]]; then
-    export FST_CACHE_DIR=${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/fst
-    mkdir -p "$FST_CACHE_DIR"
+# Without it the launcher keeps its cache with the user.
+if [[ -w $here && -z ${FST_CACHE_DIR:-} ]]; then
+    export FST_CACHE_DIR=$here
 fi
 results=${FST_RESULTS:-$PWD/fst-results}
 java=("$here/runtime/bin/java" -Xmx1g --enable-native-access=ALL-UNNAMED --illegal-native-access=deny)

@@ -13,18 +13,20 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/// README's program is built and run as printed, on the class path and as a module, after `mvn install` into an empty
+/// README's commands and the program of docs/getting-started.md are run as printed, on the class path and as a module, after `mvn install` into an empty
 /// repository.
 @Tag("slow")
 @Timeout(value = 60, unit = TimeUnit.MINUTES)
 class ReadmeTest {
     private static Markdown readme;
+    private static Markdown guide;
     private static List<String> commandsHere;
     private static Workspace workspace;
 
@@ -35,6 +37,7 @@ class ReadmeTest {
     static void install() throws IOException {
         Prerequisite.BASH.require();
         readme = Markdown.read(Path.of("../README.md"));
+        guide = Markdown.read(Path.of("../docs/getting-started.md"));
         commandsHere = Markdown.commands(readme.block("", "mvn -B -DskipTests install"));
         workspace = Workspace.create(Path.of("target/readme").toAbsolutePath());
         // This build is what `mvn -B verify` does.
@@ -46,14 +49,16 @@ class ReadmeTest {
     }
 
     @Test
-    void every_command_is_known_to_these_tests() {
+    void every_command_is_known_to_these_tests() throws IOException {
         assertEquals(List.of("./fst demo", "mvn -B verify", "mvn -B -DskipTests install"), commandsHere);
-        for (String block : readme.blocks("")) {
-            for (String command : Markdown.commands(block)) {
-                assertTrue(commandsHere.contains(command) || command.equals("mvn -B package")
-                        || command.contains(" com.example.App ") || command.contains("/com.example.App ")
-                        // DlpackPythonTest runs it.
-                        || command.startsWith("python3 docs/examples/dlpack/"), command);
+        for (Markdown document : List.of(readme, guide, Markdown.read(Path.of("../docs/in-a-program.md")))) {
+            for (String block : document.blocks("")) {
+                for (String command : Markdown.commands(block)) {
+                    assertTrue(commandsHere.contains(command) || command.equals("mvn -B package")
+                            || command.contains(" com.example.App ") || command.contains("/com.example.App ")
+                            // DlpackPythonTest runs it.
+                            || command.startsWith("python3 docs/examples/dlpack/"), command);
+                }
             }
         }
     }
@@ -71,17 +76,32 @@ class ReadmeTest {
 
     @Test
     void the_program_works_on_the_class_path() throws IOException {
-        write("pom.xml", readme.block("xml", "<modelVersion>"));
-        write("src/main/java/com/example/App.java", readme.block("java", "package com.example;"));
-        assertRuns(readme.block("", " -cp "));
+        write("pom.xml", guide.block("xml", "<modelVersion>"));
+        write("src/main/java/com/example/App.java", guide.block("java", "package com.example;"));
+        assertRuns(guide.block("", " -cp "));
     }
 
     @Test
     void the_program_works_as_a_module() throws IOException {
-        write("pom.xml", readme.block("xml", "<modelVersion>"));
-        write("src/main/java/com/example/App.java", readme.block("java", "package com.example;"));
-        write("src/main/java/module-info.java", readme.block("java", "module com.example.app"));
-        assertRuns(readme.block("", " -m "));
+        write("pom.xml", guide.block("xml", "<modelVersion>"));
+        write("src/main/java/com/example/App.java", guide.block("java", "package com.example;"));
+        write("src/main/java/module-info.java", guide.block("java", "module com.example.app"));
+        assertRuns(guide.block("", " -m "));
+    }
+
+    @Test
+    void readmes_dependencies_are_those_of_the_program_on_another_device() throws IOException {
+        String program = guide.block("xml", "<modelVersion>");
+        int start = program.indexOf("  <dependencyManagement>");
+        int end = program.indexOf("  </dependencies>\n\n  <build>") + "  </dependencies>\n".length();
+        write("pom.xml", program.substring(0, start) + readme.block("xml", "fst-bom") + program.substring(end));
+        write("src/main/java/com/example/App.java", guide.block("java", "package com.example;"));
+        workspace.run("mvn -B package", project).succeeded();
+        for (String jar : List.of("fst-api", "fst-core", "fst-backend-cuda-nogds", "jcuda")) {
+            try (Stream<Path> jars = Files.list(project.resolve("target/dependency"))) {
+                assertTrue(jars.anyMatch(file -> file.getFileName().toString().startsWith(jar + "-")), jar);
+            }
+        }
     }
 
     private void write(String name, String text) throws IOException {

@@ -9,6 +9,7 @@ public final class OutOfDeviceMemoryException extends BackendException {
 
     private final long requested;
     private final long free;
+    private final String limit;
 
     /// @param requested the bytes asked for
     /// @param free the bytes the device says are free, −1 if it does not say
@@ -26,6 +27,7 @@ public final class OutOfDeviceMemoryException extends BackendException {
                 + "; load fewer tensors (selection), a smaller dtype, or set a budget", where);
         this.requested = requested;
         this.free = free;
+        this.limit = limit;
     }
 
     /// The bytes asked for.
@@ -38,10 +40,16 @@ public final class OutOfDeviceMemoryException extends BackendException {
         return free;
     }
 
+    /// The limit that was met, in words; empty if it is the free memory.
+    public String limit() {
+        return limit;
+    }
+
     private OutOfDeviceMemoryException(OutOfDeviceMemoryException original) {
         super(original);
         this.requested = original.requested;
         this.free = original.free;
+        this.limit = original.limit;
     }
 
     @Override

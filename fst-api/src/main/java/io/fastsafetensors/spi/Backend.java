@@ -16,7 +16,7 @@ public interface Backend extends AutoCloseable {
     /// The provider's name.
     String name();
 
-    /// The device and its facts.
+    /// The device and its facts; the same at every call.
     DeviceInfo info();
 
     /// How to feed this device; the same at every call.

@@ -31,7 +31,7 @@ public interface BackendProvider {
     /// Never throws and never prints; a missing native library is a reason, not an error.
     Probe probe();
 
-    /// Opens the device.
+    /// Opens the device. Neither this nor what it returns prints anything.
     ///
     /// @param device one of the devices that [#probe()] listed
     /// @param options switches for this backend; unknown ones are ignored

@@ -108,10 +108,10 @@ public enum DType {
     }
 
     /// The dtype that people mean by `text`: a format's name in any case, or the name that PyTorch, NumPy and ml_dtypes have
-    /// for it, such as `bfloat16`, `half`, `float8_e4m3fn`, `uint8`.
+    /// for it, such as `bfloat16`, `torch.half`, `float8_e4m3fn`, `uint8`.
     public static Optional<DType> parse(String text) {
         Objects.requireNonNull(text, "text");
-        String name = text.toUpperCase(Locale.ROOT);
+        String name = text.replaceFirst("^(torch|np|numpy|jnp|ml_dtypes)\\.", "").toUpperCase(Locale.ROOT);
         return Optional.ofNullable(BY_NAME.get(OTHER_NAMES.getOrDefault(name, name)));
     }
 

@@ -83,6 +83,8 @@ class VocabularyTest {
             assertEquals(Optional.of(dtype), DType.parse(dtype.name().toLowerCase(Locale.ROOT)));
         }
         assertEquals(Optional.of(DType.BF16), DType.parse("bfloat16"));
+        assertEquals(Optional.of(DType.BF16), DType.parse("torch.bfloat16"));
+        assertEquals(Optional.empty(), DType.parse("tensor.bfloat16"));
         assertEquals(Optional.of(DType.F16), DType.parse("half"));
         assertEquals(Optional.of(DType.F16), DType.parse("float16"));
         assertEquals(Optional.of(DType.F8_E4M3), DType.parse("fp8_e4m3"));

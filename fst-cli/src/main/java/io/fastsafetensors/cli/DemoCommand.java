@@ -4,7 +4,6 @@ import io.fastsafetensors.api.LoadStats;
 import io.fastsafetensors.api.Loader;
 import io.fastsafetensors.api.Weights;
 import io.fastsafetensors.types.Device;
-import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -112,15 +111,14 @@ final class DemoCommand implements Command {
 
     private static void requireRoom(Path parent, long bytes) {
         long needed = bytes + bytes / 16;
-        try {
-            long free = Files.getFileStore(parent).getUsableSpace();
-            if (free < needed) {
-                throw new CommandException(parent + " has only " + Sizes.human(free) + " free, the demo needs "
-                        + Sizes.human(needed) + "; --dir names another place, --size asks for less", null);
-            }
-        } catch (IOException e) {
-            throw new CommandException("cannot write to " + parent + ": " + e.getMessage()
-                    + "; --dir names another place", e);
+        if (!Files.isDirectory(parent)) {
+            throw new CommandException("there is no directory " + parent + "; --dir names another place", null);
+        }
+        // Of the directory itself: a file store is looked for among the mounts, which a container may not see.
+        long free = parent.toFile().getUsableSpace();
+        if (free < needed) {
+            throw new CommandException(parent + " has only " + Sizes.human(free) + " free, the demo needs "
+                    + Sizes.human(needed) + "; --dir names another place, --size asks for less", null);
         }
     }
 

@@ -23,7 +23,8 @@ final class GroupFlags {
         syntax.value(GROUP, "RANKS", "load with several ranks: local:N or nccl:N (threads of this process), mpi or env"
                 + " (this process is one of the ranks that a launcher started)");
         syntax.value(TIMEOUT, "SECONDS", "how long a rank waits for the others (default: 600)");
-        syntax.value(WAY, "WAY", "how ranks share the reading: auto (default), owner, striped or local");
+        syntax.choice(WAY, "HOW", "how ranks share the reading: auto (default), owner, striped or local",
+                Distribution.values());
         syntax.value(SHARDS, "SPEC",
                 "how tensors are sharded: a JSON file of name patterns and dimensions, or llama, gpt2,"
                         + " falcon, bloom, mixtral");

@@ -37,11 +37,12 @@ final class LoadFlags {
         syntax.value(BUDGET, "SIZE", "the most device memory to use, such as 8GiB; a larger checkpoint is loaded"
                 + " in batches");
         syntax.values(SELECT, "GLOB", "load only tensors whose names match");
-        syntax.value(TRANSFER, "PATH",
-                "the transfer path: auto (default), staged, mapped (on the CPU without a copy) or direct");
+        syntax.choice(TRANSFER, "HOW",
+                "the transfer path: auto (default), staged, mapped (on the CPU without a copy) or direct",
+                TransferPath.values());
         syntax.value(READERS, "N", "threads that read (default 0: chosen by backend and cores)");
         syntax.value(BLOCK, "SIZE", "bytes of one read (default 0: the backend's choice)");
-        syntax.value(DIRECT, "WHEN", "read past the page cache: auto (default), always or never");
+        syntax.choice(DIRECT, "WHEN", "read past the page cache: auto (default), always or never", DirectIo.values());
         OpenFlags.describe(syntax,
                 "fail if a file cannot take the backend's fastest transfer path, and at what would only be a note"
                         + " about index, shards and directory");

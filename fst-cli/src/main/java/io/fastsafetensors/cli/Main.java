@@ -4,10 +4,16 @@ import io.fastsafetensors.error.FstException;
 import java.io.BufferedOutputStream;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
+import java.io.IOException;
+import java.io.InputStream;
 import java.io.PrintStream;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.List;
+import java.util.jar.Attributes;
+import java.util.jar.JarFile;
+import java.util.jar.Manifest;
 
 /// The `fst` command. Exit status: 0 done, 1 the data or the machine says no, 2 wrong usage; an error is one line on
 /// standard error.
@@ -65,8 +71,7 @@ public final class Main {
             }
             case "help", HELP, SHORT_HELP -> help(rest, screen);
             case "version", "--version", "-V" -> {
-                String version = Main.class.getPackage().getImplementationVersion();
-                screen.out().println("fst " + (version == null ? "(built from source)" : version));
+                screen.out().println("fst " + version());
                 yield DONE;
             }
             default -> {
@@ -74,6 +79,20 @@ public final class Main {
                 yield command == null ? unknown(name, screen) : run(name, command, rest, screen);
             }
         };
+    }
+
+    /// The version in the manifest of the command's jar. A class path says it of the package, a module path does not.
+    static String version() {
+        String version = Main.class.getPackage().getImplementationVersion();
+        if (version == null && Main.class.getModule().isNamed()) {
+            try (InputStream manifest = Main.class.getModule().getResourceAsStream(JarFile.MANIFEST_NAME)) {
+                version = manifest == null ? null
+                        : new Manifest(manifest).getMainAttributes().getValue(Attributes.Name.IMPLEMENTATION_VERSION);
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        }
+        return version == null ? "(built from source)" : version;
     }
 
     /// `fst help` lists the commands, `fst help COMMAND` explains one.
@@ -95,9 +114,7 @@ public final class Main {
     }
 
     private static int run(String name, Command command, List<String> args, Screen screen) {
-        Syntax syntax = new Syntax();
-        command.describe(syntax);
-        syntax.flag(STACKTRACE, "print the stack trace of an error").flag(HELP, "print this help");
+        Syntax syntax = syntax(command);
         try {
             if (asksForHelp(args)) {
                 syntax.print(name, Usage.summary(name), screen.out());
@@ -118,6 +135,13 @@ public final class Main {
             }
             return REFUSED;
         }
+    }
+
+    /// The arguments and options of a command, with those that every command takes.
+    static Syntax syntax(Command command) {
+        Syntax syntax = new Syntax();
+        command.describe(syntax);
+        return syntax.flag(STACKTRACE, "print the stack trace of an error").flag(HELP, "print this help");
     }
 
     private static boolean asksForHelp(List<String> args) {

@@ -2,8 +2,10 @@ package io.fastsafetensors.cli;
 
 import java.io.PrintStream;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import picocli.CommandLine;
 import picocli.CommandLine.Help.Ansi;
@@ -28,6 +30,15 @@ final class Syntax {
     /// An option with a value.
     Syntax value(String name, String label, String description) {
         spec.addOption(OptionSpec.builder(name).paramLabel(label).type(String.class).description(description).build());
+        return this;
+    }
+
+    /// An option whose value is the name of one of these constants in lower case: what [Line#oneOf] reads.
+    Syntax choice(String name, String label, String description, Enum<?>[] constants) {
+        spec.addOption(OptionSpec.builder(name).paramLabel(label).type(String.class).description(description)
+                .completionCandidates(() -> Arrays.stream(constants).map(each -> each.name().toLowerCase(Locale.ROOT))
+                        .iterator())
+                .build());
         return this;
     }
 
@@ -63,7 +74,7 @@ final class Syntax {
 
     /// The option that [Line#format()] reads.
     Syntax format() {
-        return value("--format", "FORMAT", "text (default), tsv or json");
+        return choice("--format", "FORMAT", "text (default), tsv or json", Table.Format.values());
     }
 
     /// Reads a command line: options and paths in any order, `--name value` or `--name=value`, only paths after `--`.
@@ -87,6 +98,11 @@ final class Syntax {
         List<String> paths = new ArrayList<>();
         result.matchedPositionals().forEach(operand -> paths.addAll(operand.stringValues()));
         return new Line(given, paths);
+    }
+
+    /// The model of the command line.
+    CommandSpec spec() {
+        return spec;
     }
 
     /// Prints the help of a command.

@@ -1,6 +1,8 @@
 package io.fastsafetensors.cli;
 
 import java.io.PrintStream;
+import java.util.Arrays;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /// The list of commands.
@@ -18,7 +20,8 @@ final class Usage {
         {"diff", "Compare two checkpoints, tensor by tensor."},
         {"cache", "List or shrink what is kept of remote checkpoints."},
         {"doctor", "Report what works on this machine, and why the rest does not."},
-        {"demo", "Write a checkpoint (1 GiB), load it, check every byte, and delete it."}};
+        {"demo", "Write a checkpoint (1 GiB), load it, check every byte, and delete it."},
+        {"completion", "Print a completion script for a shell."}};
 
     private static final int MOST_CHANGES = 2;
 
@@ -40,8 +43,14 @@ final class Usage {
             case "cache" -> new CacheCommand();
             case "doctor" -> new DoctorCommand();
             case "demo" -> new DemoCommand();
+            case "completion" -> new CompletionCommand();
             default -> null;
         };
+    }
+
+    /// The names of all commands, in the order of the list.
+    static List<String> names() {
+        return Arrays.stream(COMMANDS).map(command -> command[0]).toList();
     }
 
     static String summary(String name) {
@@ -94,7 +103,7 @@ final class Usage {
         target.println("usage: fst COMMAND [OPTION...] [PATH...]");
         target.println();
         for (String[] command : COMMANDS) {
-            target.println("  " + command[0] + " ".repeat(9 - command[0].length()) + command[1]);
+            target.println("  " + command[0] + " ".repeat(12 - command[0].length()) + command[1]);
         }
         target.println();
         target.println("A PATH is a .safetensors file, a directory of shards, or a model.safetensors.index.json.");

@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -30,17 +31,45 @@ class LauncherTest {
         root = Files.createDirectories(directory.resolve("a place with spaces"));
         Files.copy(LAUNCHER, root.resolve("fst"));
         Files.setPosixFilePermissions(root.resolve("fst"), PosixFilePermissions.fromString("rwxr-xr-x"));
-        Files.createFile(Files.createDirectories(root.resolve("fst-cli/target/lib")).resolve("fst-cli.jar"));
+        Path lib = Files.createDirectories(root.resolve("fst-cli/target/lib"));
+        Files.createDirectories(root.resolve("fst-cli/src/main"));
+        for (String pom : List.of("pom.xml", "fst-cli/pom.xml")) {
+            Files.createFile(root.resolve(pom));
+        }
+        for (String jar : List.of("fst-api.jar", "fst-cli.jar", "jcuda.jar", "jcuda-natives.jar")) {
+            Files.createFile(lib.resolve(jar));
+        }
         jdk = jdk("jdk", "25.0.9");
     }
 
     @Test
-    void it_runs_the_main_module_with_the_users_options_and_arguments() throws Exception {
+    void it_runs_the_command_with_the_users_options_and_arguments() throws Exception {
         List<String> call = run(0, Map.of("FST_JAVA_OPTS", "-Xmx64m -Dx=y"), "load", "a b", "*");
-        assertEquals(List.of("-Xmx64m", "-Dx=y", "-m", "io.fastsafetensors.cli/io.fastsafetensors.cli.Main", "load",
-                "a b", "*"), call.subList(call.size() - 7, call.size()));
-        assertEquals(root.toRealPath() + "/fst-cli/target/lib", call.get(call.indexOf("-p") + 1));
-        assertTrue(call.contains("--enable-native-access=io.fastsafetensors.api"), call.toString());
+        assertEquals(List.of("-Xmx64m", "-Dx=y", "io.fastsafetensors.cli.Main", "load", "a b", "*"),
+                call.subList(call.size() - 6, call.size()));
+        assertTrue(call.contains("--enable-native-access=ALL-UNNAMED"), call.toString());
+    }
+
+    @Test
+    void java_says_nothing_of_caches_and_keeps_its_heap_below_32_gib() throws Exception {
+        assertTrue(run(0, Map.of(), "ls").contains("-Xlog:all=error,aot*=off,cds*=off:stderr"));
+        assertTrue(run(0, Map.of(), "ls").contains("-XX:MaxRAM=64g"));
+        // Newer ones say that the option will go.
+        Path newer = jdk("newer", "26-ea");
+        assertFalse(run(0, Map.of("FST_JAVA_HOME", newer.toString()), "ls").contains("-XX:MaxRAM=64g"));
+    }
+
+    @Test
+    void the_class_path_is_the_same_in_every_locale() throws Exception {
+        String lib = root.toRealPath() + "/fst-cli/target/lib/";
+        for (String locale : List.of("C", "C.UTF-8", "en_US.UTF-8")) {
+            assertEquals(lib + "fst-api.jar:" + lib + "fst-cli.jar:" + lib + "jcuda-natives.jar:" + lib + "jcuda.jar",
+                    classPath(run(0, Map.of("LC_ALL", locale), "ls")));
+        }
+    }
+
+    private static String classPath(List<String> call) {
+        return call.get(call.indexOf("-cp") + 1);
     }
 
     @Test
@@ -65,7 +94,10 @@ class LauncherTest {
     @Test
     void modules_of_your_own_join_the_path() throws Exception {
         List<String> call = run(0, Map.of("FST_MODULE_PATH", "/mine"), "ls");
-        assertTrue(call.get(call.indexOf("-p") + 1).endsWith("/lib:/mine"), call.toString());
+        assertEquals(root.toRealPath() + "/fst-cli/target/lib:/mine", call.get(call.indexOf("-p") + 1));
+        assertEquals(List.of("-m", "io.fastsafetensors.cli/io.fastsafetensors.cli.Main", "ls"),
+                call.subList(call.size() - 3, call.size()));
+        assertTrue(call.contains("--enable-native-access=io.fastsafetensors.api,jcuda"), call.toString());
     }
 
     @Test
@@ -99,13 +131,68 @@ class LauncherTest {
 
     @Test
     void unpacked_from_a_bundle_it_runs_on_the_runtime_and_the_jars_beside_it() throws Exception {
-        Path runtime = jdk("runtime", "25.0.3");
-        Files.move(runtime, root.resolve("runtime"));
+        Files.move(jdk("runtime", "25.0.3"), root.resolve("runtime"));
         Files.move(root.resolve("fst-cli/target/lib"), root.resolve("lib"));
+        Files.delete(root.resolve("fst-cli/pom.xml"));
         Path caches = Files.createDirectory(directory.resolve("caches"));
         List<String> call = run(0, Map.of("FST_JAVA_HOME", "", "FST_CACHE_DIR", caches.toString()), "ls");
-        assertEquals(root.toRealPath() + "/lib", call.get(call.indexOf("-p") + 1));
+        assertTrue(classPath(call).startsWith(root.toRealPath() + "/lib/fst-api.jar:"), call.toString());
         assertTrue(Files.exists(caches.resolve("fst-25.0.3.aot")), "the cache is made for the runtime, where it may");
+    }
+
+    private Path installation() throws Exception {
+        Path prefix = Files.createDirectories(directory.resolve("prefix"));
+        Path home = Files.createDirectories(prefix.resolve("lib/fst"));
+        Files.move(root.resolve("fst-cli/target/lib"), home.resolve("lib"));
+        return Files.move(root.resolve("fst"), Files.createDirectory(prefix.resolve("bin")).resolve("fst"));
+    }
+
+    @Test
+    void installed_it_runs_on_the_cache_that_came_with_its_runtime() throws Exception {
+        Path launcher = installation();
+        Path home = directory.resolve("prefix/lib/fst").toRealPath();
+        Files.move(jdk("runtime", "25.0.3"), home.resolve("runtime"));
+        Files.writeString(home.resolve("fst.aot"), "made");
+        List<String> call = run(0, launcher, Map.of("FST_JAVA_HOME", ""), "ls");
+        assertTrue(call.contains("-XX:AOTCache=" + home + "/fst.aot"), call.toString());
+        assertTrue(classPath(call).startsWith(home + "/lib/fst-api.jar:"), call.toString());
+        assertFalse(run(0, launcher, Map.of(), "ls").toString().contains("fst.aot"), "another JDK's cache");
+    }
+
+    @Test
+    void installed_without_a_runtime_it_keeps_the_cache_with_the_user() throws Exception {
+        Path launcher = installation();
+        Path caches = directory.resolve("user");
+        assertEquals(0, run(0, launcher, Map.of("XDG_CACHE_HOME", caches.toString()), "ls").stream()
+                .filter(argument -> argument.contains("AOT")).count());
+        assertTrue(Files.exists(caches.resolve("fst/fst-25.0.9.aot")));
+        assertEquals("rwx------", PosixFilePermissions.toString(Files.getPosixFilePermissions(caches.resolve("fst"))));
+        try (Stream<Path> files = Files.list(directory.resolve("prefix/lib/fst"))) {
+            assertEquals(List.of("lib"), files.map(file -> file.getFileName().toString()).toList());
+        }
+        Files.writeString(caches.resolve("fst/fst-25.0.9.aot"), "made");
+        assertTrue(run(0, launcher, Map.of("XDG_CACHE_HOME", caches.toString()), "ls")
+                .contains("-XX:AOTCache=" + caches + "/fst/fst-25.0.9.aot"));
+        // Reproducible builds of two versions have jars of any time.
+        Files.writeString(directory.resolve("prefix/lib/fst/build"), "0.2.1\n");
+        assertFalse(
+                run(0, launcher, Map.of("XDG_CACHE_HOME", caches.toString()), "ls").toString().contains("AOTCache="));
+    }
+
+    @Test
+    void installed_where_nothing_can_be_written_it_does_without_a_cache() throws Exception {
+        Path launcher = installation();
+        List<String> call = run(0, launcher, Map.of("HOME", "/proc/none", "XDG_CACHE_HOME", ""), "ls");
+        assertFalse(call.toString().contains("AOT"), call.toString());
+    }
+
+    @Test
+    void an_incomplete_installation_is_told_in_a_line() throws Exception {
+        Path launcher = installation();
+        Path jar = directory.resolve("prefix/lib/fst").toRealPath().resolve("lib/fst-cli.jar");
+        Files.delete(jar);
+        assertEquals(List.of("fst: the installation is not complete: there is no " + jar),
+                run(1, launcher, Map.of(), "ls"));
     }
 
     private Path jdk(String name, String version) throws Exception {

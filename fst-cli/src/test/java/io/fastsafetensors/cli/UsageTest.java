@@ -12,7 +12,7 @@ import org.junit.jupiter.api.io.TempDir;
 /// The common behaviour of all commands: help, wrong usage, errors in a line.
 class UsageTest {
     private static final List<String> COMMANDS = List.of("ls", "verify", "load", "convert", "align", "split",
-            "merge", "diff", "doctor", "demo");
+            "merge", "diff", "cache", "doctor", "demo", "completion");
 
     /// Those that take two paths.
     private static final List<String> PAIRS = List.of("convert", "align", "split", "merge", "diff");

@@ -51,6 +51,10 @@ public enum Prerequisite {
     NUMPY("NumPy", "apt install python3-numpy", true),
     /// `/bin/bash`.
     BASH("bash", "apt install bash", true),
+    /// The shell `zsh`.
+    ZSH("zsh", "apt install zsh", true),
+    /// The shell `fish`.
+    FISH("fish", "apt install fish", true),
     /// `script`, which runs a command in a terminal of its own.
     TERMINAL("script", "apt install bsdutils", true),
     /// `unshare` and `mount`, and the permission to mount in a namespace of one's own: see [Namespaces].
@@ -114,6 +118,8 @@ public enum Prerequisite {
             case HIP -> library("libamdhip64.so.5").or(() -> library("libhiprtc-builtins.so.5"));
             case NUMPY -> Python.problem();
             case BASH -> Files.isExecutable(Path.of("/bin/bash")) ? Optional.empty() : Optional.of("no /bin/bash");
+            case ZSH -> ChildProcess.problem("zsh", "--version");
+            case FISH -> ChildProcess.problem("fish", "--version");
             case TERMINAL -> ChildProcess.problem("script", "--version");
             case MOUNT -> Namespaces.problem();
             case NGINX -> ChildProcess.problem("nginx", "-v");

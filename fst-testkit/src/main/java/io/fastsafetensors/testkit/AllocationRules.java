@@ -141,11 +141,19 @@ abstract class AllocationRules extends RuleGroup {
     @Test
     @DisplayName("A-05 a refused request leaves the backend usable")
     void a_05_a_refused_request_leaves_the_backend_usable() {
-        try {
-            bench.backend.allocate(IMPOSSIBLE, 256).close();
-        } catch (OutOfDeviceMemoryException _) {
-            // What is asked here is only what comes after; A-04 looks at the refusal.
+        long before = bench.backend.memory().free();
+        int rounds = 100;
+        for (int round = 0; round < rounds; round++) {
+            try {
+                bench.backend.allocate(IMPOSSIBLE, 256).close();
+            } catch (OutOfDeviceMemoryException _) {
+                // What is asked here is only what comes after; A-04 looks at the refusal.
+            }
         }
+        // Others use the device too, and take a part of it at most.
+        long after = bench.backend.memory().free();
+        assertTrue(before < 0 || bench.device.isCpu() || before - after < rounds << 19,
+                () -> "free memory fell from " + before + " to " + after + " by " + rounds + " refused requests");
         byte[] bytes = Workbench.bytes(random(), 1000);
         assertBytes(bytes, bench.download(bench.upload(bytes)), "bytes written after a refused request");
     }
@@ -328,5 +336,28 @@ abstract class AllocationRules extends RuleGroup {
             assertNull(other, () -> "buffers " + other + " and " + number + " have one handle");
             assertEquals(buffer.handle(), buffer.handle(), "the handle when asked again");
         }
+    }
+
+    /// What is kept for later is counted and is not negative, `trim()` gives it back, and leaves what is in use.
+    ///
+    /// If it fails: count what was closed and not freed, and nothing else; `trim()` frees that, and may be called any time.
+    @Test
+    @DisplayName("A-12 trimming gives back what is kept")
+    void a_12_trimming_gives_back_what_is_kept() {
+        byte[] bytes = Workbench.bytes(random(), 100_000);
+        DeviceBuffer used = bench.upload(bytes);
+        for (int i = 0; i < 20; i++) {
+            bench.backend.allocate(1 << 20, 256).close();
+        }
+        long kept = bench.backend.keptBytes();
+        long free = bench.backend.memory().free();
+        assertTrue(kept >= 0, () -> "kept: " + kept);
+        assertTrue(free < 0 || kept <= free, () -> kept + " bytes are kept, and " + free + " are free");
+        bench.backend.trim();
+        bench.backend.trim();
+        // Other backends of the device may share what is kept, and close buffers meanwhile.
+        long left = bench.backend.keptBytes();
+        assertTrue(left >= 0 && left <= kept / 2, () -> left + " of " + kept + " bytes are kept after trim()");
+        assertBytes(bytes, bench.download(used), "memory in use after trim()");
     }
 }

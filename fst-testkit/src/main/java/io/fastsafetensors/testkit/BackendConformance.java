@@ -1,8 +1,10 @@
 package io.fastsafetensors.testkit;
 
 import io.fastsafetensors.spi.BackendProvider;
+import io.fastsafetensors.spi.DeviceInfo;
 import io.fastsafetensors.spi.Probe;
 import io.fastsafetensors.types.Device;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.DisplayName;
@@ -30,7 +32,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
 /// The tests open and close the backend for each rule, use up to 4.1 GiB of device memory and some MiB of temporary
 /// files, and start threads. They may run beside other test classes, not beside one another.
 @Timeout(value = 5, unit = TimeUnit.MINUTES)
-@ExtendWith(RuleReport.class)
+@ExtendWith({RuleReport.class, FurtherDevices.class})
 public abstract class BackendConformance {
     /// For subclasses.
     protected BackendConformance() {
@@ -44,6 +46,14 @@ public abstract class BackendConformance {
     /// @param available what the probe said
     protected Device device(Probe.Available available) {
         return available.devices().getFirst().device();
+    }
+
+    /// The devices that each rule is tried on, [#device(Probe.Available)] and then, with samples, the others; every one that
+    /// the probe lists unless overridden.
+    ///
+    /// @param available what the probe said
+    protected List<Device> devices(Probe.Available available) {
+        return available.devices().stream().map(DeviceInfo::device).toList();
     }
 
     /// How much to try; what the system property `fst.testkit.effort` says unless overridden.

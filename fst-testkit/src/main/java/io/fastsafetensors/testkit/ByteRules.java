@@ -173,7 +173,10 @@ abstract class ByteRules extends StorageRuleGroup {
             MemorySegment target = sparseMemory(arena, FOUR_GIB + 8192);
             long at = FOUR_GIB + 100;
             for (int done = 0; done < content.length;) {
-                done += (int) file.read(done, target, at + done, content.length - done);
+                long read = file.read(done, target, at + done, content.length - done);
+                assertTrue(read > 0 && read <= content.length - done,
+                        () -> "a read in the middle of a file says " + read);
+                done += (int) read;
             }
             assertBytes(content, target.asSlice(at, content.length).toArray(ValueLayout.JAVA_BYTE),
                     "bytes beyond 4 GiB of memory");

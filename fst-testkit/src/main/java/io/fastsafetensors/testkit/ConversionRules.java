@@ -15,11 +15,13 @@ import io.fastsafetensors.spi.DeviceBuffer;
 import io.fastsafetensors.spi.Kernels;
 import io.fastsafetensors.spi.ScaleGrid;
 import io.fastsafetensors.spi.StagingBuffer;
+import io.fastsafetensors.spi.Strided;
 import io.fastsafetensors.testkit.fixture.Seed;
 import io.fastsafetensors.testkit.reference.DequantizationReference;
 import io.fastsafetensors.testkit.reference.Elements;
 import io.fastsafetensors.testkit.reference.ScalarReference;
 import io.fastsafetensors.types.DType;
+import io.fastsafetensors.types.Shape;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
@@ -27,7 +29,6 @@ import java.util.function.Predicate;
 import java.util.random.RandomGenerator;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Assumptions;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
@@ -44,8 +45,8 @@ abstract class ConversionRules extends RuleGroup {
         super(suite);
     }
 
-    @BeforeEach
-    void needKernels() {
+    @Override
+    void prepare() {
         bench.need(Capability.KERNELS);
     }
 
@@ -208,6 +209,8 @@ abstract class ConversionRules extends RuleGroup {
         try (CopyStream stream = bench.backend.openCopyStream()) {
             assertThrows(UnsupportedFeatureException.class,
                     () -> kernels.convert(stream, source, DType.C64, target, DType.F32, 8));
+            assertThrows(UnsupportedFeatureException.class, () -> kernels.gather(stream, source, DType.C64,
+                    new Strided(Shape.of(8), 0, new long[] {1}), target, DType.F32), "a gather");
         }
     }
 

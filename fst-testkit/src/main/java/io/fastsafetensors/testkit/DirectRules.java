@@ -1,11 +1,14 @@
 package io.fastsafetensors.testkit;
 
+import static org.junit.jupiter.api.Assertions.assertDoesNotThrow;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.fastsafetensors.error.BackendException;
 import io.fastsafetensors.error.FstException;
+import io.fastsafetensors.spi.Backend;
+import io.fastsafetensors.spi.BackendOptions;
 import io.fastsafetensors.spi.Capability;
 import io.fastsafetensors.spi.DeviceBuffer;
 import io.fastsafetensors.spi.DirectFile;
@@ -19,12 +22,11 @@ import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
 import java.util.random.RandomGenerator;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Assumptions;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -46,8 +48,8 @@ abstract class DirectRules extends RuleGroup {
         super(suite);
     }
 
-    @BeforeEach
-    void writeFile() throws IOException {
+    @Override
+    void prepare() throws IOException {
         bench.need(Capability.DIRECT_STORAGE);
         storage = bench.backend.directStorage()
                 .orElseGet(() -> Assumptions.abort("direct storage is claimed and missing; see rule P-11"));
@@ -59,8 +61,8 @@ abstract class DirectRules extends RuleGroup {
         }
     }
 
-    @AfterEach
-    void closeFile() {
+    @Override
+    void finish() {
         if (source != null) {
             source.close();
         }
@@ -75,6 +77,10 @@ abstract class DirectRules extends RuleGroup {
         DeviceBuffer buffer = bench.allocate(LENGTH);
         DeviceBuffer second = bench.allocate(1000);
         byte[] others = Workbench.bytes(Seed.random("D-01"), 1001);
+        try (DirectFile file = storage.open(source)) {
+            assertTrue(file.alignment() > 0 && Long.bitCount(file.alignment()) == 1,
+                    () -> "the alignment is " + file.alignment());
+        }
         try (DirectFile file = storage.open(source);
                 StorageFile other = DescriptorFile.open(Files.write(folder.resolve("other"), others));
                 DirectFile otherFile = storage.open(other)) {
@@ -132,6 +138,12 @@ abstract class DirectRules extends RuleGroup {
         DirectStorage.Support support = storage.support(new PlainFile(source));
         assertTrue(!support.reason().isBlank(), "no reason for a file without a descriptor");
         assertEquals(support, storage.support(new PlainFile(source)), "asked again");
+        if (support.mode() != DirectStorage.Mode.NONE) {
+            DeviceBuffer buffer = bench.allocate(LENGTH);
+            try (DirectFile file = storage.open(new PlainFile(source))) {
+                assertEquals(LENGTH, file.read(0, buffer, 0, LENGTH), "a file that is said to be read directly");
+            }
+        }
     }
 
     /// What `support` calls impossible cannot be opened: [BackendException] that names the file.
@@ -359,5 +371,54 @@ abstract class DirectRules extends RuleGroup {
             assertTrue(count <= left, () -> count + " bytes of a file that has " + left);
             assertBytes(Arrays.copyOf(content, (int) count), bench.download(buffer, 0, count), "what was left");
         }
+    }
+
+    /// A file that is open is read, whatever its path names now.
+    ///
+    /// If it fails: go by the descriptor of the file that was given, and open no path.
+    @Test
+    @DisplayName("D-15 a file that was replaced is read as it was opened")
+    void d_15_a_file_that_was_replaced_is_read_as_it_was_opened() throws IOException {
+        DeviceBuffer buffer = bench.allocate(LENGTH);
+        Path other = Files.write(folder.resolve("other"), Workbench.filler(LENGTH));
+        Files.move(other, folder.resolve("direct"), StandardCopyOption.REPLACE_EXISTING);
+        try (DirectFile file = storage.open(source)) {
+            assertEquals(LENGTH, file.read(0, buffer, 0, LENGTH));
+        }
+        assertBytes(content, bench.download(buffer), "a file that another one took the place of");
+    }
+
+    /// Closing the backend closes its direct files: a read is an [IllegalStateException] then, and closing is harmless.
+    ///
+    /// If it fails: keep a set of what is open, direct files too.
+    @Test
+    @DisplayName("D-16 direct files end with their backend")
+    void d_16_direct_files_end_with_their_backend() {
+        DeviceBuffer buffer = bench.upload(Workbench.filler(LENGTH));
+        Backend other = bench.provider.open(bench.device, BackendOptions.defaults());
+        DirectFile file = other.directStorage().orElseThrow().open(source);
+        other.close();
+        assertThrows(IllegalStateException.class, () -> file.read(0, buffer, 0, 100),
+                "a read after the backend's close");
+        assertDoesNotThrow(file::close, "a close after the backend's");
+        assertBytes(Workbench.filler(LENGTH), bench.download(buffer), "the target of a read that came too late");
+    }
+
+    /// A thread that is interrupted reads all the same, and is interrupted still.
+    ///
+    /// If it fails: the JDK closes a channel under an interrupted thread; read by a call that knows no interrupts.
+    @Test
+    @DisplayName("D-17 an interrupt does not end a direct read")
+    void d_17_an_interrupt_does_not_end_a_direct_read() {
+        DeviceBuffer buffer = bench.allocate(LENGTH);
+        try (DirectFile file = storage.open(source)) {
+            Thread.currentThread().interrupt();
+            try {
+                assertEquals(LENGTH, file.read(0, buffer, 0, LENGTH));
+            } finally {
+                assertTrue(Thread.interrupted(), "the thread is not interrupted any more");
+            }
+        }
+        assertBytes(content, bench.download(buffer), "bytes read by an interrupted thread");
     }
 }

@@ -14,6 +14,7 @@ import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.DeviceBuffer;
 import io.fastsafetensors.spi.Fence;
 import io.fastsafetensors.spi.Kernels;
+import io.fastsafetensors.spi.ScaleGrid;
 import io.fastsafetensors.spi.StagingBuffer;
 import io.fastsafetensors.spi.Strided;
 import io.fastsafetensors.types.DType;
@@ -113,6 +114,7 @@ abstract class ErrorRules extends RuleGroup {
                 (stream, buffer) -> () -> stream.copy(large, 2 * SIZE - 5, buffer, 0, 10),
                 (stream, buffer) -> () -> stream.copy(large, 0, buffer, SIZE - 5, 10),
                 (stream, buffer) -> () -> stream.copy(large, Long.MAX_VALUE - 5, buffer, 0, 10),
+                (stream, buffer) -> () -> stream.copy(large, 0, buffer, Long.MAX_VALUE - 5, 10),
                 (stream, buffer) -> () -> stream.copy(large, 0, buffer, 0, SIZE + 1),
                 (stream, buffer) -> () -> stream.copy(buffer, 1, large, 0, SIZE),
                 (stream, buffer) -> () -> stream.copy(large, 0, buffer, -1, 10),
@@ -268,6 +270,61 @@ abstract class ErrorRules extends RuleGroup {
         assertBytes(Workbench.filler(SIZE), bench.download(buffer), "a buffer after refused copies");
     }
 
+    /// A copy to host memory that cannot be written is refused with [IllegalArgumentException]; the memory stays as it is, and
+    /// the stream works on.
+    ///
+    /// If it fails: a driver writes through the address; ask `isReadOnly()` before.
+    @Test
+    @DisplayName("E-15 read-only host memory is refused as a target")
+    void e_15_read_only_host_memory_is_refused_as_a_target() {
+        DeviceBuffer buffer = bench.upload(Workbench.filler(SIZE));
+        MemorySegment host = bench.staged(other(SIZE)).segment();
+        try (CopyStream stream = bench.backend.openCopyStream()) {
+            assertThrows(IllegalArgumentException.class, () -> stream.copyToHost(buffer, 0, host.asReadOnly()));
+            Workbench.settle(stream);
+            assertBytes(other(SIZE), host.toArray(ValueLayout.JAVA_BYTE), "read-only memory");
+            stream.copyToHost(buffer, 0, host);
+            Workbench.settle(stream);
+        }
+        assertBytes(Workbench.filler(SIZE), host.toArray(ValueLayout.JAVA_BYTE), "a copy after a refused one");
+    }
+
+    /// A de-quantisation whose sizes do not fit, or which needs a scale that is not there, is refused with
+    /// [IllegalArgumentException]. Not applicable to a backend that de-quantises nothing.
+    ///
+    /// If it fails: compare the bytes of source and target, and the lowest and highest scale of the grid with the scales.
+    @Test
+    @DisplayName("E-16 de-quantisations of wrong sizes are refused")
+    void e_16_de_quantisations_of_wrong_sizes_are_refused() {
+        bench.need(Capability.KERNELS);
+        Kernels kernels = bench.backend.kernels();
+        if (!kernels.dequantizes(DType.I8, DType.F32)) {
+            throw new NotApplicable("the host de-quantises I8 to F32");
+        }
+        DeviceBuffer source = bench.upload(new byte[64 + 4 * Float.BYTES]);
+        DeviceBuffer target = bench.upload(Workbench.filler(300));
+        BufferSlice elements = new BufferSlice(source, 0, 64);
+        BufferSlice scales = new BufferSlice(source, 64, 4L * Float.BYTES);
+        BufferSlice result = new BufferSlice(target, 0, 256);
+        ScaleGrid grid = ScaleGrid.ofRuns(64, 16);
+        try (CopyStream stream = bench.backend.openCopyStream()) {
+            for (Executable call : List.<Executable>of(
+                    () -> kernels.dequantize(stream, elements, DType.I8, scales, grid, 0, 0,
+                            new BufferSlice(target, 0, 252), DType.F32),
+                    () -> kernels.dequantize(stream, elements, DType.I8, scales, grid, 0, 0,
+                            new BufferSlice(target, 0, 260), DType.F32),
+                    () -> kernels.dequantize(stream, elements, DType.I8, scales.part(0, 12), grid, 0, 0, result,
+                            DType.F32),
+                    () -> kernels.dequantize(stream, elements, DType.I8, scales, grid, 64, 0, result, DType.F32),
+                    () -> kernels.dequantize(stream, elements, DType.I8, scales, grid, 0, 1, result, DType.F32),
+                    () -> kernels.dequantize(stream, elements, DType.I8, scales, grid, -1, 0, result, DType.F32))) {
+                assertThrows(IllegalArgumentException.class, call);
+            }
+            Workbench.settle(stream);
+        }
+        assertBytes(Workbench.filler(300), bench.download(target), "the target of refused de-quantisations");
+    }
+
     /// Bytes that are not the filler's.
     private static byte[] other(int count) {
         byte[] bytes = new byte[count];
@@ -359,6 +416,8 @@ abstract class ErrorRules extends RuleGroup {
         FailureHook hook = hook();
         Map<String, Work> waits = Map.of("await()", stream -> {
             try (Fence fence = stream.fence()) {
+                assertTrue(isTold(() -> Workbench.await(fence)) == isTold(() -> Workbench.await(fence)),
+                        "a fence tells of failed work once, and not again");
                 Workbench.await(fence);
             }
         }, "isPassed()", stream -> {
@@ -378,6 +437,15 @@ abstract class ErrorRules extends RuleGroup {
             } finally {
                 closeAfterFailure(stream);
             }
+        }
+    }
+
+    private static boolean isTold(Runnable wait) {
+        try {
+            wait.run();
+            return false;
+        } catch (BackendException _) {
+            return true;
         }
     }
 

@@ -47,7 +47,6 @@ import java.util.List;
 import java.util.Set;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.Assumptions;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -65,8 +64,9 @@ abstract class FileRules extends RuleGroup {
         super(suite);
     }
 
-    @BeforeEach
-    void needLoader() {
+    @Override
+    void prepare() throws IOException {
+        folder = FurtherDevices.folderOf(bench.device, folder);
         suite.withoutLoader().ifPresent(reason -> {
             throw new NotApplicable("run without a loader: " + reason);
         });

@@ -14,7 +14,6 @@ import io.fastsafetensors.types.DType;
 import io.fastsafetensors.types.Shape;
 import java.lang.foreign.MemorySegment;
 import java.util.random.RandomGenerator;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
@@ -28,8 +27,8 @@ abstract class GatherRules extends RuleGroup {
         super(suite);
     }
 
-    @BeforeEach
-    void needKernels() {
+    @Override
+    void prepare() {
         bench.need(Capability.KERNELS);
     }
 
@@ -126,6 +125,8 @@ abstract class GatherRules extends RuleGroup {
     void g_08_a_large_view_works() {
         long rows = bench.effort == Effort.FULL ? 2000 : 200;
         check(DType.BF16, DType.BF16, new Strided(Shape.of(rows, 500), 250, new long[] {1000, 1}), (int) rows * 1000);
+        // Distances of more than 16 bits.
+        check(DType.U8, DType.U8, new Strided(Shape.of(9, 3), 7, new long[] {100_003, 70_001}), 1_100_000);
     }
 
     /// Sub-byte dtypes are refused: the caller slices them as bytes.

@@ -16,19 +16,32 @@ import io.fastsafetensors.spi.DeviceBuffer;
 import io.fastsafetensors.spi.DirectFile;
 import io.fastsafetensors.spi.DirectStorage;
 import io.fastsafetensors.spi.Fence;
+import io.fastsafetensors.spi.HostRegistration;
+import io.fastsafetensors.spi.Kernels;
+import io.fastsafetensors.spi.ScaleGrid;
 import io.fastsafetensors.spi.StagingBuffer;
+import io.fastsafetensors.spi.Strided;
 import io.fastsafetensors.spi.storage.StorageFile;
 import io.fastsafetensors.testkit.ffm.DescriptorFile;
 import io.fastsafetensors.testkit.leak.LeakExtension;
 import io.fastsafetensors.testkit.leak.ProcessSnapshot;
 import io.fastsafetensors.types.DType;
+import io.fastsafetensors.types.Device;
+import io.fastsafetensors.types.Shape;
 import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.locks.LockSupport;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -66,6 +79,10 @@ abstract class LifetimeRules extends RuleGroup {
     @DisplayName("L-02 a closed buffer answers with IllegalStateException")
     void l_02_a_closed_buffer_answers_with_illegal_state_exception() {
         DeviceBuffer buffer = bench.backend.allocate(64, 64);
+        // What was asked for once may be kept.
+        assertEquals(64, buffer.byteSize());
+        assertEquals(buffer.handle(), buffer.handle());
+        assertEquals(buffer.segment(), buffer.segment());
         buffer.close();
         assertAll(() -> assertThrows(IllegalStateException.class, buffer::byteSize, "byteSize()"),
                 () -> assertThrows(IllegalStateException.class, buffer::handle, "handle()"),
@@ -208,8 +225,9 @@ abstract class LifetimeRules extends RuleGroup {
         assertBytes(bytes, bench.download(bench.upload(bytes)), "memory allocated after that");
     }
 
-    /// Many rounds of probing, opening, copying, direct reads and closing leave no open file, socket, device node or other
-    /// descriptor, no thread of any name, no mapping and no memory; the tables of the process are compared.
+    /// Many rounds of probing, opening, copying, direct reads, refusals and closing leave no open file, socket, device node or
+    /// other descriptor, no thread of any name, no mapping, no memory, no process and no temporary file; the tables of the
+    /// process are compared.
     ///
     /// If it fails: the message lists what is left; look for a path that leaves before its close, and for staging memory
     /// that belongs to a read.
@@ -221,32 +239,79 @@ abstract class LifetimeRules extends RuleGroup {
         round(direct);
         round(direct);
         OpenResources resources = OpenResources.now(_ -> false);
+        Outside outside = Outside.now();
         ProcessSnapshot before = ProcessSnapshot.take("fst-");
-        int rounds = bench.effort == Effort.FULL ? 100 : 25;
+        int rounds = bench.effort == Effort.FULL ? 100 : 40;
         for (int i = 0; i < rounds; i++) {
             round(direct);
         }
         // The virtual machine opens and starts this and that once; what each round leaves is left many times.
         assertEquals(List.of(), resources.moreNow(rounds / 2), "left behind after " + rounds + " rounds");
+        assertEquals(List.of(), outside.moreNow(rounds / 2), "left behind after " + rounds + " rounds");
         assertEquals(List.of(), leaks().leaksSince(before), "left behind after " + rounds + " rounds");
     }
 
+    /// Children of this process and entries of the temporary directory, which stay when a process has ended.
+    ///
+    /// @param temporary how many entries have a name, whatever number is in it
+    private record Outside(long children, Map<String, Long> temporary) {
+        static Outside now() {
+            try (Stream<Path> entries = Files.list(Path.of(System.getProperty("java.io.tmpdir")))) {
+                Map<String, Long> names = entries.map(entry -> entry.getFileName().toString().replaceAll("\\d+", "N"))
+                        .collect(Collectors.groupingBy(name -> name, Collectors.counting()));
+                // Those of other processes' tests.
+                names.remove("junit-N");
+                return new Outside(ProcessHandle.current().children().count(), names);
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        }
+
+        /// What is there so many times more at least.
+        List<String> moreNow(int least) {
+            long end = System.nanoTime() + OpenResources.patience().toNanos();
+            List<String> more = more(least);
+            while (!more.isEmpty() && System.nanoTime() < end) {
+                LockSupport.parkNanos(20_000_000);
+                more = more(least);
+            }
+            return more;
+        }
+
+        private List<String> more(int least) {
+            Outside now = now();
+            List<String> more = new ArrayList<>();
+            if (now.children - children >= least) {
+                more.add(now.children - children + " child processes");
+            }
+            now.temporary.forEach((name, count) -> {
+                if (count - temporary.getOrDefault(name, 0L) >= least) {
+                    more.add(count - temporary.getOrDefault(name, 0L) + " temporary files " + name);
+                }
+            });
+            return more;
+        }
+    }
+
     /// Many operations on open objects keep nothing until the close: no thread, descriptor, mapping or memory for each
-    /// copy, fence, registration or direct read.
+    /// copy, fence, wait, kernel, registration, direct read or refusal.
     ///
     /// If it fails: as L-10, within one backend.
     @Test
     @DisplayName("L-11 many operations keep nothing until the close")
     void l_11_many_operations_keep_nothing_until_the_close(@TempDir Path folder) throws IOException {
         Path path = Files.write(folder.resolve("read"), new byte[READ]);
-        DeviceBuffer buffer = bench.allocate(READ);
+        DeviceBuffer buffer = bench.upload(new byte[READ]);
+        DeviceBuffer other = bench.upload(new byte[READ]);
         StagingBuffer staging = bench.staging(READ);
-        try (CopyStream stream = bench.backend.openCopyStream()) {
-            operate(stream, staging, buffer);
+        try (Arena arena = Arena.ofShared(); CopyStream stream = bench.backend.openCopyStream()) {
+            MemorySegment pages = arena.allocate(1 << 16, 1 << 12);
+            operate(stream, staging, buffer, other, pages);
+            read(bench.backend, path, buffer, 1);
             OpenResources resources = OpenResources.now(_ -> false);
             ProcessSnapshot before = ProcessSnapshot.take("fst-");
             for (int i = 0; i < OPERATIONS; i++) {
-                operate(stream, staging, buffer);
+                operate(stream, staging, buffer, other, pages);
             }
             read(bench.backend, path, buffer, OPERATIONS);
             assertEquals(List.of(), resources.moreNow(OPERATIONS / 2), "kept by " + OPERATIONS + " operations");
@@ -258,12 +323,34 @@ abstract class LifetimeRules extends RuleGroup {
         return LeakExtension.strict().patience(OpenResources.patience());
     }
 
-    private void operate(CopyStream stream, StagingBuffer staging, DeviceBuffer buffer) {
+    private void operate(CopyStream stream, StagingBuffer staging, DeviceBuffer buffer, DeviceBuffer other,
+            MemorySegment pages) {
         stream.copyToDevice(staging.segment(), buffer, 0);
         Workbench.settle(stream);
+        stream.copy(buffer, 0, other, 0, READ);
+        try (Fence fence = stream.fence()) {
+            stream.waitFor(fence);
+        }
+        assertThrows(IndexOutOfBoundsException.class, () -> stream.copyToDevice(staging.segment(), buffer, READ));
+        if (bench.claims(Capability.KERNELS)) {
+            compute(stream, buffer, other);
+        }
         stream.copyToHost(buffer, 0, staging.segment());
         stream.synchronize();
+        bench.backend.registerHost(pages, false).ifPresent(HostRegistration::close);
         bench.backend.memory();
+    }
+
+    private void compute(CopyStream stream, DeviceBuffer source, DeviceBuffer target) {
+        Kernels kernels = bench.backend.kernels();
+        BufferSlice bytes = new BufferSlice(source, 0, 64);
+        kernels.convert(stream, bytes, DType.F32, new BufferSlice(target, 0, 32), DType.F16, 16);
+        kernels.gather(stream, bytes, DType.U8, new Strided(Shape.of(16), 0, new long[] {4}),
+                new BufferSlice(target, 64, 16), DType.U8);
+        if (kernels.dequantizes(DType.I8, DType.F32)) {
+            kernels.dequantize(stream, bytes, DType.I8, new BufferSlice(source, 64, Float.BYTES), ScaleGrid.single(),
+                    0, 0, new BufferSlice(target, 128, 256), DType.F32);
+        }
     }
 
     private void read(Backend backend, Path path, DeviceBuffer buffer, int times) {
@@ -285,7 +372,13 @@ abstract class LifetimeRules extends RuleGroup {
 
     private void round(Optional<Path> direct) {
         bench.provider.probe();
+        Device missing = new Device(bench.device.type(), 4_095);
+        assertThrows(RuntimeException.class, () -> bench.provider.open(missing, BackendOptions.defaults()).close());
         try (Backend backend = bench.provider.open(bench.device, BackendOptions.defaults())) {
+            assertThrows(RuntimeException.class, () -> backend.allocate(1L << 60, 256).close());
+            if (bench.claims(Capability.KERNELS)) {
+                backend.kernels();
+            }
             for (int i = 0; i < 3; i++) {
                 try (DeviceBuffer buffer = backend.allocate(READ, 256);
                         StagingBuffer staging = backend.allocateStaging(READ);
@@ -296,5 +389,31 @@ abstract class LifetimeRules extends RuleGroup {
                 }
             }
         }
+    }
+
+    /// Memory that a native call in flight uses is not closed: closing it, or the backend, is an [IllegalStateException], and
+    /// a later close frees it.
+    ///
+    /// If it fails: close the shared arena first and let its exception out; only then forget the memory.
+    @Test
+    @DisplayName("L-12 memory in use by a native call stays")
+    void l_12_memory_in_use_by_a_native_call_stays() throws Exception {
+        StagingBuffer staging = bench.staging(64);
+        assertStays(staging.segment(), staging);
+        if (bench.claims(Capability.HOST_ADDRESSABLE)) {
+            DeviceBuffer buffer = bench.track(bench.backend.allocate(64, 64));
+            assertStays(buffer.segment().orElseThrow(), buffer);
+        }
+        Backend other = bench.provider.open(bench.device, BackendOptions.defaults());
+        assertStays(other.allocateStaging(64).segment(), other);
+    }
+
+    private static void assertStays(MemorySegment memory, AutoCloseable owner) throws Exception {
+        NativeUse.during(memory, () -> {
+            assertThrows(IllegalStateException.class, owner::close, "closing what a native call uses");
+            assertTrue(memory.scope().isAlive(), "memory that a native call uses is gone");
+        });
+        owner.close();
+        assertFalse(memory.scope().isAlive(), "a later close does not free the memory");
     }
 }

@@ -1,5 +1,6 @@
 package io.fastsafetensors.testkit;
 
+import io.fastsafetensors.testkit.ffm.NativeHeap;
 import io.fastsafetensors.testkit.leak.ProcessSnapshot;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -21,7 +22,7 @@ import java.util.stream.Stream;
 /// @param files files and mappings
 /// @param others descriptors of sockets, pipes, device nodes and the like, counted by kind
 /// @param threads live platform threads
-/// @param heapBytes the C library's heap, which [ProcessSnapshot] does not count
+/// @param heapBytes what was allocated of the C library's heap, or else its size, which [ProcessSnapshot] does not count
 /// @param owned tells which threads are expected
 record OpenResources(ProcessSnapshot files, Map<String, Integer> others, Set<Thread> threads, long heapBytes,
         Predicate<Thread> owned) {
@@ -33,7 +34,8 @@ record OpenResources(ProcessSnapshot files, Map<String, Integer> others, Set<Thr
 
     static OpenResources now(Predicate<Thread> owned) {
         return new OpenResources(ProcessSnapshot.take("fst-"), otherDescriptors(),
-                Set.copyOf(Thread.getAllStackTraces().keySet()), heapOfTheCLibrary(), owned);
+                Set.copyOf(Thread.getAllStackTraces().keySet()),
+                NativeHeap.usedBytes().orElseGet(OpenResources::heapOfTheCLibrary), owned);
     }
 
     /// How long to wait for what ends by itself.
@@ -79,12 +81,18 @@ record OpenResources(ProcessSnapshot files, Map<String, Integer> others, Set<Thr
 
     private static void compare(String what, Map<String, Integer> then, Map<String, Integer> now, int least,
             List<String> more) {
+        int reported = more.size();
         now.forEach((name, count) -> {
             int added = count - then.getOrDefault(name, 0);
             if (added >= least) {
                 more.add(what + " " + name + (added > 1 ? " (" + added + " times)" : ""));
             }
         });
+        // Each may have a name of its own.
+        List<String> fresh = now.keySet().stream().filter(name -> !then.containsKey(name)).sorted().toList();
+        if (more.size() == reported && fresh.size() >= least) {
+            more.add(fresh.size() + " times " + what + " such as " + fresh.getFirst());
+        }
     }
 
     private static boolean isMachines(Thread thread) {

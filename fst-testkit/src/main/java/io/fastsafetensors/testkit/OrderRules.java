@@ -3,6 +3,8 @@ package io.fastsafetensors.testkit;
 import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.fastsafetensors.error.UnsupportedFeatureException;
+import io.fastsafetensors.spi.Capability;
 import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.DeviceBuffer;
 import io.fastsafetensors.spi.Fence;
@@ -311,6 +313,83 @@ abstract class OrderRules extends RuleGroup {
                 }
             }
         }
+    }
+
+    /// An interrupted thread submits and waits as any other, and is interrupted still: the device goes on using the memory.
+    ///
+    /// If it fails: wait again after an interrupt, and set it when the wait has ended.
+    @Test
+    @DisplayName("O-12 an interrupt loses no work and ends no wait")
+    void o_12_an_interrupt_loses_no_work_and_ends_no_wait() {
+        byte[] bytes = Workbench.bytes(random(), LARGE);
+        StagingBuffer staging = bench.staged(bytes);
+        StagingBuffer back = bench.staging(LARGE);
+        DeviceBuffer buffer = bench.allocate(LARGE);
+        for (boolean synchronize : new boolean[] {false, true}) {
+            back.segment().fill((byte) 0);
+            try (CopyStream stream = bench.backend.openCopyStream()) {
+                Thread.currentThread().interrupt();
+                try {
+                    stream.copyToDevice(staging.segment(), buffer, 0);
+                    stream.copyToHost(buffer, 0, back.segment());
+                    if (synchronize) {
+                        stream.synchronize();
+                    } else {
+                        try (Fence fence = stream.fence()) {
+                            fence.await();
+                        }
+                    }
+                    assertBytes(bytes, back.segment().toArray(ValueLayout.JAVA_BYTE), "bytes after an interrupt");
+                } finally {
+                    assertTrue(Thread.interrupted(), "the thread is not interrupted any more");
+                }
+            }
+        }
+    }
+
+    /// `isPassed()` answers at once: right after much work was submitted it says no, once in some tries at least (capability
+    /// ASYNCHRONOUS_COPIES).
+    ///
+    /// If it fails: ask the driver for the event's state, and do not wait for the event; or do not claim the capability.
+    @Test
+    @DisplayName("O-13 asking a fence does not wait for it")
+    void o_13_asking_a_fence_does_not_wait_for_it() {
+        bench.need(Capability.ASYNCHRONOUS_COPIES);
+        StagingBuffer staging = bench.staging(LARGE);
+        DeviceBuffer buffer = bench.allocate(LARGE);
+        try (CopyStream stream = bench.backend.openCopyStream()) {
+            boolean pending = false;
+            for (int attempt = 0; attempt < 30 && !pending; attempt++) {
+                for (int i = 0; i < 1 + attempt; i++) {
+                    stream.copyToDevice(staging.segment(), buffer, 0);
+                }
+                try (Fence fence = stream.fence()) {
+                    pending = !fence.isPassed();
+                    Workbench.settled(fence);
+                }
+            }
+            assertTrue(pending, "each fence had passed when it was asked for the first time");
+        }
+    }
+
+    /// A fence behind the default stream of the device's own API passes, since nothing is submitted to it; a backend that knows
+    /// no such streams says so.
+    ///
+    /// If it fails: 0 is the default stream; an event that is recorded there passes by itself.
+    @Test
+    @DisplayName("O-14 a fence behind a program's own stream passes")
+    void o_14_a_fence_behind_a_programs_own_stream_passes() {
+        Fence fence;
+        try {
+            fence = bench.backend.fenceBehind(0);
+        } catch (UnsupportedFeatureException e) {
+            throw new NotApplicable(String.valueOf(e.getMessage()));
+        }
+        try (fence) {
+            poll(fence);
+            Workbench.await(fence);
+        }
+        fence.close();
     }
 
     private static void poll(Fence fence) {

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.fastsafetensors.error.UnsupportedFeatureException;
+import io.fastsafetensors.spi.SpiVersion;
 import io.fastsafetensors.spi.storage.Storage;
 import io.fastsafetensors.spi.storage.StorageEntry;
 import io.fastsafetensors.spi.storage.StorageFile;
@@ -16,6 +17,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import org.junit.jupiter.api.Assumptions;
@@ -44,20 +46,26 @@ abstract class PlaceRules extends StorageRuleGroup {
         for (String scheme : schemes) {
             assertTrue(scheme.matches("[a-z][a-z0-9+.-]+"), () -> "scheme \"" + scheme + "\"");
         }
+        assertEquals(Optional.empty(), SpiVersion.refusal(provider.spiVersion()), "programs do not use it");
         assertEquals(schemes, provider.schemes(), "asked again");
         assertEquals(schemes, suite.provider().schemes(), "another provider");
         String used = fixture.location("weights.bin").scheme();
+        assertTrue(used.equals("file") || !schemes.contains("file"), "the scheme of local files is fst-core's");
         assertTrue(schemes.contains(used), () -> "the fixture's locations have scheme " + used + ", not in " + schemes);
     }
 
-    /// Opening a storage connects to nothing and starts nothing: no descriptor and no thread is there that was not.
+    /// Opening a storage connects to nothing, starts nothing and prints nothing: no descriptor and no thread is there that was
+    /// not.
     ///
     /// If it fails: connect when the first location is asked for; a loader opens storages that it may never use.
     @Test
     @DisplayName("S-02 opening a storage connects to nothing")
     void s_02_opening_connects_to_nothing() throws Exception {
         // The first one may load classes and files of its own.
-        suite.provider().open(suite.options()).close();
+        StandardStreams.Captured<Storage> first =
+                StandardStreams.capture(() -> suite.provider().open(suite.options()));
+        first.result().close();
+        assertEquals("", first.text(), "opening printed");
         OpenResources before = OpenResources.now(fixture::owns);
         Storage opened = suite.provider().open(suite.options());
         try {

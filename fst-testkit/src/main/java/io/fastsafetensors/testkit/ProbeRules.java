@@ -20,7 +20,9 @@ import io.fastsafetensors.spi.HostRegistration;
 import io.fastsafetensors.spi.MemoryInfo;
 import io.fastsafetensors.spi.Probe;
 import io.fastsafetensors.spi.Services;
+import io.fastsafetensors.spi.SpiVersion;
 import io.fastsafetensors.spi.StagingBuffer;
+import io.fastsafetensors.spi.TransferHints;
 import io.fastsafetensors.testkit.fixture.Seed;
 import io.fastsafetensors.types.Device;
 import java.lang.foreign.Arena;
@@ -66,7 +68,8 @@ abstract class ProbeRules {
         }
     }
 
-    /// An available probe lists at least one device, each once, all of the provider's device type.
+    /// An available probe lists at least one device, each once, all of the provider's device type, with a name and a size; −1
+    /// stands for an unknown size.
     ///
     /// If it fails: answer `Unavailable` with a reason when there is a driver but no device; number devices from 0.
     @Test
@@ -78,6 +81,10 @@ abstract class ProbeRules {
         assertEquals(devices.size(), devices.stream().distinct().count(), () -> "a device twice: " + devices);
         for (Device device : devices) {
             assertEquals(provider.deviceType(), device.type(), () -> device + " is not of the provider's type");
+        }
+        for (DeviceInfo info : available(provider).devices()) {
+            assertFalse(info.name().isBlank(), () -> info.device() + " has no name");
+            assertTrue(info.totalBytes() == -1 || info.totalBytes() > 0, () -> info + ": −1 stands for unknown");
         }
     }
 
@@ -110,7 +117,12 @@ abstract class ProbeRules {
             return;
         }
         assertEquals(first.capabilities(), again.capabilities(), "capabilities change");
-        assertEquals(devices(first), devices(again), "devices change");
+        assertEquals(facts(first), facts(again), "devices change");
+    }
+
+    /// What does not change while a machine runs.
+    private static List<DeviceInfo> facts(Probe.Available found) {
+        return found.devices().stream().map(info -> info.withAttributes(Map.of())).toList();
     }
 
     /// Name and device type are stable words that users can type: lower-case letters, digits and (in names) dashes.
@@ -123,10 +135,11 @@ abstract class ProbeRules {
         available(provider);
         assertTrue(provider.name().matches("[a-z0-9]+(-[a-z0-9]+)*"), () -> "name \"" + provider.name() + "\"");
         assertTrue(provider.deviceType().matches("[a-z][a-z0-9]*"), () -> "type \"" + provider.deviceType() + "\"");
+        assertEquals(provider.name(), provider.name(), "the name when asked again");
         assertFalse(List.of("auto", "gpu").contains(provider.deviceType()), "the type is a word for many backends");
     }
 
-    /// Every listed device opens, and the backend says that it is this device.
+    /// Every listed device opens, and the backend says that it is this device, the same each time.
     ///
     /// If it fails: a device that cannot be opened does not belong in the probe's list.
     @Test
@@ -136,6 +149,8 @@ abstract class ProbeRules {
         for (DeviceInfo listed : available(provider).devices()) {
             try (Backend backend = provider.open(listed.device(), BackendOptions.defaults())) {
                 assertEquals(listed.device(), backend.info().device(), "the device of the opened backend");
+                assertEquals(listed.kind(), backend.info().kind(), "the kind of the device");
+                assertEquals(backend.info(), backend.info(), "the device's facts when asked again");
             }
         }
     }
@@ -152,7 +167,8 @@ abstract class ProbeRules {
         }
     }
 
-    /// Hints can be followed: blocks are whole pages, and asynchronous copies have at least two slots for each reader.
+    /// Hints can be followed: blocks are whole pages, and asynchronous copies have at least two slots for each reader. They
+    /// are the same at each call.
     ///
     /// If it fails: with one slot a reader waits for its own copy; a block that is no multiple of 4096 bytes ends direct
     /// reads from disk.
@@ -161,9 +177,13 @@ abstract class ProbeRules {
     void p_07_the_transfer_hints_can_be_followed() {
         BackendProvider provider = suite.provider();
         boolean asynchronous = available(provider).capabilities().contains(Capability.ASYNCHRONOUS_COPIES);
-        try (Backend backend = open(provider)) {
-            assertEquals(0, backend.hints().blockBytes() % PAGE, () -> "block size " + backend.hints().blockBytes());
-            assertTrue(!asynchronous || backend.hints().slotsPerReader() >= 2, "one slot for asynchronous copies");
+        for (Device device : suite.devices(available(provider))) {
+            try (Backend backend = provider.open(device, BackendOptions.defaults())) {
+                TransferHints hints = backend.hints();
+                assertEquals(0, hints.blockBytes() % PAGE, () -> "block size " + hints.blockBytes());
+                assertTrue(!asynchronous || hints.slotsPerReader() >= 2, "one slot for asynchronous copies");
+                assertEquals(hints, backend.hints(), "the hints when asked again");
+            }
         }
     }
 
@@ -174,7 +194,13 @@ abstract class ProbeRules {
     @Test
     @DisplayName("P-08 memory sizes make sense")
     void p_08_memory_sizes_make_sense() {
-        try (Backend backend = open(suite.provider())) {
+        for (Device device : suite.devices(available(suite.provider()))) {
+            memorySizesMakeSense(device);
+        }
+    }
+
+    private void memorySizesMakeSense(Device device) {
+        try (Backend backend = suite.provider().open(device, BackendOptions.defaults())) {
             MemoryInfo memory = backend.memory();
             assertTrue(memory.free() >= -1 && memory.total() >= -1 && memory.total() != 0, memory::toString);
             assertTrue(memory.total() < 0 || memory.free() <= memory.total(), memory::toString);
@@ -241,6 +267,7 @@ abstract class ProbeRules {
                 .filter(p -> nameOf(p).equals(provider.name())).toList();
         assertFalse(named.isEmpty(), () -> "no provider \"" + provider.name() + "\" is registered; these are: "
                 + found.stream().map(f -> f.className() + f.error().map(e -> " (" + e + ")").orElse("")).toList());
+        assertEquals(Optional.empty(), SpiVersion.refusal(provider.spiVersion()), "programs do not use it");
         assertEquals(1, named.size(), () -> "several are named \"" + provider.name() + "\": " + named);
         assertEquals(provider.deviceType(), named.getFirst().deviceType(), "the registered one's device type");
     }
@@ -267,7 +294,7 @@ abstract class ProbeRules {
     }
 
     /// Every listed device carries bytes and, where the devices say how much memory is free, has memory of its own: what
-    /// is allocated on one is not missing on another. Not applicable to a single device.
+    /// is allocated on one is not missing on another, and closing one leaves the others open. Not applicable to a single device.
     ///
     /// If it fails: the device's index is lost on its way to the driver; each call needs the device's own context.
     @Test
@@ -287,9 +314,30 @@ abstract class ProbeRules {
             for (Backend one : open) {
                 assertOwnMemory(one, open.stream().filter(other -> !other.equals(one)).toList());
             }
+            for (int last = open.size() - 1; last > 0; last--) {
+                open.get(last).close();
+                carriesBytes(open.get(last - 1));
+            }
         } finally {
             open.forEach(Backend::close);
         }
+    }
+
+    /// Opening a device, using it and closing it prints nothing: programs have their own output.
+    ///
+    /// If it fails: look for messages of libraries that are initialised; log by [System.Logger] what people should know.
+    @Test
+    @DisplayName("P-16 an opened device prints nothing")
+    void p_16_an_opened_device_prints_nothing() {
+        BackendProvider provider = suite.provider();
+        Device device = device(provider);
+        StandardStreams.Captured<Device> captured = StandardStreams.capture(() -> {
+            try (Backend backend = provider.open(device, BackendOptions.defaults())) {
+                carriesBytes(backend);
+                return backend.info().device();
+            }
+        });
+        assertEquals("", captured.text(), "what was printed");
     }
 
     private static void carriesBytes(Backend backend) {
@@ -331,7 +379,13 @@ abstract class ProbeRules {
     private void compareClaims(boolean claimed) {
         BackendProvider provider = suite.provider();
         Probe.Available available = available(provider);
-        try (Backend backend = open(provider); DeviceBuffer buffer = backend.allocate(64, 64)) {
+        for (Device device : suite.devices(available)) {
+            compareClaims(claimed, available, provider.open(device, BackendOptions.defaults()));
+        }
+    }
+
+    private static void compareClaims(boolean claimed, Probe.Available available, Backend opened) {
+        try (Backend backend = opened; DeviceBuffer buffer = backend.allocate(64, 64)) {
             Map<Capability, ThrowingSupplier<Boolean>> found = new EnumMap<>(Map.of(
                     Capability.HOST_ADDRESSABLE, () -> buffer.segment().isPresent(),
                     Capability.POINTERS, () -> buffer.handle().isPointer(),
@@ -360,10 +414,6 @@ abstract class ProbeRules {
         } catch (UnsupportedFeatureException _) {
             return false;
         }
-    }
-
-    private static List<Device> devices(Probe.Available available) {
-        return available.devices().stream().map(DeviceInfo::device).toList();
     }
 
     private Backend open(BackendProvider provider) {

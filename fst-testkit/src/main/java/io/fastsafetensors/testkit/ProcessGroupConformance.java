@@ -1,7 +1,10 @@
 package io.fastsafetensors.testkit;
 
+import io.fastsafetensors.group.Bootstrap;
 import io.fastsafetensors.group.ProcessGroup;
+import io.fastsafetensors.group.ProcessGroupProvider;
 import io.fastsafetensors.spi.Backend;
+import io.fastsafetensors.spi.Services;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
@@ -31,15 +34,42 @@ public abstract class ProcessGroupConformance {
     /// The transport's name, for `fst.testkit.require`.
     protected abstract String transport();
 
+    /// The transport's provider; the registered one of the transport's name unless overridden.
+    protected Optional<ProcessGroupProvider> provider() {
+        return Services.all(ProcessGroupProvider.class, getClass()).stream()
+                .flatMap(found -> found.service().stream()).filter(provider -> isNamed(provider, transport()))
+                .findFirst();
+    }
+
+    /// What others on the path throw is theirs.
+    private static boolean isNamed(ProcessGroupProvider provider, String name) {
+        try {
+            return provider.name().equals(name);
+        } catch (RuntimeException | LinkageError _) {
+            return false;
+        }
+    }
+
+    /// Rank 0 of 2 of a group whose other rank never comes, for a transport whose ranks are processes; the rule about it is
+    /// skipped where this is empty.
+    protected Optional<Bootstrap> alone(Duration timeout) {
+        return Optional.empty();
+    }
+
+    /// Whether a thread stays when its group has gone, since the transport starts it once in a process.
+    protected boolean stays(Thread thread) {
+        return false;
+    }
+
     /// Why the transport cannot be tested here; empty if it can. Aborts every rule, unless the system property
     /// `fst.testkit.require` has the transport's name: then it is a failure.
     protected Optional<String> obstacle() {
         return Optional.empty();
     }
 
-    /// With how many ranks to run each rule.
+    /// With how many ranks to run each rule, the most last.
     protected List<Integer> sizes() {
-        return List.of(1, 2, 4);
+        return List.of(1, 2, 5);
     }
 
     @Nested

@@ -3,6 +3,7 @@ package io.fastsafetensors.testkit;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import io.fastsafetensors.testkit.fixture.Seed;
+import io.fastsafetensors.types.Device;
 import java.util.Locale;
 import java.util.random.RandomGenerator;
 import org.junit.jupiter.api.AfterEach;
@@ -20,16 +21,39 @@ abstract class RuleGroup {
     }
 
     @BeforeEach
-    void openBench() {
+    final void openBench() throws Exception {
         bench = Workbench.open(suite);
+        prepare();
     }
 
     @AfterEach
     @SuppressWarnings("ConstantValue")
-    void closeBench() {
-        if (bench != null) {
-            bench.close();
+    final void closeBench() throws Exception {
+        try {
+            finish();
+        } finally {
+            if (bench != null) {
+                bench.close();
+            }
         }
+    }
+
+    /// What each rule of the group needs, on the bench's device.
+    void prepare() throws Exception {
+        // Most groups need the bench alone.
+    }
+
+    /// Closes what [#prepare()] opened.
+    void finish() throws Exception {
+        // Most groups need the bench alone.
+    }
+
+    /// Goes on with another device, of which samples are enough.
+    final void moveTo(Device device) throws Exception {
+        finish();
+        bench.close();
+        bench = Workbench.open(suite, device);
+        prepare();
     }
 
     /// How likely the rule misses the defect that it is for, in words; empty where it cannot.

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assertions.fail;
 
+import io.fastsafetensors.error.FstException;
 import io.fastsafetensors.error.StorageException;
 import io.fastsafetensors.spi.storage.Storage;
 import io.fastsafetensors.spi.storage.StorageFile;
@@ -182,6 +183,8 @@ abstract class StorageRuleGroup {
         String message = String.valueOf(thrown.getMessage());
         assertTrue(message.contains(location.name()), () -> "the message does not name " + location + ": " + message);
         assertTrue(!message.contains("null"), () -> "the message says null: " + message);
+        boolean says = !(thrown instanceof FstException failure) || !message.equals(failure.where().toString());
+        assertTrue(says, () -> "the message names the place and not what is wrong: " + message);
     }
 
     static void assertBytes(byte[] expected, byte[] actual, String what) {

@@ -24,6 +24,7 @@ import java.util.ArrayDeque;
 import java.util.Arrays;
 import java.util.Deque;
 import java.util.Set;
+import java.util.function.Function;
 import java.util.random.RandomGenerator;
 import org.junit.jupiter.api.Assumptions;
 
@@ -58,6 +59,15 @@ final class Workbench implements AutoCloseable {
 
     /// Opens the suite's backend; aborts the test where that is not possible, since the probe's rules report it.
     static Workbench open(BackendConformance suite) {
+        return open(suite, suite::device, suite.effort());
+    }
+
+    /// As above, a device that is not the first, of which samples are enough.
+    static Workbench open(BackendConformance suite, Device device) {
+        return open(suite, _ -> device, Effort.QUICK);
+    }
+
+    private static Workbench open(BackendConformance suite, Function<Probe.Available, Device> chosen, Effort effort) {
         BackendProvider provider = suite.provider();
         Probe probe;
         try {
@@ -72,14 +82,14 @@ final class Workbench implements AutoCloseable {
         if (available.devices().isEmpty()) {
             return Assumptions.abort("probe() lists no device; see rule P-02");
         }
-        Device device = suite.device(available);
+        Device device = chosen.apply(available);
         Backend backend;
         try {
             backend = provider.open(device, BackendOptions.defaults());
         } catch (RuntimeException | LinkageError e) {
             return Assumptions.abort("opening " + device + " threw " + e + "; see rule P-05");
         }
-        return new Workbench(provider, device, backend, available.capabilities(), suite.effort());
+        return new Workbench(provider, device, backend, available.capabilities(), effort);
     }
 
     /// Aborts the test unless the probe claimed the capability.
@@ -117,6 +127,7 @@ final class Workbench implements AutoCloseable {
                 assertEquals(bytes, large.byteSize());
                 return large;
             } catch (OutOfDeviceMemoryException e) {
+                assertTrue(e.free() < ENOUGH || !e.limit().isEmpty(), () -> "it names no limit: " + e.getMessage());
                 assertTrue(bytes > OVER_2_GIB || backend.memory().free() < ENOUGH,
                         () -> backend.memory() + ", and yet: " + e.getMessage());
             }

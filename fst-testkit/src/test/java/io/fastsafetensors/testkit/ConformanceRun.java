@@ -4,12 +4,25 @@ import static org.junit.platform.engine.discovery.DiscoverySelectors.selectClass
 import static org.junit.platform.engine.discovery.DiscoverySelectors.selectNestedClass;
 import static org.junit.platform.engine.discovery.DiscoverySelectors.selectNestedMethod;
 
+import io.fastsafetensors.group.Bootstrap;
+import io.fastsafetensors.group.ProcessGroup;
+import io.fastsafetensors.group.ProcessGroupProvider;
+import io.fastsafetensors.spi.Backend;
+import io.fastsafetensors.spi.BackendOptions;
 import io.fastsafetensors.spi.BackendProvider;
 import io.fastsafetensors.spi.storage.StorageProvider;
+import io.fastsafetensors.testkit.fault.FaultPlan;
+import io.fastsafetensors.testkit.fault.FaultyBackendProvider;
+import io.fastsafetensors.testkit.fault.Operation;
+import io.fastsafetensors.testkit.fixture.Seed;
+import io.fastsafetensors.testkit.host.HostProvider;
 import java.lang.reflect.Method;
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.Collection;
+import java.util.Collections;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
@@ -86,6 +99,45 @@ final class ConformanceRun {
         protected Effort effort() {
             return Effort.QUICK;
         }
+    }
+
+    private static Optional<ProcessGroupProvider> transport = Optional.empty();
+
+    /// The class that the inner engine runs on transports, on memory of the host.
+    static class RankSubject extends ProcessGroupConformance {
+        @Override
+        protected List<ProcessGroup> groups(int size, Duration timeout) {
+            return transport.orElseThrow().local(Collections.nCopies(size, HostProvider.DEVICE), timeout);
+        }
+
+        @Override
+        protected Backend open(int rank) {
+            return new FaultyBackendProvider(HostProvider.copying(), FaultPlan.seeded(Seed.value()).deferred()
+                    .delay(Operation.COPY_TO_DEVICE, Duration.ofMillis(1))).open(HostProvider.DEVICE,
+                            BackendOptions.defaults());
+        }
+
+        @Override
+        protected String transport() {
+            return "post";
+        }
+
+        @Override
+        protected Optional<ProcessGroupProvider> provider() {
+            return transport;
+        }
+
+        @Override
+        protected Optional<Bootstrap> alone(Duration timeout) {
+            return Optional.of(new Bootstrap(0, 2, 0, HostProvider.DEVICE, timeout, Map.of()));
+        }
+    }
+
+    /// Some rules of ranks, by their ids.
+    static synchronized ConformanceRun ofRankRules(ProcessGroupProvider provider, Collection<String> ids) {
+        transport = Optional.of(provider);
+        return run(ids.stream().map(Rules::method).map(method -> selectNestedMethod(List.of(RankSubject.class),
+                ProcessGroupConformance.Ranks.class, method.getName())).toArray(DiscoverySelector[]::new));
     }
 
     /// Every rule.

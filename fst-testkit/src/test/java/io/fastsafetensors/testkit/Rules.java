@@ -1,7 +1,9 @@
 package io.fastsafetensors.testkit;
 
+import io.fastsafetensors.testkit.mutant.Breach;
 import io.fastsafetensors.testkit.mutant.Breaches;
 import io.fastsafetensors.testkit.mutant.Mutant;
+import io.fastsafetensors.testkit.rank.RankBreach;
 import java.lang.reflect.Method;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -31,6 +33,11 @@ final class Rules {
     /// Of what storages do.
     static Map<String, String> ofStorages() {
         return of(List.of(StorageConformance.class));
+    }
+
+    /// Of transports.
+    static Map<String, String> ofRanks() {
+        return of(List.of(ProcessGroupConformance.class));
     }
 
     /// Of all suites.
@@ -65,6 +72,10 @@ final class Rules {
         Breaches.all().stream().filter(breach -> breach.rules().getFirst().length() == 4)
                 .forEach(breach -> mutants.computeIfAbsent(breach.rules().getFirst(), _ -> new ArrayList<>())
                         .add(breach.name()));
+        RankBreach.all().forEach(breach -> mutants.computeIfAbsent(breach.rule(), _ -> new ArrayList<>())
+                .add(breach.name()));
+        mutants.replaceAll((_, names) -> names.stream().map(name -> name.replace(Breach.INDEPENDENT, "")).distinct()
+                .toList());
         return mutants;
     }
 

@@ -58,12 +58,17 @@ class RulesDocumentTest {
                     | `fst.testkit.report` | a folder for reports, text and JSON: what came of each rule and why, backend, device, machine |
                     | `fst.seed` | repeats a run; failures print it |
 
+                    Each rule is tried on the first device that the probe lists, or the one that `device()` says, and then, with samples,
+                    on every other one, or those that `devices()` says; a failure names the device.
+
                     Rules about timing state their odds in the report. Rules about failed work need a hook that provokes a failure:
                     override `failures()`. The rules of group F need fst-core on the test path, and the provider registered; a suite
                     that leaves fst-core out on purpose overrides `withoutLoader()`. Under *Mutants* stand the defects that the rule is
                     known to catch.
 
-                    The rules of group R are those of transports between ranks, which `ProcessGroupConformance` checks in the same way.
+                    The rules of group R are those of transports between ranks, which `ProcessGroupConformance` checks in the same way: its
+                    suite says the transport's name, forms groups whose ranks are threads, and opens the ranks' devices. A transport whose
+                    ranks are processes says in `alone()` how a rank is started whose others never come.
 
                     The rules of the groups S, B, V, H, X and Y are those of storages. A storage's test extends `StorageConformance`,
                     and gives the provider and a fixture, which writes, replaces and deletes files of the storage and says what else

@@ -114,7 +114,7 @@ public class ForwardingBackend implements Backend {
                 throw e;
             }
             OutOfDeviceMemoryException refused =
-                    new OutOfDeviceMemoryException(e.requested(), e.free(), Where.backend(name));
+                    new OutOfDeviceMemoryException(e.requested(), e.free(), e.limit(), Where.backend(name));
             refused.addSuppressed(e);
             throw refused;
         }

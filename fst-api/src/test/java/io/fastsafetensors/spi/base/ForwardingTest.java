@@ -191,11 +191,12 @@ class ForwardingTest {
                     if (method.getName().equals("name")) {
                         return "plain";
                     }
-                    throw new OutOfDeviceMemoryException(7, 3, Where.backend("plain"));
+                    throw new OutOfDeviceMemoryException(7, 3, "the largest is 5", Where.backend("plain"));
                 });
         OutOfDeviceMemoryException e = assertThrows(OutOfDeviceMemoryException.class,
                 () -> new ForwardingBackend("better", full).allocate(7, 1));
         assertEquals(List.of("better", 7L, 3L), List.of(e.where().backend(), e.requested(), e.free()));
+        assertEquals("the largest is 5", e.limit());
         assertEquals("plain", assertThrows(OutOfDeviceMemoryException.class,
                 () -> new ForwardingBackend(full).allocateStaging(7)).where().backend());
         BackendProvider closed = (BackendProvider) Proxy.newProxyInstance(getClass().getClassLoader(),

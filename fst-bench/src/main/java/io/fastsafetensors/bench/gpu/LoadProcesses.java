@@ -64,10 +64,12 @@ final class LoadProcesses implements AutoCloseable {
         }
     }
 
-    /// One load by every process.
+    /// One load by every process, after one that is not measured, as with [SharedArm].
     ///
     /// @param bytes what they load together
     void measure(long bytes) {
+        load();
+        LoadRun.awaitIdleDevice();
         long start = System.nanoTime();
         load();
         samples.add(bytes / 1e9 / ((System.nanoTime() - start) / 1e9));

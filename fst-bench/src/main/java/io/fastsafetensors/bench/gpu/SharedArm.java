@@ -57,10 +57,13 @@ final class SharedArm implements AutoCloseable {
         }
     }
 
-    /// One load by every rank, from the common start until the last rank has what it asked for.
+    /// One load by every rank, from the common start until the last rank has what it asked for. Another one goes before it:
+    /// what is kept for the next load was used or given back while other arms were measured.
     ///
     /// @param bytes what all ranks together load: bytes of the checkpoint, each counted once
     void measure(long bytes) {
+        load();
+        LoadRun.awaitIdleDevice();
         long start = System.nanoTime();
         List<Done> done = load();
         long end = done.stream().mapToLong(each -> each.end - start).max().orElseThrow();

@@ -4,7 +4,6 @@ import io.fastsafetensors.core.linux.ffm.LibC;
 import io.fastsafetensors.core.linux.ffm.PlatformLibC;
 import io.fastsafetensors.types.Location;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 
@@ -61,8 +60,9 @@ final class DiskSpace {
     /// given back nobody else on the machine can write.
     private static void requireRoom(Path file, long bytes) throws IOException {
         Path directory = file.toAbsolutePath().getParent();
-        long usable = directory == null ? 0 : Files.getFileStore(directory).getUsableSpace();
-        // Some file systems do not know, and say 0.
+        // Not by the file store, which is looked for in the table of mounts: in a change of root there may be none.
+        long usable = directory == null ? 0 : directory.toFile().getUsableSpace();
+        // 0 says that it is not known.
         if (usable > 0 && bytes > usable) {
             throw new IOException("No space left on device: it takes " + bytes + " bytes, and " + usable + " are free");
         }

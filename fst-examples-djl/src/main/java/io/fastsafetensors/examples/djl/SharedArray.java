@@ -38,7 +38,7 @@ public final class SharedArray implements AutoCloseable {
     }
 
     /// What DJL's native code knows. Not BF16: [DataType#BFLOAT16] exists, and making an array of it aborts the process
-    /// (0.35.1).
+    /// (0.36.0).
     private static DataType typeOf(Tensor tensor) {
         return switch (tensor.dtype()) {
             case F64 -> DataType.FLOAT64;

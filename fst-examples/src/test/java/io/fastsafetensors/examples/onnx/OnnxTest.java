@@ -10,6 +10,7 @@ import ai.onnxruntime.OrtException;
 import io.fastsafetensors.api.Loader;
 import io.fastsafetensors.api.Safetensors;
 import io.fastsafetensors.api.TensorSource;
+import io.fastsafetensors.api.TransferPath;
 import io.fastsafetensors.api.Weights;
 import io.fastsafetensors.api.WriteOptions;
 import io.fastsafetensors.types.DType;
@@ -17,9 +18,14 @@ import io.fastsafetensors.types.Shape;
 import java.io.IOException;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.List;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -122,6 +128,49 @@ class OnnxTest {
                 assertArrayEquals(expected(W1), session.run(INPUT));
             }
         }
+    }
+
+    @Test
+    @Tag("slow")
+    void weights_may_be_over_2_gib_together() throws IOException, OrtException {
+        int inputs = 32;
+        int outputs = 32;
+        int hidden = 9_000_000;
+        long matrix = 4L * inputs * hidden;
+        new TwoLayerModel(inputs, hidden, outputs).write(model, "model.safetensors");
+        byte[] header =
+                """
+                        {"w1":{"dtype":"F32","shape":[%1$d,%2$d],"data_offsets":[0,%3$d]},"w2":{"dtype":"F32","shape":[%2$d,%1$d],\
+                        "data_offsets":[%3$d,%4$d]},"b1":{"dtype":"F32","shape":[%2$d],"data_offsets":[%4$d,%5$d]},\
+                        "b2":{"dtype":"F32","shape":[%1$d],"data_offsets":[%5$d,%6$d]}}"""
+                        .formatted(inputs, hidden, matrix, 2 * matrix, 2 * matrix + 4L * hidden,
+                                2 * matrix + 4L * hidden + 4L * outputs)
+                        .getBytes(StandardCharsets.UTF_8);
+        // Zeros take no room on the disk; the last element of each part does the work.
+        try (FileChannel file = FileChannel.open(weightsFile, StandardOpenOption.WRITE,
+                StandardOpenOption.TRUNCATE_EXISTING)) {
+            file.write(ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN).putLong(0, header.length), 0);
+            file.write(ByteBuffer.wrap(header), 8);
+            long data = 8L + header.length;
+            put(file, data + 4L * (hidden - 1), 3);
+            put(file, data + 2 * matrix - 4L * outputs, 2);
+            put(file, data + 2 * matrix + 4L * (hidden - 1), 1);
+            put(file, data + 2 * matrix + 4L * hidden + 4L * (outputs - 1), 5);
+        }
+        try (Loader loader = Loader.builder().device("cpu").transferPath(TransferPath.MAPPED).build();
+                Weights weights = loader.load(weightsFile);
+                SharedWeightsSession session = new SharedWeightsSession(model, weights, false)) {
+            assertTrue(weights.stats().bytes() > Integer.MAX_VALUE);
+            float[][] input = new float[1][inputs];
+            input[0][0] = 1;
+            float[] output = session.run(input)[0];
+            assertEquals((1 * 3 + 1) * 2, output[0]);
+            assertEquals(5, output[outputs - 1]);
+        }
+    }
+
+    private static void put(FileChannel file, long position, float value) throws IOException {
+        file.write(ByteBuffer.allocate(4).order(ByteOrder.LITTLE_ENDIAN).putFloat(0, value), position);
     }
 
     @Test

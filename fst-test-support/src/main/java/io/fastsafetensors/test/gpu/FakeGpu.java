@@ -25,6 +25,9 @@ public final class FakeGpu {
     private static final String[] HEADERS = {"fake_gpu.h", "fake_gpu_engine.h", "fake_hip_code.h"};
     private static final List<String> ENGINE = List.of("fake_gpu.c", "fake_streams.c", "fake_kernels.c");
 
+    /// Both vendors' status of work that reached outside of the device's memory.
+    private static final int ILLEGAL_ADDRESS = 700;
+
     private final Path library;
     private final WordFunction fail;
     private final WordFunction reset;
@@ -118,6 +121,14 @@ public final class FakeGpu {
                 throw new IllegalArgumentException("cannot fail call " + nth + " of " + function);
             }
         }
+    }
+
+    /// Makes the next work of this kind, `@copy` or `@kernel`, fail, as [#fail] does.
+    ///
+    /// @return ends it by [#reset()]
+    public AutoCloseable failing(String work) {
+        fail(work, 1, ILLEGAL_ADDRESS);
+        return this::reset;
     }
 
     /// Waits for all streams, and forgets failures, delays, attributes and the counts of calls.

@@ -223,6 +223,8 @@ final class CheckedBackend implements Backend {
         open.keySet().forEach(object -> {
             if (object instanceof CheckedBuffer buffer) {
                 buffer.giveUp();
+            } else if (object instanceof CheckedStaging staging) {
+                staging.giveUp();
             }
         });
         try {

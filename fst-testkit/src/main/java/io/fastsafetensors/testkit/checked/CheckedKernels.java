@@ -6,6 +6,7 @@ import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.Kernels;
 import io.fastsafetensors.spi.ScaleGrid;
 import io.fastsafetensors.spi.Strided;
+import io.fastsafetensors.spi.kernel.Requests;
 import io.fastsafetensors.types.DType;
 import java.util.List;
 import java.util.Map;
@@ -87,6 +88,12 @@ final class CheckedKernels implements Kernels {
                     UnsupportedFeatureException.class, () -> from + " to " + to);
             for (BufferSlice slice : List.of(source, scales, target)) {
                 call = checked.buffer(call, slice.buffer(), slice.offset(), slice.byteSize());
+            }
+            try {
+                Requests.requireDequantize(source, from, scales, grid, firstElement, firstScale, target, to);
+            } catch (IllegalArgumentException e) {
+                call = call.require(false, Check.KERNEL_SIZES, IllegalArgumentException.class,
+                        () -> String.valueOf(e.getMessage()));
             }
             checked.submit(call, () -> delegate.dequantize(checked.real(), CheckedBuffer.real(source), from,
                     CheckedBuffer.real(scales), grid, firstElement, firstScale, CheckedBuffer.real(target), to),

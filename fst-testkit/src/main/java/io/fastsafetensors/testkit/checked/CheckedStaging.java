@@ -55,6 +55,12 @@ final class CheckedStaging implements StagingBuffer {
         return delegate.isPageLocked();
     }
 
+    /// The backend closes it.
+    void giveUp() {
+        contract.release(Contract.HOST, memory.address(), this);
+        contract.forget(delegate);
+    }
+
     /// One thread at a time: of two that close it, none returns before it is closed.
     @Override
     public synchronized void close() {
@@ -66,8 +72,7 @@ final class CheckedStaging implements StagingBuffer {
             contract.require(flights.get() == 0, Check.STAGING_CLOSED_IN_FLIGHT,
                     this + ": " + flights + " copies whose fence nobody saw");
         }
-        contract.release(Contract.HOST, memory.address(), this);
-        contract.forget(delegate);
+        giveUp();
         backend.ended(this);
         delegate.close();
         contract.require(!memory.scope().isAlive(), Check.SEGMENT_OUTLIVES_OWNER, memory + " of " + this);

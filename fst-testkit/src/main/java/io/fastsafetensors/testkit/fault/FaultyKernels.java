@@ -5,6 +5,7 @@ import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.Kernels;
 import io.fastsafetensors.spi.ScaleGrid;
 import io.fastsafetensors.spi.Strided;
+import io.fastsafetensors.spi.kernel.Requests;
 import io.fastsafetensors.types.DType;
 
 /// Kernels on faulty streams. When work is deferred, arguments are still checked at the call, as the contract asks:
@@ -53,7 +54,8 @@ final class FaultyKernels implements Kernels {
         BufferSlice realSource = FaultyBuffer.real(source);
         BufferSlice realScales = FaultyBuffer.real(scales);
         BufferSlice realTarget = FaultyBuffer.real(target);
-        faulty.submitKernel(dequantizes(from, to) && target.byteSize() * from.bits() == source.byteSize() * to.bits(),
+        faulty.submitKernel(
+                dequantizes(from, to) && fits(source, from, scales, grid, firstElement, firstScale, target, to),
                 real -> delegate.dequantize(real, realSource, from, realScales, grid, firstElement, firstScale,
                         realTarget, to));
     }
@@ -62,6 +64,16 @@ final class FaultyKernels implements Kernels {
         try {
             return elements >= 0 && dtype.byteSize(elements) == slice.byteSize();
         } catch (ArithmeticException _) {
+            return false;
+        }
+    }
+
+    private static boolean fits(BufferSlice source, DType from, BufferSlice scales, ScaleGrid grid, long firstElement,
+            long firstScale, BufferSlice target, DType to) {
+        try {
+            Requests.requireDequantize(source, from, scales, grid, firstElement, firstScale, target, to);
+            return true;
+        } catch (IllegalArgumentException _) {
             return false;
         }
     }

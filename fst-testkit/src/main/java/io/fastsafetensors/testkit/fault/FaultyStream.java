@@ -40,6 +40,9 @@ final class FaultyStream implements CopyStream {
     @Override
     public void copyToHost(DeviceBuffer source, long sourceOffset, MemorySegment target) {
         check(sourceOffset, target.byteSize(), source);
+        if (target.isReadOnly()) {
+            throw new IllegalArgumentException("the host memory of the copy is read-only");
+        }
         DeviceBuffer real = FaultyBuffer.real(source);
         copy(Operation.COPY_TO_HOST, target, () -> delegate.copyToHost(real, sourceOffset, target));
     }

@@ -9,10 +9,12 @@ import io.fastsafetensors.testkit.fixture.Seed;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
+import java.util.concurrent.TimeUnit;
 
 /// One rank with its device, a stream, and memory with known bytes. Used by the rank's thread.
 public final class RankBench implements AutoCloseable {
@@ -24,10 +26,28 @@ public final class RankBench implements AutoCloseable {
     private final Backend backend;
     private final CopyStream stream;
     private final List<DeviceBuffer> buffers = new ArrayList<>();
+    private final Others others;
 
+    /// The other ranks, as far as this one can tell.
+    @FunctionalInterface
+    public interface Others {
+        /// Waits until they have ended their scripts, for so long at most.
+        void await(long time, TimeUnit unit) throws InterruptedException;
+    }
+
+    /// A rank that cannot tell when the others have ended.
+    ///
     /// @param group this rank's; not closed here
     /// @param backend of the rank's device; not closed here
     public RankBench(ProcessGroup group, Backend backend) {
+        this(group, backend, (_, _) -> Thread.sleep(group.timeout().multipliedBy(2)));
+    }
+
+    /// @param group this rank's; not closed here
+    /// @param backend of the rank's device; not closed here
+    /// @param others the other ranks
+    public RankBench(ProcessGroup group, Backend backend, Others others) {
+        this.others = others;
         this.group = group;
         this.backend = backend;
         this.stream = backend.openCopyStream();
@@ -36,6 +56,11 @@ public final class RankBench implements AutoCloseable {
     /// This rank's group. Close it before the bench, whose memory it moves.
     public ProcessGroup group() {
         return group;
+    }
+
+    /// Does nothing until the other ranks have ended their scripts, or for so long.
+    void stayAway(Duration longest) throws InterruptedException {
+        others.await(longest.toMillis(), TimeUnit.MILLISECONDS);
     }
 
     CopyStream stream() {

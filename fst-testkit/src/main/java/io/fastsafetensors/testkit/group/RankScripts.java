@@ -52,6 +52,7 @@ public final class RankScripts {
         assertTrue(group.rank() >= 0 && group.rank() < group.size(), group.rank() + " of " + group.size());
         assertTrue(group.timeout().isPositive());
         assertTrue(group.moves(bench.deviceType()));
+        assertFalse(group.moves("no-such-device-type"), "it moves whatever there is");
         List<byte[]> ranks = group.exchange(new byte[] {(byte) group.rank()});
         assertArrayEquals(new byte[] {(byte) group.rank()}, ranks.get(group.rank()));
     }
@@ -109,15 +110,22 @@ public final class RankScripts {
                 int from = root;
                 List<byte[]> parts = IntStream.range(0, bench.size())
                         .mapToObj(r -> RankBench.bytes(r + from, r == from + 1 ? 0 : length + 17 * r)).toList();
-                List<BufferSlice> mine = bench.rank() == root ? parts.stream().map(bench::of).toList() : List.of();
-                byte[] expected = parts.get(bench.rank());
-                BufferSlice into = bench.zeros(expected.length);
-                bench.group().scatter(mine, into, root, bench.stream());
-                assertBytes(expected, bench, into, "scatter around " + length + " bytes from rank " + root);
-                for (int r = 0; r < mine.size(); r++) {
-                    assertBytes(parts.get(r), bench, mine.get(r), "the root's own part " + r);
-                }
+                scatter(bench, root, parts);
+                // Parts of one size are told by their bytes alone.
+                scatter(bench, root, IntStream.range(0, bench.size())
+                        .mapToObj(r -> RankBench.bytes(r + from, Math.min(length, 5000))).toList());
             }
+        }
+    }
+
+    private static void scatter(RankBench bench, int root, List<byte[]> parts) {
+        List<BufferSlice> mine = bench.rank() == root ? parts.stream().map(bench::of).toList() : List.of();
+        byte[] expected = parts.get(bench.rank());
+        BufferSlice into = bench.zeros(expected.length);
+        bench.group().scatter(mine, into, root, bench.stream());
+        assertBytes(expected, bench, into, "scatter of " + expected.length + " bytes from rank " + root);
+        for (int r = 0; r < mine.size(); r++) {
+            assertBytes(parts.get(r), bench, mine.get(r), "the root's own part " + r);
         }
     }
 
@@ -204,6 +212,10 @@ public final class RankScripts {
             }
             bench.group().broadcast(slice, root, bench.stream());
             bench.stream().copy(slice.buffer(), slice.offset(), copy.buffer(), copy.offset(), copy.byteSize());
+            if (bench.rank() == root) {
+                // The memory is its own again.
+                bench.put(new byte[expected.length], slice);
+            }
             assertBytes(expected, bench, copy, "what was queued after the broadcast from rank " + root);
         }
     }
@@ -251,6 +263,7 @@ public final class RankScripts {
         assertRefused(() -> group.allGather(slice, slice.part(0, 99), bench.stream()));
         assertRefused(() -> group.send(slice, bench.rank(), bench.stream()));
         assertRefused(() -> group.receive(slice, n, bench.stream()));
+        assertRefused(() -> group.exchange(new byte[1 << 20]));
         assertFalse(group.exchange(new byte[1]).isEmpty(), "the group works on");
     }
 

@@ -129,7 +129,7 @@ final class HostBackend implements Backend {
 
     @Override
     public Optional<DirectStorage> directStorage() {
-        return has(Capability.DIRECT_STORAGE) ? Optional.of(new HostStorage()) : Optional.empty();
+        return has(Capability.DIRECT_STORAGE) ? Optional.of(new HostStorage(this)) : Optional.empty();
     }
 
     @Override
@@ -151,12 +151,16 @@ final class HostBackend implements Backend {
     @Override
     public void close() {
         closed = true;
+        Optional<IllegalStateException> inUse = Optional.empty();
         for (AutoCloseable object : open) {
             try {
                 object.close();
             } catch (Exception e) {
-                throw new IllegalStateException(e);
+                inUse = Optional.of(new IllegalStateException("a native call uses memory of the device", e));
             }
         }
+        inUse.ifPresent(e -> {
+            throw e;
+        });
     }
 }

@@ -88,7 +88,13 @@ final class HostBuffer implements DeviceBuffer {
     @Override
     public void close() {
         if (closed.compareAndSet(false, true)) {
-            arena.close();
+            try {
+                arena.close();
+            } catch (IllegalStateException e) {
+                // A native call uses the memory: a later close frees it.
+                closed.set(false);
+                throw e;
+            }
             backend.release(byteSize);
             backend.forget(this);
         }

@@ -7,6 +7,7 @@ import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.Kernels;
 import io.fastsafetensors.spi.ScaleGrid;
 import io.fastsafetensors.spi.Strided;
+import io.fastsafetensors.spi.kernel.Requests;
 import io.fastsafetensors.testkit.reference.DequantizationReference;
 import io.fastsafetensors.testkit.reference.ScalarReference;
 import io.fastsafetensors.types.DType;
@@ -60,6 +61,7 @@ final class HostKernels implements Kernels {
     @Override
     public void dequantize(CopyStream stream, BufferSlice source, DType from, BufferSlice scales, ScaleGrid grid,
             long firstElement, long firstScale, BufferSlice target, DType to) {
+        Requests.requireDequantize(source, from, scales, grid, firstElement, firstScale, target, to);
         DequantizationReference.multiply(memory(source), from, memory(scales), grid, firstElement, firstScale,
                 memory(target), to, target.byteSize() * 8 / to.bits());
     }

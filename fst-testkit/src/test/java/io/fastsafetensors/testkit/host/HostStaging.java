@@ -30,7 +30,13 @@ final class HostStaging implements StagingBuffer {
     @Override
     public void close() {
         if (closed.compareAndSet(false, true)) {
-            arena.close();
+            try {
+                arena.close();
+            } catch (IllegalStateException e) {
+                // A native call uses the memory: a later close frees it.
+                closed.set(false);
+                throw e;
+            }
             backend.forget(this);
         }
     }

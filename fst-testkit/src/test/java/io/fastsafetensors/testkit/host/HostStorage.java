@@ -13,6 +13,12 @@ import java.util.concurrent.locks.ReentrantReadWriteLock;
 
 /// Files that have a descriptor, read into the memory.
 final class HostStorage implements DirectStorage {
+    private final HostBackend backend;
+
+    HostStorage(HostBackend backend) {
+        this.backend = backend;
+    }
+
     @Override
     public Support support(StorageFile file) {
         return file.ability(DescriptorAccess.class).isPresent() ? Support.of(Mode.DIRECT, "host memory")
@@ -24,10 +30,10 @@ final class HostStorage implements DirectStorage {
         if (support(file).mode() == Mode.NONE) {
             throw new BackendException("the file has no descriptor", file.location().where().withBackend("host"));
         }
-        return new OpenFile(file);
+        return backend.opened(new OpenFile(file));
     }
 
-    private static final class OpenFile implements DirectFile {
+    private final class OpenFile implements DirectFile {
         private final StorageFile file;
         private final ReentrantReadWriteLock lock = new ReentrantReadWriteLock();
         private boolean closed;
@@ -65,6 +71,7 @@ final class HostStorage implements DirectStorage {
             lock.writeLock().lock();
             closed = true;
             lock.writeLock().unlock();
+            backend.forget(this);
         }
     }
 }

@@ -17,6 +17,9 @@ import java.util.function.Supplier;
 /// @param failures provokes failures of the device, for defects that hide them
 public record Breach(String kind, String name, BackendProvider provider, List<String> rules, boolean full,
         Optional<FailureHook> failures) {
+    /// What the names of those begin with that were listed before the rules were read.
+    public static final String INDEPENDENT = "independent: ";
+
     /// A defect of everything that host memory can do.
     static Breach of(String kind, String name, Supplier<Layer.Change> changes, String... rules) {
         return of(kind, name, HostProvider.full(), changes, rules);

@@ -11,7 +11,8 @@ public final class Breaches {
 
     /// All of them, by name, so that each process has one order whatever its maps have; each run needs new ones.
     public static List<Breach> all() {
-        return Stream.of(SizeBreaches.all(), CallBreaches.all(), StateBreaches.all()).flatMap(List::stream)
+        return Stream.of(SizeBreaches.all(), CallBreaches.all(), StateBreaches.all(), Independent.all())
+                .flatMap(List::stream)
                 .sorted(Comparator.comparing(Breach::name).thenComparing(breach -> breach.rules().toString()))
                 .toList();
     }

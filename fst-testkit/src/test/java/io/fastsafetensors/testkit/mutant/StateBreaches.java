@@ -59,6 +59,11 @@ final class StateBreaches {
         Object open() throws Exception;
     }
 
+    /// Keeps what leaks until [#release()].
+    static void keep(Object open) {
+        KEPT.add(open);
+    }
+
     /// Releases what the leaks of a run hold.
     public static void release() {
         for (Object kept = KEPT.poll(); kept != null; kept = KEPT.poll()) {

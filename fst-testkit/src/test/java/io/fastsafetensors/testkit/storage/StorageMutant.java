@@ -25,7 +25,7 @@ public record StorageMutant(String rule, String defect, StorageProvider provider
     /// Every mutant.
     public static List<StorageMutant> all() {
         return Stream.of(PlaceMutants.all(), ByteMutants.all(), VersionMutants.all(), OpenFileMutants.all(),
-                StorageFailureMutants.all(), AbilityMutants.all()).flatMap(List::stream).toList();
+                StorageFailureMutants.all(), AbilityMutants.all(), ListedMutants.all()).flatMap(List::stream).toList();
     }
 
     /// Rule and defect.

@@ -23,6 +23,12 @@ class FakeMpiConformanceTest extends ProcessGroupConformance {
         return new FakeRanks(size).join(timeout);
     }
 
+    /// MPI starts once in a process; here each rank of each group is a process.
+    @Override
+    protected boolean stays(Thread thread) {
+        return thread.getName().equals("fst-mpi");
+    }
+
     @Override
     protected Backend open(int rank) {
         return new CpuBackendProvider().open(Device.CPU, BackendOptions.defaults());

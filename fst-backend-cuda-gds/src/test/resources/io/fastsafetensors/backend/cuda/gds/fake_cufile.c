@@ -77,6 +77,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct buffer buffers[MOST_BUFFERS];
 static long handle_count, buffer_count, driver_opens, reads, read_bytes, misuses;
 static int (*copy_to_device)(uint64_t, const void *, size_t);
+static long failing;
 static int (*address_range)(uint64_t *, size_t *, uint64_t);
 
 static CUfileError_t error(int err, int cu_err) {
@@ -97,6 +98,11 @@ API long fake_cufile_count(const char *what) {
         }
     }
     return -1;
+}
+
+/* For tests: whether reads fail from now on, as they do when a drive is lost. */
+API void fake_cufile_fail(long now) {
+    __atomic_store_n(&failing, now, __ATOMIC_SEQ_CST);
 }
 
 API CUfileError_t cuFileGetVersion(int *version) {
@@ -236,6 +242,10 @@ API ssize_t cuFileRead(void *fh, void *base, size_t size, off_t file_offset, off
     if (exceeds_registration((uint64_t) base, (size_t) offset + size)) {
         count(&misuses, 1);
         return -INVALID_MAPPING_RANGE;
+    }
+    if (__atomic_load_n(&failing, __ATOMIC_SEQ_CST)) {
+        errno = EIO;
+        return -1;
     }
     size_t wanted = size < LONGEST_READ ? size : LONGEST_READ;
     void *host = malloc(wanted ? wanted : 1);

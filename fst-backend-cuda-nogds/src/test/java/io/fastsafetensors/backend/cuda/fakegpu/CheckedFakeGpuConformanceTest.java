@@ -2,9 +2,12 @@ package io.fastsafetensors.backend.cuda.fakegpu;
 
 import io.fastsafetensors.backend.cuda.CudaBackendProvider;
 import io.fastsafetensors.spi.BackendProvider;
+import io.fastsafetensors.spi.Probe;
 import io.fastsafetensors.testkit.BackendConformance;
 import io.fastsafetensors.testkit.Effort;
 import io.fastsafetensors.testkit.checked.CheckedBackendProvider;
+import io.fastsafetensors.types.Device;
+import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -40,5 +43,11 @@ class CheckedFakeGpuConformanceTest extends BackendConformance {
     @Override
     protected Optional<String> withoutLoader() {
         return Optional.of("the loader finds the backend without the checks");
+    }
+
+    /// The checks do not depend on the device.
+    @Override
+    protected List<Device> devices(Probe.Available available) {
+        return List.of(device(available));
     }
 }

@@ -1,9 +1,12 @@
 package io.fastsafetensors.backend.rocm.hip;
 
 import io.fastsafetensors.spi.BackendProvider;
+import io.fastsafetensors.spi.Probe;
 import io.fastsafetensors.testkit.BackendConformance;
 import io.fastsafetensors.testkit.Effort;
 import io.fastsafetensors.testkit.checked.CheckedBackendProvider;
+import io.fastsafetensors.types.Device;
+import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Tag;
@@ -37,5 +40,11 @@ class CheckedHipConformanceTest extends BackendConformance {
     @Override
     protected Optional<String> withoutLoader() {
         return Optional.of("the loader finds the backend without the checks");
+    }
+
+    /// The checks do not depend on the device.
+    @Override
+    protected List<Device> devices(Probe.Available available) {
+        return List.of(device(available));
     }
 }

@@ -5,6 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import io.fastsafetensors.backend.cuda.gds.GdsBackendProvider;
 import io.fastsafetensors.spi.BackendProvider;
 import io.fastsafetensors.testkit.BackendConformance;
+import io.fastsafetensors.testkit.FailureHook;
+import java.util.Optional;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 
@@ -27,5 +29,14 @@ class FakeGpuConformanceTest extends BackendConformance {
     @Override
     protected BackendProvider provider() {
         return new GdsBackendProvider();
+    }
+
+    @Override
+    protected Optional<FailureHook> failures() {
+        return Optional.of(failure -> Optional.of(switch (failure) {
+            case COPY -> Fakes.gpu().failing("@copy");
+            case KERNEL -> Fakes.gpu().failing("@kernel");
+            case DIRECT_READ -> Fakes.failingReads();
+        }));
     }
 }

@@ -30,6 +30,13 @@ final class Fakes {
         }
     }
 
+    /// Makes reads fail until what is returned is closed.
+    static AutoCloseable failingReads() {
+        Prerequisite.C_COMPILER.require();
+        Holder.CUFILE.words("fake_cufile_fail").call(1);
+        return () -> Holder.CUFILE.words("fake_cufile_fail").call(0);
+    }
+
     /// The libraries stay mapped.
     private static void delete(Path folder) throws IOException {
         try (Stream<Path> files = Files.walk(folder)) {

@@ -1,0 +1,5 @@
+/// Jlama, a language model engine in Java, over tensors that fst loads.
+@NullMarked
+package io.fastsafetensors.examples.jlama;
+
+import org.jspecify.annotations.NullMarked;
