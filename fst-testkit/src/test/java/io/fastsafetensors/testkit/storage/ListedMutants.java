@@ -243,13 +243,8 @@ final class ListedMutants {
                 return " ";
             }
         }), file("H-09", "a descriptor stays", real -> {
-            Handle handle = Handle.open();
-            return new StorageForwarding.OfFile(real) {
-                @Override
-                public String toString() {
-                    return handle.toString();
-                }
-            };
+            Handle.forget();
+            return real;
         }), StorageMutant.of("H-04", first("two files of one location close together"), memory -> {
             Map<Location, AtomicInteger> closed = new ConcurrentHashMap<>();
             return StorageMutant.storages(memory, storage -> new StorageForwarding.OfStorage(storage) {
