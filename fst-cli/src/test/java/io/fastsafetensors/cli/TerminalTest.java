@@ -22,6 +22,9 @@ import org.junit.jupiter.api.io.TempDir;
 
 /// The command in a terminal, in pipes, and interrupted.
 class TerminalTest {
+    /// A build in the background of a script ignores SIGINT, and so does every process that it starts.
+    private static final String INTERRUPTIBLE = "env --default-signal=INT,TERM ";
+
     @TempDir
     private Path directory;
 
@@ -115,7 +118,7 @@ class TerminalTest {
         Path in = Cli.write(directory.resolve("in.safetensors"), Cli.zeros("w", DType.F32, 64 << 20));
         Path folder = Files.createDirectory(directory.resolve("out"));
         for (List<String> ending : List.of(List.of("INT", "130"), List.of("TERM", "143"))) {
-            String convert = fst("convert", in, folder.resolve("y.safetensors"), "--dtype", "F64");
+            String convert = INTERRUPTIBLE + fst("convert", in, folder.resolve("y.safetensors"), "--dtype", "F64");
             // The writer is stopped as soon as its temporary file is there. On a loaded machine a process for each look,
             // be it to sleep, takes longer than the writer.
             ChildProcess.Result result = shell("set -m; " + convert + " & until compgen -G '" + folder
@@ -133,7 +136,7 @@ class TerminalTest {
         Path in = Cli.write(directory.resolve("in.safetensors"), Cli.zeros("w", DType.F32, 64 << 20));
         Path out = directory.resolve("y.safetensors");
         String text = watched(80,
-                "set -m; " + fst("convert", in, out, "--dtype", "F64") + " & until [[ $(<'"
+                "set -m; " + INTERRUPTIBLE + fst("convert", in, out, "--dtype", "F64") + " & until [[ $(<'"
                         + directory.resolve("typescript")
                         + "') == *%* ]] || ((SECONDS > 100)); do :; done; "
                         + "kill -INT %1; wait %1; echo \"status $?\"");
