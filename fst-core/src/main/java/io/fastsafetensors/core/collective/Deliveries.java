@@ -80,14 +80,14 @@ final class Deliveries {
     record Finish<R>(Function<List<CoreTensor>, R> of, boolean mayFail, Consumer<R> undo) {
     }
 
-    /// This rank's prepared part of one call.
-    private record Ready(List<Delivery.Request> requests, List<Delivery> deliveries, CopyStream stream)
-            implements AutoCloseable {
+    /// This rank's prepared part of one call. Retains the device, because others may close weights and loader meanwhile.
+    private record Ready(List<Delivery.Request> requests, List<Delivery> deliveries, SharedBackend backend,
+            CopyStream stream) implements AutoCloseable {
         @Override
         public void close() {
             Releases releases = new Releases();
             deliveries.forEach(delivery -> releases.run(delivery::close));
-            releases.run(stream::close).finish();
+            releases.run(stream::close).run(backend::release).finish();
         }
     }
 
@@ -166,7 +166,7 @@ final class Deliveries {
     /// Opens a stream, prepares every delivery, and waits for what that queued.
     private Ready prepare(List<Delivery.Request> requests) {
         requests.forEach(request -> handedOut.requireThere(request.tensor()));
-        Ready ready = new Ready(requests, new ArrayList<>(requests.size()), backend.get().openCopyStream());
+        Ready ready = new Ready(requests, new ArrayList<>(requests.size()), backend, openStream());
         try {
             for (Delivery.Request request : requests) {
                 ready.deliveries().add(prepare(request, ready.stream()));
@@ -175,6 +175,20 @@ final class Deliveries {
             return ready;
         } catch (RuntimeException | Error e) {
             new Releases().run(ready::close).because(e);
+            throw e;
+        }
+    }
+
+    /// A stream, and with it a reference to the device.
+    private CopyStream openStream() {
+        if (!backend.tryRetain()) {
+            own.checkpoint();
+            throw new AssertionError("open weights of a closed device");
+        }
+        try {
+            return backend.get().openCopyStream();
+        } catch (RuntimeException | Error e) {
+            new Releases().run(backend::release).because(e);
             throw e;
         }
     }
