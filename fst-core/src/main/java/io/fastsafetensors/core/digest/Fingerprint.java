@@ -1,5 +1,7 @@
 package io.fastsafetensors.core.digest;
 
+import io.fastsafetensors.types.Shape;
+import io.fastsafetensors.types.TensorInfo;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 
@@ -36,6 +38,16 @@ public final class Fingerprint {
         }
         for (int shift = Long.SIZE - Byte.SIZE; shift >= 0; shift -= Byte.SIZE) {
             buffer[used++] = (byte) (number >>> shift);
+        }
+        return this;
+    }
+
+    /// Adds what a header says of a tensor, but for its file.
+    public Fingerprint add(TensorInfo tensor) {
+        Shape shape = tensor.shape();
+        add(tensor.name()).add(tensor.dtype().name()).add(tensor.fileOffset()).add(shape.rank());
+        for (int d = 0; d < shape.rank(); d++) {
+            add(shape.dim(d));
         }
         return this;
     }

@@ -94,12 +94,7 @@ public final class LoadFingerprint {
     /// Of everything that decides where bytes go, rather than of the header's own bytes.
     private static String digest(FileHeader header) {
         Fingerprint of = new Fingerprint().add(header.dataStart());
-        for (TensorInfo tensor : header.tensors()) {
-            of.add(tensor.name()).add(tensor.dtype().name()).add(tensor.fileOffset()).add(tensor.shape().rank());
-            for (int d = 0; d < tensor.shape().rank(); d++) {
-                of.add(tensor.shape().dim(d));
-            }
-        }
+        header.tensors().forEach(of::add);
         header.metadata().forEach((key, value) -> of.add(key).add(value));
         return hex(of);
     }

@@ -28,8 +28,8 @@ import org.jspecify.annotations.Nullable;
 /// landed, or why it will not; then the window is moved, so that nobody enters a collective that another rank will not
 /// come to. Reading goes on meanwhile.
 ///
-/// Used by three kinds of threads: readers report blocks, the thread of the exchange runs it, and whoever starts or
-/// closes the load says so. What a block is read for is decided by the plan and the number of ranks alone, so no rank
+/// Used by three kinds of threads: readers report blocks, the thread of the exchange runs it, and the
+/// thread that starts or closes the load says so. What a block is read for is decided by the plan and the number of ranks alone, so no rank
 /// asks another.
 public final class StripedExchange implements BlockExchange {
     private final ReadPlan plan;

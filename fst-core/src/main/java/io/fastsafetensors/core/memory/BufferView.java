@@ -42,7 +42,7 @@ public final class BufferView {
     /// A segment of the buffer that lives as long as this view, or where native access is denied as long as the buffer;
     /// null if the host cannot address it.
     ///
-    /// Made anew for each call; callers keep what they want to use often.
+    /// Created by each call; callers keep what they want to use often.
     ///
     /// @throws IllegalStateException if the view is closed
     @SuppressWarnings("MustBeClosed")

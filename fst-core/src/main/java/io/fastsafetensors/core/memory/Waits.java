@@ -52,7 +52,7 @@ public final class Waits {
         }
     }
 
-    /// The status is set again, so that whoever catches the exception can still see it.
+    /// The status is set again, so that the code that catches the exception can still see it.
     private static LoadInterruptedException interrupted(String what) {
         Thread.currentThread().interrupt();
         return new LoadInterruptedException(what, Where.nowhere());

@@ -207,12 +207,8 @@ public final class ReadPlan implements LoadPlan {
         for (PlannedFile file : files) {
             of.add(file.location().name()).add(file.fileLength()).add(file.bufferBytes());
             for (PlannedTensor t : file.tensors()) {
-                of.add(t.info().name()).add(t.info().dtype().name()).add(t.dtype().name()).add(t.info().fileOffset())
-                        .add(t.bufferOffset()).add(t.part().dim()).add(t.part().rows()).add(t.part().rowBytes())
-                        .add(t.part().runStart()).add(t.part().runBytes()).add(t.info().shape().rank());
-                for (int d = 0; d < t.info().shape().rank(); d++) {
-                    of.add(t.info().shape().dim(d));
-                }
+                of.add(t.info()).add(t.dtype().name()).add(t.bufferOffset()).add(t.part().dim()).add(t.part().rows())
+                        .add(t.part().rowBytes()).add(t.part().runStart()).add(t.part().runBytes());
             }
         }
         return of.hex();

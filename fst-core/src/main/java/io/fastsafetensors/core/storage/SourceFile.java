@@ -19,7 +19,7 @@ import org.jspecify.annotations.Nullable;
 /// Locks are taken in one order: a derived file's, its parts', the table's. Room for another file is made, and parts
 /// are opened, before any of them is taken.
 ///
-/// The version is that of the first opening, which is the header's; whoever opens the file again for data gets the
+/// The version is that of the first opening, which is the header's; a later opening for data gets the
 /// same version or an error.
 public final class SourceFile {
     private final SourceFiles table;

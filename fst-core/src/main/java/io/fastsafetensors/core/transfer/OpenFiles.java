@@ -33,8 +33,8 @@ import org.jspecify.annotations.Nullable;
 /// package's help.
 ///
 /// A file's version is looked at with each block, since a writer may come at any time, and its location once more at
-/// the end ([#requireCurrent]). Descriptors are not the load's own: [SourceFiles] has one for each file, shared with
-/// whoever reads it at the moment.
+/// the end ([#requireCurrent]). Descriptors are not the load's own: [SourceFiles] has one for each file, shared by
+/// all that read it at the moment.
 final class OpenFiles implements AutoCloseable {
     private static final Logger LOG = System.getLogger("io.fastsafetensors.core");
 

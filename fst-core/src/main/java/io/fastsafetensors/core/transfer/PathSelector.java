@@ -106,7 +106,7 @@ public final class PathSelector {
 
     /// How a file of de-quantised tensors gets to a device that the host cannot address; null for every other file.
     ///
-    /// The size of its blocks depends on no option: whoever looks at blocks as they were read (digests, `countOverflows`)
+    /// The size of its blocks depends on no option: what looks at blocks as they were read (digests, `countOverflows`)
     /// looks at tensors that are converted, and this path has none.
     private @Nullable FileTransfer dequantized(SourceFile file) {
         StorageFile open = file.retain();
