@@ -7,9 +7,6 @@ import java.nio.file.Path;
 /// An FP8 checkpoint with block scales that becomes BF16 on the way, in turns with the same checkpoint as it is.
 final class DequantizeSection implements Section {
     private static final double MIB = 1 << 20;
-    /// Loads before the first that is measured: what a block's elements and scales go through is compiled then, as it is in
-    /// a process that has loaded for a second.
-    private static final int WARM_UPS = 5;
 
     @Override
     public void run(Bench bench) {
@@ -19,7 +16,7 @@ final class DequantizeSection implements Section {
         Samples beside = new Samples("device memory beside the result, FP8 to BF16", "MiB");
         try (Loader whole = bench.builder().build(); Loader bf16 = bench.builder().dequantize(DType.BF16).build()) {
             double gigabytes = LoadRun.of(whole, path).stats().bytes() / 1e9;
-            for (int i = 0; i < WARM_UPS; i++) {
+            for (int i = 0; i < LoadRun.WARM_UPS; i++) {
                 LoadRun.of(whole, path);
                 LoadRun.of(bf16, path);
             }

@@ -58,7 +58,7 @@ final class LoadProcesses implements AutoCloseable {
 
     /// Loads by every process, not measured: as many as [SharedArm] does.
     void warmUp() {
-        for (int i = 0; i < SharedArm.WARM_UPS; i++) {
+        for (int i = 0; i < LoadRun.WARM_UPS; i++) {
             load();
             LoadRun.awaitIdleDevice();
         }

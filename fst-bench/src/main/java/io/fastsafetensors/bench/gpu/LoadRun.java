@@ -13,6 +13,9 @@ import java.nio.file.Path;
 /// @param cpuSeconds what the process used of all cores meanwhile
 /// @param stats what the loader says
 record LoadRun(double seconds, double cpuSeconds, LoadStats stats) {
+    /// Loads that go before the first measured one, where what is compared with has no code to be compiled, or less: as in a
+    /// process that has loaded for a second.
+    static final int WARM_UPS = 5;
     /// CUDA's driver clears memory that it gets back, beside whatever comes next: 8.7 GB for 40 ms, and for so long
     /// copies to the device run at half their speed.
     private static final int CLEARED_MILLIS = 200;

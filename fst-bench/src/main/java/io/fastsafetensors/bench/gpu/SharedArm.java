@@ -11,9 +11,6 @@ import java.util.function.IntFunction;
 
 /// One way for several ranks to load at the same time, measured again and again. Used by one thread.
 final class SharedArm implements AutoCloseable {
-    /// Until the code before the first read is compiled, which the copies that loads are compared with have none of.
-    static final int WARM_UPS = 5;
-
     private final RankThreads ranks;
     private final Samples samples;
     private final List<Loader> loaders;
@@ -51,7 +48,7 @@ final class SharedArm implements AutoCloseable {
 
     /// Loads by every rank, not measured.
     void warmUp() {
-        for (int i = 0; i < WARM_UPS; i++) {
+        for (int i = 0; i < LoadRun.WARM_UPS; i++) {
             load();
             LoadRun.awaitIdleDevice();
         }

@@ -44,7 +44,7 @@ public final class FstWeights implements WeightLoader {
 
     FstWeights(File directory, long most) {
         this.most = most;
-        // Jlama only reads: the page cache itself is the memory, shared with whoever loads the same file.
+        // Jlama only reads: the page cache itself is the memory, shared with every process that loads the same file.
         this.loader = Loader.builder().device("cpu").transferPath(TransferPath.MAPPED).open(OpenOptions.lenientMode())
                 .build();
         this.weights = loader.load(directory.toPath());
