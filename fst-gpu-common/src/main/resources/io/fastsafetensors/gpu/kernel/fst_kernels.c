@@ -78,6 +78,11 @@ typedef int32_t fst_i32;
 typedef uint64_t fst_u64;
 #endif
 
+/* What is compiled: 0 all functions, 1 those but fst_table, fst_narrow and fst_wide, 2 only these. */
+#if !defined(FST_PART)
+#define FST_PART 0
+#endif
+
 /* What an element's bits mean. */
 #define FST_BOOL 0
 #define FST_UNSIGNED 1
@@ -928,6 +933,7 @@ FST_INLINE fst_u64 fst_place(fst_u32 index, fst_u32 bytes, const struct fst_laun
     FST_ELEMENTS_##source_bytes##_##target_bytes(name)                                                                 \
     FST_ON_UNITS(name, source_bytes, target_bytes, source_unit, target_unit, FST_CONVERTING)
 
+#if FST_PART != 2
 FST_CONVERSION(f64_to_f32, 8, 4, 16, 8)
 FST_CONVERSION(f64_to_f16, 8, 2, 16, 4)
 FST_CONVERSION(f64_to_bf16, 8, 2, 16, 4)
@@ -951,6 +957,7 @@ FST_ON_UNITS(f8_e5m2_to_f16, 1, 2, 8, 16, FST_CONVERTING)
 FST_CONVERSION(f8_e5m2_to_bf16, 1, 2, 8, 16)
 
 FST_ON_UNITS(copy, 1, 1, 16, 16, FST_MOVING)
+#endif
 
 /* ---- gather without conversion: fst_gather_N, items of N bytes, aligned to N ---- */
 
@@ -993,11 +1000,13 @@ FST_ON_UNITS(copy, 1, 1, 16, 16, FST_MOVING)
     }                                                                                                                  \
     FST_KERNEL(fst_gather_##bytes)
 
+#if FST_PART != 2
 FST_GATHER(1, 1)
 FST_GATHER(2, 1)
 FST_GATHER(4, 1)
 FST_GATHER(8, 2)
 FST_GATHER(16, 4)
+#endif
 
 /* ---- every other conversion, of a contiguous source or a strided one ---- */
 
@@ -1229,7 +1238,9 @@ FST_INLINE void fst_convert_item(FST_ARGUMENTS)
         }
     }
 }
+#if FST_PART != 2
 FST_KERNEL(fst_convert)
+#endif
 
 /*
  * ---- all other pairs, in units ----
@@ -1418,6 +1429,7 @@ FST_NO_INLINE fst_u64 fst_converted(fst_u32 raw, const struct fst_launch *launch
     FST_ON_WHOLE_UNITS(table_##from_bits##_64, elements, source_unit, target_unit, FST_MOVING)                         \
     FST_FILL(from_bits, 64, longs, fst_u64)
 
+#if FST_PART != 1
 FST_TABLE(4, 6, 16, 8, 12)
 FST_TABLE(4, 8, 16, 8, 16)
 FST_TABLE(4, 16, 8, 4, 16)
@@ -1435,6 +1447,7 @@ FST_TABLE(8, 8, 16, 16, 16)
 FST_TABLE(8, 16, 8, 8, 16)
 FST_TABLE(8, 32, 4, 4, 16)
 FST_TABLE_64(8, 2, 2, 16)
+#endif
 
 /*
  * ---- wider elements to ones of up to 16 bits: through F32 ----
@@ -1660,6 +1673,7 @@ FST_INLINE fst_u32 fst_odd_to_bf16(fst_u32 x)
     FST_ON_WHOLE_UNITS(narrow_##from_bits##_##to_bits, elements, source_unit, target_unit, FST_CONVERTING)             \
     FST_UNITS_KERNEL(narrow_##from_bits##_##to_bits)
 
+#if FST_PART != 1
 FST_NARROW(16, 4, 8, 16, 4)
 FST_NARROW(16, 6, 8, 16, 6)
 FST_NARROW(16, 8, 8, 16, 8)
@@ -1672,6 +1686,7 @@ FST_NARROW(64, 4, 2, 16, 1)
 FST_NARROW(64, 6, 4, 32, 3)
 FST_NARROW(64, 8, 2, 16, 2)
 FST_NARROW(64, 16, 2, 16, 4)
+#endif
 
 /* ---- wider elements to wide ones: through fst_number, with the formats as constants ---- */
 
@@ -1743,12 +1758,14 @@ FST_INLINE struct fst_format fst_format_of(fst_u32 kind, fst_u32 bits, fst_u32 m
     FST_ON_WHOLE_UNITS(wide_##from_bits##_##to_bits, elements, source_unit, target_unit, FST_CONVERTING)               \
     FST_UNITS_KERNEL(wide_##from_bits##_##to_bits)
 
+#if FST_PART != 1
 FST_WIDE(16, 32, 4, 8, 16)
 FST_WIDE(16, 64, 2, 4, 16)
 FST_WIDE(32, 32, 4, 16, 16)
 FST_WIDE(32, 64, 2, 8, 16)
 FST_WIDE(64, 32, 2, 16, 8)
 FST_WIDE(64, 64, 2, 16, 16)
+#endif
 
 /*
  * ---- gather of items that lie transposed: fst_transpose_N, items of N bytes, aligned to N ----
@@ -1944,11 +1961,13 @@ FST_INLINE struct fst_tile_place fst_tile_at(fst_u32 round, const struct fst_lau
     FST_TRANSPOSE_ROUNDS(fst_transpose_##bytes)                                                                        \
     FST_STAGED_KERNEL(fst_transpose_##bytes, fst_tile)
 
+#if FST_PART != 2
 FST_TRANSPOSE_SMALL(1, 128, 4, bytes)
 FST_TRANSPOSE_SMALL(2, 64, 2, halves)
 FST_TRANSPOSE_LARGE(4, 64, words, 1)
 FST_TRANSPOSE_LARGE(8, 32, longs, 2)
 FST_TRANSPOSE_LARGE(16, 32, pairs, 4)
+#endif
 
 /*
  * ---- gather of rows that are reversed, or whose every other item is dropped: fst_pick_N, items of N bytes ----
@@ -2043,10 +2062,12 @@ FST_INLINE void fst_pick_every_other_8(const fst_u32 *in, fst_u32 second, fst_u3
     }                                                                                                                  \
     FST_KERNEL(fst_pick_##bytes)
 
+#if FST_PART != 2
 FST_PICK(1, fst_swapped_bytes(x[3 - w]))
 FST_PICK(2, fst_swapped_halves(x[3 - w]))
 FST_PICK(4, x[3 - w])
 FST_PICK(8, x[(3 - w) ^ 1])
+#endif
 
 /* ---- de-quantisation: elements times the scales of their blocks ---- */
 
@@ -2212,7 +2233,9 @@ FST_INLINE void fst_dequantize_item(FST_ARGUMENTS)
         }
     }
 }
+#if FST_PART != 2
 FST_KERNEL(fst_dequantize)
+#endif
 
 #if defined(FST_C)
 typedef void (*fst_kernel)(const void *, fst_u64, void *, fst_u64, const struct fst_launch *, fst_u32, fst_u32);
