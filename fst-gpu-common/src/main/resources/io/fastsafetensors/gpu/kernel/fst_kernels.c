@@ -209,24 +209,24 @@ union fst_tile {
  * group runs NAME_first, and when all have, NAME_second. The rounds are dealt out to the groups.
  */
 #define FST_STAGE_ARGUMENTS(memory)                                                                                    \
-    FST_ARGUMENTS, FST_LOCAL union memory *local, fst_u32 round
+    FST_ARGUMENTS, FST_LOCAL union memory *shared, fst_u32 round
 #if defined(FST_C)
 #define FST_STAGED_KERNEL(name, memory)                                                                                \
     void name(const void *source, fst_u64 source_offset, void *target, fst_u64 target_offset,                          \
               const struct fst_launch *launch, fst_u32 groups, fst_u32 group_size)                                     \
     {                                                                                                                  \
-        union memory local;                                                                                            \
+        union memory shared;                                                                                            \
         struct fst_item item = {0, groups, 0, group_size};                                                             \
         fst_u32 rounds = name##_rounds(launch, groups);                                                                \
         for (item.group = 0; item.group < groups; item.group++) {                                                      \
             for (fst_u32 round = item.group; round < rounds; round += groups) {                                        \
                 for (item.member = 0; item.member < group_size; item.member++) {                                       \
                     name##_first((const fst_u8 *)source, source_offset, (fst_u8 *)target, target_offset, launch, item, \
-                                 &local, round);                                                                       \
+                                 &shared, round);                                                                       \
                 }                                                                                                      \
                 for (item.member = 0; item.member < group_size; item.member++) {                                       \
                     name##_second((const fst_u8 *)source, source_offset, (fst_u8 *)target, target_offset, launch,      \
-                                  item, &local, round);                                                                \
+                                  item, &shared, round);                                                                \
                 }                                                                                                      \
             }                                                                                                          \
         }                                                                                                              \
@@ -236,7 +236,7 @@ union fst_tile {
     __kernel void name(__global const fst_u8 *restrict source, fst_u64 source_offset,                                  \
                        __global fst_u8 *restrict target, fst_u64 target_offset, struct fst_launch launch)              \
     {                                                                                                                  \
-        __local union memory local;                                                                                    \
+        __local union memory shared;                                                                                    \
         struct fst_item item;                                                                                          \
         item.group = (fst_u32)get_group_id(0);                                                                         \
         item.groups = (fst_u32)get_num_groups(0);                                                                      \
@@ -244,9 +244,9 @@ union fst_tile {
         item.size = (fst_u32)get_local_size(0);                                                                        \
         fst_u32 rounds = name##_rounds(&launch, item.groups);                                                          \
         for (fst_u32 round = item.group; round < rounds; round += item.groups) {                                       \
-            name##_first(source, source_offset, target, target_offset, &launch, item, &local, round);                  \
+            name##_first(source, source_offset, target, target_offset, &launch, item, &shared, round);                  \
             barrier(CLK_LOCAL_MEM_FENCE);                                                                              \
-            name##_second(source, source_offset, target, target_offset, &launch, item, &local, round);                 \
+            name##_second(source, source_offset, target, target_offset, &launch, item, &shared, round);                 \
             barrier(CLK_LOCAL_MEM_FENCE);                                                                              \
         }                                                                                                              \
     }
@@ -256,13 +256,13 @@ union fst_tile {
                                     fst_u8 *__restrict__ target, fst_u64 target_offset,                                \
                                     FST_BY_VALUE struct fst_launch launch)                                             \
     {                                                                                                                  \
-        __shared__ union memory local;                                                                                 \
+        __shared__ union memory shared;                                                                                 \
         struct fst_item item = {blockIdx.x, gridDim.x, threadIdx.x, blockDim.x};                                       \
         fst_u32 rounds = name##_rounds(&launch, item.groups);                                                          \
         for (fst_u32 round = item.group; round < rounds; round += item.groups) {                                       \
-            name##_first(source, source_offset, target, target_offset, &launch, item, &local, round);                  \
+            name##_first(source, source_offset, target, target_offset, &launch, item, &shared, round);                  \
             __syncthreads();                                                                                           \
-            name##_second(source, source_offset, target, target_offset, &launch, item, &local, round);                 \
+            name##_second(source, source_offset, target, target_offset, &launch, item, &shared, round);                 \
             __syncthreads();                                                                                           \
         }                                                                                                              \
     }
@@ -1388,13 +1388,13 @@ FST_NO_INLINE fst_u64 fst_converted(fst_u32 raw, const struct fst_launch *launch
         (void)target_offset;                                                                                           \
         (void)round;                                                                                                   \
         for (fst_u32 i = item.member; i < 1u << from_bits; i += item.size) {                                           \
-            local->field[i] = (type)fst_converted(i, launch);                                                          \
+            shared->field[i] = (type)fst_converted(i, launch);                                                          \
         }                                                                                                              \
     }                                                                                                                  \
     FST_INLINE void fst_table_##from_bits##_##to_bits##_second(FST_STAGE_ARGUMENTS(fst_table))                         \
     {                                                                                                                  \
         (void)round;                                                                                                   \
-        fst_table_##from_bits##_##to_bits##_units(source, source_offset, target, target_offset, launch, item, local);  \
+        fst_table_##from_bits##_##to_bits##_units(source, source_offset, target, target_offset, launch, item, shared);  \
     }                                                                                                                  \
     FST_INLINE fst_u32 fst_table_##from_bits##_##to_bits##_rounds(const struct fst_launch *launch, fst_u32 groups)     \
     {                                                                                                                  \
@@ -1844,26 +1844,26 @@ FST_INLINE struct fst_tile_place fst_tile_at(fst_u32 round, const struct fst_lau
             }                                                                                                          \
         }                                                                                                              \
     }
-#define FST_TILE_PUT_bytes(at, w) local->bytes[at] = (fst_u8)w[0];
-#define FST_TILE_PUT_halves(at, w) local->halves[at] = (fst_u16)w[0];
-#define FST_TILE_PUT_words(at, w) local->words[at] = w[0];
-#define FST_TILE_PUT_longs(at, w) local->longs[at] = (fst_u64)w[1] << 32 | w[0];
+#define FST_TILE_PUT_bytes(at, w) shared->bytes[at] = (fst_u8)w[0];
+#define FST_TILE_PUT_halves(at, w) shared->halves[at] = (fst_u16)w[0];
+#define FST_TILE_PUT_words(at, w) shared->words[at] = w[0];
+#define FST_TILE_PUT_longs(at, w) shared->longs[at] = (fst_u64)w[1] << 32 | w[0];
 #define FST_TILE_PUT_pairs(at, w)                                                                                      \
     {                                                                                                                  \
-        local->longs[2 * (at)] = (fst_u64)w[1] << 32 | w[0];                                                           \
-        local->longs[2 * (at) + 1] = (fst_u64)w[3] << 32 | w[2];                                                       \
+        shared->longs[2 * (at)] = (fst_u64)w[1] << 32 | w[0];                                                           \
+        shared->longs[2 * (at) + 1] = (fst_u64)w[3] << 32 | w[2];                                                       \
     }
-#define FST_TILE_TAKE_bytes(at, w) w[0] = local->bytes[at];
-#define FST_TILE_TAKE_halves(at, w) w[0] = local->halves[at];
-#define FST_TILE_TAKE_words(at, w) w[0] = local->words[at];
+#define FST_TILE_TAKE_bytes(at, w) w[0] = shared->bytes[at];
+#define FST_TILE_TAKE_halves(at, w) w[0] = shared->halves[at];
+#define FST_TILE_TAKE_words(at, w) w[0] = shared->words[at];
 #define FST_TILE_TAKE_longs(at, w)                                                                                     \
-    w[0] = (fst_u32)local->longs[at];                                                                                  \
-    w[1] = (fst_u32)(local->longs[at] >> 32);
+    w[0] = (fst_u32)shared->longs[at];                                                                                  \
+    w[1] = (fst_u32)(shared->longs[at] >> 32);
 #define FST_TILE_TAKE_pairs(at, w)                                                                                     \
-    w[0] = (fst_u32)local->longs[2 * (at)];                                                                            \
-    w[1] = (fst_u32)(local->longs[2 * (at)] >> 32);                                                                    \
-    w[2] = (fst_u32)local->longs[2 * (at) + 1];                                                                        \
-    w[3] = (fst_u32)(local->longs[2 * (at) + 1] >> 32);
+    w[0] = (fst_u32)shared->longs[2 * (at)];                                                                            \
+    w[1] = (fst_u32)(shared->longs[2 * (at)] >> 32);                                                                    \
+    w[2] = (fst_u32)shared->longs[2 * (at) + 1];                                                                        \
+    w[3] = (fst_u32)(shared->longs[2 * (at) + 1] >> 32);
 
 /* Item by item. */
 #define FST_TRANSPOSE_ITEMS(name, bytes, side, field, words, suffix)                                                   \
@@ -1910,7 +1910,7 @@ FST_INLINE struct fst_tile_place fst_tile_at(fst_u32 round, const struct fst_lau
                 fst_u32 at = (column / pack) ^ (row % 32);                                                             \
                 FST_UNROLL                                                                                             \
                 for (fst_u32 k = 0; k < pack; k++) {                                                                   \
-                    w |= (fst_u32)local->field[((row * pack + k) * (side / pack) + at) * pack + column % pack]         \
+                    w |= (fst_u32)shared->field[((row * pack + k) * (side / pack) + at) * pack + column % pack]         \
                          << 8 * bytes * k;                                                                             \
                 }                                                                                                      \
                 fst_store_4(target + (first + column * launch->strides[1] + (fst_u64)row * 4), &w);                    \
@@ -1924,7 +1924,7 @@ FST_INLINE struct fst_tile_place fst_tile_at(fst_u32 round, const struct fst_lau
         (void)groups;                                                                                                  \
         return fst_tiles(launch);                                                                                      \
     }
-#define FST_STAGE_CALL(name) name(source, source_offset, target, target_offset, launch, item, local, round)
+#define FST_STAGE_CALL(name) name(source, source_offset, target, target_offset, launch, item, shared, round)
 
 #define FST_TRANSPOSE_SMALL(bytes, side, pack, field)                                                                  \
     FST_TRANSPOSE_ITEMS(fst_transpose_##bytes, bytes, side, field, 1, _items)                                          \
