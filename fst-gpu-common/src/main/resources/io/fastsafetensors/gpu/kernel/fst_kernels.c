@@ -1485,6 +1485,15 @@ FST_INLINE fst_u32 fst_f32_of_small(fst_u32 x)
     return fst_sum(x | FST_F32_ONES, FST_F32_ONES | 0x80000000u);
 }
 
+/* Of an F16 in the upper half of the word. A subnormal one is the smallest normal number's fraction, less that number. */
+FST_INLINE fst_u32 fst_f32_of_f16(fst_u32 x)
+{
+    fst_u32 code = x >> 3;
+    fst_u32 subnormal = fst_sum(code + (113u << 23), 0x80000000u | 113u << 23);
+    fst_u32 normal = code + (x >= FST_F16_INFINITY ? 224u << 23 : 112u << 23);
+    return x < 0x04000000 ? subnormal : normal;
+}
+
 FST_INLINE fst_u32 fst_odd_of_f64(fst_u32 low, fst_u32 high)
 {
     fst_u32 magnitude = high & 0x7FFFFFFF;
@@ -1531,7 +1540,7 @@ FST_INLINE fst_u32 fst_odd_of_f64(fst_u32 low, fst_u32 high)
             FST_UNROLL                                                                                                 \
             for (fst_u32 k = 0; k < elements; k++) {                                                                   \
                 fst_u32 raw = fst_take(in, k, 16) << 16;                                                               \
-                x[k] = fst_f16_to_f32_code(raw & 0x7FFF0000) | (raw & 0x80000000u);                                    \
+                x[k] = fst_f32_of_f16(raw & 0x7FFF0000) | (raw & 0x80000000u);                                         \
             }                                                                                                          \
         }                                                                                                              \
         break;                                                                                                         \
@@ -1588,27 +1597,50 @@ FST_INLINE fst_u32 fst_odd_to_scale(fst_u32 x)
     return magnitude >= FST_F32_INFINITY ? 0xFF : code;
 }
 
-/* To a float with smaller exponents than F32's. */
+/*
+ * To a float with smaller exponents than F32's. Next to a power of two `shift` above its own, an F32 is rounded to what
+ * the target has; the sum's last bits count that from zero on.
+ */
+FST_INLINE fst_u32 fst_rounded_code(fst_u32 magnitude, struct fst_format to, fst_u32 largest)
+{
+    fst_u32 shift = 23 - to.mantissa_bits;
+    fst_u32 normal = (128 - to.bias) << 23;
+    fst_u32 x = fst_min(magnitude, largest);
+    fst_u32 exponent = x & 0x7F800000;
+    exponent = exponent < normal ? normal : exponent;
+    fst_u32 power = exponent + (shift << 23);
+    return fst_sum(x, power) - power + ((exponent - normal) >> shift);
+}
+
+/* The F32 of a code without sign that is a normal number, or infinity. */
+FST_INLINE fst_u32 fst_f32_of_code(fst_u32 code, struct fst_format format)
+{
+    return (code << (23 - format.mantissa_bits)) + ((127 - format.bias) << 23);
+}
+
+FST_INLINE fst_u32 fst_odd_to_number(fst_u32 x, struct fst_format to)
+{
+    fst_u32 magnitude = x & 0x7FFFFFFF;
+    fst_u32 sign_bit = 1u << (to.bits - 1);
+    fst_u32 code = fst_rounded_code(magnitude, to, fst_f32_of_code(sign_bit - 1, to));
+    return magnitude > FST_F32_INFINITY ? 0 : code | (x >> (32 - to.bits) & sign_bit);
+}
+
 FST_INLINE fst_u32 fst_odd_to_float(fst_u32 x, struct fst_format to)
 {
     fst_u32 magnitude = x & 0x7FFFFFFF;
     fst_u32 sign_bit = 1u << (to.bits - 1);
-    fst_u32 shift = 23 - to.mantissa_bits;
-    fst_u32 normal = 128 - to.bias;
     fst_u32 ones = sign_bit - 1;
     fst_u32 infinity = ones >> to.mantissa_bits << to.mantissa_bits;
     fst_u32 last = to.kind == FST_IEEE ? infinity : to.kind == FST_ONE_NAN_A_SIGN ? ones - 1 : ones;
     fst_u32 nan = to.kind == FST_IEEE ? infinity | 1u << (to.mantissa_bits - 1)
-                                      : to.kind == FST_ONE_NAN_A_SIGN ? ones : 0;
+                                      : to.kind == FST_ONE_NAN_A_SIGN ? ones : sign_bit;
     fst_u32 payload = to.kind == FST_IEEE ? (1u << to.mantissa_bits) - 1 : 0;
-    /* What the sign of a NaN becomes, and that of a zero. */
-    fst_u32 nan_sign = to.kind == FST_IEEE || to.kind == FST_ONE_NAN_A_SIGN ? sign_bit : 0;
-    fst_u32 nan_always = to.kind == FST_NAN_FOR_NEGATIVE_ZERO ? sign_bit : 0;
-    fst_u32 sign = (0 - (x >> 31)) & sign_bit;
-    fst_u32 code = fst_narrow(magnitude, normal, shift, (last << shift) + ((normal - 1) << 23));
-    fst_u32 zero = nan_always != 0 && code == 0 ? 0 : sign;
-    return magnitude > FST_F32_INFINITY ? nan | (magnitude >> shift & payload) | (sign & nan_sign) | nan_always
-                                        : code | zero;
+    /* Codes below this have no sign. */
+    fst_u32 least = to.kind == FST_NAN_FOR_NEGATIVE_ZERO ? 1 : 0;
+    fst_u32 code = fst_rounded_code(magnitude, to, fst_f32_of_code(last, to));
+    code = magnitude > FST_F32_INFINITY ? nan | (magnitude >> (23 - to.mantissa_bits) & payload) : code;
+    return code < least ? 0 : code | (x >> (32 - to.bits) & sign_bit);
 }
 
 FST_INLINE fst_u32 fst_odd_to_bf16(fst_u32 x)
@@ -1622,8 +1654,8 @@ FST_INLINE fst_u32 fst_odd_to_bf16(fst_u32 x)
         fst_put(out, k, bits, (expression));                                                                           \
     }
 
-#define FST_NARROWED_4(elements) FST_EACH_PUT(elements, 4, fst_odd_to_float(x[k], launch->to))
-#define FST_NARROWED_6(elements) FST_EACH_PUT(elements, 6, fst_odd_to_float(x[k], launch->to))
+#define FST_NARROWED_4(elements) FST_EACH_PUT(elements, 4, fst_odd_to_number(x[k], launch->to))
+#define FST_NARROWED_6(elements) FST_EACH_PUT(elements, 6, fst_odd_to_number(x[k], launch->to))
 #define FST_NARROWED_8(elements)                                                                                       \
     switch (launch->to.kind) {                                                                                         \
     case FST_BOOL:                                                                                                     \
@@ -1662,10 +1694,34 @@ FST_INLINE fst_u32 fst_odd_to_bf16(fst_u32 x)
     }                                                                                                                  \
     FST_KERNEL(fst_##name)
 
+/* Integers of up to 32 bits to ones of up to 16. */
+FST_INLINE fst_u32 fst_clamp_integer(fst_u32 raw, const struct fst_launch *launch)
+{
+    fst_u32 is_signed = launch->to.kind == FST_SIGNED ? 1 : 0;
+    fst_u32 most = (1u << (launch->to.bits - is_signed)) - 1;
+    fst_u32 mask = (1u << launch->to.bits) - 1;
+    if (launch->from.kind == FST_UNSIGNED) {
+        return fst_min(raw, most);
+    }
+    fst_u32 up = 32 - launch->from.bits;
+    fst_i32 value = (fst_i32)(raw << up) >> up;
+    fst_i32 least = is_signed != 0 ? -(fst_i32)most - 1 : 0;
+    return (fst_u32)fst_larger(fst_smaller(value, (fst_i32)most), least) & mask;
+}
+
+FST_INLINE fst_u32 fst_is_integer(fst_u32 kind)
+{
+    return kind == FST_UNSIGNED || kind == FST_SIGNED;
+}
+
 #define FST_NARROW(from_bits, to_bits, elements, source_unit, target_unit)                                             \
     FST_INLINE void fst_narrow_##from_bits##_##to_bits##_unit(FST_UNIT_ARGUMENTS)                                      \
     {                                                                                                                  \
         (void)table;                                                                                                   \
+        if (from_bits <= 32 && to_bits >= 8 && fst_is_integer(launch->from.kind) && fst_is_integer(launch->to.kind)) { \
+            FST_EACH_PUT(elements, to_bits, fst_clamp_integer(fst_take(in, k, from_bits), launch))                     \
+            return;                                                                                                    \
+        }                                                                                                              \
         fst_u32 x[elements];                                                                                           \
         FST_ODD_##from_bits(elements)                                                                                  \
         FST_NARROWED_##to_bits(elements)                                                                               \
@@ -1688,7 +1744,7 @@ FST_NARROW(64, 8, 2, 16, 2)
 FST_NARROW(64, 16, 2, 16, 4)
 #endif
 
-/* ---- wider elements to wide ones: through fst_number, with the formats as constants ---- */
+/* ---- wider elements to wide ones: through F32, or through fst_number with the formats as constants ---- */
 
 FST_INLINE struct fst_format fst_format_of(fst_u32 kind, fst_u32 bits, fst_u32 mantissa_bits, fst_u32 bias)
 {
@@ -1717,9 +1773,6 @@ FST_INLINE struct fst_format fst_format_of(fst_u32 kind, fst_u32 bits, fst_u32 m
         FST_EACH_NUMBER(elements, raw, FST_IEEE, bits, mantissa_bits, bias)                                            \
         break;                                                                                                         \
     }
-/* Two formats of 16 bits are floats; which it is stays a variable. */
-#define FST_NUMBERS_16(elements)                                                                                       \
-    FST_NUMBERS(elements, fst_take(in, k, 16), 16, launch->from.mantissa_bits, launch->from.bias)
 #define FST_NUMBERS_32(elements) FST_NUMBERS(elements, in[k], 32, 23, 127)
 #define FST_NUMBERS_64(elements) FST_NUMBERS(elements, (fst_u64)in[2 * k + 1] << 32 | in[2 * k], 64, 52, 1023)
 
@@ -1758,10 +1811,114 @@ FST_INLINE struct fst_format fst_format_of(fst_u32 kind, fst_u32 bits, fst_u32 m
     FST_ON_WHOLE_UNITS(wide_##from_bits##_##to_bits, elements, source_unit, target_unit, FST_CONVERTING)               \
     FST_UNITS_KERNEL(wide_##from_bits##_##to_bits)
 
+/* An F32 to an integer of 32 or 64 bits. */
+FST_INLINE fst_u64 fst_f32_to_integer(fst_u32 x, fst_u32 is_signed, fst_u32 bits)
+{
+    fst_u32 magnitude = x & 0x7FFFFFFF;
+    fst_u32 negative = x >> 31;
+    fst_u32 up = (magnitude >> 23) - 150;
+    fst_u64 large = (fst_u64)((magnitude & 0x7FFFFF) | 0x800000) << (up & 63);
+    fst_u64 whole = magnitude < FST_F32_ONES ? fst_sum(magnitude, FST_F32_ONES) - FST_F32_ONES : large;
+    whole = magnitude >= (bits == 64 ? 0x5F800000u : 0x4F800000u) ? ~(fst_u64)0 : whole;
+    fst_u64 most = fst_ones(bits - is_signed) + (negative & is_signed);
+    whole = whole < most ? whole : most;
+    whole = magnitude > FST_F32_INFINITY || (negative & ~is_signed) != 0 ? 0 : whole;
+    return negative != 0 ? 0 - whole : whole;
+}
+
+FST_INLINE fst_u64 fst_f32_to_f64(fst_u32 x)
+{
+    fst_u32 magnitude = x & 0x7FFFFFFF;
+    /* A subnormal's top bit is shifted to where the exponent begins. */
+    fst_u32 shift = (fst_u32)fst_larger((fst_i32)fst_leading_zeros(magnitude) - 8, 0);
+    fst_u32 exponent = magnitude >= FST_F32_INFINITY ? 1792 : 896 - shift;
+    fst_u32 mantissa = magnitude << shift;
+    fst_u64 code = ((fst_u64)mantissa << 29) + ((fst_u64)exponent << 52);
+    code |= magnitude > FST_F32_INFINITY ? (fst_u64)1 << 51 : 0;
+    code = magnitude == 0 ? 0 : code;
+    return code | (fst_u64)(x >> 31) << 63;
+}
+
+/* The magnitude of an integer, rounded to F32. */
+FST_INLINE fst_u32 fst_f32_of_u32(fst_u32 x)
+{
+    fst_u32 zeros = fst_min(fst_leading_zeros(x), 31);
+    fst_u32 top = x << zeros;
+    /* The significand's top bit adds 1 to the exponent code. */
+    fst_u32 code = ((157 - zeros) << 23) + fst_round(top >> 1 | (top & 1), 7);
+    return x == 0 ? 0 : code;
+}
+
+#define FST_EACH_OUT_32(elements, expression)                                                                          \
+    FST_UNROLL                                                                                                         \
+    for (fst_u32 k = 0; k < elements; k++) {                                                                           \
+        out[k] = (fst_u32)(expression);                                                                                \
+    }
+#define FST_EACH_OUT_64(elements, expression)                                                                          \
+    FST_UNROLL                                                                                                         \
+    for (fst_u32 k = 0; k < elements; k++) {                                                                           \
+        fst_u64 y = (expression);                                                                                      \
+        out[2 * k] = (fst_u32)y;                                                                                       \
+        out[2 * k + 1] = (fst_u32)(y >> 32);                                                                           \
+    }
+#define FST_QUIET(x) ((x) | (fst_above((x) & 0x7FFFFFFF, FST_F32_INFINITY) & 0x400000))
+
+/* Every element of 16 bits is an F32. */
+FST_INLINE void fst_wide_16_32_unit(FST_UNIT_ARGUMENTS)
+{
+    (void)table;
+    fst_u32 x[4];
+    FST_ODD_16(4)
+    if (fst_is_integer(launch->to.kind)) {
+        fst_u32 is_signed = launch->to.kind == FST_SIGNED ? 1 : 0;
+        FST_EACH_OUT_32(4, fst_f32_to_integer(x[k], is_signed, 32))
+    } else {
+        FST_EACH_OUT_32(4, FST_QUIET(x[k]))
+    }
+}
+
+FST_INLINE void fst_wide_16_64_unit(FST_UNIT_ARGUMENTS)
+{
+    (void)table;
+    fst_u32 x[2];
+    FST_ODD_16(2)
+    if (fst_is_integer(launch->to.kind)) {
+        fst_u32 is_signed = launch->to.kind == FST_SIGNED ? 1 : 0;
+        FST_EACH_OUT_64(2, fst_f32_to_integer(x[k], is_signed, 64))
+    } else {
+        FST_EACH_OUT_64(2, fst_f32_to_f64(x[k]))
+    }
+}
+
+FST_INLINE void fst_wide_32_32_unit(FST_UNIT_ARGUMENTS)
+{
+    (void)table;
+    if (fst_is_integer(launch->to.kind)) {
+        fst_u32 is_signed = launch->to.kind == FST_SIGNED ? 1 : 0;
+        if (launch->from.kind == FST_UNSIGNED) {
+            FST_EACH_OUT_32(4, fst_min(in[k], 0xFFFFFFFFu >> is_signed))
+        } else if (launch->from.kind == FST_SIGNED) {
+            FST_EACH_OUT_32(4, is_signed != 0 || in[k] >> 31 == 0 ? in[k] : 0)
+        } else {
+            FST_EACH_OUT_32(4, fst_f32_to_integer(in[k], is_signed, 32))
+        }
+    } else if (launch->from.kind == FST_UNSIGNED) {
+        FST_EACH_OUT_32(4, fst_f32_of_u32(in[k]))
+    } else if (launch->from.kind == FST_SIGNED) {
+        FST_EACH_OUT_32(4, fst_f32_of_u32(in[k] >> 31 != 0 ? 0 - in[k] : in[k]) | (in[k] & 0x80000000u))
+    } else {
+        FST_EACH_OUT_32(4, FST_QUIET(in[k]))
+    }
+}
+
+#define FST_WIDE_UNITS(from_bits, to_bits, elements, source_unit, target_unit)                                         \
+    FST_ON_WHOLE_UNITS(wide_##from_bits##_##to_bits, elements, source_unit, target_unit, FST_CONVERTING)               \
+    FST_UNITS_KERNEL(wide_##from_bits##_##to_bits)
+
 #if FST_PART != 1
-FST_WIDE(16, 32, 4, 8, 16)
-FST_WIDE(16, 64, 2, 4, 16)
-FST_WIDE(32, 32, 4, 16, 16)
+FST_WIDE_UNITS(16, 32, 4, 8, 16)
+FST_WIDE_UNITS(16, 64, 2, 4, 16)
+FST_WIDE_UNITS(32, 32, 4, 16, 16)
 FST_WIDE(32, 64, 2, 8, 16)
 FST_WIDE(64, 32, 2, 16, 8)
 FST_WIDE(64, 64, 2, 16, 16)
@@ -1814,7 +1971,7 @@ FST_INLINE struct fst_tile_place fst_tile_at(fst_u32 round, const struct fst_lau
 }
 
 /* side: rows and columns of a tile. pack: items that one word has. */
-#define FST_TRANSPOSE_STAGES(name, bytes, side, pack, field, type, words, suffix)                                      \
+#define FST_TRANSPOSE_STAGES(name, bytes, side, pack, field, type, words, suffix, batch)                               \
     FST_INLINE void name##_load##suffix(FST_STAGE_ARGUMENTS(fst_tile))                                                 \
     {                                                                                                                  \
         (void)target;                                                                                                  \
@@ -1824,17 +1981,17 @@ FST_INLINE struct fst_tile_place fst_tile_at(fst_u32 round, const struct fst_lau
                         + (fst_u64)place.column * bytes;                                                               \
         fst_u32 rows = fst_min(launch->dims[0] - place.row, side);                                                     \
         fst_u32 columns = fst_min(launch->dims[1] - place.column, side) / pack;                                        \
-        for (fst_u32 i = item.member; i < side * (side / pack); i += 4 * item.size) {                                  \
-            fst_u32 w[4][words];                                                                                       \
+        for (fst_u32 i = item.member; i < side * (side / pack); i += batch * item.size) {                              \
+            fst_u32 w[batch][words];                                                                                   \
             FST_UNROLL                                                                                                 \
-            for (fst_u32 k = 0; k < 4; k++) {                                                                          \
+            for (fst_u32 k = 0; k < batch; k++) {                                                                      \
                 fst_u32 j = fst_min(i + k * item.size, side * (side / pack) - 1);                                      \
                 fst_u32 row = fst_min(j / (side / pack), rows - 1);                                                    \
                 fst_u32 column = fst_min(j % (side / pack), columns - 1);                                              \
                 fst_load_##type(source + (first + row * launch->strides[0] + (fst_u64)column * (bytes * pack)), w[k]); \
             }                                                                                                          \
             FST_UNROLL                                                                                                 \
-            for (fst_u32 k = 0; k < 4; k++) {                                                                          \
+            for (fst_u32 k = 0; k < batch; k++) {                                                                      \
                 fst_u32 j = i + k * item.size;                                                                         \
                 fst_u32 row = j / (side / pack);                                                                       \
                 fst_u32 column = j % (side / pack);                                                                    \
@@ -1867,7 +2024,7 @@ FST_INLINE struct fst_tile_place fst_tile_at(fst_u32 round, const struct fst_lau
 
 /* Item by item. */
 #define FST_TRANSPOSE_ITEMS(name, bytes, side, field, words, suffix)                                                   \
-    FST_TRANSPOSE_STAGES(name, bytes, side, 1, field, bytes, words, suffix)                                            \
+    FST_TRANSPOSE_STAGES(name, bytes, side, 1, field, bytes, words, suffix, 4)                                            \
     FST_INLINE void name##_save##suffix(FST_STAGE_ARGUMENTS(fst_tile))                                                 \
     {                                                                                                                  \
         (void)source;                                                                                                  \
@@ -1891,7 +2048,7 @@ FST_INLINE struct fst_tile_place fst_tile_at(fst_u32 round, const struct fst_lau
 
 /* In words of `pack` items; the rows of a tile are a multiple of that on both sides. */
 #define FST_TRANSPOSE_WORDS(name, bytes, side, pack, field)                                                            \
-    FST_TRANSPOSE_STAGES(name, bytes, side, pack, words, 4, 1, _words)                                                 \
+    FST_TRANSPOSE_STAGES(name, bytes, side, pack, words, 4, 1, _words, 8)                                                 \
     FST_INLINE void name##_save_words(FST_STAGE_ARGUMENTS(fst_tile))                                                   \
     {                                                                                                                  \
         (void)source;                                                                                                  \
@@ -1901,19 +2058,24 @@ FST_INLINE struct fst_tile_place fst_tile_at(fst_u32 round, const struct fst_lau
                         + (fst_u64)place.row * bytes;                                                                  \
         fst_u32 rows = fst_min(launch->dims[0] - place.row, side) / pack;                                              \
         fst_u32 columns = fst_min(launch->dims[1] - place.column, side);                                               \
-        FST_UNROLL_4                                                                                                   \
-        for (fst_u32 i = item.member; i < side * (side / pack); i += item.size) {                                      \
+        for (fst_u32 i = item.member; i < (side / pack) * (side / pack); i += item.size) {                             \
             fst_u32 column = i / (side / pack);                                                                        \
             fst_u32 row = i % (side / pack);                                                                           \
-            if (row < rows && column < columns) {                                                                      \
-                fst_u32 w = 0;                                                                                         \
-                fst_u32 at = (column / pack) ^ (row % 32);                                                             \
+            if (row < rows && column * pack < columns) {                                                               \
+                fst_u32 w[pack];                                                                                       \
                 FST_UNROLL                                                                                             \
                 for (fst_u32 k = 0; k < pack; k++) {                                                                   \
-                    w |= (fst_u32)shared->field[((row * pack + k) * (side / pack) + at) * pack + column % pack]         \
-                         << 8 * bytes * k;                                                                             \
+                    w[k] = shared->words[(row * pack + k) * (side / pack) + (column ^ (row % 32))];                    \
                 }                                                                                                      \
-                fst_store_4(target + (first + column * launch->strides[1] + (fst_u64)row * 4), &w);                    \
+                FST_UNROLL                                                                                             \
+                for (fst_u32 c = 0; c < pack; c++) {                                                                   \
+                    fst_u32 out = 0;                                                                                   \
+                    FST_UNROLL                                                                                         \
+                    for (fst_u32 k = 0; k < pack; k++) {                                                               \
+                        out |= (w[k] >> 8 * bytes * c & ((1u << 8 * bytes) - 1)) << 8 * bytes * k;                     \
+                    }                                                                                                  \
+                    fst_store_4(target + (first + (column * pack + c) * launch->strides[1] + (fst_u64)row * 4), &out); \
+                }                                                                                                      \
             }                                                                                                          \
         }                                                                                                              \
     }
