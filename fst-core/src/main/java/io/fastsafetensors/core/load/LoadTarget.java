@@ -13,6 +13,7 @@ import io.fastsafetensors.core.distribute.RankLayout;
 import io.fastsafetensors.core.header.FileHeader;
 import io.fastsafetensors.core.header.HeaderReader;
 import io.fastsafetensors.core.header.ParsedCheckpoint;
+import io.fastsafetensors.core.header.ParsedTexts;
 import io.fastsafetensors.core.memory.References;
 import io.fastsafetensors.core.memory.Resources;
 import io.fastsafetensors.core.memory.SharedBackend;
@@ -51,7 +52,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
 /// The device that a loader loads to, with what stays between loads: the open device, page-locked slots, registered
-/// mappings, open storages, reader threads.
+/// mappings, open storages, parsed headers, reader threads.
 ///
 /// Reference-counted: the loader has one [Use] of it, and so has every operation for as long as anything that it began may
 /// touch the device. The last one to be closed releases everything, so that a loader may be closed at any moment.
@@ -92,6 +93,7 @@ public final class LoadTarget {
     private final Readers readers;
     private final ReaderThreads threads;
     private final Storages storages;
+    private final ParsedTexts parsed = ParsedTexts.ofLoader();
     /// Null where the host can address the device's memory: then nothing is staged.
     private final @Nullable SlotPool pool;
     /// Null unless mappings are asked for.
@@ -271,6 +273,11 @@ public final class LoadTarget {
         return SourceFiles.forLoad(storages);
     }
 
+    /// The headers and indexes of the files that were loaded before.
+    public ParsedTexts parsed() {
+        return parsed;
+    }
+
     /// Whether the device's memory has addresses.
     public boolean hasPointers() {
         return pointers;
@@ -381,6 +388,7 @@ public final class LoadTarget {
         if (mappings != null) {
             releases.run(mappings::trim);
         }
+        parsed.clear();
         releases.finish();
     }
 }
