@@ -30,6 +30,7 @@ import io.fastsafetensors.core.storage.FileBytes;
 import io.fastsafetensors.core.storage.SourceFiles;
 import io.fastsafetensors.core.storage.Storages;
 import io.fastsafetensors.core.transfer.FileTransfers;
+import io.fastsafetensors.core.transfer.MappedBuffer;
 import io.fastsafetensors.core.transfer.MappedFiles;
 import io.fastsafetensors.core.transfer.PathSelector;
 import io.fastsafetensors.core.transfer.ReaderThreads;
@@ -70,7 +71,7 @@ public final class LoadTarget {
     /// What is there if the process runs at all.
     private static final long CERTAIN_BYTES = 256 << 10;
 
-    /// Whether some loader of this process has begun [#prepare(Storages, AtomicBoolean)].
+    /// Whether some loader of this process has begun [#prepare(Storages, boolean, AtomicBoolean)].
     private static final AtomicBoolean PREPARED = new AtomicBoolean();
     private static final int EXAMPLE_TENSORS = 24;
     /// Enough for the compiler to take notice.
@@ -142,7 +143,8 @@ public final class LoadTarget {
             resources.add(threads::end);
             // Opening a device takes long enough to hide this.
             AtomicBoolean opened = new AtomicBoolean();
-            threads.run(() -> prepare(storages, opened));
+            boolean mapped = options.transferPath() == TransferPath.MAPPED;
+            threads.run(() -> prepare(storages, mapped, opened));
             BackendSelector.Selected selected;
             try {
                 selected = BackendSelector.open(options);
@@ -159,10 +161,14 @@ public final class LoadTarget {
     /// classes that parse headers and plan, which takes as long as reading gigabytes does. A device that takes long to
     /// open leaves time to have them compiled as well. What goes wrong is told at the first use.
     ///
+    /// @param mapped whether loads may map files
     /// @param opened set when the device is open: nothing is repeated then
-    private static void prepare(Storages storages, AtomicBoolean opened) {
+    private static void prepare(Storages storages, boolean mapped, AtomicBoolean opened) {
         try (SourceFiles files = SourceFiles.forLoad(storages)) {
             files.prepare();
+            if (mapped) {
+                MappedBuffer.prepare(files);
+            }
             if (PREPARED.compareAndSet(false, true)) {
                 Location example = Location.of(exampleFile());
                 List<FileTransfer> paths = List.of(new FileTransfer(PlannedPath.STAGED, ""));
@@ -340,7 +346,7 @@ public final class LoadTarget {
     /// @param deviceBytes what its buffers take
     /// @throws io.fastsafetensors.error.BudgetException if the budgets have no room for it
     Readers.Crew crew(ReadPlan plan, FileTransfers routing, long deviceBytes, long deviceBudget) {
-        return readers.crew(plan, routing.parallelReads(), deviceBytes, deviceBudget);
+        return readers.crew(plan, routing, deviceBytes, deviceBudget);
     }
 
     /// How many slots of device memory a reader of a stream needs, with files routed like this.
