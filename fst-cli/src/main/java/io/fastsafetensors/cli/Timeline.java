@@ -1,8 +1,9 @@
 package io.fastsafetensors.cli;
 
 import io.fastsafetensors.api.LoadStats;
-import java.time.Duration;
-import java.time.Instant;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.function.BiConsumer;
@@ -10,8 +11,13 @@ import java.util.function.BiConsumer;
 /// The steps from the start of the process to the end of its first load, each by the seconds since the kernel made the
 /// process. What lies between two steps is what there is to gain. Not thread-safe.
 ///
-/// The kernel tells a process's start in hundredths of a second, so all of them are late by as much at most.
+/// The kernel tells a process's start and its own age in hundredths of a second, so all of them are off by as much.
 final class Timeline {
+    /// The place of `starttime` behind the name.
+    private static final int START_TIME = 19;
+    /// Of the kernel to programs, on every architecture that this runs on.
+    private static final double TICKS = 100;
+
     private final Map<String, Long> nanos = new LinkedHashMap<>();
 
     /// The command line was read.
@@ -46,13 +52,27 @@ final class Timeline {
 
     /// Hands out every step as seconds since the start of the process; nothing where the system does not tell that.
     void forEach(BiConsumer<String, Cell> report) {
-        ProcessHandle.current().info().startInstant().ifPresent(began -> {
-            long now = System.nanoTime();
-            double sinceBegin = Duration.between(began, Instant.now()).toNanos() / 1e9;
-            nanos.forEach((step, at) -> {
-                double seconds = sinceBegin - (now - at) / 1e9;
-                report.accept(step, Cell.decimal(seconds, Sizes.time(seconds)));
-            });
+        double age = ageSeconds();
+        long now = System.nanoTime();
+        if (age < 0) {
+            return;
+        }
+        nanos.forEach((step, at) -> {
+            double seconds = age - (now - at) / 1e9;
+            report.accept(step, Cell.decimal(seconds, Sizes.time(seconds)));
         });
+    }
+
+    /// How long this process has been there, by proc_pid_stat(5) and proc_uptime(5); negative where they are not.
+    private static double ageSeconds() {
+        try {
+            String stat = Files.readString(Path.of("/proc/self/stat"));
+            // The second field is a name in parentheses, which may have spaces.
+            String[] fields = stat.substring(stat.lastIndexOf(')') + 2).split(" ", -1);
+            double up = Double.parseDouble(Files.readString(Path.of("/proc/uptime")).split(" ", 2)[0]);
+            return up - Double.parseDouble(fields[START_TIME]) / TICKS;
+        } catch (IOException | NumberFormatException e) {
+            return -1;
+        }
     }
 }
