@@ -386,7 +386,7 @@ abstract class DirectRules extends RuleGroup {
         try (DirectFile file = storage.open(source)) {
             assertEquals(LENGTH, file.read(0, buffer, 0, LENGTH));
         } catch (BackendException e) {
-            assertTrue(e.getMessage().contains(folder.resolve("direct").toString()),
+            assertTrue(String.valueOf(e.getMessage()).contains(folder.resolve("direct").toString()),
                     "the refusal names the file: " + e.getMessage());
             return;
         }
