@@ -138,8 +138,9 @@ class ReadConcurrencyTest {
     private static void requireRate(Simulation simulation, double bandwidth, double latencySeconds) {
         double rate = simulation.rate(1);
         double due = 0.8 * arithmetic(bandwidth, latencySeconds, 64);
-        assertTrue(rate >= due, () -> String.format("%.2f GB/s after two seconds, %.2f are due at %.1f GB/s and %.0f ms",
-                rate / 1e9, due / 1e9, bandwidth / 1e9, latencySeconds * 1e3));
+        assertTrue(rate >= due,
+                () -> String.format("%.2f GB/s after two seconds, %.2f are due at %.1f GB/s and %.0f ms",
+                        rate / 1e9, due / 1e9, bandwidth / 1e9, latencySeconds * 1e3));
     }
 
     @ParameterizedTest

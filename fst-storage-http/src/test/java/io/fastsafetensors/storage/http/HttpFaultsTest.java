@@ -472,6 +472,21 @@ class HttpFaultsTest {
     }
 
     @Test
+    void exceptions_from_the_proxy_may_be_ipv6_addresses() {
+        server.behaviour = _ -> Answer.of(418);
+        Location local = Location.of("http://[::1]:9/m");
+        for (String exception : List.of("::1", "[::1]", "[::1]:9", "[::1]:10")) {
+            Map<String, String> environment = Map.of("http_proxy", server.address(), "no_proxy", exception);
+            try (Storage through = new HttpStorageProvider(environment::get)
+                    .open(StorageOptions.of(quick("http.retries", "0")))) {
+                String message = failure(() -> through.open(local));
+                assertSays(message, "[::1]:9");
+                assertEquals(exception.endsWith(":10"), message.contains("418"), () -> exception + ": " + message);
+            }
+        }
+    }
+
+    @Test
     void an_interrupt_ends_a_read_that_waits() throws Exception {
         server.behaviour = request -> {
             if (!isProbe(request)) {

@@ -96,7 +96,8 @@ public final class Head {
     Optional<Duration> retryAfter() {
         return header("retry-after").flatMap(text -> text.matches("[0-9]{1,9}")
                 ? Optional.of(Duration.ofSeconds(Long.parseLong(text)))
-                : time(text).map(then -> Duration.between(header("date").flatMap(Head::time).orElseGet(Instant::now), then)));
+                : time(text).map(
+                        then -> Duration.between(header("date").flatMap(Head::time).orElseGet(Instant::now), then)));
     }
 
     /// How far this machine's clock is ahead of the server's, as the Date header says; negative if it is behind.
