@@ -22,6 +22,7 @@ final class LoadCommand implements Command {
         syntax.paths(1, Integer.MAX_VALUE, "files, directories or index files, loaded one after the other");
         LoadFlags.describe(syntax);
         syntax.value("--repeat", "N", "load N times and report medians (default 1)");
+        syntax.flag("--timeline", "say when in the life of the process each step of the first load was done");
         syntax.flag("--drop-cache", "evict the files from the page cache before each load");
         GroupFlags.describe(syntax);
         syntax.format();
@@ -37,6 +38,7 @@ final class LoadCommand implements Command {
             GroupFlags.load(repeat, line, screen);
             return 0;
         }
+        Timeline timeline = new Timeline();
         LoaderBuilder builder = LoadFlags.builder(line);
         Table.Format format = line.format();
         List<String> paths = line.paths();
@@ -45,12 +47,15 @@ final class LoadCommand implements Command {
         List<String> headlines = new ArrayList<>();
         for (String argument : paths) {
             LoadReport report = measure(builder, Line.location(argument), repeat, line.isSet("--drop-cache"),
-                    screen);
+                    timeline, screen);
             headlines.add((many ? SafeText.printable(RawArguments.shown(argument)) + ": " : "") + report.headline());
             if (many) {
                 table.add(Cell.text("path"), Cell.text(RawArguments.shown(argument)));
             }
             report.forEach((metric, value) -> table.add(Cell.text(metric), value));
+        }
+        if (line.isSet("--timeline")) {
+            timeline.forEach((step, at) -> table.add(Cell.text(step), at));
         }
         table.print(format, screen);
         if (format == Table.Format.TEXT) {
@@ -60,12 +65,13 @@ final class LoadCommand implements Command {
     }
 
     private static LoadReport measure(LoaderBuilder builder, Location path, int repeat, boolean dropCache,
-            Screen screen) {
+            Timeline timeline, Screen screen) {
         List<LoadReport.Round> rounds = new ArrayList<>();
         try (ProgressBar bar = new ProgressBar("loading", screen); Loader loader = builder.progress(bar).build()) {
             boolean inBatches = loader.options().deviceBudget() < Long.MAX_VALUE
                     && loader.plan(path).deviceBytes() > loader.options().deviceBudget();
             BackendChoice choice = loader.backend();
+            timeline.opened();
             for (int i = 0; i < repeat; i++) {
                 if (dropCache) {
                     Diagnostics.evict(path, loader.options().open());
@@ -76,9 +82,10 @@ final class LoadCommand implements Command {
                     Diagnostics.evict(path, loader.options().open());
                 }
                 bar.restart();
-                long start = System.nanoTime();
+                timeline.load();
                 Loaded loaded = inBatches ? stream(loader, path) : load(loader, path);
-                rounds.add(new LoadReport.Round((System.nanoTime() - start) / 1e9, cached, loaded.stats()));
+                timeline.loaded(loaded.stats(), loaded.seconds());
+                rounds.add(new LoadReport.Round(loaded.seconds(), cached, loaded.stats()));
                 if (i == 0) {
                     OpenFlags.tell("load", loaded.checkpoint(), screen);
                     Conversions.warn("load", loaded.checkpoint(), loader.options(), screen);
@@ -101,23 +108,33 @@ final class LoadCommand implements Command {
     }
 
     /// The result of one load.
-    private record Loaded(Checkpoint checkpoint, LoadStats stats) {
+    ///
+    /// @param seconds from the call to the last byte; to give the memory back afterwards is no part of it
+    private record Loaded(Checkpoint checkpoint, LoadStats stats, double seconds) {
     }
 
     private static Loaded load(Loader loader, Location path) {
+        long start = System.nanoTime();
         try (Weights weights = loader.load(path)) {
             weights.awaitAll();
-            return new Loaded(weights.checkpoint(), weights.stats());
+            double seconds = secondsSince(start);
+            return new Loaded(weights.checkpoint(), weights.stats(), seconds);
         }
     }
 
     private static Loaded stream(Loader loader, Location path) {
+        long start = System.nanoTime();
         try (TensorStream stream = loader.stream(path)) {
             for (Tensor tensor : stream) {
                 tensor.close();
             }
-            return new Loaded(stream.checkpoint(), stream.stats());
+            double seconds = secondsSince(start);
+            return new Loaded(stream.checkpoint(), stream.stats(), seconds);
         }
+    }
+
+    private static double secondsSince(long start) {
+        return (System.nanoTime() - start) / 1e9;
     }
 
     /// How much of a checkpoint is in the page cache, −1 if unknown.

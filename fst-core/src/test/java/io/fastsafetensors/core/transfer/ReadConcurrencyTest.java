@@ -4,8 +4,13 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.util.NavigableMap;
+import java.util.PriorityQueue;
+import java.util.TreeMap;
 import java.util.function.IntToDoubleFunction;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 class ReadConcurrencyTest {
     private static final long BLOCK = 8 << 20;
@@ -70,6 +75,103 @@ class ReadConcurrencyTest {
         assertTrue(pace.peak() <= 32, () -> pace.peak() + " readers");
         run(pace, 60, link(1e9, 0.5));
         assertTrue(working >= 64, () -> working + " readers");
+    }
+
+    /// Readers that each ask for a block, wait for the answer's latency, and then share the link with the others; both
+    /// may change while they read.
+    private static final class Simulation {
+        private final ReadConcurrency pace;
+        private final PriorityQueue<Long> answers = new PriorityQueue<>();
+        private final NavigableMap<Long, Long> arrivals = new TreeMap<>();
+        private long now = 1;
+        private long linkFree = 1;
+        private long latency;
+        private double bytesInNano;
+        private long received;
+
+        Simulation(ReadConcurrency pace, int first, double bandwidth, double latencySeconds) {
+            this.pace = pace;
+            link(bandwidth, latencySeconds);
+            ask(first);
+        }
+
+        void link(double bandwidth, double latencySeconds) {
+            bytesInNano = bandwidth / SECOND;
+            latency = (long) (latencySeconds * SECOND);
+        }
+
+        private void ask(int readers) {
+            for (int i = 0; i < readers; i++) {
+                answers.add(now + latency);
+            }
+        }
+
+        /// Goes on for so long.
+        Simulation run(double seconds) {
+            long end = now + (long) (seconds * SECOND);
+            while (Math.max(answers.element(), linkFree) < end) {
+                now = Math.max(answers.remove(), linkFree) + (long) (BLOCK / bytesInNano);
+                linkFree = now;
+                received += BLOCK;
+                arrivals.put(now, received);
+                ask(pace.arrived(BLOCK, now));
+                if (!pace.leaves()) {
+                    ask(1);
+                }
+            }
+            now = Math.max(now, end);
+            return this;
+        }
+
+        /// Bytes in a second over the last seconds.
+        double rate(double seconds) {
+            long from = now - (long) (seconds * SECOND);
+            return (received - arrivals.floorEntry(from).getValue()) / seconds;
+        }
+    }
+
+    /// What requests in flight can bring: the link's bandwidth, or one window for each latency.
+    private static double arithmetic(double bandwidth, double latencySeconds, int readers) {
+        return Math.min(bandwidth, readers * BLOCK / (latencySeconds + BLOCK / bandwidth));
+    }
+
+    private static void requireRate(Simulation simulation, double bandwidth, double latencySeconds) {
+        double rate = simulation.rate(1);
+        double due = 0.8 * arithmetic(bandwidth, latencySeconds, 64);
+        assertTrue(rate >= due,
+                () -> String.format("%.2f GB/s after two seconds, %.2f are due at %.1f GB/s and %.0f ms",
+                        rate / 1e9, due / 1e9, bandwidth / 1e9, latencySeconds * 1e3));
+    }
+
+    @ParameterizedTest
+    @CsvSource({"0.5, 0.05", "1.5, 0.05", "3, 0.05", "6, 0.05", "1, 0.2", "2, 0.2"})
+    void a_load_reaches_the_rate_of_its_link_within_two_seconds(double gigabytes, double latencySeconds) {
+        double bandwidth = gigabytes * 1e9;
+        Simulation simulation = new Simulation(new ReadConcurrency(16, 64), 16, bandwidth, latencySeconds);
+        requireRate(simulation.run(3), bandwidth, latencySeconds);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"0.5, 0.05", "1.5, 0.05", "3, 0.05", "6, 0.05", "1, 0.2", "2, 0.2"})
+    void a_delay_that_appears_in_the_middle_is_made_up_for_within_two_seconds(double gigabytes, double latencySeconds) {
+        double bandwidth = gigabytes * 1e9;
+        for (double before = 0.5; before < 4; before += 0.25) {
+            Simulation simulation = new Simulation(new ReadConcurrency(16, 64), 16, bandwidth, 0.001).run(before);
+            simulation.link(bandwidth, latencySeconds);
+            requireRate(simulation.run(3), bandwidth, latencySeconds);
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"0.5, 0.05", "1.5, 0.05", "3, 0.05", "6, 0.05", "1, 0.2", "2, 0.2"})
+    void the_end_of_a_delay_is_made_use_of_within_two_seconds(double gigabytes, double latencySeconds) {
+        double bandwidth = gigabytes * 1e9;
+        for (double before = 0.5; before < 4; before += 0.25) {
+            Simulation simulation = new Simulation(new ReadConcurrency(16, 64), 16, bandwidth, latencySeconds)
+                    .run(before);
+            simulation.link(bandwidth, 0.001);
+            requireRate(simulation.run(3), bandwidth, 0.001);
+        }
     }
 
     @Test

@@ -31,6 +31,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.time.ZonedDateTime;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.UnaryOperator;
 import java.util.random.RandomGenerator;
@@ -246,6 +247,71 @@ class HttpFaultsTest {
     }
 
     @Test
+    void a_time_to_wait_for_is_one_of_the_servers_clock() {
+        // The server's clock is two hours ahead, and it asks to wait for a second.
+        ZonedDateTime there = ZonedDateTime.now(ZoneOffset.UTC).plusHours(2);
+        DateTimeFormatter format = DateTimeFormatter.RFC_1123_DATE_TIME;
+        first(1, Answer.of(503, "Date", format.format(there), "Retry-After", format.format(there.plusSeconds(1))));
+        try (StorageFile opened = storage.open(file)) {
+            assertContent(content, opened);
+        }
+        first(1, Answer.of(503, "Date", format.format(there), "Retry-After", format.format(there.plusHours(1))));
+        readFails("asks to wait 3600 s");
+    }
+
+    @Test
+    void bodies_that_are_transformed_on_their_way_are_refused() {
+        for (String coding : List.of("gzip, chunked", "gzip", "chunked, chunked")) {
+            change(answer -> answer.inChunks().with("Transfer-Encoding", coding));
+            readFails("Transfer-Encoding " + coding, "switch compression off");
+        }
+    }
+
+    @Test
+    void heads_without_end_are_refused() {
+        change(answer -> answer.with("X-Long", "x".repeat(1 << 20)));
+        readFails("head is longer than 32768 bytes");
+    }
+
+    @Test
+    void interim_answers_are_skipped_and_do_not_hold_a_load() {
+        String answer = "HTTP/1.1 206 Partial Content\r\nContent-Length: 1\r\nContent-Range: bytes 0-0/1\r\n\r\nx";
+        String interim = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n";
+        try (RangeServer.Raw raw = new RangeServer.Raw(interim + answer);
+                StorageFile opened = storage.open(Location.of(raw.address() + "/m"))) {
+            assertArrayEquals(new byte[] {'x'}, Remote.read(opened, 0, 1));
+        }
+    }
+
+    @Test
+    void answers_of_http_1_0_end_their_connection() {
+        String answer = "HTTP/1.0 206 Partial Content\r\nContent-Range: bytes 0-0/1\r\n\r\nx";
+        try (RangeServer.Raw raw = new RangeServer.Raw(answer);
+                StorageFile opened = storage.open(Location.of(raw.address() + "/m"))) {
+            for (int i = 0; i < 3; i++) {
+                assertArrayEquals(new byte[] {'x'}, Remote.read(opened, 0, 1));
+            }
+        }
+    }
+
+    @Test
+    void several_parts_in_one_answer_are_refused() {
+        change(answer -> answer.with("Content-Type", "multipart/byteranges; boundary=x").with("Content-Range", null));
+        readFails("no Content-Range");
+    }
+
+    @Test
+    void one_byte_too_few_is_asked_for_again_alone() {
+        AtomicInteger tries = new AtomicInteger();
+        server.behaviour = request -> isProbe(request) ? null
+                : tries.getAndIncrement() == 0 ? server.usual(request).cutAfter(4999) : null;
+        try (StorageFile opened = storage.open(file)) {
+            assertArrayEquals(Arrays.copyOfRange(content, 1000, 6000), Remote.read(opened, 1000, 5000));
+        }
+        assertEquals("bytes=5999-5999", server.requests.getLast().header("range"));
+    }
+
+    @Test
     void retries_are_a_share_of_requests_at_most() {
         reopen("http.retries", "1");
         AtomicInteger count = new AtomicInteger();
@@ -401,6 +467,21 @@ class HttpFaultsTest {
                 String message = failure(() -> past.open(Location.of("http://model.invalid/model.safetensors")));
                 assertSays(message, "name is unknown");
                 assertFalse(message.contains("pw"));
+            }
+        }
+    }
+
+    @Test
+    void exceptions_from_the_proxy_may_be_ipv6_addresses() {
+        server.behaviour = _ -> Answer.of(418);
+        Location local = Location.of("http://[::1]:9/m");
+        for (String exception : List.of("::1", "[::1]", "[::1]:9", "[::1]:10")) {
+            Map<String, String> environment = Map.of("http_proxy", server.address(), "no_proxy", exception);
+            try (Storage through = new HttpStorageProvider(environment::get)
+                    .open(StorageOptions.of(quick("http.retries", "0")))) {
+                String message = failure(() -> through.open(local));
+                assertSays(message, "[::1]:9");
+                assertEquals(exception.endsWith(":10"), message.contains("418"), () -> exception + ": " + message);
             }
         }
     }

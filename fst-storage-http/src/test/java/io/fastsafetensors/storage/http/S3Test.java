@@ -215,6 +215,23 @@ class S3Test {
     }
 
     @Test
+    void a_list_that_is_cut_off_is_not_taken_for_the_whole() {
+        String page = "<ListBucketResult><IsTruncated>true</IsTruncated>%s<Contents><Key>a</Key></Contents>"
+                + "</ListBucketResult>";
+        for (String token : List.of("", "<NextContinuationToken></NextContinuationToken>")) {
+            server.behaviour = _ -> Answer.of(200).body(String.format(page, token));
+            try (Storage storage = open()) {
+                assertSays(failure(() -> storage.list(Location.of("s3://bucket"))), "s3://bucket", "cut off");
+            }
+        }
+        server.behaviour = _ -> Answer.of(200)
+                .body(String.format(page, "<NextContinuationToken>t</NextContinuationToken>"));
+        try (Storage storage = open()) {
+            assertSays(failure(() -> storage.list(Location.of("s3://bucket"))), "again and again");
+        }
+    }
+
+    @Test
     void lists_with_entities_are_not_expanded() {
         server.behaviour = _ -> Answer.of(200).body("<!DOCTYPE x [<!ENTITY e SYSTEM \"file:///etc/passwd\">]>"
                 + "<ListBucketResult><Contents><Key>&e;</Key></Contents></ListBucketResult>");

@@ -41,7 +41,8 @@ enum CuFileStatus {
     HANDLE_ALREADY_REGISTERED(28, "the descriptor is registered already"),
     DEVICE_NOT_FOUND(29, "no such GPU"),
     INTERNAL_ERROR(30, "an internal error: see cufile.log"),
-    GETNEWFD_FAILED(31, "no new file descriptor: raise the limit (ulimit -n)"),
+    GETNEWFD_FAILED(31, "no new file descriptor: the file was replaced or deleted since it was opened, or the limit is"
+            + " reached (ulimit -n)"),
     NVFS_SETUP_ERROR(33, "the library cannot be initialised: see cufile.log"),
     IO_DISABLED(34, "switched off for this file by cufile.json"),
     BATCH_SUBMIT_FAILED(35, "a batch cannot be submitted"),

@@ -106,7 +106,12 @@ public final class S3Storage implements Storage {
             for (Xml each : page.all("Contents")) {
                 add(entries, directory, Kind.FILE, prefix, each.text("Key"), encoded);
             }
-            token = page.text("IsTruncated").filter("true"::equals).flatMap(_ -> page.text("NextContinuationToken"));
+            boolean goesOn = page.text("IsTruncated").filter("true"::equals).isPresent();
+            token = page.text("NextContinuationToken").filter(text -> goesOn && !text.isEmpty());
+            if (goesOn && token.isEmpty()) {
+                throw new StorageException("the service's list is cut off: it says that there is more, and gives no "
+                        + "token to ask for it; name the checkpoint's files one by one", directory.where());
+            }
             if (token.isPresent() && !tokens.add(token.get())) {
                 throw new StorageException("the service lists the same page again and again", directory.where());
             }

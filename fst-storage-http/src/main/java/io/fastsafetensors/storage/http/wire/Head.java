@@ -74,8 +74,16 @@ public final class Head {
         return Long.parseLong(text);
     }
 
-    boolean isChunked() {
-        return headers.getOrDefault("transfer-encoding", "").toLowerCase(Locale.ROOT).endsWith("chunked");
+    /// Whether the body comes in chunks.
+    ///
+    /// @throws IOException if it is transformed otherwise on its way: its bytes would be others
+    boolean isChunked() throws IOException {
+        String coding = headers.getOrDefault("transfer-encoding", "identity").toLowerCase(Locale.ROOT);
+        if (!coding.equals("chunked") && !coding.equals("identity") && !coding.isEmpty()) {
+            throw new IOException("the answer has Transfer-Encoding " + coding.replaceAll("[^ -~]", "?")
+                    + " though none was asked for; switch compression off in the server or in what lies between");
+        }
+        return coding.equals("chunked");
     }
 
     /// The content coding that changes the bytes, if there is one.
@@ -84,11 +92,12 @@ public final class Head {
                 .filter(c -> !c.isEmpty() && !c.equals("identity") && !c.equals("aws-chunked"));
     }
 
-    /// How long the server asks to wait before the next try.
+    /// How long the server asks to wait before the next try; a time is one of the server's clock, if its answer tells that.
     Optional<Duration> retryAfter() {
         return header("retry-after").flatMap(text -> text.matches("[0-9]{1,9}")
                 ? Optional.of(Duration.ofSeconds(Long.parseLong(text)))
-                : time(text).map(then -> Duration.between(Instant.now(), then)));
+                : time(text).map(
+                        then -> Duration.between(header("date").flatMap(Head::time).orElseGet(Instant::now), then)));
     }
 
     /// How far this machine's clock is ahead of the server's, as the Date header says; negative if it is behind.

@@ -67,13 +67,14 @@ final class Proxies {
 
     private static boolean isExcepted(Address server, String exception) {
         String name = exception;
-        if (exception.matches("[^:]+:[0-9]+")) {
-            int colon = exception.indexOf(':');
+        if (exception.matches("([^:]+|\\[.*]):[0-9]+")) {
+            int colon = exception.lastIndexOf(':');
             if (!exception.substring(colon + 1).equals(Integer.toString(server.port()))) {
                 return false;
             }
             name = exception.substring(0, colon);
         }
+        name = name.startsWith("[") && name.endsWith("]") ? name.substring(1, name.length() - 1) : name;
         name = name.startsWith("*.") ? name.substring(2) : name.startsWith(".") ? name.substring(1) : name;
         return !name.isEmpty() && (server.host().equals(name) || server.host().endsWith("." + name));
     }

@@ -1,6 +1,8 @@
-package io.fastsafetensors.bench.gpu;
+package io.fastsafetensors.bench;
 
+import java.io.BufferedReader;
 import java.io.IOException;
+import java.io.InputStreamReader;
 import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -18,8 +20,8 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /// Serves a directory by ranges over HTTP/1.1 on the loopback interface; the kernel moves the bytes (sendfile). For machines
-/// that have no server installed.
-final class FileServer implements AutoCloseable {
+/// that have no server installed. It may be told to wait before each answer, as far servers do.
+public final class FileServer implements AutoCloseable {
     private static final int MOST_OF_A_HEAD = 16 << 10;
     private static final Pattern REQUEST =
             Pattern.compile(
@@ -28,10 +30,23 @@ final class FileServer implements AutoCloseable {
 
     private final Path root;
     private final ServerSocketChannel listener;
+    private volatile long delayMillis;
     private final Set<SocketChannel> connections = ConcurrentHashMap.newKeySet();
 
+    /// Serves a directory for another process, until the end of its input: tells the address of the directory, then takes a
+    /// line with the milliseconds before each answer, as often as they change.
+    public static void main(String[] args) throws IOException {
+        try (FileServer server = new FileServer(Path.of(args[0]));
+                BufferedReader lines = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8))) {
+            System.out.println(server.address(Path.of(args[0])));
+            for (String line = lines.readLine(); line != null; line = lines.readLine()) {
+                server.delayMillis = Long.parseLong(line);
+            }
+        }
+    }
+
     /// Starts to serve.
-    FileServer(Path root) {
+    public FileServer(Path root) {
         this.root = root;
         try {
             listener = ServerSocketChannel.open().bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 256);
@@ -42,7 +57,7 @@ final class FileServer implements AutoCloseable {
     }
 
     /// The address of a file below the directory.
-    String address(Path file) {
+    public String address(Path file) {
         try {
             InetSocketAddress local = (InetSocketAddress) listener.getLocalAddress();
             return "http://127.0.0.1:" + local.getPort() + "/" + root.relativize(file);
@@ -71,11 +86,12 @@ final class FileServer implements AutoCloseable {
                 String text = StandardCharsets.ISO_8859_1.decode(head.duplicate().flip()).toString();
                 if (text.endsWith("\r\n\r\n")) {
                     head.clear();
+                    Thread.sleep(delayMillis);
                     answer(connection, text);
                 }
             }
-        } catch (IOException _) {
-            // The client has closed it.
+        } catch (IOException | InterruptedException _) {
+            // The client has closed it; nobody interrupts.
             connections.remove(connection);
         } finally {
             connections.remove(connection);
