@@ -1300,12 +1300,6 @@ FST_INLINE void fst_store_12(FST_GLOBAL fst_u8 *p, const fst_u32 *w)
     fst_store_4(p + 8, w + 2);
 }
 
-FST_INLINE void fst_store_32(FST_GLOBAL fst_u8 *p, const fst_u32 *w)
-{
-    fst_store_16(p, w);
-    fst_store_16(p + 16, w + 4);
-}
-
 /* Element k of `bits` bits, at most 32. */
 FST_INLINE fst_u32 fst_take(const fst_u32 *in, fst_u32 k, fst_u32 bits)
 {
@@ -1429,6 +1423,36 @@ FST_NO_INLINE fst_u64 fst_converted(fst_u32 raw, const struct fst_launch *launch
     FST_ON_WHOLE_UNITS(table_##from_bits##_64, elements, source_unit, target_unit, FST_MOVING)                         \
     FST_FILL(from_bits, 64, longs, fst_u64)
 
+/* A unit is 32 bytes of the target: two work items make 16 each, so that neighbours write to neighbouring memory. */
+FST_INLINE void fst_table_6_64_units(FST_ARGUMENTS, const FST_LOCAL union fst_table *table)
+{
+    fst_u32 end = 2 * launch->end;
+    fst_u32 step = item.groups * item.size * FST_MOVING;
+    for (fst_u32 u = item.group * item.size * FST_MOVING + item.member; u < end; u += step) {
+        fst_u32 in[FST_MOVING];
+        FST_UNROLL
+        for (fst_u32 k = 0; k < FST_MOVING; k++) {
+            fst_u32 v = fst_min(u + k * item.size, end - 1);
+            fst_load_3(source + (source_offset + fst_place(v / 2, 3, launch, 0)), &in[k]);
+        }
+        FST_UNROLL
+        for (fst_u32 k = 0; k < FST_MOVING; k++) {
+            fst_u32 v = u + k * item.size;
+            if (v < end) {
+                fst_u32 codes = in[k] >> (v % 2 * 12);
+                fst_u64 first = table->longs[codes & 0x3F];
+                fst_u64 second = table->longs[codes >> 6 & 0x3F];
+                fst_u32 out[4];
+                out[0] = (fst_u32)first;
+                out[1] = (fst_u32)(first >> 32);
+                out[2] = (fst_u32)second;
+                out[3] = (fst_u32)(second >> 32);
+                fst_store_16(target + (target_offset + (fst_u64)v * 16), out);
+            }
+        }
+    }
+}
+
 #if FST_PART != 1
 FST_TABLE(4, 6, 16, 8, 12)
 FST_TABLE(4, 8, 16, 8, 16)
@@ -1440,7 +1464,7 @@ FST_TABLE(6, 6, 16, 12, 12)
 FST_TABLE(6, 8, 16, 12, 16)
 FST_TABLE(6, 16, 8, 6, 16)
 FST_TABLE(6, 32, 4, 3, 16)
-FST_TABLE_64(6, 4, 3, 32)
+FST_FILL(6, 64, longs, fst_u64)
 FST_TABLE(8, 4, 16, 16, 8)
 FST_TABLE(8, 6, 16, 16, 12)
 FST_TABLE(8, 8, 16, 16, 16)
