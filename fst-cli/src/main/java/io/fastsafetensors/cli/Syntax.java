@@ -4,6 +4,7 @@ import java.io.PrintStream;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -96,7 +97,8 @@ final class Syntax {
             given.put(option.longestName(), option.stringValues());
         }
         List<String> paths = new ArrayList<>();
-        result.matchedPositionals().forEach(operand -> paths.addAll(operand.stringValues()));
+        // An operand is matched once for each run of words between options, and has all its words each time.
+        new LinkedHashSet<>(result.matchedPositionals()).forEach(operand -> paths.addAll(operand.stringValues()));
         return new Line(given, paths);
     }
 

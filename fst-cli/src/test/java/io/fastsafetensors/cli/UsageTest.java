@@ -150,6 +150,8 @@ class UsageTest {
         assertEquals(0, expected.status());
         assertEquals(expected, Cli.run("ls", file, "--format=tsv"));
         assertEquals(expected, Cli.run("ls", "--format=tsv", "--", file));
+        Path other = Cli.write(directory.resolve("y.safetensors"), Cli.bytes("b", 1));
+        assertEquals(Cli.run("ls", "--format", "tsv", file, other), Cli.run("ls", file, "--format", "tsv", other));
         assertUsage("Missing required parameter for option '--format'", "ls", "x", "--format");
         assertUsage("--sha256", "ls", "--sha256=yes", "x");
         assertUsage("only once", "ls", "--format=tsv", "--format=tsv", "x");
