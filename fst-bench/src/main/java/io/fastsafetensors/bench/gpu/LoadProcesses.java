@@ -1,5 +1,6 @@
 package io.fastsafetensors.bench.gpu;
 
+import io.fastsafetensors.cli.Samples;
 import java.io.BufferedReader;
 import java.io.BufferedWriter;
 import java.io.IOException;

@@ -4,6 +4,7 @@ import io.fastsafetensors.api.LoadStats;
 import io.fastsafetensors.api.Loader;
 import io.fastsafetensors.api.LoaderBuilder;
 import io.fastsafetensors.api.Weights;
+import io.fastsafetensors.cli.Samples;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.function.Consumer;
