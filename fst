@@ -178,7 +178,7 @@ fi
 
 # Commands that end in a moment gain from the quick compiler; those that move gigabytes need the good one.
 case "${1:-} $*" in
-ls\ *--sha256* | verify\ *--digests* | load\ * | demo\ * | convert\ * | align\ * | split\ * | merge\ * | diff\ *) ;;
+ls\ *--sha256* | verify\ *--digests* | load\ * | bench\ * | demo\ * | convert\ * | align\ * | split\ * | merge\ * | diff\ *) ;;
 *) java+=(-XX:TieredStopAtLevel=1) ;;
 esac
 

@@ -87,9 +87,10 @@ final class CompletionCommand implements Command {
 
     private static String zshValue(ArgSpec argument) {
         List<String> words = CommandModel.words(argument);
-        return ":" + escape(argument.paramLabel()) + ":" + (CommandModel.isPath(argument) ? "_files"
-                : words.isEmpty() ? " "
-                        : words.stream().map(CompletionCommand::escape).collect(Collectors.joining(" ", "(", ")")));
+        String list = words.stream().map(CompletionCommand::escape).collect(Collectors.joining(" ", "(", ")"));
+        return ":" + escape(argument.paramLabel()) + ":" + (CommandModel.isPath(argument)
+                ? words.isEmpty() ? "_files" : "{_alternative \"word:word:" + list + "\" \"file:file:_files\"}"
+                : words.isEmpty() ? " " : list);
     }
 
     // In the specifications of _arguments these have a meaning.
@@ -114,7 +115,7 @@ final class CompletionCommand implements Command {
                         .append('\n');
             }
             for (PositionalParamSpec operand : command.positionalParameters()) {
-                String value = CommandModel.isPath(operand) ? " -F" : fishWords(operand);
+                String value = (CommandModel.isPath(operand) ? " -F" : "") + fishWords(operand);
                 script.append(value.isEmpty() ? "" : start + value + "\n");
             }
         }

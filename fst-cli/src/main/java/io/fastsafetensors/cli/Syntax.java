@@ -52,12 +52,18 @@ final class Syntax {
 
     /// How many paths there are.
     Syntax paths(int fewest, int most, String description) {
+        return paths(fewest, most, List.of(), description);
+    }
+
+    /// How many paths there are, where the first may be a word instead.
+    Syntax paths(int fewest, int most, List<String> words, String description) {
         if (most > 0) {
             boolean open = most == Integer.MAX_VALUE;
             spec.addPositional(PositionalParamSpec.builder().paramLabel("PATH")
                     .index("0.." + (open ? "*" : Integer.toString(most - 1)))
                     .arity(fewest + ".." + (open ? "*" : Integer.toString(most))).required(fewest > 0).type(List.class)
-                    .auxiliaryTypes(String.class).description(description).build());
+                    .auxiliaryTypes(String.class).description(description)
+                    .completionCandidates(words.isEmpty() ? null : words).build());
         }
         return this;
     }

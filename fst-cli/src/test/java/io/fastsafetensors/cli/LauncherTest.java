@@ -79,6 +79,7 @@ class LauncherTest {
         assertFalse(run(0, Map.of(), "ls", "--sha256", "x").contains("-XX:TieredStopAtLevel=1"));
         assertFalse(run(0, Map.of(), "load", "x").contains("-XX:TieredStopAtLevel=1"));
         assertFalse(run(0, Map.of(), "demo").contains("-XX:TieredStopAtLevel=1"));
+        assertFalse(run(0, Map.of(), "bench", "x").contains("-XX:TieredStopAtLevel=1"));
         assertFalse(run(0, Map.of(), "convert", "x", "y").contains("-XX:TieredStopAtLevel=1"));
         assertFalse(run(0, Map.of(), "diff", "x", "y").contains("-XX:TieredStopAtLevel=1"));
     }
