@@ -1,9 +1,11 @@
 package io.fastsafetensors.cli;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.stream.Collectors;
 
 /// Draws a result as one HTML page that needs no other file, no script and no network: for screens from 390 pixels on, light
 /// or dark, and for print.
@@ -92,11 +94,12 @@ record BenchPage(BenchResult result, Optional<BenchResult> before, Optional<Benc
         return page.append("</main>\n</body>\n</html>\n").toString();
     }
 
+    /// The last names of the paths.
     private String name() {
-        String checkpoint = result.fact(BenchResult.CHECKPOINT);
-        String[] names = checkpoint.split("/", -1);
-        String last = names.length == 0 ? "" : names[names.length - 1];
-        return last.isEmpty() ? checkpoint : last;
+        return Arrays.stream(result.fact(BenchResult.CHECKPOINT).split(", ", -1)).map(path -> {
+            String last = path.substring(path.lastIndexOf('/') + 1);
+            return last.isEmpty() ? path : last;
+        }).collect(Collectors.joining(", "));
     }
 
     private String device() {

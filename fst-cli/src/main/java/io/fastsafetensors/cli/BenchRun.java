@@ -83,7 +83,8 @@ final class BenchRun implements AutoCloseable {
         }
         try {
             this.device = open(device, backend);
-            boolean local = checkpoints.stream().flatMap(each -> each.files().stream()).allMatch(Location::isLocal);
+            boolean local = checkpoints.stream().flatMap(each -> each.tensors().stream())
+                    .allMatch(tensor -> tensor.file().isLocal());
             if (local && calls.isPresent()) {
                 ranges = FileRanges.of(calls.get(), checkpoints);
             } else {

@@ -17,7 +17,8 @@ final class CompletionCommand implements Command {
     private static final String BASH_WORDS_OR_FILES = "type compopt &>/dev/null && compopt -o filenames\n"
             + "      positionals=$( compReplyArray \"${PATH_pos_param_args[@]}\"; compgen -f -- \"${curr_word}\" )";
     /// The end of each of picocli's functions. `compgen -W` expands its words: it would run what a file's name says.
-    private static final String BASH_EXPANDED = "$(compgen -W \"${commands// /$'\\n'}${IFS}${positionals}\" -- \"${curr_word}\")";
+    private static final String BASH_EXPANDED =
+            "$(compgen -W \"${commands// /$'\\n'}${IFS}${positionals}\" -- \"${curr_word}\")";
     private static final String BASH_TAKEN_AS_THEY_ARE = "$(compgen -W \"${commands// /$'\\n'}\" -- \"${curr_word}\"\n"
             + "      while read -r word; do [[ $word == \"$curr_word\"* ]] && printf '%s\\n' \"$word\"; done <<<\"$positionals\")";
 

@@ -16,7 +16,7 @@ import java.util.Map;
 /// The byte ranges of local files that hold tensors, and what the page cache holds of them. Evicts and fills the page cache.
 ///
 /// @param calls the system's calls
-/// @param ranges in the order of files and offsets; none overlaps another
+/// @param ranges in the order of checkpoints, files and offsets; none overlaps another of its checkpoint
 record FileRanges(FileCalls calls, List<Range> ranges) {
     /// Gaps up to this are read rather than skipped, as a load does it.
     private static final long GAP_BYTES = 1 << 20;

@@ -15,33 +15,43 @@ final class TextFile {
     ///
     /// @param option the option that names the file
     static void requireWritable(String option, Path file) {
-        Path directory = directory(file);
+        Path directory = directory(real(file));
         if (!Files.isDirectory(directory)) {
             throw new CommandException(option + ": there is no directory " + directory, null);
         }
-        if (Files.isDirectory(file)) {
-            throw new CommandException(option + ": " + file + " is a directory", null);
+        // A device or a pipe would be renamed away.
+        if (Files.exists(file) && !Files.isRegularFile(file)) {
+            throw new CommandException(option + ": " + file + " is there and is no regular file", null);
         }
         if (!Files.isWritable(directory)) {
             throw new CommandException(option + ": " + directory + " cannot be written to", null);
         }
     }
 
-    /// Writes `text` in UTF-8, over a file of that name.
+    /// Writes `text` in UTF-8, over a file of that name; where that is a symbolic link, over the file that it leads to.
     static void write(Path file, String text) {
-        Path temporary = directory(file)
-                .resolve("." + file.getFileName() + "." + ProcessHandle.current().pid() + ".fst-tmp");
+        Path target = real(file);
+        Path temporary = directory(target)
+                .resolve("." + target.getFileName() + "." + ProcessHandle.current().pid() + ".fst-tmp");
         Thread cleanup = new Thread(() -> delete(temporary), "fst-cleanup");
         Runtime.getRuntime().addShutdownHook(cleanup);
         try {
             Files.writeString(temporary, text);
-            Files.move(temporary, file, StandardCopyOption.ATOMIC_MOVE);
+            Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
         } catch (IOException e) {
             throw new CommandException(file + " cannot be written: "
                     + (e instanceof AccessDeniedException ? "permission denied" : e.getMessage()), e);
         } finally {
             delete(temporary);
             Runtime.getRuntime().removeShutdownHook(cleanup);
+        }
+    }
+
+    private static Path real(Path file) {
+        try {
+            return Files.exists(file) ? file.toRealPath() : file;
+        } catch (IOException e) {
+            throw new CommandException(file + " cannot be written: " + e.getMessage(), e);
         }
     }
 

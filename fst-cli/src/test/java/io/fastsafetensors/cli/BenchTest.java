@@ -228,6 +228,18 @@ class BenchTest {
     }
 
     @Test
+    void a_link_stays_and_its_file_gets_the_result() throws IOException {
+        Path real = Files.writeString(directory.resolve("real.txt"), "old");
+        Path link = Files.createSymbolicLink(directory.resolve("link.txt"), real);
+        assertEquals(0, Cli.run("bench", "--rounds", "1", "--out", link, file).status());
+        assertTrue(Files.isSymbolicLink(link));
+        assertTrue(Files.readString(real).startsWith("fst-bench\t1\n"));
+        Cli.Result device = Cli.run("bench", "--out", "/dev/null", file);
+        assertEquals(1, device.status());
+        assertTrue(device.err().contains("/dev/null is there and is no regular file"), device.err());
+    }
+
+    @Test
     void a_baseline_of_something_else_is_refused_before_anything_is_measured() throws IOException {
         Path other = Files.writeString(directory.resolve("other.txt"), BenchCompareTest.result(7, 1, 2));
         Cli.Result result = Cli.run("bench", "--baseline", other, file);
