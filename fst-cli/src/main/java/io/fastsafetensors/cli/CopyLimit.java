@@ -8,7 +8,7 @@ import io.fastsafetensors.spi.Releases;
 import io.fastsafetensors.spi.StagingBuffer;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.Callable;
+import java.util.function.LongSupplier;
 
 /// Measures copies from the backend's fastest host memory into the device when nothing else happens: what no load that
 /// copies can exceed. Where the device is the host, each core copies memory that was touched before. Keeps staging and
@@ -77,7 +77,7 @@ public final class CopyLimit implements AutoCloseable {
 
     private double measure(long size) {
         long copies = Math.max(1, volume / SIZES.length / size / lanes.size());
-        List<Callable<Long>> tasks = new ArrayList<>();
+        List<LongSupplier> tasks = new ArrayList<>();
         lanes.forEach(lane -> tasks.add(() -> lane.copy(size, copies)));
         return ParallelTransfer.rate(tasks);
     }

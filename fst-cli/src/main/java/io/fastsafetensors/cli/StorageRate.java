@@ -6,8 +6,8 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.Callable;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.LongSupplier;
 
 /// Reads ranges of files into memory that is overwritten with each block, and does nothing with the bytes: the most that
 /// storage, or the page cache, gives. Keeps files open and memory mapped until it is closed. Used by one thread.
@@ -112,7 +112,7 @@ final class StorageRate implements AutoCloseable {
         }
         List<Block> part = blocks.subList(0, count);
         AtomicInteger next = new AtomicInteger();
-        List<Callable<Long>> tasks = new ArrayList<>();
+        List<LongSupplier> tasks = new ArrayList<>();
         for (int i = 0; i < threads; i++) {
             long buffer = (memory + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE + i * BLOCK_BYTES;
             tasks.add(() -> readBlocks(part, next, buffer));
