@@ -31,6 +31,7 @@ record BenchPage(BenchResult result, Optional<BenchResult> before, Optional<Benc
                     h2{font-size:1.2rem;margin:2.2rem 0 .6rem;break-after:avoid}
                     h3{font-size:1rem;margin:1.2rem 0 .4rem;break-after:avoid}
                     p{margin:.4rem 0;overflow-wrap:anywhere}
+                    .legend{break-after:avoid}
                     .sub,.note,.legend,figcaption{color:var(--faint)}
                     .tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(240px,1fr));gap:12px;margin:20px 0 0}
                     .tile{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:12px 16px;break-inside:avoid}
@@ -52,17 +53,18 @@ record BenchPage(BenchResult result, Optional<BenchResult> before, Optional<Benc
                     .good{color:var(--good)}.bad{color:var(--bad)}
                     dl{display:grid;grid-template-columns:minmax(6rem,max-content) minmax(0,1fr);gap:4px 16px;margin:0}
                     dt{color:var(--faint)}dd{margin:0;overflow-wrap:anywhere}
-                    @media (min-width:760px){.row{grid-template-columns:15rem minmax(0,1fr) 6.5rem;align-items:center;margin:6px 0}
+                    @media print,(min-width:760px){.row{grid-template-columns:minmax(9rem,12rem) minmax(0,1fr) 6.5rem;align-items:center;margin:6px 0}
                     .row svg{grid-column:2;grid-row:1}.row .value{grid-column:3}}
-                    @media (max-width:759px){.stack thead{display:none}.stack,.stack tbody{display:block}
+                    @media screen and (max-width:759px){.stack thead{display:none}.stack,.stack tbody{display:block}
                     .stack tr{display:grid;grid-template-columns:1fr auto;padding:8px 0;border-bottom:1px solid var(--line)}
                     .stack td{display:contents}.stack td>span{text-align:right}
                     .stack td::before{content:attr(data-name);color:var(--faint);text-align:left}
                     .stack td:first-child>span{grid-column:1/-1;text-align:left;font-weight:600}.stack td:first-child::before{content:none}}
                     @media print{:root{color-scheme:light;--page:#fff;--card:#f6f8fa;--text:#000;--faint:#444;--line:#bbb;--load:#0969da;
                     --limit:#afb8c1;--before:#bf8700;--good:#1a7f37;--bad:#cf222e;--dot:#000}
-                    *{print-color-adjust:exact;-webkit-print-color-adjust:exact}main{max-width:none;padding:0}body{font-size:11pt}
-                    .scroll{overflow:visible}tr{break-inside:avoid}}
+                    *{print-color-adjust:exact;-webkit-print-color-adjust:exact}main{max-width:none;padding:0}body{font-size:10pt}
+                    .scroll{overflow:visible}tr{break-inside:avoid}.row{margin:3px 0}.row svg{height:22px}
+                    .tile b{font-size:1.4rem}.tiles{grid-template-columns:repeat(auto-fit,minmax(150px,1fr))}}
                     """;
 
     /// The page.
@@ -177,7 +179,7 @@ record BenchPage(BenchResult result, Optional<BenchResult> before, Optional<Benc
     }
 
     private void compared(StringBuilder page, BenchComparison both) {
-        section(page, "Beside what was measured before");
+        section(page, "Next to what was measured before");
         paragraph(page, "", both.sentence());
         before.ifPresent(earlier -> paragraph(page, "note", "Before: " + earlier.fact(BenchResult.DATE) + ", fst "
                 + earlier.fact("fst") + ", Java " + earlier.fact("java") + ". Now: " + result.fact(BenchResult.DATE)

@@ -325,6 +325,9 @@ final class BenchRun implements AutoCloseable {
                 mapped += stats.mappedBytes();
             }
         }
+        if (!device.equals(Device.CPU)) {
+            CopyLimit.awaitIdleDevice();
+        }
         String how = mapped == 0 ? "none" : mapped >= bytes ? "all" : "some";
         String fact = BenchResult.MAPPED + " " + subject.name;
         facts.merge(fact, how, (before, now) -> before.equals(now) ? now : "some");

@@ -14,7 +14,7 @@ import java.util.List;
 /// statistics that the test would not reject (M. Hollander, D. A. Wolfe, E. Chicken, "Nonparametric Statistical
 /// Methods", 3rd edition, section 4.3). Where several arms are compared, p-values and intervals are corrected for their
 /// number after C. E. Bonferroni (O. J. Dunn, "Multiple Comparisons Among Means", Journal of the American Statistical
-/// Association 56 (1961), 52–64), which keeps them consistent: a difference is significant where its interval leaves out 1.
+/// Association 56 (1961), 52–64), which keeps them consistent: without ties, a difference is significant where its interval leaves out 1.
 ///
 /// @param p the probability of ranks at least as unequal where both samples are of one distribution
 /// @param corrected `p` corrected for the number of comparisons

@@ -208,7 +208,7 @@ class BenchTest {
             assertFalse(html.contains(foreign), foreign);
         }
         for (String part : List.of("prefers-color-scheme:dark", "@media print", "width=device-width", "What bounds it",
-                "How fast, of what limit", "Beside what was measured before", "too few rounds to tell",
+                "How fast, of what limit", "Next to what was measured before", "too few rounds to tell",
                 "default-src 'none'")) {
             assertTrue(html.contains(part), part);
         }
