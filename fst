@@ -176,9 +176,11 @@ else
 fi
 [[ $cache && -s $cache ]] && java+=("-XX:AOTCache=$cache")
 
-# Commands that end in a moment gain from the quick compiler; those that move gigabytes need the good one.
+# Commands that end in a moment gain from the quick compiler, and so does a load, whose bytes are moved by the kernel and
+# drivers: the good one would take the processors from it. Those that convert or digest gigabytes need the good one.
 case "${1:-} $*" in
-ls\ *--sha256* | verify\ *--digests* | load\ * | bench\ * | demo\ * | convert\ * | align\ * | split\ * | merge\ * | diff\ *) ;;
+ls\ *--sha256* | verify\ *--digests* | demo\ * | convert\ * | align\ * | split\ * | merge\ * | diff\ * | \
+    load\ *--dtype* | load\ *--dequantize* | load\ *--check-digests* | load\ *--config*) ;;
 *) java+=(-XX:TieredStopAtLevel=1) ;;
 esac
 

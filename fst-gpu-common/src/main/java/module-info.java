@@ -10,6 +10,7 @@ module io.fastsafetensors.gpu {
 
     exports io.fastsafetensors.gpu to io.fastsafetensors.backend.cuda, io.fastsafetensors.backend.cuda.gds,
             io.fastsafetensors.backend.rocm;
+    exports io.fastsafetensors.gpu.ffm to io.fastsafetensors.backend.cuda;
     exports io.fastsafetensors.gpu.kernel;
     exports io.fastsafetensors.gpu.nccl to io.fastsafetensors.backend.cuda, io.fastsafetensors.backend.rocm;
     exports io.fastsafetensors.gpu.nccl.ffm to io.fastsafetensors.backend.cuda, io.fastsafetensors.backend.rocm;

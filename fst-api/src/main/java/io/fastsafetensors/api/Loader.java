@@ -240,8 +240,8 @@ public interface Loader extends AutoCloseable {
     /// Which backend serves it, why, and why the others do not.
     BackendChoice backend();
 
-    /// Gives back the memory that is kept for the next load and that no load is using: device memory, page-locked slots, and
-    /// mappings of files that were loaded by [TransferPath#MAPPED]. The next load makes them again.
+    /// Gives back the memory that is kept for the next load and that no load is using: device memory, page-locked slots,
+    /// mappings of files that were loaded by [TransferPath#MAPPED], and parsed headers. The next load makes them again.
     ///
     /// @throws IllegalStateException if the loader is closed
     void trim();

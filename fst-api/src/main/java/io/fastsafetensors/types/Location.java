@@ -151,6 +151,10 @@ public final class Location {
         if (path == null || !isLocal()) {
             throw new IllegalStateException(this + " is no path of the default file system");
         }
+        if (path.isAbsolute() && isAscii(address)) {
+            // The common case without the making of a URI.
+            return address.getBytes(StandardCharsets.US_ASCII);
+        }
         byte[] bytes = Percent.decode(path.toUri().getRawPath());
         // A URI says of a directory that it is one.
         int length = bytes.length;
@@ -205,7 +209,12 @@ public final class Location {
     }
 
     private static boolean isAscii(String name) {
-        return name.chars().allMatch(c -> c < 128);
+        for (int i = 0; i < name.length(); i++) {
+            if (name.charAt(i) >= 128) {
+                return false;
+            }
+        }
+        return true;
     }
 
     private static boolean endsWith(byte[] path, byte[] name) {

@@ -76,9 +76,8 @@ final class LoadCommand implements Command {
                     Diagnostics.evict(path, loader.options().open());
                 }
                 bar.restart();
-                long start = System.nanoTime();
                 Loaded loaded = inBatches ? stream(loader, path) : load(loader, path);
-                rounds.add(new LoadReport.Round((System.nanoTime() - start) / 1e9, cached, loaded.stats()));
+                rounds.add(new LoadReport.Round(loaded.seconds(), cached, loaded.stats()));
                 if (i == 0) {
                     OpenFlags.tell("load", loaded.checkpoint(), screen);
                     Conversions.warn("load", loaded.checkpoint(), loader.options(), screen);
@@ -101,23 +100,33 @@ final class LoadCommand implements Command {
     }
 
     /// The result of one load.
-    private record Loaded(Checkpoint checkpoint, LoadStats stats) {
+    ///
+    /// @param seconds from the call to the last byte; to give the memory back afterwards is no part of it
+    private record Loaded(Checkpoint checkpoint, LoadStats stats, double seconds) {
     }
 
     private static Loaded load(Loader loader, Location path) {
+        long start = System.nanoTime();
         try (Weights weights = loader.load(path)) {
             weights.awaitAll();
-            return new Loaded(weights.checkpoint(), weights.stats());
+            double seconds = secondsSince(start);
+            return new Loaded(weights.checkpoint(), weights.stats(), seconds);
         }
     }
 
     private static Loaded stream(Loader loader, Location path) {
+        long start = System.nanoTime();
         try (TensorStream stream = loader.stream(path)) {
             for (Tensor tensor : stream) {
                 tensor.close();
             }
-            return new Loaded(stream.checkpoint(), stream.stats());
+            double seconds = secondsSince(start);
+            return new Loaded(stream.checkpoint(), stream.stats(), seconds);
         }
+    }
+
+    private static double secondsSince(long start) {
+        return (System.nanoTime() - start) / 1e9;
     }
 
     /// How much of a checkpoint is in the page cache, −1 if unknown.

@@ -25,7 +25,11 @@ final class RawArguments {
 
     /// The arguments as they were passed. They are the last ones of this process's command line.
     static String[] exact(String[] args) {
-        if (Arrays.stream(args).noneMatch(RawArguments::mayHaveLost)) {
+        boolean lost = false;
+        for (String argument : args) {
+            lost |= mayHaveLost(argument);
+        }
+        if (!lost) {
             return args;
         }
         try {
@@ -57,8 +61,17 @@ final class RawArguments {
 
     // A charset puts one of these in place of what it cannot say.
     private static boolean mayHaveLost(String argument) {
-        return argument.indexOf('\uFFFD') >= 0 || argument.indexOf('?') >= 0
-                || argument.chars().anyMatch(c -> c > 127);
+        return argument.indexOf('?') >= 0 || !isAscii(argument);
+    }
+
+    // A loop: a stream takes classes into every start of the command.
+    private static boolean isAscii(String text) {
+        for (int i = 0; i < text.length(); i++) {
+            if (text.charAt(i) > 127) {
+                return false;
+            }
+        }
+        return true;
     }
 
     private static String decode(byte[] word) {
@@ -75,7 +88,7 @@ final class RawArguments {
 
     /// The path that such text means.
     static Path path(String text) {
-        if (text.chars().allMatch(c -> c < 128)) {
+        if (isAscii(text)) {
             return Path.of(text);
         }
         byte[] bytes = encode(text);
@@ -121,7 +134,7 @@ final class RawArguments {
 
     /// The text for people: bytes that are no text as `\xNN`.
     static String shown(String text) {
-        if (text.chars().noneMatch(c -> c >= LONE + 0x80 && c <= LONE + 0xff)) {
+        if (isAscii(text) || text.chars().noneMatch(c -> c >= LONE + 0x80 && c <= LONE + 0xff)) {
             return text;
         }
         StringBuilder shown = new StringBuilder();

@@ -187,7 +187,8 @@ final class CoreLoader implements Loader {
     ///
     /// @throws io.fastsafetensors.error.TensorNotFoundException if a digest is given for a tensor that is not there
     private ParsedCheckpoint open(LoadTarget target, CheckpointFiles files, SourceFiles sources) {
-        ParsedCheckpoint checkpoint = CheckpointReader.open(files, sources, options.open(), target.threads()::run);
+        ParsedCheckpoint checkpoint =
+                CheckpointReader.open(files, sources, options.open(), target.parsed(), target.threads()::run);
         for (String name : options.digests().tensors().keySet()) {
             checkpoint.info(name);
         }

@@ -75,7 +75,7 @@ public final class CoreLoaderProvider implements LoaderProvider {
 
     @Override
     public Checkpoint open(Location checkpoint, OpenOptions options) {
-        try (Storages storages = Storages.open(options.storage());
+        try (Storages storages = Storages.forHeaders(options.storage());
                 SourceFiles sources = SourceFiles.closedAtOnce(storages)) {
             return CheckpointReader.open(CheckpointFiles.resolve(checkpoint, sources, options), sources, options);
         }

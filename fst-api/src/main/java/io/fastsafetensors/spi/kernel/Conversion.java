@@ -6,7 +6,7 @@ import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 
 /// Converts elements of one dtype to another, run by run. Stateless but for tables; shared by all threads.
-abstract sealed class Conversion permits Conversion.General, HotConversion {
+abstract sealed class Conversion permits Conversion.General, HotConversion, PackedConversion, WideConversion {
     private static final Map<Pair, Conversion> MADE = new ConcurrentHashMap<>();
 
     private final int sourceBits;
@@ -20,7 +20,10 @@ abstract sealed class Conversion permits Conversion.General, HotConversion {
     /// The way of a pair of different dtypes without C64; made at the first question.
     static Conversion of(DType from, DType to) {
         return MADE.computeIfAbsent(new Pair(from, to),
-                pair -> HotConversion.serves(from, to) ? new HotConversion(from, to) : new General(from, to));
+                pair -> HotConversion.serves(from, to) ? new HotConversion(from, to)
+                        : WideConversion.serves(from, to) ? new WideConversion(from, to)
+                                : PackedConversion.serves(from, to) ? new PackedConversion(from, to)
+                                        : new General(from, to));
     }
 
     /// Converts any number of consecutive elements.
@@ -42,7 +45,7 @@ abstract sealed class Conversion permits Conversion.General, HotConversion {
     private record Pair(DType from, DType to) {
     }
 
-    /// Any pair: element by element, by a table where the source has at most 8 bits.
+    /// The pairs that are left, from at most 8 bits to 64, or to less than 8 from less than 8: by a table.
     static final class General extends Conversion {
         private final int from;
         private final int to;

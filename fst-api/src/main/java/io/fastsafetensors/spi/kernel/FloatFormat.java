@@ -178,9 +178,10 @@ final class FloatFormat {
         return magnitude | sign;
     }
 
-    /// The vector code from F32, for formats of 8 or 16 bits with a sign and a bias below BF16's.
+    /// The vector code from F32, for formats of at most 16 bits with a sign and a bias below BF16's.
     Narrowing narrowing() {
         return new Narrowing(Long.SIZE - Long.numberOfLeadingZeros(sign), mantissaBits, bias, (int) overflow,
-                (int) nan, special == Special.IEEE, special != Special.NAN_FOR_NEGATIVE_ZERO);
+                (int) nan, special == Special.IEEE, special != Special.NAN_FOR_NEGATIVE_ZERO,
+                special == Special.IEEE || special == Special.ONE_NAN_A_SIGN);
     }
 }

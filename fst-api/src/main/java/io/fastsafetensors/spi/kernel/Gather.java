@@ -6,7 +6,9 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED;
 import static java.lang.foreign.ValueLayout.JAVA_SHORT_UNALIGNED;
 
 import io.fastsafetensors.spi.Strided;
+import io.fastsafetensors.types.DType;
 import java.lang.foreign.MemorySegment;
+import org.jspecify.annotations.Nullable;
 
 /// Walks a strided view in order and writes its elements one after another. Used by one thread.
 ///
@@ -78,6 +80,16 @@ final class Gather {
         return run;
     }
 
+    /// Gathers all of the view where that is done part by part; null where it is walked.
+    ///
+    /// @param conversion what makes `to` of the elements; null if they stay what they are
+    @Nullable
+    Transposition transposition(@Nullable Conversion conversion, DType to) {
+        int contiguous = Transposition.contiguous(size, dims, steps, rank);
+        return contiguous == 0 ? null
+                : new Transposition(size, dims, steps, rank, contiguous, line, conversion, to);
+    }
+
     /// Writes the next elements of the walk to consecutive places.
     ///
     /// @param at the byte in the target
@@ -114,28 +126,78 @@ final class Gather {
             MemorySegment.copy(source, from, target, to, run * size);
             return;
         }
+        // Elements of one call, so that the loops below count in ints.
+        long most = 1 << 20;
+        for (long done = 0; done < run; done += most) {
+            int count = (int) Math.min(most, run - done);
+            strided(source, from + done * step, step, target, to + done * size, count);
+        }
+    }
+
+    /// C2 leaves out the checks of bounds where it sees the step as a constant.
+    private void strided(MemorySegment source, long from, long step, MemorySegment target, long to, int count) {
         switch (size) {
             case 1 -> {
-                for (long i = 0; i < run; i++) {
-                    target.set(JAVA_BYTE, to + i, source.get(JAVA_BYTE, from + i * step));
+                if (step == -1) {
+                    bytes(source, from, -1, target, to, count);
+                } else if (step == 2) {
+                    bytes(source, from, 2, target, to, count);
+                } else {
+                    bytes(source, from, step, target, to, count);
                 }
             }
             case 2 -> {
-                for (long i = 0; i < run; i++) {
-                    target.set(JAVA_SHORT_UNALIGNED, to + 2 * i, source.get(JAVA_SHORT_UNALIGNED, from + i * step));
+                if (step == -2) {
+                    shorts(source, from, -2, target, to, count);
+                } else if (step == 4) {
+                    shorts(source, from, 4, target, to, count);
+                } else {
+                    shorts(source, from, step, target, to, count);
                 }
             }
             case 4 -> {
-                for (long i = 0; i < run; i++) {
-                    target.set(JAVA_INT_UNALIGNED, to + 4 * i, source.get(JAVA_INT_UNALIGNED, from + i * step));
+                if (step == -4) {
+                    ints(source, from, -4, target, to, count);
+                } else if (step == 8) {
+                    ints(source, from, 8, target, to, count);
+                } else {
+                    ints(source, from, step, target, to, count);
                 }
             }
             case 8 -> {
-                for (long i = 0; i < run; i++) {
-                    target.set(JAVA_LONG_UNALIGNED, to + 8 * i, source.get(JAVA_LONG_UNALIGNED, from + i * step));
+                if (step == -8) {
+                    longs(source, from, -8, target, to, count);
+                } else if (step == 16) {
+                    longs(source, from, 16, target, to, count);
+                } else {
+                    longs(source, from, step, target, to, count);
                 }
             }
             default -> throw new AssertionError(size);
+        }
+    }
+
+    private static void bytes(MemorySegment source, long from, long step, MemorySegment target, long to, int count) {
+        for (int i = 0; i < count; i++) {
+            target.set(JAVA_BYTE, to + i, source.get(JAVA_BYTE, from + i * step));
+        }
+    }
+
+    private static void shorts(MemorySegment source, long from, long step, MemorySegment target, long to, int count) {
+        for (int i = 0; i < count; i++) {
+            target.set(JAVA_SHORT_UNALIGNED, to + 2L * i, source.get(JAVA_SHORT_UNALIGNED, from + i * step));
+        }
+    }
+
+    private static void ints(MemorySegment source, long from, long step, MemorySegment target, long to, int count) {
+        for (int i = 0; i < count; i++) {
+            target.set(JAVA_INT_UNALIGNED, to + 4L * i, source.get(JAVA_INT_UNALIGNED, from + i * step));
+        }
+    }
+
+    private static void longs(MemorySegment source, long from, long step, MemorySegment target, long to, int count) {
+        for (int i = 0; i < count; i++) {
+            target.set(JAVA_LONG_UNALIGNED, to + 8L * i, source.get(JAVA_LONG_UNALIGNED, from + i * step));
         }
     }
 }

@@ -66,12 +66,17 @@ public final class HostKernels implements Kernels {
     static void gather(MemorySegment source, long sourceAt, DType from, Strided view, MemorySegment target,
             long targetAt, DType to, long elements) {
         Gather walk = new Gather(view, from.bits() / 8, sourceAt);
-        if (from == to) {
-            int merged = walk.widen();
+        int merged = from == to ? walk.widen() : 1;
+        Conversion conversion = from == to ? null : Conversion.of(from, to);
+        Transposition transposition = walk.transposition(conversion, to);
+        if (transposition != null) {
+            transposition.run(source, target, targetAt);
+            return;
+        }
+        if (conversion == null) {
             walk.next(source, target, targetAt, elements / merged);
             return;
         }
-        Conversion conversion = Conversion.of(from, to);
         if (walk.isContiguous()) {
             conversion.convert(source, walk.start(), target, targetAt, elements);
             return;

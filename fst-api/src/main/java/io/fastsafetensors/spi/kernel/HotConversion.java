@@ -6,13 +6,18 @@ import java.util.EnumSet;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
-/// The common pairs: from F32, BF16 and F16 to each other and to the 8-bit floats, from every 8-bit dtype to every
-/// dtype of 8 to 32 bits, and F64 → F32. A run is loaded as F32 (8-bit elements: as the result, by a table), rounded
-/// in place and stored.
+/// The pairs whose elements pass through int lanes: from every dtype of 16 bits and more to every float narrower than F32,
+/// from all of these but U64 to F32, and from every 8-bit dtype to every one of at most 32 bits. A run is loaded as F32 (8-bit
+/// elements: as the result, by a table), rounded in place and stored.
+///
+/// What F32 cannot tell (F64, integers of 32 and 64 bits) is loaded *rounded to odd*: cut off, with the last bit set if
+/// anything was lost. Rounding that to two bits less or more, which all narrower floats are, gives what rounding the
+/// element itself does.
 final class HotConversion extends Conversion {
-    private static final Set<DType> SOURCES = EnumSet.of(DType.F32, DType.BF16, DType.F16);
-    private static final Set<DType> NARROW = EnumSet.of(DType.F16, DType.F8_E4M3, DType.F8_E5M2, DType.F8_E4M3FNUZ,
-            DType.F8_E5M2FNUZ);
+    private static final Set<DType> NARROWER = EnumSet.of(DType.BF16, DType.F16, DType.F8_E4M3, DType.F8_E5M2,
+            DType.F8_E4M3FNUZ, DType.F8_E5M2FNUZ, DType.F8_E8M0, DType.F6_E2M3, DType.F6_E3M2, DType.F4);
+    private static final Set<DType> TO_F32 = EnumSet.of(DType.BF16, DType.F16, DType.F64, DType.I16, DType.U16,
+            DType.I32, DType.U32, DType.I64);
 
     private final DType from;
     private final DType to;
@@ -25,15 +30,15 @@ final class HotConversion extends Conversion {
         this.to = to;
         this.table = from.bits() == 8 ? intTable(new Recode(from, to)) : new int[0];
         FloatFormat format = FloatFormat.of(to);
-        this.narrowing = format != null && NARROW.contains(to) ? format.narrowing() : null;
+        this.narrowing = format != null && NARROWER.contains(to) && to != DType.BF16 && to != DType.F8_E8M0
+                ? format.narrowing() : null;
     }
 
     static boolean serves(DType from, DType to) {
         if (from.bits() == 8) {
-            return to.bits() >= 8 && to.bits() <= 32;
+            return to.bits() <= 32;
         }
-        return SOURCES.contains(from) ? SOURCES.contains(to) || NARROW.contains(to)
-                : from == DType.F64 && to == DType.F32;
+        return from.bits() > 8 && (NARROWER.contains(to) || (to == DType.F32 && TO_F32.contains(from)));
     }
 
     @Override
@@ -48,6 +53,8 @@ final class HotConversion extends Conversion {
             round(scratch, count);
         }
         switch (to.bits()) {
+            case 4 -> HotLoops.storeNibbles(lanes, target, targetAt, count);
+            case 6 -> HotLoops.storeSixBits(lanes, target, targetAt, count);
             case 8 -> HotLoops.storeBytes(lanes, target, targetAt, count);
             case 16 -> HotLoops.storeShorts(lanes, target, targetAt, count);
             default -> HotLoops.storeInts(lanes, target, targetAt, count);
@@ -56,17 +63,21 @@ final class HotConversion extends Conversion {
 
     private void loadF32(Scratch scratch, MemorySegment source, long at, int count) {
         switch (from) {
-            case F32 -> HotLoops.loadInts(source, at, scratch.lanes, count);
-            case F64 -> HotLoops.loadF64AsF32(source, at, scratch.lanes, count);
-            case BF16 -> {
-                HotLoops.loadShorts(source, at, scratch.lanes, count);
-                HotLoops.bf16ToF32(scratch.lanes, count);
+            case F32, F16, BF16 -> HotLoops.loadFloats(from, scratch, source, at, count);
+            case F64 -> {
+                if (to == DType.F32) {
+                    HotLoops.loadF64AsF32(source, at, scratch.lanes, count);
+                } else {
+                    HotLoops.loadF64AsOddF32(source, at, scratch.lanes, count);
+                }
             }
-            case F16 -> {
-                HotLoops.loadShorts(source, at, scratch.lanes, count);
-                HotLoops.f16ToF32(scratch, count);
+            default -> {
+                if (to == DType.F32) {
+                    HotLoops.loadIntegersAsF32(from, scratch, source, at, count);
+                } else {
+                    HotLoops.loadIntegersAsOddF32(from, scratch, source, at, count);
+                }
             }
-            default -> throw new AssertionError(from);
         }
     }
 
@@ -75,6 +86,8 @@ final class HotConversion extends Conversion {
             narrowing.apply(scratch, count);
         } else if (to == DType.BF16) {
             HotLoops.f32ToBf16(scratch.lanes, count);
+        } else if (to == DType.F8_E8M0) {
+            HotLoops.f32ToE8m0(scratch.lanes, count);
         }
     }
 

@@ -1,7 +1,7 @@
 package io.fastsafetensors.spi.kernel;
 
-/// F32 → one float format of 8 or 16 bits, in vector code; the formats differ in nothing but these numbers. Not for
-/// BF16, whose subnormals are F32's.
+/// F32 → one float format of at most 16 bits, in vector code; the formats differ in nothing but these numbers. Not for
+/// BF16, whose subnormals are F32's, and not for F8_E8M0, which has none.
 final class Narrowing {
     private static final int F32_MANTISSA_BITS = 23;
     private static final int F32_BIAS = 127;
@@ -20,13 +20,17 @@ final class Narrowing {
     private final int payload;
     /// All ones where negative zero exists.
     private final int signedZero;
+    /// All ones where NaN has a sign.
+    private final int signedNan;
 
     /// @param bits of the target's elements
     /// @param overflow what is too large becomes this
     /// @param nan the bits of the quiet NaN
     /// @param payloads whether NaN has more bits
     /// @param signedZero whether there is a negative zero
-    Narrowing(int bits, int mantissaBits, int bias, int overflow, int nan, boolean payloads, boolean signedZero) {
+    /// @param signedNan whether NaN has a sign
+    Narrowing(int bits, int mantissaBits, int bias, int overflow, int nan, boolean payloads, boolean signedZero,
+            boolean signedNan) {
         this.shift = F32_MANTISSA_BITS - mantissaBits;
         this.signShift = Integer.SIZE - bits;
         this.sign = 1 << (bits - 1);
@@ -37,6 +41,7 @@ final class Narrowing {
         this.nan = nan;
         this.payload = payloads ? (1 << mantissaBits) - 1 : 0;
         this.signedZero = signedZero ? -1 : 0;
+        this.signedNan = signedNan ? -1 : 0;
     }
 
     /// F32 in [Scratch#lanes] → the target's elements in the low bits of each lane.
@@ -45,7 +50,7 @@ final class Narrowing {
         roundSubnormals(scratch.floats, scratch.other, units, count);
         // Fields as locals, so that C2 sees that they do not change.
         narrow(scratch.lanes, scratch.other, count, shift, signShift, sign, smallestNormal, rebias, overflow, nan,
-                payload, signedZero);
+                payload, signedZero, signedNan);
     }
 
     /// In units of the target's smallest number. Adding and subtracting 1.5·2^23 rounds to an integer, ties to even.
@@ -58,7 +63,7 @@ final class Narrowing {
     }
 
     private static void narrow(int[] lanes, int[] subnormals, int count, int shift, int signShift, int sign,
-            int smallestNormal, int rebias, int overflow, int nan, int payload, int signedZero) {
+            int smallestNormal, int rebias, int overflow, int nan, int payload, int signedZero, int signedNan) {
         for (int i = 0; i < count; i++) {
             int x = lanes[i];
             int magnitude = x & 0x7FFF_FFFF;
@@ -67,7 +72,7 @@ final class Narrowing {
             int normal = (magnitude - rebias + (magnitude >>> shift & 1)) >>> shift;
             int number = Math.min((normal & ~isSubnormal) | (subnormals[i] & isSubnormal), overflow);
             int quiet = (magnitude >>> shift & payload) | nan;
-            int minus = x >>> signShift & sign & (-number >> 31 | signedZero);
+            int minus = x >>> signShift & sign & (-number >> 31 | signedZero) & (~isNan | signedNan);
             lanes[i] = (number & ~isNan) | (quiet & isNan) | minus;
         }
     }

@@ -5,6 +5,7 @@ import static java.lang.foreign.ValueLayout.JAVA_INT_UNALIGNED;
 import static java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED;
 import static java.lang.foreign.ValueLayout.JAVA_SHORT_UNALIGNED;
 
+import io.fastsafetensors.types.DType;
 import java.lang.foreign.MemorySegment;
 
 /// Elements of 4 to 64 bits in memory ↔ one a long. Sub-byte elements are packed from the low bits up: two to a byte,
@@ -46,6 +47,24 @@ final class Packing {
             }
             case 64 -> MemorySegment.copy(source, JAVA_LONG_UNALIGNED, at, out, 0, count);
             default -> throw new AssertionError(bits);
+        }
+    }
+
+    /// Reads `count` integers of 16 to 64 bits; those of U64 as they are, all others with their value.
+    static void loadIntegers(DType from, MemorySegment source, long at, long[] out, int count) {
+        switch (from) {
+            case I16 -> {
+                for (int i = 0; i < count; i++) {
+                    out[i] = source.get(JAVA_SHORT_UNALIGNED, at + 2L * i);
+                }
+            }
+            case I32 -> {
+                for (int i = 0; i < count; i++) {
+                    out[i] = source.get(JAVA_INT_UNALIGNED, at + 4L * i);
+                }
+            }
+            case U16, U32, I64, U64 -> load(from.bits(), source, at, out, count);
+            default -> throw new AssertionError(from);
         }
     }
 

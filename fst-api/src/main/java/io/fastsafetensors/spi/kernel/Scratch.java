@@ -2,6 +2,7 @@ package io.fastsafetensors.spi.kernel;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import org.jspecify.annotations.Nullable;
 
 /// One thread's arrays for one run of elements, small enough for the first-level cache. Allocated at a thread's first
 /// kernel, so that the data path allocates nothing.
@@ -18,6 +19,8 @@ final class Scratch {
     /// A second set of [#lanes].
     final int[] other = new int[RUN];
     final float[] floats = new float[RUN];
+    /// Elements of a part of a matrix on their way to its transpose; made by the thread's first one.
+    private long @Nullable [] tile;
     /// Gathered elements. Native as buffers are, so that the loops see one kind of segment.
     final MemorySegment gathered = Arena.ofAuto().allocate((long) RUN * Long.BYTES, Long.BYTES);
 
@@ -32,9 +35,24 @@ final class Scratch {
         return MINE.get();
     }
 
+    /// Memory for [Transposition#TILE] elements.
+    long[] tile() {
+        long[] mine = tile;
+        if (mine == null) {
+            mine = new long[Transposition.TILE];
+            tile = mine;
+        }
+        return mine;
+    }
+
     /// The bits of [#lanes] become [#floats]. C2 vectorises this copy, but not `Float.intBitsToFloat`.
     void lanesToFloats(int count) {
         MemorySegment.copy(lanesView, 0, floatsView, 0, (long) count * Float.BYTES);
+    }
+
+    /// The bits of [#floats] become [#lanes].
+    void floatsToLanes(int count) {
+        MemorySegment.copy(floatsView, 0, lanesView, 0, (long) count * Float.BYTES);
     }
 
     /// The bits of [#floats] become [#other].

@@ -5,6 +5,7 @@ import io.fastsafetensors.backend.cuda.driver.CudaDriver.Event;
 import io.fastsafetensors.gpu.AlignedBlock;
 import io.fastsafetensors.gpu.EventPool;
 import io.fastsafetensors.gpu.NativeMemory;
+import io.fastsafetensors.gpu.ffm.PageLibCFfm;
 import io.fastsafetensors.spi.CopyStream;
 import io.fastsafetensors.spi.DeviceBuffer;
 import io.fastsafetensors.spi.DeviceInfo;
@@ -50,7 +51,8 @@ final class CudaBackend implements ContextBackend {
         this.registersHostMemory = registersHostMemory;
         this.lifetime = Lifetime.of("the backend of " + info.device(), this::release);
         this.deviceMemory = new DeviceMemory(context, info.totalBytes(), mostKept);
-        this.pinnedMemory = new PinnedMemory(context, lifetime);
+        this.pinnedMemory = new PinnedMemory(context, lifetime,
+                registersHostMemory ? Optional.of(new PageLibCFfm()) : Optional.empty());
         this.events = CudaFence.pool(context);
         this.module = new KernelModule(context);
         this.kernels = new CudaKernels(context, module, lifetime);

@@ -6,12 +6,16 @@ import io.fastsafetensors.error.Where;
 import io.fastsafetensors.gpu.AlignedBlock;
 import io.fastsafetensors.gpu.HostBytes;
 import io.fastsafetensors.gpu.NativeMemory;
+import io.fastsafetensors.gpu.PopulatedPages;
+import io.fastsafetensors.gpu.ffm.PageLibC;
 import io.fastsafetensors.spi.HostRegistration;
 import io.fastsafetensors.spi.StagingBuffer;
 import io.fastsafetensors.spi.base.Lifetime;
 import java.lang.foreign.MemorySegment;
+import java.util.Optional;
 
-/// Page-locked host memory of one backend: allocated in whole pages, or the caller's own, registered.
+/// Page-locked host memory of one backend, in whole pages: large blocks are mapped on huge pages and registered, which
+/// takes a fraction of the time that the driver's allocation does; others are allocated, or the caller's own, registered.
 final class PinnedMemory {
     private static final long PAGE = 4096;
     /// As far as sizes go when they are rounded up.
@@ -24,9 +28,12 @@ final class PinnedMemory {
     private final CudaContext context;
     private final CudaDriver driver;
     private final Lifetime backend;
+    private final Optional<PageLibC> libc;
 
     /// @param backend the backend's lifetime
-    PinnedMemory(CudaContext context, Lifetime backend) {
+    /// @param libc maps large blocks; empty where the driver registers no memory
+    PinnedMemory(CudaContext context, Lifetime backend, Optional<PageLibC> libc) {
+        this.libc = libc;
         this.context = context;
         this.driver = context.driver();
         this.backend = backend;
@@ -37,8 +44,37 @@ final class PinnedMemory {
     /// @throws OutOfDeviceMemoryException if the host has not that much to lock
     StagingBuffer allocate(long bytes) {
         long pages = Math.clamp(bytes, 1, LARGEST) + PAGE - 1 & -PAGE;
+        if (libc.isPresent() && pages >= PopulatedPages.HUGE_PAGE && pages < PIECE) {
+            Optional<StagingBuffer> registered = allocateRegistered(libc.get(), pages, bytes);
+            if (registered.isPresent()) {
+                return registered.get();
+            }
+        }
         AlignedBlock block = AlignedBlock.allocate(pages, PAGE, size -> allocate(size, bytes), this::free);
         return NativeMemory.staging(backend, block.address(), bytes, () -> free(block.base()));
+    }
+
+    /// Empty where the kernel or the driver refuses: then the driver's own allocation says why.
+    private Optional<StagingBuffer> allocateRegistered(PageLibC pageLibC, long pages, long bytes) {
+        PopulatedPages mapped = PopulatedPages.map(pageLibC, pages).orElse(null);
+        if (mapped == null) {
+            return Optional.empty();
+        }
+        int result = context.query(
+                () -> driver.cuMemHostRegister(mapped.address(), pages, CudaDriver.CU_MEMHOSTREGISTER_PORTABLE));
+        if (result != CudaDriver.CUDA_SUCCESS) {
+            mapped.unmap(pageLibC);
+            return Optional.empty();
+        }
+        return Optional.of(NativeMemory.staging(backend, mapped.address(), bytes, () -> {
+            // What the driver does not give up may still be read by the device: then it stays mapped.
+            unregister(mapped.address());
+            mapped.unmap(pageLibC);
+        }));
+    }
+
+    private void unregister(long address) {
+        context.run("cuMemHostUnregister", () -> driver.cuMemHostUnregister(address));
     }
 
     private void free(long address) {
@@ -82,6 +118,6 @@ final class PinnedMemory {
                     ? ", read-only" : "") + ";" + ADVICE);
         }
         return NativeMemory.registration(backend, bytes,
-                () -> context.run("cuMemHostUnregister", () -> driver.cuMemHostUnregister(address)));
+                () -> unregister(address));
     }
 }

@@ -9,10 +9,15 @@ import io.fastsafetensors.error.BackendException;
 import io.fastsafetensors.error.OutOfDeviceMemoryException;
 import io.fastsafetensors.spi.DeviceBuffer;
 import io.fastsafetensors.spi.StagingBuffer;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -56,6 +61,40 @@ class DriverMemoryTest {
                 assertEquals(bytes, staging.segment().fill((byte) 1).byteSize());
                 assertTrue(staging.isPageLocked());
             }
+        }
+    }
+
+    @Test
+    void large_staging_memory_is_populated_pages_that_are_registered() {
+        long bytes = (6L << 20) + 5000;
+        long before = mappedAnonymously();
+        for (int i = 0; i < 100; i++) {
+            try (StagingBuffer staging = backend.allocateStaging(bytes)) {
+                assertEquals(0, staging.segment().address() % 4096);
+                assertEquals(bytes, staging.segment().fill((byte) i).byteSize());
+                assertTrue(staging.isPageLocked());
+                assertEquals(Map.of("contexts", 1, "registrations", 1), driver.left());
+            }
+        }
+        // Of 800 MiB that were mapped nothing stays.
+        assertTrue(mappedAnonymously() - before < 400L << 20);
+    }
+
+    @Test
+    void staging_memory_that_cannot_be_registered_is_allocated_by_the_driver() {
+        driver.fail("cuMemHostRegister", 1, 801);
+        try (StagingBuffer staging = backend.allocateStaging(6L << 20)) {
+            staging.segment().fill((byte) 1);
+            assertEquals(Map.of("contexts", 1, "pinned", 1), driver.left());
+        }
+    }
+
+    private static long mappedAnonymously() {
+        try (Stream<String> lines = Files.lines(Path.of("/proc/self/status"))) {
+            return lines.filter(line -> line.startsWith("VmSize:"))
+                    .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", "")) << 10).findFirst().orElseThrow();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
         }
     }
 

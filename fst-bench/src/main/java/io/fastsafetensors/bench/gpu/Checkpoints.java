@@ -141,8 +141,13 @@ final class Checkpoints implements AutoCloseable {
 
     /// As many bytes in `count` tensors of one size in one file.
     Path small(int count) {
+        return tiny(count, bytes / count);
+    }
+
+    /// Tensors of `each` bytes in one file.
+    Path tiny(int count, long each) {
         SafetensorsFixture file = SafetensorsFixture.create().dataStart(0, 8);
-        long elements = Math.max(1, bytes / count / DType.BF16.byteSize(1));
+        long elements = Math.max(1, each / DType.BF16.byteSize(1));
         for (int i = 0; i < count; i++) {
             file.tensor("model.layers." + i + ".weight", DType.BF16, Shape.of(elements), Content.hole());
         }

@@ -31,6 +31,7 @@ public final class GpuBench {
     private static Map<String, Section> sections() {
         Map<String, Section> sections = new LinkedHashMap<>();
         sections.put("warm", new WarmSection());
+        sections.put("together", new TogetherSection());
         sections.put("first", new FirstLoadSection());
         sections.put("process", new ProcessSection());
         sections.put("cold", new ColdSection());

@@ -28,6 +28,10 @@ final class BlockProduct {
     private static final int BF16_OVERFLOW = 0x7F7F_8000;
     private static final int F16_OVERFLOW = 0x477F_F000;
 
+    /// Elements that are multiplied together; an even number.
+    private static final int CHUNK = 2048;
+    private static final ThreadLocal<Scratch> SCRATCH = ThreadLocal.withInitial(Scratch::new);
+
     private final DType from;
     private final DType to;
     private final float[] table;
@@ -77,74 +81,102 @@ final class BlockProduct {
     void multiply(MemorySegment source, long sourceAt, MemorySegment scales, long firstScale, ScaleGrid grid,
             long first,
             MemorySegment target, long targetAt, long count, LongAdder overflows) {
+        Scratch scratch = SCRATCH.get();
         long beyond = 0;
-        for (long done = 0; done < count;) {
-            int run = (int) Math.min(Math.min(grid.run(first + done), count - done), 1 << 20);
-            float scale = scales.getAtIndex(FLOAT, grid.scaleOf(first + done) - firstScale);
-            long out = targetAt + done * to.bits() / 8;
-            beyond += from == DType.F4 ? nibbles(source, sourceAt, done, scale, target, out, run)
-                    : bytes(source, sourceAt + done, scale, target, out, run);
-            done += run;
+        for (long done = 0; done < count; done += CHUNK) {
+            int chunk = (int) Math.min(CHUNK, count - done);
+            if (from == DType.F4) {
+                nibbles(source, sourceAt + done / 2, table, scratch.values, chunk);
+            } else {
+                bytes(source, sourceAt + done, table, scratch.values, chunk);
+            }
+            for (int at = 0; at < chunk;) {
+                long element = first + done + at;
+                int run = (int) Math.min(grid.run(element), chunk - at);
+                float scale = scales.getAtIndex(FLOAT, grid.scaleOf(element) - firstScale);
+                if (mayOverflow(scale)) {
+                    beyond += beyond(scratch.values, at, at + run, scale, overflowBits());
+                }
+                scale(scratch.values, at, at + run, scale);
+                at += run;
+            }
+            round(scratch, chunk);
+            store(scratch.bits, target, targetAt + done * to.bits() / 8, chunk);
         }
         if (beyond > 0) {
             overflows.add(beyond);
         }
     }
 
-    /// One loop for each result, so that what the result is is not asked for each element.
-    ///
-    /// @return how many finite products became infinite
-    private int bytes(MemorySegment source, long at, float scale, MemorySegment target, long out, int run) {
+    /// One thread's arrays for one chunk, small enough for the first-level cache. Each step is a loop of its own: C2 makes
+    /// vector code of loops that do one thing with elements of one width.
+    private static final class Scratch {
+        private final float[] values = new float[CHUNK];
+        private final int[] bits = new int[CHUNK];
+        private final short[] halves = new short[CHUNK];
+        private final MemorySegment valuesView = MemorySegment.ofArray(values);
+        private final MemorySegment bitsView = MemorySegment.ofArray(bits);
+    }
+
+    private static void bytes(MemorySegment source, long at, float[] table, float[] values, int count) {
+        for (int i = 0; i < count; i++) {
+            values[i] = table[source.get(ValueLayout.JAVA_BYTE, at + i) & 0xFF];
+        }
+    }
+
+    /// The first element is in the low half of a byte; the last byte may have one element only.
+    private static void nibbles(MemorySegment source, long at, float[] table, float[] values, int count) {
+        for (int i = 0; i < count >> 1; i++) {
+            int pair = source.get(ValueLayout.JAVA_BYTE, at + i);
+            values[2 * i] = table[pair & 0xF];
+            values[2 * i + 1] = table[pair >> 4 & 0xF];
+        }
+        if ((count & 1) != 0) {
+            values[count - 1] = table[source.get(ValueLayout.JAVA_BYTE, at + (count >> 1)) & 0xF];
+        }
+    }
+
+    private static void scale(float[] values, int from, int to, float scale) {
+        for (int i = from; i < to; i++) {
+            values[i] *= scale;
+        }
+    }
+
+    /// @return how many finite products of these values are beyond the result's numbers
+    private static int beyond(float[] values, int from, int to, float scale, int limit) {
         int beyond = 0;
-        switch (to) {
-            case BF16 -> {
-                for (int i = 0; i < run; i++) {
-                    float value = table[source.get(ValueLayout.JAVA_BYTE, at + i) & 0xFF];
-                    int bits = Float.floatToRawIntBits(value * scale);
-                    target.set(SHORT, out + 2L * i, bf16(bits));
-                    beyond += beyond(bits, BF16_OVERFLOW, value, scale);
-                }
-            }
-            case F16 -> {
-                for (int i = 0; i < run; i++) {
-                    float value = table[source.get(ValueLayout.JAVA_BYTE, at + i) & 0xFF];
-                    int bits = Float.floatToRawIntBits(value * scale);
-                    target.set(SHORT, out + 2L * i, f16(bits));
-                    beyond += beyond(bits, F16_OVERFLOW, value, scale);
-                }
-            }
-            default -> {
-                for (int i = 0; i < run; i++) {
-                    float value = table[source.get(ValueLayout.JAVA_BYTE, at + i) & 0xFF];
-                    int bits = Float.floatToRawIntBits(value * scale);
-                    target.set(INT, out + 4L * i, f32(bits));
-                    beyond += beyond(bits, INFINITY, value, scale);
-                }
-            }
+        for (int i = from; i < to; i++) {
+            beyond += beyond(Float.floatToRawIntBits(values[i] * scale), limit, values[i], scale);
         }
         return beyond;
     }
 
-    /// The first element is in the low half of a byte.
-    ///
-    /// @return how many finite products became infinite
-    private int nibbles(MemorySegment source, long at, long firstNibble, float scale, MemorySegment target, long out,
-            int run) {
-        int beyond = 0;
-        for (int i = 0; i < run; i++) {
-            long nibble = firstNibble + i;
-            int pair = source.get(ValueLayout.JAVA_BYTE, at + (nibble >>> 1));
-            int code = (pair >>> (int) ((nibble & 1) * 4)) & 0xF;
-            float value = table[code];
-            int bits = Float.floatToRawIntBits(value * scale);
-            switch (to) {
-                case BF16 -> target.set(SHORT, out + 2L * i, bf16(bits));
-                case F16 -> target.set(SHORT, out + 2L * i, f16(bits));
-                default -> target.set(INT, out + 4L * i, f32(bits));
+    /// The products as elements of the result, in the low bits of each lane. Every NaN becomes the same one, as on every
+    /// backend.
+    private void round(Scratch scratch, int count) {
+        MemorySegment.copy(scratch.valuesView, 0, scratch.bitsView, 0, (long) count * Float.BYTES);
+        switch (to) {
+            case BF16 -> bf16(scratch.bits, count);
+            case F16 -> {
+                f16(scratch.values, scratch.halves, count);
+                f16Nan(scratch.halves, scratch.bits, count);
             }
-            beyond += beyond(bits, overflowBits(), value, scale);
+            default -> f32(scratch.bits, count);
         }
-        return beyond;
+    }
+
+    private void store(int[] bits, MemorySegment target, long at, int count) {
+        if (to == DType.F32) {
+            MemorySegment.copy(bits, 0, target, INT, at, count);
+        } else {
+            shorts(bits, target, at, count);
+        }
+    }
+
+    private static void shorts(int[] bits, MemorySegment target, long at, int count) {
+        for (int i = 0; i < count; i++) {
+            target.set(SHORT, at + 2L * i, (short) bits[i]);
+        }
     }
 
     private static int beyond(int bits, int limit, float value, float scale) {
@@ -152,19 +184,34 @@ final class BlockProduct {
         return magnitude >= limit && magnitude <= INFINITY && Float.isFinite(value) && Float.isFinite(scale) ? 1 : 0;
     }
 
-    /// Every NaN becomes the same one, as on every backend.
-    private static int f32(int bits) {
-        return (bits & MAGNITUDE) > INFINITY ? QUIET_NAN : bits;
+    private static void f32(int[] bits, int count) {
+        for (int i = 0; i < count; i++) {
+            int nan = (INFINITY - (bits[i] & MAGNITUDE)) >> 31;
+            bits[i] = (bits[i] & ~nan) | (QUIET_NAN & nan);
+        }
     }
 
     /// Round to nearest, ties to even, by adding half of what is cut off.
-    private static short bf16(int bits) {
-        return (short) ((bits & MAGNITUDE) > INFINITY ? BF16_NAN : (bits + 0x7FFF + ((bits >>> 16) & 1)) >>> 16);
+    private static void bf16(int[] bits, int count) {
+        for (int i = 0; i < count; i++) {
+            int x = bits[i];
+            int nan = (INFINITY - (x & MAGNITUDE)) >> 31;
+            bits[i] = ((x + 0x7FFF + (x >>> 16 & 1)) >>> 16 & ~nan) | (BF16_NAN & nan);
+        }
     }
 
     /// The JDK's conversion rounds to nearest, ties to even; of a NaN it makes one thing or another.
-    private static short f16(int bits) {
-        return (bits & MAGNITUDE) > INFINITY ? F16_NAN : Float.floatToFloat16(Float.intBitsToFloat(bits));
+    private static void f16(float[] values, short[] halves, int count) {
+        for (int i = 0; i < count; i++) {
+            halves[i] = Float.floatToFloat16(values[i]);
+        }
+    }
+
+    private static void f16Nan(short[] halves, int[] bits, int count) {
+        for (int i = 0; i < count; i++) {
+            int nan = (INFINITY - (bits[i] & MAGNITUDE)) >> 31;
+            bits[i] = (halves[i] & ~nan) | (F16_NAN & nan);
+        }
     }
 
     /// The value of each code of a dtype of at most eight bits, as F32, which has them all.

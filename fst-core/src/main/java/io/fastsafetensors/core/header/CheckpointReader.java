@@ -4,7 +4,6 @@ import io.fastsafetensors.api.CheckpointNote;
 import io.fastsafetensors.api.OpaqueType;
 import io.fastsafetensors.api.OpenOptions;
 import io.fastsafetensors.core.checkpoint.CheckpointFiles;
-import io.fastsafetensors.core.storage.FileBytes;
 import io.fastsafetensors.core.storage.SourceFiles;
 import io.fastsafetensors.error.FormatError;
 import io.fastsafetensors.error.FormatException;
@@ -41,17 +40,19 @@ public final class CheckpointReader {
     /// @throws StorageException if one cannot be read
     /// @throws io.fastsafetensors.error.LoadInterruptedException if the calling thread is interrupted
     public static ParsedCheckpoint open(CheckpointFiles files, SourceFiles sources, OpenOptions options) {
-        return open(files, sources, options, work -> Thread.ofPlatform().daemon().name("fst-header").start(work));
+        return open(files, sources, options, ParsedTexts.none(),
+                work -> Thread.ofPlatform().daemon().name("fst-header").start(work));
     }
 
     /// As [#open(CheckpointFiles, SourceFiles, OpenOptions)].
     ///
+    /// @param parsed what is known of the files already, and takes what is found
     /// @param helpers runs work in the background, at once
     public static ParsedCheckpoint open(CheckpointFiles files, SourceFiles sources, OpenOptions options,
-            Executor helpers) {
-        try (HeaderReads headers = new HeaderReads(sources, options, helpers)) {
+            ParsedTexts parsed, Executor helpers) {
+        try (HeaderReads headers = new HeaderReads(sources, options, parsed, helpers)) {
             ParsedCheckpoint checkpoint = noted(files.index().isEmpty() ? ofFiles(files, headers, sources)
-                    : ofIndex(files, files.index().get(), headers, sources, options));
+                    : ofIndex(files, files.index().get(), headers, sources, options, parsed));
             if (options.strict() && !checkpoint.notes().isEmpty()) {
                 throw refusal(checkpoint.notes());
             }
@@ -95,10 +96,10 @@ public final class CheckpointReader {
     /// The index decides which files count, so a shard that lies next to them and is not named there is noted and
     /// never opened.
     private static ParsedCheckpoint ofIndex(CheckpointFiles files, Location location, HeaderReads headers,
-            SourceFiles sources, OpenOptions options) {
+            SourceFiles sources, OpenOptions options, ParsedTexts parsed) {
         Location directory = files.directory().orElseThrow();
-        ShardIndex index = sources.file(location).reading(file -> ShardIndex.read(new FileBytes(file),
-                shard -> headers.begin(directory.resolve(shard))));
+        ShardIndex index = sources.file(location)
+                .reading(file -> parsed.index(file, shard -> headers.begin(directory.resolve(shard))));
         List<FileHeader> shards = await(headers, shards(index, directory), sources.storage(directory));
         IndexCheck.Result checked = IndexCheck.check(index, shards, options.onlyIndexed());
         List<CheckpointNote> notes = new ArrayList<>(checked.notes());

@@ -1,7 +1,6 @@
 package io.fastsafetensors.core.header;
 
 import io.fastsafetensors.api.OpenOptions;
-import io.fastsafetensors.core.storage.FileBytes;
 import io.fastsafetensors.core.storage.SourceFiles;
 import io.fastsafetensors.error.LoadInterruptedException;
 import io.fastsafetensors.error.StorageException;
@@ -35,6 +34,7 @@ final class HeaderReads implements AutoCloseable {
 
     private final SourceFiles sources;
     private final OpenOptions options;
+    private final ParsedTexts parsed;
     private final Executor helpers;
     private final int mostHelpers = Math.min(MOST_THREADS, Runtime.getRuntime().availableProcessors()) - 1;
     /// Every read that was begun or asked for; of the calling thread alone.
@@ -45,8 +45,10 @@ final class HeaderReads implements AutoCloseable {
     private final Semaphore idle = new Semaphore(mostHelpers);
 
     /// @param sources opens the files
+    /// @param parsed what is known of the files already
     /// @param helpers runs work in the background, at once
-    HeaderReads(SourceFiles sources, OpenOptions options, Executor helpers) {
+    HeaderReads(SourceFiles sources, OpenOptions options, ParsedTexts parsed, Executor helpers) {
+        this.parsed = parsed;
         this.sources = sources;
         this.options = options;
         this.helpers = helpers;
@@ -79,7 +81,7 @@ final class HeaderReads implements AutoCloseable {
     /// A task that reads the header and makes sure that the file was one version all the while.
     private FutureTask<FileHeader> task(Location file) {
         FutureTask<FileHeader> read = new FutureTask<>(() -> sources.file(file)
-                .reading(open -> HeaderReader.read(new FileBytes(open), options)));
+                .reading(open -> parsed.header(open, options)));
         reads.put(file, read);
         return read;
     }

@@ -13,6 +13,7 @@ import io.fastsafetensors.core.distribute.RankLayout;
 import io.fastsafetensors.core.header.FileHeader;
 import io.fastsafetensors.core.header.HeaderReader;
 import io.fastsafetensors.core.header.ParsedCheckpoint;
+import io.fastsafetensors.core.header.ParsedTexts;
 import io.fastsafetensors.core.memory.References;
 import io.fastsafetensors.core.memory.Resources;
 import io.fastsafetensors.core.memory.SharedBackend;
@@ -29,6 +30,7 @@ import io.fastsafetensors.core.storage.FileBytes;
 import io.fastsafetensors.core.storage.SourceFiles;
 import io.fastsafetensors.core.storage.Storages;
 import io.fastsafetensors.core.transfer.FileTransfers;
+import io.fastsafetensors.core.transfer.MappedBuffer;
 import io.fastsafetensors.core.transfer.MappedFiles;
 import io.fastsafetensors.core.transfer.PathSelector;
 import io.fastsafetensors.core.transfer.ReaderThreads;
@@ -51,7 +53,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
 /// The device that a loader loads to, with what stays between loads: the open device, page-locked slots, registered
-/// mappings, open storages, reader threads.
+/// mappings, open storages, parsed headers, reader threads.
 ///
 /// Reference-counted: the loader has one [Use] of it, and so has every operation for as long as anything that it began may
 /// touch the device. The last one to be closed releases everything, so that a loader may be closed at any moment.
@@ -69,7 +71,7 @@ public final class LoadTarget {
     /// What is there if the process runs at all.
     private static final long CERTAIN_BYTES = 256 << 10;
 
-    /// Whether some loader of this process has begun [#prepare(Storages, AtomicBoolean)].
+    /// Whether some loader of this process has begun [#prepare(Storages, boolean, AtomicBoolean)].
     private static final AtomicBoolean PREPARED = new AtomicBoolean();
     private static final int EXAMPLE_TENSORS = 24;
     /// Enough for the compiler to take notice.
@@ -92,6 +94,7 @@ public final class LoadTarget {
     private final Readers readers;
     private final ReaderThreads threads;
     private final Storages storages;
+    private final ParsedTexts parsed = ParsedTexts.ofLoader();
     /// Null where the host can address the device's memory: then nothing is staged.
     private final @Nullable SlotPool pool;
     /// Null unless mappings are asked for.
@@ -140,7 +143,8 @@ public final class LoadTarget {
             resources.add(threads::end);
             // Opening a device takes long enough to hide this.
             AtomicBoolean opened = new AtomicBoolean();
-            threads.run(() -> prepare(storages, opened));
+            boolean mapped = options.transferPath() == TransferPath.MAPPED;
+            threads.run(() -> prepare(storages, mapped, opened));
             BackendSelector.Selected selected;
             try {
                 selected = BackendSelector.open(options);
@@ -157,10 +161,14 @@ public final class LoadTarget {
     /// classes that parse headers and plan, which takes as long as reading gigabytes does. A device that takes long to
     /// open leaves time to have them compiled as well. What goes wrong is told at the first use.
     ///
+    /// @param mapped whether loads may map files
     /// @param opened set when the device is open: nothing is repeated then
-    private static void prepare(Storages storages, AtomicBoolean opened) {
+    private static void prepare(Storages storages, boolean mapped, AtomicBoolean opened) {
         try (SourceFiles files = SourceFiles.forLoad(storages)) {
             files.prepare();
+            if (mapped) {
+                MappedBuffer.prepare(files);
+            }
             if (PREPARED.compareAndSet(false, true)) {
                 Location example = Location.of(exampleFile());
                 List<FileTransfer> paths = List.of(new FileTransfer(PlannedPath.STAGED, ""));
@@ -271,6 +279,11 @@ public final class LoadTarget {
         return SourceFiles.forLoad(storages);
     }
 
+    /// The headers and indexes of the files that were loaded before.
+    public ParsedTexts parsed() {
+        return parsed;
+    }
+
     /// Whether the device's memory has addresses.
     public boolean hasPointers() {
         return pointers;
@@ -333,7 +346,7 @@ public final class LoadTarget {
     /// @param deviceBytes what its buffers take
     /// @throws io.fastsafetensors.error.BudgetException if the budgets have no room for it
     Readers.Crew crew(ReadPlan plan, FileTransfers routing, long deviceBytes, long deviceBudget) {
-        return readers.crew(plan, routing.parallelReads(), deviceBytes, deviceBudget);
+        return readers.crew(plan, routing, deviceBytes, deviceBudget);
     }
 
     /// How many slots of device memory a reader of a stream needs, with files routed like this.
@@ -381,6 +394,7 @@ public final class LoadTarget {
         if (mappings != null) {
             releases.run(mappings::trim);
         }
+        parsed.clear();
         releases.finish();
     }
 }

@@ -29,6 +29,8 @@ final class OverflowCount implements BlockListener {
     private static final ValueLayout.OfLong LONG =
             ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final int SIXTEEN_BIT_MAGNITUDE = 0x7FFF;
+    /// Bytes that are looked at by one loop; whole elements, and few enough to be counted by an int.
+    private static final int STEP = 1 << 20;
 
     private final ReadPlan plan;
     /// Those of the checkpoint: batches of a stream add to the same ones.
@@ -166,33 +168,72 @@ final class OverflowCount implements BlockListener {
         /// @param offset the first byte, of an element
         long count(MemorySegment memory, long offset, long bytes) {
             long beyond = 0;
-            switch (bits) {
-                case 8 -> {
-                    for (long at = 0; at < bytes; at++) {
-                        beyond += isBeyond(memory.get(ValueLayout.JAVA_BYTE, offset + at) & 0x7F);
-                    }
-                }
-                case 16 -> {
-                    for (long at = 0; at < bytes; at += Short.BYTES) {
-                        beyond += isBeyond(memory.get(SHORT, offset + at) & SIXTEEN_BIT_MAGNITUDE);
-                    }
-                }
-                case 32 -> {
-                    for (long at = 0; at < bytes; at += Integer.BYTES) {
-                        beyond += isBeyond(memory.get(INT, offset + at) & Integer.MAX_VALUE);
-                    }
-                }
-                default -> {
-                    for (long at = 0; at < bytes; at += Long.BYTES) {
-                        beyond += isBeyond(memory.get(LONG, offset + at) & Long.MAX_VALUE);
-                    }
-                }
+            for (long done = 0; done < bytes; done += STEP) {
+                int step = (int) Math.min(STEP, bytes - done);
+                beyond += bits == Long.SIZE ? longs(memory, offset + done, from, infinity, step / Long.BYTES)
+                        : words(memory, offset + done, step);
             }
             return beyond;
         }
 
-        private int isBeyond(long magnitude) {
-            return magnitude >= from && magnitude < infinity ? 1 : 0;
+        /// Elements of at most 32 bits, as many to an int as fit; what does not fill one is looked at by itself.
+        private long words(MemorySegment memory, long offset, int bytes) {
+            int whole = bytes / Integer.BYTES;
+            long beyond = switch (bits) {
+                case 8 -> bytes(memory, offset, (int) from, (int) infinity, whole);
+                case 16 -> shorts(memory, offset, (int) from, (int) infinity, whole);
+                default -> ints(memory, offset, (int) from, (int) infinity, whole);
+            };
+            for (int at = whole * Integer.BYTES; at < bytes; at += bits / 8) {
+                int element = bits == 8 ? memory.get(ValueLayout.JAVA_BYTE, offset + at) & 0x7F
+                        : memory.get(SHORT, offset + at) & SIXTEEN_BIT_MAGNITUDE;
+                beyond += isBeyond(element, (int) from, (int) infinity);
+            }
+            return beyond;
+        }
+
+        // Without branches, so that C2 makes vector code of each loop.
+
+        private static int bytes(MemorySegment memory, long offset, int from, int infinity, int words) {
+            int beyond = 0;
+            for (int i = 0; i < words; i++) {
+                int four = memory.get(INT, offset + 4L * i);
+                beyond += isBeyond(four & 0x7F, from, infinity) + isBeyond(four >>> 8 & 0x7F, from, infinity)
+                        + isBeyond(four >>> 16 & 0x7F, from, infinity) + isBeyond(four >>> 24 & 0x7F, from, infinity);
+            }
+            return beyond;
+        }
+
+        private static int shorts(MemorySegment memory, long offset, int from, int infinity, int words) {
+            int beyond = 0;
+            for (int i = 0; i < words; i++) {
+                int two = memory.get(INT, offset + 4L * i);
+                beyond += isBeyond(two & SIXTEEN_BIT_MAGNITUDE, from, infinity)
+                        + isBeyond(two >>> 16 & SIXTEEN_BIT_MAGNITUDE, from, infinity);
+            }
+            return beyond;
+        }
+
+        private static int ints(MemorySegment memory, long offset, int from, int infinity, int words) {
+            int beyond = 0;
+            for (int i = 0; i < words; i++) {
+                beyond += isBeyond(memory.get(INT, offset + 4L * i) & Integer.MAX_VALUE, from, infinity);
+            }
+            return beyond;
+        }
+
+        private static long longs(MemorySegment memory, long offset, long from, long infinity, int words) {
+            long beyond = 0;
+            for (int i = 0; i < words; i++) {
+                long magnitude = memory.get(LONG, offset + 8L * i) & Long.MAX_VALUE;
+                beyond += (from - 1 - magnitude) >>> 63 & (magnitude - infinity) >>> 63;
+            }
+            return beyond;
+        }
+
+        /// 1 if the magnitude is in `[from, infinity)`, else 0; none of them is negative.
+        private static int isBeyond(int magnitude, int from, int infinity) {
+            return (from - 1 - magnitude) >>> 31 & (magnitude - infinity) >>> 31;
         }
     }
 }

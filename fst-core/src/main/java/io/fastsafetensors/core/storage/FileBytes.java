@@ -8,6 +8,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
 
 /// Reads bytes of an open file into arrays, as headers, indexes and references are read. For one thread.
 ///
@@ -21,10 +22,24 @@ public final class FileBytes {
             .withInitial(() -> Arena.ofAuto().allocate(BUFFER, 8));
 
     private final StorageFile file;
+    private final int mostRecorded;
+    /// What was read so far, from the first byte on; null when it is too much, or was not read in order.
+    private byte @Nullable [] record;
+    private int recorded;
 
     /// @param file stays the caller's
     public FileBytes(StorageFile file) {
+        this(file, 0);
+    }
+
+    /// Keeps what is read besides, for [#recorded(long)].
+    ///
+    /// @param file stays the caller's
+    /// @param mostRecorded the most bytes that are kept; 0 for none
+    public FileBytes(StorageFile file, int mostRecorded) {
         this.file = file;
+        this.mostRecorded = mostRecorded;
+        this.record = mostRecorded == 0 ? null : new byte[0];
     }
 
     /// Where it was opened.
@@ -80,6 +95,47 @@ public final class FileBytes {
         MemorySegment buffer = BUFFERS.get();
         int got = (int) file.read(offset, buffer, 0, Math.min(bytes, BUFFER));
         MemorySegment.copy(buffer, ValueLayout.JAVA_BYTE, 0, target, targetOffset, got);
+        record(offset, target, targetOffset, got);
         return got;
+    }
+
+    private void record(long offset, byte[] from, int at, int bytes) {
+        byte[] all = record;
+        if (all == null) {
+            return;
+        }
+        if (offset != recorded || bytes > mostRecorded - recorded) {
+            record = null;
+            return;
+        }
+        if (bytes > all.length - recorded) {
+            all = Arrays.copyOf(all, Math.max(recorded + bytes, (int) Math.min(mostRecorded, 2L * all.length)));
+            record = all;
+        }
+        System.arraycopy(from, at, all, recorded, bytes);
+        recorded += bytes;
+    }
+
+    /// What was read, if that is the beginning of the file in order and nothing else; the very bytes that the reader saw.
+    ///
+    /// @param bytes how many there should be
+    /// @return null if other bytes were read, or too many
+    public byte @Nullable [] recorded(long bytes) {
+        byte[] all = record;
+        return all == null || recorded != bytes ? null : all.length == recorded ? all : Arrays.copyOf(all, recorded);
+    }
+
+    /// Whether the file begins with these bytes now.
+    public boolean startsWith(byte[] text) {
+        MemorySegment expected = MemorySegment.ofArray(text);
+        MemorySegment buffer = BUFFERS.get();
+        for (int done = 0; done < text.length;) {
+            int got = (int) file.read(done, buffer, 0, Math.min(text.length - done, BUFFER));
+            if (got == 0 || MemorySegment.mismatch(expected, done, done + got, buffer, 0, got) >= 0) {
+                return false;
+            }
+            done += got;
+        }
+        return true;
     }
 }

@@ -14,8 +14,8 @@ import java.util.Objects;
 
 /// Identifies the version of a file of some file system: which file it is, its length, when it was changed last.
 ///
-/// Text, compared as a whole and shown as it is in the message that says what changed. The two ways of asking spell a
-/// device differently, so one file is asked about in one way throughout. The time of change is in nanoseconds, so that
+/// Text, compared as a whole and shown as it is in the message that says what changed. Both ways of asking give the same
+/// text on Linux: a checkpoint whose headers were read in one may be read in the other later. The time of change is in nanoseconds, so that
 /// a rewrite of the same length in the same second is seen wherever the file system keeps them.
 ///
 /// Inode numbers are used again, and a copied file may keep the time of its source: no part alone tells versions
@@ -38,11 +38,21 @@ final class LocalIdentity {
             Map<String, Object> all = Files.readAttributes(path, "unix:dev,ino,size,lastModifiedTime");
             Long size = (Long) Objects.requireNonNull(all.get("size"));
             FileTime changed = (FileTime) Objects.requireNonNull(all.get("lastModifiedTime"));
-            return FileIdentity.of("device " + all.get("dev") + ", inode " + all.get("ino"), size,
+            Long device = (Long) Objects.requireNonNull(all.get("dev"));
+            return FileIdentity.of("device " + major(device) + ":" + minor(device) + ", inode " + all.get("ino"), size,
                     changed(changed));
         }
         BasicFileAttributes all = Files.readAttributes(path, BasicFileAttributes.class);
         return FileIdentity.of("file " + all.fileKey(), all.size(), changed(all.lastModifiedTime()));
+    }
+
+    /// The parts of a `dev_t`, as glibc and musl lay them out.
+    private static long major(long device) {
+        return (device >>> 8 & 0xFFF) | (device >>> 32 & 0xFFFF_F000L);
+    }
+
+    private static long minor(long device) {
+        return (device & 0xFF) | (device >>> 12 & 0xFFFF_FF00L);
     }
 
     /// As precise as the file system keeps it.

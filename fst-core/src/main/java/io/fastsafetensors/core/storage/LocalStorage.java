@@ -28,8 +28,6 @@ import org.jspecify.annotations.Nullable;
 ///
 /// Which of the two ways files are read by is decided once for the process.
 public final class LocalStorage implements Storage {
-    private static final LocalStorage PLATFORM = detect();
-
     /// Null where files are read through channels, for the reason that [#whyNot] gives.
     private final @Nullable LibC c;
     private final String whyNot;
@@ -42,7 +40,17 @@ public final class LocalStorage implements Storage {
     /// The best that this platform has: Linux's calls, or the JDK's channels where native access is denied or the kernel
     /// refuses, which each file's report tells.
     public static LocalStorage platform() {
-        return PLATFORM;
+        return Platform.STORAGE;
+    }
+
+    /// Initialised at the first question: it binds the calls.
+    private static final class Platform {
+        private static final LocalStorage STORAGE = detect();
+    }
+
+    /// For headers alone: through the JDK, since binding Linux's calls takes longer than most headers do.
+    static LocalStorage forHeaders() {
+        return plain("only its header is read");
     }
 
     /// Over the given calls, which a test may script.

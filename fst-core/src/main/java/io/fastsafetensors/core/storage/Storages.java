@@ -48,6 +48,15 @@ public final class Storages implements AutoCloseable {
         return new Storages(options);
     }
 
+    /// None yet, for headers alone; one holder.
+    ///
+    /// @param options what each storage is told when it is opened
+    public static Storages forHeaders(StorageOptions options) {
+        Storages storages = new Storages(options);
+        storages.open.put(PATHS, LocalStorage.forHeaders());
+        return storages;
+    }
+
     /// With this one for paths; one holder.
     static Storages over(Storage local) {
         Storages storages = new Storages(StorageOptions.none());

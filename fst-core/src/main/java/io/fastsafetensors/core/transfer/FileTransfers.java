@@ -21,13 +21,16 @@ public final class FileTransfers implements AutoCloseable {
     private final List<Optional<MappedFile>> mapped;
     private final @Nullable MappedFiles mappings;
     private final int parallelReads;
+    private final boolean cached;
     private boolean closed;
 
     /// @param mapped one per file, present where it is mapped
     /// @param mappings where those came from, one reference to it; null if none is mapped
     /// @param parallelReads how many reads at a time serve the files best as their storage says; 0 for local files
+    /// @param cached see [#isCached()]
     FileTransfers(List<FileTransfer> routes, List<Optional<MappedFile>> mapped, @Nullable MappedFiles mappings,
-            int parallelReads) {
+            int parallelReads, boolean cached) {
+        this.cached = cached;
         this.parallelReads = parallelReads;
         this.routes = List.copyOf(routes);
         this.mapped = List.copyOf(mapped);
@@ -55,12 +58,18 @@ public final class FileTransfers implements AutoCloseable {
     /// @param first the first of them
     public FileTransfers part(int first, int files) {
         return new FileTransfers(routes.subList(first, first + files), mapped.subList(first, first + files), null,
-                parallelReads);
+                parallelReads, cached);
     }
 
     /// How many reads at a time serve the files best as their storage says; 0 for local files.
     public int parallelReads() {
         return parallelReads;
+    }
+
+    /// Whether the page cache held all files that are mapped as buffers when this was decided: nobody waits for a drive
+    /// then, unless pages are evicted meanwhile.
+    public boolean isCached() {
+        return cached;
     }
 
     /// The mapping of a file that is mapped.

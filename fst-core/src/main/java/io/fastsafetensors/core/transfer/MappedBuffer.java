@@ -6,6 +6,7 @@ import io.fastsafetensors.core.linux.ffm.LibC;
 import io.fastsafetensors.core.linux.ffm.PlatformLibC;
 import io.fastsafetensors.core.plan.Pages;
 import io.fastsafetensors.core.storage.SourceFile;
+import io.fastsafetensors.core.storage.SourceFiles;
 import io.fastsafetensors.error.StorageException;
 import io.fastsafetensors.error.UnsupportedFeatureException;
 import io.fastsafetensors.spi.DeviceBuffer;
@@ -15,6 +16,7 @@ import io.fastsafetensors.types.Location;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.VarHandle;
+import java.nio.file.Path;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
@@ -33,7 +35,7 @@ import org.jspecify.annotations.Nullable;
 /// fault. Older kernels do not know it: there pages are touched, and a file that is cut meanwhile faults.
 public final class MappedBuffer implements DeviceBuffer {
     /// How much is brought into memory by one call: enough to be worth one, little enough to be stopped between two.
-    private static final long STEP = 16L << 20;
+    private static final long STEP = 32L << 20;
     private static final VarHandle BYTE = JAVA_BYTE.varHandle();
     private static final int EINVAL = 22;
     /// The answer for pages beyond the end of the file.
@@ -67,12 +69,29 @@ public final class MappedBuffer implements DeviceBuffer {
                     .orElseThrow(() -> new UnsupportedFeatureException("this storage cannot be mapped; use another"
                             + " transfer path", open.location().where()))
                     .map(0, length, arena));
+            LibC libc = PlatformLibC.instance();
+            if (libc != null) {
+                // What is read ahead then comes in huge pages where the file system has them in the cache, as fast by
+                // several threads as by one; and huge pages are mapped by one entry each, for this load and later ones.
+                // Refused elsewhere, which changes nothing.
+                libc.madvise(memory.address(), length, LibC.MADV_HUGEPAGE);
+            }
             done = true;
-            return new MappedBuffer(file.location(), memory.asReadOnly(), arena, PlatformLibC.instance());
+            return new MappedBuffer(file.location(), memory.asReadOnly(), arena, libc);
         } finally {
             if (!done) {
                 arena.close();
             }
+        }
+    }
+
+    /// Does ahead of the first mapping of a process what it does once: classes are loaded and calls bound by mapping a
+    /// page of the program that runs.
+    ///
+    /// @throws StorageException if that cannot be mapped
+    public static void prepare(SourceFiles files) {
+        try (MappedBuffer program = of(files.file(Location.of(Path.of("/proc/self/exe"))), Pages.SIZE)) {
+            program.populate(0, Pages.SIZE, () -> false);
         }
     }
 

@@ -8,7 +8,7 @@ import io.fastsafetensors.spi.storage.CacheResidency;
 
 /// Brings the pages of blocks into memory where their file is mapped as the buffer: nothing is copied.
 ///
-/// Mostly by one thread: several that bring in pages of one file make each other wait in the kernel.
+/// By one thread where a drive is waited for, by several where the page cache has all pages; see [Readers].
 final class MappedInPlaceTransfer implements BlockTransfer {
     private final LoadContext load;
 

@@ -18,6 +18,7 @@ import io.fastsafetensors.spi.DeviceKind;
 import io.fastsafetensors.spi.DirectStorage;
 import io.fastsafetensors.spi.DirectStorage.Mode;
 import io.fastsafetensors.spi.DirectStorage.Support;
+import io.fastsafetensors.spi.storage.CacheResidency;
 import io.fastsafetensors.spi.storage.Mapping;
 import io.fastsafetensors.spi.storage.StorageFile;
 import java.util.ArrayList;
@@ -40,9 +41,11 @@ public final class PathSelector {
     private static final FileTransfer IN_PLACE = new FileTransfer(PlannedPath.IN_PLACE,
             "the host can address the memory and the file is aligned");
 
-    /// Pages that are there already come at hundreds of gigabytes a second: enough of them that what a block costs
-    /// besides does not count.
+    /// Enough pages that what a block costs besides does not count, for as long as a drive reads them.
     private static final int MAPPED_BLOCK = 32 << 20;
+
+    /// The same where pages are there already, which come at hundreds of gigabytes a second.
+    private static final int CACHED_BLOCK = 128 << 20;
 
     private final LoadOptions options;
     private final SharedBackend backend;
@@ -98,10 +101,18 @@ public final class PathSelector {
             return mapped(headers, sources);
         }
         List<FileTransfer> routes = new ArrayList<>(headers.size());
+        boolean cached = true;
         for (FileHeader header : headers) {
-            routes.add(route(sources.file(header.location()), whole));
+            FileTransfer route = route(sources.file(header.location()), whole);
+            if (route.path() == PlannedPath.MAPPED_IN_PLACE) {
+                boolean mine = isCached(sources.file(header.location()));
+                cached &= mine;
+                route = new FileTransfer(route.path(), route.why(),
+                        options.blockBytes() != 0 ? 0 : mine ? CACHED_BLOCK : MAPPED_BLOCK);
+            }
+            routes.add(route);
         }
-        return new FileTransfers(routes, noMappings(routes.size()), null, parallelReads(headers, sources));
+        return new FileTransfers(routes, noMappings(routes.size()), null, parallelReads(headers, sources), cached);
     }
 
     /// How a file of de-quantised tensors gets to a device that the host cannot address; null for every other file.
@@ -176,8 +187,7 @@ public final class PathSelector {
                         : isMappable(file) ? "" : "storage or files of this kind cannot be mapped";
         FileTransfer copied = inPlace(file);
         return obstacle.isEmpty()
-                ? new FileTransfer(PlannedPath.MAPPED_IN_PLACE, "mapped was asked for, and the file is aligned",
-                        options.blockBytes() != 0 ? 0 : MAPPED_BLOCK)
+                ? new FileTransfer(PlannedPath.MAPPED_IN_PLACE, "mapped was asked for, and the file is aligned")
                 : new FileTransfer(copied.path(), "mapped was asked for, and " + obstacle, copied.readBytes());
     }
 
@@ -215,9 +225,9 @@ public final class PathSelector {
                 routes.add(able ? mapped(file, mappings)
                         : new FileTransfer(PlannedPath.STAGED, "storage of this kind cannot be mapped"));
             }
-            return new FileTransfers(routes, taken, mappings, parallelReads(headers, sources));
+            return new FileTransfers(routes, taken, mappings, parallelReads(headers, sources), false);
         } catch (RuntimeException | Error e) {
-            new FileTransfers(routes, taken, mappings, 0).close();
+            new FileTransfers(routes, taken, mappings, 0, false).close();
             throw e;
         }
     }
@@ -233,6 +243,17 @@ public final class PathSelector {
             }
         }
         return most;
+    }
+
+    /// Whether the page cache holds all of a file; not where nobody knows.
+    private static boolean isCached(SourceFile file) {
+        StorageFile open = file.retain();
+        try {
+            CacheResidency cache = open.ability(CacheResidency.class).orElse(null);
+            return cache != null && cache.cachedBytes(0, open.length()) >= open.length();
+        } finally {
+            file.release();
+        }
     }
 
     /// Asked of the storage; whether the bytes stay readable is found out when pages are brought in.

@@ -21,9 +21,11 @@ import java.util.Set;
 public final class Readers {
     private static final int FEWEST = 4;
     private static final int MOST = 16;
-    /// One thread submits copies faster than they are done, and brings in pages faster than several, which the kernel
-    /// makes wait for each other.
+    /// One thread submits copies faster than they are done, and brings in pages from a drive faster than several, between
+    /// which the kernel loses sight of what to read ahead.
     private static final int MAPPED = 1;
+    /// Threads that map pages which are there already: what each does is done without the others, but for a lock or two.
+    private static final int MAPPED_CACHED = 4;
     /// How many times as many readers of remote files may work as the storage says.
     private static final int REMOTE_GROWTH = 4;
     /// What readers of remote files may need besides, together, where they would be more than those of local files.
@@ -78,11 +80,12 @@ public final class Readers {
 
     /// The readers for a plan.
     ///
-    /// @param parallelReads how many reads at a time serve its files best as their storage says; 0 for local files
+    /// @param routing the transfer paths of its files
     /// @param deviceBytes what its buffers take
     /// @param deviceBudget the most device memory that the load may hold
     /// @throws BudgetException if the host budget has no room for a slot, or the device budget none for the plan
-    public Crew crew(ReadPlan plan, int parallelReads, long deviceBytes, long deviceBudget) {
+    public Crew crew(ReadPlan plan, FileTransfers routing, long deviceBytes, long deviceBudget) {
+        int parallelReads = routing.parallelReads();
         boolean remote = parallelReads > 0;
         long perReader = scratchSlots(plan) * plan.slotBytes();
         int threads = remote ? remote(parallelReads, perReader) : wanted;
@@ -91,8 +94,11 @@ public final class Readers {
                 throw new BudgetException("(one staging slot)", slotBytes, options.hostBudget());
             }
             threads = (int) Math.min(threads, Math.max(1, affordableSlots() / blocksInFlight));
-        } else if (plan.uses(PlannedPath.MAPPED) || plan.usesOnly(PlannedPath.MAPPED_IN_PLACE)) {
-            threads = options.readers() != 0 ? threads : Math.min(threads, MAPPED);
+        } else if (options.readers() == 0 && plan.usesOnly(PlannedPath.MAPPED_IN_PLACE)) {
+            threads = Math.min(threads, routing.isCached()
+                    ? Math.min(MAPPED_CACHED, Runtime.getRuntime().availableProcessors()) : MAPPED);
+        } else if (options.readers() == 0 && plan.uses(PlannedPath.MAPPED)) {
+            threads = Math.min(threads, MAPPED);
         }
         threads = Math.clamp(plan.blocks().size(), 1, threads);
         if (perReader > 0) {

@@ -57,6 +57,17 @@ class LocalStorageTest {
         return Files.writeString(directory.resolve(name), text);
     }
 
+    /// Headers are read in one way and data in the other.
+    @Test
+    void both_ways_give_a_file_one_identity() throws IOException {
+        Location file = Location.of(write("m", "any"));
+        assertEquals(1, ways().map(storage -> {
+            try (StorageFile open = storage.open(file)) {
+                return open.identity();
+            }
+        }).distinct().count());
+    }
+
     @ParameterizedTest
     @MethodSource("ways")
     void a_file_is_what_it_was_opened_as(LocalStorage storage) throws IOException {

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.fastsafetensors.api.Diagnostics;
 import io.fastsafetensors.api.Dlpack;
 import io.fastsafetensors.api.DlpackVersion;
 import io.fastsafetensors.api.LeakDetection;
@@ -150,6 +151,19 @@ class MappedLoadTest {
                 assertEquals(List.of(file + ": mapped: mapped was asked for, and the file is aligned"),
                         stats.storage());
             }
+        }
+    }
+
+    /// Pages that the page cache has are mapped by several threads, which a drive would not serve better.
+    @Test
+    void a_cached_file_is_mapped_by_several_readers() {
+        Path file = sample("model.safetensors");
+        long cached = Diagnostics.storage(file).getFirst().cachedBytes();
+        int expected = cached == file.toFile().length() ? Math.min(4, Runtime.getRuntime().availableProcessors()) : 1;
+        try (Loader loader = mapped().blockBytes(16 << 10).build(); Weights weights = loader.load(file)) {
+            weights.awaitAll();
+            assertEquals(expected, weights.stats().readers());
+            assertEquals(weights.stats().bytesRead(), weights.stats().bytesFromCache());
         }
     }
 

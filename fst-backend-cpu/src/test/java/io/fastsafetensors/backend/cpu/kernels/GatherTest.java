@@ -7,8 +7,13 @@ import io.fastsafetensors.spi.DeviceBuffer;
 import io.fastsafetensors.spi.Strided;
 import io.fastsafetensors.types.DType;
 import io.fastsafetensors.types.Shape;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
+import java.util.Random;
 import java.util.random.RandomGenerator;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
 /// Gathers against the definition: element by element, index by index.
@@ -52,6 +57,40 @@ class GatherTest {
                 }
             }
         }
+    }
+
+    /// Elements next to each other along another dimension than the innermost one, more and fewer of them than are gathered
+    /// part by part.
+    @Test
+    void permuted_dimensions_are_gathered() {
+        try (Desk desk = new Desk()) {
+            for (DType from : new DType[] {DType.U8, DType.BF16, DType.F32, DType.F64}) {
+                for (DType to : new DType[] {from, DType.F16}) {
+                    for (int i = 0; i < 12; i++) {
+                        long[] dims = new long[2 + random.nextInt(3)];
+                        Arrays.fill(dims, 1 + random.nextInt(3));
+                        dims[random.nextInt(dims.length)] = 7 + random.nextInt(140);
+                        dims[random.nextInt(dims.length)] = 7 + random.nextInt(140);
+                        check(desk, from, new Strided(Shape.of(dims), 0, permuted(dims)), to);
+                    }
+                    check(desk, from, new Strided(Shape.of(130, 70), 0, new long[] {1, 131}), to);
+                    check(desk, from, new Strided(Shape.of(70, 260), 0, new long[] {1, -71}), to);
+                }
+            }
+        }
+    }
+
+    /// Strides of a contiguous tensor whose dimensions come in any order.
+    private long[] permuted(long[] dims) {
+        List<Integer> order = new ArrayList<>(IntStream.range(0, dims.length).boxed().toList());
+        Collections.shuffle(order, new Random(random.nextLong()));
+        long[] strides = new long[dims.length];
+        long step = 1;
+        for (int d : order) {
+            strides[d] = step;
+            step *= dims[d];
+        }
+        return strides;
     }
 
     /// Strides of a box with steps inside a larger one.

@@ -98,6 +98,9 @@ public interface LibC {
     /// madvise(2), Linux 5.14: map the pages now, for reading.
     int MADV_POPULATE_READ = 22;
 
+    /// madvise(2): use huge pages for the range, and read so much at a time where a file is behind it.
+    int MADV_HUGEPAGE = 14;
+
     /// madvise(2), Linux 6.1: put the range onto huge pages now, whatever it is on.
     int MADV_COLLAPSE = 25;
 
