@@ -22,6 +22,7 @@ final class LoadCommand implements Command {
         syntax.paths(1, Integer.MAX_VALUE, "files, directories or index files, loaded one after the other");
         LoadFlags.describe(syntax);
         syntax.value("--repeat", "N", "load N times and report medians (default 1)");
+        syntax.flag("--timeline", "say when in the life of the process each step of the first load was done");
         syntax.flag("--drop-cache", "evict the files from the page cache before each load");
         GroupFlags.describe(syntax);
         syntax.format();
@@ -37,6 +38,7 @@ final class LoadCommand implements Command {
             GroupFlags.load(repeat, line, screen);
             return 0;
         }
+        Timeline timeline = new Timeline();
         LoaderBuilder builder = LoadFlags.builder(line);
         Table.Format format = line.format();
         List<String> paths = line.paths();
@@ -45,12 +47,15 @@ final class LoadCommand implements Command {
         List<String> headlines = new ArrayList<>();
         for (String argument : paths) {
             LoadReport report = measure(builder, Line.location(argument), repeat, line.isSet("--drop-cache"),
-                    screen);
+                    timeline, screen);
             headlines.add((many ? SafeText.printable(RawArguments.shown(argument)) + ": " : "") + report.headline());
             if (many) {
                 table.add(Cell.text("path"), Cell.text(RawArguments.shown(argument)));
             }
             report.forEach((metric, value) -> table.add(Cell.text(metric), value));
+        }
+        if (line.isSet("--timeline")) {
+            timeline.forEach((step, at) -> table.add(Cell.text(step), at));
         }
         table.print(format, screen);
         if (format == Table.Format.TEXT) {
@@ -60,12 +65,13 @@ final class LoadCommand implements Command {
     }
 
     private static LoadReport measure(LoaderBuilder builder, Location path, int repeat, boolean dropCache,
-            Screen screen) {
+            Timeline timeline, Screen screen) {
         List<LoadReport.Round> rounds = new ArrayList<>();
         try (ProgressBar bar = new ProgressBar("loading", screen); Loader loader = builder.progress(bar).build()) {
             boolean inBatches = loader.options().deviceBudget() < Long.MAX_VALUE
                     && loader.plan(path).deviceBytes() > loader.options().deviceBudget();
             BackendChoice choice = loader.backend();
+            timeline.opened();
             for (int i = 0; i < repeat; i++) {
                 if (dropCache) {
                     Diagnostics.evict(path, loader.options().open());
@@ -76,7 +82,9 @@ final class LoadCommand implements Command {
                     Diagnostics.evict(path, loader.options().open());
                 }
                 bar.restart();
+                timeline.load();
                 Loaded loaded = inBatches ? stream(loader, path) : load(loader, path);
+                timeline.loaded(loaded.stats(), loaded.seconds());
                 rounds.add(new LoadReport.Round(loaded.seconds(), cached, loaded.stats()));
                 if (i == 0) {
                     OpenFlags.tell("load", loaded.checkpoint(), screen);

@@ -1,6 +1,7 @@
 package io.fastsafetensors.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.fastsafetensors.types.DType;
@@ -26,6 +27,19 @@ class LoadTest {
     void writeCheckpoint() {
         shards = Cli.writeShards(directory.resolve("m"), 4000, Cli.zeros("layer.0.w", DType.F32, 1000),
                 Cli.zeros("layer.1.w", DType.F32, 1000), Cli.bytes("mask", 1, 0, 1));
+    }
+
+    @Test
+    void the_timeline_tells_the_steps_of_the_first_load_in_their_order() {
+        Map<String, String> metrics =
+                Cli.run("load", "--timeline", "--repeat", "2", "--format", "tsv", shards).metrics();
+        double last = 0;
+        for (String step : List.of("at_command", "at_device_open", "at_load", "at_plan", "at_first_tensor", "at_all")) {
+            double at = Double.parseDouble(metrics.get(step));
+            assertTrue(at >= last, () -> step + " in " + metrics);
+            last = at;
+        }
+        assertFalse(Cli.run("load", "--format", "tsv", shards).metrics().containsKey("at_all"));
     }
 
     @Test

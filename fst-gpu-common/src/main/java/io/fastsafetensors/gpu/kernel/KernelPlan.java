@@ -29,6 +29,8 @@ public final class KernelPlan {
     /// Rows longer than this are cut: indices have 31 bits, and so has what divides them.
     private static final long WIDE = 1L << 30;
     private static final long MOST = 1L << 31;
+    /// Fewer elements than this are converted one by one: one launch costs less than three.
+    private static final long FEW = 256;
     private static final List<String> FUNCTIONS = allFunctions();
 
     private KernelPlan() {
@@ -78,10 +80,11 @@ public final class KernelPlan {
         Runs runs = Runs.of(view, from.bits() / 8, source.offset());
         if (from == to) {
             Place place = new Place(target.offset(), 1, 1);
-            runs.split(1, part -> calls.add(copy(part, place.next(part))));
+            long end = source.buffer().byteSize();
+            runs.split(1, part -> calls.add(copy(part, place.next(part), end)));
         } else {
             Place place = new Place(target.offset(), from.bits() / 8, to.bits() / 8);
-            runs.split(from.bits() / 8, part -> calls.add(convert(part, from, place.next(part), to)));
+            runs.split(from.bits() / 8, part -> convert(part, from, place.next(part), to, calls));
         }
         return calls;
     }
@@ -149,42 +152,83 @@ public final class KernelPlan {
         long most = Launch.ITEMS - 16;
         for (long done = 0; done < elements; done += most) {
             long count = Math.min(most, elements - done);
-            calls.add(line(from, source + from.byteSize(done), to, target + to.byteSize(done), count));
+            part(from, source + from.byteSize(done), to, target + to.byteSize(done), count, calls);
         }
     }
 
-    private static KernelCall line(DType from, long source, DType to, long target, long count) {
-        if (from == to) {
-            return UnitCall.line(UnitFunction.COPY, source, target, count);
-        }
-        Optional<UnitFunction> function = UnitFunction.of(from, to);
+    private static void part(DType from, long source, DType to, long target, long count, List<KernelCall> calls) {
+        Optional<UnitFunction> function = from == to ? Optional.of(UnitFunction.COPY) : UnitFunction.of(from, to);
         if (function.isPresent()) {
-            return UnitCall.line(function.get(), source, target, count);
+            calls.add(UnitCall.line(function.get(), source, target, count));
+        } else {
+            pair(from, source, to, target, count, calls);
         }
+    }
+
+    /// Whole units, and what is before and after them element by element.
+    private static void pair(DType from, long source, DType to, long target, long count, List<KernelCall> calls) {
+        PairFunction function = PairFunction.of(from, to).orElseThrow();
+        long head = function.head(source, target);
+        long units = head < 0 || count < FEW ? 0 : (count - head) / function.elements();
+        if (units <= 0) {
+            calls.add(single(from, source, to, target, count));
+            return;
+        }
+        if (head > 0) {
+            calls.add(single(from, source, to, target, head));
+        }
+        calls.add(new Launch().formats(Format.of(from), Format.of(to))
+                .units(0, units, units * function.elements(), function.elements())
+                .call(function.name(), source + from.byteSize(head), target + to.byteSize(head)));
+        long done = head + units * function.elements();
+        if (done < count) {
+            calls.add(single(from, source + from.byteSize(done), to, target + to.byteSize(done), count - done));
+        }
+    }
+
+    private static KernelCall single(DType from, long source, DType to, long target, long count) {
         // Work items of whole bytes on both sides: no two of them write to the same byte.
         int chunk = from.isSubByte() || to.isSubByte() ? 8 : 1;
         return new Launch().formats(Format.of(from), Format.of(to)).count(count).chunk(chunk)
                 .call(CONVERT, Math.ceilDiv(count, chunk), source, target);
     }
 
-    private static KernelCall copy(Runs runs, long target) {
+    /// @param end of the source's buffer
+    private static KernelCall copy(Runs runs, long target, long end) {
         if (runs.rank() == 0) {
             return UnitCall.line(UnitFunction.COPY, runs.start(), target, runs.run());
         }
-        return UnitCall.rows(UnitFunction.COPY, runs, target).orElseGet(() -> {
-            int item = runs.alignment(target);
-            return strided(runs, item).call(GATHER + item, runs.byteSize() / item, runs.start(), target);
-        });
+        int item = runs.alignment(target);
+        return UnitCall.rows(UnitFunction.COPY, runs, target).or(() -> TileCall.of(runs, item, target))
+                .or(() -> PickCall.of(runs, target, end)).orElseGet(() -> strided(runs, item).call(GATHER + item,
+                        runs.byteSize() / item, runs.start(), target));
     }
 
-    private static KernelCall convert(Runs runs, DType from, long target, DType to) {
+    private static void convert(Runs runs, DType from, long target, DType to, List<KernelCall> calls) {
         int size = from.bits() / 8;
         if (runs.rank() == 0) {
-            return line(from, runs.start(), to, target, runs.run() / size);
+            part(from, runs.start(), to, target, runs.run() / size, calls);
+            return;
         }
-        return UnitFunction.of(from, to).flatMap(function -> UnitCall.rows(function, runs, target))
-                .orElseGet(() -> strided(runs, size).formats(Format.of(from), Format.of(to)).chunk(1).call(CONVERT,
-                        runs.byteSize() / size, runs.start(), target));
+        Optional<UnitFunction> function = UnitFunction.of(from, to);
+        Optional<KernelCall> rows = function.isPresent() ? UnitCall.rows(function.get(), runs, target)
+                : PairFunction.of(from, to).flatMap(pair -> rows(pair, runs, from, target, to));
+        calls.add(rows.orElseGet(() -> strided(runs, size).formats(Format.of(from), Format.of(to)).chunk(1).call(
+                CONVERT, runs.byteSize() / size, runs.start(), target)));
+    }
+
+    /// Rows of whole aligned units with a gap between, if they are that.
+    private static Optional<KernelCall> rows(PairFunction function, Runs rows, DType from, long target, DType to) {
+        long row = rows.run() * 8 / from.bits();
+        int unit = function.elements();
+        if (rows.rank() != 1 || rows.step(0) < rows.run() || row % unit != 0 || row == unit
+                || !function.isAligned(rows.start(), target) || !function.isAligned(rows.step(0), 0)) {
+            return Optional.empty();
+        }
+        long units = row / unit * rows.dim(0);
+        return Optional.of(new Launch().formats(Format.of(from), Format.of(to)).units(0, units, units * unit, unit)
+                .stride(0, rows.step(0) - rows.run()).dim(0, row / unit)
+                .call(function.name(), rows.start(), target));
     }
 
     /// The dimensions of a view whose items have `size` bytes.
@@ -202,10 +246,15 @@ public final class KernelPlan {
 
     private static List<String> allFunctions() {
         List<String> names = new ArrayList<>(UnitFunction.names());
+        names.addAll(PairFunction.names());
         names.add(CONVERT);
         names.add(DEQUANTIZE);
         for (int item = 1; item <= 16; item *= 2) {
             names.add(GATHER + item);
+            names.add(TileCall.name(item));
+            if (item < 16) {
+                names.add(PickCall.name(item));
+            }
         }
         return List.copyOf(names);
     }

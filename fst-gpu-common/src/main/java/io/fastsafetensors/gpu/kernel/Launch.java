@@ -87,6 +87,14 @@ final class Launch {
         return count(count).scalar(4, head).scalar(5, end).scalar(6, tail).scalar(7, head + count - tail);
     }
 
+    /// Sets how many units are gathered, and what is taken of each.
+    ///
+    /// @param spread 2 if every other item is dropped, else 1
+    /// @param second whether the dropped ones are the first
+    Launch picks(long count, int spread, boolean second, boolean reversed) {
+        return count(count).chunk(spread).scalar(4, second ? 1 : 0).scalar(7, reversed ? 1 : 0);
+    }
+
     Launch formats(Format from, Format to) {
         from.write(bytes, FROM);
         to.write(bytes, TO);

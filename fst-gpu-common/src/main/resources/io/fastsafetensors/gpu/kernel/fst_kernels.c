@@ -16,7 +16,7 @@
  *
  * The launch is one-dimensional, KernelCall.groups() groups (blocks) of KernelCall.groupSize() work items (threads).
  * Every function loops until the work is done, so another geometry gives the same bytes; groups times group size stays
- * below 2^28. No function uses local memory or synchronises.
+ * below 2^28. Some functions have up to 16 KiB of local (shared) memory and barriers.
  *
  * In C a function runs all work items of the launch before it returns; two more arguments are the geometry, and launch
  * is passed by pointer. fst_kernel_table lists the functions by name and ends with a NULL.
@@ -26,9 +26,12 @@
 #define FST_OPENCL
 #define FST_GLOBAL __global
 #define FST_RESTRICT restrict
+#define FST_LOCAL __local
 #define FST_INLINE static inline
+#define FST_NO_INLINE static
 #define FST_UNROLL _Pragma("unroll")
 #define FST_KEEP_LOOP _Pragma("unroll 1")
+#define FST_UNROLL_4 _Pragma("unroll 4")
 typedef uchar fst_u8;
 typedef ushort fst_u16;
 typedef uint fst_u32;
@@ -37,9 +40,12 @@ typedef ulong fst_u64;
 #elif defined(__CUDACC__) || defined(__HIPCC__) || defined(__HIPCC_RTC__)
 #define FST_GLOBAL
 #define FST_RESTRICT __restrict__
+#define FST_LOCAL
 #define FST_INLINE static __device__ __forceinline__
+#define FST_NO_INLINE static __device__ __noinline__
 #define FST_UNROLL _Pragma("unroll")
 #define FST_KEEP_LOOP _Pragma("unroll 1")
+#define FST_UNROLL_4 _Pragma("unroll 4")
 typedef unsigned char fst_u8;
 typedef unsigned short fst_u16;
 typedef unsigned int fst_u32;
@@ -62,6 +68,9 @@ typedef unsigned long long fst_u64;
 #define FST_INLINE static inline
 #define FST_UNROLL
 #define FST_KEEP_LOOP
+#define FST_UNROLL_4
+#define FST_LOCAL
+#define FST_NO_INLINE static
 typedef uint8_t fst_u8;
 typedef uint16_t fst_u16;
 typedef uint32_t fst_u32;
@@ -120,7 +129,7 @@ struct fst_launch {
     fst_u32 end;
     /* The first element after the units. */
     fst_u32 tail;
-    /* How many elements are in no unit: those before head, and those from tail on. */
+    /* How many elements are in no unit: those before head, and those from tail on; fst_pick: whether it reverses. */
     fst_u32 edges;
     struct fst_format from;
     struct fst_format to;
@@ -174,6 +183,85 @@ struct fst_item {
 #define FST_ARGUMENTS                                                                                                  \
     const FST_GLOBAL fst_u8 *FST_RESTRICT source, fst_u64 source_offset, FST_GLOBAL fst_u8 *FST_RESTRICT target,       \
         fst_u64 target_offset, const struct fst_launch *launch, struct fst_item item
+
+/* Local memory of a group. */
+union fst_table {
+    fst_u8 bytes[256];
+    fst_u16 halves[256];
+    fst_u32 words[256];
+    fst_u64 longs[256];
+};
+
+union fst_tile {
+    fst_u8 bytes[16384];
+    fst_u16 halves[8192];
+    fst_u32 words[4096];
+    fst_u64 longs[2048];
+};
+
+/*
+ * Defines function NAME, whose groups go through rounds of two stages: in each of NAME_rounds rounds every work item of a
+ * group runs NAME_first, and when all have, NAME_second. The rounds are dealt out to the groups.
+ */
+#define FST_STAGE_ARGUMENTS(memory)                                                                                    \
+    FST_ARGUMENTS, FST_LOCAL union memory *local, fst_u32 round
+#if defined(FST_C)
+#define FST_STAGED_KERNEL(name, memory)                                                                                \
+    void name(const void *source, fst_u64 source_offset, void *target, fst_u64 target_offset,                          \
+              const struct fst_launch *launch, fst_u32 groups, fst_u32 group_size)                                     \
+    {                                                                                                                  \
+        union memory local;                                                                                            \
+        struct fst_item item = {0, groups, 0, group_size};                                                             \
+        fst_u32 rounds = name##_rounds(launch, groups);                                                                \
+        for (item.group = 0; item.group < groups; item.group++) {                                                      \
+            for (fst_u32 round = item.group; round < rounds; round += groups) {                                        \
+                for (item.member = 0; item.member < group_size; item.member++) {                                       \
+                    name##_first((const fst_u8 *)source, source_offset, (fst_u8 *)target, target_offset, launch, item, \
+                                 &local, round);                                                                       \
+                }                                                                                                      \
+                for (item.member = 0; item.member < group_size; item.member++) {                                       \
+                    name##_second((const fst_u8 *)source, source_offset, (fst_u8 *)target, target_offset, launch,      \
+                                  item, &local, round);                                                                \
+                }                                                                                                      \
+            }                                                                                                          \
+        }                                                                                                              \
+    }
+#elif defined(FST_OPENCL)
+#define FST_STAGED_KERNEL(name, memory)                                                                                \
+    __kernel void name(__global const fst_u8 *restrict source, fst_u64 source_offset,                                  \
+                       __global fst_u8 *restrict target, fst_u64 target_offset, struct fst_launch launch)              \
+    {                                                                                                                  \
+        __local union memory local;                                                                                    \
+        struct fst_item item;                                                                                          \
+        item.group = (fst_u32)get_group_id(0);                                                                         \
+        item.groups = (fst_u32)get_num_groups(0);                                                                      \
+        item.member = (fst_u32)get_local_id(0);                                                                        \
+        item.size = (fst_u32)get_local_size(0);                                                                        \
+        fst_u32 rounds = name##_rounds(&launch, item.groups);                                                          \
+        for (fst_u32 round = item.group; round < rounds; round += item.groups) {                                       \
+            name##_first(source, source_offset, target, target_offset, &launch, item, &local, round);                  \
+            barrier(CLK_LOCAL_MEM_FENCE);                                                                              \
+            name##_second(source, source_offset, target, target_offset, &launch, item, &local, round);                 \
+            barrier(CLK_LOCAL_MEM_FENCE);                                                                              \
+        }                                                                                                              \
+    }
+#else
+#define FST_STAGED_KERNEL(name, memory)                                                                                \
+    extern "C" __global__ void name(const fst_u8 *__restrict__ source, fst_u64 source_offset,                          \
+                                    fst_u8 *__restrict__ target, fst_u64 target_offset,                                \
+                                    FST_BY_VALUE struct fst_launch launch)                                             \
+    {                                                                                                                  \
+        __shared__ union memory local;                                                                                 \
+        struct fst_item item = {blockIdx.x, gridDim.x, threadIdx.x, blockDim.x};                                       \
+        fst_u32 rounds = name##_rounds(&launch, item.groups);                                                          \
+        for (fst_u32 round = item.group; round < rounds; round += item.groups) {                                       \
+            name##_first(source, source_offset, target, target_offset, &launch, item, &local, round);                  \
+            __syncthreads();                                                                                           \
+            name##_second(source, source_offset, target, target_offset, &launch, item, &local, round);                 \
+            __syncthreads();                                                                                           \
+        }                                                                                                              \
+    }
+#endif
 
 /*
  * Units or items that a work item has in flight. With as many work items as fit, two of 16 bytes keep the memory of a
@@ -244,6 +332,12 @@ FST_INLINE fst_u32 fst_upper_product(fst_u32 a, fst_u32 b)
 FST_INLINE fst_u32 fst_divide(fst_u32 n, const struct fst_launch *launch, fst_u32 d)
 {
     return fst_upper_product(n, launch->multipliers[d]) >> launch->shifts[d];
+}
+
+/* n / dims[d], also by 1. */
+FST_INLINE fst_u32 fst_quotient(fst_u32 n, const struct fst_launch *launch, fst_u32 d)
+{
+    return launch->dims[d] == 1 ? n : fst_divide(n, launch, d);
 }
 
 /* All ones if a > b, else 0; both below 2^31. Unlike a comparison it never becomes a branch. */
@@ -1137,13 +1231,824 @@ FST_INLINE void fst_convert_item(FST_ARGUMENTS)
 }
 FST_KERNEL(fst_convert)
 
-/* ---- de-quantisation: elements times the scales of their blocks ---- */
+/*
+ * ---- all other pairs, in units ----
+ *
+ * fst_table_S_T, fst_narrow_S_T and fst_wide_S_T convert any element of S bits to any of T bits. They have no edges:
+ * every unit is whole and aligned on both sides, and fst_convert makes the elements around them. What the two formats
+ * are is the same for the whole launch, so branches on them do not diverge.
+ */
 
-/* n / dims[d], also by 1. */
-FST_INLINE fst_u32 fst_quotient(fst_u32 n, const struct fst_launch *launch, fst_u32 d)
+/* Moves what is no power of two, aligned to the largest one in it. */
+FST_INLINE void fst_load_3(const FST_GLOBAL fst_u8 *p, fst_u32 *w)
 {
-    return launch->dims[d] == 1 ? n : fst_divide(n, launch, d);
+    w[0] = (fst_u32)p[0] | (fst_u32)p[1] << 8 | (fst_u32)p[2] << 16;
 }
+
+FST_INLINE void fst_load_6(const FST_GLOBAL fst_u8 *p, fst_u32 *w)
+{
+    fst_u32 middle;
+    fst_load_2(p, w);
+    fst_load_2(p + 2, &middle);
+    fst_load_2(p + 4, w + 1);
+    w[0] |= middle << 16;
+}
+
+FST_INLINE void fst_load_12(const FST_GLOBAL fst_u8 *p, fst_u32 *w)
+{
+    fst_load_4(p, w);
+    fst_load_4(p + 4, w + 1);
+    fst_load_4(p + 8, w + 2);
+}
+
+FST_INLINE void fst_load_32(const FST_GLOBAL fst_u8 *p, fst_u32 *w)
+{
+    fst_load_16(p, w);
+    fst_load_16(p + 16, w + 4);
+}
+
+FST_INLINE void fst_store_3(FST_GLOBAL fst_u8 *p, const fst_u32 *w)
+{
+    p[0] = (fst_u8)w[0];
+    p[1] = (fst_u8)(w[0] >> 8);
+    p[2] = (fst_u8)(w[0] >> 16);
+}
+
+FST_INLINE void fst_store_6(FST_GLOBAL fst_u8 *p, const fst_u32 *w)
+{
+    fst_u32 middle = w[0] >> 16;
+    fst_store_2(p, w);
+    fst_store_2(p + 2, &middle);
+    fst_store_2(p + 4, w + 1);
+}
+
+FST_INLINE void fst_store_12(FST_GLOBAL fst_u8 *p, const fst_u32 *w)
+{
+    fst_store_4(p, w);
+    fst_store_4(p + 4, w + 1);
+    fst_store_4(p + 8, w + 2);
+}
+
+FST_INLINE void fst_store_32(FST_GLOBAL fst_u8 *p, const fst_u32 *w)
+{
+    fst_store_16(p, w);
+    fst_store_16(p + 16, w + 4);
+}
+
+/* Element k of `bits` bits, at most 32. */
+FST_INLINE fst_u32 fst_take(const fst_u32 *in, fst_u32 k, fst_u32 bits)
+{
+    fst_u32 at = k * bits;
+    fst_u32 x = in[at / 32] >> at % 32;
+    if (at % 32 + bits > 32) {
+        x |= in[at / 32 + 1] << (32 - at % 32);
+    }
+    return x & (0xFFFFFFFFu >> (32 - bits));
+}
+
+/* Sets element k; what is there must be zero. */
+FST_INLINE void fst_put(fst_u32 *out, fst_u32 k, fst_u32 bits, fst_u32 x)
+{
+    fst_u32 at = k * bits;
+    out[at / 32] |= x << at % 32;
+    if (at % 32 + bits > 32) {
+        out[at / 32 + 1] |= x >> (32 - at % 32);
+    }
+}
+
+/* Defines fst_NAME_item, which converts units of `elements` elements with fst_NAME_unit. */
+#define FST_ON_WHOLE_UNITS(name, elements, source_unit, target_unit, in_flight)                                        \
+    FST_INLINE void fst_##name##_units(FST_ARGUMENTS, const FST_LOCAL union fst_table *table)                          \
+    {                                                                                                                  \
+        fst_u32 end = launch->end;                                                                                     \
+        fst_u32 step = item.groups * item.size * in_flight;                                                            \
+        for (fst_u32 u = item.group * item.size * in_flight + item.member; u < end; u += step) {                       \
+            fst_u32 in[in_flight][(source_unit + 3) / 4];                                                              \
+            FST_UNROLL                                                                                                 \
+            for (fst_u32 k = 0; k < in_flight; k++) {                                                                  \
+                fst_u32 v = fst_min(u + k * item.size, end - 1);                                                       \
+                fst_load_##source_unit(source + (source_offset + fst_place(v, source_unit, launch, 0)), in[k]);        \
+            }                                                                                                          \
+            FST_UNROLL                                                                                                 \
+            for (fst_u32 k = 0; k < in_flight; k++) {                                                                  \
+                fst_u32 v = u + k * item.size;                                                                         \
+                if (v < end) {                                                                                         \
+                    fst_u32 out[(target_unit + 3) / 4];                                                                \
+                    FST_UNROLL                                                                                         \
+                    for (fst_u32 w = 0; w < (target_unit + 3) / 4; w++) {                                              \
+                        out[w] = 0;                                                                                    \
+                    }                                                                                                  \
+                    fst_##name##_unit(in[k], out, launch, table);                                                      \
+                    fst_store_##target_unit(target + (target_offset + (fst_u64)v * target_unit), out);                 \
+                }                                                                                                      \
+            }                                                                                                          \
+        }                                                                                                              \
+    }
+#define FST_UNIT_ARGUMENTS                                                                                             \
+    const fst_u32 *in, fst_u32 *out, const struct fst_launch *launch, const FST_LOCAL union fst_table *table
+
+/* ---- elements of up to 8 bits: a table of all results ---- */
+
+/* One body for all functions that make tables: it runs once for each of their entries. */
+FST_NO_INLINE fst_u64 fst_converted(fst_u32 raw, const struct fst_launch *launch)
+{
+    struct fst_format from = launch->from;
+    struct fst_format to = launch->to;
+    return fst_encode(fst_decode(raw, from), to);
+}
+
+#define FST_TABLE_FIELD_4 bytes
+#define FST_TABLE_FIELD_6 bytes
+#define FST_TABLE_FIELD_8 bytes
+#define FST_TABLE_FIELD_16 halves
+#define FST_TABLE_FIELD_32 words
+#define FST_TABLE_TYPE_4 fst_u8
+#define FST_TABLE_TYPE_6 fst_u8
+#define FST_TABLE_TYPE_8 fst_u8
+#define FST_TABLE_TYPE_16 fst_u16
+#define FST_TABLE_TYPE_32 fst_u32
+
+#define FST_FILL(from_bits, to_bits, field, type)                                                                      \
+    FST_INLINE void fst_table_##from_bits##_##to_bits##_first(FST_STAGE_ARGUMENTS(fst_table))                          \
+    {                                                                                                                  \
+        (void)source;                                                                                                  \
+        (void)source_offset;                                                                                           \
+        (void)target;                                                                                                  \
+        (void)target_offset;                                                                                           \
+        (void)round;                                                                                                   \
+        for (fst_u32 i = item.member; i < 1u << from_bits; i += item.size) {                                           \
+            local->field[i] = (type)fst_converted(i, launch);                                                          \
+        }                                                                                                              \
+    }                                                                                                                  \
+    FST_INLINE void fst_table_##from_bits##_##to_bits##_second(FST_STAGE_ARGUMENTS(fst_table))                         \
+    {                                                                                                                  \
+        (void)round;                                                                                                   \
+        fst_table_##from_bits##_##to_bits##_units(source, source_offset, target, target_offset, launch, item, local);  \
+    }                                                                                                                  \
+    FST_INLINE fst_u32 fst_table_##from_bits##_##to_bits##_rounds(const struct fst_launch *launch, fst_u32 groups)     \
+    {                                                                                                                  \
+        (void)launch;                                                                                                  \
+        return groups;                                                                                                 \
+    }                                                                                                                  \
+    FST_STAGED_KERNEL(fst_table_##from_bits##_##to_bits, fst_table)
+
+#define FST_TABLE(from_bits, to_bits, elements, source_unit, target_unit)                                              \
+    FST_INLINE void fst_table_##from_bits##_##to_bits##_unit(FST_UNIT_ARGUMENTS)                                       \
+    {                                                                                                                  \
+        (void)launch;                                                                                                  \
+        FST_UNROLL                                                                                                     \
+        for (fst_u32 k = 0; k < elements; k++) {                                                                       \
+            fst_put(out, k, to_bits, table->FST_TABLE_FIELD_##to_bits[fst_take(in, k, from_bits)]);                    \
+        }                                                                                                              \
+    }                                                                                                                  \
+    FST_ON_WHOLE_UNITS(table_##from_bits##_##to_bits, elements, source_unit, target_unit, FST_CONVERTING)              \
+    FST_FILL(from_bits, to_bits, FST_TABLE_FIELD_##to_bits, FST_TABLE_TYPE_##to_bits)
+
+#define FST_TABLE_64(from_bits, elements, source_unit, target_unit)                                                    \
+    FST_INLINE void fst_table_##from_bits##_64_unit(FST_UNIT_ARGUMENTS)                                                \
+    {                                                                                                                  \
+        (void)launch;                                                                                                  \
+        FST_UNROLL                                                                                                     \
+        for (fst_u32 k = 0; k < elements; k++) {                                                                       \
+            fst_u64 x = table->longs[fst_take(in, k, from_bits)];                                                      \
+            out[2 * k] = (fst_u32)x;                                                                                   \
+            out[2 * k + 1] = (fst_u32)(x >> 32);                                                                       \
+        }                                                                                                              \
+    }                                                                                                                  \
+    FST_ON_WHOLE_UNITS(table_##from_bits##_64, elements, source_unit, target_unit, FST_MOVING)                         \
+    FST_FILL(from_bits, 64, longs, fst_u64)
+
+FST_TABLE(4, 6, 16, 8, 12)
+FST_TABLE(4, 8, 16, 8, 16)
+FST_TABLE(4, 16, 8, 4, 16)
+FST_TABLE(4, 32, 4, 2, 16)
+FST_TABLE_64(4, 2, 1, 16)
+FST_TABLE(6, 4, 16, 12, 8)
+FST_TABLE(6, 6, 16, 12, 12)
+FST_TABLE(6, 8, 16, 12, 16)
+FST_TABLE(6, 16, 8, 6, 16)
+FST_TABLE(6, 32, 4, 3, 16)
+FST_TABLE_64(6, 4, 3, 32)
+FST_TABLE(8, 4, 16, 16, 8)
+FST_TABLE(8, 6, 16, 16, 12)
+FST_TABLE(8, 8, 16, 16, 16)
+FST_TABLE(8, 16, 8, 8, 16)
+FST_TABLE(8, 32, 4, 4, 16)
+FST_TABLE_64(8, 2, 2, 16)
+
+/*
+ * ---- wider elements to ones of up to 16 bits: through F32 ----
+ *
+ * The F32 is rounded to odd: cut, and its last bit set if anything was lost. It has more than two bits beyond any target's,
+ * so that rounding it gives what rounding the element does. What is too large for F32 becomes its largest number,
+ * what is too small its smallest; a NaN is quiet and keeps the upper bits of its payload.
+ */
+
+#define FST_F32_LARGEST 0x7F7FFFFFu
+/* 2^23, from where on the last bit of an F32 counts ones. */
+#define FST_F32_ONES 0x4B000000u
+
+FST_INLINE fst_u32 fst_odd_of_u64(fst_u64 x)
+{
+    fst_u32 zeros = fst_min(fst_leading_zeros_64(x), 63);
+    fst_u64 top = x << zeros;
+    fst_u32 high = (fst_u32)(top >> 32);
+    fst_u32 lost = (high & 0xFF) | (fst_u32)top;
+    fst_u32 code = ((190 - zeros) << 23 | (high >> 8 & 0x7FFFFF)) | (lost != 0 ? 1 : 0);
+    return x == 0 ? 0 : code;
+}
+
+FST_INLINE fst_u32 fst_odd_of_u32(fst_u32 x)
+{
+    fst_u32 zeros = fst_min(fst_leading_zeros(x), 31);
+    fst_u32 top = x << zeros;
+    fst_u32 code = ((158 - zeros) << 23 | (top >> 8 & 0x7FFFFF)) | ((top & 0xFF) != 0 ? 1 : 0);
+    return x == 0 ? 0 : code;
+}
+
+/* Of up to 16 bits. */
+FST_INLINE fst_u32 fst_f32_of_small(fst_u32 x)
+{
+    return fst_sum(x | FST_F32_ONES, FST_F32_ONES | 0x80000000u);
+}
+
+FST_INLINE fst_u32 fst_odd_of_f64(fst_u32 low, fst_u32 high)
+{
+    fst_u32 magnitude = high & 0x7FFFFFFF;
+    fst_i32 exponent = (fst_i32)(magnitude >> 20) - 896;
+    fst_u32 mantissa = (high << 3 | low >> 29) & 0x7FFFFF;
+    fst_u32 lost = low << 3;
+    /* From here on a number that is too small counts as 1.m times the smallest power: all of it is lost anyway. */
+    fst_u32 shift = (fst_u32)fst_larger(1 - exponent, 0);
+    shift = fst_min(shift, 31);
+    fst_u32 significand = mantissa | 0x800000;
+    lost |= significand & ((1u << shift) - 1);
+    fst_u32 number = exponent >= 1 ? (fst_u32)exponent << 23 | mantissa : significand >> shift;
+    number |= lost != 0 ? 1 : 0;
+    number = exponent >= 255 ? FST_F32_LARGEST : number;
+    fst_u32 nan = FST_F32_INFINITY | 0x400000 | mantissa;
+    fst_u32 special = (magnitude & 0xFFFFF) == 0 && low == 0 ? FST_F32_INFINITY : nan;
+    number = magnitude >= 0x7FF00000u ? special : number;
+    return (magnitude | low) == 0 ? 0 : number;
+}
+
+#define FST_EACH(elements, expression)                                                                                 \
+    FST_UNROLL                                                                                                         \
+    for (fst_u32 k = 0; k < elements; k++) {                                                                           \
+        x[k] = (expression);                                                                                           \
+    }
+
+#define FST_ODD_16(elements)                                                                                           \
+    switch (launch->from.kind) {                                                                                       \
+    case FST_UNSIGNED:                                                                                                 \
+        FST_EACH(elements, fst_f32_of_small(fst_take(in, k, 16)))                                                      \
+        break;                                                                                                         \
+    case FST_SIGNED:                                                                                                   \
+        FST_UNROLL                                                                                                     \
+        for (fst_u32 k = 0; k < elements; k++) {                                                                       \
+            fst_u32 raw = fst_take(in, k, 16);                                                                         \
+            fst_u32 negative = raw >> 15;                                                                              \
+            x[k] = fst_f32_of_small(negative != 0 ? 0x10000 - raw : raw) | negative << 31;                             \
+        }                                                                                                              \
+        break;                                                                                                         \
+    default:                                                                                                           \
+        if (launch->from.mantissa_bits == 7) {                                                                         \
+            FST_EACH(elements, fst_take(in, k, 16) << 16)                                                              \
+        } else {                                                                                                       \
+            FST_UNROLL                                                                                                 \
+            for (fst_u32 k = 0; k < elements; k++) {                                                                   \
+                fst_u32 raw = fst_take(in, k, 16) << 16;                                                               \
+                x[k] = fst_f16_to_f32_code(raw & 0x7FFF0000) | (raw & 0x80000000u);                                    \
+            }                                                                                                          \
+        }                                                                                                              \
+        break;                                                                                                         \
+    }
+
+#define FST_ODD_32(elements)                                                                                           \
+    switch (launch->from.kind) {                                                                                       \
+    case FST_UNSIGNED:                                                                                                 \
+        FST_EACH(elements, fst_odd_of_u32(in[k]))                                                                      \
+        break;                                                                                                         \
+    case FST_SIGNED:                                                                                                   \
+        FST_EACH(elements, fst_odd_of_u32(in[k] >> 31 != 0 ? 0 - in[k] : in[k]) | (in[k] & 0x80000000u))               \
+        break;                                                                                                         \
+    default:                                                                                                           \
+        FST_EACH(elements, in[k])                                                                                      \
+        break;                                                                                                         \
+    }
+
+#define FST_ODD_64(elements)                                                                                           \
+    switch (launch->from.kind) {                                                                                       \
+    case FST_UNSIGNED:                                                                                                 \
+        FST_EACH(elements, fst_odd_of_u64((fst_u64)in[2 * k + 1] << 32 | in[2 * k]))                                   \
+        break;                                                                                                         \
+    case FST_SIGNED:                                                                                                   \
+        FST_UNROLL                                                                                                     \
+        for (fst_u32 k = 0; k < elements; k++) {                                                                       \
+            fst_u64 raw = (fst_u64)in[2 * k + 1] << 32 | in[2 * k];                                                    \
+            x[k] = fst_odd_of_u64(raw >> 63 != 0 ? 0 - raw : raw) | (in[2 * k + 1] & 0x80000000u);                     \
+        }                                                                                                              \
+        break;                                                                                                         \
+    default:                                                                                                           \
+        FST_EACH(elements, fst_odd_of_f64(in[2 * k], in[2 * k + 1]) | (in[2 * k + 1] & 0x80000000u))                   \
+        break;                                                                                                         \
+    }
+
+FST_INLINE fst_u32 fst_odd_to_integer(fst_u32 x, struct fst_format to)
+{
+    fst_u32 magnitude = x & 0x7FFFFFFF;
+    fst_u32 negative = x >> 31;
+    fst_u32 is_signed = to.kind == FST_SIGNED ? 1 : 0;
+    fst_u32 most = ((1u << (to.bits - is_signed)) - 1 + (negative & is_signed)) & ~(0 - (negative & ~is_signed));
+    /* 2^17 is more than any result; up to there the sum is rounded to a whole number. */
+    fst_u32 whole = fst_sum(fst_min(magnitude, 0x48000000u), FST_F32_ONES) - FST_F32_ONES;
+    fst_u32 result = fst_min(whole, most) & ~fst_above(magnitude, FST_F32_INFINITY);
+    return (negative != 0 ? 0 - result : result) & ((1u << to.bits) - 1);
+}
+
+FST_INLINE fst_u32 fst_odd_to_scale(fst_u32 x)
+{
+    fst_u32 magnitude = x & 0x7FFFFFFF;
+    fst_u32 code = fst_min(fst_round(magnitude, 23), 0xFE);
+    /* Below the smallest normal F32 there is one power more, whose code is 0. */
+    code = magnitude < 0x800000u ? (magnitude > 0x600000u ? 1 : 0) : code;
+    return magnitude >= FST_F32_INFINITY ? 0xFF : code;
+}
+
+/* To a float with smaller exponents than F32's. */
+FST_INLINE fst_u32 fst_odd_to_float(fst_u32 x, struct fst_format to)
+{
+    fst_u32 magnitude = x & 0x7FFFFFFF;
+    fst_u32 sign_bit = 1u << (to.bits - 1);
+    fst_u32 shift = 23 - to.mantissa_bits;
+    fst_u32 normal = 128 - to.bias;
+    fst_u32 ones = sign_bit - 1;
+    fst_u32 infinity = ones >> to.mantissa_bits << to.mantissa_bits;
+    fst_u32 last = to.kind == FST_IEEE ? infinity : to.kind == FST_ONE_NAN_A_SIGN ? ones - 1 : ones;
+    fst_u32 nan = to.kind == FST_IEEE ? infinity | 1u << (to.mantissa_bits - 1)
+                                      : to.kind == FST_ONE_NAN_A_SIGN ? ones : 0;
+    fst_u32 payload = to.kind == FST_IEEE ? (1u << to.mantissa_bits) - 1 : 0;
+    /* What the sign of a NaN becomes, and that of a zero. */
+    fst_u32 nan_sign = to.kind == FST_IEEE || to.kind == FST_ONE_NAN_A_SIGN ? sign_bit : 0;
+    fst_u32 nan_always = to.kind == FST_NAN_FOR_NEGATIVE_ZERO ? sign_bit : 0;
+    fst_u32 sign = (0 - (x >> 31)) & sign_bit;
+    fst_u32 code = fst_narrow(magnitude, normal, shift, (last << shift) + ((normal - 1) << 23));
+    fst_u32 zero = nan_always != 0 && code == 0 ? 0 : sign;
+    return magnitude > FST_F32_INFINITY ? nan | (magnitude >> shift & payload) | (sign & nan_sign) | nan_always
+                                        : code | zero;
+}
+
+FST_INLINE fst_u32 fst_odd_to_bf16(fst_u32 x)
+{
+    return fst_f32_to_bf16_code(x & 0x7FFFFFFF) | (x >> 16 & 0x8000);
+}
+
+#define FST_EACH_PUT(elements, bits, expression)                                                                       \
+    FST_UNROLL                                                                                                         \
+    for (fst_u32 k = 0; k < elements; k++) {                                                                           \
+        fst_put(out, k, bits, (expression));                                                                           \
+    }
+
+#define FST_NARROWED_4(elements) FST_EACH_PUT(elements, 4, fst_odd_to_float(x[k], launch->to))
+#define FST_NARROWED_6(elements) FST_EACH_PUT(elements, 6, fst_odd_to_float(x[k], launch->to))
+#define FST_NARROWED_8(elements)                                                                                       \
+    switch (launch->to.kind) {                                                                                         \
+    case FST_BOOL:                                                                                                     \
+        FST_EACH_PUT(elements, 8, (x[k] & 0x7FFFFFFF) != 0 ? 1 : 0)                                                    \
+        break;                                                                                                         \
+    case FST_UNSIGNED:                                                                                                 \
+    case FST_SIGNED:                                                                                                   \
+        FST_EACH_PUT(elements, 8, fst_odd_to_integer(x[k], launch->to))                                                \
+        break;                                                                                                         \
+    case FST_SCALE:                                                                                                    \
+        FST_EACH_PUT(elements, 8, fst_odd_to_scale(x[k]))                                                              \
+        break;                                                                                                         \
+    default:                                                                                                           \
+        FST_EACH_PUT(elements, 8, fst_odd_to_float(x[k], launch->to))                                                  \
+        break;                                                                                                         \
+    }
+#define FST_NARROWED_16(elements)                                                                                      \
+    switch (launch->to.kind) {                                                                                         \
+    case FST_UNSIGNED:                                                                                                 \
+    case FST_SIGNED:                                                                                                   \
+        FST_EACH_PUT(elements, 16, fst_odd_to_integer(x[k], launch->to))                                               \
+        break;                                                                                                         \
+    default:                                                                                                           \
+        if (launch->to.mantissa_bits == 7) {                                                                           \
+            FST_EACH_PUT(elements, 16, fst_odd_to_bf16(x[k]))                                                          \
+        } else {                                                                                                       \
+            FST_EACH_PUT(elements, 16, fst_odd_to_float(x[k], launch->to))                                             \
+        }                                                                                                              \
+        break;                                                                                                         \
+    }
+
+#define FST_UNITS_KERNEL(name)                                                                                         \
+    FST_INLINE void fst_##name##_item(FST_ARGUMENTS)                                                                   \
+    {                                                                                                                  \
+        fst_##name##_units(source, source_offset, target, target_offset, launch, item, 0);                             \
+    }                                                                                                                  \
+    FST_KERNEL(fst_##name)
+
+#define FST_NARROW(from_bits, to_bits, elements, source_unit, target_unit)                                             \
+    FST_INLINE void fst_narrow_##from_bits##_##to_bits##_unit(FST_UNIT_ARGUMENTS)                                      \
+    {                                                                                                                  \
+        (void)table;                                                                                                   \
+        fst_u32 x[elements];                                                                                           \
+        FST_ODD_##from_bits(elements)                                                                                  \
+        FST_NARROWED_##to_bits(elements)                                                                               \
+    }                                                                                                                  \
+    FST_ON_WHOLE_UNITS(narrow_##from_bits##_##to_bits, elements, source_unit, target_unit, FST_CONVERTING)             \
+    FST_UNITS_KERNEL(narrow_##from_bits##_##to_bits)
+
+FST_NARROW(16, 4, 8, 16, 4)
+FST_NARROW(16, 6, 8, 16, 6)
+FST_NARROW(16, 8, 8, 16, 8)
+FST_NARROW(16, 16, 8, 16, 16)
+FST_NARROW(32, 4, 4, 16, 2)
+FST_NARROW(32, 6, 4, 16, 3)
+FST_NARROW(32, 8, 4, 16, 4)
+FST_NARROW(32, 16, 4, 16, 8)
+FST_NARROW(64, 4, 2, 16, 1)
+FST_NARROW(64, 6, 4, 32, 3)
+FST_NARROW(64, 8, 2, 16, 2)
+FST_NARROW(64, 16, 2, 16, 4)
+
+/* ---- wider elements to wide ones: through fst_number, with the formats as constants ---- */
+
+FST_INLINE struct fst_format fst_format_of(fst_u32 kind, fst_u32 bits, fst_u32 mantissa_bits, fst_u32 bias)
+{
+    struct fst_format format;
+    format.kind = kind;
+    format.bits = bits;
+    format.mantissa_bits = mantissa_bits;
+    format.bias = bias;
+    return format;
+}
+
+#define FST_EACH_NUMBER(elements, raw, kind, bits, mantissa_bits, bias)                                                \
+    FST_UNROLL                                                                                                         \
+    for (fst_u32 k = 0; k < elements; k++) {                                                                           \
+        x[k] = fst_decode(raw, fst_format_of(kind, bits, mantissa_bits, bias));                                        \
+    }
+#define FST_NUMBERS(elements, raw, bits, mantissa_bits, bias)                                                          \
+    switch (launch->from.kind) {                                                                                       \
+    case FST_UNSIGNED:                                                                                                 \
+        FST_EACH_NUMBER(elements, raw, FST_UNSIGNED, bits, 0, 0)                                                       \
+        break;                                                                                                         \
+    case FST_SIGNED:                                                                                                   \
+        FST_EACH_NUMBER(elements, raw, FST_SIGNED, bits, 0, 0)                                                         \
+        break;                                                                                                         \
+    default:                                                                                                           \
+        FST_EACH_NUMBER(elements, raw, FST_IEEE, bits, mantissa_bits, bias)                                            \
+        break;                                                                                                         \
+    }
+/* Two formats of 16 bits are floats; which it is stays a variable. */
+#define FST_NUMBERS_16(elements)                                                                                       \
+    FST_NUMBERS(elements, fst_take(in, k, 16), 16, launch->from.mantissa_bits, launch->from.bias)
+#define FST_NUMBERS_32(elements) FST_NUMBERS(elements, in[k], 32, 23, 127)
+#define FST_NUMBERS_64(elements) FST_NUMBERS(elements, (fst_u64)in[2 * k + 1] << 32 | in[2 * k], 64, 52, 1023)
+
+#define FST_EACH_WIDENED(elements, to_bits, kind, mantissa_bits, bias)                                                 \
+    FST_UNROLL                                                                                                         \
+    for (fst_u32 k = 0; k < elements; k++) {                                                                           \
+        fst_u64 y = fst_encode(x[k], fst_format_of(kind, to_bits, mantissa_bits, bias));                               \
+        out[to_bits / 32 * k] = (fst_u32)y;                                                                            \
+        if (to_bits == 64) {                                                                                           \
+            out[to_bits / 32 * k + to_bits / 64] = (fst_u32)(y >> 32);                                                 \
+        }                                                                                                              \
+    }
+#define FST_WIDENED(elements, to_bits, mantissa_bits, bias)                                                            \
+    switch (launch->to.kind) {                                                                                         \
+    case FST_UNSIGNED:                                                                                                 \
+        FST_EACH_WIDENED(elements, to_bits, FST_UNSIGNED, 0, 0)                                                        \
+        break;                                                                                                         \
+    case FST_SIGNED:                                                                                                   \
+        FST_EACH_WIDENED(elements, to_bits, FST_SIGNED, 0, 0)                                                          \
+        break;                                                                                                         \
+    default:                                                                                                           \
+        FST_EACH_WIDENED(elements, to_bits, FST_IEEE, mantissa_bits, bias)                                             \
+        break;                                                                                                         \
+    }
+#define FST_WIDENED_32(elements) FST_WIDENED(elements, 32, 23, 127)
+#define FST_WIDENED_64(elements) FST_WIDENED(elements, 64, 52, 1023)
+
+#define FST_WIDE(from_bits, to_bits, elements, source_unit, target_unit)                                               \
+    FST_INLINE void fst_wide_##from_bits##_##to_bits##_unit(FST_UNIT_ARGUMENTS)                                        \
+    {                                                                                                                  \
+        (void)table;                                                                                                   \
+        struct fst_number x[elements];                                                                                 \
+        FST_NUMBERS_##from_bits(elements)                                                                              \
+        FST_WIDENED_##to_bits(elements)                                                                                \
+    }                                                                                                                  \
+    FST_ON_WHOLE_UNITS(wide_##from_bits##_##to_bits, elements, source_unit, target_unit, FST_CONVERTING)               \
+    FST_UNITS_KERNEL(wide_##from_bits##_##to_bits)
+
+FST_WIDE(16, 32, 4, 8, 16)
+FST_WIDE(16, 64, 2, 4, 16)
+FST_WIDE(32, 32, 4, 16, 16)
+FST_WIDE(32, 64, 2, 8, 16)
+FST_WIDE(64, 32, 2, 16, 8)
+FST_WIDE(64, 64, 2, 16, 16)
+
+/*
+ * ---- gather of items that lie transposed: fst_transpose_N, items of N bytes, aligned to N ----
+ *
+ * dims[0], the target's innermost dimension, has any stride in the source, strides[0]; dims[1] is contiguous there, and
+ * strides[1] bytes apart in the target. Up to three dimensions lie around: dims, strides and, three places on, strides in
+ * the target. dims[5] and dims[6] say how many tiles lie along the two. A group moves a square tile at a time through
+ * local memory, so that both sides are read and written along their rows; in words of four bytes where items are
+ * smaller and everything is aligned to those.
+ *
+ * A row of a tile has 32 columns or more, and column c of row r stands at c ^ r: any 32 of a row, and of a column, lie
+ * in different banks.
+ */
+FST_INLINE fst_u32 fst_tiles(const struct fst_launch *launch)
+{
+    return launch->count;
+}
+
+/* The first item of a tile along both dimensions, and its place on both sides. */
+struct fst_tile_place {
+    fst_u32 row;
+    fst_u32 column;
+    fst_u64 source;
+    fst_u64 target;
+};
+
+FST_INLINE struct fst_tile_place fst_tile_at(fst_u32 round, const struct fst_launch *launch, fst_u32 side)
+{
+    struct fst_tile_place place;
+    /* Along the contiguous dimension first: neighbouring groups read neighbouring memory. */
+    fst_u32 across = fst_quotient(round, launch, 6);
+    place.column = (round - across * launch->dims[6]) * side;
+    fst_u32 rest = fst_quotient(across, launch, 5);
+    place.row = (across - rest * launch->dims[5]) * side;
+    place.source = 0;
+    place.target = 0;
+    FST_KEEP_LOOP
+    for (fst_u32 d = 2; d < launch->rank; d++) {
+        fst_u32 quotient = fst_quotient(rest, launch, d);
+        fst_u32 index = rest - quotient * launch->dims[d];
+        place.source += index * launch->strides[d];
+        place.target += index * launch->strides[d + 3];
+        rest = quotient;
+    }
+    return place;
+}
+
+/* side: rows and columns of a tile. pack: items that one word has. */
+#define FST_TRANSPOSE_STAGES(name, bytes, side, pack, field, type, words, suffix)                                      \
+    FST_INLINE void name##_load##suffix(FST_STAGE_ARGUMENTS(fst_tile))                                                 \
+    {                                                                                                                  \
+        (void)target;                                                                                                  \
+        (void)target_offset;                                                                                           \
+        struct fst_tile_place place = fst_tile_at(round, launch, side);                                                \
+        fst_u64 first = source_offset + place.source + (fst_u64)place.row * launch->strides[0]                         \
+                        + (fst_u64)place.column * bytes;                                                               \
+        fst_u32 rows = fst_min(launch->dims[0] - place.row, side);                                                     \
+        fst_u32 columns = fst_min(launch->dims[1] - place.column, side) / pack;                                        \
+        for (fst_u32 i = item.member; i < side * (side / pack); i += 4 * item.size) {                                  \
+            fst_u32 w[4][words];                                                                                       \
+            FST_UNROLL                                                                                                 \
+            for (fst_u32 k = 0; k < 4; k++) {                                                                          \
+                fst_u32 j = fst_min(i + k * item.size, side * (side / pack) - 1);                                      \
+                fst_u32 row = fst_min(j / (side / pack), rows - 1);                                                    \
+                fst_u32 column = fst_min(j % (side / pack), columns - 1);                                              \
+                fst_load_##type(source + (first + row * launch->strides[0] + (fst_u64)column * (bytes * pack)), w[k]); \
+            }                                                                                                          \
+            FST_UNROLL                                                                                                 \
+            for (fst_u32 k = 0; k < 4; k++) {                                                                          \
+                fst_u32 j = i + k * item.size;                                                                         \
+                fst_u32 row = j / (side / pack);                                                                       \
+                fst_u32 column = j % (side / pack);                                                                    \
+                if (j < side * (side / pack)) {                                                                        \
+                    FST_TILE_PUT_##field(row * (side / pack) + (column ^ (row / pack % 32)), w[k])                     \
+                }                                                                                                      \
+            }                                                                                                          \
+        }                                                                                                              \
+    }
+#define FST_TILE_PUT_bytes(at, w) local->bytes[at] = (fst_u8)w[0];
+#define FST_TILE_PUT_halves(at, w) local->halves[at] = (fst_u16)w[0];
+#define FST_TILE_PUT_words(at, w) local->words[at] = w[0];
+#define FST_TILE_PUT_longs(at, w) local->longs[at] = (fst_u64)w[1] << 32 | w[0];
+#define FST_TILE_PUT_pairs(at, w)                                                                                      \
+    {                                                                                                                  \
+        local->longs[2 * (at)] = (fst_u64)w[1] << 32 | w[0];                                                           \
+        local->longs[2 * (at) + 1] = (fst_u64)w[3] << 32 | w[2];                                                       \
+    }
+#define FST_TILE_TAKE_bytes(at, w) w[0] = local->bytes[at];
+#define FST_TILE_TAKE_halves(at, w) w[0] = local->halves[at];
+#define FST_TILE_TAKE_words(at, w) w[0] = local->words[at];
+#define FST_TILE_TAKE_longs(at, w)                                                                                     \
+    w[0] = (fst_u32)local->longs[at];                                                                                  \
+    w[1] = (fst_u32)(local->longs[at] >> 32);
+#define FST_TILE_TAKE_pairs(at, w)                                                                                     \
+    w[0] = (fst_u32)local->longs[2 * (at)];                                                                            \
+    w[1] = (fst_u32)(local->longs[2 * (at)] >> 32);                                                                    \
+    w[2] = (fst_u32)local->longs[2 * (at) + 1];                                                                        \
+    w[3] = (fst_u32)(local->longs[2 * (at) + 1] >> 32);
+
+/* Item by item. */
+#define FST_TRANSPOSE_ITEMS(name, bytes, side, field, words, suffix)                                                   \
+    FST_TRANSPOSE_STAGES(name, bytes, side, 1, field, bytes, words, suffix)                                            \
+    FST_INLINE void name##_save##suffix(FST_STAGE_ARGUMENTS(fst_tile))                                                 \
+    {                                                                                                                  \
+        (void)source;                                                                                                  \
+        (void)source_offset;                                                                                           \
+        struct fst_tile_place place = fst_tile_at(round, launch, side);                                                \
+        fst_u64 first = target_offset + place.target + (fst_u64)place.column * launch->strides[1]                      \
+                        + (fst_u64)place.row * bytes;                                                                  \
+        fst_u32 rows = fst_min(launch->dims[0] - place.row, side);                                                     \
+        fst_u32 columns = fst_min(launch->dims[1] - place.column, side);                                               \
+        FST_UNROLL_4                                                                                                   \
+        for (fst_u32 i = item.member; i < side * side; i += item.size) {                                               \
+            fst_u32 column = i / side;                                                                                 \
+            fst_u32 row = i % side;                                                                                    \
+            if (row < rows && column < columns) {                                                                      \
+                fst_u32 w[words];                                                                                      \
+                FST_TILE_TAKE_##field(row * side + (column ^ (row % 32)), w)                                           \
+                fst_store_##bytes(target + (first + column * launch->strides[1] + (fst_u64)row * bytes), w);           \
+            }                                                                                                          \
+        }                                                                                                              \
+    }
+
+/* In words of `pack` items; the rows of a tile are a multiple of that on both sides. */
+#define FST_TRANSPOSE_WORDS(name, bytes, side, pack, field)                                                            \
+    FST_TRANSPOSE_STAGES(name, bytes, side, pack, words, 4, 1, _words)                                                 \
+    FST_INLINE void name##_save_words(FST_STAGE_ARGUMENTS(fst_tile))                                                   \
+    {                                                                                                                  \
+        (void)source;                                                                                                  \
+        (void)source_offset;                                                                                           \
+        struct fst_tile_place place = fst_tile_at(round, launch, side);                                                \
+        fst_u64 first = target_offset + place.target + (fst_u64)place.column * launch->strides[1]                      \
+                        + (fst_u64)place.row * bytes;                                                                  \
+        fst_u32 rows = fst_min(launch->dims[0] - place.row, side) / pack;                                              \
+        fst_u32 columns = fst_min(launch->dims[1] - place.column, side);                                               \
+        FST_UNROLL_4                                                                                                   \
+        for (fst_u32 i = item.member; i < side * (side / pack); i += item.size) {                                      \
+            fst_u32 column = i / (side / pack);                                                                        \
+            fst_u32 row = i % (side / pack);                                                                           \
+            if (row < rows && column < columns) {                                                                      \
+                fst_u32 w = 0;                                                                                         \
+                fst_u32 at = (column / pack) ^ (row % 32);                                                             \
+                FST_UNROLL                                                                                             \
+                for (fst_u32 k = 0; k < pack; k++) {                                                                   \
+                    w |= (fst_u32)local->field[((row * pack + k) * (side / pack) + at) * pack + column % pack]         \
+                         << 8 * bytes * k;                                                                             \
+                }                                                                                                      \
+                fst_store_4(target + (first + column * launch->strides[1] + (fst_u64)row * 4), &w);                    \
+            }                                                                                                          \
+        }                                                                                                              \
+    }
+
+#define FST_TRANSPOSE_ROUNDS(name)                                                                                     \
+    FST_INLINE fst_u32 name##_rounds(const struct fst_launch *launch, fst_u32 groups)                                  \
+    {                                                                                                                  \
+        (void)groups;                                                                                                  \
+        return fst_tiles(launch);                                                                                      \
+    }
+#define FST_STAGE_CALL(name) name(source, source_offset, target, target_offset, launch, item, local, round)
+
+#define FST_TRANSPOSE_SMALL(bytes, side, pack, field)                                                                  \
+    FST_TRANSPOSE_ITEMS(fst_transpose_##bytes, bytes, side, field, 1, _items)                                          \
+    FST_TRANSPOSE_WORDS(fst_transpose_##bytes, bytes, side, pack, field)                                               \
+    FST_INLINE void fst_transpose_##bytes##_first(FST_STAGE_ARGUMENTS(fst_tile))                                       \
+    {                                                                                                                  \
+        if (launch->aligned) {                                                                                         \
+            FST_STAGE_CALL(fst_transpose_##bytes##_load_words);                                                        \
+        } else {                                                                                                       \
+            FST_STAGE_CALL(fst_transpose_##bytes##_load_items);                                                        \
+        }                                                                                                              \
+    }                                                                                                                  \
+    FST_INLINE void fst_transpose_##bytes##_second(FST_STAGE_ARGUMENTS(fst_tile))                                      \
+    {                                                                                                                  \
+        if (launch->aligned) {                                                                                         \
+            FST_STAGE_CALL(fst_transpose_##bytes##_save_words);                                                        \
+        } else {                                                                                                       \
+            FST_STAGE_CALL(fst_transpose_##bytes##_save_items);                                                        \
+        }                                                                                                              \
+    }                                                                                                                  \
+    FST_TRANSPOSE_ROUNDS(fst_transpose_##bytes)                                                                        \
+    FST_STAGED_KERNEL(fst_transpose_##bytes, fst_tile)
+
+#define FST_TRANSPOSE_LARGE(bytes, side, field, words)                                                                 \
+    FST_TRANSPOSE_ITEMS(fst_transpose_##bytes, bytes, side, field, words, _items)                                      \
+    FST_INLINE void fst_transpose_##bytes##_first(FST_STAGE_ARGUMENTS(fst_tile))                                       \
+    {                                                                                                                  \
+        FST_STAGE_CALL(fst_transpose_##bytes##_load_items);                                                            \
+    }                                                                                                                  \
+    FST_INLINE void fst_transpose_##bytes##_second(FST_STAGE_ARGUMENTS(fst_tile))                                      \
+    {                                                                                                                  \
+        FST_STAGE_CALL(fst_transpose_##bytes##_save_items);                                                            \
+    }                                                                                                                  \
+    FST_TRANSPOSE_ROUNDS(fst_transpose_##bytes)                                                                        \
+    FST_STAGED_KERNEL(fst_transpose_##bytes, fst_tile)
+
+FST_TRANSPOSE_SMALL(1, 128, 4, bytes)
+FST_TRANSPOSE_SMALL(2, 64, 2, halves)
+FST_TRANSPOSE_LARGE(4, 64, words, 1)
+FST_TRANSPOSE_LARGE(8, 32, longs, 2)
+FST_TRANSPOSE_LARGE(16, 32, pairs, 4)
+
+/*
+ * ---- gather of rows that are reversed, or whose every other item is dropped: fst_pick_N, items of N bytes ----
+ *
+ * A work item makes 16 bytes of the target from 16 aligned ones of the source, or from 32 (chunk = 2), of whose pairs it
+ * takes the first items or the second ones (head = 1); and reverses them if edges is set. An index counts units: dims[0]
+ * is how many a row has.
+ */
+FST_INLINE fst_u32 fst_swapped_halves(fst_u32 x)
+{
+    return x >> 16 | x << 16;
+}
+
+FST_INLINE fst_u32 fst_swapped_bytes(fst_u32 x)
+{
+    fst_u32 y = fst_swapped_halves(x);
+    return (y >> 8 & 0x00FF00FFu) | (y << 8 & 0xFF00FF00u);
+}
+
+FST_INLINE fst_u32 fst_even_bytes(fst_u32 a, fst_u32 b)
+{
+    return fst_odd_bytes(a << 8, b << 8);
+}
+
+FST_INLINE void fst_pick_every_other_1(const fst_u32 *in, fst_u32 second, fst_u32 *out)
+{
+    FST_UNROLL
+    for (fst_u32 k = 0; k < 4; k++) {
+        out[k] = second ? fst_odd_bytes(in[2 * k], in[2 * k + 1]) : fst_even_bytes(in[2 * k], in[2 * k + 1]);
+    }
+}
+
+FST_INLINE void fst_pick_every_other_2(const fst_u32 *in, fst_u32 second, fst_u32 *out)
+{
+    FST_UNROLL
+    for (fst_u32 k = 0; k < 4; k++) {
+        fst_u32 first = (in[2 * k] & 0xFFFF) | in[2 * k + 1] << 16;
+        out[k] = second ? in[2 * k] >> 16 | (in[2 * k + 1] & 0xFFFF0000u) : first;
+    }
+}
+
+FST_INLINE void fst_pick_every_other_4(const fst_u32 *in, fst_u32 second, fst_u32 *out)
+{
+    FST_UNROLL
+    for (fst_u32 k = 0; k < 4; k++) {
+        out[k] = second ? in[2 * k + 1] : in[2 * k];
+    }
+}
+
+FST_INLINE void fst_pick_every_other_8(const fst_u32 *in, fst_u32 second, fst_u32 *out)
+{
+    FST_UNROLL
+    for (fst_u32 k = 0; k < 4; k++) {
+        out[k] = second ? in[k / 2 * 4 + 2 + k % 2] : in[k / 2 * 4 + k % 2];
+    }
+}
+
+#define FST_PICK(bytes, reversed)                                                                                      \
+    FST_INLINE void fst_pick_##bytes##_item(FST_ARGUMENTS)                                                             \
+    {                                                                                                                  \
+        fst_u32 count = launch->count;                                                                                 \
+        fst_u32 step = item.groups * item.size * 2;                                                                    \
+        for (fst_u32 i = item.group * item.size * 2 + item.member; i < count; i += step) {                             \
+            fst_u32 in[2][8];                                                                                          \
+            FST_UNROLL                                                                                                 \
+            for (fst_u32 k = 0; k < 2; k++) {                                                                          \
+                fst_u64 at = source_offset + fst_strided(fst_min(i + k * item.size, count - 1), launch);               \
+                fst_load_16(source + at, in[k]);                                                                       \
+                if (launch->chunk == 2) {                                                                              \
+                    fst_load_16(source + at + 16, in[k] + 4);                                                          \
+                }                                                                                                      \
+            }                                                                                                          \
+            FST_UNROLL                                                                                                 \
+            for (fst_u32 k = 0; k < 2; k++) {                                                                          \
+                fst_u32 j = i + k * item.size;                                                                         \
+                if (j < count) {                                                                                       \
+                    fst_u32 x[4];                                                                                      \
+                    fst_u32 out[4];                                                                                    \
+                    if (launch->chunk == 2) {                                                                          \
+                        fst_pick_every_other_##bytes(in[k], launch->head, x);                                          \
+                    } else {                                                                                           \
+                        fst_copy_unit(in[k], x);                                                                       \
+                    }                                                                                                  \
+                    FST_UNROLL                                                                                         \
+                    for (fst_u32 w = 0; w < 4; w++) {                                                                  \
+                        out[w] = launch->edges ? (reversed) : x[w];                                                    \
+                    }                                                                                                  \
+                    fst_store_16(target + (target_offset + (fst_u64)j * 16), out);                                     \
+                }                                                                                                      \
+            }                                                                                                          \
+        }                                                                                                              \
+    }                                                                                                                  \
+    FST_KERNEL(fst_pick_##bytes)
+
+FST_PICK(1, fst_swapped_bytes(x[3 - w]))
+FST_PICK(2, fst_swapped_halves(x[3 - w]))
+FST_PICK(4, x[3 - w])
+FST_PICK(8, x[(3 - w) ^ 1])
+
+/* ---- de-quantisation: elements times the scales of their blocks ---- */
 
 #define FST_QUIET_NAN 0x7FC00000u
 
@@ -1347,6 +2252,50 @@ const struct fst_kernel_entry fst_kernel_table[] = {
     FST_ENTRY(fst_gather_8)
     FST_ENTRY(fst_gather_16)
     FST_ENTRY(fst_convert)
+    FST_ENTRY(fst_table_4_6)
+    FST_ENTRY(fst_table_4_8)
+    FST_ENTRY(fst_table_4_16)
+    FST_ENTRY(fst_table_4_32)
+    FST_ENTRY(fst_table_4_64)
+    FST_ENTRY(fst_table_6_4)
+    FST_ENTRY(fst_table_6_6)
+    FST_ENTRY(fst_table_6_8)
+    FST_ENTRY(fst_table_6_16)
+    FST_ENTRY(fst_table_6_32)
+    FST_ENTRY(fst_table_6_64)
+    FST_ENTRY(fst_table_8_4)
+    FST_ENTRY(fst_table_8_6)
+    FST_ENTRY(fst_table_8_8)
+    FST_ENTRY(fst_table_8_16)
+    FST_ENTRY(fst_table_8_32)
+    FST_ENTRY(fst_table_8_64)
+    FST_ENTRY(fst_narrow_16_4)
+    FST_ENTRY(fst_narrow_16_6)
+    FST_ENTRY(fst_narrow_16_8)
+    FST_ENTRY(fst_narrow_16_16)
+    FST_ENTRY(fst_narrow_32_4)
+    FST_ENTRY(fst_narrow_32_6)
+    FST_ENTRY(fst_narrow_32_8)
+    FST_ENTRY(fst_narrow_32_16)
+    FST_ENTRY(fst_narrow_64_4)
+    FST_ENTRY(fst_narrow_64_6)
+    FST_ENTRY(fst_narrow_64_8)
+    FST_ENTRY(fst_narrow_64_16)
+    FST_ENTRY(fst_wide_16_32)
+    FST_ENTRY(fst_wide_16_64)
+    FST_ENTRY(fst_wide_32_32)
+    FST_ENTRY(fst_wide_32_64)
+    FST_ENTRY(fst_wide_64_32)
+    FST_ENTRY(fst_wide_64_64)
+    FST_ENTRY(fst_transpose_1)
+    FST_ENTRY(fst_transpose_2)
+    FST_ENTRY(fst_transpose_4)
+    FST_ENTRY(fst_transpose_8)
+    FST_ENTRY(fst_transpose_16)
+    FST_ENTRY(fst_pick_1)
+    FST_ENTRY(fst_pick_2)
+    FST_ENTRY(fst_pick_4)
+    FST_ENTRY(fst_pick_8)
     FST_ENTRY(fst_dequantize)
     {NULL, NULL},
 };
