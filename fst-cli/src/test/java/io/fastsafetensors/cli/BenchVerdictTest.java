@@ -9,7 +9,7 @@ import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/// What a result says bounds a load, on the page that is made of it.
+/// Conclusions on the page that is made of a result.
 class BenchVerdictTest {
     @TempDir
     private Path directory;
