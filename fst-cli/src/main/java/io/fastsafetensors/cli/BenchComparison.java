@@ -50,7 +50,7 @@ record BenchComparison(List<Row> rows, List<String> alone) {
 
     /// Compares the arms that both results have.
     ///
-    /// @throws CommandException if the results are of different devices or bytes, or have no arm in common
+    /// @throws CommandException if the results are of different devices, bytes or dtypes, or have no arm in common
     static BenchComparison of(BenchResult a, BenchResult b) {
         requireComparable(a.facts(), b.facts());
         List<BenchArm> both = a.arms().stream().filter(arm -> b.arm(arm.name()).isPresent()).toList();
@@ -77,7 +77,8 @@ record BenchComparison(List<Row> rows, List<String> alone) {
     ///
     /// @throws CommandException naming the fact and both its values
     static void requireComparable(Map<String, String> a, Map<String, String> b) {
-        for (String fact : List.of(BenchResult.DEVICE, BenchResult.DEVICE_NAME, BenchResult.BYTES)) {
+        for (String fact : List.of(BenchResult.DEVICE, BenchResult.DEVICE_NAME, BenchResult.BYTES,
+                BenchResult.DTYPES)) {
             String first = a.getOrDefault(fact, "");
             String second = b.getOrDefault(fact, "");
             if (!first.equals(second)) {

@@ -27,6 +27,7 @@ record BenchResult(Map<String, String> facts, List<String> notes, List<BenchArm>
     static final String BYTES = "bytes";
     static final String DEVICE = "device";
     static final String DEVICE_NAME = "device_name";
+    static final String DTYPES = "dtypes";
     static final String CHECKPOINT = "checkpoint";
     static final String DATE = "date";
     static final String MAPPED = "mapped_bytes";

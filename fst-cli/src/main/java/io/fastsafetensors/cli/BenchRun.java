@@ -25,12 +25,17 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.DoubleSupplier;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /// Measures the parts of a load and whole loads, arm after arm in each round, so that whatever else the machine does
 /// strikes all of them. Keeps what it measures with until it is closed; used by one thread.
 final class BenchRun implements AutoCloseable {
+    /// Every state that the page cache can be brought into.
+    static final Set<BenchArm.State> ANY_STATE = Set.of(BenchArm.State.values());
+
     /// Loads that go before the first measured one, for the compiler.
     private static final int WARM_UPS = 3;
     /// More than this part of the bytes in the page cache is not cold.
@@ -70,9 +75,9 @@ final class BenchRun implements AutoCloseable {
     /// Reads the headers, and opens the backends.
     ///
     /// @param device a device, `auto` or `gpu`
-    /// @param backend the only backend to measure; empty for all that work with the device
+    /// @param backends the only backends to measure; empty for all that work with the device
     /// @param calls the system's calls, empty where there are none
-    BenchRun(List<Location> paths, OpenOptions options, Device device, Optional<String> backend,
+    BenchRun(List<Location> paths, OpenOptions options, Device device, List<String> backends,
             Optional<FileCalls> calls) {
         this.paths = List.copyOf(paths);
         this.options = options;
@@ -82,7 +87,7 @@ final class BenchRun implements AutoCloseable {
             throw new CommandException(paths.getFirst() + " has no bytes to measure", null);
         }
         try {
-            this.device = open(device, backend);
+            this.device = open(device, backends);
             boolean local = checkpoints.stream().flatMap(each -> each.tensors().stream())
                     .allMatch(tensor -> tensor.file().isLocal());
             if (local && calls.isPresent()) {
@@ -99,16 +104,22 @@ final class BenchRun implements AutoCloseable {
         }
     }
 
-    private Device open(Device wanted, Optional<String> backend) {
+    private Device open(Device wanted, List<String> backends) {
         Device found;
-        try (Loader loader = loader(wanted, backend)) {
+        try (Loader loader = loader(wanted, backends.stream().findFirst())) {
             found = loader.device();
         }
         for (Diagnostics.BackendReport report : Diagnostics.backends()) {
             boolean serves = report.probe().found().map(available -> available.devices().stream()
                     .anyMatch(info -> info.device().equals(found))).orElse(false);
-            if (serves && backend.map(report.name()::equals).orElse(true)) {
-                open(found, report.name(), backend.isPresent());
+            if (serves && (backends.isEmpty() || backends.contains(report.name()))) {
+                open(found, report.name(), !backends.isEmpty());
+            }
+        }
+        for (String backend : backends) {
+            if (subjects.stream().noneMatch(subject -> subject.name.equals(backend))) {
+                throw new CommandException("there is no backend " + backend + " of " + found
+                        + "; fst doctor lists those that work here", null);
             }
         }
         if (subjects.isEmpty()) {
@@ -155,6 +166,8 @@ final class BenchRun implements AutoCloseable {
         facts.put(BenchResult.BYTES, Long.toString(bytes));
         facts.put("files", Long.toString(checkpoints.stream().mapToLong(each -> each.files().size()).sum()));
         facts.put("tensors", Long.toString(checkpoints.stream().mapToLong(each -> each.tensors().size()).sum()));
+        facts.put(BenchResult.DTYPES, checkpoints.stream().flatMap(each -> each.tensors().stream())
+                .map(tensor -> tensor.dtype().toString()).distinct().sorted().collect(Collectors.joining(", ")));
         facts.put("storage",
                 String.join(", ", paths.stream().flatMap(path -> Diagnostics.storage(path, options).stream())
                         .map(Diagnostics.StorageReport::fileSystem).distinct().toList()));
@@ -175,10 +188,15 @@ final class BenchRun implements AutoCloseable {
 
     /// Measures.
     ///
+    /// @param wanted the states of the page cache to measure in
     /// @param progress told of bytes, those of every arm and round together
-    BenchResult run(int rounds, ProgressListener progress) {
+    /// @throws CommandException if the page cache cannot be brought into a wanted state, with the reason
+    BenchResult run(int rounds, Set<BenchArm.State> wanted, ProgressListener progress) {
         facts.put("rounds", Integer.toString(rounds));
-        List<BenchArm.State> states = states();
+        List<BenchArm.State> states = states(wanted);
+        if (states.isEmpty()) {
+            throw new CommandException(String.join("; ", notes), null);
+        }
         prepare(states);
         long done = 0;
         long all = bytes * rounds * arms.size();
@@ -208,11 +226,14 @@ final class BenchRun implements AutoCloseable {
         return new BenchResult(facts, notes.stream().distinct().toList(), measured);
     }
 
-    /// The states that the page cache can be brought into.
-    private List<BenchArm.State> states() {
-        if (ranges == null) {
-            return List.of(BenchArm.State.NONE);
-        }
+    /// The wanted states that the page cache can be brought into.
+    private List<BenchArm.State> states(Set<BenchArm.State> wanted) {
+        List<BenchArm.State> possible = ranges == null ? List.of(BenchArm.State.NONE)
+                : wanted.contains(BenchArm.State.COLD) ? localStates(ranges) : List.of(BenchArm.State.WARM);
+        return possible.stream().filter(wanted::contains).toList();
+    }
+
+    private List<BenchArm.State> localStates(FileRanges ranges) {
         evict();
         long left = ranges.cachedBytes();
         if (left < 0) {

@@ -63,6 +63,12 @@ record BenchVerdict(BenchArm load, Bound bound, double limit, String sentence) {
             return new BenchVerdict(load, Bound.UNKNOWN, limit.median(), head + part + ". Less than "
                     + Sizes.human(SMALLEST) + " says little: fixed costs hide what bounds the load.");
         }
+        if (share > 1 / BOUND_SHARE) {
+            // What a load exceeds is no limit of it: saying that it bounds the load would be untrue.
+            return new BenchVerdict(load, Bound.UNKNOWN, limit.median(), head + part + ". The load exceeds what "
+                    + limit.name() + " reached, so what bounds it cannot be told; measure with more rounds."
+                    + noise(load, limit));
+        }
         Bound bound = share < BOUND_SHARE ? Bound.NEITHER
                 : similar(storage, copy) ? Bound.BOTH
                         : limit.part() == BenchArm.Part.COPY ? Bound.COPY : Bound.STORAGE;

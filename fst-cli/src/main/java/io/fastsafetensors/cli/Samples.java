@@ -46,6 +46,21 @@ public final class Samples {
         return Medians.median(values, Double::doubleValue);
     }
 
+    /// The value below which this part of the values lies, between two of them by linear interpolation; not a number
+    /// without a round.
+    ///
+    /// @param part from 0, the smallest value, to 1, the largest
+    double quantile(double part) {
+        double[] sorted = values.stream().mapToDouble(Double::doubleValue).sorted().toArray();
+        if (sorted.length == 0) {
+            return Double.NaN;
+        }
+        double place = part * (sorted.length - 1);
+        int below = (int) place;
+        int above = Math.min(below + 1, sorted.length - 1);
+        return sorted[below] + (place - below) * (sorted[above] - sorted[below]);
+    }
+
     /// The smallest value; not a number without a round.
     public double min() {
         return values.stream().mapToDouble(Double::doubleValue).min().orElse(Double.NaN);

@@ -2,6 +2,7 @@ package io.fastsafetensors.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.fastsafetensors.api.OpenOptions;
@@ -15,6 +16,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -40,8 +42,8 @@ class BenchTest {
     private BenchResult run(Optional<FileCalls> calls, Path... files) {
         try (BenchRun run =
                 new BenchRun(Stream.of(files).map(Location::of).toList(), OpenOptions.defaults(), Device.CPU,
-                        Optional.empty(), calls)) {
-            return run.run(2, (_, _) -> {
+                        List.of(), calls)) {
+            return run.run(2, BenchRun.ANY_STATE, (_, _) -> {
             });
         }
     }
@@ -59,16 +61,50 @@ class BenchTest {
         List<String> all = List.of("storage cold", "storage warm", "copy none cpu", "load cold cpu", "load warm cpu");
         assertEquals(result.err().contains("could not be made cold") ? warm : all, arms);
         for (List<String> row : result.rows()) {
-            double median = Double.parseDouble(row.get(3));
-            assertTrue(Double.parseDouble(row.get(4)) <= median && median <= Double.parseDouble(row.get(5)),
-                    row::toString);
-            assertEquals("2", row.get(7));
+            List<Double> spread = Stream.of(4, 5, 3, 6, 7).map(i -> Double.parseDouble(row.get(i))).toList();
+            assertEquals(spread.stream().sorted().toList(), spread,
+                    "least, first quartile, median, third quartile, most");
+            assertEquals("2", row.get(9));
             if (row.get(1).equals("warm")) {
-                assertEquals("3200000", row.get(8), "resident before");
+                assertEquals("3200000", row.get(10), "resident before");
             }
             if (row.get(1).equals("cold")) {
-                assertTrue(Long.parseLong(row.get(8)) <= 32_000, row::toString);
+                assertTrue(Long.parseLong(row.get(10)) <= 32_000, row::toString);
             }
+        }
+    }
+
+    @Test
+    void only_the_wanted_state_of_the_page_cache_is_measured() {
+        Cli.Result warm = Cli.run("bench", "--rounds", "1", "--warm", "--format", "tsv", file);
+        assertEquals(0, warm.status(), warm.err());
+        assertEquals(List.of("storage warm", "copy none", "load warm"), parts(warm));
+        Cli.Result cold = Cli.run("bench", "--rounds", "1", "--cold", "--format", "tsv", file);
+        if (cold.status() == 1) {
+            assertTrue(cold.err().contains("could not be made cold"), cold.err());
+            assertEquals("", cold.out());
+        } else {
+            assertEquals(List.of("storage cold", "copy none", "load cold"), parts(cold));
+        }
+        Cli.Result both = Cli.run("bench", "--rounds", "1", "--cold", "--warm", "--format", "tsv", file);
+        assertEquals(0, both.status(), both.err());
+        assertTrue(parts(both).contains("load warm"), both.out());
+    }
+
+    private static List<String> parts(Cli.Result result) {
+        return result.rows().stream().map(row -> row.get(0) + " " + row.get(1)).toList();
+    }
+
+    @Test
+    void cold_is_refused_where_pages_stay() {
+        FakeFileCalls calls = new FakeFileCalls();
+        calls.stuck = true;
+        try (BenchRun run = new BenchRun(List.of(Location.of(file)), OpenOptions.defaults(), Device.CPU, List.of(),
+                Optional.of(calls))) {
+            CommandException refused = assertThrows(CommandException.class,
+                    () -> run.run(1, Set.of(BenchArm.State.COLD), (_, _) -> {
+                    }));
+            assertTrue(String.valueOf(refused.getMessage()).contains("could not be made cold"), refused::toString);
         }
     }
 
@@ -158,6 +194,15 @@ class BenchTest {
     }
 
     @Test
+    void each_named_backend_is_measured_or_refused() {
+        Cli.Result named = Cli.run("bench", "--rounds", "1", "--backend", "cpu", "--backend", "cpu", file);
+        assertEquals(0, named.status(), named.err());
+        Cli.Result result = Cli.run("bench", "--backend", "cpu", "--backend", "punchcards", file);
+        assertEquals(1, result.status());
+        assertTrue(result.err().contains("there is no backend punchcards of cpu"), result.err());
+    }
+
+    @Test
     void an_absent_backend_is_refused() {
         Cli.Result result = Cli.run("bench", "--backend", "punchcards", file);
         assertEquals(1, result.status());
@@ -176,6 +221,18 @@ class BenchTest {
             assertFalse(row.get(10).equals("faster") || row.get(10).equals("slower"), row::toString);
         });
         assertNothingTemporary();
+    }
+
+    @Test
+    void results_of_other_dtypes_are_not_compared() throws IOException {
+        Path halves = Cli.write(directory.resolve("halves.safetensors"), Cli.zeros("a", DType.F16, 1_600_000));
+        Path a = directory.resolve("a.txt");
+        Path b = directory.resolve("b.txt");
+        assertEquals(0, Cli.run("bench", "--rounds", "1", "--out", a, file).status());
+        assertEquals(0, Cli.run("bench", "--rounds", "1", "--out", b, halves).status());
+        Cli.Result result = Cli.run("bench", "compare", a, b);
+        assertEquals(1, result.status());
+        assertTrue(result.err().contains("dtypes is \"F32\" in one and \"F16\" in the other"), result.err());
     }
 
     private void assertNothingTemporary() throws IOException {

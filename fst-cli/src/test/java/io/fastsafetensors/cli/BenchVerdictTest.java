@@ -43,7 +43,12 @@ class BenchVerdictTest {
         assertSays("95 % of storage alone, warm. Storage bounds it.", 2, 10, 1.9);
         assertSays("95 % of copy alone, cpu. The copy to the device bounds it.", 10, 2, 1.9);
         assertSays("bound it together", 2, 2.1, 1.9);
-        assertSays("150 % of storage alone, warm. Storage bounds it.", 2, 10, 3);
+    }
+
+    @Test
+    void nothing_is_said_to_bound_a_load_that_exceeds_it() throws IOException {
+        assertSays("150 % of storage alone, warm. The load exceeds what storage alone, warm reached", 2, 10, 3);
+        assertSays("105 % of storage alone, warm. Storage bounds it.", 2, 10, 2.1);
     }
 
     @Test
