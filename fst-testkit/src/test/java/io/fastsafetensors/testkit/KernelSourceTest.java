@@ -1,14 +1,21 @@
 package io.fastsafetensors.testkit;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.fastsafetensors.gpu.kernel.KernelPlan;
+import io.fastsafetensors.spi.Strided;
 import io.fastsafetensors.testkit.fixture.Seed;
 import io.fastsafetensors.testkit.kernel.KernelLibrary;
 import io.fastsafetensors.testkit.reference.ScalarReference;
 import io.fastsafetensors.types.DType;
+import io.fastsafetensors.types.Shape;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
+import java.util.List;
+import java.util.Random;
 import java.util.Set;
 import java.util.random.RandomGenerator;
 import java.util.stream.Stream;
@@ -104,6 +111,116 @@ class KernelSourceTest {
                 columns(pair[0], pair[1]);
             }
         }
+    }
+
+    /// Lines long enough for units, at places where both sides can be aligned and where they cannot.
+    @Test
+    void units_of_any_pair_begin_anywhere() {
+        for (DType from : DType.values()) {
+            targets(from).filter(to -> to != from).forEach(to -> {
+                for (int round = 0; round < 6; round++) {
+                    int granule = from.isSubByte() || to.isSubByte() ? 4 : 1;
+                    int count = granule * ((256 + random.nextInt(round < 5 ? 300 : 3000)) / granule);
+                    int grain = 1 << random.nextInt(5);
+                    trials.convert(from, to, count, grain * random.nextInt(9), grain * random.nextInt(9));
+                }
+            });
+        }
+        assertTrue(trials.functions().containsAll(KernelPlan.pairFunctions()), trials.functions() + Seed.note());
+    }
+
+    @Test
+    void columns_of_any_pair_are_gathered() {
+        for (DType from : DType.values()) {
+            targets(from).filter(to -> to != from && !from.isSubByte() && !to.isSubByte()).forEach(to -> {
+                for (int round = 0; round < 6; round++) {
+                    columns(from, to);
+                }
+            });
+        }
+    }
+
+    /// Permuted dimensions of a tensor whose rows may be longer than what is taken; items of 16 bytes come from rows of
+    /// two C64.
+    @Test
+    void transposed_views_are_gathered() {
+        for (DType dtype : new DType[] {DType.U8, DType.BF16, DType.F32, DType.F64, DType.C64}) {
+            for (int round = 0; round < 60; round++) {
+                transposed(dtype);
+            }
+        }
+        for (int size = 1; size <= 16; size *= 2) {
+            assertTrue(trials.functions().contains("fst_transpose_" + size), trials.functions() + Seed.note());
+        }
+    }
+
+    private void transposed(DType dtype) {
+        int pair = dtype == DType.C64 ? 2 : 1;
+        int around = random.nextInt(4);
+        int grain = 1 << random.nextInt(3);
+        long[] sizes = new long[around + 2];
+        for (int d = 0; d < sizes.length; d++) {
+            sizes[d] = d < around ? 1 + random.nextInt(3) : grain * (8L + random.nextInt(150 / grain));
+        }
+        // Of the source, outermost first; the rows are the last but one.
+        long[] strides = new long[sizes.length];
+        strides[around + 1] = pair;
+        strides[around] = pair * sizes[around + 1] + pair * grain * random.nextInt(3);
+        for (int d = around - 1; d >= 0; d--) {
+            strides[d] = strides[d + 1] * sizes[d + 1];
+        }
+        int elements = Math.toIntExact(Math.max(strides[0] * sizes[0], strides[around] * sizes[around]));
+        List<Integer> order = new ArrayList<>();
+        for (int d = 0; d <= around + 1; d++) {
+            if (d != around) {
+                order.add(d);
+            }
+        }
+        Collections.shuffle(order, new Random(random.nextLong()));
+        order.add(around);
+        long[] dims = new long[sizes.length + pair - 1];
+        long[] steps = new long[dims.length];
+        for (int d = 0; d < sizes.length; d++) {
+            dims[d] = sizes[order.get(d)];
+            steps[d] = strides[order.get(d)];
+        }
+        if (pair == 2) {
+            dims[sizes.length] = 2;
+            steps[sizes.length] = 1;
+        }
+        boolean aligned = random.nextBoolean();
+        trials.gather(dtype, new Strided(Shape.of(dims), 0, steps), elements, dtype,
+                aligned ? 16 * random.nextInt(3) : random.nextInt(33), aligned ? 16 * random.nextInt(3)
+                        : random.nextInt(33));
+    }
+
+    @Test
+    void reversed_rows_and_every_other_item_are_gathered() {
+        for (DType dtype : EVERY_SIZE) {
+            for (int round = 0; round < 60; round++) {
+                picked(dtype);
+            }
+        }
+        for (int size = 1; size <= 8; size *= 2) {
+            assertTrue(trials.functions().contains("fst_pick_" + size), trials.functions() + Seed.note());
+        }
+    }
+
+    private void picked(DType dtype) {
+        int grain = random.nextInt(4) == 0 ? 1 : 16;
+        int spread = 1 + random.nextInt(2);
+        boolean reversed = spread == 1 || random.nextBoolean();
+        int columns = grain * (2 + random.nextInt(9));
+        int phase = random.nextInt(spread);
+        int rows = 1 + random.nextInt(5);
+        int width = columns * spread + (random.nextBoolean() ? 16 * random.nextInt(3) : random.nextInt(3));
+        int last = phase + (columns - 1) * spread;
+        // The source may end with the last item that is taken.
+        int elements = random.nextBoolean() ? (rows - 1) * width + last + 1 : rows * width;
+        trials.gather(dtype, new Strided(Shape.of(rows, columns), reversed ? last : phase,
+                new long[] {width, reversed ? -spread : spread}), elements, dtype,
+                random.nextInt(4) == 0 ? random.nextInt(33) : 16 * random.nextInt(3),
+                random.nextInt(4) == 0 ? random.nextInt(33) : 16 * random.nextInt(3));
     }
 
     /// Mostly of many elements that divide well, since those take the paths for wide rows.

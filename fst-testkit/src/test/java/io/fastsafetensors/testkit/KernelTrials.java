@@ -12,17 +12,25 @@ import io.fastsafetensors.types.DType;
 import io.fastsafetensors.types.Shape;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.random.RandomGenerator;
 
 /// Runs the compiled kernels against [ScalarReference]. Whatever surrounds the target must stay.
 final class KernelTrials {
     private final KernelLibrary library;
     private final RandomGenerator random;
+    private final Set<String> functions = new HashSet<>();
 
     KernelTrials(KernelLibrary library, RandomGenerator random) {
         this.library = library;
         this.random = random;
+    }
+
+    /// The functions that have run.
+    Set<String> functions() {
+        return Set.copyOf(functions);
     }
 
     /// Converts given elements, from and to any byte of a buffer.
@@ -81,6 +89,7 @@ final class KernelTrials {
     /// With the plan's geometry, or any other.
     private void run(List<KernelCall> calls, HostMemory source, HostMemory target) {
         for (KernelCall call : calls) {
+            functions.add(call.function());
             boolean other = random.nextInt(4) == 0;
             library.run(call, source.slice(0, 0), target.slice(0, 0), other ? 1 + random.nextInt(5) : call.groups(),
                     other ? 1 + random.nextInt(70) : call.groupSize());

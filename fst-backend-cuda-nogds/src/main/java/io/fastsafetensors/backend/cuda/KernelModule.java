@@ -8,18 +8,22 @@ import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
-/// The kernels of one backend, loaded when the first one is asked for: the driver compiles them for its device then,
-/// and keeps the result on disk for the next process. Thread-safe.
+/// The kernels of one backend, in two parts; each is loaded when the first of its functions is asked for: the driver
+/// compiles it for its device then, and keeps the result on disk for the next process. Thread-safe.
 final class KernelModule {
-    private static final String RESOURCE = "fst_kernels.ptx";
     private static final int LOG_BYTES = 8192;
+    private static final Set<String> PAIRS = Set.copyOf(KernelPlan.pairFunctions());
 
     private final CudaContext context;
     private final CudaDriver driver;
-    private volatile @Nullable Loaded loaded;
+    private final Part common = new Part("fst_kernels.ptx",
+            KernelPlan.functions().stream().filter(name -> !PAIRS.contains(name)).toList());
+    private final Part pairs = new Part("fst_pairs.ptx", KernelPlan.pairFunctions());
 
     KernelModule(CudaContext context) {
         this.context = context;
@@ -30,9 +34,10 @@ final class KernelModule {
     ///
     /// @throws io.fastsafetensors.error.BackendException if the driver cannot compile the kernels, with its words
     CudaDriver.Function function(String name) {
-        Loaded kernels = loaded;
+        Part part = PAIRS.contains(name) ? pairs : common;
+        Loaded kernels = part.loaded;
         if (kernels == null) {
-            kernels = load();
+            kernels = load(part);
         }
         CudaDriver.Function function = kernels.functions.get(name);
         if (function == null) {
@@ -41,18 +46,18 @@ final class KernelModule {
         return function;
     }
 
-    private synchronized Loaded load() {
-        Loaded kernels = loaded;
+    private synchronized Loaded load(Part part) {
+        Loaded kernels = part.loaded;
         if (kernels == null) {
-            CudaDriver.Module module = compile(ptx());
+            CudaDriver.Module module = compile(ptx(part.resource));
             try {
-                kernels = new Loaded(module, functions(module));
+                kernels = new Loaded(module, functions(module, part.names));
             } catch (RuntimeException e) {
                 Releases releases = new Releases();
                 unload(module, releases);
                 throw releases.because(e);
             }
-            loaded = kernels;
+            part.loaded = kernels;
         }
         return kernels;
     }
@@ -68,9 +73,9 @@ final class KernelModule {
         return module[0];
     }
 
-    private Map<String, CudaDriver.Function> functions(CudaDriver.Module module) {
+    private Map<String, CudaDriver.Function> functions(CudaDriver.Module module, List<String> names) {
         Map<String, CudaDriver.Function> functions = new HashMap<>();
-        for (String name : KernelPlan.functions()) {
+        for (String name : names) {
             CudaDriver.Function[] function = new CudaDriver.Function[1];
             context.run("cuModuleGetFunction", () -> driver.cuModuleGetFunction(function, module, name));
             functions.put(name, function[0]);
@@ -82,10 +87,12 @@ final class KernelModule {
     ///
     /// @param releases takes what goes wrong
     synchronized void close(Releases releases) {
-        Loaded kernels = loaded;
-        if (kernels != null) {
-            loaded = null;
-            unload(kernels.module, releases);
+        for (Part part : List.of(pairs, common)) {
+            Loaded kernels = part.loaded;
+            if (kernels != null) {
+                part.loaded = null;
+                unload(kernels.module, releases);
+            }
         }
     }
 
@@ -93,10 +100,10 @@ final class KernelModule {
         releases.run(() -> context.run("cuModuleUnload", () -> driver.cuModuleUnload(module)));
     }
 
-    private static byte[] ptx() {
-        try (InputStream in = KernelModule.class.getResourceAsStream(RESOURCE)) {
+    private static byte[] ptx(String resource) {
+        try (InputStream in = KernelModule.class.getResourceAsStream(resource)) {
             if (in == null) {
-                throw new IllegalStateException("the jar of the CUDA backend is incomplete: no " + RESOURCE);
+                throw new IllegalStateException("the jar of the CUDA backend is incomplete: no " + resource);
             }
             return in.readAllBytes();
         } catch (IOException e) {
@@ -105,5 +112,17 @@ final class KernelModule {
     }
 
     private record Loaded(CudaDriver.Module module, Map<String, CudaDriver.Function> functions) {
+    }
+
+    /// One of the two files.
+    private static final class Part {
+        private final String resource;
+        private final List<String> names;
+        private volatile @Nullable Loaded loaded;
+
+        Part(String resource, List<String> names) {
+            this.resource = resource;
+            this.names = names;
+        }
     }
 }

@@ -13,15 +13,18 @@ import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashSet;
+import java.util.List;
 import java.util.Set;
 import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.Assumptions;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /// The PTX in the jar is that of the kernels' source.
 class PtxTest {
@@ -31,30 +34,35 @@ class PtxTest {
 
     @TempDir
     static Path directory;
-    private static String shipped;
+    private static final String COMMON = "fst_kernels.ptx";
+    private static final String PAIRS = "fst_pairs.ptx";
 
-    @BeforeAll
-    static void read() throws IOException {
-        try (InputStream in = PtxTest.class.getResourceAsStream("fst_kernels.ptx")) {
-            shipped = new String(in.readAllBytes(), StandardCharsets.US_ASCII);
+    private static String shipped(String file) throws IOException {
+        try (InputStream in = PtxTest.class.getResourceAsStream(file)) {
+            return new String(in.readAllBytes(), StandardCharsets.US_ASCII);
         }
     }
 
-    @Test
-    void it_was_made_from_the_present_source() {
-        assertTrue(shipped.contains("\n// source sha256: " + KernelSource.digest() + "\n"),
+    @ParameterizedTest
+    @ValueSource(strings = {COMMON, PAIRS})
+    void it_was_made_from_the_present_source(String file) throws IOException {
+        assertTrue(shipped(file).contains("\n// source sha256: " + KernelSource.digest() + "\n"),
                 "fst_kernels.c was changed after the PTX was made: run " + SCRIPT);
     }
 
     @Test
-    void the_ptx_has_every_function_of_the_source() {
-        assertEquals(Set.copyOf(KernelPlan.functions()), entries(shipped));
+    void the_ptx_has_every_function_of_the_source() throws IOException {
+        Set<String> common = new HashSet<>(KernelPlan.functions());
+        common.removeAll(KernelPlan.pairFunctions());
+        assertEquals(common, entries(shipped(COMMON)));
+        assertEquals(Set.copyOf(KernelPlan.pairFunctions()), entries(shipped(PAIRS)));
     }
 
-    @Test
-    void drivers_from_cuda_12_0_on_can_load_it() {
-        assertTrue(shipped.contains("\n.version 8.0\n.target sm_75\n"));
-        assertFalse(shipped.contains("\n.file"), "no paths of the build machine");
+    @ParameterizedTest
+    @ValueSource(strings = {COMMON, PAIRS})
+    void drivers_from_cuda_12_0_on_can_load_it(String file) throws IOException {
+        assertTrue(shipped(file).contains("\n.version 8.0\n.target sm_75\n"));
+        assertFalse(shipped(file).contains("\n.file"), "no paths of the build machine");
     }
 
     /// The same compiler writes the same PTX; another one at least compiles the source to the same functions.
@@ -65,15 +73,17 @@ class PtxTest {
         String nvcc = ChildProcess.of("nvcc", "--version").run().succeeded().out().strip().lines()
                 .reduce((first, last) -> last).orElseThrow();
         Assumptions.assumeTrue(Files.exists(SCRIPT), "the PTX was not compared: no source tree here");
-        Path again = directory.resolve("again.ptx");
-        ChildProcess.of("sh", SCRIPT, again).run().succeeded();
-        String made = Files.readString(again, StandardCharsets.US_ASCII);
-        assertEquals(entries(shipped), entries(made));
-        String before = COMPILER.matcher(shipped).results().findFirst().orElseThrow().group(1);
-        String now = COMPILER.matcher(made).results().findFirst().orElseThrow().group(1);
-        Assumptions.assumeTrue(before.equals(now), "the PTX was compared by its functions only: it was made by nvcc "
-                + before + ", this is " + nvcc);
-        assertEquals(code(shipped), code(made));
+        ChildProcess.of("sh", SCRIPT, directory).run().succeeded();
+        for (String file : List.of(COMMON, PAIRS)) {
+            String shipped = shipped(file);
+            String made = Files.readString(directory.resolve(file), StandardCharsets.US_ASCII);
+            assertEquals(entries(shipped), entries(made));
+            String before = COMPILER.matcher(shipped).results().findFirst().orElseThrow().group(1);
+            String now = COMPILER.matcher(made).results().findFirst().orElseThrow().group(1);
+            Assumptions.assumeTrue(before.equals(now), "the PTX was compared by its functions only: it was made by nvcc "
+                    + before + ", this is " + nvcc);
+            assertEquals(code(shipped), code(made));
+        }
     }
 
     private static Set<String> entries(String ptx) {

@@ -41,6 +41,12 @@ public final class KernelPlan {
         return FUNCTIONS;
     }
 
+    /// The names of those that convert less common pairs: the source's part 2, all others being part 1. A backend may
+    /// compile them when it first needs one.
+    public static List<String> pairFunctions() {
+        return PairFunction.names();
+    }
+
     /// Whether the kernels convert the pair: equal dtypes, and all pairs without C64.
     public static boolean supports(DType from, DType to) {
         return Requests.supports(from, to);

@@ -78,6 +78,11 @@ typedef int32_t fst_i32;
 typedef uint64_t fst_u64;
 #endif
 
+/* What is compiled: 0 all functions, 1 those but fst_table, fst_narrow and fst_wide, 2 only these. */
+#if !defined(FST_PART)
+#define FST_PART 0
+#endif
+
 /* What an element's bits mean. */
 #define FST_BOOL 0
 #define FST_UNSIGNED 1
@@ -204,24 +209,24 @@ union fst_tile {
  * group runs NAME_first, and when all have, NAME_second. The rounds are dealt out to the groups.
  */
 #define FST_STAGE_ARGUMENTS(memory)                                                                                    \
-    FST_ARGUMENTS, FST_LOCAL union memory *local, fst_u32 round
+    FST_ARGUMENTS, FST_LOCAL union memory *shared, fst_u32 round
 #if defined(FST_C)
 #define FST_STAGED_KERNEL(name, memory)                                                                                \
     void name(const void *source, fst_u64 source_offset, void *target, fst_u64 target_offset,                          \
               const struct fst_launch *launch, fst_u32 groups, fst_u32 group_size)                                     \
     {                                                                                                                  \
-        union memory local;                                                                                            \
+        union memory shared;                                                                                            \
         struct fst_item item = {0, groups, 0, group_size};                                                             \
         fst_u32 rounds = name##_rounds(launch, groups);                                                                \
         for (item.group = 0; item.group < groups; item.group++) {                                                      \
             for (fst_u32 round = item.group; round < rounds; round += groups) {                                        \
                 for (item.member = 0; item.member < group_size; item.member++) {                                       \
                     name##_first((const fst_u8 *)source, source_offset, (fst_u8 *)target, target_offset, launch, item, \
-                                 &local, round);                                                                       \
+                                 &shared, round);                                                                       \
                 }                                                                                                      \
                 for (item.member = 0; item.member < group_size; item.member++) {                                       \
                     name##_second((const fst_u8 *)source, source_offset, (fst_u8 *)target, target_offset, launch,      \
-                                  item, &local, round);                                                                \
+                                  item, &shared, round);                                                                \
                 }                                                                                                      \
             }                                                                                                          \
         }                                                                                                              \
@@ -231,7 +236,7 @@ union fst_tile {
     __kernel void name(__global const fst_u8 *restrict source, fst_u64 source_offset,                                  \
                        __global fst_u8 *restrict target, fst_u64 target_offset, struct fst_launch launch)              \
     {                                                                                                                  \
-        __local union memory local;                                                                                    \
+        __local union memory shared;                                                                                    \
         struct fst_item item;                                                                                          \
         item.group = (fst_u32)get_group_id(0);                                                                         \
         item.groups = (fst_u32)get_num_groups(0);                                                                      \
@@ -239,9 +244,9 @@ union fst_tile {
         item.size = (fst_u32)get_local_size(0);                                                                        \
         fst_u32 rounds = name##_rounds(&launch, item.groups);                                                          \
         for (fst_u32 round = item.group; round < rounds; round += item.groups) {                                       \
-            name##_first(source, source_offset, target, target_offset, &launch, item, &local, round);                  \
+            name##_first(source, source_offset, target, target_offset, &launch, item, &shared, round);                  \
             barrier(CLK_LOCAL_MEM_FENCE);                                                                              \
-            name##_second(source, source_offset, target, target_offset, &launch, item, &local, round);                 \
+            name##_second(source, source_offset, target, target_offset, &launch, item, &shared, round);                 \
             barrier(CLK_LOCAL_MEM_FENCE);                                                                              \
         }                                                                                                              \
     }
@@ -251,13 +256,13 @@ union fst_tile {
                                     fst_u8 *__restrict__ target, fst_u64 target_offset,                                \
                                     FST_BY_VALUE struct fst_launch launch)                                             \
     {                                                                                                                  \
-        __shared__ union memory local;                                                                                 \
+        __shared__ union memory shared;                                                                                 \
         struct fst_item item = {blockIdx.x, gridDim.x, threadIdx.x, blockDim.x};                                       \
         fst_u32 rounds = name##_rounds(&launch, item.groups);                                                          \
         for (fst_u32 round = item.group; round < rounds; round += item.groups) {                                       \
-            name##_first(source, source_offset, target, target_offset, &launch, item, &local, round);                  \
+            name##_first(source, source_offset, target, target_offset, &launch, item, &shared, round);                  \
             __syncthreads();                                                                                           \
-            name##_second(source, source_offset, target, target_offset, &launch, item, &local, round);                 \
+            name##_second(source, source_offset, target, target_offset, &launch, item, &shared, round);                 \
             __syncthreads();                                                                                           \
         }                                                                                                              \
     }
@@ -928,6 +933,7 @@ FST_INLINE fst_u64 fst_place(fst_u32 index, fst_u32 bytes, const struct fst_laun
     FST_ELEMENTS_##source_bytes##_##target_bytes(name)                                                                 \
     FST_ON_UNITS(name, source_bytes, target_bytes, source_unit, target_unit, FST_CONVERTING)
 
+#if FST_PART != 2
 FST_CONVERSION(f64_to_f32, 8, 4, 16, 8)
 FST_CONVERSION(f64_to_f16, 8, 2, 16, 4)
 FST_CONVERSION(f64_to_bf16, 8, 2, 16, 4)
@@ -951,6 +957,7 @@ FST_ON_UNITS(f8_e5m2_to_f16, 1, 2, 8, 16, FST_CONVERTING)
 FST_CONVERSION(f8_e5m2_to_bf16, 1, 2, 8, 16)
 
 FST_ON_UNITS(copy, 1, 1, 16, 16, FST_MOVING)
+#endif
 
 /* ---- gather without conversion: fst_gather_N, items of N bytes, aligned to N ---- */
 
@@ -993,11 +1000,13 @@ FST_ON_UNITS(copy, 1, 1, 16, 16, FST_MOVING)
     }                                                                                                                  \
     FST_KERNEL(fst_gather_##bytes)
 
+#if FST_PART != 2
 FST_GATHER(1, 1)
 FST_GATHER(2, 1)
 FST_GATHER(4, 1)
 FST_GATHER(8, 2)
 FST_GATHER(16, 4)
+#endif
 
 /* ---- every other conversion, of a contiguous source or a strided one ---- */
 
@@ -1229,7 +1238,9 @@ FST_INLINE void fst_convert_item(FST_ARGUMENTS)
         }
     }
 }
+#if FST_PART != 2
 FST_KERNEL(fst_convert)
+#endif
 
 /*
  * ---- all other pairs, in units ----
@@ -1377,13 +1388,13 @@ FST_NO_INLINE fst_u64 fst_converted(fst_u32 raw, const struct fst_launch *launch
         (void)target_offset;                                                                                           \
         (void)round;                                                                                                   \
         for (fst_u32 i = item.member; i < 1u << from_bits; i += item.size) {                                           \
-            local->field[i] = (type)fst_converted(i, launch);                                                          \
+            shared->field[i] = (type)fst_converted(i, launch);                                                          \
         }                                                                                                              \
     }                                                                                                                  \
     FST_INLINE void fst_table_##from_bits##_##to_bits##_second(FST_STAGE_ARGUMENTS(fst_table))                         \
     {                                                                                                                  \
         (void)round;                                                                                                   \
-        fst_table_##from_bits##_##to_bits##_units(source, source_offset, target, target_offset, launch, item, local);  \
+        fst_table_##from_bits##_##to_bits##_units(source, source_offset, target, target_offset, launch, item, shared);  \
     }                                                                                                                  \
     FST_INLINE fst_u32 fst_table_##from_bits##_##to_bits##_rounds(const struct fst_launch *launch, fst_u32 groups)     \
     {                                                                                                                  \
@@ -1418,6 +1429,7 @@ FST_NO_INLINE fst_u64 fst_converted(fst_u32 raw, const struct fst_launch *launch
     FST_ON_WHOLE_UNITS(table_##from_bits##_64, elements, source_unit, target_unit, FST_MOVING)                         \
     FST_FILL(from_bits, 64, longs, fst_u64)
 
+#if FST_PART != 1
 FST_TABLE(4, 6, 16, 8, 12)
 FST_TABLE(4, 8, 16, 8, 16)
 FST_TABLE(4, 16, 8, 4, 16)
@@ -1435,6 +1447,7 @@ FST_TABLE(8, 8, 16, 16, 16)
 FST_TABLE(8, 16, 8, 8, 16)
 FST_TABLE(8, 32, 4, 4, 16)
 FST_TABLE_64(8, 2, 2, 16)
+#endif
 
 /*
  * ---- wider elements to ones of up to 16 bits: through F32 ----
@@ -1470,6 +1483,15 @@ FST_INLINE fst_u32 fst_odd_of_u32(fst_u32 x)
 FST_INLINE fst_u32 fst_f32_of_small(fst_u32 x)
 {
     return fst_sum(x | FST_F32_ONES, FST_F32_ONES | 0x80000000u);
+}
+
+/* Of an F16 in the upper half of the word. A subnormal one is the smallest normal number's fraction, less that number. */
+FST_INLINE fst_u32 fst_f32_of_f16(fst_u32 x)
+{
+    fst_u32 code = x >> 3;
+    fst_u32 subnormal = fst_sum(code + (113u << 23), 0x80000000u | 113u << 23);
+    fst_u32 normal = code + (x >= FST_F16_INFINITY ? 224u << 23 : 112u << 23);
+    return x < 0x04000000 ? subnormal : normal;
 }
 
 FST_INLINE fst_u32 fst_odd_of_f64(fst_u32 low, fst_u32 high)
@@ -1518,7 +1540,7 @@ FST_INLINE fst_u32 fst_odd_of_f64(fst_u32 low, fst_u32 high)
             FST_UNROLL                                                                                                 \
             for (fst_u32 k = 0; k < elements; k++) {                                                                   \
                 fst_u32 raw = fst_take(in, k, 16) << 16;                                                               \
-                x[k] = fst_f16_to_f32_code(raw & 0x7FFF0000) | (raw & 0x80000000u);                                    \
+                x[k] = fst_f32_of_f16(raw & 0x7FFF0000) | (raw & 0x80000000u);                                         \
             }                                                                                                          \
         }                                                                                                              \
         break;                                                                                                         \
@@ -1575,27 +1597,50 @@ FST_INLINE fst_u32 fst_odd_to_scale(fst_u32 x)
     return magnitude >= FST_F32_INFINITY ? 0xFF : code;
 }
 
-/* To a float with smaller exponents than F32's. */
+/*
+ * To a float with smaller exponents than F32's. Next to a power of two `shift` above its own, an F32 is rounded to what
+ * the target has; the sum's last bits count that from zero on.
+ */
+FST_INLINE fst_u32 fst_rounded_code(fst_u32 magnitude, struct fst_format to, fst_u32 largest)
+{
+    fst_u32 shift = 23 - to.mantissa_bits;
+    fst_u32 normal = (128 - to.bias) << 23;
+    fst_u32 x = fst_min(magnitude, largest);
+    fst_u32 exponent = x & 0x7F800000;
+    exponent = exponent < normal ? normal : exponent;
+    fst_u32 power = exponent + (shift << 23);
+    return fst_sum(x, power) - power + ((exponent - normal) >> shift);
+}
+
+/* The F32 of a code without sign that is a normal number, or infinity. */
+FST_INLINE fst_u32 fst_f32_of_code(fst_u32 code, struct fst_format format)
+{
+    return (code << (23 - format.mantissa_bits)) + ((127 - format.bias) << 23);
+}
+
+FST_INLINE fst_u32 fst_odd_to_number(fst_u32 x, struct fst_format to)
+{
+    fst_u32 magnitude = x & 0x7FFFFFFF;
+    fst_u32 sign_bit = 1u << (to.bits - 1);
+    fst_u32 code = fst_rounded_code(magnitude, to, fst_f32_of_code(sign_bit - 1, to));
+    return magnitude > FST_F32_INFINITY ? 0 : code | (x >> (32 - to.bits) & sign_bit);
+}
+
 FST_INLINE fst_u32 fst_odd_to_float(fst_u32 x, struct fst_format to)
 {
     fst_u32 magnitude = x & 0x7FFFFFFF;
     fst_u32 sign_bit = 1u << (to.bits - 1);
-    fst_u32 shift = 23 - to.mantissa_bits;
-    fst_u32 normal = 128 - to.bias;
     fst_u32 ones = sign_bit - 1;
     fst_u32 infinity = ones >> to.mantissa_bits << to.mantissa_bits;
     fst_u32 last = to.kind == FST_IEEE ? infinity : to.kind == FST_ONE_NAN_A_SIGN ? ones - 1 : ones;
     fst_u32 nan = to.kind == FST_IEEE ? infinity | 1u << (to.mantissa_bits - 1)
-                                      : to.kind == FST_ONE_NAN_A_SIGN ? ones : 0;
+                                      : to.kind == FST_ONE_NAN_A_SIGN ? ones : sign_bit;
     fst_u32 payload = to.kind == FST_IEEE ? (1u << to.mantissa_bits) - 1 : 0;
-    /* What the sign of a NaN becomes, and that of a zero. */
-    fst_u32 nan_sign = to.kind == FST_IEEE || to.kind == FST_ONE_NAN_A_SIGN ? sign_bit : 0;
-    fst_u32 nan_always = to.kind == FST_NAN_FOR_NEGATIVE_ZERO ? sign_bit : 0;
-    fst_u32 sign = (0 - (x >> 31)) & sign_bit;
-    fst_u32 code = fst_narrow(magnitude, normal, shift, (last << shift) + ((normal - 1) << 23));
-    fst_u32 zero = nan_always != 0 && code == 0 ? 0 : sign;
-    return magnitude > FST_F32_INFINITY ? nan | (magnitude >> shift & payload) | (sign & nan_sign) | nan_always
-                                        : code | zero;
+    /* Codes below this have no sign. */
+    fst_u32 least = to.kind == FST_NAN_FOR_NEGATIVE_ZERO ? 1 : 0;
+    fst_u32 code = fst_rounded_code(magnitude, to, fst_f32_of_code(last, to));
+    code = magnitude > FST_F32_INFINITY ? nan | (magnitude >> (23 - to.mantissa_bits) & payload) : code;
+    return code < least ? 0 : code | (x >> (32 - to.bits) & sign_bit);
 }
 
 FST_INLINE fst_u32 fst_odd_to_bf16(fst_u32 x)
@@ -1609,8 +1654,8 @@ FST_INLINE fst_u32 fst_odd_to_bf16(fst_u32 x)
         fst_put(out, k, bits, (expression));                                                                           \
     }
 
-#define FST_NARROWED_4(elements) FST_EACH_PUT(elements, 4, fst_odd_to_float(x[k], launch->to))
-#define FST_NARROWED_6(elements) FST_EACH_PUT(elements, 6, fst_odd_to_float(x[k], launch->to))
+#define FST_NARROWED_4(elements) FST_EACH_PUT(elements, 4, fst_odd_to_number(x[k], launch->to))
+#define FST_NARROWED_6(elements) FST_EACH_PUT(elements, 6, fst_odd_to_number(x[k], launch->to))
 #define FST_NARROWED_8(elements)                                                                                       \
     switch (launch->to.kind) {                                                                                         \
     case FST_BOOL:                                                                                                     \
@@ -1649,10 +1694,34 @@ FST_INLINE fst_u32 fst_odd_to_bf16(fst_u32 x)
     }                                                                                                                  \
     FST_KERNEL(fst_##name)
 
+/* Integers of up to 32 bits to ones of up to 16. */
+FST_INLINE fst_u32 fst_clamp_integer(fst_u32 raw, const struct fst_launch *launch)
+{
+    fst_u32 is_signed = launch->to.kind == FST_SIGNED ? 1 : 0;
+    fst_u32 most = (1u << (launch->to.bits - is_signed)) - 1;
+    fst_u32 mask = (1u << launch->to.bits) - 1;
+    if (launch->from.kind == FST_UNSIGNED) {
+        return fst_min(raw, most);
+    }
+    fst_u32 up = 32 - launch->from.bits;
+    fst_i32 value = (fst_i32)(raw << up) >> up;
+    fst_i32 least = is_signed != 0 ? -(fst_i32)most - 1 : 0;
+    return (fst_u32)fst_larger(fst_smaller(value, (fst_i32)most), least) & mask;
+}
+
+FST_INLINE fst_u32 fst_is_integer(fst_u32 kind)
+{
+    return kind == FST_UNSIGNED || kind == FST_SIGNED;
+}
+
 #define FST_NARROW(from_bits, to_bits, elements, source_unit, target_unit)                                             \
     FST_INLINE void fst_narrow_##from_bits##_##to_bits##_unit(FST_UNIT_ARGUMENTS)                                      \
     {                                                                                                                  \
         (void)table;                                                                                                   \
+        if (from_bits <= 32 && to_bits >= 8 && fst_is_integer(launch->from.kind) && fst_is_integer(launch->to.kind)) { \
+            FST_EACH_PUT(elements, to_bits, fst_clamp_integer(fst_take(in, k, from_bits), launch))                     \
+            return;                                                                                                    \
+        }                                                                                                              \
         fst_u32 x[elements];                                                                                           \
         FST_ODD_##from_bits(elements)                                                                                  \
         FST_NARROWED_##to_bits(elements)                                                                               \
@@ -1660,6 +1729,7 @@ FST_INLINE fst_u32 fst_odd_to_bf16(fst_u32 x)
     FST_ON_WHOLE_UNITS(narrow_##from_bits##_##to_bits, elements, source_unit, target_unit, FST_CONVERTING)             \
     FST_UNITS_KERNEL(narrow_##from_bits##_##to_bits)
 
+#if FST_PART != 1
 FST_NARROW(16, 4, 8, 16, 4)
 FST_NARROW(16, 6, 8, 16, 6)
 FST_NARROW(16, 8, 8, 16, 8)
@@ -1672,8 +1742,9 @@ FST_NARROW(64, 4, 2, 16, 1)
 FST_NARROW(64, 6, 4, 32, 3)
 FST_NARROW(64, 8, 2, 16, 2)
 FST_NARROW(64, 16, 2, 16, 4)
+#endif
 
-/* ---- wider elements to wide ones: through fst_number, with the formats as constants ---- */
+/* ---- wider elements to wide ones: through F32, or through fst_number with the formats as constants ---- */
 
 FST_INLINE struct fst_format fst_format_of(fst_u32 kind, fst_u32 bits, fst_u32 mantissa_bits, fst_u32 bias)
 {
@@ -1702,9 +1773,6 @@ FST_INLINE struct fst_format fst_format_of(fst_u32 kind, fst_u32 bits, fst_u32 m
         FST_EACH_NUMBER(elements, raw, FST_IEEE, bits, mantissa_bits, bias)                                            \
         break;                                                                                                         \
     }
-/* Two formats of 16 bits are floats; which it is stays a variable. */
-#define FST_NUMBERS_16(elements)                                                                                       \
-    FST_NUMBERS(elements, fst_take(in, k, 16), 16, launch->from.mantissa_bits, launch->from.bias)
 #define FST_NUMBERS_32(elements) FST_NUMBERS(elements, in[k], 32, 23, 127)
 #define FST_NUMBERS_64(elements) FST_NUMBERS(elements, (fst_u64)in[2 * k + 1] << 32 | in[2 * k], 64, 52, 1023)
 
@@ -1743,12 +1811,118 @@ FST_INLINE struct fst_format fst_format_of(fst_u32 kind, fst_u32 bits, fst_u32 m
     FST_ON_WHOLE_UNITS(wide_##from_bits##_##to_bits, elements, source_unit, target_unit, FST_CONVERTING)               \
     FST_UNITS_KERNEL(wide_##from_bits##_##to_bits)
 
-FST_WIDE(16, 32, 4, 8, 16)
-FST_WIDE(16, 64, 2, 4, 16)
-FST_WIDE(32, 32, 4, 16, 16)
+/* An F32 to an integer of 32 or 64 bits. */
+FST_INLINE fst_u64 fst_f32_to_integer(fst_u32 x, fst_u32 is_signed, fst_u32 bits)
+{
+    fst_u32 magnitude = x & 0x7FFFFFFF;
+    fst_u32 negative = x >> 31;
+    fst_u32 up = (magnitude >> 23) - 150;
+    fst_u64 large = (fst_u64)((magnitude & 0x7FFFFF) | 0x800000) << (up & 63);
+    fst_u64 whole = magnitude < FST_F32_ONES ? fst_sum(magnitude, FST_F32_ONES) - FST_F32_ONES : large;
+    whole = magnitude >= (bits == 64 ? 0x5F800000u : 0x4F800000u) ? ~(fst_u64)0 : whole;
+    fst_u64 most = fst_ones(bits - is_signed) + (negative & is_signed);
+    whole = whole < most ? whole : most;
+    whole = magnitude > FST_F32_INFINITY || (negative & ~is_signed) != 0 ? 0 : whole;
+    return negative != 0 ? 0 - whole : whole;
+}
+
+FST_INLINE fst_u64 fst_f32_to_f64(fst_u32 x)
+{
+    fst_u32 magnitude = x & 0x7FFFFFFF;
+    /* A subnormal's top bit is shifted to where the exponent begins. */
+    fst_u32 shift = (fst_u32)fst_larger((fst_i32)fst_leading_zeros(magnitude) - 8, 0);
+    fst_u32 exponent = magnitude >= FST_F32_INFINITY ? 1792 : 896 - shift;
+    fst_u32 mantissa = magnitude << shift;
+    fst_u64 code = ((fst_u64)mantissa << 29) + ((fst_u64)exponent << 52);
+    code |= magnitude > FST_F32_INFINITY ? (fst_u64)1 << 51 : 0;
+    code = magnitude == 0 ? 0 : code;
+    return code | (fst_u64)(x >> 31) << 63;
+}
+
+/* The magnitude of an integer, rounded to F32. */
+FST_INLINE fst_u32 fst_f32_of_u32(fst_u32 x)
+{
+    fst_u32 zeros = fst_min(fst_leading_zeros(x), 31);
+    fst_u32 top = x << zeros;
+    /* The significand's top bit adds 1 to the exponent code. */
+    fst_u32 code = ((157 - zeros) << 23) + fst_round(top >> 1 | (top & 1), 7);
+    return x == 0 ? 0 : code;
+}
+
+#define FST_EACH_OUT_32(elements, expression)                                                                          \
+    FST_UNROLL                                                                                                         \
+    for (fst_u32 k = 0; k < elements; k++) {                                                                           \
+        out[k] = (fst_u32)(expression);                                                                                \
+    }
+#define FST_EACH_OUT_64(elements, expression)                                                                          \
+    FST_UNROLL                                                                                                         \
+    for (fst_u32 k = 0; k < elements; k++) {                                                                           \
+        fst_u64 y = (expression);                                                                                      \
+        out[2 * k] = (fst_u32)y;                                                                                       \
+        out[2 * k + 1] = (fst_u32)(y >> 32);                                                                           \
+    }
+#define FST_QUIET(x) ((x) | (fst_above((x) & 0x7FFFFFFF, FST_F32_INFINITY) & 0x400000))
+
+/* Every element of 16 bits is an F32. */
+FST_INLINE void fst_wide_16_32_unit(FST_UNIT_ARGUMENTS)
+{
+    (void)table;
+    fst_u32 x[4];
+    FST_ODD_16(4)
+    if (fst_is_integer(launch->to.kind)) {
+        fst_u32 is_signed = launch->to.kind == FST_SIGNED ? 1 : 0;
+        FST_EACH_OUT_32(4, fst_f32_to_integer(x[k], is_signed, 32))
+    } else {
+        FST_EACH_OUT_32(4, FST_QUIET(x[k]))
+    }
+}
+
+FST_INLINE void fst_wide_16_64_unit(FST_UNIT_ARGUMENTS)
+{
+    (void)table;
+    fst_u32 x[2];
+    FST_ODD_16(2)
+    if (fst_is_integer(launch->to.kind)) {
+        fst_u32 is_signed = launch->to.kind == FST_SIGNED ? 1 : 0;
+        FST_EACH_OUT_64(2, fst_f32_to_integer(x[k], is_signed, 64))
+    } else {
+        FST_EACH_OUT_64(2, fst_f32_to_f64(x[k]))
+    }
+}
+
+FST_INLINE void fst_wide_32_32_unit(FST_UNIT_ARGUMENTS)
+{
+    (void)table;
+    if (fst_is_integer(launch->to.kind)) {
+        fst_u32 is_signed = launch->to.kind == FST_SIGNED ? 1 : 0;
+        if (launch->from.kind == FST_UNSIGNED) {
+            FST_EACH_OUT_32(4, fst_min(in[k], 0xFFFFFFFFu >> is_signed))
+        } else if (launch->from.kind == FST_SIGNED) {
+            FST_EACH_OUT_32(4, is_signed != 0 || in[k] >> 31 == 0 ? in[k] : 0)
+        } else {
+            FST_EACH_OUT_32(4, fst_f32_to_integer(in[k], is_signed, 32))
+        }
+    } else if (launch->from.kind == FST_UNSIGNED) {
+        FST_EACH_OUT_32(4, fst_f32_of_u32(in[k]))
+    } else if (launch->from.kind == FST_SIGNED) {
+        FST_EACH_OUT_32(4, fst_f32_of_u32(in[k] >> 31 != 0 ? 0 - in[k] : in[k]) | (in[k] & 0x80000000u))
+    } else {
+        FST_EACH_OUT_32(4, FST_QUIET(in[k]))
+    }
+}
+
+#define FST_WIDE_UNITS(from_bits, to_bits, elements, source_unit, target_unit)                                         \
+    FST_ON_WHOLE_UNITS(wide_##from_bits##_##to_bits, elements, source_unit, target_unit, FST_CONVERTING)               \
+    FST_UNITS_KERNEL(wide_##from_bits##_##to_bits)
+
+#if FST_PART != 1
+FST_WIDE_UNITS(16, 32, 4, 8, 16)
+FST_WIDE_UNITS(16, 64, 2, 4, 16)
+FST_WIDE_UNITS(32, 32, 4, 16, 16)
 FST_WIDE(32, 64, 2, 8, 16)
 FST_WIDE(64, 32, 2, 16, 8)
 FST_WIDE(64, 64, 2, 16, 16)
+#endif
 
 /*
  * ---- gather of items that lie transposed: fst_transpose_N, items of N bytes, aligned to N ----
@@ -1797,7 +1971,7 @@ FST_INLINE struct fst_tile_place fst_tile_at(fst_u32 round, const struct fst_lau
 }
 
 /* side: rows and columns of a tile. pack: items that one word has. */
-#define FST_TRANSPOSE_STAGES(name, bytes, side, pack, field, type, words, suffix)                                      \
+#define FST_TRANSPOSE_STAGES(name, bytes, side, pack, field, type, words, suffix, batch)                               \
     FST_INLINE void name##_load##suffix(FST_STAGE_ARGUMENTS(fst_tile))                                                 \
     {                                                                                                                  \
         (void)target;                                                                                                  \
@@ -1807,17 +1981,17 @@ FST_INLINE struct fst_tile_place fst_tile_at(fst_u32 round, const struct fst_lau
                         + (fst_u64)place.column * bytes;                                                               \
         fst_u32 rows = fst_min(launch->dims[0] - place.row, side);                                                     \
         fst_u32 columns = fst_min(launch->dims[1] - place.column, side) / pack;                                        \
-        for (fst_u32 i = item.member; i < side * (side / pack); i += 4 * item.size) {                                  \
-            fst_u32 w[4][words];                                                                                       \
+        for (fst_u32 i = item.member; i < side * (side / pack); i += batch * item.size) {                              \
+            fst_u32 w[batch][words];                                                                                   \
             FST_UNROLL                                                                                                 \
-            for (fst_u32 k = 0; k < 4; k++) {                                                                          \
+            for (fst_u32 k = 0; k < batch; k++) {                                                                      \
                 fst_u32 j = fst_min(i + k * item.size, side * (side / pack) - 1);                                      \
                 fst_u32 row = fst_min(j / (side / pack), rows - 1);                                                    \
                 fst_u32 column = fst_min(j % (side / pack), columns - 1);                                              \
                 fst_load_##type(source + (first + row * launch->strides[0] + (fst_u64)column * (bytes * pack)), w[k]); \
             }                                                                                                          \
             FST_UNROLL                                                                                                 \
-            for (fst_u32 k = 0; k < 4; k++) {                                                                          \
+            for (fst_u32 k = 0; k < batch; k++) {                                                                      \
                 fst_u32 j = i + k * item.size;                                                                         \
                 fst_u32 row = j / (side / pack);                                                                       \
                 fst_u32 column = j % (side / pack);                                                                    \
@@ -1827,30 +2001,30 @@ FST_INLINE struct fst_tile_place fst_tile_at(fst_u32 round, const struct fst_lau
             }                                                                                                          \
         }                                                                                                              \
     }
-#define FST_TILE_PUT_bytes(at, w) local->bytes[at] = (fst_u8)w[0];
-#define FST_TILE_PUT_halves(at, w) local->halves[at] = (fst_u16)w[0];
-#define FST_TILE_PUT_words(at, w) local->words[at] = w[0];
-#define FST_TILE_PUT_longs(at, w) local->longs[at] = (fst_u64)w[1] << 32 | w[0];
+#define FST_TILE_PUT_bytes(at, w) shared->bytes[at] = (fst_u8)w[0];
+#define FST_TILE_PUT_halves(at, w) shared->halves[at] = (fst_u16)w[0];
+#define FST_TILE_PUT_words(at, w) shared->words[at] = w[0];
+#define FST_TILE_PUT_longs(at, w) shared->longs[at] = (fst_u64)w[1] << 32 | w[0];
 #define FST_TILE_PUT_pairs(at, w)                                                                                      \
     {                                                                                                                  \
-        local->longs[2 * (at)] = (fst_u64)w[1] << 32 | w[0];                                                           \
-        local->longs[2 * (at) + 1] = (fst_u64)w[3] << 32 | w[2];                                                       \
+        shared->longs[2 * (at)] = (fst_u64)w[1] << 32 | w[0];                                                           \
+        shared->longs[2 * (at) + 1] = (fst_u64)w[3] << 32 | w[2];                                                       \
     }
-#define FST_TILE_TAKE_bytes(at, w) w[0] = local->bytes[at];
-#define FST_TILE_TAKE_halves(at, w) w[0] = local->halves[at];
-#define FST_TILE_TAKE_words(at, w) w[0] = local->words[at];
+#define FST_TILE_TAKE_bytes(at, w) w[0] = shared->bytes[at];
+#define FST_TILE_TAKE_halves(at, w) w[0] = shared->halves[at];
+#define FST_TILE_TAKE_words(at, w) w[0] = shared->words[at];
 #define FST_TILE_TAKE_longs(at, w)                                                                                     \
-    w[0] = (fst_u32)local->longs[at];                                                                                  \
-    w[1] = (fst_u32)(local->longs[at] >> 32);
+    w[0] = (fst_u32)shared->longs[at];                                                                                  \
+    w[1] = (fst_u32)(shared->longs[at] >> 32);
 #define FST_TILE_TAKE_pairs(at, w)                                                                                     \
-    w[0] = (fst_u32)local->longs[2 * (at)];                                                                            \
-    w[1] = (fst_u32)(local->longs[2 * (at)] >> 32);                                                                    \
-    w[2] = (fst_u32)local->longs[2 * (at) + 1];                                                                        \
-    w[3] = (fst_u32)(local->longs[2 * (at) + 1] >> 32);
+    w[0] = (fst_u32)shared->longs[2 * (at)];                                                                            \
+    w[1] = (fst_u32)(shared->longs[2 * (at)] >> 32);                                                                    \
+    w[2] = (fst_u32)shared->longs[2 * (at) + 1];                                                                        \
+    w[3] = (fst_u32)(shared->longs[2 * (at) + 1] >> 32);
 
 /* Item by item. */
 #define FST_TRANSPOSE_ITEMS(name, bytes, side, field, words, suffix)                                                   \
-    FST_TRANSPOSE_STAGES(name, bytes, side, 1, field, bytes, words, suffix)                                            \
+    FST_TRANSPOSE_STAGES(name, bytes, side, 1, field, bytes, words, suffix, 4)                                            \
     FST_INLINE void name##_save##suffix(FST_STAGE_ARGUMENTS(fst_tile))                                                 \
     {                                                                                                                  \
         (void)source;                                                                                                  \
@@ -1874,7 +2048,7 @@ FST_INLINE struct fst_tile_place fst_tile_at(fst_u32 round, const struct fst_lau
 
 /* In words of `pack` items; the rows of a tile are a multiple of that on both sides. */
 #define FST_TRANSPOSE_WORDS(name, bytes, side, pack, field)                                                            \
-    FST_TRANSPOSE_STAGES(name, bytes, side, pack, words, 4, 1, _words)                                                 \
+    FST_TRANSPOSE_STAGES(name, bytes, side, pack, words, 4, 1, _words, 8)                                                 \
     FST_INLINE void name##_save_words(FST_STAGE_ARGUMENTS(fst_tile))                                                   \
     {                                                                                                                  \
         (void)source;                                                                                                  \
@@ -1884,19 +2058,24 @@ FST_INLINE struct fst_tile_place fst_tile_at(fst_u32 round, const struct fst_lau
                         + (fst_u64)place.row * bytes;                                                                  \
         fst_u32 rows = fst_min(launch->dims[0] - place.row, side) / pack;                                              \
         fst_u32 columns = fst_min(launch->dims[1] - place.column, side);                                               \
-        FST_UNROLL_4                                                                                                   \
-        for (fst_u32 i = item.member; i < side * (side / pack); i += item.size) {                                      \
+        for (fst_u32 i = item.member; i < (side / pack) * (side / pack); i += item.size) {                             \
             fst_u32 column = i / (side / pack);                                                                        \
             fst_u32 row = i % (side / pack);                                                                           \
-            if (row < rows && column < columns) {                                                                      \
-                fst_u32 w = 0;                                                                                         \
-                fst_u32 at = (column / pack) ^ (row % 32);                                                             \
+            if (row < rows && column * pack < columns) {                                                               \
+                fst_u32 w[pack];                                                                                       \
                 FST_UNROLL                                                                                             \
                 for (fst_u32 k = 0; k < pack; k++) {                                                                   \
-                    w |= (fst_u32)local->field[((row * pack + k) * (side / pack) + at) * pack + column % pack]         \
-                         << 8 * bytes * k;                                                                             \
+                    w[k] = shared->words[(row * pack + k) * (side / pack) + (column ^ (row % 32))];                    \
                 }                                                                                                      \
-                fst_store_4(target + (first + column * launch->strides[1] + (fst_u64)row * 4), &w);                    \
+                FST_UNROLL                                                                                             \
+                for (fst_u32 c = 0; c < pack; c++) {                                                                   \
+                    fst_u32 out = 0;                                                                                   \
+                    FST_UNROLL                                                                                         \
+                    for (fst_u32 k = 0; k < pack; k++) {                                                               \
+                        out |= (w[k] >> 8 * bytes * c & ((1u << 8 * bytes) - 1)) << 8 * bytes * k;                     \
+                    }                                                                                                  \
+                    fst_store_4(target + (first + (column * pack + c) * launch->strides[1] + (fst_u64)row * 4), &out); \
+                }                                                                                                      \
             }                                                                                                          \
         }                                                                                                              \
     }
@@ -1907,7 +2086,7 @@ FST_INLINE struct fst_tile_place fst_tile_at(fst_u32 round, const struct fst_lau
         (void)groups;                                                                                                  \
         return fst_tiles(launch);                                                                                      \
     }
-#define FST_STAGE_CALL(name) name(source, source_offset, target, target_offset, launch, item, local, round)
+#define FST_STAGE_CALL(name) name(source, source_offset, target, target_offset, launch, item, shared, round)
 
 #define FST_TRANSPOSE_SMALL(bytes, side, pack, field)                                                                  \
     FST_TRANSPOSE_ITEMS(fst_transpose_##bytes, bytes, side, field, 1, _items)                                          \
@@ -1944,11 +2123,13 @@ FST_INLINE struct fst_tile_place fst_tile_at(fst_u32 round, const struct fst_lau
     FST_TRANSPOSE_ROUNDS(fst_transpose_##bytes)                                                                        \
     FST_STAGED_KERNEL(fst_transpose_##bytes, fst_tile)
 
+#if FST_PART != 2
 FST_TRANSPOSE_SMALL(1, 128, 4, bytes)
 FST_TRANSPOSE_SMALL(2, 64, 2, halves)
 FST_TRANSPOSE_LARGE(4, 64, words, 1)
 FST_TRANSPOSE_LARGE(8, 32, longs, 2)
 FST_TRANSPOSE_LARGE(16, 32, pairs, 4)
+#endif
 
 /*
  * ---- gather of rows that are reversed, or whose every other item is dropped: fst_pick_N, items of N bytes ----
@@ -2043,10 +2224,12 @@ FST_INLINE void fst_pick_every_other_8(const fst_u32 *in, fst_u32 second, fst_u3
     }                                                                                                                  \
     FST_KERNEL(fst_pick_##bytes)
 
+#if FST_PART != 2
 FST_PICK(1, fst_swapped_bytes(x[3 - w]))
 FST_PICK(2, fst_swapped_halves(x[3 - w]))
 FST_PICK(4, x[3 - w])
 FST_PICK(8, x[(3 - w) ^ 1])
+#endif
 
 /* ---- de-quantisation: elements times the scales of their blocks ---- */
 
@@ -2212,7 +2395,9 @@ FST_INLINE void fst_dequantize_item(FST_ARGUMENTS)
         }
     }
 }
+#if FST_PART != 2
 FST_KERNEL(fst_dequantize)
+#endif
 
 #if defined(FST_C)
 typedef void (*fst_kernel)(const void *, fst_u64, void *, fst_u64, const struct fst_launch *, fst_u32, fst_u32);

@@ -60,6 +60,9 @@ class KernelPlanTest {
     void common_pairs_have_functions_of_their_own() {
         assertEquals("fst_f32_to_bf16", convert(DType.F32, DType.BF16, 100).getFirst().function());
         assertEquals("fst_f8_e4m3_to_f16", convert(DType.F8_E4M3, DType.F16, 100).getFirst().function());
+        assertEquals("fst_narrow_32_16", convert(DType.I32, DType.BF16, 1024).getFirst().function());
+        assertEquals("fst_table_4_16", convert(DType.F4, DType.BF16, 1024).getFirst().function());
+        assertEquals("fst_wide_64_32", convert(DType.I64, DType.F32, 1024).getFirst().function());
         assertEquals("fst_convert", convert(DType.I32, DType.BF16, 100).getFirst().function());
         assertEquals("fst_copy", convert(DType.F4, DType.F4, 100).getFirst().function());
     }
@@ -70,6 +73,7 @@ class KernelPlanTest {
         for (DType from : DType.values()) {
             for (DType to : DType.values()) {
                 if (KernelPlan.supports(from, to)) {
+                    planned.add(convert(from, to, 1024).getFirst().function());
                     planned.add(convert(from, to, 16).getFirst().function());
                 }
             }
@@ -77,6 +81,12 @@ class KernelPlanTest {
         for (int size = 1; size <= 16; size *= 2) {
             Strided view = new Strided(Shape.of(4, 3, size), 0, new long[] {1024, 64, 1});
             planned.add(gather(DType.U8, view, DType.U8).getFirst().function());
+            Strided transposed = new Strided(Shape.of(32, 64, size), 0, new long[] {size, 32L * size, 1});
+            planned.add(gather(DType.U8, transposed, DType.U8).getFirst().function());
+        }
+        for (DType dtype : new DType[] {DType.U8, DType.F16, DType.F32, DType.F64}) {
+            Strided reversed = new Strided(Shape.of(64), 63, new long[] {-1});
+            planned.add(gather(dtype, reversed, dtype).getFirst().function());
         }
         planned.add(KernelPlan.dequantize(new BufferSlice(source, 0, 16), DType.F8_E4M3, new BufferSlice(source, 64, 4),
                 ScaleGrid.single(), 0, 0, new BufferSlice(target, 0, 32), DType.BF16).getFirst().function());
@@ -148,6 +158,26 @@ class KernelPlanTest {
     void nothing_is_planned_for_no_elements() {
         assertEquals(List.of(), convert(DType.F32, DType.F16, 0));
         assertEquals(List.of(), gather(DType.F32, new Strided(Shape.of(0, 3), 9, new long[] {-7, 1}), DType.F16));
+    }
+
+    /// An element of 2 bytes cannot be aligned at an odd byte.
+    @Test
+    void elements_before_and_after_the_units_are_converted_one_by_one() {
+        assertEquals(List.of("fst_convert", "fst_narrow_16_8", "fst_convert"), functions(KernelPlan.convert(
+                new BufferSlice(source, 14, 2004), DType.I16, new BufferSlice(target, 7, 1002), DType.U8, 1002)));
+        assertEquals(List.of("fst_convert"), functions(KernelPlan.convert(new BufferSlice(source, 15, 2002), DType.I16,
+                new BufferSlice(target, 8, 1001), DType.U8, 1001)));
+    }
+
+    @Test
+    void dropped_items_are_read_only_where_the_buffer_has_them() {
+        Strided everyOther = new Strided(Shape.of(64), 0, new long[] {2});
+        for (int size : new int[] {254, 256}) {
+            DeviceBuffer buffer = new Buffer(size);
+            assertEquals(List.of(size == 256 ? "fst_pick_2" : "fst_gather_2"), functions(KernelPlan.gather(
+                    new BufferSlice(buffer, 0, 254), DType.F16, everyOther, new BufferSlice(target, 0, 128),
+                    DType.F16)));
+        }
     }
 
     @Test
