@@ -80,8 +80,9 @@ class PtxTest {
             assertEquals(entries(shipped), entries(made));
             String before = COMPILER.matcher(shipped).results().findFirst().orElseThrow().group(1);
             String now = COMPILER.matcher(made).results().findFirst().orElseThrow().group(1);
-            Assumptions.assumeTrue(before.equals(now), "the PTX was compared by its functions only: it was made by nvcc "
-                    + before + ", this is " + nvcc);
+            Assumptions.assumeTrue(before.equals(now),
+                    "the PTX was compared by its functions only: it was made by nvcc "
+                            + before + ", this is " + nvcc);
             assertEquals(code(shipped), code(made));
         }
     }

@@ -1,6 +1,7 @@
 package io.fastsafetensors.bench.gpu;
 
 import io.fastsafetensors.api.Loader;
+import io.fastsafetensors.cli.Samples;
 import io.fastsafetensors.cli.CopyLimit;
 import io.fastsafetensors.cli.Samples;
 import io.fastsafetensors.error.OutOfDeviceMemoryException;
