@@ -37,6 +37,7 @@ final class AotTrainingRun {
             Main.run(new String[] {"doctor", checkpoint}, nowhere, nowhere);
             Main.run(new String[] {"load", checkpoint}, nowhere, nowhere);
             Main.run(new String[] {"load", "--transfer", "mapped", checkpoint}, nowhere, nowhere);
+            Main.run(new String[] {"bench", "--rounds", "1", checkpoint}, nowhere, nowhere);
             Main.run(new String[] {"ls", "--sha256", checkpoint}, nowhere, nowhere);
             rewrite(checkpoint, directory.path(), nowhere);
             convert(directory.path(), nowhere);

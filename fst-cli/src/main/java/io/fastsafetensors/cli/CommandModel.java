@@ -91,7 +91,7 @@ public final class CommandModel {
     private static PositionalParamSpec known(PositionalParamSpec operand) {
         PositionalParamSpec.Builder known = PositionalParamSpec.builder().paramLabel(operand.paramLabel())
                 .index(operand.index().toString()).arity(operand.arity().toString()).required(operand.required())
-                .description(operand.description());
+                .description(operand.description()).completionCandidates(operand.completionCandidates());
         if (operand.paramLabel().contains("|")) {
             known.completionCandidates(List.of(operand.paramLabel().split("\\|", -1)));
         }

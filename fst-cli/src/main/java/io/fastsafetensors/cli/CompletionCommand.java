@@ -12,6 +12,16 @@ import picocli.CommandLine.Model.PositionalParamSpec;
 
 /// `fst completion bash|zsh|fish`: a completion script, made from the model of the command line.
 final class CompletionCommand implements Command {
+    /// The lines that picocli makes for a path that may be a word instead: they propose the words alone.
+    private static final String BASH_WORDS = "positionals=$( compReplyArray \"${PATH_pos_param_args[@]}\" )";
+    private static final String BASH_WORDS_OR_FILES = "type compopt &>/dev/null && compopt -o filenames\n"
+            + "      positionals=$( compReplyArray \"${PATH_pos_param_args[@]}\"; compgen -f -- \"${curr_word}\" )";
+    /// The end of each of picocli's functions. `compgen -W` expands its words: it would run what a file's name says.
+    private static final String BASH_EXPANDED =
+            "$(compgen -W \"${commands// /$'\\n'}${IFS}${positionals}\" -- \"${curr_word}\")";
+    private static final String BASH_TAKEN_AS_THEY_ARE = "$(compgen -W \"${commands// /$'\\n'}\" -- \"${curr_word}\"\n"
+            + "      while read -r word; do [[ $word == \"$curr_word\"* ]] && printf '%s\\n' \"$word\"; done <<<\"$positionals\")";
+
     @Override
     public void describe(Syntax syntax) {
         syntax.operands("bash|zsh|fish", "the shell; bash: source <(fst completion bash), zsh: source <(fst completion"
@@ -33,7 +43,8 @@ final class CompletionCommand implements Command {
     // The time of its making would make each script another one.
     private static String bash(CommandLine model) {
         return AutoComplete.bash("fst", model).lines().filter(line -> !line.startsWith("# Date:"))
-                .collect(Collectors.joining("\n", "", "\n"));
+                .collect(Collectors.joining("\n", "", "\n")).replace(BASH_WORDS, BASH_WORDS_OR_FILES)
+                .replace(BASH_EXPANDED, BASH_TAKEN_AS_THEY_ARE);
     }
 
     private static String zsh(CommandSpec model) {
@@ -87,9 +98,10 @@ final class CompletionCommand implements Command {
 
     private static String zshValue(ArgSpec argument) {
         List<String> words = CommandModel.words(argument);
-        return ":" + escape(argument.paramLabel()) + ":" + (CommandModel.isPath(argument) ? "_files"
-                : words.isEmpty() ? " "
-                        : words.stream().map(CompletionCommand::escape).collect(Collectors.joining(" ", "(", ")")));
+        String list = words.stream().map(CompletionCommand::escape).collect(Collectors.joining(" ", "(", ")"));
+        return ":" + escape(argument.paramLabel()) + ":" + (CommandModel.isPath(argument)
+                ? words.isEmpty() ? "_files" : "{_alternative \"word:word:" + list + "\" \"file:file:_files\"}"
+                : words.isEmpty() ? " " : list);
     }
 
     // In the specifications of _arguments these have a meaning.
@@ -114,7 +126,7 @@ final class CompletionCommand implements Command {
                         .append('\n');
             }
             for (PositionalParamSpec operand : command.positionalParameters()) {
-                String value = CommandModel.isPath(operand) ? " -F" : fishWords(operand);
+                String value = (CommandModel.isPath(operand) ? " -F" : "") + fishWords(operand);
                 script.append(value.isEmpty() ? "" : start + value + "\n");
             }
         }

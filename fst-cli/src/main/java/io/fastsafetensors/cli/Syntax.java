@@ -41,7 +41,8 @@ final class Syntax {
     ///
     /// @param index of the first
     /// @param most [Integer#MAX_VALUE] for any number
-    private record Operand(String label, String description, int index, int fewest, int most) {
+    /// @param words what the first may be instead of a path
+    private record Operand(String label, String description, int index, int fewest, int most, List<String> words) {
     }
 
     /// An option without a value.
@@ -75,8 +76,13 @@ final class Syntax {
 
     /// How many paths there are.
     Syntax paths(int fewest, int most, String description) {
+        return paths(fewest, most, List.of(), description);
+    }
+
+    /// How many paths there are, where the first may be a word instead.
+    Syntax paths(int fewest, int most, List<String> words, String description) {
         if (most > 0) {
-            operands.add(new Operand("PATH", description, 0, fewest, most));
+            operands.add(new Operand("PATH", description, 0, fewest, most, words));
         }
         return this;
     }
@@ -86,7 +92,7 @@ final class Syntax {
     /// @param operands name and description of each, in turns
     Syntax operands(String... operands) {
         for (int i = 0; i < operands.length; i += 2) {
-            this.operands.add(new Operand(operands[i], operands[i + 1], i / 2, 1, 1));
+            this.operands.add(new Operand(operands[i], operands[i + 1], i / 2, 1, 1, List.of()));
         }
         return this;
     }
@@ -173,6 +179,9 @@ final class Syntax {
                 PositionalParamSpec.builder().paramLabel(operand.label).description(operand.description);
         if (operand.fewest == 1 && operand.most == 1 && !operand.label.equals("PATH")) {
             return builder.index(Integer.toString(operand.index)).arity("1").required(true).type(String.class).build();
+        }
+        if (!operand.words.isEmpty()) {
+            builder.completionCandidates(operand.words);
         }
         boolean open = operand.most == Integer.MAX_VALUE;
         return builder.index("0.." + (open ? "*" : Integer.toString(operand.most - 1)))

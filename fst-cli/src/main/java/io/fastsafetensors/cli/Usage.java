@@ -13,6 +13,7 @@ final class Usage {
         {"ls", "List tensors (names, dtypes, shapes, offsets) from headers alone."},
         {"verify", "Check files and checkpoints against the format."},
         {"load", "Load a checkpoint to a device, and report rates and times."},
+        {"bench", "Measure how fast a checkpoint loads, of what limit, and what bounds it."},
         {"convert", "Rewrite a checkpoint in another dtype."},
         {"align", "Rewrite a checkpoint with page-aligned data."},
         {"split", "Rewrite a checkpoint as shards and an index."},
@@ -35,6 +36,7 @@ final class Usage {
             case "ls" -> new LsCommand();
             case "verify" -> new VerifyCommand();
             case "load" -> new LoadCommand();
+            case "bench" -> new BenchCommand();
             case "convert" -> new ConvertCommand();
             case "align" -> new AlignCommand();
             case "split" -> new SplitCommand();

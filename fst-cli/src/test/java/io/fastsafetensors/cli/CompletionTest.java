@@ -70,7 +70,20 @@ class CompletionTest {
         assertTrue(proposals("fst", "ls", "mod").contains("model one.safetensors"), proposals("fst", "ls", "mod")
                 .toString());
         assertEquals(List.of("prune"), proposals("fst", "cache", "pr"));
+        assertEquals(List.of("compare"), proposals("fst", "bench", "comp"));
+        assertTrue(proposals("fst", "bench", "mod").contains("model one.safetensors"), proposals("fst", "bench", "mod")
+                .toString());
         assertFalse(proposals("fst", "help", "").isEmpty());
+    }
+
+    @Test
+    void bash_never_runs_what_a_name_says() throws IOException {
+        String name = "$(touch ran)`touch ran`x";
+        Files.createFile(directory.resolve(name));
+        for (String command : List.of("verify", "bench", "convert", "load")) {
+            assertTrue(proposals("fst", command, "").contains(name), proposals("fst", command, "").toString());
+            assertFalse(Files.exists(directory.resolve("ran")), command);
+        }
     }
 
     @Test
@@ -99,7 +112,8 @@ class CompletionTest {
         Path script = Files.writeString(directory.resolve("fst.fish"), script("fish"));
         for (List<String> each : List.of(List.of("fst conv", "convert"), List.of("fst load --drop", "--drop-cache"),
                 List.of("fst ls --format ts", "tsv"), List.of("fst convert --dtype BF1", "BF16"),
-                List.of("fst ls mod", "model.safetensors"), List.of("fst cache pr", "prune"))) {
+                List.of("fst ls mod", "model.safetensors"), List.of("fst cache pr", "prune"),
+                List.of("fst bench comp", "compare"), List.of("fst bench mod", "model.safetensors"))) {
             ChildProcess.Result result = ChildProcess.of("fish", "--no-config", "-c", "cd '" + directory + "'; source '"
                     + script + "'; complete -C '" + each.getFirst() + "'").run().succeeded();
             assertEquals(List.of(each.getLast()), result.lines().stream().map(line -> line.split("\t", 2)[0]).toList(),

@@ -81,6 +81,7 @@ class LauncherTest {
         assertFalse(run(0, Map.of(), "load", "--dtype", "BF16", "x").contains("-XX:TieredStopAtLevel=1"));
         assertFalse(run(0, Map.of(), "load", "--check-digests", "x").contains("-XX:TieredStopAtLevel=1"));
         assertFalse(run(0, Map.of(), "demo").contains("-XX:TieredStopAtLevel=1"));
+        assertTrue(run(0, Map.of(), "bench", "x").contains("-XX:TieredStopAtLevel=1"));
         assertFalse(run(0, Map.of(), "convert", "x", "y").contains("-XX:TieredStopAtLevel=1"));
         assertFalse(run(0, Map.of(), "diff", "x", "y").contains("-XX:TieredStopAtLevel=1"));
     }

@@ -77,6 +77,17 @@ class TerminalTest {
     }
 
     @Test
+    void figures_of_a_comparison_fit_terminals_of_every_width() throws IOException {
+        Path a = Files.writeString(directory.resolve("a.txt"), BenchCompareTest.result(7, 1, 2));
+        Path b = Files.writeString(directory.resolve("b.txt"), BenchCompareTest.result(7, 3, 2));
+        for (int columns : new int[] {40, 80, 200}) {
+            String text = watched(columns, fst("bench", "compare", a, b)).replaceAll("\u001b\\[[0-9;]*m", "");
+            assertTrue(text.contains("3.000") && text.contains("faster"), text);
+            text.lines().forEach(line -> assertTrue(Width.of(line.stripTrailing()) <= columns, columns + ": " + line));
+        }
+    }
+
+    @Test
     void no_color_takes_colours_away_and_leaves_the_rest() {
         Path file = checkpoint();
         assertTrue(watched(80, fst("ls", file)).contains("\u001b["));

@@ -11,7 +11,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /// The common behaviour of all commands: help, wrong usage, errors in a line.
 class UsageTest {
-    private static final List<String> COMMANDS = List.of("ls", "verify", "load", "convert", "align", "split",
+    private static final List<String> COMMANDS = List.of("ls", "verify", "load", "bench", "convert", "align", "split",
             "merge", "diff", "cache", "doctor", "demo", "completion");
 
     /// Those that take two paths.
@@ -74,7 +74,7 @@ class UsageTest {
     void wrong_usage_is_status_2_and_one_line() {
         assertUsage("unknown command", "frobnicate");
         assertUsage("unknown command", "\u001b[2J");
-        for (String command : List.of("ls", "verify", "load")) {
+        for (String command : List.of("ls", "verify", "load", "bench")) {
             assertUsage("PATH", command);
         }
         for (String command : PAIRS) {
@@ -107,6 +107,14 @@ class UsageTest {
         assertUsage("auto, staged, mapped, direct", "load", "--transfer", "pigeon", "x");
         assertUsage("at least 1", "load", "--repeat", "0", "x");
         assertUsage("glob", "load", "--select", "[", "x");
+        for (String rounds : List.of("0", "51", "-1")) {
+            assertUsage("from 1 to 50", "bench", "--rounds", rounds, "x");
+        }
+        assertUsage("is not a number", "bench", "--rounds", "many", "x");
+        assertUsage("no device", "bench", "--device", "C U D A", "x");
+        assertUsage("two results", "bench", "compare", "x");
+        assertUsage("two results", "bench", "compare", "x", "y", "z");
+        assertUsage("does not belong to fst bench compare", "bench", "compare", "--device", "cpu", "x", "y");
         assertUsage("is not a path", "ls", "a\u0000b");
         assertUsage("a path is empty", "ls", "");
         assertUsage("a path is empty", "convert", "--dtype", "BF16", "x", "");
@@ -115,7 +123,7 @@ class UsageTest {
     @Test
     void a_machine_or_file_that_says_no_is_status_1_and_one_line() {
         Path absent = directory.resolve("absent.safetensors");
-        for (String command : List.of("ls", "load")) {
+        for (String command : List.of("ls", "load", "bench")) {
             Cli.Result result = Cli.run(command, absent);
             assertEquals(1, result.status());
             assertEquals(1, result.errors().size(), result.err());
@@ -150,6 +158,8 @@ class UsageTest {
         assertEquals(0, expected.status());
         assertEquals(expected, Cli.run("ls", file, "--format=tsv"));
         assertEquals(expected, Cli.run("ls", "--format=tsv", "--", file));
+        Path other = Cli.write(directory.resolve("y.safetensors"), Cli.bytes("b", 1));
+        assertEquals(Cli.run("ls", "--format", "tsv", file, other), Cli.run("ls", file, "--format", "tsv", other));
         assertUsage("Missing required parameter for option '--format'", "ls", "x", "--format");
         assertUsage("--sha256", "ls", "--sha256=yes", "x");
         assertUsage("only once", "ls", "--format=tsv", "--format=tsv", "x");

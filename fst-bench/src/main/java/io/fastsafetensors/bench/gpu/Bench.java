@@ -2,6 +2,7 @@ package io.fastsafetensors.bench.gpu;
 
 import io.fastsafetensors.api.Loader;
 import io.fastsafetensors.api.LoaderBuilder;
+import io.fastsafetensors.cli.CopyLimit;
 import io.fastsafetensors.spi.Backend;
 import io.fastsafetensors.spi.BackendOptions;
 import io.fastsafetensors.spi.BackendProvider;

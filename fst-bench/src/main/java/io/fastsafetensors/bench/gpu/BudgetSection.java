@@ -6,6 +6,7 @@ import io.fastsafetensors.api.StreamOptions;
 import io.fastsafetensors.api.Tensor;
 import io.fastsafetensors.api.TensorStream;
 import io.fastsafetensors.bench.Baselines;
+import io.fastsafetensors.cli.Samples;
 import io.fastsafetensors.cli.Sizes;
 import java.nio.file.Path;
 import java.util.ArrayList;

@@ -1,6 +1,7 @@
 package io.fastsafetensors.bench.gpu;
 
 import io.fastsafetensors.api.Loader;
+import io.fastsafetensors.cli.Samples;
 import io.fastsafetensors.types.DType;
 import java.nio.file.Path;
 

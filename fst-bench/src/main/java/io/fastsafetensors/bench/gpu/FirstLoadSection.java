@@ -1,6 +1,7 @@
 package io.fastsafetensors.bench.gpu;
 
 import io.fastsafetensors.api.TransferPath;
+import io.fastsafetensors.cli.Samples;
 import java.nio.file.Path;
 
 /// The first load of a plain Java process: classes are loaded and memory is page-locked on the way. [ProcessSection]

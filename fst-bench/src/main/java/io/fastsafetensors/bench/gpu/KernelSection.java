@@ -1,5 +1,6 @@
 package io.fastsafetensors.bench.gpu;
 
+import io.fastsafetensors.cli.Samples;
 import io.fastsafetensors.spi.Kernels;
 import io.fastsafetensors.spi.Strided;
 import io.fastsafetensors.types.DType;

@@ -1,6 +1,7 @@
 package io.fastsafetensors.bench.gpu;
 
 import io.fastsafetensors.api.Loader;
+import io.fastsafetensors.cli.Samples;
 import java.nio.file.Path;
 
 /// The same bytes in other layouts, each in turns with the four shards. A layout exists only while it is measured, in

@@ -1,5 +1,7 @@
 package io.fastsafetensors.bench.gpu;
 
+import io.fastsafetensors.cli.CopyLimit;
+import io.fastsafetensors.cli.Samples;
 import java.io.BufferedReader;
 import java.io.BufferedWriter;
 import java.io.IOException;
@@ -60,7 +62,7 @@ final class LoadProcesses implements AutoCloseable {
     void warmUp() {
         for (int i = 0; i < LoadRun.WARM_UPS; i++) {
             load();
-            LoadRun.awaitIdleDevice();
+            CopyLimit.awaitIdleDevice();
         }
     }
 
@@ -69,11 +71,11 @@ final class LoadProcesses implements AutoCloseable {
     /// @param bytes what they load together
     void measure(long bytes) {
         load();
-        LoadRun.awaitIdleDevice();
+        CopyLimit.awaitIdleDevice();
         long start = System.nanoTime();
         load();
         samples.add(bytes / 1e9 / ((System.nanoTime() - start) / 1e9));
-        LoadRun.awaitIdleDevice();
+        CopyLimit.awaitIdleDevice();
     }
 
     private void load() {

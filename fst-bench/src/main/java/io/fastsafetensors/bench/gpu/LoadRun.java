@@ -3,6 +3,7 @@ package io.fastsafetensors.bench.gpu;
 import io.fastsafetensors.api.LoadStats;
 import io.fastsafetensors.api.Loader;
 import io.fastsafetensors.api.Weights;
+import io.fastsafetensors.cli.CopyLimit;
 import java.lang.management.ManagementFactory;
 import io.fastsafetensors.types.Location;
 import java.nio.file.Path;
@@ -16,9 +17,6 @@ record LoadRun(double seconds, double cpuSeconds, LoadStats stats) {
     /// Loads that go before the first measured one, where what is compared with has no code to be compiled, or less: as in a
     /// process that has loaded for a second.
     static final int WARM_UPS = 5;
-    /// CUDA's driver clears memory that it gets back, beside whatever comes next: 8.7 GB for 40 ms, and for so long
-    /// copies to the device run at half their speed.
-    private static final int CLEARED_MILLIS = 200;
 
     /// Loads a checkpoint, closes it, and waits until the device is idle again.
     static LoadRun of(Loader loader, Path checkpoint) {
@@ -28,17 +26,8 @@ record LoadRun(double seconds, double cpuSeconds, LoadStats stats) {
     /// As [#of(Loader, Path)], from anywhere.
     static LoadRun of(Loader loader, Location checkpoint) {
         LoadRun run = andGoOn(loader, checkpoint);
-        awaitIdleDevice();
+        CopyLimit.awaitIdleDevice();
         return run;
-    }
-
-    /// Waits until the driver has cleared what was freed.
-    static void awaitIdleDevice() {
-        try {
-            Thread.sleep(CLEARED_MILLIS);
-        } catch (InterruptedException e) {
-            throw new IllegalStateException("interrupted between two loads", e);
-        }
     }
 
     /// Loads a checkpoint and closes it.

@@ -2,6 +2,8 @@ package io.fastsafetensors.bench.gpu;
 
 import io.fastsafetensors.api.Loader;
 import io.fastsafetensors.api.TransferPath;
+import io.fastsafetensors.cli.CopyLimit;
+import io.fastsafetensors.cli.Samples;
 import java.nio.file.Path;
 
 /// A mapping of the files that stays registered: the same checkpoint again and again, in turns with staged loads. What

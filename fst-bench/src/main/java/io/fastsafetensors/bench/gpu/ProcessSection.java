@@ -1,6 +1,7 @@
 package io.fastsafetensors.bench.gpu;
 
 import io.fastsafetensors.api.Loader;
+import io.fastsafetensors.cli.Samples;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;

@@ -4,6 +4,8 @@ import io.fastsafetensors.api.Distribution;
 import io.fastsafetensors.api.LoaderBuilder;
 import io.fastsafetensors.api.ShardSpec;
 import io.fastsafetensors.api.Weights;
+import io.fastsafetensors.cli.CopyLimit;
+import io.fastsafetensors.cli.Samples;
 import io.fastsafetensors.error.UnsupportedFeatureException;
 import io.fastsafetensors.error.Where;
 import io.fastsafetensors.spi.Backend;

@@ -2,6 +2,7 @@ package io.fastsafetensors.bench.gpu;
 
 import io.fastsafetensors.api.Loader;
 import io.fastsafetensors.bench.FileServer;
+import io.fastsafetensors.cli.Samples;
 import io.fastsafetensors.types.Location;
 import java.nio.file.Path;
 

@@ -1,6 +1,7 @@
 package io.fastsafetensors.bench.gpu;
 
 import io.fastsafetensors.cli.Cell;
+import io.fastsafetensors.cli.Samples;
 import io.fastsafetensors.cli.Screen;
 import io.fastsafetensors.cli.Sizes;
 import io.fastsafetensors.cli.Table;

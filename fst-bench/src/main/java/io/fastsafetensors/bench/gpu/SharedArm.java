@@ -4,6 +4,8 @@ import io.fastsafetensors.api.LoadStats;
 import io.fastsafetensors.api.Loader;
 import io.fastsafetensors.api.LoaderBuilder;
 import io.fastsafetensors.api.Weights;
+import io.fastsafetensors.cli.CopyLimit;
+import io.fastsafetensors.cli.Samples;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.function.Consumer;
@@ -50,7 +52,7 @@ final class SharedArm implements AutoCloseable {
     void warmUp() {
         for (int i = 0; i < LoadRun.WARM_UPS; i++) {
             load();
-            LoadRun.awaitIdleDevice();
+            CopyLimit.awaitIdleDevice();
         }
     }
 
@@ -60,7 +62,7 @@ final class SharedArm implements AutoCloseable {
     /// @param bytes what all ranks together load: bytes of the checkpoint, each counted once
     void measure(long bytes) {
         load();
-        LoadRun.awaitIdleDevice();
+        CopyLimit.awaitIdleDevice();
         long start = System.nanoTime();
         List<Done> done = load();
         long end = done.stream().mapToLong(each -> each.end - start).max().orElseThrow();
@@ -68,7 +70,7 @@ final class SharedArm implements AutoCloseable {
         had = done.stream().mapToLong(each -> each.stats.bytes()).sum();
         read = done.stream().mapToLong(each -> each.stats.bytesRead()).sum();
         received = done.stream().mapToLong(each -> each.stats.bytesReceived()).sum();
-        LoadRun.awaitIdleDevice();
+        CopyLimit.awaitIdleDevice();
     }
 
     private List<Done> load() {

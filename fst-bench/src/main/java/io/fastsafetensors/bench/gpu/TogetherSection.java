@@ -1,6 +1,9 @@
 package io.fastsafetensors.bench.gpu;
 
 import io.fastsafetensors.api.Loader;
+import io.fastsafetensors.cli.Samples;
+import io.fastsafetensors.cli.CopyLimit;
+import io.fastsafetensors.cli.Samples;
 import io.fastsafetensors.error.OutOfDeviceMemoryException;
 import io.fastsafetensors.spi.DeviceBuffer;
 import java.nio.file.Path;
@@ -59,7 +62,7 @@ final class TogetherSection implements Section {
                 bytes += run.stats().bytes();
                 seconds = Math.max(seconds, run.seconds());
             }
-            LoadRun.awaitIdleDevice();
+            CopyLimit.awaitIdleDevice();
             return bytes / 1e9 / seconds;
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();

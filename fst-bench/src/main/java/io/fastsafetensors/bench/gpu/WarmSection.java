@@ -1,6 +1,8 @@
 package io.fastsafetensors.bench.gpu;
 
 import io.fastsafetensors.api.Loader;
+import io.fastsafetensors.cli.CopyLimit;
+import io.fastsafetensors.cli.Samples;
 import java.nio.file.Path;
 
 /// The plain case: everything in the page cache, slots page-locked already.
