@@ -42,7 +42,8 @@ typedef ulong fst_u64;
 #define FST_RESTRICT __restrict__
 #define FST_LOCAL
 #define FST_INLINE static __device__ __forceinline__
-#define FST_NO_INLINE static __device__ __noinline__
+/* A static function gets a name that is another in each compilation. */
+#define FST_NO_INLINE extern "C" __device__ __noinline__
 #define FST_UNROLL _Pragma("unroll")
 #define FST_KEEP_LOOP _Pragma("unroll 1")
 #define FST_UNROLL_4 _Pragma("unroll 4")
