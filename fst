@@ -180,7 +180,7 @@ fi
 # drivers: the good one would take the processors from it. Those that convert or digest gigabytes need the good one.
 case "${1:-} $*" in
 ls\ *--sha256* | verify\ *--digests* | demo\ * | convert\ * | align\ * | split\ * | merge\ * | diff\ * | \
-    bench\ * | load\ *--dtype* | load\ *--dequantize* | load\ *--check-digests* | load\ *--config*) ;;
+    load\ *--dtype* | load\ *--dequantize* | load\ *--check-digests* | load\ *--config*) ;;
 *) java+=(-XX:TieredStopAtLevel=1) ;;
 esac
 

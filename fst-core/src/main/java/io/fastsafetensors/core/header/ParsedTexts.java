@@ -25,7 +25,7 @@ public final class ParsedTexts {
     /// Softly, as a whole: the heap's need goes first.
     private SoftReference<Kept> kept = new SoftReference<>(null);
 
-    /// What is kept now.
+    /// The texts that are kept now.
     private static final class Kept {
         /// The least recently used first.
         private final Map<Location, Parsed> texts = new LinkedHashMap<>(16, 0.75f, true);

@@ -19,7 +19,7 @@ import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/// What a loader keeps of a header is used for the same text only.
+/// Checks that a loader uses what it keeps of a header for the same text only.
 class ParsedTextsTest {
     private static final OpenOptions STRICT = OpenOptions.defaults();
     private static final OpenOptions LENIENT = OpenOptions.defaults().withLenient(true);
