@@ -5,8 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assertions.fail;
 
-import io.fastsafetensors.api.Diagnostics;
 import io.fastsafetensors.api.Dlpack;
 import io.fastsafetensors.api.DlpackVersion;
 import io.fastsafetensors.api.LeakDetection;
@@ -156,15 +156,21 @@ class MappedLoadTest {
 
     /// Pages that the page cache has are mapped by several threads, which a drive would not serve better.
     @Test
-    void a_cached_file_is_mapped_by_several_readers() {
+    void a_cached_file_is_mapped_by_several_readers() throws IOException {
         Path file = sample("model.safetensors");
-        long cached = Diagnostics.storage(file).getFirst().cachedBytes();
-        int expected = cached == file.toFile().length() ? Math.min(4, Runtime.getRuntime().availableProcessors()) : 1;
-        try (Loader loader = mapped().blockBytes(16 << 10).build(); Weights weights = loader.load(file)) {
-            weights.awaitAll();
-            assertEquals(expected, weights.stats().readers());
-            assertEquals(weights.stats().bytesRead(), weights.stats().bytesFromCache());
+        int expected = Math.min(4, Runtime.getRuntime().availableProcessors());
+        for (int attempt = 0; attempt < 50; attempt++) {
+            Files.readAllBytes(file);
+            try (Loader loader = mapped().blockBytes(16 << 10).build(); Weights weights = loader.load(file)) {
+                weights.awaitAll();
+                // Whoever drops the page cache of this machine meanwhile makes it another load.
+                if (weights.stats().bytesFromCache() == weights.stats().bytesRead()) {
+                    assertEquals(expected, weights.stats().readers());
+                    return;
+                }
+            }
         }
+        fail("50 times the page cache did not hold a file that was just read");
     }
 
     @Test
