@@ -156,6 +156,7 @@ class MappedLoadTest {
 
     /// Pages that the page cache has are mapped by several threads, which a drive would not serve better.
     @Test
+    @Tag("native")
     void a_cached_file_is_mapped_by_several_readers() throws IOException {
         Path file = sample("model.safetensors");
         int expected = Math.min(4, Runtime.getRuntime().availableProcessors());
