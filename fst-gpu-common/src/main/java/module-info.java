@@ -1,4 +1,4 @@
-/// What the GPU backends share and no program uses: lifetimes of native objects, the source of the kernels and the
+/// The shared parts of the GPU backends, which no program uses: lifetimes of native objects, the source of the kernels and the
 /// plan of their launches, groups of ranks over NCCL or RCCL.
 ///
 /// A third party's backend may use [io.fastsafetensors.gpu.kernel]; the rest is for the backends of fst.

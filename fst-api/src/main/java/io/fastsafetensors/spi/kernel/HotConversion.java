@@ -10,8 +10,8 @@ import org.jspecify.annotations.Nullable;
 /// from all of these but U64 to F32, and from every 8-bit dtype to every one of at most 32 bits. A run is loaded as F32 (8-bit
 /// elements: as the result, by a table), rounded in place and stored.
 ///
-/// What F32 cannot tell (F64, integers of 32 and 64 bits) is loaded *rounded to odd*: cut off, with the last bit set if
-/// anything was lost. Rounding that to two bits less or more, which all narrower floats are, gives what rounding the
+/// Values that F32 cannot represent (F64, integers of 32 and 64 bits) are loaded *rounded to odd*: cut off, with the last bit
+/// set if anything was lost. Rounding that to two bits less or more, which all narrower floats are, gives what rounding the
 /// element itself does.
 final class HotConversion extends Conversion {
     private static final Set<DType> NARROWER = EnumSet.of(DType.BF16, DType.F16, DType.F8_E4M3, DType.F8_E5M2,

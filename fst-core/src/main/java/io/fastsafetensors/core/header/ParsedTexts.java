@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
 /// parsed again only if one byte of the text is another. Parsing is most of what happens before the first block of a
 /// load is read.
 ///
-/// What is kept goes with the loader, by [#clear()] and when the heap is short. Files of storages without paths are not
+/// Kept texts go with the loader, by [#clear()] and when the heap is short. Files of storages without paths are not
 /// kept: memory that the caller gave would stay reachable. Thread-safe.
 public final class ParsedTexts {
     /// Enough for the headers of some hundred thousand tensors.

@@ -58,8 +58,8 @@ import org.jspecify.annotations.Nullable;
 /// Reference-counted: the loader has one [Use] of it, and so has every operation for as long as anything that it began may
 /// touch the device. The last one to be closed releases everything, so that a loader may be closed at any moment.
 ///
-/// What depends on the device alone is decided here once: block size, alignment, number of readers, transfer paths.
-/// What depends on a checkpoint is decided for each load, with these.
+/// Block size, alignment, number of readers and transfer paths depend on the device alone and are decided here once;
+/// with these, each load decides for its checkpoint.
 public final class LoadTarget {
     /// What the host converts while it is still in the processor's cache; a slot of it lies on a huge page.
     private static final int CONVERTED_BLOCK = 2 << 20;

@@ -26,7 +26,7 @@ import org.jspecify.annotations.Nullable;
 /// Looking (kind, list) goes through the JDK even on Linux: it is done a few times for a load, and [Files] knows every
 /// file system. Only opening and reading are worth calls of their own.
 ///
-/// Which of the two ways files are read by is decided once for the process.
+/// The process decides once between the two ways of reading files.
 public final class LocalStorage implements Storage {
     /// Null where files are read through channels, for the reason that [#whyNot] gives.
     private final @Nullable LibC c;

@@ -30,7 +30,7 @@ import org.jspecify.annotations.Nullable;
 
 /// Chooses the transfer path of each file, by what the user asked for and what works for that file.
 ///
-/// What was asked for decides first ([TransferPath]), then what device and file are able to do; the reason goes into
+/// The option decides first ([TransferPath]), then the abilities of device and file; the reason goes into
 /// the plan and the load's report, so that a fallback is never silent. A path that the device cannot have at all is
 /// an error where it was asked for; a file that cannot have it takes another one, unless `strictBackend` forbids
 /// that.
