@@ -137,7 +137,7 @@ final class BenchCommand implements Command {
                 "gb_per_s_max", "seconds", "rounds", "cached_before", "limit_gb_per_s", "bounded_by");
         for (BenchArm arm : result.arms()) {
             Optional<BenchVerdict> verdict = verdicts.stream().filter(each -> each.load().equals(arm)).findFirst();
-            double seconds = result.byteSize() / 1e9 / arm.median();
+            double seconds = result.seconds(arm);
             table.add(Cell.text(BenchArm.word(arm.part())), Cell.text(BenchArm.word(arm.state())),
                     Cell.text(arm.backend()), rate(arm.median()), rate(arm.samples().min()),
                     rate(arm.samples().quantile(FIRST_QUARTILE)), rate(arm.samples().quantile(THIRD_QUARTILE)),

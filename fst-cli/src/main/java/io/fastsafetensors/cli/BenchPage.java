@@ -118,7 +118,7 @@ record BenchPage(BenchResult result, Optional<BenchResult> before, Optional<Benc
         page.append("<div class=\"tiles\">\n");
         for (BenchVerdict verdict : BenchVerdict.of(result)) {
             BenchArm load = verdict.load();
-            double seconds = result.byteSize() / 1e9 / load.median();
+            double seconds = result.seconds(load);
             List<String> lines = new ArrayList<>(List.of(load.name(), Sizes.time(seconds)));
             if (verdict.limit() > 0) {
                 lines.add(Sizes.fixed(PERCENT * load.median() / verdict.limit(), 0) + " % of the limit, "
@@ -211,7 +211,7 @@ record BenchPage(BenchResult result, Optional<BenchResult> before, Optional<Benc
         for (BenchArm arm : result.arms()) {
             page.append(cells(head, "", arm.name(), BenchVerdict.number(arm.median()),
                     BenchVerdict.number(arm.samples().min()), BenchVerdict.number(arm.samples().max()),
-                    Sizes.time(result.byteSize() / 1e9 / arm.median()), Integer.toString(arm.samples().count()),
+                    Sizes.time(result.seconds(arm)), Integer.toString(arm.samples().count()),
                     cached(result, arm)));
         }
         page.append("</tbody></table></div>\n");

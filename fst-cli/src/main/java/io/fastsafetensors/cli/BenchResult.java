@@ -49,6 +49,11 @@ record BenchResult(Map<String, String> facts, List<String> notes, List<BenchArm>
         return Long.parseLong(facts.get(BYTES));
     }
 
+    /// The time that an arm takes for all of them at its median rate.
+    double seconds(BenchArm arm) {
+        return byteSize() / 1e9 / arm.median();
+    }
+
     /// A fact, empty if there is none of that name.
     String fact(String name) {
         return facts.getOrDefault(name, "");

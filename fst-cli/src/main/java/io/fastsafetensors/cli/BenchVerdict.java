@@ -45,7 +45,7 @@ record BenchVerdict(BenchArm load, Bound bound, double limit, String sentence) {
         boolean mapped = result.fact(BenchResult.MAPPED + " " + load.backend()).equals("all");
         Optional<BenchArm> copy = mapped ? Optional.empty()
                 : result.arm(BenchArm.Part.COPY, BenchArm.State.NONE, load.backend());
-        String head = load.name() + ": " + rate(load.median()) + ", " + Sizes.time(seconds(result, load)) + " for "
+        String head = load.name() + ": " + rate(load.median()) + ", " + Sizes.time(result.seconds(load)) + " for "
                 + Sizes.human(result.byteSize());
         if (mapped && load.state() == BenchArm.State.WARM) {
             return new BenchVerdict(load, Bound.NEITHER, 0, head
@@ -107,16 +107,16 @@ record BenchVerdict(BenchArm load, Bound bound, double limit, String sentence) {
         List<String> alone = new ArrayList<>();
         double sum = 0;
         for (BenchArm part : storage.stream().toList()) {
-            alone.add("reads alone take " + Sizes.time(seconds(result, part)));
-            sum += seconds(result, part);
+            alone.add("reads alone take " + Sizes.time(result.seconds(part)));
+            sum += result.seconds(part);
         }
         for (BenchArm part : copy.stream().toList()) {
-            alone.add("copies alone " + (alone.isEmpty() ? "take " : "") + Sizes.time(seconds(result, part)));
-            sum += seconds(result, part);
+            alone.add("copies alone " + (alone.isEmpty() ? "take " : "") + Sizes.time(result.seconds(part)));
+            sum += result.seconds(part);
         }
         boolean both = storage.isPresent() && copy.isPresent()
-                && Math.min(seconds(result, storage.get()), seconds(result, copy.get())) > sum * NOTABLE_SHARE;
-        boolean oneAfterTheOther = both && Math.abs(seconds(result, load) / sum - 1) < 1 - BOUND_SHARE;
+                && Math.min(result.seconds(storage.get()), result.seconds(copy.get())) > sum * NOTABLE_SHARE;
+        boolean oneAfterTheOther = both && Math.abs(result.seconds(load) / sum - 1) < 1 - BOUND_SHARE;
         return "Neither storage nor copies bound it: " + String.join(", ", alone) + ". "
                 + (oneAfterTheOther ? "The load takes about the sum, as if one followed the other."
                         : "The rest is what only a load does: headers, plan, allocation, the first touch of memory.");
@@ -127,10 +127,6 @@ record BenchVerdict(BenchArm load, Bound bound, double limit, String sentence) {
         return worse.spread() < NOISY_SPREAD ? ""
                 : " Rounds of " + worse.name() + " differ by " + Sizes.fixed(PERCENT * worse.spread(), 0)
                         + " % of the median: the machine was not quiet.";
-    }
-
-    private static double seconds(BenchResult result, BenchArm arm) {
-        return result.byteSize() / 1e9 / arm.median();
     }
 
     /// A rate with three digits that matter.
