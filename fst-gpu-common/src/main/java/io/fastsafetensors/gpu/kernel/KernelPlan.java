@@ -173,7 +173,7 @@ public final class KernelPlan {
 
     /// Whole units, and what is before and after them element by element.
     private static void pair(DType from, long source, DType to, long target, long count, List<KernelCall> calls) {
-        PairFunction function = PairFunction.of(from, to).orElseThrow();
+        PairFunction function = PairFunction.of(from, to);
         long head = function.head(source, target);
         long units = head < 0 || count < FEW ? 0 : (count - head) / function.elements();
         if (units <= 0) {
@@ -218,7 +218,7 @@ public final class KernelPlan {
         }
         Optional<UnitFunction> function = UnitFunction.of(from, to);
         Optional<KernelCall> rows = function.isPresent() ? UnitCall.rows(function.get(), runs, target)
-                : PairFunction.of(from, to).flatMap(pair -> rows(pair, runs, from, target, to));
+                : rows(PairFunction.of(from, to), runs, from, target, to);
         calls.add(rows.orElseGet(() -> strided(runs, size).formats(Format.of(from), Format.of(to)).chunk(1).call(
                 CONVERT, runs.byteSize() / size, runs.start(), target)));
     }

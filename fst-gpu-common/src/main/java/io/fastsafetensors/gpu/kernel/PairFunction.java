@@ -1,10 +1,10 @@
 package io.fastsafetensors.gpu.kernel;
 
 import io.fastsafetensors.types.DType;
-import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
-import java.util.Optional;
+import java.util.Map;
+import java.util.Objects;
 
 /// A function that converts any elements of one size to any of another, in whole units: a table of all results for
 /// elements of up to 8 bits, else through F32 or through 64-bit numbers. It makes no part of a unit, and both sides of
@@ -18,15 +18,31 @@ record PairFunction(String name, int elements, int sourceUnit, int targetUnit) {
     private static final int UNIT = 16;
     private static final int[] SIZES = {4, 6, 8, 16, 32, 64};
 
-    /// The function for a pair of sizes; none where both are of four bits, of which there is one dtype.
-    private static Optional<PairFunction> of(int from, int to) {
-        if (from == 4 && to == 4) {
-            return Optional.empty();
+    /// By the sizes of source and target; a launch looks its function up.
+    private static final Map<Integer, PairFunction> ALL = all();
+
+    private static Map<Integer, PairFunction> all() {
+        Map<Integer, PairFunction> all = new LinkedHashMap<>();
+        for (int from : SIZES) {
+            for (int to : SIZES) {
+                // Of four bits there is one dtype.
+                if (from != 4 || to != 4) {
+                    all.put(key(from, to), make(from, to));
+                }
+            }
         }
+        return all;
+    }
+
+    private static int key(int from, int to) {
+        return from << 8 | to;
+    }
+
+    private static PairFunction make(int from, int to) {
         int elements = elements(from, to);
         String way = from <= 8 ? "table" : to <= 16 ? "narrow" : "wide";
-        return Optional.of(new PairFunction(String.format(Locale.ROOT, "fst_%s_%d_%d", way, from, to), elements,
-                elements * from / 8, elements * to / 8));
+        return new PairFunction("fst_" + way + "_" + from + "_" + to, elements, elements * from / 8,
+                elements * to / 8);
     }
 
     /// As many as 16 bytes of the wider side hold, made such that neither side ends within a byte.
@@ -36,19 +52,13 @@ record PairFunction(String name, int elements, int sourceUnit, int targetUnit) {
     }
 
     /// The function for a pair of different dtypes without C64.
-    static Optional<PairFunction> of(DType from, DType to) {
-        return of(from.bits(), to.bits());
+    static PairFunction of(DType from, DType to) {
+        return Objects.requireNonNull(ALL.get(key(from.bits(), to.bits())));
     }
 
     /// The names of all of them.
     static List<String> names() {
-        List<String> names = new ArrayList<>();
-        for (int from : SIZES) {
-            for (int to : SIZES) {
-                of(from, to).ifPresent(function -> names.add(function.name));
-            }
-        }
-        return names;
+        return ALL.values().stream().map(PairFunction::name).toList();
     }
 
     /// Elements before the first unit of a line, or -1 if no unit of it is aligned on both sides.
