@@ -4,7 +4,7 @@ import com.sun.management.OperatingSystemMXBean;
 import com.sun.management.ThreadMXBean;
 import io.fastsafetensors.api.Loader;
 import io.fastsafetensors.api.Weights;
-import io.fastsafetensors.cli.Medians;
+import io.fastsafetensors.cli.Samples;
 import io.fastsafetensors.types.Location;
 import java.io.BufferedReader;
 import java.io.IOException;
@@ -20,6 +20,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.atomic.AtomicLongArray;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -31,7 +32,8 @@ import java.util.stream.Stream;
 /// each answer, then with one that appears or ends in the middle.
 ///
 /// Arguments: a directory with one checkpoint, the number of rounds, numbers of curl processes separated by commas, the delay in
-/// milliseconds. Prints one line an arm and round, then medians and ratios. The server is another process, so that its CPU
+/// milliseconds. Before each arm as much memory as the checkpoint has is touched and freed, since a virtual machine's host gives it
+/// slowly the first time. Prints one line an arm and round, then medians and ratios. The server is another process, so that its CPU
 /// time is nobody's.
 public final class RemoteLoad {
     private static final long RANGE = 8L << 20;
@@ -43,7 +45,7 @@ public final class RemoteLoad {
     private final Writer control;
     private final List<Path> files;
     private final double bytes;
-    private final Map<String, List<Double>> arms = new LinkedHashMap<>();
+    private final Map<String, Samples> arms = new LinkedHashMap<>();
     private final AtomicLongArray reached = new AtomicLongArray(BINS);
     private volatile long began;
     /// When this share of the bytes is there, the delay changes.
@@ -125,6 +127,7 @@ public final class RemoteLoad {
         for (int i = 0; i < BINS; i++) {
             reached.set(i, 0);
         }
+        Baselines.prewarm((long) bytes);
         OperatingSystemMXBean system = (OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();
         ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
         long cpu = system.getProcessCpuTime();
@@ -137,9 +140,9 @@ public final class RemoteLoad {
             seconds = (System.nanoTime() - began) / 1e9;
             readers = weights.stats().readers();
         }
-        arm(arm + ", GB/s", bytes / 1e9 / seconds);
-        arm(arm + ", CPU s", (system.getProcessCpuTime() - cpu) / 1e9);
-        arm(arm + ", heap MiB a GiB", (threads.getTotalThreadAllocatedBytes() - heap) * 1024.0 / bytes);
+        arm(arm, "GB/s", bytes / 1e9 / seconds);
+        arm(arm, "CPU s", (system.getProcessCpuTime() - cpu) / 1e9);
+        arm(arm, "heap MiB a GiB", (threads.getTotalThreadAllocatedBytes() - heap) * 1024.0 / bytes);
         System.out.printf(Locale.ROOT, "%s: %d readers at most, load of the machine %.1f, GB/s each %d ms: %s%n", arm,
                 readers, system.getSystemLoadAverage(), BIN_MILLIS, course(seconds));
     }
@@ -178,6 +181,7 @@ public final class RemoteLoad {
                     .append(kept ? directory.resolve("part-" + i) : "/dev/null").append(" & p=\"$p $!\"\n");
         }
         script.append("for each in $p; do wait $each || exit 1; done\ntimes\n");
+        Baselines.prewarm((long) bytes);
         long start = System.nanoTime();
         Process shell = new ProcessBuilder("bash", "-c", script.toString()).redirectErrorStream(true).start();
         String said = new String(shell.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
@@ -198,20 +202,20 @@ public final class RemoteLoad {
         for (Matcher time = TIME.matcher(said); time.find();) {
             cpu += Integer.parseInt(time.group(1)) * 60 + Double.parseDouble(time.group(2));
         }
-        arm(arm + ", GB/s", bytes / 1e9 / seconds);
-        arm(arm + ", CPU s", cpu);
+        arm(arm, "GB/s", bytes / 1e9 / seconds);
+        arm(arm, "CPU s", cpu);
     }
 
-    private void arm(String name, double value) {
-        arms.computeIfAbsent(name, _ -> new ArrayList<>()).add(value);
+    private void arm(String arm, String unit, double value) {
+        String name = arm + ", " + unit;
+        arms.computeIfAbsent(name, _ -> new Samples(name, unit)).add(value);
         System.out.printf(Locale.ROOT, "%-40s %8.2f%n", name, value);
     }
 
     private void report(int[] processes, String delay) {
         System.out.println();
         arms.forEach((name, values) -> System.out.printf(Locale.ROOT, "%-40s median %8.2f  min %8.2f  max %8.2f%n",
-                name, median(name), values.stream().mapToDouble(d -> d).min().orElse(0),
-                values.stream().mapToDouble(d -> d).max().orElse(0)));
+                name, values.median(), values.min(), values.max()));
         for (String millis : new String[] {"0", delay}) {
             for (String kind : new String[] {" curl", " curl to memory"}) {
                 int best = Arrays.stream(processes).boxed()
@@ -226,7 +230,7 @@ public final class RemoteLoad {
         }
     }
 
-    private double median(String arm) {
-        return Medians.median(arms.getOrDefault(arm, List.of()), Double::doubleValue);
+    private double median(String name) {
+        return Objects.requireNonNull(arms.get(name), name).median();
     }
 }
